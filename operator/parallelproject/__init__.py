@@ -1,0 +1,12 @@
+"""Run a graph of tasks in parallel, on Kubernetes or on a laptop, each exactly once.
+
+The layers, each importing only those below it (held by import-linter)::
+
+    cli                   what a person types
+    controller · run      the shells: a cluster's operator, a run on one machine
+    executors · sources   Jobs and processes · task files of other tools
+    core                  the graph and the planner: pure functions
+    model                 the ParallelProject resource: spec, status, names
+"""
+
+__version__ = "0.1.0"

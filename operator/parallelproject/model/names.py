@@ -1,0 +1,68 @@
+"""Names that others rely on: the API group, labels, the environment of a task, Job names."""
+
+import hashlib
+import re
+
+GROUP = "parallelproject.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ParallelProject"
+PLURAL = "parallelprojects"
+SINGULAR = "parallelproject"
+SHORT = "pproj"
+CRD_NAME = f"{PLURAL}.{GROUP}"
+
+LABEL_PROJECT = f"{GROUP}/project"
+LABEL_PROJECT_UID = f"{GROUP}/project-uid"
+LABEL_TASK = f"{GROUP}/task"
+LABEL_LEVEL = f"{GROUP}/level"
+LABEL_ATTEMPT = f"{GROUP}/attempt"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "parallelproject"
+
+ANNOTATION_TASK = f"{GROUP}/task-file"
+"""On a pod: the task file's JSON, mounted by the downward API."""
+ANNOTATION_STOP = f"{GROUP}/stopped-for"
+"""On a Job: why we stopped it."""
+
+ENV_PROJECT = "PPROJ_PROJECT"
+ENV_TASK_ID = "PPROJ_TASK_ID"
+ENV_ATTEMPT = "PPROJ_ATTEMPT"
+ENV_LEVEL = "PPROJ_LEVEL"
+ENV_ROLE = "PPROJ_ROLE"
+ENV_TASK_FILE = "PPROJ_TASK_FILE"
+ENV_WORKSPACE = "PPROJ_WORKSPACE"
+ENV_OUTPUTS = "PPROJ_OUTPUTS"
+ENV_FEEDBACK = "PPROJ_FEEDBACK"
+
+_NAME_MAX = 63  # a Job's name is also a label value of its pods
+_DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing
+
+
+def parameter_variable(name: str) -> str:
+    """The environment variable of a parameter: ``endpoint-url`` → ``PPROJ_PARAM_ENDPOINT_URL``."""
+    return "PPROJ_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
+
+
+def job_name(project: str, uid: str, task: str, attempt: int) -> str:
+    """The name of an attempt's Job: a function of (project uid, task, attempt), so that creating it twice cannot make two.
+
+    Args:
+        project: Name of the project; for people.
+        uid: The project's uid: a project deleted and made again has other Jobs.
+        task: Id of the task.
+        attempt: Number of the attempt, from 1.
+
+    Returns:
+        A DNS label of at most 63 characters, as in ``checkout-backend-1-3f9a01c2``.
+    """
+    digest = hashlib.sha256(f"{uid}/{task}/{attempt}".encode()).hexdigest()[:_DIGEST]
+    end = f"-{attempt}-{digest}"
+    room = _NAME_MAX - len(end)
+    task_part = _dns(task)[: max(8, room - len(project) - 1)]
+    project_part = _dns(project)[: room - len(task_part) - 1].strip("-")
+    return f"{project_part}-{task_part.strip('-')}{end}"
+
+
+def _dns(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,50 @@
+"""What is wrong with an input, told so that its author can mend it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """Whether a problem stops the work."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong at one place.
+
+    ``str()`` gives the line that people read: ``place: found (mend)``.
+    """
+
+    place: str
+    """A path as in ``spec.tasks[3].dependencies[0]``, or ``file:line``."""
+    found: str
+    """What was found there, as a sentence's end: ``"api-shema" is not a task``."""
+    mend: str = ""
+    """What would be right: ``did you mean "api-schema"?``."""
+    reason: str = "InvalidSpec"
+    """The reason of the Accepted condition that it leads to."""
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        mend = f" ({self.mend})" if self.mend else ""
+        return f"{self.place}: {self.found}{mend}"
+
+
+class ProblemsError(Exception):
+    """Input that cannot be used; carries every problem found, not only the first."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def quoted(value: object, limit: int = 80) -> str:
+    """A value as it may stand in a message: one line, printable, at most ``limit`` characters."""
+    text = str(value)
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return f'"{shown}"'

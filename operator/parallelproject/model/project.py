@@ -1,0 +1,76 @@
+"""A whole ParallelProject, and how one is read from untrusted data."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from parallelproject.model.base import Model, later_fields
+from parallelproject.model.names import API_VERSION, KIND
+from parallelproject.model.problem import Problem, ProblemsError, quoted
+from parallelproject.model.spec import Spec
+
+_MENDS = {
+    "extra_forbidden": "remove it, or check its spelling",
+    "missing": "add it",
+}
+
+
+class ParallelProject(Model):
+    """A project as it stands in a manifest; metadata is Kubernetes' own and kept as it is."""
+
+    api_version: Annotated[str, Field(pattern=f"^{API_VERSION}$")] = API_VERSION
+    kind: Annotated[str, Field(pattern=f"^{KIND}$")] = KIND
+    metadata: dict[str, Any]
+    spec: Spec
+
+    @property
+    def name(self) -> str:
+        """metadata.name, or an empty string."""
+        return str(self.metadata.get("name") or "")
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest, without what is only a default."""
+        spec = self.spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": self.metadata, "spec": spec}
+
+
+def parse_spec(data: object) -> Spec:
+    """Reads a spec from plain data.
+
+    Raises:
+        ProblemsError: every field that is missing, unknown, of the wrong type or out of bounds, by its
+            path; also fields whose feature is not there yet.
+    """
+    try:
+        spec = Spec.model_validate(data, by_name=False)
+    except ValidationError as error:
+        raise ProblemsError(problems_of(error, "spec")) from None
+    later = [
+        Problem(place, f"{feature} is not available in this version", "remove it")
+        for place, feature in later_fields(spec, "spec")
+    ]
+    if later:
+        raise ProblemsError(later)
+    return spec
+
+
+def problems_of(error: ValidationError, root: str) -> list[Problem]:
+    """Pydantic's findings as problems with paths such as ``spec.tasks[3].maxAttempts``."""
+    problems = []
+    for found in error.errors(include_url=False, include_context=False):
+        place = root
+        for part in found["loc"]:
+            place += f"[{part}]" if isinstance(part, int) else f".{part}"
+        message = found["msg"].rstrip(".")
+        if found["type"] == "extra_forbidden":
+            message = "is not a field"
+        elif found["type"] == "missing":
+            message = "is missing"
+        else:
+            value = found["input"]
+            shown = quoted(value) if isinstance(value, str) else type(value).__name__
+            if isinstance(value, (int, float)) or value is None:
+                shown = "null" if value is None else str(value)[:40]
+            message = f"{shown}: {message[0].lower()}{message[1:]}"
+        problems.append(Problem(place, message, _MENDS.get(found["type"], "")))
+    return problems

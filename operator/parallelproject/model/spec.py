@@ -1,0 +1,289 @@
+"""What a user writes: the spec of a ParallelProject, with its defaults and bounds.
+
+The CRD's schema is generated from these models (``model.crd``), so a description, a bound or a
+default stands here and nowhere else.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, StrictBool, field_validator
+
+from parallelproject.model.base import Later, Model
+
+MAX_TASKS = 2000
+"""Most tasks in one project: its status rows and spec must fit into one object (etcd: 1.5 MB)."""
+
+ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+SECONDS_MAX = 315_360_000
+"""Ten years: a bound that keeps every sum of seconds an exact integer."""
+
+TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
+RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
+FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
+Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
+Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
+
+GIT = "git delivery"
+
+
+class Scheduling(StrEnum):
+    """When a task may start."""
+
+    LEVELS = "Levels"
+    GRAPH = "Graph"
+
+
+class FailurePolicy(StrEnum):
+    """What a failed task means for the others."""
+
+    FINISH_LEVEL = "FinishLevel"
+    CONTINUE = "Continue"
+    FAIL_FAST = "FailFast"
+
+
+class Executor(StrEnum):
+    """What runs a task in the cluster."""
+
+    JOB = "Job"
+    WORKFLOW = "Workflow"
+
+
+class FileOverlap(StrEnum):
+    """What it means that two tasks declare the same file."""
+
+    SERIALIZE = "Serialize"
+    WARN = "Warn"
+    IGNORE = "Ignore"
+
+
+class MergeConflict(StrEnum):
+    """What happens to a task whose work does not merge."""
+
+    RERUN = "Rerun"
+    FAIL = "Fail"
+
+
+class LandingStrategy(StrEnum):
+    """How the tasks' work comes together."""
+
+    SHARED_BRANCH = "SharedBranch"
+    BRANCH_PER_TASK = "BranchPerTask"
+
+
+class ForgeType(StrEnum):
+    """The kind of server that holds the pull requests."""
+
+    GITHUB = "GitHub"
+    GITLAB = "GitLab"
+    GITEA = "Gitea"
+    NONE = "None"
+
+
+class PullRequestScope(StrEnum):
+    """What one pull request covers."""
+
+    PROJECT = "Project"
+    LEVEL = "Level"
+
+
+class MergeMode(StrEnum):
+    """Who merges a pull request."""
+
+    MANUAL = "Manual"
+    WHEN_CHECKS_PASS = "WhenChecksPass"
+
+
+class SecretRef(Model):
+    """A Secret of the project's namespace. The operator never reads it; pods mount it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the Secret."""
+
+
+class SecretKeyRef(SecretRef):
+    """One key of a Secret of the project's namespace."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253)]
+    """Key within the Secret."""
+
+
+class Author(Model):
+    """The author of the tasks' commits."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    """Name, as git shows it."""
+    email: Annotated[str, Field(min_length=1, max_length=254)]
+    """Mail address, as git shows it."""
+
+
+class Forge(Model):
+    """The server where pull requests are opened."""
+
+    type: ForgeType
+    """Kind of the server; None: plain git, the "pull request" is a fast-forward."""
+    url: Annotated[str, Field(max_length=2048)] | None = None
+    """Address of the server's API; by default that of the repository's host."""
+    token_secret_ref: SecretKeyRef | None = None
+    """The key of a Secret that holds an access token."""
+
+
+class PullRequest(Model):
+    """How the work is offered for review."""
+
+    scope: PullRequestScope = PullRequestScope.PROJECT
+    """One pull request for the project, or one for each level."""
+    draft: StrictBool = False
+    """Whether it is opened as a draft."""
+    title: Annotated[str, Field(max_length=256)] | None = None
+    """Title; a Jinja2 template."""
+    body: Annotated[str, Field(max_length=16384)] | None = None
+    """Text; a Jinja2 template."""
+    labels: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)] = []
+    """Labels given to it."""
+    merge: MergeMode = MergeMode.MANUAL
+    """Manual: a person merges it. WhenChecksPass: merged with its tested commit pinned."""
+
+
+class Git(Model):
+    """Where the tasks' work lands."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    """The repository: https or ssh."""
+    base_ref: Annotated[str, Field(min_length=1, max_length=255)] = "main"
+    """Branch that the work starts from and is merged into."""
+    branch: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """The shared branch; by default parallel/NAME."""
+    strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
+    """SharedBranch: one branch, one commit a task. BranchPerTask: a branch and a pull request each."""
+    credentials_secret_ref: SecretRef | None = None
+    """Secret with username and password, or ssh-privatekey and known_hosts."""
+    author: Author | None = None
+    """Author of the commits."""
+    forge: Forge | None = None
+    """Where pull requests are opened."""
+    pull_request: PullRequest | None = None
+    """How the work is offered for review."""
+
+
+class Conflicts(Model):
+    """What to do about tasks that touch the same files."""
+
+    on_file_overlap: FileOverlap = FileOverlap.SERIALIZE
+    """Tasks that declare the same file never run together (Serialize), are reported (Warn), or neither (Ignore)."""
+    on_merge_conflict: Annotated[MergeConflict, Later(GIT)] = MergeConflict.RERUN
+    """Rerun: the task runs again on what has landed. Fail: it fails."""
+    max_reruns: Annotated[int, Field(strict=True, ge=0, le=20), Later(GIT)] = 2
+    """Most re-runs of one task after conflicts."""
+
+
+class Role(Model):
+    """Who does the work: a pod template, shared by the tasks of one kind."""
+
+    name: RoleName
+    """Name that tasks refer to; unique in the project."""
+    max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Most tasks of this role at work at any moment; by default only parallelism limits them."""
+    pod_template: dict[str, Any] | None = None
+    """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
+
+
+class Defaults(Model):
+    """Values for tasks that do not set their own."""
+
+    role: RoleName | None = None
+    """Role of a task that names none; by default the only role, where there is just one."""
+    max_attempts: Attempts = 2
+    """Most attempts of a task: 1 means that a failure is final."""
+    backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 10
+    """Wait before the second attempt, in seconds; doubled for each further one, up to six minutes or this value, whichever is more."""
+    active_deadline_seconds: Seconds | None = None
+    """Longest time that one attempt may take, in seconds."""
+
+
+class Parameter(Model):
+    """A named value, given to the task as PPROJ_PARAM_NAME and in its task file."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_]([-._A-Za-z0-9]*)$")]
+    """Name; in the environment it is upper case with every other character as _."""
+    value: Annotated[str, Field(max_length=4096)] = ""
+    """Value."""
+
+
+class Task(Model):
+    """One piece of work: it runs once its dependencies have succeeded."""
+
+    id: TaskId
+    """Unique in the project; a label value."""
+    title: Annotated[str, Field(max_length=512)] = ""
+    """A line that says what it is."""
+    description: Annotated[str, Field(max_length=65_536)] = ""
+    """What is to be done, for whoever does it; reaches the task in its task file."""
+    dependencies: Annotated[list[TaskId], Field(max_length=500)] = []
+    """Ids of the tasks that must have succeeded before this one starts."""
+    files: Annotated[list[FilePattern], Field(max_length=100)] = []
+    """Paths or globs that it writes, relative to the repository; tasks that share one do not run together."""
+    priority: Priority = 0
+    """Among tasks that are ready, higher goes first."""
+    group: Annotated[str, Field(max_length=63)] | None = None
+    """Name of the group it was marked with ([P:Group-X]); for display."""
+    role: RoleName | None = None
+    """Role that runs it; by default that of defaults."""
+    max_attempts: Attempts | None = None
+    """Most attempts; by default that of defaults."""
+    active_deadline_seconds: Seconds | None = None
+    """Longest time that one attempt may take, in seconds; by default that of defaults."""
+    estimate_seconds: Seconds | None = None
+    """Expected time, in seconds, for the critical path and the prediction; unit length where no task has one."""
+    parameters: Annotated[list[Parameter], Field(max_length=50)] = []
+    """Named values for the task."""
+
+
+class Retry(Model):
+    """Failures of one task that no longer count, so that it runs again; written by pproj retry."""
+
+    id: TaskId
+    """Id of the task."""
+    forgive: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    """How many of its failures, from the first on, are forgiven."""
+
+
+class Spec(Model):
+    """A graph of tasks and how to run it."""
+
+    suspend: StrictBool = False
+    """While true no new task starts; running ones finish."""
+    stop: StrictBool = False
+    """When true running tasks are stopped and the project ends."""
+    scheduling: Scheduling = Scheduling.LEVELS
+    """Levels: a level starts when the one before is done. Graph: a task starts when its dependencies are."""
+    parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
+    """Most tasks at work at any moment."""
+    failure_policy: FailurePolicy = FailurePolicy.FINISH_LEVEL
+    """FinishLevel: siblings finish, then it stops. Continue: all runs that does not depend on a failure. FailFast: running tasks are stopped too."""
+    active_deadline_seconds: Seconds | None = None
+    """Longest time from the project's start to its end, in seconds, time suspended included; then it is stopped."""
+    ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
+    """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
+    executor: Annotated[Executor, Later("the Argo Workflows executor", ("Workflow",))] = Executor.JOB
+    """What runs a task: a Kubernetes Job."""
+    conflicts: Conflicts = Conflicts()
+    """What to do about tasks that touch the same files."""
+    git: Annotated[Git | None, Later(GIT)] = None
+    """Where the tasks' work lands; without it tasks run without a repository."""
+    roles: Annotated[list[Role], Field(max_length=50)] = []
+    """Who does the work; each role is a pod template."""
+    defaults: Defaults = Defaults()
+    """Values for tasks that do not set their own."""
+    tasks: Annotated[list[Task], Field(max_length=MAX_TASKS)] = []
+    """The tasks. An atomic list: one owner writes all of it."""
+    retries: Annotated[list[Retry], Field(max_length=MAX_TASKS)] = []
+    """Failures that no longer count, by task; written by pproj retry."""
+
+    @field_validator("conflicts", "defaults", mode="before")
+    @classmethod
+    def _null_is_default(cls, value: object) -> object:
+        """YAML's ``defaults:`` with nothing below it means the defaults."""
+        return {} if value is None else value

@@ -1,0 +1,188 @@
+"""What the operator writes: the status of a ParallelProject.
+
+These models describe and check; the hot path writes the same rows as plain dictionaries.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from parallelproject.model.base import Later, Model
+from parallelproject.model.spec import GIT, MAX_TASKS
+
+Count = Annotated[int, Field(ge=0)]
+Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+ShortText = Annotated[str, Field(max_length=64)]
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+
+
+class Reason(StrEnum):
+    """Why a task stands where it stands."""
+
+    # Pending
+    WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
+    WAITING_FOR_LEVEL = "WaitingForLevel"
+    WAITING_FOR_SLOT = "WaitingForSlot"
+    WAITING_FOR_FILES = "WaitingForFiles"
+    WAITING_FOR_ROLE = "WaitingForRole"
+    SUSPENDED = "Suspended"
+    BACKOFF = "Backoff"
+    # Skipped
+    DEPENDENCY_FAILED = "DependencyFailed"
+    STOPPED = "Stopped"
+    # Failed
+    EXIT_CODE = "ExitCode"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    POD_FAILED = "PodFailed"
+    LOST = "Lost"
+    INVALID_POD_TEMPLATE = "InvalidPodTemplate"
+    NAME_CONFLICT = "NameConflict"
+
+
+class ConditionType(StrEnum):
+    """The conditions of a project."""
+
+    ACCEPTED = "Accepted"
+    SUSPENDED = "Suspended"
+    COMPLETED = "Completed"
+    SUCCEEDED = "Succeeded"
+
+
+class Condition(Model):
+    """A condition, as everywhere in Kubernetes."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Accepted, Suspended, Completed or Succeeded."""
+    status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    """True, False or Unknown."""
+    reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    """A word for programs."""
+    message: Annotated[str, Field(max_length=32_768)] = ""
+    """A sentence for people."""
+    observed_generation: Count | None = None
+    """Generation of the spec that it tells of."""
+    last_transition_time: Timestamp
+    """When its status last changed."""
+
+
+class Counts(Model):
+    """How many tasks stand where."""
+
+    total: Count
+    """Tasks in the spec."""
+    pending: Count
+    """Tasks that wait."""
+    running: Count
+    """Tasks at work."""
+    succeeded: Count
+    """Tasks that succeeded."""
+    failed: Count
+    """Tasks that failed for good."""
+    skipped: Count
+    """Tasks that will not run."""
+
+
+class LevelStatus(Model):
+    """How far a level is."""
+
+    index: Count
+    """Its number, from 0."""
+    total: Count
+    """Its tasks."""
+    succeeded: Count
+    """Those that succeeded."""
+    running: Count
+    """Those at work."""
+    failed: Count
+    """Those that failed for good."""
+    skipped: Count
+    """Those that will not run."""
+    pull_request: Annotated[dict[str, str] | None, Later(GIT)] = None
+    """The pull request of the level."""
+
+
+class TaskStatus(Model):
+    """A row for one task."""
+
+    id: Annotated[str, Field(max_length=63)]
+    """Id of the task."""
+    state: TaskState
+    """Pending, Running, Succeeded, Failed or Skipped."""
+    level: Count | None = None
+    """Its dependency level, from 0."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why it stands there."""
+    attempts: Count | None = None
+    """Attempts started so far; the last one's number."""
+    failures: Count | None = None
+    """Attempts that failed; an attempt stopped by us is none."""
+    failure: Annotated[str, Field(max_length=64)] | None = None
+    """Reason of the last failed attempt, while the task waits for or runs another."""
+    exit_code: int | None = None
+    """Exit code of the last failed attempt."""
+    start_time: Timestamp | None = None
+    """When the last attempt started."""
+    completion_time: Timestamp | None = None
+    """When the last attempt ended."""
+    job_name: Annotated[str, Field(max_length=63)] | None = None
+    """The Job of the last attempt, while it runs or where it failed."""
+    removed: bool | None = None
+    """True for a task that is no longer in the spec."""
+    commit: Annotated[str | None, Field(max_length=64), Later(GIT)] = None
+    """The commit that its work landed as."""
+
+
+class Metrics(Model):
+    """Figures of the run, as the field defines them."""
+
+    wall_seconds: Count
+    """Time from the project's start to its end, or to now."""
+    work_seconds: Count
+    """Sum of the times that the tasks' last attempts took."""
+    critical_path_seconds: Count
+    """Longest chain of dependent work, by the times taken."""
+    speedup: ShortText
+    """Work divided by wall time."""
+    efficiency: ShortText
+    """Speedup divided by the most tasks that were at work at once."""
+    retries: Count
+    """Attempts beyond each task's first."""
+    peak_parallelism: Count
+    """Most tasks at work at once."""
+    conflict_rate: Annotated[str | None, Field(max_length=64), Later(GIT)] = None
+    """Conflicts divided by landings tried."""
+
+
+class Status(Model):
+    """What is known of the project; written by the operator alone."""
+
+    observed_generation: Count | None = None
+    """Generation of the spec that this status tells of."""
+    start_time: Timestamp | None = None
+    """When the project was first accepted."""
+    completion_time: Timestamp | None = None
+    """When it ended."""
+    progress: ShortText | None = None
+    """Tasks that succeeded, of all."""
+    level: ShortText | None = None
+    """The level at work, counted from 1, of all."""
+    counts: Counts | None = None
+    """How many tasks stand where."""
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Accepted, Suspended, Completed and Succeeded."""
+    levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
+    """How far each level is."""
+    tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
+    """A row for each task, in the order of the spec; then those removed from it."""
+    metrics: Metrics | None = None
+    """Figures of the run."""
