@@ -36,6 +36,7 @@ class Reason(StrEnum):
     WAITING_FOR_FILES = "WaitingForFiles"
     WAITING_FOR_ROLE = "WaitingForRole"
     SUSPENDED = "Suspended"
+    STARTING = "Starting"
     BACKOFF = "Backoff"
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"

@@ -1,0 +1,70 @@
+"""Names the cycles of a graph that should have none, shortest first, in bounded time."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import networkx as nx
+
+CYCLES_MAX = 100
+"""Most cycles named: a graph can have more than there are atoms."""
+_STEPS_MAX = 500_000
+
+
+def find_cycles(parents: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Every simple cycle, as tasks in the order in which each waits for the next; shortest first.
+
+    A graph with more than ``CYCLES_MAX`` cycles gives that many, among them a shortest one through as
+    many of its edges as the bound on work allows (about half a million steps).
+
+    Args:
+        parents: By task, the tasks that it waits for.
+    """
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(len(parents)))
+    graph.add_edges_from((task, parent) for task, above in enumerate(parents) for parent in above)
+    found: set[tuple[int, ...]] = {(task,) for task, above in enumerate(parents) if task in above}
+    knots = [knot for knot in nx.strongly_connected_components(graph) if len(knot) > 1]
+    steps = 0
+    for knot in sorted(knots, key=lambda knot: (len(knot), min(knot))):
+        inner = {task: [p for p in parents[task] if p in knot and p != task] for task in sorted(knot)}
+        size = len(inner) + sum(map(len, inner.values()))
+        for task, above in inner.items():
+            for parent in above:
+                if steps > _STEPS_MAX or len(found) > 10 * CYCLES_MAX:
+                    break
+                found.add(_rotate([task, *_shortest(inner, parent, task)]))
+                steps += size
+        count = min(CYCLES_MAX, max(1, _STEPS_MAX // (10 * size)))
+        if steps <= _STEPS_MAX:
+            found.update(_rotate(c) for c in islice(nx.simple_cycles(graph.subgraph(knot)), count))
+            steps += size * count // 10
+    return sorted(found, key=lambda cycle: (len(cycle), cycle))[:CYCLES_MAX]
+
+
+def _shortest(inner: Mapping[int, Sequence[int]], start: int, goal: int) -> list[int]:
+    """The tasks on a shortest way from ``start`` to ``goal``, without ``goal``."""
+    came: dict[int, int] = {start: start}
+    queue = deque([start])
+    while queue:
+        task = queue.popleft()
+        if task == goal:
+            break
+        for parent in inner[task]:
+            if parent not in came:
+                came[parent] = task
+                queue.append(parent)
+    way = []
+    at = came[goal]
+    while goal != start:
+        way.append(at)
+        if at == start:
+            break
+        at = came[at]
+    return way[::-1]
+
+
+def _rotate(cycle: Sequence[int]) -> tuple[int, ...]:
+    """The same cycle from its smallest task on, so that equal cycles are equal."""
+    at = cycle.index(min(cycle))
+    return (*cycle[at:], *cycle[:at])

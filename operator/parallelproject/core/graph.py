@@ -1,0 +1,322 @@
+"""Compiles a spec into the graph that the planner walks: integers instead of names, made once per spec.
+
+This is where a spec that is valid field by field is refused for what it says as a whole: ids given
+twice, dependencies on tasks that are not there, cycles, roles that do not exist.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from parallelproject.core.cycles import CYCLES_MAX, find_cycles
+from parallelproject.core.files import Conflict, FileLocks, conflicts, lock_files, normalise
+from parallelproject.model.names import parameter_variable
+from parallelproject.model.problem import Problem, ProblemsError, quoted
+from parallelproject.model.spec import Spec, Task
+
+BOTTLENECKS = 5
+"""How many bottlenecks are named."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledGraph:
+    """A checked spec with its tasks as integers, in spec order.
+
+    Tuples by task unless said otherwise.
+    """
+
+    tasks: tuple[Task, ...]
+    ids: tuple[str, ...]
+    index: dict[str, int]
+    """Id to task."""
+    parents: tuple[tuple[int, ...], ...]
+    """The tasks that it waits for."""
+    children: tuple[tuple[int, ...], ...]
+    """The tasks that wait for it."""
+    level: tuple[int, ...]
+    """The length of its longest chain of dependencies."""
+    levels: tuple[tuple[int, ...], ...]
+    """By level: its tasks, in plan order."""
+    seconds: tuple[int, ...]
+    """Its expected length: its estimate, the median estimate where only others have one, else 1."""
+    rank: tuple[int, ...]
+    """Upward rank (Topcuoglu et al., HEFT, 2002): the longest expected time from its start to an end."""
+    order: tuple[int, ...]
+    """All tasks, by priority, then upward rank, then spec order: who goes first among those ready."""
+    wave: tuple[int, ...]
+    """Its level once tasks that write the same files are set apart."""
+    waves: tuple[tuple[int, ...], ...]
+    """By wave: its tasks, in plan order."""
+    locks: FileLocks
+    conflicts: tuple[Conflict, ...]
+    critical_path: tuple[int, ...]
+    """The chain of tasks with the longest expected time, in order."""
+    bottlenecks: tuple[int, ...]
+    """The tasks that the most expected work waits for, directly or not; the most first."""
+    role: tuple[str | None, ...]
+    max_attempts: tuple[int, ...]
+    forgiven: dict[int, int]
+    """Failures that no longer count, for the few tasks that have any."""
+
+
+def compile_graph(spec: Spec) -> CompiledGraph:
+    """Checks a spec as a whole and makes its graph.
+
+    Takes 0.1 s for 5,000 tasks with 15,000 dependencies.
+
+    Raises:
+        ProblemsError: all that is wrong, with reasons DuplicateTask, UnknownDependency, CycleFound, InvalidSpec.
+    """
+    tasks = tuple(spec.tasks)
+    ids = tuple(task.id for task in tasks)
+    index = {task_id: i for i, task_id in enumerate(ids)}
+    problems = _duplicates(ids)
+    parents = _resolve(tasks, index, problems)
+    problems += _check_roles(spec) + _check_parameters(tasks)
+    files = _normalise_files(tasks, problems)
+    if problems:
+        raise ProblemsError(problems)
+
+    children: list[list[int]] = [[] for _ in tasks]
+    for i, above in enumerate(parents):
+        for parent in above:
+            children[parent].append(i)
+    topological, level = _levels(parents, children)
+    if len(topological) < len(tasks):
+        raise ProblemsError(_cycles(ids, parents))
+    seconds = _expected_seconds(tasks)
+    rank = list(seconds)
+    for i in reversed(topological):
+        rank[i] += max((rank[child] for child in children[i]), default=0)
+    order = sorted(range(len(tasks)), key=lambda i: (-tasks[i].priority, -rank[i], i))
+    locks = lock_files(files)
+    wave = _waves(tasks, parents, level, locks)
+    return CompiledGraph(
+        tasks=tasks,
+        ids=ids,
+        index=index,
+        parents=parents,
+        children=tuple(map(tuple, children)),
+        level=tuple(level),
+        levels=_grouped(level, order),
+        seconds=seconds,
+        rank=tuple(rank),
+        order=tuple(order),
+        wave=wave,
+        waves=_grouped(wave, order),
+        locks=locks,
+        conflicts=conflicts(locks),
+        critical_path=critical_path(parents, children, rank),
+        bottlenecks=_bottlenecks(topological, children, seconds),
+        role=tuple(role_of(spec, task) for task in tasks),
+        max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
+        forgiven={index[retry.id]: retry.forgive for retry in spec.retries if retry.id in index},
+    )
+
+
+def role_of(spec: Spec, task: Task) -> str | None:
+    """The role that runs a task: its own, else the default one, else the only one."""
+    if task.role or spec.defaults.role:
+        return task.role or spec.defaults.role
+    return spec.roles[0].name if len(spec.roles) == 1 else None
+
+
+def critical_path(
+    parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]], rank: Sequence[float]
+) -> tuple[int, ...]:
+    """The longest chain, following upward ranks down from the greatest one; ties go to spec order."""
+    heads = [i for i, above in enumerate(parents) if not above]
+    path: list[int] = []
+    while heads:
+        path.append(max(heads, key=lambda i: (rank[i], -i)))
+        heads = list(children[path[-1]])
+    return tuple(path)
+
+
+def did_you_mean(word: str, words: Sequence[str]) -> str:
+    """The mend for a name that is not known: the closest known one, if any is close."""
+    # difflib is quadratic in the length of words, and their number is bounded by nobody: look at near ones.
+    near = [w for w in words if abs(len(w) - len(word)) <= 3 and w[:1].lower() == word[:1].lower()][:500]
+    close = difflib.get_close_matches(word, near, n=1, cutoff=0.6)
+    return f"did you mean {quoted(close[0])}?" if close else ""
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts ``5.2`` before ``5.10``."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts)
+
+
+def _duplicates(ids: Sequence[str]) -> list[Problem]:
+    again = [task_id for task_id, count in Counter(ids).items() if count > 1]
+    return [
+        Problem(
+            f"spec.tasks[{[i for i, other in enumerate(ids) if other == task_id][1]}].id",
+            f"{quoted(task_id)} is already the id of spec.tasks[{ids.index(task_id)}]",
+            "give each task an id of its own",
+            "DuplicateTask",
+        )
+        for task_id in again[:100]
+    ]
+
+
+def _resolve(
+    tasks: Sequence[Task], index: dict[str, int], problems: list[Problem]
+) -> tuple[tuple[int, ...], ...]:
+    """Dependencies as integers, each once; adds a problem for each that is not a task."""
+    resolved = []
+    ids = list(index)
+    for i, task in enumerate(tasks):
+        above: dict[int, None] = {}
+        for j, dependency in enumerate(task.dependencies):
+            place = f"spec.tasks[{i}].dependencies[{j}]"
+            parent = index.get(dependency)
+            if parent is not None:
+                above[parent] = None
+            elif len(problems) < 100:
+                mend = did_you_mean(dependency, ids) or "remove it, or add the task"
+                problems.append(
+                    Problem(place, f"{quoted(dependency)} is not a task", mend, "UnknownDependency")
+                )
+        resolved.append(tuple(above))
+    return tuple(resolved)
+
+
+def _check_roles(spec: Spec) -> list[Problem]:
+    names = [role.name for role in spec.roles]
+    problems = [
+        Problem(f"spec.roles[{i}].name", f"{quoted(name)} is given twice", "give each role a name of its own")
+        for i, name in enumerate(names)
+        if name in names[:i]
+    ]
+    if not names:
+        return problems  # a local run with --command: roles are only words
+    used = [(f"spec.tasks[{i}].role", task.role) for i, task in enumerate(spec.tasks) if task.role]
+    if spec.defaults.role:
+        used.append(("spec.defaults.role", spec.defaults.role))
+    for place, name in used:
+        if name not in names and len(problems) < 100:
+            mend = did_you_mean(name, names) or f"one of: {', '.join(names)}"
+            problems.append(Problem(place, f"{quoted(name)} is not a role", mend))
+    if len(names) > 1 and not spec.defaults.role:
+        for i, task in enumerate(spec.tasks):
+            if not task.role and len(problems) < 100:
+                mend = "name one, or set spec.defaults.role"
+                problems.append(
+                    Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", mend)
+                )
+    return problems
+
+
+def _check_parameters(tasks: Sequence[Task]) -> list[Problem]:
+    problems = []
+    for i, task in enumerate(tasks):
+        seen: dict[str, str] = {}
+        for j, parameter in enumerate(task.parameters):
+            variable = parameter_variable(parameter.name)
+            if variable in seen and len(problems) < 100:
+                found = f"{quoted(parameter.name)} and {quoted(seen[variable])} are both {variable}"
+                problems.append(Problem(f"spec.tasks[{i}].parameters[{j}].name", found, "rename one"))
+            seen[variable] = parameter.name
+    return problems
+
+
+def _normalise_files(tasks: Sequence[Task], problems: list[Problem]) -> list[list[str]]:
+    files: list[list[str]] = []
+    for i, task in enumerate(tasks):
+        files.append([])
+        for j, pattern in enumerate(task.files):
+            try:
+                files[i].append(normalise(pattern, f"spec.tasks[{i}].files[{j}]"))
+            except ProblemsError as error:
+                problems += error.problems if len(problems) < 100 else []
+    return files
+
+
+def _cycles(ids: Sequence[str], parents: Sequence[Sequence[int]]) -> list[Problem]:
+    found = find_cycles(parents)
+    problems = []
+    for cycle in found:
+        names = [ids[i] for i in cycle]
+        shown = names if len(names) <= 10 else [*names[:6], f"… {len(names) - 9} more …", *names[-3:]]
+        way = " → ".join([*shown, names[0]])
+        what = f"cycle of {len(names)}: {way}" if len(names) > 1 else f"{quoted(names[0])} depends on itself"
+        mend = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
+        problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, mend, "CycleFound"))
+    if len(found) == CYCLES_MAX:
+        problems.append(
+            Problem("spec.tasks", f"there may be more than these {CYCLES_MAX} cycles", "", "CycleFound")
+        )
+    return problems
+
+
+def _levels(
+    parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]
+) -> tuple[list[int], list[int]]:
+    """A topological order (Kahn, 1962) and each task's level."""
+    waiting = [len(above) for above in parents]
+    level = [0] * len(parents)
+    topological = [i for i, count in enumerate(waiting) if not count]
+    for i in topological:
+        for child in children[i]:
+            waiting[child] -= 1
+            level[child] = max(level[child], level[i] + 1)
+            if not waiting[child]:
+                topological.append(child)
+    return topological, level
+
+
+def _expected_seconds(tasks: Sequence[Task]) -> tuple[int, ...]:
+    known = [task.estimate_seconds for task in tasks if task.estimate_seconds]
+    typical = round(median(known)) if known else 1
+    return tuple(task.estimate_seconds or typical for task in tasks)
+
+
+def _grouped(number: Sequence[int], order: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    groups: list[list[int]] = [[] for _ in range(max(number, default=-1) + 1)]
+    for i in order:
+        groups[number[i]].append(i)
+    return tuple(map(tuple, groups))
+
+
+def _waves(
+    tasks: Sequence[Task], parents: Sequence[Sequence[int]], level: Sequence[int], locks: FileLocks
+) -> tuple[int, ...]:
+    """Levels with the writers of one path in different waves; later waves only, so no cycle can come of it."""
+    wave = [0] * len(tasks)
+    taken = [0] * len(locks.patterns)  # by pattern: the waves that write it, as bits
+    by_level = sorted(
+        range(len(tasks)), key=lambda i: (level[i], -tasks[i].priority, natural_key(tasks[i].id))
+    )
+    for i in by_level:
+        first = 1 + max((wave[parent] for parent in parents[i]), default=-1)
+        busy = 0
+        for pattern in locks.of_task[i]:
+            busy |= taken[pattern]
+        free = ~(busy >> first)
+        wave[i] = first + (free & -free).bit_length() - 1
+        for pattern in locks.of_task[i]:
+            for other in locks.overlaps[pattern]:
+                taken[other] |= 1 << wave[i]
+    return tuple(wave)
+
+
+def _bottlenecks(
+    topological: Sequence[int], children: Sequence[Sequence[int]], seconds: Sequence[int]
+) -> tuple[int, ...]:
+    """The tasks with the most expected work below them, counted exactly by bit sets."""
+    below = [0] * len(seconds)
+    for i in reversed(topological):
+        for child in children[i]:
+            below[i] |= below[child] | (1 << child)
+    # Work is a weighted count of bits: one set of tasks for each binary digit of the seconds.
+    digits = [
+        sum(1 << i for i, length in enumerate(seconds) if length >> digit & 1)
+        for digit in range(max(seconds, default=0).bit_length())
+    ]
+    work = [sum((mask & digit).bit_count() << d for d, digit in enumerate(digits)) for mask in below]
+    most = sorted((i for i in range(len(seconds)) if work[i]), key=lambda i: (-work[i], i))
+    return tuple(most[:BOTTLENECKS])
