@@ -92,9 +92,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         if phase is Phase.SUCCEEDED:
             # Also of an attempt that was given up as lost: work that is done is not done again.
             began = seen.started or (started if seen.number == number else None)
-            return Record(
-                _SUCCEEDED, max(number, seen.number), failures, None, None, began, seen.ended, seen.name
-            )
+            return Record(_SUCCEEDED, max(number, seen.number), failures, None, None, began, seen.ended, seen.name)
         if seen.number < number or (seen.number == number and state is not _RUNNING):
             continue  # counted before
         if seen.number > number:

@@ -127,7 +127,7 @@ def role_of(spec: Spec, task: Task) -> str | None:
 def critical_path(
     parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]], rank: Sequence[float]
 ) -> tuple[int, ...]:
-    """The longest chain, following upward ranks down from the greatest one; ties go to spec order."""
+    """The longest chain, down from the greatest upward rank; ties go to spec order."""
     heads = [i for i, above in enumerate(parents) if not above]
     path: list[int] = []
     while heads:
@@ -163,9 +163,7 @@ def _duplicates(ids: Sequence[str]) -> list[Problem]:
     ]
 
 
-def _resolve(
-    tasks: Sequence[Task], index: dict[str, int], problems: list[Problem]
-) -> tuple[tuple[int, ...], ...]:
+def _resolve(tasks: Sequence[Task], index: dict[str, int], problems: list[Problem]) -> tuple[tuple[int, ...], ...]:
     """Dependencies as integers, each once; adds a problem for each that is not a task."""
     resolved = []
     ids = list(index)
@@ -178,9 +176,7 @@ def _resolve(
                 above[parent] = None
             elif len(problems) < 100:
                 mend = did_you_mean(dependency, ids) or "remove it, or add the task"
-                problems.append(
-                    Problem(place, f"{quoted(dependency)} is not a task", mend, "UnknownDependency")
-                )
+                problems.append(Problem(place, f"{quoted(dependency)} is not a task", mend, "UnknownDependency"))
         resolved.append(tuple(above))
     return tuple(resolved)
 
@@ -205,14 +201,12 @@ def _check_roles(spec: Spec) -> list[Problem]:
         for i, task in enumerate(spec.tasks):
             if not task.role and len(problems) < 100:
                 mend = "name one, or set spec.defaults.role"
-                problems.append(
-                    Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", mend)
-                )
+                problems.append(Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", mend))
     return problems
 
 
 def _check_parameters(tasks: Sequence[Task]) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     for i, task in enumerate(tasks):
         seen: dict[str, str] = {}
         for j, parameter in enumerate(task.parameters):
@@ -247,15 +241,11 @@ def _cycles(ids: Sequence[str], parents: Sequence[Sequence[int]]) -> list[Proble
         mend = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
         problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, mend, "CycleFound"))
     if len(found) == CYCLES_MAX:
-        problems.append(
-            Problem("spec.tasks", f"there may be more than these {CYCLES_MAX} cycles", "", "CycleFound")
-        )
+        problems.append(Problem("spec.tasks", f"there may be more than these {CYCLES_MAX} cycles", "", "CycleFound"))
     return problems
 
 
-def _levels(
-    parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]
-) -> tuple[list[int], list[int]]:
+def _levels(parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     """A topological order (Kahn, 1962) and each task's level."""
     waiting = [len(above) for above in parents]
     level = [0] * len(parents)
@@ -288,9 +278,7 @@ def _waves(
     """Levels with the writers of one path in different waves; later waves only, so no cycle can come of it."""
     wave = [0] * len(tasks)
     taken = [0] * len(locks.patterns)  # by pattern: the waves that write it, as bits
-    by_level = sorted(
-        range(len(tasks)), key=lambda i: (level[i], -tasks[i].priority, natural_key(tasks[i].id))
-    )
+    by_level = sorted(range(len(tasks)), key=lambda i: (level[i], -tasks[i].priority, natural_key(tasks[i].id)))
     for i in by_level:
         first = 1 + max((wave[parent] for parent in parents[i]), default=-1)
         busy = 0

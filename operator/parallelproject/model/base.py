@@ -39,11 +39,7 @@ def later_fields(model: Model, path: str) -> Iterator[tuple[str, str]]:
         value = getattr(model, name)
         place = f"{path}.{field.alias or name}"
         for mark in field.metadata:
-            if (
-                isinstance(mark, Later)
-                and value is not None
-                and (not mark.values or str(value) in mark.values)
-            ):
+            if isinstance(mark, Later) and value is not None and (not mark.values or str(value) in mark.values):
                 yield place, mark.feature
                 break
         else:

@@ -45,7 +45,7 @@ def parameter_variable(name: str) -> str:
 
 
 def job_name(project: str, uid: str, task: str, attempt: int) -> str:
-    """The name of an attempt's Job: a function of (project uid, task, attempt), so that creating it twice cannot make two.
+    """The name of an attempt's Job: the same for the same attempt, so that creating it twice cannot make two.
 
     Args:
         project: Name of the project; for people.

@@ -219,7 +219,7 @@ class Task(Model):
     """Unique in the project; a label value."""
     title: Annotated[str, Field(max_length=512)] = ""
     """A line that says what it is."""
-    description: Annotated[str, Field(max_length=65_536)] = ""
+    description: Annotated[str, Field(max_length=32_768)] = ""
     """What is to be done, for whoever does it; reaches the task in its task file."""
     dependencies: Annotated[list[TaskId], Field(max_length=500)] = []
     """Ids of the tasks that must have succeeded before this one starts."""

@@ -1,0 +1,1 @@
+"""What a person types: parses, calls the layers below, prints. No rule of the product lives here."""

@@ -1,0 +1,197 @@
+"""What the plan says, done: Jobs created, stopped and looked up.
+
+Each action ends only when its outcome is known. An answer that was lost is asked for again, which is safe:
+a Job's name is a function of its attempt, so a second creation meets the first.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+from parallelproject.controller.project import Json, Project
+from parallelproject.core.plan import Launch, Stop
+from parallelproject.executors.job import is_ours, job_manifest, stop_patch
+from parallelproject.executors.observation import view_job
+from parallelproject.executors.sightings import Key
+from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.model.names import job_name
+from parallelproject.model.status import Reason
+
+log = logging.getLogger(__name__)
+
+CREATES_AT_ONCE = 32
+"""Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
+_BACKOFF_MAX = 30.0
+_REFUSED_SECONDS = 10.0
+
+
+class Actions:
+    """Carries out launches and stops, and looks up what is not seen."""
+
+    def __init__(
+        self,
+        api: Api,
+        again: Callable[[Project], None],
+        warn: Callable[[Project, str, str], None],
+        is_current: Callable[[Project], bool],
+    ) -> None:
+        self._api = api
+        self._again = again
+        self._warn = warn
+        self._is_current = is_current
+        self._creates = asyncio.Semaphore(CREATES_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def launch(self, project: Project, launches: Sequence[Launch]) -> None:
+        """Starts attempts; each counts as launching at once."""
+        if project.graph is None or project.spec is None:
+            return
+        for launch in launches:
+            key = Key(project.graph.ids[launch.task], launch.number)
+            manifest = job_manifest(
+                project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records
+            )
+            project.sightings.launching(key, time.time())
+            self._spawn(project, ("create", key), self._create(project, key, manifest))
+
+    def stop(self, project: Project, stop: Stop) -> None:
+        """Stops an attempt; nothing if that is under way already."""
+        key = Key(stop.id, stop.attempt.number)
+        self._spawn(project, ("stop", key), self._stop(project, key, stop))
+
+    def look_up(self, project: Project, key: Key) -> None:
+        """Asks for a Job that is not seen: only one that the server does not know is lost."""
+        self._spawn(project, ("look-up", key), self._look_up(project, key))
+
+    def delete(self, project: Project) -> None:
+        """Deletes a project whose time after its end is over, with all that it owns."""
+        self._spawn(project, ("delete", Key("", 0)), self._delete(project))
+
+    async def close(self) -> None:
+        """Leaves what is under way: whoever comes next finds out how it ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, project: Project, mark: tuple[str, Key], work: Coroutine[None, None, None]) -> None:
+        if mark in project.in_flight:
+            work.close()
+            return
+        project.in_flight.add(mark)
+        task = asyncio.create_task(self._run(project, mark, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, project: Project, mark: tuple[str, Key], work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("%s of %s failed", mark[0], mark[1])
+            await asyncio.sleep(1)
+            if mark[0] == "create":
+                project.sightings.refused(mark[1], None, time.time())
+        finally:
+            project.in_flight.discard(mark)
+        self._again(project)
+
+    async def _create(self, project: Project, key: Key, manifest: Json) -> None:
+        failures = 0
+        while self._is_current(project):
+            failures += 1
+            try:
+                if await self._try_create(project, key, manifest):
+                    return
+            except ApiError as error:
+                if error.status in (400, 422):
+                    self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
+                    project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                    return
+                if error.is_definite and error.status != 429:
+                    # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
+                    # is given back after a pause, so that the plan decides anew.
+                    self._warn(project, "FailedCreate", f"{key.task}: {error}")
+                    await asyncio.sleep(_REFUSED_SECONDS * random.uniform(0.5, 1))
+                    break
+                log.warning("creating %s: %s", manifest["metadata"]["name"], error)
+                await _pause(failures, error)
+        project.sightings.refused(key, None, time.time())
+
+    async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
+        """Creates the Job or finds it; says whether the attempt's fate is known then."""
+        try:
+            async with self._creates:
+                job = await self._api.request("POST", project.jobs_path, manifest)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return await self._adopt(project, key)
+        project.sightings.job_seen(key, view_job(job))
+        return True
+
+    async def _adopt(self, project: Project, key: Key) -> bool:
+        """Takes the Job that is already there as the attempt's if it is ours; says whether that is settled."""
+        found = await self._get(project, key)
+        if found is None:
+            return False  # deleted in between: create it again
+        if is_ours(found, project.owner, key.task, key.number):
+            project.sightings.job_seen(key, view_job(found))
+        else:
+            name = found["metadata"]["name"]
+            self._warn(project, "NameConflict", f"{key.task}: Job {name} belongs to somebody else")
+            project.sightings.refused(key, Reason.NAME_CONFLICT, time.time())
+        return True
+
+    async def _stop(self, project: Project, key: Key, stop: Stop) -> None:
+        name = project.sightings.job_name(key) or self._name(project, key)
+        try:
+            job = await self._api.request(
+                "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+            )
+            project.sightings.job_seen(key, view_job(job))
+        except ApiError as error:
+            if error.status == 404:
+                project.sightings.job_gone(key)
+                return
+            log.warning("stopping %s: %s", name, error)
+            await _pause(1, error)
+
+    async def _delete(self, project: Project) -> None:
+        preconditions = {"uid": project.owner.uid, "resourceVersion": project.resource_version}
+        body: Json = {"propagationPolicy": "Background", "preconditions": preconditions}
+        try:
+            await self._api.request("DELETE", project.path, body)
+        except ApiError as error:
+            log.warning("deleting %s after its time: %s", project.path, error)
+            await _pause(5, error)
+
+    async def _look_up(self, project: Project, key: Key) -> None:
+        try:
+            found = await self._get(project, key)
+        except ApiError as error:
+            log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
+            await _pause(1, error)
+            return
+        if found is not None and is_ours(found, project.owner, key.task, key.number):
+            project.sightings.job_seen(key, view_job(found))
+        else:
+            project.sightings.job_gone(key)
+
+    async def _get(self, project: Project, key: Key) -> Json | None:
+        """The attempt's Job, read from the server's store and not from a cache; None if there is none."""
+        try:
+            return await self._api.request("GET", f"{project.jobs_path}/{self._name(project, key)}")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    @staticmethod
+    def _name(project: Project, key: Key) -> str:
+        return job_name(project.owner.name, project.owner.uid, key.task, key.number)
+
+
+async def _pause(failures: int, error: ApiError) -> None:
+    backoff = min(_BACKOFF_MAX, 0.05 * 2 ** min(failures, 16)) * random.uniform(0.5, 1)
+    await asyncio.sleep(max(error.retry_after, backoff))

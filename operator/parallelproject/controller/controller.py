@@ -1,0 +1,255 @@
+"""The controller: what is seen goes in, the plan comes out, what it says is done.
+
+One queue holds each project at most once; ``reconcile`` reads like its description and never waits: what
+takes time (``actions``, ``writer``) runs beside it and puts the project back into the queue when it is done.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.controller.actions import Actions
+from parallelproject.controller.project import Project
+from parallelproject.controller.writer import Writer
+from parallelproject.core.plan import plan
+from parallelproject.core.status import rejected_status, render_status
+from parallelproject.executors.observation import view_job, view_pod
+from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.kube.api import Api
+from parallelproject.kube.reflector import Reflector
+from parallelproject.model import names
+
+log = logging.getLogger(__name__)
+
+SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
+_BACKOFF_MAX = 60.0
+
+
+class Controller:
+    """Runs every project that it is told of."""
+
+    def __init__(self, api: Api, namespaces: tuple[str, ...] = ()) -> None:
+        """Prepares it; ``run`` starts it.
+
+        Args:
+            api: An open connection.
+            namespaces: Where to look for Jobs and pods; empty: in all of them.
+        """
+        self._api = api
+        self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
+        self._sightings: dict[tuple[str, str], Sightings] = {}  # by namespace and project uid
+        self._dirty: dict[tuple[str, str], None] = {}
+        self._work = asyncio.Event()
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._writer = Writer(api, self._put, self._put_later, self._drop)
+        self._actions = Actions(api, self._put, self._writer.warn, self._is_current)
+        self.reflectors = [
+            Reflector(api, path, SELECTOR, sink)
+            for namespace in namespaces or ("",)
+            for path, sink in (
+                (_collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
+                (_collection("/api/v1", namespace, "pods"), _Pods(self)),
+            )
+        ]
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self.reflectors:
+                group.create_task(reflector.run())
+            try:
+                for reflector in self.reflectors:
+                    await reflector.synced.wait()
+                log.info("all Jobs and pods are listed; planning starts")
+                while True:
+                    await self._work.wait()
+                    self._work.clear()
+                    batch, self._dirty = self._dirty, {}
+                    for key in batch:
+                        self._reconcile_safely(key)
+                        await asyncio.sleep(0)  # others may run between two projects
+            finally:
+                await self._actions.close()
+                await self._writer.close()
+
+    # What is seen.
+
+    def project_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """An event of the watch of ParallelProjects; ``kind`` as the server gives it, None for the first list."""
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        project = self._projects.get(key)
+        if kind == "DELETED":
+            if project is not None and project.owner.uid == metadata["uid"]:
+                self._drop(project)
+            return
+        if project is not None and project.owner.uid != metadata["uid"]:
+            self._drop(project)
+            project = None
+        if project is None:
+            sightings = self.sightings(metadata["namespace"], metadata["uid"])
+            project = self._projects[key] = Project(body, sightings)
+            log.info("project seen", extra=_about(project))
+            self._put(project)
+        elif project.update(body):
+            self._put(project)
+
+    def sightings(self, namespace: str, uid: str) -> Sightings:
+        """What is seen of a project's attempts, whether or not the project itself is known yet."""
+        return self._sightings.setdefault((namespace, uid), Sightings())
+
+    def touch(self, namespace: str, name: str, uid: str) -> bool:
+        """Something was seen of a project's attempts; says whether the project is known."""
+        project = self._projects.get((namespace, name))
+        if project is None or project.owner.uid != uid:
+            return False
+        self._put(project)
+        return True
+
+    # What is done about it.
+
+    def _reconcile_safely(self, key: tuple[str, str]) -> None:
+        """One odd object must not stop the others."""
+        project = self._projects.get(key)
+        if project is None:
+            return
+        try:
+            self._reconcile(project)
+            project.failures = 0
+        except Exception:
+            project.failures += 1
+            delay = min(_BACKOFF_MAX, 2.0**project.failures)
+            log.exception("reconcile failed; again in %d s", delay, extra=_about(project))
+            self._put_later(project, delay)
+
+    def _reconcile(self, project: Project) -> None:
+        """Sees, plans, acts, writes."""
+        now = time.time()
+        sightings, spec, graph = project.sightings, project.spec, project.graph
+        if project.deleting:
+            return  # owner references take the Jobs along
+        for attempt in sightings.unconfirmed:
+            self._actions.look_up(project, attempt)
+        if spec is None or graph is None:
+            status = rejected_status(project.problems, project.status, sightings.attempts, project.generation, now)
+            self._writer.offer(project, (project.generation, "rejected"), lambda: status)
+            return
+        decided = plan(graph, spec, project.ledger, sightings.attempts, now)
+        project.ledger = decided.ledger
+        self._actions.launch(project, decided.launches)
+        for stop in decided.stops:
+            self._actions.stop(project, stop)
+        for unseen in decided.unseen:
+            self._actions.look_up(project, Key(unseen.id, unseen.number))
+        headline = (project.generation, decided.completed, decided.stopped)
+        self._writer.offer(
+            project,
+            headline,
+            lambda: render_status(graph, spec, decided, project.status, project.generation, now),
+        )
+        wake = decided.wake_at
+        if decided.completed and spec.ttl_seconds_after_finished is not None:
+            expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
+            if expires <= now and self._writer.is_written(project):
+                self._actions.delete(project)
+            wake = max(expires, now + 1)
+        if wake is not None:
+            self._put_later(project, max(0.0, wake - now))
+
+    # The queue.
+
+    def _put(self, project: Project) -> None:
+        if not self._is_current(project):
+            return
+        self._dirty[project.owner.namespace, project.owner.name] = None
+        self._work.set()
+
+    def _put_later(self, project: Project, seconds: float) -> None:
+        key = (project.owner.namespace, project.owner.name)
+        loop = asyncio.get_running_loop()
+        when = loop.time() + seconds + 0.001  # the clocks differ a little; one planning too many is no harm
+        timer = self._timers.get(key)
+        if timer is not None:
+            if loop.time() < timer.when() <= when and not timer.cancelled():
+                return  # sooner: that planning will ask for the next
+            timer.cancel()
+        self._timers[key] = loop.call_at(when, self._put, project)
+
+    def _is_current(self, project: Project) -> bool:
+        return self._projects.get((project.owner.namespace, project.owner.name)) is project
+
+    def _drop(self, project: Project) -> None:
+        if self._is_current(project):
+            key = (project.owner.namespace, project.owner.name)
+            del self._projects[key]
+            self._sightings.pop((project.owner.namespace, project.owner.uid), None)
+            timer = self._timers.pop(key, None)
+            if timer is not None:
+                timer.cancel()
+            log.info("project gone", extra=_about(project))
+
+
+class _Sink:
+    """Finds the attempt that an object belongs to."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def _find(self, obj: Mapping[str, Any]) -> tuple[Sightings, Key, tuple[str, str, str]] | None:
+        metadata = obj["metadata"]
+        marks = metadata.get("labels") or {}
+        try:
+            key = Key(marks[names.LABEL_TASK], int(marks[names.LABEL_ATTEMPT]))
+            at = (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
+        except (KeyError, ValueError):
+            return None  # not made by us, whatever its labels say
+        return self._controller.sightings(at[0], at[2]), key, at
+
+
+class _Jobs(_Sink):
+    def seen(self, job: Mapping[str, Any]) -> None:
+        """A Job; counts only where the project's uid controls it."""
+        found = self._find(job)
+        owners = job["metadata"].get("ownerReferences") or ()
+        if found and any(ref.get("controller") and ref.get("uid") == found[2][2] for ref in owners):
+            found[0].job_seen(found[1], view_job(job))
+            self._controller.touch(*found[2])
+
+    def gone(self, job: Mapping[str, Any]) -> None:
+        """A Job was deleted."""
+        found = self._find(job)
+        if found:
+            if "status" in job:
+                self.seen(job)
+            found[0].job_gone(found[1], job["metadata"]["uid"])
+            if not self._controller.touch(*found[2]):
+                found[0].forget(found[1])  # of a project that is gone as well
+
+
+class _Pods(_Sink):
+    def seen(self, pod: Mapping[str, Any]) -> None:
+        """A pod; whether it counts depends on the Job that controls it."""
+        found = self._find(pod)
+        if found:
+            found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
+            self._controller.touch(*found[2])
+
+    def gone(self, pod: Mapping[str, Any]) -> None:
+        """A pod was deleted."""
+        found = self._find(pod)
+        if found:
+            if "status" in pod:
+                found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
+            found[0].pod_gone(found[1], pod["metadata"]["uid"])
+            self._controller.touch(*found[2])
+
+
+def _collection(group: str, namespace: str, plural: str) -> str:
+    return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
+
+
+def _about(project: Project) -> dict[str, Any]:
+    """Fields of a structured log line."""
+    return {"namespace": project.owner.namespace, "project": project.owner.name, "uid": project.owner.uid}

@@ -1,0 +1,76 @@
+"""Kubernetes Events: told on transitions only, and lost without harm."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from parallelproject.core.status import condition
+
+_MESSAGE_MAX = 1024
+
+
+class Notice(NamedTuple):
+    """Something worth telling."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Notice]:
+    """What happened between two statuses of a project.
+
+    A task's start and success are told by its Job; told are here failures, levels and the project itself.
+    """
+    old, new = condition(before, "Accepted"), condition(after, "Accepted")
+    if (old.get("status"), old.get("observedGeneration")) != (new.get("status"), new.get("observedGeneration")):
+        if new.get("status") == "False":
+            yield Notice(new["reason"], new["message"], warning=True)
+        elif old.get("status") != "True":
+            yield Notice("Accepted", new["message"])
+    was_suspended = condition(before, "Suspended").get("status") == "True"
+    if (condition(after, "Suspended").get("status") == "True") != was_suspended:
+        yield Notice("Resumed" if was_suspended else "Suspended", "")
+    rows = {row["id"]: row for row in before.get("tasks") or () if isinstance(row, dict) and "id" in row}
+    for row in after.get("tasks") or ():
+        earlier = rows.get(row["id"], {})
+        if row["state"] == "Failed" and earlier.get("state") != "Failed":
+            yield Notice("TaskFailed", f"{row['id']}: {_failure(row, row.get('reason'))}", warning=True)
+        elif row.get("failures", 0) > earlier.get("failures", 0) and row["state"] != "Succeeded":
+            yield Notice("AttemptFailed", f"{row['id']}: {_failure(row, row.get('failure'))}", warning=True)
+    done = {level["index"] for level in before.get("levels") or () if _is_done(level)}
+    for level in after.get("levels") or ():
+        if _is_done(level) and level["index"] not in done:
+            yield Notice("LevelCompleted", f"level {level['index'] + 1}: {level['succeeded']} of {level['total']}")
+    if condition(after, "Completed").get("status") == "True" and condition(before, "Completed").get("status") != "True":
+        result = condition(after, "Succeeded")
+        yield Notice(result["reason"], result["message"], warning=result["status"] != "True")
+
+
+def event(notice: Notice, reference: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The Event object for a notice.
+
+    Args:
+        reference: The project, as ``involvedObject``.
+        at: The time, RFC 3339.
+    """
+    message = notice.message if len(notice.message) <= _MESSAGE_MAX else notice.message[: _MESSAGE_MAX - 1] + "…"
+    return {
+        "metadata": {"generateName": f"{reference['name'][:40].rstrip('.-')}-", "namespace": reference["namespace"]},
+        "involvedObject": dict(reference),
+        "reason": notice.reason,
+        "message": message,
+        "type": "Warning" if notice.warning else "Normal",
+        "source": {"component": "parallelproject"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
+
+
+def _failure(row: Mapping[str, Any], reason: object) -> str:
+    code = f" {row['exitCode']}" if "exitCode" in row else ""
+    return f"{reason}{code} in attempt {row.get('attempts')}"
+
+
+def _is_done(level: Mapping[str, Any]) -> bool:
+    return bool(level["succeeded"] + level["failed"] + level["skipped"] == level["total"])

@@ -1,0 +1,60 @@
+"""``/healthz`` and ``/readyz``: whether the process does its work, and whether it hears the API server.
+
+A watch can die without an error; both notice it by the time since its last sign of life. An API server that is
+away makes the operator not ready, but does not get it restarted: that would help nobody.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from parallelproject.kube.reflector import SILENCE_SECONDS, Reflector
+
+READY_SECONDS = SILENCE_SECONDS + 30
+"""Ready as long as every watch had an answer within this time."""
+ALIVE_SECONDS = 2 * SILENCE_SECONDS + 60
+"""Alive as long as every watch did anything, be it only trying, within this time."""
+
+
+class Health:
+    """Serves the two probes."""
+
+    def __init__(self, reflectors: Sequence[Reflector], kopf_ready: asyncio.Event) -> None:
+        self._reflectors = reflectors
+        self._kopf_ready = kopf_ready
+
+    async def serve(self, host: str, port: int) -> None:
+        """Serves until cancelled."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        now = time.monotonic()
+        dead = [r.path for r in self._reflectors if now - r.last_try > ALIVE_SECONDS]
+        return _answer([f"no sign of life of the watch of {path} for {ALIVE_SECONDS} s" for path in dead])
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        now = time.monotonic()
+        troubles = [] if self._kopf_ready.is_set() else ["the watch of ParallelProjects has not started"]
+        for reflector in self._reflectors:
+            if not reflector.synced.is_set():
+                troubles.append(f"{reflector.path} is not listed yet")
+            elif now - reflector.last_contact > READY_SECONDS:
+                troubles.append(f"the watch of {reflector.path} is silent for {now - reflector.last_contact:.0f} s")
+        return _answer(troubles)
+
+
+def _answer(troubles: list[str]) -> web.Response:
+    if troubles:
+        return web.Response(status=503, text="\n".join(troubles) + "\n")
+    return web.Response(text="ok\n")

@@ -1,0 +1,25 @@
+"""Logs: one JSON object a line for machines, or plain lines for a terminal."""
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+def configure(as_json: bool, level: int) -> None:
+    """Sends all logs to stderr.
+
+    Args:
+        as_json: One JSON object a line, with the fields time, level, logger, message and those of the line.
+        level: The lowest level shown, as in ``logging``.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    if as_json:
+        renamed = {"asctime": "time", "levelname": "level", "name": "logger"}
+        fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
+        handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt="%Y-%m-%dT%H:%M:%S%z"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("kopf", "aiohttp", "asyncio"):
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

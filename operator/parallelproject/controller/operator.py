@@ -1,0 +1,153 @@
+"""The operator process: kopf watches the ParallelProjects and hands every event on; nothing is decided here.
+
+Only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation, whose limit is reached
+at some 1,400 tasks, and their stores cost ten times the time of the event itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+
+from parallelproject.controller.controller import Controller
+from parallelproject.controller.health import Health
+from parallelproject.kube.api import REQUEST_SECONDS, Api
+from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS
+from parallelproject.model import names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOptions:
+    """How the operator runs."""
+
+    namespaces: Sequence[str] = ()
+    """Namespaces to work in; empty: all."""
+    kubeconfig: str | None = None
+    context: str | None = None
+    health_host: str = "0.0.0.0"
+    """Address that the probes listen on: the kubelet asks from outside the pod."""
+    health_port: int = 8080
+
+
+async def operate(options: OperatorOptions) -> None:
+    """Runs until SIGTERM or SIGINT, or until a watch cannot go on."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with await Api.connect(options.kubeconfig, options.context) as api:
+        controller = Controller(api, tuple(options.namespaces))
+        ready = asyncio.Event()
+        health = Health(controller.reflectors, ready)
+        works = {
+            asyncio.create_task(controller.run(), name="controller"),
+            asyncio.create_task(health.serve(options.health_host, options.health_port), name="health"),
+            asyncio.create_task(_watch_projects(controller, api, options, ready, stop), name="kopf"),
+        }
+        stopping = asyncio.create_task(stop.wait())
+        log.info("the operator starts", extra={"server": api.server, "namespaces": list(options.namespaces) or "all"})
+        done, _ = await asyncio.wait({*works, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        for work in works:
+            work.cancel()
+        results = await asyncio.gather(*works, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        if stopping not in done:
+            raise RuntimeError(f"{', '.join(w.get_name() for w in done if w is not stopping)} ended by itself")
+        log.info("the operator ends")
+
+
+async def _watch_projects(
+    controller: Controller, api: Api, options: OperatorOptions, ready: asyncio.Event, stop: asyncio.Event
+) -> None:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        found = api.configuration
+        return kopf.ConnectionInfo(
+            server=api.server,
+            ca_path=found.ssl_ca_cert,
+            ca_data=found.ca_cert_data,
+            insecure=not found.verify_ssl,
+            token=await api.token(),
+            certificate_path=found.cert_file,
+            private_key_path=found.key_file,
+            expiration=datetime.now(UTC) + timedelta(minutes=5),  # tokens of pods are renewed
+        )
+
+    @kopf.on.startup(registry=registry)
+    async def started(**_: Any) -> None:
+        ready.set()
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def project_event(type: str | None, body: kopf.Body, **_: Any) -> None:
+        controller.project_event(type, body)
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not options.namespaces,
+            namespaces=options.namespaces,
+            stop_flag=stop,
+        )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + 10
+    settings.watching.inactivity_timeout = SILENCE_SECONDS
+    settings.networking.request_timeout = REQUEST_SECONDS
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    return settings
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Keeps nothing: without changing handlers there is no progress."""
+
+    def fetch(self, **_: Any) -> None:
+        """Finds nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Stores nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Removes nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Touches nothing."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """Leaves the object as it is."""
+        return essence
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps no copy of the spec."""
+
+    def build(self, *, body: Any, **_: Any) -> Any:
+        """The essence of an object, for comparisons that nobody makes."""
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        """Finds nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Stores nothing."""

@@ -1,0 +1,109 @@
+"""What the controller holds of one project between two events."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.core.graph import CompiledGraph, compile_graph
+from parallelproject.core.plan import Ledger
+from parallelproject.core.status import read_status
+from parallelproject.executors.job import Owner, check_templates
+from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.model.names import API_VERSION, KIND, PLURAL
+from parallelproject.model.problem import Problem, ProblemsError
+from parallelproject.model.project import parse_spec
+from parallelproject.model.spec import Spec
+
+Json = dict[str, Any]
+
+
+class Project:
+    """One ParallelProject as last seen, its compiled spec, and what is under way for it.
+
+    Everything here can be made again from the API server: a restart loses nothing.
+    """
+
+    def __init__(self, body: Mapping[str, Any], sightings: Sightings) -> None:
+        metadata = body["metadata"]
+        self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
+        self.sightings = sightings
+        self.spec: Spec | None = None
+        self.graph: CompiledGraph | None = None
+        self.problems: list[Problem] = []
+        self.generation = -1
+        self.resource_version = ""
+        self.deleting = False
+        self.status: Json = {}
+        """As it is on the server."""
+        self.ledger = Ledger()
+        self.in_flight: set[tuple[str, Key]] = set()
+        """Requests under way, so that none is sent twice at once."""
+        self.headline: object = None
+        """What must be written at once when it changes."""
+        self.writing = False
+        self.next_write = -math.inf
+        """Monotonic time before which only a changed headline is written."""
+        self.failures = 0
+        """Reconciles that failed in a row."""
+        self.failures_to_write = 0
+        """Status writes that failed in a row."""
+        self.update(body)
+        self.status = dict(body.get("status") or {})
+        self.ledger = read_status(self.status)
+
+    @property
+    def path(self) -> str:
+        """Path of the object on the API server."""
+        return f"/apis/{API_VERSION}/namespaces/{self.owner.namespace}/{PLURAL}/{self.owner.name}"
+
+    @property
+    def jobs_path(self) -> str:
+        """Path of the namespace's Jobs."""
+        return f"/apis/batch/v1/namespaces/{self.owner.namespace}/jobs"
+
+    @property
+    def reference(self) -> Json:
+        """An object reference, for Events."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": self.owner.name,
+            "namespace": self.owner.namespace,
+            "uid": self.owner.uid,
+            "resourceVersion": self.resource_version,
+        }
+
+    def update(self, body: Mapping[str, Any]) -> bool:
+        """Takes in a newer state of the object, and says whether there is anything to plan anew.
+
+        A state that is older than the one known is left aside: an answer to our own write may come before the
+        watch tells of what was there before it.
+        """
+        metadata = body["metadata"]
+        version = metadata["resourceVersion"]
+        if self.resource_version and int(version) <= int(self.resource_version):
+            return False
+        self.resource_version = version
+        deleting = "deletionTimestamp" in metadata
+        generation = int(metadata.get("generation") or 0)
+        if generation == self.generation and deleting == self.deleting:
+            return False
+        self.deleting = deleting
+        if generation != self.generation:
+            self.generation = generation
+            self._compile(body.get("spec"))
+        return True
+
+    def _compile(self, data: object) -> None:
+        self.graph = self.spec = None
+        self.problems = []
+        try:
+            spec = parse_spec({} if data is None else data)
+            graph = compile_graph(spec)
+            problems = check_templates(spec)
+            if problems:
+                raise ProblemsError(problems)
+        except ProblemsError as error:
+            self.problems = error.problems
+        else:
+            self.spec, self.graph = spec, graph

@@ -1,0 +1,150 @@
+"""Writes status: with the version it was computed from, never without a change, and not more often than of use.
+
+At once when the headline changes (accepted, completed), otherwise at most once a second, and less often
+for large objects: every write makes the store keep the whole object again.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+
+from parallelproject.controller.events import Notice, event, notices
+from parallelproject.controller.project import Json, Project
+from parallelproject.core.status import says_the_same
+from parallelproject.core.times import iso
+from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+
+log = logging.getLogger(__name__)
+
+SPACING_SECONDS = 1.0
+BYTES_PER_SECOND = 256 * 1024
+"""A status of this size is written once a second; one of twice the size every two seconds."""
+_BACKOFF_MAX = 30.0
+_EVENTS_WAITING_MAX = 1000
+
+
+class Writer:
+    """Writes the status of projects, and tells of transitions by Events."""
+
+    def __init__(
+        self,
+        api: Api,
+        again: Callable[[Project], None],
+        again_in: Callable[[Project, float], None],
+        drop: Callable[[Project], None],
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            api: An open connection.
+            again: Has a project planned again.
+            again_in: The same, after so many seconds.
+            drop: Forgets a project that is not there any more.
+        """
+        self._api = api
+        self._again = again
+        self._again_in = again_in
+        self._drop = drop
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def offer(self, project: Project, headline: object, render: Callable[[], Json]) -> None:
+        """Writes the status if it is time; else has the project planned again when it is.
+
+        Args:
+            headline: What must be written at once when it changes.
+            render: Makes the status; called only when it is to be written, since it takes long for large ones.
+        """
+        if project.writing:
+            return  # planned again when that write is done
+        now = time.monotonic()
+        urgent = headline != project.headline
+        if not urgent and now < project.next_write:
+            self._again_in(project, project.next_write - now)
+            return
+        status = render()
+        if says_the_same(status, project.status):
+            project.headline = headline
+            return
+        project.writing = True
+        self._spawn(self._write(project, headline, status))
+
+    def is_written(self, project: Project) -> bool:
+        """Whether the server knows all that was planned."""
+        return not project.writing and project.headline is not None
+
+    def warn(self, project: Project, reason: str, message: str) -> None:
+        """Tells of something that no status shows."""
+        log.warning(
+            "%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace}
+        )
+        self._tell(project, [Notice(reason, message, warning=True)])
+
+    async def close(self) -> None:
+        """Ends; what was not written is found again by whoever comes next."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _write(self, project: Project, headline: object, status: Json) -> None:
+        try:
+            await self._put(project, status)
+            project.headline = headline
+        except ApiError as error:
+            await self._refused(project, error)
+        finally:
+            project.writing = False
+            self._again(project)
+
+    async def _put(self, project: Project, status: Json) -> None:
+        before = project.status
+        change = dict.fromkeys(before.keys() - status.keys()) | status
+        body = {"metadata": {"resourceVersion": project.resource_version}, "status": change}
+        # What the API server does not keep (null) must not look like a change the next time.
+        kept = {key: value for key, value in status.items() if value is not None}
+        answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
+        if project.update(answer):
+            self._again(project)
+        project.status = kept
+        project.failures_to_write = 0
+        project.next_write = time.monotonic() + max(SPACING_SECONDS, len(json.dumps(status)) / BYTES_PER_SECOND)
+        self._tell(project, list(notices(before, kept)))
+
+    async def _refused(self, project: Project, error: ApiError) -> None:
+        """A version conflict means that somebody else wrote: read, and plan anew on that."""
+        if error.status == 404:
+            self._drop(project)
+            return
+        try:
+            if error.status == 409:
+                body = await self._api.request("GET", project.path)
+                if body["metadata"]["uid"] != project.owner.uid:
+                    self._drop(project)
+                    return
+                project.update(body)
+                project.status = dict(body.get("status") or {})
+                return
+        except ApiError as again:
+            error = again
+        project.failures_to_write += 1
+        delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**project.failures_to_write))
+        log.warning("writing the status of %s: %s; again in %.1f s", project.path, error, delay)
+        await asyncio.sleep(delay)
+
+    def _tell(self, project: Project, told: list[Notice]) -> None:
+        if told and len(self._tasks) < _EVENTS_WAITING_MAX:
+            self._spawn(self._post(project, told))
+
+    async def _post(self, project: Project, told: list[Notice]) -> None:
+        path = f"/api/v1/namespaces/{project.owner.namespace}/events"
+        for notice in told:
+            try:
+                await self._api.request("POST", path, event(notice, project.reference, iso(int(time.time()))))
+            except ApiError as error:
+                log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,261 @@
+"""The status of a project as it is written, from a plan; and a ledger from a status as it is read.
+
+Rows are plain dictionaries, short and in spec order; fields that say nothing are left out.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parallelproject.core.attempt import NEW, Attempt, Record, settle
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.metrics import metrics
+from parallelproject.core.plan import Ledger, Plan
+from parallelproject.core.times import epoch, iso
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import ConditionType, Reason, TaskState
+
+Json = dict[str, Any]
+
+_MESSAGE_MAX = 2000
+_STATES = {state.value: state for state in TaskState}
+_PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
+
+
+def read_status(status: Mapping[str, Any]) -> Ledger:
+    """What is written down in a status; whatever in it is not as we write it counts as not written."""
+    found = status.get("metrics")
+    peak = found.get("peakParallelism") if isinstance(found, dict) else 0
+    return Ledger(
+        records={row["id"]: read_row(row) for row in _rows(status)},
+        start_time=epoch(status.get("startTime")),
+        completion_time=epoch(status.get("completionTime")),
+        peak=peak if isinstance(peak, int) else 0,
+    )
+
+
+def read_row(row: Mapping[str, Any]) -> Record:
+    """The record that a row tells of."""
+    state = _STATES.get(row.get("state", ""), _PENDING)
+    attempts = _count(row, "attempts")
+    if state is _RUNNING and not attempts:
+        state = _PENDING
+    failed = state is TaskState.FAILED
+    return Record(
+        state=state if state in (_RUNNING, _SUCCEEDED) else _PENDING,
+        attempts=attempts,
+        failures=_count(row, "failures"),
+        reason=row.get("reason") if failed else row.get("failure"),
+        exit_code=row.get("exitCode"),
+        started=epoch(row.get("startTime")),
+        ended=epoch(row.get("completionTime")),
+        job=row.get("jobName"),
+    )
+
+
+def render_status(
+    graph: CompiledGraph, spec: Spec, plan: Plan, last: Mapping[str, Any], generation: int, now: float
+) -> Json:
+    """The status after a plan.
+
+    Args:
+        last: The status written before: conditions keep their times from it where they did not change.
+        generation: metadata.generation of the spec.
+    """
+    records = plan.ledger.records
+    rows = [
+        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW))
+        for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
+    ]
+    for task_id, state in plan.removed.items():
+        record = records.get(task_id, NEW)
+        rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
+    counts = Counter(plan.states)
+    total, levels = len(graph.ids), len(graph.levels)
+    status: Json = {
+        "observedGeneration": generation,
+        "startTime": iso(int(plan.ledger.start_time or now)),
+        "completionTime": None,
+        "progress": f"{counts[_SUCCEEDED]}/{total}",
+        "level": f"{min(plan.level + 1, levels)}/{levels}",
+        "counts": {"total": total, **_state_counts(counts)},
+        "conditions": _conditions(graph, spec, plan, counts, last, generation, now),
+        "levels": [
+            {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
+            for i, tasks in enumerate(graph.levels)
+        ],
+        "tasks": rows,
+        "metrics": metrics(graph, plan.ledger, now),
+    }
+    if plan.ledger.completion_time is not None:
+        status["completionTime"] = iso(int(plan.ledger.completion_time))
+    return status
+
+
+def rejected_status(
+    problems: Sequence[Problem],
+    last: Mapping[str, Any],
+    observed: Mapping[str, Sequence[Attempt]],
+    generation: int,
+    now: float,
+) -> Json:
+    """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
+    rows = []
+    for row in _rows(last):
+        record = settle(read_row(row), observed.get(row["id"], ()))
+        state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
+        if state is _RUNNING and record.state is _PENDING:
+            state = _PENDING
+        level, reason = row.get("level"), row.get("reason")
+        rows.append(render_row(row["id"], state, level, reason, record))
+        if row.get("removed"):
+            rows[-1]["removed"] = True
+    reason = problems[0].reason
+    more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+    message = _cut("; ".join(map(str, problems[:10]))) + more
+    conditions = [
+        (ConditionType.ACCEPTED, "False", reason, message),
+        (ConditionType.COMPLETED, "False", reason, "nothing starts until the spec is accepted"),
+        (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
+    ]
+    kept = {key: last[key] for key in ("startTime", "progress", "level", "counts", "levels") if key in last}
+    return kept | {
+        "observedGeneration": generation,
+        "completionTime": None,
+        "conditions": _dated(conditions, last, generation, now),
+        "tasks": rows,
+    }
+
+
+def says_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two statuses differ only in what changes by itself as time goes by, or in nothing."""
+    keys = (a.keys() | b.keys()) - {"metrics"}
+    return all(a.get(key) == b.get(key) for key in keys)  # null and absent are the same
+
+
+def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """The condition of one type; empty where there is none."""
+    found = status.get("conditions")
+    for entry in found if isinstance(found, list) else ():
+        if isinstance(entry, dict) and entry.get("type") == kind:
+            return entry
+    return {}
+
+
+def render_row(task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record) -> Json:
+    """One row: at most some 130 bytes for a task that went well."""
+    row: Json = {"id": task_id, "state": state.value}
+    if level is not None:
+        row["level"] = level
+    if reason is not None and state not in (_RUNNING, _SUCCEEDED):
+        row["reason"] = str(reason)
+    if record.attempts:
+        row["attempts"] = record.attempts
+        if record.failures:
+            row["failures"] = record.failures
+            if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
+                row["failure"] = str(record.reason)
+            if record.exit_code is not None and state is not _SUCCEEDED:
+                row["exitCode"] = record.exit_code
+        if record.started is not None:
+            row["startTime"] = iso(int(record.started))
+        if record.ended is not None and state is not _RUNNING:
+            row["completionTime"] = iso(int(record.ended))
+        if record.job and state is not _SUCCEEDED:
+            row["jobName"] = record.job
+    return row
+
+
+def _conditions(
+    graph: CompiledGraph,
+    spec: Spec,
+    plan: Plan,
+    counts: Counter[TaskState],
+    last: Mapping[str, Any],
+    generation: int,
+    now: float,
+) -> list[Json]:
+    total = len(graph.ids)
+    accepted = f"{total} tasks in {len(graph.levels)} levels"
+    if spec.suspend:
+        suspended = ("True", "Requested", "spec.suspend is true: no new task starts")
+    else:
+        suspended = ("False", "NotRequested", "")
+    failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
+    done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
+    if not plan.completed:
+        reason = Reason.SUSPENDED if spec.suspend else "Running"
+        completed = ("False", "Running", f"{counts[_RUNNING]} at work, {counts[_PENDING]} waiting")
+        succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
+    else:
+        if plan.stopped:
+            reason = str(plan.stopped)
+            message = f"{done}; the rest was stopped"
+        elif failed:
+            reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
+        else:
+            reason, message = "AllSucceeded", done
+        completed = ("True", reason, done)
+        succeeded = ("True" if counts[_SUCCEEDED] == total else "False", reason, _cut(message))
+    conditions = [
+        (ConditionType.ACCEPTED, "True", "GraphValid", accepted),
+        (ConditionType.SUSPENDED, *suspended),
+        (ConditionType.COMPLETED, *completed),
+        (ConditionType.SUCCEEDED, *succeeded),
+    ]
+    return _dated(conditions, last, generation, now)
+
+
+def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
+    shown = []
+    for task_id in failed[:10]:
+        record = plan.ledger.records[task_id]
+        code = f" {record.exit_code}" if record.exit_code is not None else ""
+        shown.append(f"{task_id} ({record.reason}{code}, attempts {record.attempts})")
+    more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
+    return f"{len(failed)} failed: {', '.join(shown)}{more}"
+
+
+def _dated(
+    conditions: Sequence[tuple[str, str, str, str]], last: Mapping[str, Any], generation: int, now: float
+) -> list[Json]:
+    """Conditions with the time of their last change of status."""
+    dated = []
+    for kind, value, reason, message in conditions:
+        before = condition(last, kind)
+        same = before.get("status") == value and isinstance(before.get("lastTransitionTime"), str)
+        dated.append(
+            {
+                "type": str(kind),
+                "status": value,
+                "reason": str(reason),
+                "message": message,
+                "observedGeneration": generation,
+                "lastTransitionTime": before["lastTransitionTime"] if same else iso(int(now)),
+            }
+        )
+    return dated
+
+
+def _state_counts(counts: Counter[TaskState]) -> Json:
+    return {state.value.lower(): counts[state] for state in TaskState}
+
+
+def _level_counts(counts: Counter[TaskState]) -> Json:
+    return {state.value.lower(): counts[state] for state in TaskState if state is not _PENDING}
+
+
+def _rows(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = status.get("tasks")
+    rows = rows if isinstance(rows, list) else []
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def _count(row: Mapping[str, Any], key: str) -> int:
+    value = row.get(key)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"

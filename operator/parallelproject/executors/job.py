@@ -1,0 +1,189 @@
+"""The Job of an attempt: one object per attempt, its name a function of what it is for.
+
+Pure: builds and checks manifests, sends nothing. The task's text reaches the pod as an annotation and a
+downward-API volume, never formatted into a command or into YAML.
+"""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from parallelproject.core.attempt import Record
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.executors.taskfile import environment, task_document
+from parallelproject.model import names
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Spec
+
+Json = dict[str, Any]
+
+TASK_FOLDER = "/pproj/task"
+WORKSPACE = "/pproj/workspace"
+OUTPUTS = "/pproj/outputs"
+_TASK_FILE = "task.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The project that Jobs belong to."""
+
+    name: str
+    namespace: str
+    uid: str
+
+
+def check_templates(spec: Spec) -> list[Problem]:
+    """What keeps roles from running in a cluster: no template, or a first container without a command."""
+    problems: list[Problem] = []
+    if spec.tasks and not spec.roles:
+        mend = "add a role with a podTemplate"
+        problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", mend))
+    for i, role in enumerate(spec.roles):
+        place = f"spec.roles[{i}].podTemplate"
+        if role.pod_template is None:
+            problems.append(Problem(place, "is missing", "say how a task of this role is run"))
+            continue
+        pod = role.pod_template.get("spec")
+        containers = pod.get("containers") if isinstance(pod, dict) else None
+        if not isinstance(containers, list) or not containers or not isinstance(containers[0], dict):
+            problems.append(Problem(f"{place}.spec.containers", "has no container", "add the one that runs the task"))
+            continue
+        command = containers[0].get("command")
+        if not isinstance(command, list) or not command:
+            mend = "set what runs the task; an image's own entry point is not known here"
+            problems.append(Problem(f"{place}.spec.containers[0].command", "is missing", mend, "CommandRequired"))
+    return problems
+
+
+def labels(owner: Owner, graph: CompiledGraph, task: int, number: int) -> dict[str, str]:
+    """The labels of everything made for an attempt."""
+    return {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_PROJECT: owner.name,
+        names.LABEL_PROJECT_UID: owner.uid,
+        names.LABEL_TASK: graph.ids[task],
+        names.LABEL_LEVEL: str(graph.level[task]),
+        names.LABEL_ATTEMPT: str(number),
+    }
+
+
+def job_manifest(
+    owner: Owner,
+    spec: Spec,
+    graph: CompiledGraph,
+    task: int,
+    number: int,
+    records: Mapping[str, Record],
+) -> Json:
+    """The Job of attempt ``number`` of a task.
+
+    Exactly once rests on: ``backoffLimit: 0`` (a failure is counted by us), ``podReplacementPolicy: Failed``
+    (never two pods of it alive), and Ignore for DisruptionTarget (an eviction is not the task's fault).
+    """
+    template = _pod_template(spec, graph.role[task])
+    marks = labels(owner, graph, task, number)
+    document = task_document(owner.name, graph, task, number, records)
+    metadata = _child(template, "metadata")
+    metadata["labels"] = {**_strings(metadata.get("labels")), **marks}
+    metadata["annotations"] = {
+        **_strings(metadata.get("annotations")),
+        names.ANNOTATION_TASK: json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+    }
+    metadata.pop("name", None)
+    pod = _child(template, "spec")
+    pod["restartPolicy"] = "Never"
+    if "serviceAccountName" not in pod:
+        pod.setdefault("automountServiceAccountToken", False)
+    agent = pod["containers"][0]
+    ours = environment(owner.name, graph, task, number) | {
+        names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
+        names.ENV_WORKSPACE: WORKSPACE,
+        names.ENV_OUTPUTS: OUTPUTS,
+    }
+    theirs = [entry for entry in agent.get("env") or [] if entry.get("name") not in ours]
+    agent["env"] = [{"name": name, "value": value} for name, value in ours.items()] + theirs
+    agent.setdefault("workingDir", WORKSPACE)
+    agent["volumeMounts"] = [
+        *(agent.get("volumeMounts") or []),
+        {"name": "pproj-task", "mountPath": TASK_FOLDER, "readOnly": True},
+        {"name": "pproj-workspace", "mountPath": WORKSPACE},
+        {"name": "pproj-outputs", "mountPath": OUTPUTS},
+    ]
+    field = {"fieldPath": f"metadata.annotations['{names.ANNOTATION_TASK}']"}
+    pod["volumes"] = [
+        *(pod.get("volumes") or []),
+        {"name": "pproj-task", "downwardAPI": {"items": [{"path": _TASK_FILE, "fieldRef": field}]}},
+        {"name": "pproj-workspace", "emptyDir": {}},
+        {"name": "pproj-outputs", "emptyDir": {}},
+    ]
+    body: Json = {
+        "backoffLimit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+        },
+        "template": template,
+    }
+    deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    if deadline:
+        body["activeDeadlineSeconds"] = deadline
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": names.job_name(owner.name, owner.uid, graph.ids[task], number),
+            "namespace": owner.namespace,
+            "labels": marks,
+            "ownerReferences": [
+                {
+                    "apiVersion": names.API_VERSION,
+                    "kind": names.KIND,
+                    "name": owner.name,
+                    "uid": owner.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": body,
+    }
+
+
+def stop_patch(why: str) -> Json:
+    """A merge patch that ends a Job: its pods are killed, and it stays as evidence of how it ended.
+
+    Deleting it would lose that; ``spec.suspend`` would leave it unfinished.
+    """
+    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": {"activeDeadlineSeconds": 1}}
+
+
+def is_ours(job: Mapping[str, Any], owner: Owner, task_id: str, number: int) -> bool:
+    """Whether a Job belongs to this very attempt, by its controller's uid; labels alone prove nothing."""
+    metadata = job.get("metadata") or {}
+    marks = metadata.get("labels") or {}
+    controlled = any(
+        ref.get("controller") and ref.get("uid") == owner.uid for ref in metadata.get("ownerReferences") or ()
+    )
+    return controlled and marks.get(names.LABEL_TASK) == task_id and marks.get(names.LABEL_ATTEMPT) == str(number)
+
+
+def _pod_template(spec: Spec, role: str | None) -> Json:
+    for candidate in spec.roles:
+        if candidate.name == role and candidate.pod_template is not None:
+            return copy.deepcopy(candidate.pod_template)
+    raise LookupError(f"role {role!r} has no podTemplate")  # check_templates refuses such a spec
+
+
+def _child(parent: Json, key: str) -> Json:
+    child = parent.get(key)
+    if not isinstance(child, dict):
+        child = parent[key] = {}
+    return child
+
+
+def _strings(value: object) -> dict[str, str]:
+    return value if isinstance(value, dict) else {}

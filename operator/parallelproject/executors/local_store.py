@@ -1,0 +1,139 @@
+"""What a local run has written down: every attempt, in SQLite, so that a run that was cut off goes on.
+
+Only attempts are kept; where tasks stand follows from them by ``core.attempt.settle``. At any moment one
+process writes: the supervisor while it lives, the engine before and after. Standard library only, because
+the supervisor has to start fast.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+RUNNING, SUCCEEDED, FAILED, STOPPED = "Running", "Succeeded", "Failed", "Stopped"
+"""Phases of an attempt. Running: its start was asked for, and its end is not known."""
+
+_SCHEMA = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists attempts (
+    task text not null, number integer not null, phase text not null,
+    started real not null, ended real, reason text, exit_code integer, pid integer, pid_start integer,
+    primary key (task, number)
+) without rowid;
+create table if not exists retries (task text primary key, forgive integer not null) without rowid;
+create table if not exists sessions (
+    id integer primary key, started real not null, ended real, completed integer not null default 0
+);
+"""
+
+_UPSERT = """
+insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (task, number) do update set
+    phase = excluded.phase, ended = excluded.ended, reason = excluded.reason, exit_code = excluded.exit_code,
+    pid = coalesce(excluded.pid, pid), pid_start = coalesce(excluded.pid_start, pid_start)
+"""
+
+
+class AttemptRow(NamedTuple):
+    """One attempt as it is written down. Times are seconds since the epoch."""
+
+    task: str
+    number: int
+    phase: str
+    started: float
+    ended: float | None = None
+    reason: str | None = None
+    exit_code: int | None = None
+    pid: int | None = None
+    pid_start: int | None = None
+    """When the process began, in the kernel's own count: with the pid it names one process for good."""
+
+
+class Session(NamedTuple):
+    """One start of ``pproj run`` on this state."""
+
+    started: float
+    ended: float | None
+    completed: bool
+    """Whether the run had come to its end with it."""
+
+
+class Store:
+    """The state file. Every method that writes is one transaction: all of it is there, or nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = full")
+        with self._transaction():
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute("insert or ignore into meta values ('run', ?)", (uuid.uuid4().hex,))
+        self._durable = True
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    @property
+    def run_id(self) -> str:
+        """What every process of this run carries in its environment."""
+        return str(self._db.execute("select value from meta where key = 'run'").fetchone()[0])
+
+    def attempts(self) -> list[AttemptRow]:
+        """Every attempt, by task and number."""
+        return [AttemptRow(*row) for row in self._db.execute("select * from attempts order by task, number")]
+
+    def write(self, rows: Iterable[AttemptRow], *, durable: bool = True) -> None:
+        """Writes attempts down, over what was known of them.
+
+        Args:
+            rows: The attempts.
+            durable: Whether they have to outlive a loss of power. An end does; of a start it is enough that
+                it outlives us, since a machine that fails takes the process with it.
+        """
+        if durable != self._durable:
+            self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+            self._durable = durable
+        with self._transaction():
+            self._db.executemany(_UPSERT, rows)
+
+    def retries(self) -> dict[str, int]:
+        """By task: how many of its failures no longer count."""
+        return dict(self._db.execute("select task, forgive from retries"))
+
+    def forgive(self, failures: Mapping[str, int]) -> None:
+        """Writes down that these failures no longer count."""
+        with self._transaction():
+            self._db.executemany("insert or replace into retries values (?, ?)", failures.items())
+
+    def sessions(self) -> list[Session]:
+        """Every session so far, in order."""
+        rows = self._db.execute("select started, ended, completed from sessions order by id")
+        return [Session(started, ended, bool(completed)) for started, ended, completed in rows]
+
+    def begin_session(self, now: float) -> None:
+        """Writes down that a session starts."""
+        with self._transaction():
+            self._db.execute("insert into sessions (started) values (?)", (now,))
+
+    def end_session(self, now: float, *, completed: bool = False) -> None:
+        """Writes down that the session has ended."""
+        with self._transaction():
+            self._db.execute(
+                "update sessions set ended = ?, completed = ? where id = (select max(id) from sessions)",
+                (now, completed),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("begin immediate")
+        try:
+            yield
+            self._db.execute("commit")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            raise

@@ -1,0 +1,130 @@
+"""What Jobs and pods say about attempts.
+
+A pod that succeeded is believed at once: the Job controller tells of it up to a second later. A failure
+counts only when the Job has failed, since a Job replaces a pod that was evicted.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.times import epoch
+from parallelproject.model.names import ANNOTATION_STOP
+from parallelproject.model.status import Reason
+
+
+class JobView(NamedTuple):
+    """What matters of a Job."""
+
+    name: str
+    uid: str
+    version: int
+    """Its resourceVersion: of two views the one with the higher is newer."""
+    created: float | None
+    ended: float | None
+    outcome: str
+    """Complete, Failed or empty while it is unfinished."""
+    reason: str
+    stopped_for: str
+
+
+class PodView(NamedTuple):
+    """What matters of a pod."""
+
+    job_uid: str
+    """Uid of the Job that controls it; labels alone prove nothing."""
+    phase: str
+    disrupted: bool
+    ended: float | None
+    exit_code: int | None
+    container_reason: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still do something."""
+        return self.phase not in ("Succeeded", "Failed")
+
+
+def view_job(job: Mapping[str, Any]) -> JobView:
+    """Reads a Job."""
+    metadata, status = job["metadata"], job.get("status") or {}
+    outcome, reason, ended = "", "", None
+    for condition in status.get("conditions") or ():
+        if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
+            outcome, reason = condition["type"], condition.get("reason") or ""
+            ended = epoch(status.get("completionTime") or condition.get("lastTransitionTime"))
+    return JobView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        created=epoch(metadata.get("creationTimestamp")),
+        ended=ended,
+        outcome=outcome,
+        reason=reason,
+        stopped_for=(metadata.get("annotations") or {}).get(ANNOTATION_STOP, ""),
+    )
+
+
+def view_pod(pod: Mapping[str, Any]) -> PodView:
+    """Reads a pod; its exit code is that of the first container in order that did not end well."""
+    status = pod.get("status") or {}
+    ends = []
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated")
+        if ended:
+            ends.append((container.get("name"), ended))
+    order = [c.get("name") for c in (pod.get("spec") or {}).get("containers") or ()]
+    ends.sort(key=lambda end: order.index(end[0]) if end[0] in order else len(order))
+    code, reason = None, ""
+    for _, ended in ends:
+        if ended.get("exitCode"):
+            code, reason = ended["exitCode"], ended.get("reason") or ""
+            break
+    times = [at for at in (epoch(ended.get("finishedAt")) for _, ended in ends) if at is not None]
+    owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
+    return PodView(
+        job_uid=next((ref.get("uid") or "" for ref in owners if ref.get("controller")), ""),
+        phase=status.get("phase") or "Pending",
+        disrupted=any(
+            c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in status.get("conditions") or ()
+        ),
+        ended=max(times, default=None),
+        exit_code=code,
+        container_reason=reason,
+    )
+
+
+def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
+    """Where an attempt stands.
+
+    Args:
+        number: Its number.
+        job: Its Job, where one is or was seen.
+        pods: Pods that are labelled as its own; more than one where some were evicted. Where the Job is known,
+            only those that it controls count.
+        job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is
+            merely not seen may be there.
+    """
+    pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
+    name = job.name if job else None
+    started = job.created if job else None
+    stopped = bool(job and job.stopped_for)
+    ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
+    if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
+        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=name)
+    live = any(pod.is_live for pod in pods)
+    failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
+    if job and job.outcome == "Failed":
+        if stopped:
+            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
+        reason, code = Reason.POD_FAILED, None
+        if job.reason == "DeadlineExceeded":
+            reason = Reason.DEADLINE_EXCEEDED
+        elif failed and failed.exit_code is not None:
+            reason, code = Reason.EXIT_CODE, failed.exit_code
+        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, reason, code, name)
+    if job_is_gone and not live:
+        phase = Phase.STOPPED if stopped else Phase.LOST
+        return Attempt(number, phase, started=started, ended=ended, name=name)
+    at_work = live or not failed or job is None
+    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, name=name)

@@ -1,0 +1,122 @@
+"""All that is seen of one project's attempts, kept up to date object by object.
+
+Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are worked
+out again only for the task that something happened to.
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.executors.observation import JobView, PodView, attempt_of
+from parallelproject.model.status import Reason
+
+
+class Key(NamedTuple):
+    """One attempt of one task."""
+
+    task: str
+    number: int
+
+
+class Sightings:
+    """Jobs, pods, requests under way and refusals of one project."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Key, JobView] = {}
+        self._pods: dict[Key, dict[str, PodView]] = defaultdict(dict)
+        self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
+        self._launching: dict[Key, float] = {}
+        self._refused: dict[Key, tuple[Reason, float]] = {}
+        self._orphans: set[Key] = set()
+        self._numbers: dict[str, set[int]] = defaultdict(set)
+        self.attempts: dict[str, tuple[Attempt, ...]] = {}
+        """By task id, every attempt that is seen: what ``plan`` is given."""
+
+    def job_seen(self, key: Key, job: JobView) -> None:
+        """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
+        may come after the watch has told how it ended."""
+        self._launching.pop(key, None)
+        known = self._jobs.get(key)
+        is_older = known is not None and known.uid == job.uid and known.version >= job.version
+        if not is_older and self._gone.get(key) != job.uid:
+            self._jobs[key] = job
+            self._gone.pop(key, None)
+        self._refresh(key)
+
+    def job_gone(self, key: Key, uid: str = "") -> None:
+        """The Job is known to be deleted; if it had ended, how it ended still counts."""
+        self._launching.pop(key, None)
+        known = self._jobs.get(key)
+        if not uid or known is None or known.uid == uid:
+            self._gone[key] = uid or (known.uid if known else "")
+        self._refresh(key)
+
+    def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
+        """A pod is there."""
+        self._pods[key][uid] = pod
+        self._refresh(key)
+
+    def pod_gone(self, key: Key, uid: str) -> None:
+        """A pod was deleted; a result that it had is kept."""
+        pod = self._pods[key].get(uid)
+        if pod and pod.is_live:
+            del self._pods[key][uid]
+        self._refresh(key)
+
+    def launching(self, key: Key, now: float) -> None:
+        """A Job was asked for: it holds a slot until it is seen or refused."""
+        self._launching[key] = now
+        self._refresh(key)
+
+    def refused(self, key: Key, reason: Reason | None, now: float) -> None:
+        """The Job was certainly not made: for good with a reason, else to be planned again."""
+        self._launching.pop(key, None)
+        if reason is not None:
+            self._refused[key] = (reason, now)
+        self._refresh(key)
+
+    def forget(self, key: Key) -> None:
+        """Drops an attempt; for projects that are gone themselves."""
+        self._jobs.pop(key, None)
+        self._pods.pop(key, None)
+        self._gone.pop(key, None)
+        self._refresh(key)
+
+    @property
+    def unconfirmed(self) -> frozenset[Key]:
+        """Attempts of which only pods are seen: their Job must be looked up."""
+        return frozenset(self._orphans)
+
+    def job_name(self, key: Key) -> str | None:
+        """Name of the attempt's Job, where it was seen."""
+        job = self._jobs.get(key)
+        return job.name if job else None
+
+    def _refresh(self, key: Key) -> None:
+        self._numbers[key.task].add(key.number)
+        known = key in self._jobs or key in self._gone or key in self._launching
+        if self._pods.get(key) and not known:
+            self._orphans.add(key)
+        else:
+            self._orphans.discard(key)
+        attempts = []
+        for number in sorted(self._numbers[key.task]):
+            found = self._attempt(Key(key.task, number))
+            if found is not None:
+                attempts.append(found)
+        if attempts:
+            self.attempts[key.task] = tuple(attempts)
+        else:
+            self.attempts.pop(key.task, None)
+
+    def _attempt(self, key: Key) -> Attempt | None:
+        job, pods = self._jobs.get(key), self._pods.get(key) or {}
+        if job or pods or key in self._gone:
+            return attempt_of(key.number, job, pods.values(), key in self._gone)
+        if key in self._launching:
+            return Attempt(key.number, Phase.LAUNCHING, at_work=True)
+        if key in self._refused:
+            reason, at = self._refused[key]
+            return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)
+        return None

@@ -1,0 +1,56 @@
+"""What a task is told: its task file and its environment. Pure, and the same in a pod and on a laptop."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.core.attempt import NEW, Record
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.model import names
+
+
+def task_document(
+    project: str,
+    graph: CompiledGraph,
+    task: int,
+    attempt: int,
+    records: Mapping[str, Record],
+    outputs: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """The content of ``PPROJ_TASK_FILE``.
+
+    Args:
+        project: Name of the project.
+        graph: The compiled spec.
+        task: The task, as its number in the graph.
+        attempt: Number of the attempt, from 1.
+        records: By task id; at least those of its dependencies.
+        outputs: By task id and file name, the paths of what its dependencies put out, where they can be reached.
+    """
+    described = graph.tasks[task]
+    dependencies = []
+    for parent in graph.parents[task]:
+        record = records.get(graph.ids[parent], NEW)
+        entry = {"id": graph.ids[parent], "state": record.state.value, "attempts": record.attempts}
+        entry["outputs"] = dict((outputs or {}).get(graph.ids[parent], {}))
+        dependencies.append(entry)
+    return {
+        "project": project,
+        "task": described.model_dump(by_alias=True, exclude_defaults=True, mode="json"),
+        "attempt": attempt,
+        "level": graph.level[task],
+        "role": graph.role[task],
+        "parameters": {parameter.name: parameter.value for parameter in described.parameters},
+        "dependencies": dependencies,
+    }
+
+
+def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> dict[str, str]:
+    """The variables of an attempt, without those that hold paths."""
+    parameters = {names.parameter_variable(p.name): p.value for p in graph.tasks[task].parameters}
+    return parameters | {
+        names.ENV_PROJECT: project,
+        names.ENV_TASK_ID: graph.ids[task],
+        names.ENV_ATTEMPT: str(attempt),
+        names.ENV_LEVEL: str(graph.level[task]),
+        names.ENV_ROLE: graph.role[task] or "",
+    }

@@ -1,0 +1,312 @@
+"""The CustomResourceDefinition, made from the models of the spec and the status.
+
+A description, a bound or a default is the model's; here stands only what Kubernetes asks beyond it:
+how lists are merged, which defaults the API server writes down, rules across fields, columns.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from parallelproject.model.base import Later, Model
+from parallelproject.model.names import CRD_NAME, GROUP, KIND, PLURAL, SHORT, SINGULAR, VERSION
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Status
+
+Schema = dict[str, Any]
+
+INTEGER_MAX = 2**53 - 1
+"""Bound of an integer that the model leaves open: the last one that every JSON reader keeps exact."""
+_INT32_MAX = 2**31 - 1
+
+LIST_KEYS = {
+    "spec.roles": "name",
+    "spec.roles[].podTemplate.spec.containers": "name",
+    "spec.retries": "id",
+    "spec.tasks[].parameters": "name",
+    "status.conditions": "type",
+}
+"""Lists whose items are told apart by a field: the server refuses one given twice, and each item has its own owner.
+
+All others are atomic. So are the tasks, for size: as a map list, 500 of them add 60–136 KiB of
+managedFields. Parameters are within the tasks and so cost nothing.
+"""
+
+SERVER_DEFAULTS = frozenset(
+    {"spec.suspend", "spec.scheduling", "spec.parallelism", "spec.failurePolicy", "spec.executor"}
+)
+"""Defaults that the API server writes into the object: how it is run can be read from it, and stays
+as it is when a later version has another default.
+
+The others are applied when the spec is read. Within an atomic list a written default would make the
+live list differ from the applied one, a conflict for whoever else applies the same; within an object
+it would only be written where the object is given.
+"""
+
+NULLABLE = frozenset({"spec.tasks[].group"})
+"""Fields that may be given as null, meaning none; any other optional field is left out instead."""
+
+RULES: dict[str, list[dict[str, str]]] = {
+    "": [
+        {
+            "rule": "self.metadata.name.size() <= 63",
+            "message": "metadata.name must have at most 63 characters, as it becomes a label's value; shorten it",
+            "fieldPath": ".metadata.name",
+        }
+    ],
+    "spec.executor": [
+        {
+            "rule": "self == oldSelf",
+            "message": "executor cannot be changed once the project is there; delete the project and create it again",
+        }
+    ],
+    "spec.tasks[]": [
+        {
+            "rule": "!has(self.dependencies) || !(self.id in self.dependencies)",
+            "message": "a task cannot depend on itself; remove its id from its dependencies",
+            "messageExpression": """'"' + self.id + '" cannot depend on itself; remove it from its dependencies'""",
+            "fieldPath": ".dependencies",
+        }
+    ],
+}
+"""CEL rules by the place they are about. What needs a look at the whole graph is told by the Accepted condition."""
+
+
+def _column(name: str, kind: str, path: str, description: str, *, wide: bool = False) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return column | {"priority": 1} if wide else column
+
+
+_SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
+_SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
+COLUMNS = [
+    _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
+    _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it stands there, in a word."),
+    _column("Level", "string", ".status.level", "The level at work, of all."),
+    _column("Progress", "string", ".status.progress", "Tasks that succeeded, of all."),
+    _column("Running", "integer", ".status.counts.running", "Tasks at work."),
+    _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),
+    _column("Age", "date", ".metadata.creationTimestamp", "Time since it was created."),
+    _column("Skipped", "integer", ".status.counts.skipped", "Tasks that will not run.", wide=True),
+    _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether new tasks are held back.", wide=True),
+    _column("Parallelism", "integer", ".spec.parallelism", "Most tasks at work at any moment.", wide=True),
+    _column("Speedup", "string", ".status.metrics.speedup", "Work divided by wall time.", wide=True),
+    _column("Message", "string", f"{_SUCCEEDED}.message", "Why it stands there, in a sentence.", wide=True),
+]
+"""What ``kubectl get`` shows, after the name; the reason of Succeeded is the most telling one at any time."""
+
+
+class _Open(Model):
+    """A part of Kubernetes' own types: the fields below are checked, all others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class PodMetadata(_Open):
+    """Metadata of the pods."""
+
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
+    """Labels of the pods, next to those of the operator."""
+    annotations: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(max_length=64)] = {}
+    """Annotations of the pods, next to those of the operator."""
+
+
+class Container(_Open):
+    """A container, as in any pod."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    """Name; unique in the pod."""
+    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Image that it runs."""
+    command: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
+    """Program and first arguments; the container that runs the task must set it. $(PPROJ_TASK_FILE) and its like are replaced."""
+    args: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
+    """Further arguments."""
+
+
+class PodSpec(_Open):
+    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
+
+    containers: Annotated[list[Container], Field(min_length=1, max_length=32)]
+    """Containers; the first one runs the task and must set command."""
+
+
+class PodTemplate(_Open):
+    """A PodTemplateSpec, as in a Job."""
+
+    metadata: PodMetadata | None = None
+    """Labels and annotations of the pods."""
+    spec: PodSpec
+    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
+
+
+def crd() -> dict[str, Any]:
+    """The CustomResourceDefinition, as plain data, new each time."""
+    schema = project_schema()
+    for place, node in places(schema):
+        default = node.get("default")
+        if default not in (None, "", [], {}) and node["type"] != "object":
+            said = default if isinstance(default, str) else json.dumps(default)
+            node["description"] += f" Defaults to {said}."  # `kubectl explain` shows no defaults
+        if place not in SERVER_DEFAULTS:
+            node.pop("default", None)
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": CRD_NAME},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": SINGULAR,
+                # Not in category "all": `kubectl delete all --all` would take the projects along.
+                "shortNames": [SHORT],
+            },
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [dict(column) for column in COLUMNS],
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
+
+
+def project_schema() -> Schema:
+    """The structural schema of a project, with every default of the models."""
+    spec = _structural(Spec)
+    pod_template = spec["properties"]["roles"]["items"]["properties"]["podTemplate"]
+    pod_template |= _structural(PodTemplate) | {"description": pod_template["description"]}
+    root: Schema = {
+        "type": "object",
+        "description": "A graph of tasks, run in parallel, each exactly once.",
+        "required": ["spec"],
+        "properties": {
+            # apiVersion, kind and metadata are implied; only a rule's fieldPath has to be told.
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
+            "spec": spec,
+            "status": _structural(Status),
+        },
+    }
+    for place, node in places(root):
+        if node.get("type") == "array":
+            key = LIST_KEYS.get(place)
+            node["x-kubernetes-list-type"] = "map" if key else "atomic"
+            if key:
+                node["x-kubernetes-list-map-keys"] = [key]
+        if place in NULLABLE:
+            node["nullable"] = True
+        if place in RULES:
+            node["x-kubernetes-validations"] = [dict(rule) for rule in RULES[place]]
+    return root
+
+
+def places(schema: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yields every schema within one, itself first, by its place: ``spec.tasks[].id``; ``{}`` is any key of a map."""
+    yield place, schema
+    for name, node in schema.get("properties", {}).items():
+        yield from places(node, f"{place}.{name}" if place else name)
+    if "items" in schema:
+        yield from places(schema["items"], f"{place}[]")
+    if "additionalProperties" in schema:
+        yield from places(schema["additionalProperties"], f"{place}{{}}")
+
+
+def _structural(model: type[Model]) -> Schema:
+    """Pydantic's JSON Schema of a model as Kubernetes wants it: in one piece, no null, no fields of later versions."""
+    generated = model.model_json_schema(by_alias=True)
+    later = {part.__name__: _later(part) for part in _parts(model)}
+    definitions = generated.pop("$defs", {})
+
+    def convert(node: Schema, name: str = "") -> Schema:
+        if "$ref" in node:
+            name = node["$ref"].removeprefix("#/$defs/")
+            return convert(definitions[name] | {k: v for k, v in node.items() if k != "$ref"}, name)
+        if "anyOf" in node:
+            (one,) = (choice for choice in node["anyOf"] if choice != {"type": "null"})
+            return convert(one | {k: v for k, v in node.items() if k != "anyOf"})
+        return _node(node, convert, later.get(name, {}))
+
+    return convert(generated, model.__name__)
+
+
+def _node(node: Schema, convert: Callable[[Schema], Schema], later: dict[str, Later]) -> Schema:
+    """One node of a schema, with its keywords in a fixed order."""
+    made: Schema = {"description": " ".join(node["description"].split())} if "description" in node else {}
+    made["type"] = node["type"]
+    made |= {key: deepcopy(node[key]) for key in _KEPT if node.get(key) is not None}
+    if made["type"] == "integer":
+        made.setdefault("minimum", -INTEGER_MAX)
+        made.setdefault("maximum", INTEGER_MAX)
+        small = max(-made["minimum"], made["maximum"]) <= _INT32_MAX
+        made["format"] = "int32" if small else "int64"
+    if node["type"] != "object":
+        if "items" in node:
+            made["items"] = convert(node["items"])
+        return made
+
+    gone = {name for name, mark in later.items() if not mark.values}
+    required = [name for name in node.get("required", []) if name not in gone]
+    if required:
+        made["required"] = required
+    if "properties" in node:
+        made["properties"] = {
+            name: _without(convert(field), later[name].values if name in later else ())
+            for name, field in node["properties"].items()
+            if name not in gone
+        }
+        if isinstance(made.get("default"), dict):
+            made["default"] = {k: v for k, v in made["default"].items() if k not in gone}
+    if node.get("additionalProperties") is True:
+        made["x-kubernetes-preserve-unknown-fields"] = True
+    elif node.get("additionalProperties"):
+        made["additionalProperties"] = convert(node["additionalProperties"])
+    return made
+
+
+_KEPT = (
+    "default", "enum", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems",
+    "maxProperties",
+)  # fmt: skip
+
+
+def _without(node: Schema, values: tuple[str, ...]) -> Schema:
+    """A schema without the enum values of later versions."""
+    if values:
+        node["enum"] = [value for value in node["enum"] if value not in values]
+    return node
+
+
+def _later(model: type[Model]) -> dict[str, Later]:
+    """The marks of a model's fields, by name on the wire."""
+    return {
+        field.alias or name: mark
+        for name, field in model.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, Later)
+    }
+
+
+def _parts(model: type[Model]) -> set[type[Model]]:
+    """A model and all models that it is made of."""
+    found: set[type[Model]] = set()
+    open_: list[Any] = [model]
+    while open_:
+        kind = open_.pop()
+        if isinstance(kind, type) and issubclass(kind, Model):
+            if kind not in found:
+                found.add(kind)
+                open_ += [field.annotation for field in kind.model_fields.values()]
+        else:
+            open_ += getattr(kind, "__args__", ())
+    return found

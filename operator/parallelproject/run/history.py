@@ -1,0 +1,97 @@
+"""What earlier sessions of a run have left: their attempts, as the planner wants to see them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.executors.local_processes import clean_up
+from parallelproject.executors.local_spill import Spill
+from parallelproject.executors.local_store import (
+    FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
+)  # fmt: skip
+from parallelproject.executors.local_supervisor import INTERRUPTED
+from parallelproject.run.errors import RunError
+
+PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The past of a run. Times are seconds."""
+
+    attempts: Mapping[str, Sequence[Attempt]]
+    """By task, every attempt; all have ended."""
+    failed: Mapping[str, int]
+    """By task, the number of its last attempt where that failed."""
+    peak: int
+    """Most attempts at once."""
+    elapsed: float
+    """Time that all sessions took."""
+    elapsed_since_end: float
+    """Time that the sessions took since the run was last at its end."""
+    last_end: float | None
+    """When the last session ended."""
+
+
+def recover(store: Store, spill: Spill, now: float) -> History:
+    """Brings the state to rest after whatever happened to the last session, and reads it.
+
+    Ends that found no room are written down, processes that were left behind are killed, and their attempts
+    count as stopped. Only to be called with the lock held.
+
+    Raises:
+        RunError: a process that was left behind cannot be killed.
+    """
+    spilled = spill.read()
+    if spilled:
+        store.write(spilled)
+        spill.clear()
+    rows = store.attempts()
+    running = [row for row in rows if row.phase == RUNNING]
+    if rows:
+        left = clean_up(store.run_id, running)
+        if left:
+            raise RunError(f"processes of an earlier run cannot be stopped: {', '.join(map(str, left))}")
+    if running:
+        store.write([row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED) for row in running])
+        rows = store.attempts()
+    return _read(rows, store.sessions(), now)
+
+
+def attempt_of(row: AttemptRow, now: float) -> Attempt:
+    """A row as the planner sees it. What lies in the future, after the clock was put back, counts as now."""
+    at_work = row.phase == RUNNING
+    ended = None if row.ended is None else min(row.ended, now)
+    started = min(row.started, now) if ended is None else min(row.started, ended)
+    return Attempt(row.number, PHASES[row.phase], at_work, False, started, ended, row.reason, row.exit_code)
+
+
+def _read(rows: Sequence[AttemptRow], sessions: Sequence[Session], now: float) -> History:
+    attempts: dict[str, list[Attempt]] = {}
+    failed: dict[str, int] = {}
+    for row in rows:
+        attempts.setdefault(row.task, []).append(attempt_of(row, now))
+        failed.pop(row.task, None)
+        if row.phase == FAILED:
+            failed[row.task] = row.number
+    lengths = [_length(session, rows) for session in sessions]
+    open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
+    last = sessions[-1].ended if sessions else None
+    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last)
+
+
+def _length(session: Session, rows: Iterable[AttemptRow]) -> float:
+    """How long a session took; of one that was lost with all its processes, until the last end known."""
+    ended = session.ended
+    if ended is None:
+        ended = max((row.ended for row in rows if row.ended and row.reason != INTERRUPTED), default=0.0)
+    return max(0.0, ended - session.started)
+
+
+def _peak(rows: Iterable[AttemptRow]) -> int:
+    changes = [(row.started, 1) for row in rows] + [(row.ended, -1) for row in rows if row.ended]
+    peak = level = 0
+    for _, change in sorted(changes):
+        level += change
+        peak = max(peak, level)
+    return peak

@@ -1,0 +1,40 @@
+"""What a caller may ask of a local run."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TextIO
+
+from parallelproject.model.spec import Scheduling, Spec
+
+View = Literal["auto", "live", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a project here."""
+
+    command: str | None = None
+    """For the shell; by default each role's container says what its tasks run."""
+    parallelism: int | None = None
+    """Instead of the spec's."""
+    scheduling: Scheduling | None = None
+    """Instead of the spec's."""
+    state_dir: Path | None = None
+    """Where the run keeps its state; by default ``.pproj/NAME`` below the current directory."""
+    fresh: bool = False
+    """Whether to forget an earlier run and start over."""
+    view: View = "auto"
+    """auto: live on a terminal, else plain."""
+    no_color: bool = False
+    grace_seconds: float = 10.0
+    """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
+    rerun: str = "pproj run FILE"
+    """The command that started this, for the advice that is given at the end."""
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def applied_to(self, spec: Spec) -> Spec:
+        """The spec with what is asked for in its place."""
+        asked = {"parallelism": self.parallelism, "scheduling": self.scheduling}
+        return spec.model_copy(update={key: value for key, value in asked.items() if value is not None})

@@ -1,0 +1,23 @@
+"""Task files of other tools, and manifests, as projects. Imports the model only; knows no cluster.
+
+``load`` (a file) and ``read`` (a text) give an ``Imported``: the project, and a report that accounts for every
+task found. Everything wrong with a file is told at once, as a ``ProblemsError``.
+"""
+
+from parallelproject.sources.load import load, load_roles, read
+from parallelproject.sources.options import Format, Options
+from parallelproject.sources.report import ChosenRole, Imported, LeftOut, Report
+from parallelproject.sources.roles import RoleTable
+
+__all__ = [
+    "ChosenRole",
+    "Format",
+    "Imported",
+    "LeftOut",
+    "Options",
+    "Report",
+    "RoleTable",
+    "load",
+    "load_roles",
+    "read",
+]

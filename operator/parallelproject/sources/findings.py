@@ -1,0 +1,62 @@
+"""Collects everything wrong with one file, so that all of it is told at once. Knows no format."""
+
+import difflib
+from collections.abc import Collection
+from typing import NoReturn
+
+from parallelproject.model.problem import Problem, ProblemsError, Severity
+
+_SUGGESTIONS_MAX = 50  # comparing words is slow; a file with more unknown ids has another trouble
+_COMPARED_MAX = 5_000
+
+
+class Findings:
+    """The errors and warnings of one file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.errors: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._suggestions = 0
+
+    def at(self, path: str) -> str:
+        """The place of a path in the file's data: ``tasks.json: tasks[3].id``."""
+        return f"{self.file}: {path}" if path else self.file
+
+    def line(self, line: int, column: int | None = None) -> str:
+        """The place of a line, counted from 1: ``issues.jsonl:12``."""
+        return f"{self.file}:{line}" if column is None else f"{self.file}:{line}:{column}"
+
+    def error(self, place: str, found: str, mend: str = "", reason: str = "InvalidSpec") -> None:
+        """Notes what makes the file unusable."""
+        self.errors.append(Problem(place, found, mend, reason))
+
+    def warn(self, place: str, found: str, mend: str = "") -> None:
+        """Notes what its author should know."""
+        self.warnings.append(Problem(place, found, mend, severity=Severity.WARNING))
+
+    def stop(self, place: str, found: str, mend: str = "") -> NoReturn:
+        """Notes an error after which nothing more can be read.
+
+        Raises:
+            ProblemsError: always, with all errors so far.
+        """
+        self.error(place, found, mend)
+        raise ProblemsError(self.errors)
+
+    def stop_if_errors(self) -> None:
+        """Ends the reading where anything was wrong.
+
+        Raises:
+            ProblemsError: with all errors so far.
+        """
+        if self.errors:
+            raise ProblemsError(self.errors)
+
+    def did_you_mean(self, word: str, known: Collection[str]) -> str:
+        """A mend that names the known word closest to ``word``; empty where none is close."""
+        self._suggestions += 1
+        if self._suggestions > _SUGGESTIONS_MAX or len(known) > _COMPARED_MAX or len(word) > 100:
+            return ""
+        close = difflib.get_close_matches(word, known, n=1)
+        return f'did you mean "{close[0]}"?' if close and close[0].isprintable() else ""

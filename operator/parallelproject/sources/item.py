@@ -1,0 +1,48 @@
+"""A task as another tool has it, before it is decided whether it runs. Data only; the readers make them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a task stands in its own tool."""
+
+    TODO = "to do"
+    DONE = "done"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A reference to a task that must be done before."""
+
+    target: str
+    """An item's id; of no item: dangling."""
+    place: str
+    """Where it stands in the file."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A task, or what only contains tasks. Ids are those of the file, complete and unique (``5.2``)."""
+
+    id: str
+    place: str
+    title: str
+    state: State = State.TODO
+    why: str = ""
+    """Of one left out: an adjective, as in ``deferred``; what needs it "needs a deferred task"."""
+    satisfies: bool = False
+    """Of one left out: whether what needs it may run all the same."""
+    container: bool = False
+    """Whether it only contains others: it does not run, and to need it is to need all within it."""
+    parents: tuple[str, ...] = ()
+    """What contains it; what that waits for, it waits for too."""
+    needs: list[Need] = field(default_factory=list)
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    """Its text, as (heading, text)."""
+    labels: tuple[str, ...] = ()
+    priority: int = 0
+    role: str | None = None
+    files: tuple[str, ...] = ()
+    group: str | None = None
