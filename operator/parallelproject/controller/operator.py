@@ -40,9 +40,7 @@ class OperatorOptions:
 async def operate(options: OperatorOptions) -> None:
     """Runs until SIGTERM or SIGINT, or until a watch cannot go on."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _on_signals(stop)
     async with await Api.connect(options.kubeconfig, options.context) as api:
         controller = Controller(api, tuple(options.namespaces))
         ready = asyncio.Event()
@@ -95,14 +93,20 @@ async def _watch_projects(
         controller.project_event(type, body)
 
     with contextlib.suppress(asyncio.CancelledError):
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=_settings(),
             standalone=True,
             clusterwide=not options.namespaces,
             namespaces=options.namespaces,
-            stop_flag=stop,
         )
+        _on_signals(stop)  # kopf has set its own
+        await kopf.run_tasks(tasks)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def _settings() -> kopf.OperatorSettings:

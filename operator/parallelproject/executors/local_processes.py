@@ -153,12 +153,12 @@ def clean_up(run_id: str, running: Iterable[AttemptRow]) -> list[int]:
     Returns:
         The ids of processes that could not be killed.
     """
-    known = {row.pid: row.pid_start for row in running if row.pid}
+    leaders = {row.pid for row in running if row.pid and process_tree.is_alive(row.pid, row.pid_start)}
 
     def find() -> list[process_tree.Process]:
-        leaders = {pid for pid, start in known.items() if pid and process_tree.is_alive(pid, start)}
         found = {p.pid: p for p in process_tree.marked(ENV_RUN, run_id)}
-        found |= {p.pid: p for p in process_tree.everything() if p.session in leaders}
+        if leaders:
+            found |= {p.pid: p for p in process_tree.everything() if p.session in leaders}
         return [p for p in found.values() if p.state not in "ZX"]
 
     return [p.pid for p in process_tree.kill_all(find)]

@@ -99,7 +99,7 @@ class _Maker:
             files=list(self._files_of(item, id, body)),
             priority=item.priority,
             group=item.group,
-            role=self._role_of(item, id, body),
+            role=self._role_of(item, id),
         )
 
     def _within(self, item: Item) -> str:
@@ -110,10 +110,11 @@ class _Maker:
         id, title = texts.one_line(parent), texts.one_line(self._selection.titles[parent])
         return f"Part of {id}: {title[: texts.TITLE_MAX]}\n\n" if title != id else f"Part of {id}.\n\n"
 
-    def _role_of(self, item: Item, id: str, body: str) -> str | None:
+    def _role_of(self, item: Item, id: str) -> str | None:
         if item.role is not None or not self._options.infer_roles:
             return item.role
-        role, word = self._table.choose([item.title, " ".join(item.labels), body])
+        description = " ".join(text for heading, text in item.sections if not heading)
+        role, word = self._table.choose([item.title, " ".join(item.labels), description])
         self.roles[id] = ChosenRole(role, word or NO_WORD)
         return role
 

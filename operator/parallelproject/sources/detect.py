@@ -62,9 +62,9 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         return _of_json(text, ending, findings)
     if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
         return Detected(Format.GROUPS)
-    if _PROJECT_LINE.search(text) or ending in (".yaml", ".yml"):
-        return Detected(Format.MANIFEST)
-    findings.stop(findings.file, "has none of the formats that are known", f"give --format, one of {_ALL}")
+    if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
+        findings.stop(findings.file, "has none of the formats that are known", f"give --format, one of {_ALL}")
+    return Detected(Format.MANIFEST)
 
 
 def _of_json(text: str, ending: str, findings: Findings) -> Detected:

@@ -45,6 +45,7 @@ def _plausible(path: str) -> bool:
     *folders, last = path.split("/")
     return not (
         any(_NAME_WITH_ENDING.match(folder) or folder in _NOT_OURS for folder in folders)  # Next.js/React.js
+        or ".." in path  # origin/main..HEAD
         or _DOMAIN.fullmatch(folders[0])
         or _MIME.fullmatch(path)
         or (not last and len(folders) < 2)  # "src/" and "and/or/" say too little

@@ -1,5 +1,6 @@
 """Finds the list of tasks in TaskMaster's file: which of its shapes it has, and which tag is meant. Pure."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from parallelproject.sources.findings import Findings
 
 _PLAIN_KEYS = frozenset({"tasks", "meta", "metadata"})
 _MAIN = "master"
+_NAME_MAX = 63
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,17 @@ def tasks_of(data: Any, findings: Findings, wanted: str | None, current: str | N
         if isinstance(data.get("tasks"), list):
             findings.warn(findings.at("tasks"), "is a list beside tags; not read", "put it below a tag")
         return Tagged(data[tag]["tasks"], f"tags.{_shown(tag)}.tasks", _shown(tag), others)
-    if isinstance(data, dict) and isinstance(data.get("tasks"), list):
-        return _untagged(data["tasks"], "tasks", findings, wanted)
-    found = "holds no list of tasks"
-    if isinstance(data, dict) and "tasks" in data:
-        found = f"tasks: {quoted(data['tasks'])} is not a list"
-    findings.stop(findings.file, found, 'TaskMaster writes {"tasks": […]}, also below the name of a tag')
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    if not isinstance(tasks, list):
+        found = "holds no list of tasks" if tasks is None else f"tasks: {quoted(tasks)} is not a list"
+        findings.stop(findings.file, found, 'TaskMaster writes {"tasks": […]}, also below the name of a tag')
+    return _untagged(tasks, "tasks", findings, wanted)
+
+
+def project_name(name: str, tag: str) -> str:
+    """The name of a tag's project: each tag but the main one has its own, so that they can run side by side."""
+    words = re.sub(r"[^a-z0-9]+", "-", tag.lower()).strip("-")
+    return name if tag == _MAIN or not words else f"{name}-{words}"[:_NAME_MAX].rstrip("-")
 
 
 def _untagged(tasks: list[Any], path: str, findings: Findings, wanted: str | None) -> Tagged:

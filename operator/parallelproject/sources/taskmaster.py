@@ -29,7 +29,7 @@ from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
-from parallelproject.sources.tags import tasks_of
+from parallelproject.sources.tags import project_name, tasks_of
 from parallelproject.sources.texts import as_text
 
 _DONE = frozenset({"done", "completed"})
@@ -72,6 +72,8 @@ def read_taskmaster(
             findings.warn(findings.file, found, "mark as done or deferred what shall not")
     findings.errors.extend(tree.ambiguous(taken))
     _explain_cycles(selection, tree, options, findings)
+    if tagged.tag is not None:
+        name = project_name(name, tagged.tag)
     return build(selection, Format.TASKMASTER, name, options, findings, tag=tagged.tag, other_tags=tagged.others)
 
 

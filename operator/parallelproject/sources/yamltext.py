@@ -21,7 +21,7 @@ NODES_MAX = 500_000
 """Most values in a file, each use of an alias counted; a project of 2,000 tasks has about 40,000."""
 
 _TAG = "tag:yaml.org,2002:"
-_RESOLVER = Resolver()
+_RESOLVER: Any = Resolver()
 _CONSTRUCTOR = SafeConstructor()
 
 
@@ -90,14 +90,14 @@ class _Reader:
         self._nodes = 0
 
     def take(self, event: yaml.Event) -> None:
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents.append(Document(line=line))
             self._anchors = {}
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, line)
         elif isinstance(event, yaml.AliasEvent):
-            self._alias(event.anchor, line)
+            self._alias(str(event.anchor), line)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._start({} if isinstance(event, yaml.MappingStartEvent) else [], event, line)
         elif isinstance(event, yaml.CollectionEndEvent):

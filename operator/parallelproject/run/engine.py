@@ -1,0 +1,268 @@
+"""The loop of a local run: see what has happened, ask the planner, carry out what it says.
+
+It decides nothing by itself. It is done when the planner says so, when nothing can move any more, or when it
+was interrupted and all that ran has ended.
+"""
+
+import selectors
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.executors.local_command import Command
+from parallelproject.executors.local_processes import Order, Processes, Report
+from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.executors.taskfile import environment, task_document
+from parallelproject.model import names
+from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.status import TaskState
+from parallelproject.run.board import Board, Event, Running, View, What
+from parallelproject.run.directory import StateDirectory
+from parallelproject.run.history import History, attempt_of
+from parallelproject.run.signals import Interrupts
+
+TROUBLE_PATIENCE = 5.0
+"""Seconds that a run with nothing at work waits for the state to become writable."""
+_PROBE_EVERY = 1.0
+
+
+class End(Enum):
+    """Why the loop ended."""
+
+    COMPLETED = auto()
+    INTERRUPTED = auto()
+    SUSPENDED = auto()
+    TROUBLE = auto()
+    """The state cannot be written."""
+
+
+class Engine:
+    """One session of a run."""
+
+    def __init__(
+        self,
+        board: Board,
+        ledger: Ledger,
+        history: History,
+        commands: Mapping[str | None, Command],
+        directory: StateDirectory,
+        processes: Processes,
+        interrupts: Interrupts,
+        view: View,
+        grace: float,
+    ) -> None:
+        self._board = board
+        self._graph: CompiledGraph = board.graph
+        self._spec: Spec = board.spec
+        self._clock = board.clock
+        self.ledger = ledger
+        self._observed: dict[str, list[Attempt]] = {}
+        self._failed = dict(history.failed)
+        self._commands = commands
+        self._directory = directory
+        self._processes = processes
+        self._interrupts = interrupts
+        self._view = view
+        self._grace = grace
+        self._ended: list[AttemptRow] = []
+        self._skipped: set[int] = set()
+        self._trouble: str | None = None
+        self._trouble_since = 0.0
+        self._probe_at = 0.0
+        self._interrupted = False
+        self._again = True  # whether to plan
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(processes.channel, selectors.EVENT_READ)
+        self._selector.register(interrupts, selectors.EVENT_READ)
+
+    def run(self) -> End:
+        """Runs to the end.
+
+        Raises:
+            SupervisorLostError: the supervisor died.
+        """
+        wake_at: float | None = None
+        while True:
+            if self._again or (wake_at is not None and self._clock.now() >= wake_at):
+                plan = self._plan()
+                wake_at = plan.wake_at
+                end = self._end(plan)
+                if end:
+                    return end
+            elif self._trouble and not self._observed:
+                end = self._end(self._board.plan)
+                if end:
+                    return end
+            self._wait(wake_at)
+            self._hear()
+
+    def _plan(self) -> Plan:
+        self._again = False
+        now = self._clock.now()
+        decided = plan(self._graph, self._spec, self.ledger, self._observed, now)
+        self.ledger = decided.ledger
+        self._board.plan = decided
+        for row in self._ended:
+            self._observed.pop(row.task, None)
+        events = [self._event(row, decided, now) for row in self._ended]
+        if self._ended or not self._skipped:
+            events += self._newly_skipped(decided)
+        self._ended = []
+        if decided.stops:
+            self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
+            for stop in decided.stops:
+                self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
+        if not self._trouble:
+            events += self._launch(decided.launches)
+        self._view.happened(events)
+        return decided
+
+    def _launch(self, launches: Sequence[Launch]) -> list[Event]:
+        orders, events = [], []
+        now = self._clock.now()
+        for task, number in launches:
+            try:
+                order = self._prepare(task, number)
+            except OSError as error:
+                self._set_trouble(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
+                break
+            orders.append(order)
+            log = self._directory.log(order.task, number)
+            self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
+            self._board.running[order.task] = Running(number, now, log)
+            events.append(Event(What.STARTED, order.task, number, log=log))
+        if orders:
+            self._processes.start(orders)
+        return events
+
+    def _prepare(self, task: int, number: int) -> Order:
+        """Writes what an attempt is to find, and says how it is started."""
+        graph, directory = self._graph, self._directory
+        task_id = graph.ids[task]
+        outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
+        document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
+        directory.prepare(task_id, number, document)
+        own = environment(self._board.name, graph, task, number) | {
+            names.ENV_TASK_FILE: str(directory.task_file(task_id, number)),
+            names.ENV_WORKSPACE: str(directory.workspace(task_id)),
+            names.ENV_OUTPUTS: str(directory.outputs(task_id)),
+        }
+        if task_id in self._failed:
+            own[names.ENV_FEEDBACK] = str(directory.log(task_id, self._failed[task_id]))
+        argv, env = self._commands[graph.role[task]].resolve(own)
+        deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
+        return Order(
+            task_id, number, argv, env, own[names.ENV_WORKSPACE], str(directory.log(task_id, number)),
+            deadline, self._grace,
+        )  # fmt: skip
+
+    def _end(self, decided: Plan | None) -> End | None:
+        """Whether it is over."""
+        if self._observed:
+            return None
+        if self._interrupted:
+            return End.INTERRUPTED
+        if self._trouble:
+            late = time.monotonic() > self._trouble_since + TROUBLE_PATIENCE
+            return End.TROUBLE if late else None
+        if decided and decided.completed:
+            return End.COMPLETED
+        return End.SUSPENDED if self._spec.suspend else None
+
+    def _wait(self, wake_at: float | None) -> None:
+        """Sleeps until something happens, is due, or wants to be drawn."""
+        times = [self._view.draw()]
+        if wake_at is not None:
+            times.append(wake_at - self._clock.now())
+        if self._trouble:
+            times.append(self._probe_at - time.monotonic())
+        timeout = min((t for t in times if t is not None), default=None)
+        if self._processes.channel.waiting:
+            self._selector.modify(self._processes.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
+        else:
+            self._selector.modify(self._processes.channel, selectors.EVENT_READ)
+        self._selector.select(None if timeout is None else max(0.0, timeout))
+        self._processes.channel.flush()
+
+    def _hear(self) -> None:
+        """Takes in what the supervisor and the terminal say."""
+        report = self._processes.receive()
+        if report:
+            self._take(report)
+        for _ in range(self._interrupts.new()):
+            self._again = True
+            if not self._interrupted:
+                self._interrupted = True
+                self._spec = self._spec.model_copy(update={"stop": True})
+                if self._observed:
+                    self._say(
+                        f"stopping {len(self._observed)} running tasks, at most {self._grace:g} s; again to kill them"
+                    )
+            else:
+                self._processes.kill("Stopped")
+        if self._trouble and time.monotonic() >= self._probe_at:
+            self._probe_at = time.monotonic() + _PROBE_EVERY
+            self._processes.probe()
+
+    def _take(self, report: Report) -> None:
+        for task, number, at in report.started:
+            running = self._observed.get(task)
+            if running and running[0].number == number:
+                self._observed[task] = [running[0]._replace(phase=Phase.ACTIVE, started=at)]
+                # A start changes nothing, unless it was to be stopped and could not be yet.
+                self._again |= self._interrupted or self._spec.failure_policy is FailurePolicy.FAIL_FAST
+        for row in report.ended:
+            self._observed[row.task] = [attempt_of(row, self._clock.now())]
+            self._board.running.pop(row.task, None)
+            self._ended.append(row)
+            if row.phase == FAILED:
+                self._failed[row.task] = row.number
+            self._again = True
+        for task, _ in report.refused:
+            self._observed.pop(task, None)
+            self._board.running.pop(task, None)
+            self._again = True
+        if report.trouble:
+            self._set_trouble(report.trouble)
+        elif self._trouble and not report.refused:
+            self._trouble = self._board.notice = None
+            self._view.say("the state can be written again: going on")
+            self._again = True
+
+    def _set_trouble(self, trouble: str) -> None:
+        if not self._trouble:
+            self._trouble_since = time.monotonic()
+            self._probe_at = self._trouble_since + _PROBE_EVERY
+            self._say(f"{trouble}; running tasks go on, nothing new starts until that is mended")
+        self._trouble = trouble
+
+    def _say(self, notice: str) -> None:
+        self._board.notice = notice
+        self._view.say(notice)
+
+    def _event(self, row: AttemptRow, decided: Plan, now: float) -> Event:
+        took = (row.ended or now) - row.started
+        log = self._directory.log(row.task, row.number)
+        if row.phase == SUCCEEDED:
+            return Event(What.SUCCEEDED, row.task, row.number, took, log=log)
+        if row.phase != FAILED:
+            return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
+        i = self._graph.index[row.task]
+        again = None
+        if decided.states[i] in (TaskState.PENDING, TaskState.RUNNING):
+            again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[row.task]) - now)
+        return Event(What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again)
+
+    def _newly_skipped(self, decided: Plan) -> list[Event]:
+        if self._interrupted:
+            return []
+        skipped = [i for i, state in enumerate(decided.states) if state is TaskState.SKIPPED]
+        new = [i for i in skipped if i not in self._skipped]
+        self._skipped.update(new)
+        return [Event(What.SKIPPED, self._graph.ids[i], reason=decided.reasons[i]) for i in new]
+
+
