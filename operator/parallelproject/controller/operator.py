@@ -93,6 +93,7 @@ async def _watch_projects(
         controller.project_event(type, body)
 
     with contextlib.suppress(asyncio.CancelledError):
+        ours = asyncio.all_tasks()  # kopf takes every other task for its own, and cancels it when it ends
         tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=_settings(),
@@ -101,7 +102,7 @@ async def _watch_projects(
             namespaces=options.namespaces,
         )
         _on_signals(stop)  # kopf has set its own
-        await kopf.run_tasks(tasks)
+        await kopf.run_tasks(tasks, ignored=ours)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

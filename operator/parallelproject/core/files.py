@@ -1,17 +1,20 @@
 """Which declared files overlap: the pure part of keeping tasks that write the same path apart.
 
 A pattern is a path or a glob relative to the repository: ``*`` and ``?`` stay within a folder, ``**``
-crosses folders, a folder means all below it. Two patterns overlap when some path fits both.
+crosses folders, a folder means all below it. Two patterns overlap when some path fits both. A last name
+with a dot in it (``app.py``, ``*.md``) is taken for a file, with nothing below it, unless the other pattern
+names it as a folder.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 
-COMPARISONS_MAX = 1_000_000
-"""Most pattern pairs looked at for one project, so that no object can keep the planner busy."""
+WORK_MAX = 300_000
+"""Most steps of comparing globs for one project (below a second or two): no object can keep the planner busy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +26,8 @@ class FileLocks:
     """By task: its patterns that overlap with another task's."""
     overlaps: tuple[tuple[int, ...], ...]
     """By pattern: the patterns that it overlaps with, itself included."""
+    touched: tuple[tuple[int, ...], ...]
+    """By task: all patterns that those of it overlap with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,9 @@ def normalise(pattern: str, place: str) -> str:
     Raises:
         ProblemsError: the pattern is absolute or leaves the repository.
     """
-    parts = [part for part in pattern.strip().split("/") if part not in ("", ".")]
-    if pattern.strip().startswith("/") or ".." in parts or not parts:
+    pattern = pattern.strip()
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if pattern.startswith("/") or ".." in parts or not parts:
         mend = "give a path relative to the repository, without .."
         raise ProblemsError([Problem(place, f"{quoted(pattern)} is not a path within the repository", mend)])
     if pattern.endswith("/"):
@@ -55,7 +61,7 @@ def lock_files(files: Sequence[Sequence[str]]) -> FileLocks:
         files: By task, its normalised patterns.
 
     Raises:
-        ProblemsError: more than ``COMPARISONS_MAX`` pairs would have to be compared.
+        ProblemsError: comparing them would take more than ``WORK_MAX`` steps.
     """
     writers: dict[str, set[int]] = defaultdict(set)
     for task, patterns in enumerate(files):
@@ -64,41 +70,40 @@ def lock_files(files: Sequence[Sequence[str]]) -> FileLocks:
     names = sorted(writers)
     number = {name: i for i, name in enumerate(names)}
     overlaps: list[set[int]] = [{i} for i in range(len(names))]
-
-    def join(a: int, b: int) -> None:
-        overlaps[a].add(b)
-        overlaps[b].add(a)
-
+    segments = [tuple(name.split("/")) for name in names]
     globs = [i for i, name in enumerate(names) if _is_glob(name)]
-    if len(globs) * len(names) > COMPARISONS_MAX:
-        found = f"{len(globs)} globs against {len(names)} patterns are over {COMPARISONS_MAX} comparisons"
-        raise ProblemsError([Problem("spec.tasks", found, "declare fewer globs in files")])
-    segments = [name.split("/") for name in names]
-    for i, name in enumerate(names):  # a path below another path: the upper one is a folder
-        if not _is_glob(name):
-            for end in range(1, len(segments[i])):
-                above = number.get("/".join(segments[i][:end]))
-                if above is not None:
-                    join(above, i)
+    for i in range(len(names)):
+        for above in _plain_paths_above(names[i], number):
+            overlaps[above].add(i)
+            overlaps[i].add(above)
+    tree = _Folder()
+    for i in range(len(names) if globs else 0):
+        tree.add(segments[i], i)
+    left = WORK_MAX
     for glob in globs:
-        for other in range(len(names)):
-            if other != glob and _overlap(segments[glob], segments[other]):
-                join(glob, other)
+        for other in tree.near(segments[glob]):
+            if other is not None and other != glob and _overlap(segments[glob], segments[other]):
+                overlaps[glob].add(other)
+                overlaps[other].add(glob)
+            left -= 1 if other is None else 1 + len(names[glob]) * len(names[other]) // 128
+            if left < 0:
+                found = f"{len(globs)} globs among {len(names)} patterns take too long to compare"
+                raise ProblemsError([Problem("spec.tasks", found, "declare fewer globs in files")])
 
     def shared(pattern: int) -> bool:
         return len(overlaps[pattern]) > 1 or len(writers[names[pattern]]) > 1
 
     of_task = tuple(tuple(sorted({number[p] for p in patterns if shared(number[p])})) for patterns in files)
-    return FileLocks(tuple(names), of_task, tuple(tuple(sorted(found)) for found in overlaps))
+    touched = tuple(tuple(sorted(set().union(*(overlaps[p] for p in mine)))) for mine in of_task)
+    return FileLocks(tuple(names), of_task, tuple(tuple(sorted(found)) for found in overlaps), touched)
 
 
 def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
     """The paths that more than one task writes, each with those tasks; the same tasks are named once."""
     writers: list[set[int]] = [set() for _ in locks.patterns]
-    for task, patterns in enumerate(locks.of_task):
+    for task, patterns in enumerate(locks.touched):
         for pattern in patterns:
-            for other in locks.overlaps[pattern]:
-                writers[other].add(task)
+            writers[pattern].add(task)
     found: dict[tuple[int, ...], str] = {}
     for pattern, tasks in enumerate(writers):
         name = locks.patterns[pattern]
@@ -110,67 +115,125 @@ def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
 
 
 def _is_glob(pattern: str) -> bool:
-    return any(c in pattern for c in "*?[")
+    return "*" in pattern or "?" in pattern or "[" in pattern
+
+
+def _plain_paths_above(name: str, number: dict[str, int]) -> Iterator[int]:
+    """The patterns that name a folder above this one literally."""
+    end = name.find("/")
+    while end >= 0 and not _is_glob(name[:end]):
+        if name[:end] in number:
+            yield number[name[:end]]
+        end = name.find("/", end + 1)
+
+
+class _Folder:
+    """Patterns by their names from the root on, so that a glob meets only those that are near it."""
+
+    __slots__ = ("globs", "here", "plain")
+
+    def __init__(self) -> None:
+        self.plain: dict[str, _Folder] = {}
+        self.globs: dict[str, _Folder] = {}
+        self.here: list[int] = []
+
+    def add(self, segments: Sequence[str], pattern: int) -> None:
+        at = self
+        for segment in segments:
+            at = (at.globs if _is_glob(segment) else at.plain).setdefault(segment, _Folder())
+        at.here.append(pattern)
+
+    def near(self, segments: Sequence[str]) -> Iterator[int | None]:
+        """The patterns that may overlap with this one; None for each step on the way."""
+        folders = [self]
+        for segment in segments:
+            if segment == "**":
+                break
+            deeper = []
+            for folder in folders:
+                yield from folder.here
+                if "**" in folder.globs:
+                    yield from folder.globs["**"].all()
+                if not _is_glob(segment):
+                    deeper += [folder.plain[segment]] if segment in folder.plain else []
+                for name, child in (folder.globs | folder.plain if _is_glob(segment) else folder.globs).items():
+                    yield from [None] * (1 + len(name) * len(segment) // 128)
+                    if name != "**" and _names_overlap(name, segment):
+                        deeper.append(child)
+            folders = deeper
+        for folder in folders:
+            yield from folder.all()
+
+    def all(self) -> Iterator[int | None]:
+        yield None
+        yield from self.here
+        for child in (*self.plain.values(), *self.globs.values()):
+            yield from child.all()
 
 
 def _overlap(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether some path fits both, or lies below what fits one: dynamic programming over folders."""
-    reach = {(0, 0)}
-    seen = set(reach)
-    while reach:
-        i, j = reach.pop()
-        if i == len(a) or j == len(b):
-            return True  # one pattern is used up: it is the path, or a folder above it
-        steps: list[tuple[int, int]] = []
-        if a[i] == "**":
-            steps += [(i + 1, j), (i, j + 1)]
-        if b[j] == "**":
-            steps += [(i, j + 1), (i + 1, j)]
-        if not steps and _segments_overlap(a[i], b[j]):
-            steps.append((i + 1, j + 1))
-        for step in steps:
-            if step not in seen:
-                seen.add(step)
-                reach.add(step)
-    return False
+    """Whether some path fits both."""
+    return _meet(_open(a), _open(b), "**", _names_overlap)
 
 
-def _segments_overlap(a: str, b: str) -> bool:
+def _open(segments: Sequence[str]) -> Sequence[str]:
+    """A pattern that may name a folder, with all below it."""
+    return segments if "." in segments[-1][1:] else (*segments, "**")
+
+
+def _names_overlap(a: str, b: str) -> bool:
     """Whether some name fits both; a character class counts as any character."""
     if not _is_glob(a) and not _is_glob(b):
         return a == b
-    rows = {(0, 0)}
-    seen = set(rows)
-    left, right = _tokens(a), _tokens(b)
-    while rows:
-        i, j = rows.pop()
-        if i == len(left) and j == len(right):
-            return True
-        steps: list[tuple[int, int]] = []
-        if i < len(left) and left[i] == "*":
-            steps += [(i + 1, j)] + ([(i, j + 1)] if j < len(right) else [])
-        if j < len(right) and right[j] == "*":
-            steps += [(i, j + 1)] + ([(i + 1, j)] if i < len(left) else [])
-        both = i < len(left) and j < len(right)
-        if both and "*" not in (left[i], right[j]) and (left[i] == right[j] or "?" in (left[i], right[j])):
-            steps.append((i + 1, j + 1))
-        for step in steps:
-            if step not in seen:
-                seen.add(step)
-                rows.add(step)
-    return False
+    return _meet(_without_classes(a), _without_classes(b), "*", _characters_overlap)
 
 
-def _tokens(segment: str) -> list[str]:
-    """The characters of a segment, a class as ``?`` (any character: never misses an overlap)."""
-    tokens: list[str] = []
+def _characters_overlap(a: str, b: str) -> bool:
+    return a == b or a == "?" or b == "?"
+
+
+def _meet(a: Sequence[str], b: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
+    """Whether two patterns have an instance in common, where ``star`` stands for any run of items.
+
+    With a star in both, only what stands before the first and after the last stars can keep them apart: all
+    between fits one after the other, taken in by the other's stars. A pattern without one is matched like a text.
+    """
+    if star in a and star in b:
+        for x, y in zip(a, b, strict=False):
+            if x == star or y == star:
+                break
+            if not same(x, y):
+                return False
+        for x, y in zip(reversed(a), reversed(b), strict=False):
+            if x == star or y == star:
+                break
+            if not same(x, y):
+                return False
+        return True
+    if star in b:
+        a, b = b, a
+    i = j = 0
+    again: tuple[int, int] | None = None  # where to go on when the star before takes one item more
+    while j < len(b):
+        if i < len(a) and a[i] == star:
+            i, again = i + 1, (i + 1, j + 1)
+        elif i < len(a) and same(a[i], b[j]):
+            i, j = i + 1, j + 1
+        elif again:
+            i, j = again
+            again = (i, j + 1)
+        else:
+            return False
+    return all(item == star for item in a[i:])
+
+
+@lru_cache(maxsize=4096)
+def _without_classes(segment: str) -> str:
+    """A segment with each class as ``?`` (any character: never misses an overlap)."""
+    shown = []
     i = 0
     while i < len(segment):
         end = segment.find("]", i + 2) if segment[i] == "[" else -1
-        if end > 0:
-            tokens.append("?")
-            i = end + 1
-        else:
-            tokens.append(segment[i])
-            i += 1
-    return tokens
+        shown.append("?" if end > 0 else segment[i])
+        i = end + 1 if end > 0 else i + 1
+    return "".join(shown)
