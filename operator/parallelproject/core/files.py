@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 
-WORK_MAX = 300_000
+WORK_MAX = 500_000
 """Most steps of comparing globs for one project (below a second or two): no object can keep the planner busy."""
 
 

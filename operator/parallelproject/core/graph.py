@@ -77,16 +77,15 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     parents = _resolve(tasks, index, problems)
     problems += _check_roles(spec) + _check_parameters(tasks)
     files = _normalise_files(tasks, problems)
-    if problems:
-        raise ProblemsError(problems)
-
     children: list[list[int]] = [[] for _ in tasks]
     for i, above in enumerate(parents):
         for parent in above:
             children[parent].append(i)
     topological, level = _levels(parents, children)
     if len(topological) < len(tasks):
-        raise ProblemsError(_cycles(ids, parents))
+        problems += _cycles(ids, parents)
+    if problems:
+        raise ProblemsError(problems)
     seconds = _expected_seconds(tasks)
     rank = list(seconds)
     for i in reversed(topological):
@@ -278,7 +277,11 @@ def _waves(
     """Levels with the writers of one path in different waves; later waves only, so no cycle can come of it."""
     wave = [0] * len(tasks)
     taken = [0] * len(locks.patterns)  # by pattern: the waves that write it, as bits
-    by_level = sorted(range(len(tasks)), key=lambda i: (level[i], -tasks[i].priority, natural_key(tasks[i].id)))
+
+    def turn(i: int) -> tuple[object, ...]:
+        return level[i], -tasks[i].priority, natural_key(tasks[i].id), tasks[i].id  # "1" and "01" differ
+
+    by_level = sorted(range(len(tasks)), key=turn)
     for i in by_level:
         first = 1 + max((wave[parent] for parent in parents[i]), default=-1)
         busy = 0
@@ -286,9 +289,8 @@ def _waves(
             busy |= taken[pattern]
         free = ~(busy >> first)
         wave[i] = first + (free & -free).bit_length() - 1
-        for pattern in locks.of_task[i]:
-            for other in locks.overlaps[pattern]:
-                taken[other] |= 1 << wave[i]
+        for pattern in locks.touched[i]:
+            taken[pattern] |= 1 << wave[i]
     return tuple(wave)
 
 

@@ -110,11 +110,11 @@ class Processes:
             messages[-1]["trouble"],
         )
 
-    def end(self) -> None:
-        """Tells the supervisor that the run is over, and waits until it and all below it are gone."""
+    def close(self) -> None:
+        """Lets the supervisor end, with whatever still runs, and waits until it and all below it are gone."""
         self.channel.send({"end": True})
-        self._process.wait()
         self.channel.close()
+        self._process.wait()
         process_tree.adopt_orphans(False)
 
     def take_over(self, running: Iterable[AttemptRow]) -> list[AttemptRow]:

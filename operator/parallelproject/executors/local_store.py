@@ -5,6 +5,7 @@ process writes: the supervisor while it lives, the engine before and after. Stan
 the supervisor has to start fast.
 """
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -64,6 +65,7 @@ class Store:
     """The state file. Every method that writes is one transaction: all of it is there, or nothing."""
 
     def __init__(self, path: Path) -> None:
+        self._log = f"{path}-wal"
         self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
@@ -91,14 +93,21 @@ class Store:
 
         Args:
             rows: The attempts.
-            durable: Whether they have to outlive a loss of power. An end does; of a start it is enough that
-                it outlives us, since a machine that fails takes the process with it.
+            durable: Whether they have to outlive a loss of power, too, from now on. They outlive us anyway.
         """
         if durable != self._durable:
             self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
             self._durable = durable
         with self._transaction():
             self._db.executemany(_UPSERT, rows)
+
+    def sync(self) -> None:
+        """Has all that was written outlive a loss of power."""
+        log = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)
 
     def retries(self) -> dict[str, int]:
         """By task: how many of its failures no longer count."""

@@ -6,6 +6,7 @@ the standard library only, in a session of its own, and holds the lock of the st
 """
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -26,6 +27,13 @@ from parallelproject.executors.process_children import Children
 
 INTERRUPTED = "Interrupted"
 """Reason of attempts that were stopped because the engine was gone."""
+
+SYNC_EVERY = 0.25
+"""Least seconds between two requests that the disk keeps all for good.
+
+Each makes every other writer wait. So an end that comes sooner after another is safe at once against our being
+killed, and against a loss of power only after this time.
+"""
 
 
 class Settings(NamedTuple):
@@ -59,6 +67,8 @@ class Supervisor:
         """Process ids that are written down with whatever comes next."""
         self._trouble: str | None = None
         self._ending = False
+        self._synced_at = -math.inf
+        self._sync_at = math.inf
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._channel, selectors.EVENT_READ)
         wake, waker = socket.socketpair()
@@ -95,7 +105,8 @@ class Supervisor:
         return self._settings.clock + time.monotonic()
 
     def _wait(self) -> None:
-        timeout = self._children.next_time()
+        due = min(self._children.next_time(), self._sync_at)
+        timeout = max(0.0, due - time.monotonic()) if due < math.inf else None
         if self._pids:
             timeout = 0.0
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.waiting else 0)
@@ -106,7 +117,12 @@ class Supervisor:
             self._selector.modify(self._channel, events)
         ready = self._selector.select(timeout)
         if not ready and self._pids:
-            self._write([], durable=False)
+            self._write([])
+        if time.monotonic() >= self._sync_at:
+            self._sync_at = math.inf
+            self._synced_at = time.monotonic()
+            with suppress(OSError):
+                self._store.sync()
         for key, _ in ready:
             if key.fileobj is self._wake:
                 with suppress(BlockingIOError):
@@ -132,7 +148,7 @@ class Supervisor:
         logs, refused, no_room = self._open_logs(orders)
         now = self._now()
         intents = [AttemptRow(o["task"], o["number"], RUNNING, now) for o in orders if _key(o) in logs]
-        if not self._write(intents, durable=bool(self._unwritten)):
+        if not self._write(intents):
             refused += logs
             for log in logs.values():
                 os.close(log)
@@ -149,7 +165,7 @@ class Supervisor:
                     self._pids.append(row)
                     started.append((row.task, row.number, row.started))
         if self._unwritten and not self._trouble:
-            self._write([], durable=True)
+            self._write([])
         trouble = self._trouble or no_room
         self._channel.send({"started": started, "ended": ended, "refused": refused, "trouble": trouble})
 
@@ -173,10 +189,16 @@ class Supervisor:
                 trouble = f"cannot write {order['log']}: {error.strerror}"
         return logs, refused, trouble
 
-    def _write(self, intents: list[AttemptRow], *, durable: bool) -> bool:
+    def _write(self, intents: Sequence[AttemptRow]) -> bool:
         """Writes down all there is; without room in the store, ends go to the spill and nothing starts."""
+        durable = False
+        if self._unwritten:
+            now = time.monotonic()
+            durable = now >= self._synced_at + SYNC_EVERY
+            self._synced_at = now if durable else self._synced_at
+            self._sync_at = math.inf if durable else self._synced_at + SYNC_EVERY
         try:
-            self._store.write(self._pids + self._unwritten + intents, durable=durable)
+            self._store.write([*self._pids, *self._unwritten, *intents], durable=durable)
         except sqlite3.Error as error:
             self._pids = []  # the mark in their environment has to do
             self._trouble = f"cannot write {self._settings.store}: {error}"
@@ -208,4 +230,8 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(Settings(*json.loads(sys.argv[1])))
+    if os.environ.get('SPROF'):
+        import cProfile,pstats
+        p=cProfile.Profile(); p.runcall(main,Settings(*json.loads(sys.argv[1]))); pstats.Stats(p).sort_stats('tottime').print_stats(25)
+    else:
+        main(Settings(*json.loads(sys.argv[1])))

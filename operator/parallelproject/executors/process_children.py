@@ -159,10 +159,9 @@ class Children:
             else:
                 process_tree.signal_group(child.pid, signal.SIGKILL)
 
-    def next_time(self) -> float | None:
-        """Seconds until something is due."""
-        first = min(self._look_for_strays, self._timers[0][0] if self._timers else math.inf)
-        return max(0.0, first - time.monotonic()) if first < math.inf else None
+    def next_time(self) -> float:
+        """When something is due, by the monotonic clock; infinity for never."""
+        return min(self._look_for_strays, self._timers[0][0] if self._timers else math.inf)
 
     def _result(self, child: Child, code: int) -> AttemptRow:
         now = self._clock()

@@ -12,7 +12,9 @@ from pydantic import Field, StrictBool, field_validator
 from parallelproject.model.base import Later, Model
 
 MAX_TASKS = 2000
-"""Most tasks in one project: its status rows and spec must fit into one object (etcd: 1.5 MB)."""
+"""Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
+MAX_TASKS_HERE = 20_000
+"""Most tasks of a project that is planned or run on one machine."""
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -277,9 +279,9 @@ class Spec(Model):
     """Who does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
     """Values for tasks that do not set their own."""
-    tasks: Annotated[list[Task], Field(max_length=MAX_TASKS)] = []
+    tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """The tasks. An atomic list: one owner writes all of it."""
-    retries: Annotated[list[Retry], Field(max_length=MAX_TASKS)] = []
+    retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Failures that no longer count, by task; written by pproj retry."""
 
     @field_validator("conflicts", "defaults", mode="before")

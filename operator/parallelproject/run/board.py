@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from parallelproject.core.graph import CompiledGraph
@@ -34,7 +33,7 @@ class Event(NamedTuple):
     """Seconds."""
     reason: str | None = None
     exit_code: int | None = None
-    log: Path | None = None
+    log: str | None = None
     again_in: float | None = None
     """After a failure: seconds until the next attempt; None when there will be none."""
 
@@ -44,7 +43,7 @@ class Running(NamedTuple):
 
     number: int
     started: float
-    log: Path
+    log: str
 
 
 @dataclass(slots=True)
@@ -63,10 +62,13 @@ class Board:
     notice: str | None = None
     """What a person should know now: that it is being stopped, or that the disk is full."""
 
-    @property
-    def states(self) -> Counter[TaskState]:
-        """How many tasks stand where."""
-        return Counter(self.plan.states if self.plan else ())
+    states: Counter[TaskState] = field(default_factory=Counter)
+    """How many tasks stand where."""
+
+    def update(self, plan: Plan) -> None:
+        """Takes note of where the tasks stand now."""
+        self.plan = plan
+        self.states = Counter(plan.states)
 
     @property
     def progress(self) -> str:

@@ -1,6 +1,8 @@
 """Where a local run keeps everything: its state, and for each task its logs, task files, workspace and outputs."""
 
+import errno
 import json
+import os
 import re
 import shutil
 from contextlib import suppress
@@ -41,27 +43,31 @@ class StateDirectory:
                 elif entry != self.lock:
                     entry.unlink()
 
-    def log(self, task: str, attempt: int) -> Path:
+    def log(self, task: str, attempt: int) -> str:
         """The output of one attempt."""
-        return self.path / "logs" / f"{task}.{attempt}.log"
+        return f"{self.path}/logs/{task}.{attempt}.log"
 
-    def task_file(self, task: str, attempt: int) -> Path:
+    def task_file(self, task: str, attempt: int) -> str:
         """What one attempt is told."""
-        return self.path / "tasks" / f"{task}.{attempt}.json"
+        return f"{self.path}/tasks/{task}.{attempt}.json"
 
-    def workspace(self, task: str) -> Path:
+    def workspace(self, task: str) -> str:
         """Where a task works."""
-        return self.path / "work" / task
+        return f"{self.path}/work/{task}"
 
-    def outputs(self, task: str) -> Path:
+    def outputs(self, task: str) -> str:
         """Where a task puts what it makes for others."""
-        return self.path / "outputs" / task
+        return f"{self.path}/outputs/{task}"
 
     def output_files(self, task: str) -> dict[str, str]:
         """By name relative to the outputs, the path of every file that a task put out."""
         root = self.outputs(task)
-        files = sorted(path for path in root.rglob("*") if path.is_file())
-        return {str(path.relative_to(root)): str(path) for path in files}
+        found = {}
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = f"{folder}/{name}"
+                found[path[len(root) + 1 :]] = path
+        return dict(sorted(found.items()))
 
     def prepare(self, task: str, attempt: int, document: dict[str, Any]) -> None:
         """Makes an attempt's empty workspace and outputs, and its task file.
@@ -70,15 +76,21 @@ class StateDirectory:
         """
         for folder in (self.workspace(task), self.outputs(task)):
             try:
-                folder.mkdir()
+                os.mkdir(folder)  # noqa: PTH102 - a Path costs as much as the call itself
             except FileExistsError:
                 _remove(folder)
-                folder.mkdir()
-        self.task_file(task, attempt).write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+                os.mkdir(folder)  # noqa: PTH102
+        data = json.dumps(document, ensure_ascii=False).encode(errors="replace") + b"\n"
+        file = os.open(self.task_file(task, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            if os.write(file, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.task_file(task, attempt))
+        finally:
+            os.close(file)
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: str) -> None:
     with suppress(OSError):
-        folder.rmdir()  # the usual case: nothing in it
+        os.rmdir(folder)  # noqa: PTH106 - the usual case: nothing in it
         return
     shutil.rmtree(folder)

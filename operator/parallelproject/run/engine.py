@@ -60,8 +60,10 @@ class Engine:
         self._spec: Spec = board.spec
         self._clock = board.clock
         self.ledger = ledger
+        """What is known of the tasks."""
         self._observed: dict[str, list[Attempt]] = {}
-        self._failed = dict(history.failed)
+        self.failed = dict(history.failed)
+        """By task, the number of its last attempt that failed."""
         self._commands = commands
         self._directory = directory
         self._processes = processes
@@ -105,12 +107,11 @@ class Engine:
         now = self._clock.now()
         decided = plan(self._graph, self._spec, self.ledger, self._observed, now)
         self.ledger = decided.ledger
-        self._board.plan = decided
+        self._board.update(decided)
         for row in self._ended:
             self._observed.pop(row.task, None)
         events = [self._event(row, decided, now) for row in self._ended]
-        if self._ended or not self._skipped:
-            events += self._newly_skipped(decided)
+        events += self._newly_skipped(decided)
         self._ended = []
         if decided.stops:
             self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
@@ -131,10 +132,9 @@ class Engine:
                 self._set_trouble(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
-            log = self._directory.log(order.task, number)
             self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
-            self._board.running[order.task] = Running(number, now, log)
-            events.append(Event(What.STARTED, order.task, number, log=log))
+            self._board.running[order.task] = Running(number, now, order.log)
+            events.append(Event(What.STARTED, order.task, number, log=order.log))
         if orders:
             self._processes.start(orders)
         return events
@@ -147,16 +147,16 @@ class Engine:
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
         directory.prepare(task_id, number, document)
         own = environment(self._board.name, graph, task, number) | {
-            names.ENV_TASK_FILE: str(directory.task_file(task_id, number)),
-            names.ENV_WORKSPACE: str(directory.workspace(task_id)),
-            names.ENV_OUTPUTS: str(directory.outputs(task_id)),
+            names.ENV_TASK_FILE: directory.task_file(task_id, number),
+            names.ENV_WORKSPACE: directory.workspace(task_id),
+            names.ENV_OUTPUTS: directory.outputs(task_id),
         }
-        if task_id in self._failed:
-            own[names.ENV_FEEDBACK] = str(directory.log(task_id, self._failed[task_id]))
+        if task_id in self.failed:
+            own[names.ENV_FEEDBACK] = directory.log(task_id, self.failed[task_id])
         argv, env = self._commands[graph.role[task]].resolve(own)
         deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
         return Order(
-            task_id, number, argv, env, own[names.ENV_WORKSPACE], str(directory.log(task_id, number)),
+            task_id, number, argv, env, own[names.ENV_WORKSPACE], directory.log(task_id, number),
             deadline, self._grace,
         )  # fmt: skip
 
@@ -220,7 +220,7 @@ class Engine:
             self._board.running.pop(row.task, None)
             self._ended.append(row)
             if row.phase == FAILED:
-                self._failed[row.task] = row.number
+                self.failed[row.task] = row.number
             self._again = True
         for task, _ in report.refused:
             self._observed.pop(task, None)
@@ -258,7 +258,7 @@ class Engine:
         return Event(What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again)
 
     def _newly_skipped(self, decided: Plan) -> list[Event]:
-        if self._interrupted:
+        if self._interrupted or self._board.states[TaskState.SKIPPED] == len(self._skipped):
             return []
         skipped = [i for i, state in enumerate(decided.states) if state is TaskState.SKIPPED]
         new = [i for i in skipped if i not in self._skipped]

@@ -31,6 +31,8 @@ class History:
     """Time that the sessions took since the run was last at its end."""
     last_end: float | None
     """When the last session ended."""
+    completed: bool
+    """Whether the run had come to its end with that."""
 
 
 def recover(store: Store, spill: Spill, now: float) -> History:
@@ -76,8 +78,10 @@ def _read(rows: Sequence[AttemptRow], sessions: Sequence[Session], now: float) -
             failed[row.task] = row.number
     lengths = [_length(session, rows) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
-    last = sessions[-1].ended if sessions else None
-    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last)
+    last = sessions[-1] if sessions else Session(now, None, False)
+    return History(
+        attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed
+    )
 
 
 def _length(session: Session, rows: Iterable[AttemptRow]) -> float:

@@ -1,24 +1,17 @@
 """Running a project here, from the first look at the state to the exit code."""
 
+import os
 import sqlite3
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 
-from parallelproject.core.attempt import Record
-from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger, Plan, plan
-from parallelproject.core.times import duration
+from parallelproject.core.graph import compile_graph
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill
-from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, Store
+from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Store
 from parallelproject.executors.local_supervisor import INTERRUPTED
 from parallelproject.model.project import ParallelProject
-from parallelproject.model.spec import Retry, Spec
-from parallelproject.model.status import TaskState
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
 from parallelproject.run.clock import Clock
@@ -28,13 +21,16 @@ from parallelproject.run.errors import RunError
 from parallelproject.run.history import History, recover
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import PlainView
+from parallelproject.run.resume import Resumption, resume
 from parallelproject.run.signals import Interrupts
-from parallelproject.run.summary import Finish, show_summary
+from parallelproject.run.summary import already_done, summary
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+Say = Callable[[str], None]
 
 
 def run_project(project: ParallelProject, options: RunOptions | None = None) -> int:
@@ -50,16 +46,26 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     spec = options.applied_to(project.spec)
     graph = compile_graph(spec)
     what = commands(spec, graph, options.command)
-    directory = (
-        StateDirectory(options.state_dir) if options.state_dir else StateDirectory.default(project.name)
-    )
+    path = options.state_dir
+    directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
         print(text, file=options.stderr, flush=True)  # noqa: T201
 
     try:
-        with _locked(directory, options, say) as (held, store, spill):
-            return _run(project.name, spec, graph, what, directory, held, store, spill, options)
+        with _opened(directory, options.fresh, say) as (held, store, spill):
+            clock = Clock()
+            history = recover(store, spill, clock.now())
+            resumed = resume(graph, spec, store, history, clock.now())
+            began = clock.now() - history.elapsed
+            board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            board.update(resumed.plan)
+            if resumed.done:
+                already_done(board, history, options)
+                return EXIT_SUCCEEDED
+            store.begin_session(clock.now())
+            store.close()
+            return _run(board, resumed, history, what, directory, held, options, say)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -67,3 +73,96 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     except OSError as error:
         say(f"error: cannot write {error.filename or directory.path}: {error.strerror}")
     return EXIT_FAILED
+
+
+@contextmanager
+def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[int, Store, Spill]]:
+    """The lock held and the state open; emptied before if it is to be fresh."""
+    held = lock.acquire(directory.lock, say)
+    try:
+        if fresh and directory.database.exists():
+            with (
+                suppress(sqlite3.Error),  # a state that cannot be read is no reason to keep it
+                closing(Store(directory.database)) as store,
+                closing(Spill(directory.spill)) as spill,
+            ):
+                recover(store, spill, 0.0)  # so that none of its processes is left
+        if fresh:
+            directory.empty()
+        directory.create()
+        with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
+            yield held, store, spill
+    finally:
+        os.close(held)
+
+
+def _run(
+    board: Board,
+    resumed: Resumption,
+    history: History,
+    what: Mapping[str | None, Command],
+    directory: StateDirectory,
+    held: int,
+    options: RunOptions,
+    say: Say,
+) -> int:
+    view = _view(board, options)
+    with Interrupts() as interrupts:
+        processes = Processes(
+            store=directory.database,
+            spill=directory.spill,
+            lock=held,
+            errors=directory.errors,
+            clock=board.clock.offset,
+            orphan_grace=ORPHAN_GRACE,
+        )
+        engine = Engine(
+            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds
+        )
+        lost = None
+        end = End.TROUBLE
+        try:
+            end = engine.run()
+        except SupervisorLostError as error:
+            lost = error
+            _collect(directory, processes, board.clock)
+        finally:
+            processes.close()
+            view.close()
+        ended = board.clock.now()
+        with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
+            store.end_session(ended, completed=end is End.COMPLETED)
+    if lost:
+        say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
+    elif end is End.TROUBLE:
+        say(f"error: {board.notice}")
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options)
+    if end is End.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    return EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+
+
+def _view(board: Board, options: RunOptions) -> View:
+    live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
+    if not live:
+        return PlainView(board, options.stdout)
+    from parallelproject.run.live import LiveView  # here, because rich is slow to load
+
+    return LiveView(board, options.stdout, no_color=options.no_color)
+
+
+def _collect(directory: StateDirectory, processes: Processes, clock: Clock) -> None:
+    """Writes down what became of the attempts whose supervisor died."""
+    with closing(Store(directory.database)) as store:
+        running = [row for row in store.attempts() if row.phase == RUNNING]
+        learnt = {(row.task, row.number): row for row in processes.take_over(running)}
+        now = clock.now()
+
+        def end_of(row: AttemptRow) -> AttemptRow:
+            code = learnt.get((row.task, row.number), row).exit_code
+            if code is None or code < 0:
+                return row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED)
+            phase, reason = (SUCCEEDED, None) if code == 0 else (FAILED, "ExitCode")
+            return row._replace(phase=phase, ended=now, reason=reason, exit_code=code)
+
+        store.write([end_of(row) for row in running])

@@ -7,10 +7,10 @@ _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@
 _WINDOW = 8192
 
 
-def last_lines(log: Path, count: int) -> list[str]:
+def last_lines(log: str, count: int) -> list[str]:
     """Up to ``count`` last lines that say something; none where there is no log."""
     try:
-        with log.open("rb") as file:
+        with Path(log).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _WINDOW))
             data = file.read(_WINDOW)

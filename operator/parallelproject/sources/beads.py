@@ -139,10 +139,8 @@ class _Reader:
     def warn_of_doubtful(self, taken: set[str]) -> None:
         """Names what will run although Beads has it in a state that may mean otherwise."""
         for status, meaning in _DOUBTFUL.items():
-            if ids := [id for id in self._doubtful.get(status, ()) if id in taken]:
-                more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
-                found = f"{meaning}, and will run: {', '.join(quoted(id)[1:-1] for id in ids[:10])}{more}"
-                self._findings.warn(self._findings.file, found, "close or defer what shall not")
+            ids = [id for id in self._doubtful.get(status, ()) if id in taken]
+            fields.warn_of_doubtful(ids, meaning, "close or defer what shall not", self._findings)
 
     def _set_state(self, item: Item, entry: dict[str, Any], type: str) -> None:
         status = fields.status_word("open" if entry.get("status") in (None, "") else entry["status"])

@@ -118,6 +118,14 @@ def refuse_duplicates(items: Iterable[Item], findings: Findings) -> list[Item]:
     return list(first.values())
 
 
+def warn_of_doubtful(ids: Sequence[str], meaning: str, mend: str, findings: Findings) -> None:
+    """Names tasks that will run although their state may mean that they should not; ten of them."""
+    if ids:
+        more = f" and {len(ids) - 10:,} more" if len(ids) > 10 else ""
+        found = f"{meaning}, and will run: {', '.join(quoted(id)[1:-1] for id in ids[:10])}{more}"
+        findings.warn(findings.file, found, mend)
+
+
 def bound(entries: Sequence[object], findings: Findings) -> None:
     """Refuses files with more entries than can be handled in reasonable time.
 

@@ -66,10 +66,8 @@ def read_taskmaster(
     selection = _selection(tree.resolved(siblings_first=True), options, findings)
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
-        if ids := [id for id in tree.doubtful.get(status, ()) if id in taken]:
-            more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
-            found = f"{meaning}, and will run: {', '.join(quoted(id)[1:-1] for id in ids[:10])}{more}"
-            findings.warn(findings.file, found, "mark as done or deferred what shall not")
+        ids = [id for id in tree.doubtful.get(status, ()) if id in taken]
+        fields.warn_of_doubtful(ids, meaning, "mark as done or deferred what shall not", findings)
     findings.errors.extend(tree.ambiguous(taken))
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:

@@ -1,0 +1,64 @@
+# Everything a person or CI does with this repository. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-ready
+DEV := $(VENV)/.dev-ready
+RIG := PYTHONPATH=tools $(BIN)/python -m rig
+
+##@ First steps
+demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 24 tasks, one of which fails once
+	@rm -rf .pproj/demo
+	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh manifests/examples/demo/work.sh' \
+	  --parallelism 4 --set spec.defaults.backoffSeconds=1
+test: $(DEV) ## Set up and run every test, real API server included (its programs are built once, then cached)
+	@$(BIN)/python -m pytest
+dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
+	@$(RIG) up
+
+##@ Working on it
+lint: $(DEV) ## Style, types, layers, and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	PYTHONPATH=tools $(BIN)/python -m generate --check
+format: $(DEV) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+generate: $(DEV) ## Make the CRD and the reference pages from the code
+	PYTHONPATH=tools $(BIN)/python -m generate
+e2e: $(DEV) ## The stories of the README, from import to result, against an API server
+	@$(BIN)/python -m pytest e2e
+bench: $(DEV) ## Measure, each figure beside a reference in the same run
+	@$(BIN)/python -m bench
+lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
+	UV=$(BIN)/uv requirements/lock.sh
+tools: $(DEV) ## Build the programs of the test control plane, unless they are there
+	@$(RIG) build
+clean: ## Remove what was set up and built here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pproj build dist
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Setting up. Hashes are checked; nothing outside the folder is touched.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed; PYTHON=… names another one" >&2; exit 1; }
+	@echo "setting up $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV)
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing what it needs to run …" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@echo "installing what its tests need …" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: demo test dev-cluster lint format generate e2e bench lock tools clean help

@@ -1,0 +1,201 @@
+"""What is told at the end of a run: what happened, what failed and why, and what to try next."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from parallelproject.core.attempt import NEW
+from parallelproject.core.metrics import metrics
+from parallelproject.core.plan import Ledger, Plan
+from parallelproject.core.times import duration
+from parallelproject.model.status import Reason, TaskState
+from parallelproject.run.board import Board
+from parallelproject.run.directory import StateDirectory
+from parallelproject.run.engine import End
+from parallelproject.run.history import History
+from parallelproject.run.options import RunOptions
+from parallelproject.run.plain import LOG_LINES, cause
+from parallelproject.run.tail import last_lines
+
+_SHOWN = 20
+"""Most tasks that are named in one list."""
+
+
+class Line(NamedTuple):
+    """A line and how it looks in colour."""
+
+    text: str
+    style: str = ""
+
+
+def already_done(board: Board, history: History, options: RunOptions) -> None:
+    """Says that there is nothing to do."""
+    count = len(board.graph.ids)
+    if not count:
+        _show([Line(f"{board.name}: there are no tasks", "yellow")], options)
+        return
+    ended = history.last_end or board.clock.now()
+    when = datetime.fromtimestamp(ended).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    text = f"{board.name}: all {count} tasks have succeeded already, at {when}, in {duration(history.elapsed)}"
+    lines = [Line(text, "green"), Line(""), Line("Next", "bold")]
+    _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
+
+
+def summary(
+    board: Board,
+    ledger: Ledger,
+    failed: Mapping[str, int],
+    directory: StateDirectory,
+    end: End,
+    options: RunOptions,
+) -> bool:
+    """Tells how it ended.
+
+    Args:
+        board: The run.
+        ledger: What is known of the tasks.
+        failed: By task, the number of its last attempt that failed.
+        directory: Where the logs are.
+        end: Why it ended.
+        options: Where to tell it, and by which command it was started.
+
+    Returns:
+        Whether all tasks have succeeded.
+    """
+    plan = board.plan
+    if plan is None:
+        return False
+    states = Counter(plan.states)
+    lines = [_headline(board, states, end), *_figures(board, ledger)]
+    lines += _failures(board, plan, ledger, failed, directory)
+    lines += _others(board, plan, ledger)
+    lines += _next_steps(states, end, failed, directory, options)
+    _show(lines, options)
+    return states[TaskState.SUCCEEDED] == len(board.graph.ids)
+
+
+def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
+    total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
+    took = duration(board.clock.now() - board.began)
+    if good == total:
+        return Line(f"{board.name}: all {total} tasks succeeded in {took}", "bold green")
+    parts = [f"{good} of {total} tasks succeeded"]
+    if states[TaskState.FAILED]:
+        parts.append(f"{states[TaskState.FAILED]} failed")
+    if end is End.COMPLETED and states[TaskState.SKIPPED]:
+        parts.append(f"{states[TaskState.SKIPPED]} skipped")
+    how = {
+        End.INTERRUPTED: "interrupted: ",
+        End.SUSPENDED: "suspended (spec.suspend is true): ",
+        End.TROUBLE: "cut off: ",
+    }.get(end, "")
+    if board.plan and board.plan.stopped and end is End.COMPLETED:
+        spec_stops = board.plan.stopped is Reason.STOPPED
+        how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
+    style = "bold yellow" if end is End.INTERRUPTED else "bold red"
+    return Line(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
+
+
+def _figures(board: Board, ledger: Ledger) -> list[Line]:
+    now = board.clock.now()
+    figures = metrics(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
+    if not figures["peakParallelism"]:
+        return []
+    parts = [
+        f"work {duration(figures['workSeconds'])}",
+        f"speedup {figures['speedup']}",
+        f"efficiency {figures['efficiency']} of {figures['peakParallelism']} at once",
+        f"critical path {duration(figures['criticalPathSeconds'])}",
+        f"further attempts {figures['retries']}",
+    ]
+    return [Line("  " + " · ".join(parts))]
+
+
+def _failures(
+    board: Board, plan: Plan, ledger: Ledger, failed: Mapping[str, int], directory: StateDirectory
+) -> list[Line]:
+    names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
+    lines = [Line(""), Line("Failed", "bold red")] if names else []
+    for task_id in names[:_SHOWN]:
+        record = ledger.records.get(task_id, NEW)
+        attempts = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
+        log = directory.log(task_id, failed.get(task_id, record.attempts))
+        lines.append(Line(f"  {task_id}: {cause(record.reason, record.exit_code)}, {attempts}", "red"))
+        lines += [Line(f"    │ {line}", "dim") for line in last_lines(log, LOG_LINES)]
+        lines.append(Line(f"    └ {_short(log)}", "dim"))
+    if len(names) > _SHOWN:
+        lines.append(Line(f"  and {len(names) - _SHOWN} more"))
+    return lines
+
+
+def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
+    records = [(task_id, ledger.records.get(task_id, NEW)) for task_id in board.graph.ids]
+    good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
+    retried = [f"{i} (attempt {r.attempts})" for i, r in good if r.failures]
+    lines = [Line(f"Succeeded after failures: {_listed(retried)}", "yellow")] if retried else []
+    by_reason: dict[str, list[str]] = {}
+    for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
+        if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
+            by_reason.setdefault("a dependency failed", []).append(task_id)
+        elif state is TaskState.SKIPPED and plan.completed and not plan.stopped:
+            by_reason.setdefault("the run ended with the failure before", []).append(task_id)
+    lines += [Line(f"Skipped, because {why}: {_listed(ids)}") for why, ids in by_reason.items()]
+    return [Line(""), *lines] if lines else []
+
+
+def _next_steps(
+    states: Counter[TaskState],
+    end: End,
+    failed: Mapping[str, int],
+    directory: StateDirectory,
+    options: RunOptions,
+) -> list[Line]:
+    steps = []
+    if end is End.SUSPENDED:
+        steps.append(_step(options.rerun, "goes on, once spec.suspend is false"))
+    elif end is not End.COMPLETED:
+        steps.append(_step(options.rerun, "goes on from here; what succeeded is not run again"))
+    elif states[TaskState.FAILED]:
+        steps.append(_step(options.rerun, "tries what failed again, and goes on from there"))
+    elif states[TaskState.SKIPPED]:
+        steps.append(_step(options.rerun, "goes on from here"))
+    else:
+        outputs = shlex.quote(_short(f"{directory.path}/outputs"))
+        steps.append(_step(f"ls {outputs}", "shows what the tasks put out"))
+    steps.append(_step(f"{options.rerun} --fresh", "starts over"))
+    return [Line(""), Line("Next", "bold"), *steps]
+
+
+def _step(command: str, what: str) -> Line:
+    return Line(f"  {command}    # {what}")
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more
+
+
+def _short(path: str) -> str:
+    """Relative to where the user is, where it lies below."""
+    return path.removeprefix(f"{Path.cwd()}/")
+
+
+def _show(lines: Sequence[Line], options: RunOptions) -> None:
+    out = options.stdout
+    try:
+        if out.isatty() and not options.no_color:
+            from rich.console import Console  # here, because rich is slow to load
+            from rich.text import Text
+
+            console = Console(file=out, highlight=False)
+            for line in lines:
+                console.print(Text(line.text, line.style), soft_wrap=True)
+        else:
+            out.write("\n".join(line.text for line in lines) + "\n")
+        out.flush()
+    except (OSError, ValueError):
+        return  # nobody reads any more

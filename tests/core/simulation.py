@@ -1,0 +1,436 @@
+"""A small world in which ``plan`` is driven as a shell drives it, with everything that can go wrong.
+
+The world holds the truth: attempts that are asked for, begin, end, are stopped or vanish, each as a function
+of (seed, task, attempt). The shell sees of it what has been delivered, late and not all of it, forgets
+everything when it restarts but an older ledger, looks up what it does not see, and does what the plan says.
+``simulate`` runs until nothing is left to happen and returns what happened, for the laws to judge.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Any, NamedTuple
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.graph import CompiledGraph, compile_graph
+from parallelproject.core.plan import Ledger, Plan, plan
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.spec import Retry, Role, Spec, Task
+from parallelproject.model.status import TaskState
+
+START = 1_000_000
+STEPS_MAX = 20_000
+
+Observed = Mapping[str, Sequence[Attempt]]
+
+
+class Key(NamedTuple):
+    task: str
+    number: int
+
+
+class Edit(NamedTuple):
+    """A change of the spec: what, and two numbers that say how."""
+
+    at: int
+    kind: str
+    a: int = 0
+    b: int = 0
+
+
+EDITS = ("add", "remove", "change", "parallelism", "role", "suspend", "resume", "stop", "retry", "policy")
+
+
+@dataclass(frozen=True)
+class Chaos:
+    """How much goes wrong; the default is a world in which all is seen at once."""
+
+    failing: float = 0.0
+    """Share of the attempts that fail."""
+    late: int = 0
+    """Most seconds until something is seen or done."""
+    refused: float = 0.0
+    """Share of the launches that are refused."""
+    vanishing: float = 0.0
+    """Share of the attempts whose trace is lost; the work may go on for a while after."""
+    overlooked: float = 0.0
+    """Chance that a restart does not see a running attempt that is written down."""
+    lazy: float = 0.0
+    """Chance that no plan is made although something was seen."""
+    restarts: tuple[int, ...] = ()
+    """When the shell is killed and started again."""
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass
+class Work:
+    """One attempt, as it truly is."""
+
+    key: Key
+    phase: Phase = Phase.LAUNCHING
+    at_work: bool = True
+    stopping: bool = False
+    there: bool = True
+    """Whether a look at the world finds it."""
+    started: float | None = None
+    ended: float | None = None
+    reason: str | None = None
+    version: int = 0
+
+    def seen(self) -> Attempt:
+        code = 1 if self.phase is Phase.FAILED else None
+        name = f"{self.key.task}-{self.key.number}"
+        return Attempt(
+            self.key.number,
+            self.phase,
+            self.at_work,
+            self.stopping,
+            self.started,
+            self.ended,
+            self.reason,
+            code,
+            name,
+        )
+
+
+@dataclass
+class Planned:
+    """One call of plan, with all that it was given."""
+
+    now: float
+    graph: CompiledGraph
+    spec: Spec
+    prior: Ledger
+    observed: dict[str, list[Attempt]]
+    plan: Plan
+    after_restart: bool = False
+    older: list[Ledger] = field(default_factory=list)
+    """After a restart: every ledger written down before."""
+
+
+@dataclass
+class Launched:
+    """A launch that was carried out, and how the world truly was before it."""
+
+    planned: Planned
+    key: Key
+    at_work: list[Key]
+    succeeded: set[str]
+    failures: dict[str, int]
+    last_failure: float | None
+    """When the last attempt of the task that failed did."""
+    given_up: set[str]
+    """Tasks that failed with a reason that another attempt cannot mend."""
+
+
+@dataclass
+class History:
+    plans: list[Planned] = field(default_factory=list)
+    launches: list[Launched] = field(default_factory=list)
+    works: dict[Key, Work] = field(default_factory=dict)
+
+    @property
+    def end(self) -> Planned:
+        return self.plans[-1]
+
+    @property
+    def final(self) -> dict[str, tuple[TaskState, str | None, int, int]]:
+        """By task: its state and why, attempts and failures."""
+        end = self.end
+        found = {}
+        for i, task_id in enumerate(end.graph.ids):
+            record = end.plan.ledger.records.get(task_id)
+            counted = (record.attempts, record.failures) if record else (0, 0)
+            found[task_id] = (end.plan.states[i], end.plan.reasons[i], *counted)
+        return found
+
+
+def simulate(spec: Spec, seed: int, chaos: Chaos | None = None) -> History:
+    """Runs a project to its end, and to that of all edits and restarts.
+
+    Raises:
+        AssertionError: it never ends, nothing more happens although it has not ended, or what runs is launched again.
+    """
+    return _World(spec, seed, chaos or Chaos()).run()
+
+
+class _World:
+    def __init__(self, spec: Spec, seed: int, chaos: Chaos) -> None:
+        self.spec, self.graph = spec, compile_graph(spec)
+        self.seed, self.chaos = seed, chaos
+        self.random = Random(seed)
+        self.now = float(START)
+        self.history = History()
+        self.works = self.history.works
+        self.queue: list[tuple[float, int, Callable[[], None]]] = []
+        self.turn = count()
+        # What the shell has; a restart takes all of it away.
+        self.life = 0
+        self.ledger = Ledger()
+        self.view: dict[Key, Attempt] = {}
+        self.versions: dict[Key, int] = defaultdict(int)
+        self.in_flight: set[Key] = set()
+        self.looking_up: set[Key] = set()
+        self.is_new = True
+        self.dirty = True
+        self.wake_at: float | None = None
+        self.written = [Ledger()]
+        for at in chaos.restarts:
+            self.at(START + at, self.restart)
+        for edit in chaos.edits:
+            self.at(START + edit.at, lambda edit=edit: self.edit(edit))
+
+    def run(self) -> History:
+        for _ in range(STEPS_MAX):
+            if self.dirty and not (self.queue and self.random.random() < self.chaos.lazy):
+                self.plan()
+                continue
+            if not self.queue:
+                if self.history.end.plan.completed:
+                    return self.history
+                assert self.spec.suspend, "nothing will happen any more, and it has not ended"
+                self.edit(Edit(0, "resume"))
+                continue
+            self.now, _, happen = heapq.heappop(self.queue)
+            happen()
+        raise AssertionError("it does not end")
+
+    # -- time
+
+    def at(self, when: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self.queue, (max(when, self.now), next(self.turn), happen))
+
+    def soon(self, happen: Callable[[], None]) -> None:
+        self.at(self.now + self.random.randint(0, self.chaos.late), happen)
+
+    def soon_in_this_life(self, happen: Callable[[], None]) -> None:
+        life = self.life
+        self.soon(lambda: happen() if life == self.life else None)
+
+    # -- the shell
+
+    def observed(self) -> dict[str, list[Attempt]]:
+        found: dict[str, list[Attempt]] = defaultdict(list)
+        for key in self.in_flight:
+            found[key.task].append(Attempt(key.number, Phase.LAUNCHING, at_work=True))
+        for key, attempt in self.view.items():
+            found[key.task].append(attempt)
+        return dict(found)
+
+    def plan(self) -> None:
+        observed = self.observed()
+        made = plan(self.graph, self.spec, self.ledger, observed, self.now)
+        planned = Planned(self.now, self.graph, self.spec, self.ledger, observed, made, self.is_new)
+        if self.is_new:
+            planned.older = list(self.written)
+        self.history.plans.append(planned)
+        self.is_new = self.dirty = False
+        self.ledger = made.ledger
+        self.soon_in_this_life(lambda: self.written.append(made.ledger))
+        for launch in made.launches:
+            self.launch(planned, Key(self.graph.ids[launch.task], launch.number))
+        for stop in made.stops:
+            key = Key(stop.id, stop.attempt.number)
+            if self.random.random() >= self.chaos.refused:
+                self.view[key] = self.view[key]._replace(stopping=True)
+                self.soon(lambda key=key: self.stop(key))
+            else:
+                self.soon_in_this_life(self.touch)
+        for id_, number, _ in made.unseen:
+            key = Key(id_, number)
+            if key not in self.looking_up:
+                self.looking_up.add(key)
+                self.soon_in_this_life(lambda key=key: self.look_up(key))
+        if made.wake_at is not None and made.wake_at != self.wake_at:
+            self.wake_at = made.wake_at
+            self.at(made.wake_at, self.touch)
+
+    def touch(self) -> None:
+        self.dirty = True
+
+    def launch(self, planned: Planned, key: Key) -> None:
+        assert key not in self.works, f"{key} is launched again"
+        works = self.works.values()
+        failures: dict[str, int] = defaultdict(int)
+        for work in works:
+            failures[work.key.task] += work.phase in (Phase.FAILED, Phase.LOST)
+        mine = [w for w in works if w.key.task == key.task and w.phase in (Phase.FAILED, Phase.LOST)]
+        self.history.launches.append(
+            Launched(
+                planned,
+                key,
+                at_work=[work.key for work in works if work.at_work],
+                succeeded={work.key.task for work in works if work.phase is Phase.SUCCEEDED},
+                failures=failures,
+                last_failure=max((w.ended for w in mine if w.ended is not None), default=None),
+                given_up={w.key.task for w in works if w.reason == "InvalidPodTemplate"},
+            )
+        )
+        self.works[key] = Work(key)
+        self.in_flight.add(key)
+        self.soon(lambda: self.begin(key))
+
+    def look_up(self, key: Key) -> None:
+        self.looking_up.discard(key)
+        work = self.works.get(key)
+        if work:
+            self.deliver(work.seen(), key, work.version)
+        self.dirty = True
+
+    def deliver(self, seen: Attempt, key: Key, version: int) -> None:
+        """Something is seen; what is older than what was seen before is left aside."""
+        if version >= self.versions[key]:
+            self.versions[key] = version
+            self.in_flight.discard(key)
+            self.view[key] = seen
+            self.dirty = True
+
+    def restart(self) -> None:
+        """All is forgotten but an older ledger. What was asked for is by now there or refused."""
+        for work in list(self.works.values()):
+            if work.phase is Phase.LAUNCHING:
+                self.begin(work.key)
+        traceless = [w.key for w in self.works.values() if not w.there]
+        usable = [
+            ledger
+            for ledger in self.written
+            if all(t in ledger.records and ledger.records[t].attempts >= n for t, n in traceless)
+        ]
+        if not usable:
+            return  # nobody could know of an attempt that left no trace and was never written down
+        self.life += 1
+        self.ledger = self.random.choice(usable)
+        self.written = usable
+        self.view, self.in_flight, self.looking_up = {}, set(), set()
+        self.versions.clear()
+        self.wake_at = None
+        for key, work in self.works.items():
+            record = self.ledger.records.get(key.task)
+            running = record and record.state is TaskState.RUNNING and record.attempts == key.number
+            overlooked = running and self.random.random() < self.chaos.overlooked
+            if (work.there and not overlooked) or (work.phase is Phase.LOST and work.at_work):
+                self.view[key], self.versions[key] = work.seen(), work.version
+        self.is_new = self.dirty = True
+
+    # -- the world
+
+    def changed(self, work: Work) -> None:
+        work.version += 1
+        seen, version = work.seen(), work.version
+        self.soon_in_this_life(lambda: self.deliver(seen, work.key, version))
+
+    def begin(self, key: Key) -> None:
+        work = self.works.get(key)
+        if work is None or work.phase is not Phase.LAUNCHING:
+            return
+        if self.random.random() < self.chaos.refused:
+            del self.works[key]
+            self.soon_in_this_life(lambda: self.refused(key))
+            return
+        fate = Random(f"{self.seed}/{key.task}/{key.number}")
+        length, fails, reason = fate.randint(1, 12), fate.random() < self.chaos.failing, fate.random()
+        work.phase, work.started = Phase.ACTIVE, self.now
+        self.changed(work)
+        self.at(self.now + length, lambda: self.end(work, fails, reason))
+        if self.random.random() < self.chaos.vanishing:
+            self.at(self.now + self.random.randint(0, length), lambda: self.vanish(work))
+
+    def refused(self, key: Key) -> None:
+        if key not in self.works:
+            self.in_flight.discard(key)
+            self.dirty = True
+
+    def end(self, work: Work, fails: bool, reason: float) -> None:
+        if work.phase is Phase.LOST:
+            work.at_work = False
+            self.changed(work)
+        if work.phase is not Phase.ACTIVE:
+            return
+        work.at_work = False
+        if fails and reason < 0.5:  # its slot is free before it is known how it ended
+            self.changed(work)
+        work.ended = self.now
+        work.phase = Phase.FAILED if fails else Phase.SUCCEEDED
+        work.reason = ("InvalidPodTemplate" if reason < 0.05 else "ExitCode") if fails else None
+        self.changed(work)
+
+    def stop(self, key: Key) -> None:
+        work = self.works[key]
+        if work.phase is Phase.ACTIVE and not work.stopping:
+            work.stopping = True
+            self.changed(work)
+            self.soon(lambda: self.stopped(work))
+
+    def stopped(self, work: Work) -> None:
+        if work.phase is Phase.ACTIVE:
+            work.phase, work.at_work, work.ended = Phase.STOPPED, False, self.now
+            self.changed(work)
+
+    def vanish(self, work: Work) -> None:
+        if work.phase is Phase.ACTIVE:
+            work.phase, work.there, work.ended = Phase.LOST, False, self.now
+            work.at_work = self.random.random() < 0.5
+            self.changed(work)
+
+    def edit(self, edit: Edit) -> None:
+        spec = edited(self.spec, edit)
+        try:
+            self.graph = compile_graph(spec)
+        except ProblemsError:
+            return  # it would be refused: the spec before it stays
+        self.spec, self.dirty = spec, True
+
+
+def edited(spec: Spec, edit: Edit) -> Spec:
+    tasks = list(spec.tasks)
+    a, b = edit.a, edit.b
+    i = a % len(tasks) if tasks else 0
+    change: dict[str, Any] = {}
+    match edit.kind:
+        case "add":
+            # Ids come back, and new ones stand before and after those that are there.
+            free = [n for n in range(14) if f"t{n}" not in {task.id for task in tasks}]
+            if not free:
+                return spec
+            above = [task.id for task in tasks if (int(task.id[1:]) + b) % 4 == 0]
+            role = spec.roles[a % len(spec.roles)].name if spec.roles else None
+            new = Task(id=f"t{free[a % len(free)]}", dependencies=above, priority=b % 3 - 1, role=role)
+            change = {"tasks": [*tasks[:i], new, *tasks[i:]]}
+        case "remove" if tasks:
+            gone = tasks.pop(i).id
+            kept = [
+                t.model_copy(update={"dependencies": [d for d in t.dependencies if d != gone]}) for t in tasks
+            ]
+            change = {"tasks": kept}
+        case "change" if tasks:
+            more = tasks[b % len(tasks)]
+            update = [
+                {"priority": b % 5},
+                {"files": more.files},
+                {"dependencies": []},
+                {"dependencies": [more.id]},
+                {"max_attempts": b % 4 + 1},
+                {"role": more.role},
+            ][b % 6]
+            tasks[i] = tasks[i].model_copy(update=update)
+            change = {"tasks": tasks}
+        case "parallelism":
+            change = {"parallelism": b % 5 + 1}
+        case "role" if spec.roles:
+            roles = list(spec.roles)
+            roles[a % len(roles)] = Role(name=roles[a % len(roles)].name, max_concurrent=b % 3 or None)
+            change = {"roles": roles}
+        case "suspend" | "resume":
+            change = {"suspend": edit.kind == "suspend"}
+        case "stop":
+            change = {"stop": not spec.stop}
+        case "retry" if tasks:
+            others = [retry for retry in spec.retries if retry.id != tasks[i].id]
+            change = {"retries": [*others, Retry(id=tasks[i].id, forgive=b % 4 + 1)]}
+        case "policy":
+            values = type(spec.failure_policy)
+            change = {"failure_policy": list(values)[b % len(values)]}
+    return spec.model_copy(update=change)

@@ -1,0 +1,79 @@
+"""The command line: ``python -m rig build`` and ``python -m rig up``, with ``tools`` on PYTHONPATH."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from rig.binaries import find_or_build
+from rig.controlplane import ControlPlane
+from rig.errors import RigError
+from rig.project import project_manifests
+
+_USAGE = """
+A control plane with {nodes} fake nodes is up ({seconds:.1f} s). In another terminal:
+
+  export KUBECONFIG={kubeconfig}
+  export PATH="{folder}:$PATH"     # kubectl
+
+  pproj controller                                            # the operator
+  kubectl apply --server-side -f manifests/examples/...       # a project
+  kubectl get parallelprojects,jobs,pods --watch
+
+Logs of its components: {logs}/*.log
+Ctrl-C ends it and removes everything.
+"""
+
+
+def _build() -> None:
+    print(find_or_build().folder)  # noqa: T201
+
+
+def _up(nodes: int) -> None:
+    find_or_build()
+    started = time.monotonic()
+    with ControlPlane(nodes=nodes, manifests=project_manifests()) as cluster:
+        print(  # noqa: T201
+            _USAGE.format(
+                nodes=nodes,
+                seconds=time.monotonic() - started,
+                kubeconfig=cluster.kubeconfig,
+                folder=cluster.binaries.folder,
+                logs=cluster.folder,
+            ),
+            flush=True,
+        )
+        signal.pause()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rig", description="A Kubernetes control plane on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="find or build its programs, and print their folder")
+    up = commands.add_parser("up", help="start one for development, until Ctrl-C")
+    up.add_argument("--nodes", type=int, default=4, metavar="N", help="how many fake nodes (default: 4)")
+    chosen = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell lets its background jobs ignore the latter
+        signal.signal(number, _interrupt)
+    try:
+        if chosen.command == "build":
+            _build()
+        else:
+            _up(chosen.nodes)
+    except KeyboardInterrupt:
+        return 130
+    except RigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Where the programs of the control plane are: found, or built once and kept.
+
+In this order: the folder in ``KUBEBUILDER_ASSETS``, if it has all that are needed; the cache; a build with Go from
+``tools/go``, into the cache. The cache is ``$PPROJ_TOOLS_CACHE``, else ``$XDG_CACHE_HOME/parallelproject/tools``, else
+``~/.cache/parallelproject/tools``, with a folder for each state of what is built from.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.errors import RigError
+from rig.process import Process
+
+GO_MODULE = Path(__file__).parent.parent / "go"
+
+KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
+BARE = ("etcd", "kube-apiserver", "kubectl")
+FULL = (*BARE, "kube-controller-manager", "kube-scheduler", "kwok")
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """A folder of programs."""
+
+    folder: Path
+
+    def __getitem__(self, program: str) -> Path:
+        return self.folder / program
+
+    def has(self, programs: Iterable[str]) -> bool:
+        """Whether all ``programs`` are there."""
+        return all(os.access(self[program], os.X_OK) for program in programs)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One ``go build``: the file that it makes, and the names it is linked under besides."""
+
+    name: str
+    package: str
+    names: tuple[str, ...] = ()
+
+
+_TARGETS = (
+    _Target("kube", ".", KUBE),
+    _Target("etcd", "go.etcd.io/etcd/server/v3"),
+    _Target("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+)
+
+
+def say_on_stderr(line: str) -> None:
+    """Tell a person who waits."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def find_or_build(needed: Iterable[str] = FULL, *, progress: Callable[[str], None] = say_on_stderr) -> Binaries:
+    """The folder that has the programs ``needed``; the first time on a machine this takes minutes.
+
+    Safe to call from several processes at once: one builds, the others wait for it.
+
+    Args:
+        needed: Names of programs.
+        progress: Is told, line by line, what a build is doing; not called when nothing needs building.
+
+    Raises:
+        RigError: There is no Go, or a build failed; the message names its log.
+    """
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets and (given := Binaries(Path(assets))).has(needed):
+        return given
+    cache = _cache_folder()
+    toolchain = _go_toolchain()
+    kept = Binaries(cache / _key(toolchain))
+    if kept.has(needed):
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    log = kept.folder.with_suffix(".log")
+    with _locked(kept.folder.with_suffix(".lock"), progress):
+        if not kept.has(needed):
+            _build(kept.folder, log, progress)
+    if not kept.has(needed):
+        raise RigError(f"{kept.folder} has not all of: {', '.join(needed)}; remove it and try again")
+    return kept
+
+
+def _cache_folder() -> Path:
+    if own := os.environ.get("PPROJ_TOOLS_CACHE"):
+        return Path(own).absolute()
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home).absolute() / "parallelproject" / "tools"
+
+
+def _go_toolchain() -> dict[str, str]:
+    go = shutil.which("go")
+    if go is None:
+        raise RigError(
+            "the control plane's programs must be built, and there is no `go` on the PATH: install Go "
+            f"(see {GO_MODULE / 'go.mod'} for the version), or set KUBEBUILDER_ASSETS to a folder that has "
+            + ", ".join(FULL)
+        )
+    names = ("GOVERSION", "GOOS", "GOARCH")
+    asked = subprocess.run([go, "env", "-json", *names], cwd=GO_MODULE, capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        raise RigError(f"`go env` failed in {GO_MODULE}:\n{asked.stderr}")
+    answer = json.loads(asked.stdout)
+    return {"go": go, **{name: str(answer[name]) for name in names}}
+
+
+def _key(toolchain: dict[str, str]) -> str:
+    """A name for what is built from: sources, flags, toolchain, machine."""
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum", "main.go"):
+        digest.update((GO_MODULE / name).read_bytes())
+    flags = [_flags(target) for target in _TARGETS]
+    made_by = [toolchain["GOVERSION"], toolchain["GOOS"], toolchain["GOARCH"]]
+    digest.update(json.dumps([flags, made_by]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _flags(target: _Target) -> list[str]:
+    linker = "-s -w"
+    if target.names:  # else they say that they are v0.0.0
+        version = re.search(r"^\tk8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)$", (GO_MODULE / "go.mod").read_text(), re.M)
+        if version is None:
+            raise RigError(f"{GO_MODULE / 'go.mod'} requires no k8s.io/kubernetes")
+        for variable, value in zip(("gitVersion", "gitMajor", "gitMinor"), version.groups(), strict=True):
+            linker += f" -X k8s.io/component-base/version.{variable}={value}"
+    return ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={linker}", target.package]
+
+
+@contextlib.contextmanager
+def _locked(file: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"waiting for another process that builds the control plane ({file}) ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path, log: Path, progress: Callable[[str], None]) -> None:
+    """Build all into ``folder``, which is there either whole or not at all."""
+    go = str(shutil.which("go"))
+    started = time.monotonic()
+    log.write_text("")
+    prefix = f".build-{folder.name}-"
+    for orphan in folder.parent.glob(f"{prefix}*"):  # of a build that was killed; we hold the lock
+        shutil.rmtree(orphan)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as scratch:
+        out = Path(scratch) / "bin"
+        out.mkdir()
+        for number, target in enumerate(_TARGETS, 1):
+            what = ", ".join(target.names) or target.name
+            progress(f"building {what} ({number}/{len(_TARGETS)}) ... (minutes, once; log: {log})")
+            builder = Process(
+                f"go build {target.package}",
+                [go, "build", *_flags(target)[:-1], "-o", str(out / target.name), target.package],
+                log,
+                cwd=GO_MODULE,
+                env={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
+            )
+            try:
+                code = builder.wait()
+            finally:
+                builder.stop()
+            if code != 0:
+                raise RigError(f"building {target.name} failed (exit code {code}); its log is {log}\n{builder.tail()}")
+            for name in target.names:
+                (out / name).symlink_to(target.name)
+        if folder.exists():  # incomplete: something else was there
+            shutil.rmtree(folder)
+        out.rename(folder)
+    progress(f"built in {time.monotonic() - started:.0f} s: {folder}")

@@ -1,0 +1,47 @@
+"""Pytest fixtures; a conftest imports them by name.
+
+from rig.fixtures import binaries, control_plane, namespace, pytest_collection_finish  # noqa: F401
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from rig.binaries import Binaries, find_or_build
+from rig.controlplane import ControlPlane
+from rig.project import project_manifests
+
+_NEEDS = frozenset({"binaries", "control_plane"})
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the programs, if a test needs them, before the first test: a build is no part of a test's time."""
+    if session.config.option.collectonly:
+        return
+    if any(_NEEDS.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            find_or_build()
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Binaries:
+    """The programs of the control plane."""
+    return find_or_build()
+
+
+@pytest.fixture(scope="session")
+def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
+    """One control plane for all tests of this process, with the project's CRDs and RBAC objects."""
+    with ControlPlane(binaries=binaries, manifests=project_manifests()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """The name of a new namespace, which is deleted after the test without waiting for its end."""
+    name = f"test-{secrets.token_hex(4)}"
+    control_plane.create_namespace(name)
+    yield name
+    control_plane.delete_namespace(name)
