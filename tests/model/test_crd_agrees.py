@@ -187,10 +187,6 @@ def task(**fields: object) -> dict[str, Any]:
     return {"tasks": [{"id": "a", **fields}]}
 
 
-def pod(**fields: object) -> dict[str, Any]:
-    return {"roles": [{"name": "coder", "podTemplate": fields}]}
-
-
 NULLS = {
     "an optional field of a task": (task(role=None), "spec.tasks[0].role"),
     "an optional number": ({"activeDeadlineSeconds": None}, "spec.activeDeadlineSeconds"),
@@ -206,9 +202,6 @@ REFUSED_BY_THE_SERVER_ALONE = {
     "a task on itself": (task(dependencies=["a"]), "cannot depend on itself"),
     "a role twice": ({"roles": [{"name": "a"}, {"name": "a"}]}, ".spec.roles: duplicate entries"),
     "a parameter twice": (task(parameters=[{"name": "a"}, {"name": "a"}]), ".parameters: duplicate entries"),
-    # By the Job as well:
-    "no containers": (pod(spec={"containers": []}), "at least 1 items"),
-    "a container without name": (pod(spec={"containers": [{}]}), 'omits all key fields ["name"]'),
 }
 
 REFUSED_BY_THE_MODEL_ALONE = {

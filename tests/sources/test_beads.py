@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Imported, LeftOut, Options, read
 
@@ -59,7 +60,7 @@ def test_a_task_waits_for_the_whole_of_an_epic_however_deep():
         issue("b", within="e2"),
         issue("c", "e"),
     )
-    assert needs(imported) == {"a": [], "b": [], "c": ["a", "b"]}
+    assert needs(imported) == {"a": [], "b": [], "c": ["b", "a"]}
     assert imported.report.containers == 2
 
 
@@ -234,9 +235,7 @@ def test_texts_labels_and_the_role_in_metadata():
 
 def test_dangling_names_its_line():
     text = lines(issue("bd-10"), issue("bd-2", "bd-1O"))
-    assert problems(text) == [
-        'issues.jsonl:2: dependencies[0]: "bd-1O" is not a task (did you mean "bd-10"?)'
-    ]
+    assert problems(text) == ['issues.jsonl:2: dependencies[0]: "bd-1O" is not a task (did you mean "bd-10"?)']
     assert needs(read(text, options=Options(dangling="warn"))) == {"bd-10": [], "bd-2": []}
 
 
@@ -244,8 +243,7 @@ def test_every_bad_line_is_told_with_its_column():
     assert problems('{"title": "a"}\n{"title": }\nx\n{"title": "b",}') == [
         "issues.jsonl:2:11: not JSON: expecting value",
         "issues.jsonl:3:1: not JSON: expecting value (give --format if it is not a JSON file)",
-        "issues.jsonl:4:15: not JSON: expecting property name enclosed in double quotes"
-        " (remove the comma before it)",
+        "issues.jsonl:4:15: not JSON: expecting property name enclosed in double quotes (remove the comma before it)",
     ]
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Imported, LeftOut, Options, read
 
@@ -12,8 +13,8 @@ def task(id: int | str, *needs: int | str, **more: Any) -> dict[str, Any]:
     return {"id": id, "title": f"T{id}", "description": "", "status": "pending", "dependencies": [*needs], **more}
 
 
-def load(data: Any, tag: str | None = None, **options: Any) -> Imported:
-    return read(json.dumps(data), file="tasks.json", options=Options(**options), current_tag=tag)
+def load(data: Any, current: str | None = None, **options: Any) -> Imported:
+    return read(json.dumps(data), file="tasks.json", options=Options(**options), current_tag=current)
 
 
 def needs(imported: Imported) -> dict[str, list[str]]:
@@ -59,7 +60,7 @@ def test_every_shape_is_read(data: Any):
 def test_a_tag_is_chosen_by_option_then_current_then_master_then_first():
     data = {"x": {"tasks": [task(1)]}, "master": {"tasks": [task(2)]}, "y": {"tasks": [task(3)]}}
     assert list(needs(load(data))) == ["2"]
-    assert list(needs(load(data, tag="y"))) == ["3"]
+    assert list(needs(load(data, current="y"))) == ["3"]
     both = read(json.dumps(data), options=Options(tag="x"), current_tag="y")
     assert list(needs(both)) == ["1"]
     assert both.report.tag == "x"
@@ -67,7 +68,7 @@ def test_a_tag_is_chosen_by_option_then_current_then_master_then_first():
 
 
 def test_a_current_tag_that_the_file_has_not_is_passed_over_with_a_warning():
-    imported = load({"master": {"tasks": [task(2)]}}, tag="gone")
+    imported = load({"master": {"tasks": [task(2)]}}, current="gone")
     assert list(needs(imported)) == ["2"]
     assert '"gone"' in str(imported.report.warnings[0])
 

@@ -1,18 +1,115 @@
-"""The ``pproj`` command (also ``kubectl pproj``)."""
+"""The ``pproj`` command (also ``kubectl pproj``): the table of commands, and how each of them may end."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from parallelproject.cli import controller
+from parallelproject.cli import terminal
+from parallelproject.cli.cluster_options import Target
+from parallelproject.cli.failure import Failure, of_problems
+from parallelproject.cli.lazy import Entry, LazyGroup
+from parallelproject.model.problem import ProblemsError
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-app.command("controller")(controller.run)
+_CLI = "parallelproject.cli"
+_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project in the cluster", "Act on it", "Other"
+
+COMMANDS = {
+    "lint": Entry(f"{_CLI}.lint", "Tell every error in a file, each with its place and the mend.", _FILES),
+    "plan": Entry(f"{_CLI}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
+    "run": Entry(f"{_CLI}.run", "Run a file's tasks here, as local processes.", _FILES),
+    "import": Entry(f"{_CLI}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
+    "submit": Entry(f"{_CLI}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
+    "list": Entry(f"{_CLI}.listing", "List projects.", _LOOK),
+    "get": Entry(f"{_CLI}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
+    "watch": Entry(f"{_CLI}.watch", "Follow a project until it ends.", _LOOK),
+    "wait": Entry(f"{_CLI}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
+    "why": Entry(f"{_CLI}.why", "Say what a task waits for, or why it failed.", _LOOK),
+    "suspend": Entry(f"{_CLI}.switches", "Start no new tasks; running ones finish.", _ACT, "suspend"),
+    "resume": Entry(f"{_CLI}.switches", "Go on after suspend.", _ACT, "resume"),
+    "stop": Entry(f"{_CLI}.switches", "Stop running tasks and end the project.", _ACT, "stop"),
+    "retry": Entry(f"{_CLI}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "delete": Entry(f"{_CLI}.delete", "Delete projects with all that belongs to them.", _ACT),
+    "version": Entry(f"{_CLI}.version", "Print the version of this program.", _OTHER),
+    "controller": Entry(f"{_CLI}.controller", "Run the operator: what the container runs.", _OTHER),
+}
+LazyGroup.entries = COMMANDS
+
+app = typer.Typer(
+    cls=LazyGroup,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 @app.callback()
-def common() -> None:
+def common(
+    ctx: typer.Context,
+    namespace: Annotated[str | None, typer.Option("-n", "--namespace", hidden=True)] = None,
+    context: Annotated[str | None, typer.Option("--context", hidden=True)] = None,
+    kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", hidden=True)] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
+) -> None:
     """Run a graph of tasks in parallel, each exactly once."""
+    if no_color:
+        terminal.forbid_color()
+    ctx.obj = Target(namespace, context, kubeconfig)
 
 
 def main() -> None:
     """Entry point of the console scripts."""
-    app()
+    code = call(sys.argv[1:], _program())
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _cut_off()
+    sys.exit(code)
+
+
+def call(arguments: list[str], program: str = "pproj") -> int:
+    """Runs one command line; the exit code. Errors are told on stderr, never as a traceback."""
+    try:
+        result: Any = app(args=arguments, prog_name=program, standalone_mode=False)
+    except Failure as failure:
+        return _told(failure)
+    except ProblemsError as error:
+        return _told(of_problems(error.problems))
+    except _UsageError as error:
+        return _usage(error, program)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        return _cut_off()
+    return result if isinstance(result, int) else 0
+
+
+def _told(failure: Failure) -> int:
+    for line in failure.lines:
+        terminal.error(line)
+    if failure.hint:
+        terminal.say(failure.hint)
+    return failure.code
+
+
+def _usage(error: Any, program: str) -> int:
+    """Tells what is wrong with the command line itself."""
+    terminal.error(error.format_message())
+    path = error.ctx.command_path if error.ctx else program
+    terminal.say(f"{path} --help tells how it is used")
+    return 2
+
+
+def _cut_off() -> int:
+    """Whoever read our output has stopped: the rest goes nowhere, silently."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _program() -> str:
+    """What the user typed: kubectl runs ``kubectl-pproj`` for ``kubectl pproj``."""
+    name = Path(sys.argv[0]).name
+    return name.replace("-", " ", 1) if name.startswith("kubectl-") else "pproj"

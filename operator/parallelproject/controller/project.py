@@ -7,7 +7,7 @@ from typing import Any
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
-from parallelproject.executors.job import Owner, check_templates
+from parallelproject.executors.job import Owner, check_for_cluster
 from parallelproject.executors.sightings import Key, Sightings
 from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
@@ -100,7 +100,7 @@ class Project:
         try:
             spec = parse_spec({} if data is None else data)
             graph = compile_graph(spec)
-            problems = check_templates(spec)
+            problems = check_for_cluster(spec)
             if problems:
                 raise ProblemsError(problems)
         except ProblemsError as error:

@@ -4,7 +4,6 @@ Pure: builds and checks manifests, sends nothing. The task's text reaches the po
 downward-API volume, never formatted into a command or into YAML.
 """
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,10 @@ TASK_FOLDER = "/pproj/task"
 WORKSPACE = "/pproj/workspace"
 OUTPUTS = "/pproj/outputs"
 _TASK_FILE = "task.json"
+_OBJECT_BYTES = 1_400_000
+"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
+_ROW_BYTES = 200
+"""What a task's row in the status takes, and a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,11 @@ class Owner:
     uid: str
 
 
-def check_templates(spec: Spec) -> list[Problem]:
-    """What keeps roles from running in a cluster: no template, or a first container without a command."""
+def check_for_cluster(spec: Spec) -> list[Problem]:
+    """What keeps a spec that is valid from running in a cluster.
+
+    A role without a template, a first container without a command, and more than one object can hold.
+    """
     problems: list[Problem] = []
     if spec.tasks and not spec.roles:
         mend = "add a role with a podTemplate"
@@ -44,16 +50,15 @@ def check_templates(spec: Spec) -> list[Problem]:
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
             problems.append(Problem(place, "is missing", "say how a task of this role is run"))
-            continue
-        pod = role.pod_template.get("spec")
-        containers = pod.get("containers") if isinstance(pod, dict) else None
-        if not isinstance(containers, list) or not containers or not isinstance(containers[0], dict):
-            problems.append(Problem(f"{place}.spec.containers", "has no container", "add the one that runs the task"))
-            continue
-        command = containers[0].get("command")
-        if not isinstance(command, list) or not command:
+        elif not role.pod_template.spec.containers[0].command:
             mend = "set what runs the task; an image's own entry point is not known here"
-            problems.append(Problem(f"{place}.spec.containers[0].command", "is missing", mend, "CommandRequired"))
+            where = f"{place}.spec.containers[0].command"
+            problems.append(Problem(where, "is missing", mend, "CommandRequired"))
+    size = len(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode(errors="replace"))
+    size += _ROW_BYTES * len(spec.tasks)
+    if size > _OBJECT_BYTES:
+        found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"
+        problems.append(Problem("spec", found, "shorten descriptions, or make it several projects"))
     return problems
 
 
@@ -174,8 +179,8 @@ def is_ours(job: Mapping[str, Any], owner: Owner, task_id: str, number: int) -> 
 def _pod_template(spec: Spec, role: str | None) -> Json:
     for candidate in spec.roles:
         if candidate.name == role and candidate.pod_template is not None:
-            return copy.deepcopy(candidate.pod_template)
-    raise LookupError(f"role {role!r} has no podTemplate")  # check_templates refuses such a spec
+            return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
 
 
 def _child(parent: Json, key: str) -> Json:

@@ -28,6 +28,9 @@ from parallelproject.executors.process_children import Children
 INTERRUPTED = "Interrupted"
 """Reason of attempts that were stopped because the engine was gone."""
 
+PIDS_WITHIN = 0.05
+"""Seconds until the process of an attempt is written down, too: many have ended by then."""
+
 SYNC_EVERY = 0.25
 """Least seconds between two requests that the disk keeps all for good.
 
@@ -63,8 +66,9 @@ class Supervisor:
         self._children = Children(self._now, self._store.run_id)
         self._unwritten: list[AttemptRow] = []
         """Ends that are in the spill, if anywhere, and not yet in the store."""
-        self._pids: list[AttemptRow] = []
-        """Process ids that are written down with whatever comes next."""
+        self._pids: dict[tuple[str, int], AttemptRow] = {}
+        """Attempts at work whose process is not written down yet."""
+        self._pids_since = 0.0
         self._trouble: str | None = None
         self._ending = False
         self._synced_at = -math.inf
@@ -95,7 +99,7 @@ class Supervisor:
         if left:
             print("could not kill:", *(found.pid for found in left), file=sys.stderr)  # noqa: T201
         with suppress(sqlite3.Error):
-            self._store.write(self._unwritten + self._pids)
+            self._store.write(self._unwritten)
             self._spill.clear()
             self._unwritten = []
             self._store.end_session(self._now())
@@ -106,9 +110,9 @@ class Supervisor:
 
     def _wait(self) -> None:
         due = min(self._children.next_time(), self._sync_at)
-        timeout = max(0.0, due - time.monotonic()) if due < math.inf else None
         if self._pids:
-            timeout = 0.0
+            due = min(due, self._pids_since + PIDS_WITHIN)
+        timeout = max(0.0, due - time.monotonic()) if due < math.inf else None
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.waiting else 0)
         if self._channel.closed:
             with suppress(KeyError):
@@ -116,8 +120,8 @@ class Supervisor:
         else:
             self._selector.modify(self._channel, events)
         ready = self._selector.select(timeout)
-        if not ready and self._pids:
-            self._write([])
+        if self._pids and time.monotonic() >= self._pids_since + PIDS_WITHIN:
+            self._write_pids()
         if time.monotonic() >= self._sync_at:
             self._sync_at = math.inf
             self._synced_at = time.monotonic()
@@ -145,6 +149,8 @@ class Supervisor:
         if not (orders or ended or probe):
             return
         self._unwritten += ended
+        for row in ended:
+            self._pids.pop((row.task, row.number), None)
         logs, refused, no_room = self._open_logs(orders)
         now = self._now()
         intents = [AttemptRow(o["task"], o["number"], RUNNING, now) for o in orders if _key(o) in logs]
@@ -162,7 +168,8 @@ class Supervisor:
                     self._unwritten.append(row)
                     ended.append(row)
                 else:
-                    self._pids.append(row)
+                    self._pids_since = self._pids_since if self._pids else time.monotonic()
+                    self._pids[_key(order)] = row
                     started.append((row.task, row.number, row.started))
         if self._unwritten and not self._trouble:
             self._write([])
@@ -189,6 +196,16 @@ class Supervisor:
                 trouble = f"cannot write {order['log']}: {error.strerror}"
         return logs, refused, trouble
 
+    def _write_pids(self) -> None:
+        """Writes down which processes the attempts are; without room, the mark in their environment has to do."""
+        rows = []
+        for row in self._pids.values():
+            found = process_tree.process(row.pid or 0)
+            rows.append(row._replace(pid_start=found.start if found else None))
+        self._pids = {}
+        with suppress(sqlite3.Error):
+            self._store.write(rows, durable=False)
+
     def _write(self, intents: Sequence[AttemptRow]) -> bool:
         """Writes down all there is; without room in the store, ends go to the spill and nothing starts."""
         durable = False
@@ -198,14 +215,12 @@ class Supervisor:
             self._synced_at = now if durable else self._synced_at
             self._sync_at = math.inf if durable else self._synced_at + SYNC_EVERY
         try:
-            self._store.write([*self._pids, *self._unwritten, *intents], durable=durable)
+            self._store.write([*self._unwritten, *intents], durable=durable)
         except sqlite3.Error as error:
-            self._pids = []  # the mark in their environment has to do
             self._trouble = f"cannot write {self._settings.store}: {error}"
             with suppress(OSError):
                 self._spill.write(self._unwritten)
             return False
-        self._pids = []
         if self._trouble:
             with suppress(OSError):
                 self._spill.clear()
@@ -231,7 +246,9 @@ def main(settings: Settings) -> None:
 
 if __name__ == "__main__":
     if os.environ.get('SPROF'):
-        import cProfile,pstats
+        import cProfile
+        import pstats
         p=cProfile.Profile(); p.runcall(main,Settings(*json.loads(sys.argv[1]))); pstats.Stats(p).sort_stats('tottime').print_stats(25)
     else:
         main(Settings(*json.loads(sys.argv[1])))
+    import resource; a=resource.getrusage(resource.RUSAGE_SELF); c=resource.getrusage(resource.RUSAGE_CHILDREN); print("self",a.ru_utime,a.ru_stime,"children",c.ru_utime,c.ru_stime)

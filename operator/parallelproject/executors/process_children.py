@@ -33,7 +33,7 @@ _RESULTS = {
     errno.ENOEXEC: 126,
     errno.E2BIG: 126,
 }
-STRAYS_EVERY = 0.25
+STRAYS_EVERY = 1.0
 """Least seconds between two searches for strays: each looks at every process of the machine."""
 
 

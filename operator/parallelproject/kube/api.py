@@ -7,6 +7,7 @@ through its HTTP session, since typed models cost two to four times as much CPU.
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ CONNECTIONS = 100
 """Most connections at once; the watches are among them."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
 """Longest watch event: an object is at most 3 MiB in etcd, and JSON escapes make it longer."""
 
@@ -119,7 +121,7 @@ class Api:
         Raises:
             ApiError: the server refused, or could not be reached, or did not answer in time.
         """
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else _encode(body, as_yaml=content_type == APPLY_PATCH)
         headers = {"Accept": "application/json", "Content-Type": content_type}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
@@ -180,6 +182,14 @@ class Api:
         return self._session.request(
             method, self.server + path, params=params, headers=headers, data=data, timeout=limits
         )
+
+
+def _encode(body: Json, as_yaml: bool) -> bytes:
+    if not as_yaml:
+        return json.dumps(body, separators=(",", ":")).encode()
+    # An apply patch is read as YAML, which knows no surrogate pairs and not every raw character.
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode(errors="replace")
 
 
 def _read(path: str) -> str:

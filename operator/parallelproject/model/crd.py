@@ -7,9 +7,7 @@ how lists are merged, which defaults the API server writes down, rules across fi
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field
+from typing import Any
 
 from parallelproject.model.base import Later, Model
 from parallelproject.model.names import CRD_NAME, GROUP, KIND, PLURAL, SHORT, SINGULAR, VERSION
@@ -99,50 +97,6 @@ COLUMNS = [
 """What ``kubectl get`` shows, after the name; the reason of Succeeded is the most telling one at any time."""
 
 
-class _Open(Model):
-    """A part of Kubernetes' own types: the fields below are checked, all others are kept as they are."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class PodMetadata(_Open):
-    """Metadata of the pods."""
-
-    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
-    """Labels of the pods, next to those of the operator."""
-    annotations: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(max_length=64)] = {}
-    """Annotations of the pods, next to those of the operator."""
-
-
-class Container(_Open):
-    """A container, as in any pod."""
-
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-    """Name; unique in the pod."""
-    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """Image that it runs."""
-    command: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
-    """Program and first arguments; the container that runs the task must set it. $(PPROJ_TASK_FILE) and its like are replaced."""
-    args: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
-    """Further arguments."""
-
-
-class PodSpec(_Open):
-    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
-
-    containers: Annotated[list[Container], Field(min_length=1, max_length=32)]
-    """Containers; the first one runs the task and must set command."""
-
-
-class PodTemplate(_Open):
-    """A PodTemplateSpec, as in a Job."""
-
-    metadata: PodMetadata | None = None
-    """Labels and annotations of the pods."""
-    spec: PodSpec
-    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
-
-
 def crd() -> dict[str, Any]:
     """The CustomResourceDefinition, as plain data, new each time."""
     schema = project_schema()
@@ -185,8 +139,6 @@ def crd() -> dict[str, Any]:
 def project_schema() -> Schema:
     """The structural schema of a project, with every default of the models."""
     spec = _structural(Spec)
-    pod_template = spec["properties"]["roles"]["items"]["properties"]["podTemplate"]
-    pod_template |= _structural(PodTemplate) | {"description": pod_template["description"]}
     root: Schema = {
         "type": "object",
         "description": "A graph of tasks, run in parallel, each exactly once.",

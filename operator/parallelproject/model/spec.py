@@ -5,11 +5,12 @@ default stands here and nowhere else.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.base import Later, Model
+from parallelproject.model.podtemplate import PodTemplate
 
 MAX_TASKS = 2000
 """Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
@@ -188,7 +189,7 @@ class Role(Model):
     """Name that tasks refer to; unique in the project."""
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Most tasks of this role at work at any moment; by default only parallelism limits them."""
-    pod_template: dict[str, Any] | None = None
+    pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
 
 
@@ -232,11 +233,11 @@ class Task(Model):
     group: Annotated[str, Field(max_length=63)] | None = None
     """Name of the group it was marked with ([P:Group-X]); for display."""
     role: RoleName | None = None
-    """Role that runs it; by default that of defaults."""
+    """Role that runs it; by default that of spec.defaults."""
     max_attempts: Attempts | None = None
-    """Most attempts; by default that of defaults."""
+    """Most attempts; by default that of spec.defaults."""
     active_deadline_seconds: Seconds | None = None
-    """Longest time that one attempt may take, in seconds; by default that of defaults."""
+    """Longest time that one attempt may take, in seconds; by default that of spec.defaults."""
     estimate_seconds: Seconds | None = None
     """Expected time, in seconds, for the critical path and the prediction; unit length where no task has one."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []

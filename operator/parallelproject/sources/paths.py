@@ -15,7 +15,7 @@ _EDGES_RIGHT = ")]}>\"'`*.,;:!?”’…"
 _LINES = re.compile(r"(?::\d+(?:-\d+)?){1,2}$|#L\d+(?:-L?\d+)?$")
 _FOLDER = r"\.?[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _PATH = re.compile(
-    rf"(?:{_FOLDER}/)+\.?[A-Za-z0-9_+-][A-Za-z0-9_.+-]*\.[A-Za-z][A-Za-z0-9]{{0,9}}|(?:{_FOLDER}/)+",
+    rf"(?:{_FOLDER}/)+\.?[A-Za-z0-9_+-][A-Za-z0-9_.+-]*\.[A-Za-z][A-Za-z0-9]{{0,9}}|(?:{_FOLDER}/)+\.[A-Za-z][A-Za-z0-9]{{1,19}}|(?:{_FOLDER}/)+",
     re.ASCII,
 )
 _NAME_WITH_ENDING = re.compile(r"[^.].*\.[A-Za-z]{1,4}\.?$|.*\.$", re.ASCII)

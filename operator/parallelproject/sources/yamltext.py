@@ -52,8 +52,10 @@ class _Open:
     anchor: str | None
     nodes: int = 1
     key: str | None = None
+    line: int = 1
+    """Of the key."""
     merge: bool = False
-    merged: list[dict[str, Any]] = field(default_factory=list)
+    merged: list[Any] = field(default_factory=list)
 
 
 def parse(text: str, findings: Findings) -> list[Document]:
@@ -102,7 +104,10 @@ class _Reader:
             self._start({} if isinstance(event, yaml.MappingStartEvent) else [], event, line)
         elif isinstance(event, yaml.CollectionEndEvent):
             done = self._open.pop()
-            for more in done.merged:
+            merged = [part for more in done.merged for part in (more if isinstance(more, list) else [more])]
+            for more in merged:
+                if not isinstance(more, dict):
+                    self._findings.stop(self._findings.line(line), "<< merges mappings only", "give it an alias of one")
                 done.value.update({key: value for key, value in more.items() if key not in done.value})
             if done.anchor is not None:
                 self._anchors[done.anchor] = (done.value, done.nodes)
@@ -129,6 +134,7 @@ class _Reader:
                 top.merge = True
             else:
                 top.key = event.value
+                top.line = line
             return
         value = self._value(event, line)
         path = self._put(value, line, 1)
@@ -158,7 +164,8 @@ class _Reader:
             top.value.append(value)
         elif top.merge:
             path = top.path
-            self._merge(top, value, line)
+            top.merge = False
+            top.merged.append(value)
         elif top.key is None:
             self._findings.stop(self._findings.line(line), "a key must be plain text")
         else:
@@ -168,15 +175,9 @@ class _Reader:
                 self._findings.stop(self._findings.line(line), found, "remove one of them")
             top.value[top.key] = value
             top.key = None
+            line = top.line
         document.lines[path] = line
         return path
-
-    def _merge(self, top: _Open, value: Any, line: int) -> None:
-        top.merge = False
-        values = value if isinstance(value, list) else [value]
-        if not values or not all(isinstance(part, dict) for part in values):
-            self._findings.stop(self._findings.line(line), "<< merges mappings only", "give it an alias of one")
-        top.merged.extend(values)
 
     def _value(self, event: yaml.ScalarEvent, line: int) -> object:
         tag = event.tag

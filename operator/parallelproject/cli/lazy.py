@@ -1,0 +1,63 @@
+"""A group of commands whose modules are loaded when they are called: ``pproj plan`` never waits for a client library.
+
+The table of commands gives names and summaries for ``pproj --help``; everything else is in the modules.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Entry(NamedTuple):
+    """One command: the module that has it as the function ``run``, and its summary."""
+
+    module: str
+    summary: str
+    """The first line of the function's docstring."""
+    panel: str
+    """The heading that it stands below in the help."""
+    function: str = "run"
+
+
+class LazyGroup(TyperGroup):
+    """Shows commands by their summaries and loads one to call it."""
+
+    entries: dict[str, Entry] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in self.entries.items():
+            self.commands[name] = TyperCommand(name=name, help=entry.summary, rich_help_panel=entry.panel)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without any argument the help is shown, as kubectl does."""
+        return super().parse_args(ctx, args or ["--help"])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, loaded."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, self.load(name) if name else command, rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The commands below their headings."""
+        width = max(map(len, self.entries))
+        for panel in dict.fromkeys(entry.panel for entry in self.entries.values()):
+            with formatter.section(panel):
+                rows = [(name.ljust(width), e.summary) for name, e in self.entries.items() if e.panel == panel]
+                formatter.write_dl(rows)
+
+    @classmethod
+    def load(cls, name: str) -> Any:
+        """The command of a name, from its module."""
+        entry = cls.entries[name]
+        return command_of(name, getattr(import_module(entry.module), entry.function))
+
+
+def command_of(name: str, function: Callable[..., Any]) -> Any:
+    """A function as a command."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    return typer.main.get_command(app)

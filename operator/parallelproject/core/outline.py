@@ -1,0 +1,122 @@
+"""What is worth knowing of a graph before it runs: the content of ``pproj plan``. Pure; words it for nobody."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.schedule import makespan, predicted_speedup
+from parallelproject.model.spec import Scheduling, Spec
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """A task whose delay delays others."""
+
+    id: str
+    tasks: int
+    """How many tasks wait for it, directly or not."""
+    seconds: int
+    """Their expected work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A plan before anything has run. Ids are in plan order: who goes first stands first.
+
+    Seconds are expected ones; where no task has an estimate every task counts as 1, and ``estimated`` is false.
+    """
+
+    tasks: int
+    estimated: bool
+    work_seconds: int
+    levels: tuple[tuple[str, ...], ...]
+    """By dependencies alone."""
+    waves: tuple[tuple[str, ...], ...]
+    """The levels with tasks that write the same files set apart."""
+    set_back: tuple[str, ...]
+    """The tasks that are in a later wave than level."""
+    critical_path: tuple[str, ...]
+    critical_path_seconds: int
+    bottlenecks: tuple[Bottleneck, ...]
+    conflicts: tuple[tuple[str, tuple[str, ...]], ...]
+    """(path, the tasks that write it)."""
+    roles: dict[str, int]
+    """By role, its tasks; tasks without a role are not in it."""
+    speedup: dict[int, float]
+    """By parallelism: expected work divided by the makespan."""
+    seconds: dict[int, int]
+    """By parallelism: the makespan."""
+    parallelism: int
+    scheduling: Scheduling
+    other_speedup: float
+    """The speedup at ``parallelism`` with the other scheduling."""
+
+
+def outline(graph: CompiledGraph, spec: Spec) -> Outline:
+    """Everything that can be said of a graph before it runs."""
+
+    def named(tasks: tuple[int, ...]) -> tuple[str, ...]:
+        return tuple(graph.ids[i] for i in tasks)
+
+    speedup = predicted_speedup(graph, spec)
+    by_level = spec.scheduling is Scheduling.LEVELS
+    other = spec.model_copy(update={"scheduling": Scheduling.GRAPH if by_level else Scheduling.LEVELS})
+    work = sum(graph.seconds)
+    return Outline(
+        tasks=len(graph.ids),
+        estimated=any(task.estimate_seconds for task in graph.tasks),
+        work_seconds=work,
+        levels=tuple(map(named, graph.levels)),
+        waves=tuple(map(named, graph.waves)),
+        set_back=named(tuple(i for i in graph.order if graph.wave[i] > graph.level[i])),
+        critical_path=named(graph.critical_path),
+        critical_path_seconds=sum(graph.seconds[i] for i in graph.critical_path),
+        bottlenecks=tuple(_bottleneck(graph, task) for task in graph.bottlenecks),
+        conflicts=tuple((conflict.path, named(conflict.tasks)) for conflict in graph.conflicts),
+        roles=dict(Counter(role for role in graph.role if role is not None).most_common()),
+        speedup=speedup,
+        seconds={parallelism: round(work / factor) for parallelism, factor in speedup.items()},
+        parallelism=spec.parallelism,
+        scheduling=spec.scheduling,
+        other_speedup=round(work / makespan(graph, other, spec.parallelism), 2) if work else 0.0,
+    )
+
+
+def document(found: Outline) -> Json:
+    """The outline as ``pproj plan -o json`` prints it."""
+    return {
+        "tasks": found.tasks,
+        "levels": [list(tasks) for tasks in found.levels],
+        "waves": [list(tasks) for tasks in found.waves],
+        "criticalPath": list(found.critical_path),
+        "bottlenecks": [bottleneck.id for bottleneck in found.bottlenecks],
+        "conflicts": [{"path": path, "tasks": list(tasks)} for path, tasks in found.conflicts],
+        "speedup": {str(parallelism): factor for parallelism, factor in found.speedup.items()},
+        "scheduling": str(found.scheduling),
+        "parallelism": found.parallelism,
+        "estimated": found.estimated,
+        "workSeconds": found.work_seconds,
+        "criticalPathSeconds": found.critical_path_seconds,
+        "waiting": {bottleneck.id: bottleneck.tasks for bottleneck in found.bottlenecks},
+        "roles": found.roles,
+    }
+
+
+def enough(speedup: dict[int, float]) -> int:
+    """The smallest parallelism with at least 95 % of the best speedup; 1 where nothing is known."""
+    best = max(speedup.values(), default=1.0)
+    return min((parallelism for parallelism, factor in speedup.items() if factor >= 0.95 * best), default=1)
+
+
+def _bottleneck(graph: CompiledGraph, task: int) -> Bottleneck:
+    below = dict.fromkeys(graph.children[task])
+    open_ = list(below)
+    for i in open_:  # grows while it is walked
+        for child in graph.children[i]:
+            if child not in below:
+                below[child] = None
+                open_.append(child)
+    return Bottleneck(graph.ids[task], len(below), sum(graph.seconds[i] for i in below))

@@ -1,0 +1,245 @@
+"""Whatever a file holds, it gives a project or problems, never another exception; and the account is right."""
+
+import contextlib
+import json
+import random
+from typing import Any
+
+import networkx as nx
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from parallelproject.model.problem import ProblemsError, Severity
+from parallelproject.model.project import parse_spec
+from parallelproject.sources import Format, Imported, Options, load, read
+from parallelproject.sources.jsontext import DEPTH_MAX
+
+IDS = st.sampled_from([1, 2, 3, "1", "2", "1.1", "1.2", "2.1", "a b", "é", "HAM-1", 9, None, True, 1.5, [], "\ud800"])
+STATES = st.sampled_from(
+    ["pending", "done", "deferred", "cancelled", "review", "blocked", "open", "closed", "tombstone", "pinned", "x", 3, None]
+)  # fmt: skip
+TEXTS = st.sampled_from(
+    ["", "Add the API", "[P:Group-A] x", "a [P] b", "in src/a.py", "\x00\ud800", 5, None, ["a"], {}]
+)
+LINKS = st.fixed_dictionaries(
+    {"depends_on_id": IDS, "type": st.sampled_from(["blocks", "parent-child", "conditional-blocks", "related", 4])}
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "tasks", "title", "spec", "kind", "metadata", "dependencies", "subtasks", "x"]), inner, max_size=4), max_leaves=20
+)  # fmt: skip
+OPTIONS = st.builds(
+    Options,
+    include_done=st.booleans(),
+    dangling=st.sampled_from(["error", "warn"]),
+    subtasks=st.sampled_from(["leaves", "parents"]),
+    cancelled_satisfies=st.booleans(),
+    infer_roles=st.booleans(),
+    infer_files=st.booleans(),
+)
+FORMATS = st.sampled_from([None, *Format])
+FILES = st.sampled_from(["x", "x.json", "x.jsonl", "x.md", "x.yaml"])
+
+
+def entries(ids: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    fields = {
+        "id": ids,
+        "title": TEXTS,
+        "description": TEXTS,
+        "status": STATES,
+        "dependencies": st.lists(IDS | LINKS, max_size=4) | st.none(),
+        "priority": st.sampled_from(["low", "high", 0, 4, None, "x"]),
+        "issue_type": st.sampled_from(["task", "epic", "agent", None]),
+        "relevantFiles": st.sampled_from([None, [], [{"path": "a/b"}], ["/x"], 3]),
+        "metadata": st.sampled_from([None, {}, {"subagent_type": "x"}, []]),
+    }
+    flat = st.fixed_dictionaries({}, optional=fields)
+    return st.fixed_dictionaries({}, optional=fields | {"subtasks": st.lists(flat, max_size=3)})
+
+
+def distinct(ids: list[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.tuples(*[entries(st.just(id)) for id in ids]).map(list)
+
+
+TASKS = st.lists(entries(IDS), max_size=5) | distinct([1, 2, "3", "a b"])
+
+
+def check(text: str, file: str, format: Format | None, options: Options) -> Imported | None:
+    """Reads a text; what comes out must be whole."""
+    try:
+        imported = read(text, file=file, format=format, options=options)
+    except ProblemsError as error:
+        assert error.problems
+        for problem in error.problems:
+            assert problem.severity is Severity.ERROR
+            assert problem.place
+            assert problem.found
+            str(problem).encode()
+            assert "\n" not in str(problem)
+        return None
+    report = imported.report
+    assert report.found == report.taken + report.done + len(report.left_out)
+    assert report.taken == len(imported.project.spec.tasks)
+    assert "\n" not in "".join(report.lines()) + "".join(map(str, report.warnings))
+    ("".join(report.lines()) + "".join(map(str, report.warnings))).encode()
+    json.dumps(imported.project.manifest()).encode()
+    if report.format is not Format.MANIFEST:
+        ids = {task.id for task in imported.project.spec.tasks}
+        assert len(ids) == report.taken
+        for task in imported.project.spec.tasks:
+            assert ids.issuperset(task.dependencies)
+            assert len(set(task.dependencies)) == len(task.dependencies)
+            f"{task.title}{task.description}".encode()
+        assert not ids.intersection(row.id for row in report.left_out)
+        assert set(report.roles) | set(report.files) <= ids
+        parse_spec(imported.project.manifest()["spec"])
+    return imported
+
+
+@given(st.binary(max_size=200), FILES, FORMATS)
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, file: str, format: Format | None):
+    path = tmp_path_factory.getbasetemp() / file
+    path.write_bytes(data)
+    with contextlib.suppress(ProblemsError):
+        load(path, format=format)
+
+
+@given(st.text(st.characters(codec=None), max_size=200), FILES, FORMATS)
+@example("- [ ] \x00a\ud800", "x", None)
+def test_any_text(text: str, file: str, format: Format | None):
+    check(text, file, format, Options())
+
+
+@given(JSON, FILES, FORMATS, OPTIONS)
+def test_any_json(data: Any, file: str, format: Format | None, options: Options):
+    check(json.dumps(data), file, format, options)
+
+
+@given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups"]))
+@settings(max_examples=300)
+def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format: str):
+    text = "\n".join(map(json.dumps, tasks)) if format == "beads" else json.dumps(tasks)
+    check(text, "x", Format(format), options)
+
+
+@given(distinct([1, 2, 3, 4, 5]), OPTIONS)
+@settings(max_examples=200)
+def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]], options: Options):
+    for number, task in enumerate(tasks, start=1):
+        task.pop("subtasks", None)
+        task.update(title="x", description="", dependencies=[n for n in range(1, number) if n % 2])
+    for include in (False, True):
+        again = Options(include_done=include, cancelled_satisfies=options.cancelled_satisfies)
+        imported = check(json.dumps(tasks), "x", Format.TASKMASTER, again)
+        assert imported is not None
+        assert imported.report.found == 5
+        if include:
+            assert imported.report.done == 0
+        graph = nx.DiGraph((n, t.id) for t in imported.project.spec.tasks for n in t.dependencies)
+        assert nx.is_directed_acyclic_graph(graph)
+
+
+YAML_PIECES = st.sampled_from(
+    ["a", ": ", "- ", "\n", "  ", "{", "}", "[", "]", "&a ", "*a", "<<", "!!str ", "!x ", "'", '"', "|", ">", "? ", "---\n", "kind: ParallelProject\n", "apiVersion: parallelproject.io/v1alpha1\n", "metadata: {name: a}\n", "spec:\n  tasks:\n", "  - id: a\n", "1.0", "2020-01-01", "0x1", "0b", "1:2", "0_", "~", "yes", "#", ",", "%"]
+)  # fmt: skip
+
+
+@given(st.lists(YAML_PIECES, max_size=30).map("".join))
+@settings(max_examples=300)
+@example("apiVersion: parallelproject.io/v1alpha1\nspec: {tasks: [{id: 0b}, {id: 0x}, {id: 1:2}, {id: 0_}]}")
+def test_any_yaml(text: str):
+    check(text, "x.yaml", None, Options())
+    check(text, "x.yaml", Format.MANIFEST, Options())
+
+
+MARKDOWN_PIECES = st.sampled_from(
+    ["- [ ] ", "* [x] ", "1. [>] ", "- [", "] ", "\n", "\n", "  ", "\t", "T01 ", "1.1 ", "**2.** ", "[P:Group-A] ", "[P] ", "[Files: a/b, /c]", "(depends on T01, 1.1)", "```\n", "# ", "text", "\x00"]
+)  # fmt: skip
+
+
+@given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
+@settings(max_examples=300)
+def test_any_markdown(text: str, options: Options):
+    check(text, "x.md", None, options)
+
+
+SEEDS = {
+    "tasks.json": '{"master": {"tasks": [{"id": 1, "title": "A", "status": "done", "subtasks": [{"id": 1, "title": "b", "dependencies": []}]}, {"id": 2, "title": "C", "dependencies": [1, "1.1"], "priority": "high", "relevantFiles": [{"path": "a/b.c"}]}]}}',
+    "issues.jsonl": '{"id": "a", "title": "A", "priority": 0, "issue_type": "epic"}\n{"id": "b", "title": "B", "dependencies": [{"issue_id": "b", "depends_on_id": "a", "type": "blocks"}]}\n',
+    "list.json": '[{"id": "a", "description": "[P:Group-A] x"}, {"id": "b", "description": "y", "dependencies": ["a"]}]',
+    "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
+    "p.yaml": "apiVersion: parallelproject.io/v1alpha1\nkind: ParallelProject\nmetadata: {name: a}\nspec:\n  parallelism: 3\n  tasks:\n  - &x {id: a, files: [b/c]}\n  - {<<: *x, id: b, dependencies: [a]}\n",
+}
+
+
+@pytest.mark.parametrize("file", SEEDS)
+def test_broken_copies_of_real_looking_files(file: str):
+    chance = random.Random(file)
+    assert check(SEEDS[file], file, None, Options()) is not None
+    for _ in range(400):
+        data = bytearray(SEEDS[file].encode())
+        for _ in range(chance.choice([1, 1, 2, 5])):
+            start = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[start] = chance.randrange(256)
+                case 1:
+                    del data[start : start + chance.randrange(1, 30)]
+                case 2:
+                    data[start:start] = data[start : start + chance.randrange(1, 60)]
+                case _:
+                    data[start:start] = chance.choice([b"null", b"[", b"{", b'"', b"NaN", b"1e999", b"-", b"\n", b","])
+            data = data or bytearray(b" ")
+        check(data.decode(errors="replace"), file, None, Options())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"tasks": [NaN]}', 'x.json:1:12: "NaN" is no number'),
+        ('{"tasks":\n ["NaN", -Infinity]}', 'x.json:2:10: "-Infinity" is no number'),
+        ('{"tasks": [1e999]}', '"1e999" is no number'),
+        ('{"tasks": [' + "9" * 5000 + "]}", "is no number"),
+        ("[" * 200_000, "nested deeper"),
+        ('{"tasks": ' + "[" * 150 + "]" * 150 + "}", f"nested deeper than {DEPTH_MAX}"),
+        ('{"a":' * 100_000, "nested deeper"),
+        ('{"tasks": [{"id": "a\x00b"}]}', "not JSON: invalid control character"),
+        ('{"tasks": [{"id": 1}]', "is the file complete?"),
+        ('{"tasks": [{"id": 1},]}', "remove the comma before it"),
+    ],
+)
+def test_traps_of_json(text: str, said: str):
+    with pytest.raises(ProblemsError) as caught:
+        read(text, file="x.json")
+    (problem,) = caught.value.problems
+    assert said in str(problem)
+    assert problem.place.startswith("x.json:")
+
+
+def test_a_key_given_twice_is_told():
+    imported = read('{"tasks": [{"id": 1, "title": "a", "title": "b"}]}')
+    assert imported.project.spec.tasks[0].title == "b"
+    assert '"title" twice' in str(imported.report.warnings[0])
+
+
+def test_text_that_nothing_may_carry_is_dropped_from_tasks():
+    (task,) = read(
+        '{"tasks": [{"id": "\\ud800", "title": "a\\u0000\\ud800b", "description": "\\u0007x\\ty"}]}'
+    ).project.spec.tasks
+    assert (task.title, task.description) == ("ab", "x\ty")
+    assert task.id.startswith("task-")
+
+
+@pytest.mark.parametrize("shape", ["parents", "epic", "chain"])
+def test_large_hierarchies_are_refused_in_time(shape: str):
+    count = 20_000
+    link = {"parents": lambda n: (n - 1, "parent-child"), "epic": lambda n: (0, "parent-child"), "chain": lambda n: (n - 1, "blocks")}[shape]  # fmt: skip
+    rows = [
+        {"id": n, "title": "t", "issue_type": "epic" if n == 0 else "task", "dependencies": [{"depends_on_id": target, "type": type}] if n else []}
+        for n in range(count)
+        for target, type in [link(n)]
+    ]  # fmt: skip
+    if shape == "epic":  # every task waits for all of them, by its epic
+        rows[0]["dependencies"] = [{"depends_on_id": n, "type": "blocks"} for n in range(1, count)]
+    with pytest.raises(ProblemsError):
+        read("\n".join(map(json.dumps, rows)), format="beads")
