@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
@@ -10,15 +11,29 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from parallelproject.model.problem import ProblemsError, Severity
+from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.project import parse_spec
 from parallelproject.sources import Format, Imported, Options, load, read
 from parallelproject.sources.jsontext import DEPTH_MAX
 
 IDS = st.sampled_from([1, 2, 3, "1", "2", "1.1", "1.2", "2.1", "a b", "é", "HAM-1", 9, None, True, 1.5, [], "\ud800"])
 STATES = st.sampled_from(
-    ["pending", "done", "deferred", "cancelled", "review", "blocked", "open", "closed", "tombstone", "pinned", "x", 3, None]
-)  # fmt: skip
+    [
+        "pending",
+        "done",
+        "deferred",
+        "cancelled",
+        "review",
+        "blocked",
+        "open",
+        "closed",
+        "tombstone",
+        "pinned",
+        "x",
+        3,
+        None,
+    ]
+)
 TEXTS = st.sampled_from(
     ["", "Add the API", "[P:Group-A] x", "a [P] b", "in src/a.py", "\x00\ud800", 5, None, ["a"], {}]
 )
@@ -26,8 +41,17 @@ LINKS = st.fixed_dictionaries(
     {"depends_on_id": IDS, "type": st.sampled_from(["blocks", "parent-child", "conditional-blocks", "related", 4])}
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "tasks", "title", "spec", "kind", "metadata", "dependencies", "subtasks", "x"]), inner, max_size=4), max_leaves=20
-)  # fmt: skip
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "tasks", "title", "spec", "kind", "metadata", "dependencies", "subtasks", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
 OPTIONS = st.builds(
     Options,
     include_done=st.booleans(),
@@ -42,8 +66,8 @@ FILES = st.sampled_from(["x", "x.json", "x.jsonl", "x.md", "x.yaml"])
 
 
 def entries(ids: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Tasks that have an id of ``ids``, or with ``IDS`` maybe none."""
     fields = {
-        "id": ids,
         "title": TEXTS,
         "description": TEXTS,
         "status": STATES,
@@ -53,8 +77,10 @@ def entries(ids: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         "relevantFiles": st.sampled_from([None, [], [{"path": "a/b"}], ["/x"], 3]),
         "metadata": st.sampled_from([None, {}, {"subagent_type": "x"}, []]),
     }
-    flat = st.fixed_dictionaries({}, optional=fields)
-    return st.fixed_dictionaries({}, optional=fields | {"subtasks": st.lists(flat, max_size=3)})
+    needed = {"id": ids} if ids is not IDS else {}
+    flat = st.fixed_dictionaries({"id": IDS}, optional=fields)
+    more = {"id": IDS} | fields | {"subtasks": st.lists(flat, max_size=3)}
+    return st.fixed_dictionaries(needed, optional={key: more[key] for key in more if key not in needed})
 
 
 def distinct(ids: list[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -64,18 +90,22 @@ def distinct(ids: list[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
 TASKS = st.lists(entries(IDS), max_size=5) | distinct([1, 2, "3", "a b"])
 
 
+def check_problems(problems: list[Problem]) -> None:
+    assert problems
+    for problem in problems:
+        assert problem.severity is Severity.ERROR
+        assert problem.place
+        assert problem.found
+        str(problem).encode()
+        assert "\n" not in str(problem)
+
+
 def check(text: str, file: str, format: Format | None, options: Options) -> Imported | None:
     """Reads a text; what comes out must be whole."""
     try:
         imported = read(text, file=file, format=format, options=options)
     except ProblemsError as error:
-        assert error.problems
-        for problem in error.problems:
-            assert problem.severity is Severity.ERROR
-            assert problem.place
-            assert problem.found
-            str(problem).encode()
-            assert "\n" not in str(problem)
+        check_problems(error.problems)
         return None
     report = imported.report
     assert report.found == report.taken + report.done + len(report.left_out)
@@ -140,8 +170,45 @@ def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]],
 
 
 YAML_PIECES = st.sampled_from(
-    ["a", ": ", "- ", "\n", "  ", "{", "}", "[", "]", "&a ", "*a", "<<", "!!str ", "!x ", "'", '"', "|", ">", "? ", "---\n", "kind: ParallelProject\n", "apiVersion: parallelproject.io/v1alpha1\n", "metadata: {name: a}\n", "spec:\n  tasks:\n", "  - id: a\n", "1.0", "2020-01-01", "0x1", "0b", "1:2", "0_", "~", "yes", "#", ",", "%"]
-)  # fmt: skip
+    [
+        "a",
+        ": ",
+        "- ",
+        "\n",
+        "  ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "&a ",
+        "*a",
+        "<<",
+        "!!str ",
+        "!x ",
+        "'",
+        '"',
+        "|",
+        ">",
+        "? ",
+        "---\n",
+        "kind: ParallelProject\n",
+        "apiVersion: parallelproject.io/v1alpha1\n",
+        "metadata: {name: a}\n",
+        "spec:\n  tasks:\n",
+        "  - id: a\n",
+        "1.0",
+        "2020-01-01",
+        "0x1",
+        "0b",
+        "1:2",
+        "0_",
+        "~",
+        "yes",
+        "#",
+        ",",
+        "%",
+    ]
+)
 
 
 @given(st.lists(YAML_PIECES, max_size=30).map("".join))
@@ -153,8 +220,29 @@ def test_any_yaml(text: str):
 
 
 MARKDOWN_PIECES = st.sampled_from(
-    ["- [ ] ", "* [x] ", "1. [>] ", "- [", "] ", "\n", "\n", "  ", "\t", "T01 ", "1.1 ", "**2.** ", "[P:Group-A] ", "[P] ", "[Files: a/b, /c]", "(depends on T01, 1.1)", "```\n", "# ", "text", "\x00"]
-)  # fmt: skip
+    [
+        "- [ ] ",
+        "* [x] ",
+        "1. [>] ",
+        "- [",
+        "] ",
+        "\n",
+        "\n",
+        "  ",
+        "\t",
+        "T01 ",
+        "1.1 ",
+        "**2.** ",
+        "[P:Group-A] ",
+        "[P] ",
+        "[Files: a/b, /c]",
+        "(depends on T01, 1.1)",
+        "```\n",
+        "# ",
+        "text",
+        "\x00",
+    ]
+)
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
@@ -163,12 +251,29 @@ def test_any_markdown(text: str, options: Options):
     check(text, "x.md", None, options)
 
 
+SUBTASK = {"id": 1, "title": "b", "dependencies": []}
+TAGGED = [
+    {"id": 1, "title": "A", "status": "done", "subtasks": [SUBTASK]},
+    {"id": 2, "title": "C", "dependencies": [1, "1.1"], "priority": "high", "relevantFiles": [{"path": "a/b.c"}]},
+]
+EPIC = {"id": "a", "title": "A", "priority": 0, "issue_type": "epic"}
+BLOCKED = {"id": "b", "title": "B", "dependencies": [{"issue_id": "b", "depends_on_id": "a", "type": "blocks"}]}
+MARKED = [{"id": "a", "description": "[P:Group-A] x"}, {"id": "b", "description": "y", "dependencies": ["a"]}]
 SEEDS = {
-    "tasks.json": '{"master": {"tasks": [{"id": 1, "title": "A", "status": "done", "subtasks": [{"id": 1, "title": "b", "dependencies": []}]}, {"id": 2, "title": "C", "dependencies": [1, "1.1"], "priority": "high", "relevantFiles": [{"path": "a/b.c"}]}]}}',
-    "issues.jsonl": '{"id": "a", "title": "A", "priority": 0, "issue_type": "epic"}\n{"id": "b", "title": "B", "dependencies": [{"issue_id": "b", "depends_on_id": "a", "type": "blocks"}]}\n',
-    "list.json": '[{"id": "a", "description": "[P:Group-A] x"}, {"id": "b", "description": "y", "dependencies": ["a"]}]',
+    "tasks.json": json.dumps({"master": {"tasks": TAGGED}}),
+    "issues.jsonl": f"{json.dumps(EPIC)}\n{json.dumps(BLOCKED)}\n",
+    "list.json": json.dumps(MARKED),
     "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
-    "p.yaml": "apiVersion: parallelproject.io/v1alpha1\nkind: ParallelProject\nmetadata: {name: a}\nspec:\n  parallelism: 3\n  tasks:\n  - &x {id: a, files: [b/c]}\n  - {<<: *x, id: b, dependencies: [a]}\n",
+    "p.yaml": """\
+apiVersion: parallelproject.io/v1alpha1
+kind: ParallelProject
+metadata: {name: a}
+spec:
+  parallelism: 3
+  tasks:
+  - &x {id: a, files: [b/c]}
+  - {<<: *x, id: b, dependencies: [a]}
+""",
 }
 
 
@@ -230,16 +335,29 @@ def test_text_that_nothing_may_carry_is_dropped_from_tasks():
     assert task.id.startswith("task-")
 
 
-@pytest.mark.parametrize("shape", ["parents", "epic", "chain"])
-def test_large_hierarchies_are_refused_in_time(shape: str):
-    count = 20_000
-    link = {"parents": lambda n: (n - 1, "parent-child"), "epic": lambda n: (0, "parent-child"), "chain": lambda n: (n - 1, "blocks")}[shape]  # fmt: skip
-    rows = [
-        {"id": n, "title": "t", "issue_type": "epic" if n == 0 else "task", "dependencies": [{"depends_on_id": target, "type": type}] if n else []}
-        for n in range(count)
-        for target, type in [link(n)]
-    ]  # fmt: skip
-    if shape == "epic":  # every task waits for all of them, by its epic
-        rows[0]["dependencies"] = [{"depends_on_id": n, "type": "blocks"} for n in range(1, count)]
-    with pytest.raises(ProblemsError):
-        read("\n".join(map(json.dumps, rows)), format="beads")
+def rows(count: int, link: Callable[[int], tuple[int, str]]) -> list[dict[str, Any]]:
+    made = []
+    for n in range(count):
+        target, type = link(n)
+        links = [{"depends_on_id": target, "type": type}] if n else []
+        made.append({"id": n, "title": "t", "issue_type": "task" if n else "epic", "dependencies": links})
+    return made
+
+
+def test_a_deep_hierarchy_is_refused_in_time():
+    with pytest.raises(ProblemsError, match="lies within more than"):
+        read("\n".join(map(json.dumps, rows(20_000, lambda n: (n - 1, "parent-child")))), format="beads")
+
+
+def test_too_many_dependencies_to_follow_are_refused_in_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("parallelproject.sources.choose.STEPS_MAX", 500_000)
+    issues = rows(5_000, lambda n: (0, "parent-child"))
+    issues.append({"id": "x", "title": "waits for 5,000, and so does all in the epic"})
+    issues[0]["dependencies"] = [{"depends_on_id": n, "type": "blocks"} for n in range(1, 5_000)]
+    with pytest.raises(ProblemsError, match="too many dependencies to follow"):
+        read("\n".join(map(json.dumps, issues)), format="beads")
+
+
+def test_a_long_chain_is_read():
+    imported = read("\n".join(map(json.dumps, rows(3_000, lambda n: (n - 1, "blocks")))), format="beads")
+    assert imported.report.taken == 2_999

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Options, load, load_roles, read
@@ -25,7 +26,7 @@ def problem(path: object, **more: object) -> str:
     ("text", "format"),
     [
         (HEAD, "manifest"),
-        ('{"kind": "ParallelProject", "apiVersion": "parallelproject.io/v1alpha1", "metadata": {"name": "a"}}', "manifest"),
+        (json.dumps(yaml.safe_load(HEAD)), "manifest"),
         (HEAD + "spec:\n  tasks:\n  - id: a\n    description: |\n      - [ ] one\n      - [ ] two\n", "manifest"),
         ('{"tasks": []}', "taskmaster"),
         ('{"master": {"tasks": []}}', "taskmaster"),

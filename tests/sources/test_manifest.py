@@ -96,7 +96,7 @@ spec:
     lines = problems(text)
     assert lines[0] == "shop.yaml:5: sepc: is not a field (remove it, or check its spelling)"
     assert lines[1].startswith('shop.yaml:1: apiVersion: "parallelproject.io/v2" is not known (write parallel')
-    assert lines[2].startswith('shop.yaml:3: metadata.name: "Shop!" is not a name')
+    assert lines[2].startswith('shop.yaml:4: metadata.name: "Shop!" is not a name')
     assert lines[3].startswith("shop.yaml:7: spec.parallelism: 0:")
     assert lines[4] == "shop.yaml:10: spec.tasks[0].maxAtempts: is not a field (remove it, or check its spelling)"
     assert lines[5].startswith("shop.yaml:11: spec.tasks[1].id: 1.1: ")
@@ -155,6 +155,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_is_built():
         ("a: 1.0e+999", "is no number"),
         ("a: " + "9" * 5000, "is no number"),
         ("<<: 5", "merges mappings only"),
+        ("<<: [{a: 1}, 5]", "merges mappings only"),
         ("a: [", "not YAML"),
         ("a: b: c", "not YAML"),
         ("\tx: 1", "not YAML"),

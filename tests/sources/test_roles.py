@@ -36,7 +36,8 @@ def test_the_title_outweighs_the_text_and_the_first_row_the_others():
 
 
 def test_the_report_says_which_word_chose_a_role():
-    text = '[{"id": 1, "title": "Login", "description": "the React form", "testStrategy": "test the API"}, {"id": 2, "title": "x"}]'
+    first = '{"id": 1, "title": "Login", "description": "the React form", "testStrategy": "test the API"}'
+    text = f'[{first}, {{"id": 2, "title": "x"}}]'
     imported = read(text)
     assert [task.role for task in imported.project.spec.tasks] == ["frontend-developer", "developer"]
     assert imported.report.roles == {"1": ("frontend-developer", "React"), "2": ("developer", NO_WORD)}

@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from parallelproject.model.problem import ProblemsError
+from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import Imported, LeftOut, Options, read
+from parallelproject.sources.bounds import TASKS_MAX
 
 
 def task(id: int | str, *needs: int | str, **more: Any) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def test_numbers_become_text_and_references_follow():
 
 
 def test_a_fraction_written_as_a_number_keeps_its_digits():
-    text = '{"tasks": [{"id": 1, "title": "a", "subtasks": [{"id": 1.10, "title": "b"}]}, {"id": 2, "title": "c", "dependencies": [1.10]}]}'
+    text = json.dumps([task(1, subtasks=[task("X")]), task(2, "X")]).replace('"X"', "1.10")
     assert needs(read(text)) == {"1.10": [], "2": ["1.10"]}
 
 
@@ -315,10 +318,15 @@ def test_an_id_that_is_no_label_value_is_changed_and_told():
     assert new in str(imported.report.warnings[0])
 
 
-def test_more_tasks_than_a_project_holds_are_refused():
-    (line,) = problems([task(n) for n in range(2001)])
-    assert "2,001 tasks" in line
-    assert len(load([task(n) for n in range(2000)]).project.spec.tasks) == 2000
+def test_more_tasks_than_a_project_holds_are_refused(monkeypatch: pytest.MonkeyPatch):
+    assert Spec(tasks=[Task(id="a")] * TASKS_MAX)
+    with pytest.raises(ValidationError):
+        Spec(tasks=[Task(id="a")] * (TASKS_MAX + 1))
+    monkeypatch.setattr("parallelproject.sources.build.TASKS_MAX", 20)
+    assert problems([task(n) for n in range(21)]) == [
+        "tasks.json: holds 21 tasks to run; a project holds at most 20 (split it, or leave out what can wait)"
+    ]
+    assert len(load([task(n) for n in range(20)]).project.spec.tasks) == 20
 
 
 def test_more_dependencies_than_a_task_may_have_are_refused():

@@ -4,17 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parallelproject.sources.bounds import DESCRIPTION_MAX, PATH_MAX, TITLE_MAX
 from parallelproject.sources.ids import is_label_value, label_values
 from parallelproject.sources.paths import declared_path, find_paths
-from parallelproject.sources.texts import (
-    DESCRIPTION_MAX,
-    TITLE_MAX,
-    as_text,
-    clean,
-    cut_description,
-    cut_title,
-    one_line,
-)
+from parallelproject.sources.texts import as_text, clean, cut_description, cut_title, one_line
 
 anything = st.text(st.characters(codec=None), max_size=80)
 
@@ -83,7 +76,7 @@ def test_texts_are_cut_at_their_bounds_and_say_so():
         ("src/**/*.ts src/{a,b}.ts src/[id]/page.tsx lib/$X/a.py a/<name>.py", []),
         ("node_modules/x/index.js a/node_modules/b.js .git/config.lock", []),
         ("application/vnd.api+json text/x.y application/vnd.ms", []),
-        ("a/" + "b" * 300 + ".py", []),
+        ("a/" + "b" * PATH_MAX + ".py", []),
     ],
 )
 def test_paths_in_text(text: str, paths: list[str]):
@@ -98,7 +91,7 @@ def test_paths_found_stay_within_the_repository(text: str):
         assert not set(path) & set("*[]{}<>:@#\\~\"'` \n")
 
 
-@pytest.mark.parametrize("path", ["/a", "a/../b", "..", "", ".", "./", "a\nb", "x" * 257, 5, None, ["a"]])
+@pytest.mark.parametrize("path", ["/a", "a/../b", "..", "", ".", "./", "a\nb", "x" * (PATH_MAX + 1), 5, None, ["a"]])
 def test_what_is_no_path_of_the_repository(path: object):
     assert declared_path(path) is None
 

@@ -125,9 +125,7 @@ class ControlPlane:
     def _start_controllers(self) -> None:
         for node in components.fake_nodes(self._nodes):
             self._api.ensure("/api/v1/nodes", node)
-        self._run("kube-controller-manager", components.controller_manager(self._at))
-        self._run("kube-scheduler", components.scheduler(self._at))
-        self._run_kwok()
+        self._run_controllers()
         self._await(
             lambda: self._api.exists("/api/v1/namespaces/default/serviceaccounts/default"),
             "the controller manager to make the first ServiceAccount",
@@ -157,7 +155,9 @@ class ControlPlane:
         self._run("kube-apiserver", arguments)
         self._await(lambda: self._api.get("/readyz"), "the API server to be ready")
 
-    def _run_kwok(self) -> None:
+    def _run_controllers(self) -> None:
+        self._run("kube-controller-manager", components.controller_manager(self._at))
+        self._run("kube-scheduler", components.scheduler(self._at))
         self._run("kwok", components.kwok(self._at), {"KWOK_WORKDIR": str(self.folder / "kwok")})
 
     def _await(self, condition: Callable[[], object], what: str) -> None:
@@ -298,12 +298,17 @@ class ControlPlane:
         self._processes.pop("kube-apiserver").stop()
 
     def start_apiserver(self) -> None:
-        """Start the API server again, on its port, and wait until it is ready; nothing that it stored is lost."""
+        """Start the API server again, on its port, and wait until it is ready; nothing that it stored is lost.
+
+        The controllers, the scheduler and KWOK are started anew with it. Left alone, they would try to connect at
+        intervals that have grown to half a minute, and KWOK would have lost the pods whose patches were cut off;
+        what is to be seen is how the operator lives through it, not how they do.
+        """
         self._run_apiserver()
-        if "kwok" in self._processes:
-            # KWOK forgets a pod whose patch was cut off. A kubelet would not, so it looks at all of them anew.
-            self._processes["kwok"].stop()
-            self._run_kwok()
+        if self._controllers:
+            names = ("kwok", "kube-scheduler", "kube-controller-manager")
+            stop_all([self._processes.pop(name) for name in names], grace_seconds=_STOP_SECONDS)
+            self._run_controllers()
 
     def restart_apiserver(self) -> None:
         """Stop the API server in an orderly way and start it again."""

@@ -35,12 +35,12 @@ class Actions:
         api: Api,
         again: Callable[[Project], None],
         warn: Callable[[Project, str, str], None],
-        is_current: Callable[[Project], bool],
+        may_start: Callable[[Project], bool],
     ) -> None:
         self._api = api
         self._again = again
         self._warn = warn
-        self._is_current = is_current
+        self._may_start = may_start
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,7 +98,7 @@ class Actions:
 
     async def _create(self, project: Project, key: Key, manifest: Json) -> None:
         failures = 0
-        while self._is_current(project):
+        while self._may_start(project):
             failures += 1
             try:
                 if await self._try_create(project, key, manifest):

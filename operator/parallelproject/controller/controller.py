@@ -44,7 +44,7 @@ class Controller:
         self._work = asyncio.Event()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop)
-        self._actions = Actions(api, self._put, self._writer.warn, self._is_current)
+        self._actions = Actions(api, self._put, self._writer.warn, self._may_start)
         self.reflectors = [
             Reflector(api, path, SELECTOR, sink)
             for namespace in namespaces or ("",)
@@ -179,6 +179,9 @@ class Controller:
 
     def _is_current(self, project: Project) -> bool:
         return self._projects.get((project.owner.namespace, project.owner.name)) is project
+
+    def _may_start(self, project: Project) -> bool:
+        return self._is_current(project) and not project.deleting
 
     def _drop(self, project: Project) -> None:
         if self._is_current(project):

@@ -1,5 +1,6 @@
 """What the controller holds of one project between two events."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 
 Json = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class Project:
@@ -105,5 +108,8 @@ class Project:
                 raise ProblemsError(problems)
         except ProblemsError as error:
             self.problems = error.problems
+        except Exception as error:  # one odd object must not stop the others
+            log.exception("compiling the spec of %s failed", self.path)
+            self.problems = [Problem("spec", f"could not be read: {type(error).__name__}")]
         else:
             self.spec, self.graph = spec, graph

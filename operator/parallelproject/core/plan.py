@@ -51,7 +51,7 @@ class Stop(NamedTuple):
     id: str
     attempt: Attempt
     why: str
-    """Stopped, DeadlineExceeded, FailFast or Removed."""
+    """Stopped, DeadlineExceeded, FailFast, Removed or Succeeded (by another attempt)."""
 
 
 class Unseen(NamedTuple):
@@ -133,10 +133,11 @@ def plan(
     unseen: list[Unseen] = []
     removed: dict[str, TaskState] = {}
     for task_id, record in known.items():
-        if record.state is _SUCCEEDED:
-            continue
         seen = observed.get(task_id, ())
         mine = [attempt for attempt in seen if attempt.at_work]
+        done = record.state is _SUCCEEDED
+        if done and not mine:
+            continue
         live += [(task_id, attempt) for attempt in mine]
         held = len(mine)
         if record.state is _RUNNING and not any(attempt.number == record.attempts for attempt in seen):
@@ -145,9 +146,10 @@ def plan(
         i = graph.index.get(task_id)
         if i is None:
             at_work += held
-            removed[task_id] = _RUNNING if held else _PENDING
+            removed[task_id] = _SUCCEEDED if done else _RUNNING if held else _PENDING
         elif held:
-            states[i] = _RUNNING  # even of an attempt that counts as ended: nothing starts beside it
+            if not done:
+                states[i] = _RUNNING  # even of an attempt that counts as ended: nothing starts beside it
             hold(i, held)
     removed |= {i: r.state for i, r in known.items() if i not in graph.index and i not in removed}
     for task_id, state in list(removed.items()):
@@ -176,9 +178,11 @@ def plan(
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     why = stopped or ("FailFast" if fail_fast else None)
     stops = [
-        Stop(task_id, attempt, why or "Removed")
+        Stop(task_id, attempt, why or ("Removed" if task_id in removed else "Succeeded"))
         for task_id, attempt in live
-        if (why or task_id in removed) and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+        if (why or task_id in removed or known[task_id].state is _SUCCEEDED)
+        and not attempt.stopping
+        and attempt.phase is not Phase.LAUNCHING
     ]
 
     # 4. Who starts, and why the others wait.
@@ -221,7 +225,7 @@ def plan(
                 hold(i, 1)
     for task_id, attempt in live:
         i = graph.index.get(task_id)
-        if i is not None and attempt.phase is Phase.LAUNCHING:
+        if i is not None and attempt.phase is Phase.LAUNCHING and states[i] is _RUNNING:
             states[i], reasons[i] = _PENDING, Reason.STARTING
 
     completed = not at_work and _PENDING not in states and _RUNNING not in states

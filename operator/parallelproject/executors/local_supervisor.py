@@ -245,10 +245,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get('SPROF'):
-        import cProfile
-        import pstats
-        p=cProfile.Profile(); p.runcall(main,Settings(*json.loads(sys.argv[1]))); pstats.Stats(p).sort_stats('tottime').print_stats(25)
-    else:
-        main(Settings(*json.loads(sys.argv[1])))
-    import resource; a=resource.getrusage(resource.RUSAGE_SELF); c=resource.getrusage(resource.RUSAGE_CHILDREN); print("self",a.ru_utime,a.ru_stime,"children",c.ru_utime,c.ru_stime)
+    main(Settings(*json.loads(sys.argv[1])))

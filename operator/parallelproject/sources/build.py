@@ -5,18 +5,17 @@ from dataclasses import replace
 
 from parallelproject.model.problem import quoted
 from parallelproject.model.project import ParallelProject
-from parallelproject.model.spec import MAX_TASKS, Spec, Task
+from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import texts
+from parallelproject.sources.bounds import DEPENDENCIES_MAX, DESCRIPTION_MAX, FILES_MAX, TASKS_MAX, TITLE_MAX
 from parallelproject.sources.choose import Selection
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import label_values
 from parallelproject.sources.item import Item
 from parallelproject.sources.options import Format, Options
-from parallelproject.sources.paths import FILES_MAX, find_paths
+from parallelproject.sources.paths import find_paths
 from parallelproject.sources.report import NO_WORD, ChosenRole, Imported, LeftOut, Report
 from parallelproject.sources.roles import RoleTable, default_roles
-
-DEPENDENCIES_MAX = 500
 
 
 def build(
@@ -37,13 +36,13 @@ def build(
             task can have.
     """
     count = len(selection.taken)
-    if count > MAX_TASKS:
-        found = f"holds {count:,} tasks to run; a project holds at most {MAX_TASKS:,}"
+    if count > TASKS_MAX:
+        found = f"holds {count:,} tasks to run; a project holds at most {TASKS_MAX:,}"
         findings.error(findings.file, found, "split it, or leave out what can wait")
     others = [row.id for row in selection.left_out]
     ids = label_values([*(item.id for item in selection.taken), *others, *selection.because.values()])
     maker = _Maker(ids, selection, options, findings)
-    tasks = [maker.task(item) for item in selection.taken[: MAX_TASKS + 1]]
+    tasks = [maker.task(item) for item in selection.taken[: TASKS_MAX + 1]]
     findings.stop_if_errors()
     project = ParallelProject(metadata={"name": options.name or name}, spec=Spec(tasks=tasks))
     report = Report(
@@ -80,11 +79,11 @@ class _Maker:
             self._findings.warn(item.place, f"{quoted(item.id)} cannot be a label value; it becomes {quoted(id)}")
         title, cut = texts.cut_title(item.title)
         if cut:
-            self._findings.warn(item.place, f"the title is longer than {texts.TITLE_MAX} characters; it is cut")
+            self._findings.warn(item.place, f"the title is longer than {TITLE_MAX} characters; it is cut")
         body = texts.sections(item.sections)
         description, cut = texts.cut_description(self._within(item) + body, self._findings.file)
         if cut:
-            found = f"its texts are longer than {texts.DESCRIPTION_MAX:,} characters; they are cut"
+            found = f"its texts are longer than {DESCRIPTION_MAX:,} characters; they are cut"
             self._findings.warn(item.place, found, "move a part of them into a file of the repository")
         needs = self._selection.needs[item.id]
         if len(needs) > DEPENDENCIES_MAX:
@@ -108,7 +107,7 @@ class _Maker:
         if parent is None:
             return ""
         id, title = texts.one_line(parent), texts.one_line(self._selection.titles[parent])
-        return f"Part of {id}: {title[: texts.TITLE_MAX]}\n\n" if title != id else f"Part of {id}.\n\n"
+        return f"Part of {id}: {title[:TITLE_MAX]}\n\n" if title != id else f"Part of {id}.\n\n"
 
     def _role_of(self, item: Item, id: str) -> str | None:
         if item.role is not None or not self._options.infer_roles:

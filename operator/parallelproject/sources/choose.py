@@ -19,7 +19,7 @@ INHERITED = frozenset({"deferred", "cancelled", "conditional"})
 """Reasons for being left out that hold for all within a container too."""
 DEPTH_MAX = 200
 """Most items that an item may lie within."""
-STEPS_MAX = 2_000_000
+STEPS_MAX = 5_000_000
 """Most dependencies followed for one file, so that no file keeps us busy for long."""
 
 

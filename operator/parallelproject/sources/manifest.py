@@ -1,6 +1,7 @@
 """Reads a ParallelProject from a manifest, YAML or JSON, exactly as it is written: nothing is inferred."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from parallelproject.model.names import API_VERSION, GROUP, KIND
@@ -43,7 +44,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
     if data.get("apiVersion") != API_VERSION:
         found = f"{quoted(data['apiVersion'])} is not known" if "apiVersion" in data else "is missing"
         findings.error(at("apiVersion"), found, f"write {API_VERSION}")
-    metadata = _metadata(data.get("metadata"), findings, options, default_name, at("metadata"))
+    metadata = _metadata(data.get("metadata"), findings, options, default_name, at)
     try:
         spec = parse_spec({} if data.get("spec") is None else data["spec"])
     except ProblemsError as error:
@@ -79,21 +80,23 @@ def _only_project(documents: list[yamltext.Document], findings: Findings) -> yam
     return projects[0]
 
 
-def _metadata(metadata: object, findings: Findings, options: Options, default_name: str, place: str) -> dict[str, Any]:
+def _metadata(
+    metadata: object, findings: Findings, options: Options, default_name: str, at: Callable[[str], str]
+) -> dict[str, Any]:
     if metadata is None:
         metadata = {}
     if not isinstance(metadata, dict):
-        findings.error(place, "is not a mapping", "write metadata: {name: …}")
+        findings.error(at("metadata"), "is not a mapping", "write metadata: {name: …}")
         return {}
     name = metadata.get("name")
     if options.name is not None:
         metadata = {**metadata, "name": options.name}
     elif name is None and "generateName" not in metadata:
-        findings.warn(place, f'has no name; "{default_name}" is taken', "give it metadata.name")
+        findings.warn(at("metadata"), f'has no name; "{default_name}" is taken', "give it metadata.name")
         metadata = {**metadata, "name": default_name}
     elif name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
         mend = "small letters, digits, - and ., at most 253"
-        findings.error(f"{place}.name", f"{quoted(name)} is not a name", mend)
+        findings.error(at("metadata.name"), f"{quoted(name)} is not a name", mend)
     return metadata
 
 

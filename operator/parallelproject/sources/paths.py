@@ -6,8 +6,7 @@ are mostly noise, and each wrong path keeps tasks apart that could run together.
 
 import re
 
-FILES_MAX = 100
-PATH_MAX = 256
+from parallelproject.sources.bounds import PATH_MAX
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*|\bwww\.\S+")
 _EDGES_LEFT = "([{<\"'`*“‘"

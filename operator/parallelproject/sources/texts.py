@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
-TITLE_MAX = 512
-DESCRIPTION_MAX = 65_536
+from parallelproject.sources.bounds import DESCRIPTION_MAX, TITLE_MAX
 
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 

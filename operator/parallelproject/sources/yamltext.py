@@ -17,7 +17,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.jsontext import DEPTH_MAX, DIGITS_MAX
 
-NODES_MAX = 500_000
+NODES_MAX = 1_000_000
 """Most values in a file, each use of an alias counted; a project of 2,000 tasks has about 40,000."""
 
 _TAG = "tag:yaml.org,2002:"
