@@ -401,9 +401,7 @@ def edited(spec: Spec, edit: Edit) -> Spec:
             change = {"tasks": [*tasks[:i], new, *tasks[i:]]}
         case "remove" if tasks:
             gone = tasks.pop(i).id
-            kept = [
-                t.model_copy(update={"dependencies": [d for d in t.dependencies if d != gone]}) for t in tasks
-            ]
+            kept = [t.model_copy(update={"dependencies": [d for d in t.dependencies if d != gone]}) for t in tasks]
             change = {"tasks": kept}
         case "change" if tasks:
             more = tasks[b % len(tasks)]

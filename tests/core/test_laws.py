@@ -336,17 +336,13 @@ def test_what_succeeded_stays_so_and_attempts_and_failures_never_get_fewer(histo
 
 @examples(150)
 @given(histories, st.randoms(use_true_random=True))
-def test_the_same_facts_give_the_same_plan_in_whatever_order_they_are_told(
-    history: History, random: Any
-) -> None:
+def test_the_same_facts_give_the_same_plan_in_whatever_order_they_are_told(history: History, random: Any) -> None:
     for planned in history.plans:
         ids = list(planned.observed)
         random.shuffle(ids)
         observed = {task_id: planned.observed[task_id][::-1] for task_id in ids}
         records = dict(sorted(planned.prior.records.items(), reverse=True))
-        prior = Ledger(
-            records, planned.prior.start_time, planned.prior.completion_time, planned.prior.peak
-        )
+        prior = Ledger(records, planned.prior.start_time, planned.prior.completion_time, planned.prior.peak)
         again = plan(planned.graph, planned.spec, prior, observed, planned.now)
         assert as_facts(again) == as_facts(planned.plan)
 
@@ -420,9 +416,7 @@ def test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger(history: H
                     continue
                 found = as_facts(again)
                 found["ledger"] = {t: r for t, r in found["ledger"][0].items() if r.attempts}
-                assert found == expected | {
-                    "ledger": {t: r for t, r in expected["ledger"].items() if r.attempts}
-                }
+                assert found == expected | {"ledger": {t: r for t, r in expected["ledger"].items() if r.attempts}}
 
 
 @examples(250)
@@ -432,8 +426,6 @@ def test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger(history: H
     seeds,
     unedited,
 )
-def test_a_project_ends_the_same_whatever_came_late_or_was_restarted(
-    spec: Spec, seed: int, chaos: Chaos
-) -> None:
+def test_a_project_ends_the_same_whatever_came_late_or_was_restarted(spec: Spec, seed: int, chaos: Chaos) -> None:
     calm = simulate(spec, seed, Chaos(failing=chaos.failing))
     assert simulate(spec, seed, chaos).final == calm.final

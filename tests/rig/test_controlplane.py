@@ -37,14 +37,29 @@ WITH_RIG = {**os.environ, "PYTHONPATH": str(Path(rig.__file__).parents[1])}
 
 
 @pytest.fixture(scope="module")
-def second(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Another control plane, beside the shared one, started by a thread that is gone."""
+def taken_port() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def second(binaries: Binaries, taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Another control plane, beside the shared one, that did not have an easy start.
+
+    Its API server was first given a port that is taken, and the thread that started it is gone.
+    """
     crd = tmp_path_factory.mktemp("crds") / "widgets.yaml"
     crd.write_text(yaml.safe_dump(WIDGETS))
     cluster = ControlPlane(binaries=binaries, nodes=1, audit=True, manifests=[crd])
-    starter = threading.Thread(target=cluster.__enter__)
-    starter.start()
-    starter.join()
+    picks = iter([[*ports.free_ports(2), taken_port]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controlplane, "free_ports", lambda count: next(picks, None) or ports.free_ports(count))
+        starter = threading.Thread(target=cluster.__enter__)
+        starter.start()
+        starter.join()
     yield cluster
     cluster.__exit__(None, None, None)
 
@@ -111,17 +126,12 @@ def test_what_a_custom_resource_owns_is_collected_although_its_crd_is_new(second
     second.kubectl("wait", "--for=delete", "configmap/owned", "--timeout=10s")
 
 
-def test_it_outlives_a_crash_of_its_api_server(second: ControlPlane) -> None:
+def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: ControlPlane) -> None:
     url = second.url
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "survivor"},
-        "spec": {
-            "restartPolicy": "Never",
-            "containers": [{"name": "task", "image": "none", "env": [{"name": "PPROJ_PARAM_SECONDS", "value": "0.5"}]}],
-        },
-    }
+    variable = {"name": "PPROJ_PARAM_SECONDS", "value": "0.5"}
+    task = {"name": "task", "image": "none", "env": [variable]}
+    spec = {"restartPolicy": "Never", "containers": [task]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "survivor"}, "spec": spec}
     second.kubectl("create", "-f", "-", input=json.dumps(pod))
     second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Running", "--timeout=10s")
     second.kill_apiserver()
@@ -129,6 +139,9 @@ def test_it_outlives_a_crash_of_its_api_server(second: ControlPlane) -> None:
     second.start_apiserver()
     assert second.url == url
     second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=10s")
+    second.restart_apiserver()
+    second.kubectl("create", "job", "later", "--image=none")
+    second.kubectl("wait", "job/later", "--for=condition=Complete", "--timeout=10s")
 
 
 def test_a_component_that_fails_shows_its_log(binaries: Binaries) -> None:
@@ -142,16 +155,10 @@ def test_a_component_that_fails_shows_its_log(binaries: Binaries) -> None:
     assert not plane.folder.exists()
 
 
-def test_a_port_that_is_taken_meanwhile_is_replaced(binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        taken = other.getsockname()[1]
-        picks = iter([[*ports.free_ports(2), taken]])  # the API server's
-        monkeypatch.setattr(controlplane, "free_ports", lambda count: next(picks, None) or ports.free_ports(count))
-        with ControlPlane(binaries=binaries, controllers=False) as cluster:
-            assert cluster.kubectl("get", "namespaces").returncode == 0
-        assert next(picks, None) is None
+def test_a_port_that_is_taken_is_replaced(second: ControlPlane, taken_port: int) -> None:
+    log = (second.folder / "kube-apiserver.log").read_text()
+    assert f"listen tcp 127.0.0.1:{taken_port}: bind: address already in use" in log
+    assert second.kubectl("get", "--raw", "/readyz").stdout == "ok"
 
 
 def test_it_outlives_the_thread_that_started_it(second: ControlPlane) -> None:

@@ -127,6 +127,7 @@ def check(text: str, file: str, format: Format | None, options: Options) -> Impo
 
 
 @given(st.binary(max_size=200), FILES, FORMATS)
+@settings(deadline=None)
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, file: str, format: Format | None):
     path = tmp_path_factory.getbasetemp() / file
     path.write_bytes(data)
@@ -135,25 +136,27 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, file: 
 
 
 @given(st.text(st.characters(codec=None), max_size=200), FILES, FORMATS)
+@settings(deadline=None)
 @example("- [ ] \x00a\ud800", "x", None)
 def test_any_text(text: str, file: str, format: Format | None):
     check(text, file, format, Options())
 
 
 @given(JSON, FILES, FORMATS, OPTIONS)
+@settings(deadline=None)
 def test_any_json(data: Any, file: str, format: Format | None, options: Options):
     check(json.dumps(data), file, format, options)
 
 
 @given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups"]))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format: str):
     text = "\n".join(map(json.dumps, tasks)) if format == "beads" else json.dumps(tasks)
     check(text, "x", Format(format), options)
 
 
 @given(distinct([1, 2, 3, 4, 5]), OPTIONS)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]], options: Options):
     for number, task in enumerate(tasks, start=1):
         task.pop("subtasks", None)
@@ -212,7 +215,7 @@ YAML_PIECES = st.sampled_from(
 
 
 @given(st.lists(YAML_PIECES, max_size=30).map("".join))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @example("apiVersion: parallelproject.io/v1alpha1\nspec: {tasks: [{id: 0b}, {id: 0x}, {id: 1:2}, {id: 0_}]}")
 def test_any_yaml(text: str):
     check(text, "x.yaml", None, Options())
@@ -246,7 +249,7 @@ MARKDOWN_PIECES = st.sampled_from(
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_markdown(text: str, options: Options):
     check(text, "x.md", None, options)
 

@@ -87,6 +87,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path):
     assert "No such file" in problem(tmp_path / "none")
     assert "Is a directory" in problem(tmp_path)
     assert "not the name of a file" in problem("a\0b")
+    problem(tmp_path / "a\udcff\nb").encode()
     with pytest.raises(ProblemsError):
         load_roles(tmp_path / "none")
 

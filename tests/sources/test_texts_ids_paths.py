@@ -1,7 +1,7 @@
 """Ids, texts and paths by themselves, with the laws that hold for any input."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallelproject.sources.bounds import DESCRIPTION_MAX, PATH_MAX, TITLE_MAX
@@ -12,6 +12,7 @@ from parallelproject.sources.texts import as_text, clean, cut_description, cut_t
 anything = st.text(st.characters(codec=None), max_size=80)
 
 
+@settings(deadline=None)
 @given(st.lists(anything | st.from_regex(r"[A-Za-z0-9][-._A-Za-z0-9]{0,70}", fullmatch=True)))
 def test_ids_become_label_values_one_to_one_and_always_the_same(ids: list[str]):
     mapped = label_values(ids)
@@ -30,6 +31,7 @@ def test_an_id_keeps_its_name_when_others_come_and_cannot_be_stolen():
     assert label_values(["🎉"])["🎉"].startswith("task-")
 
 
+@settings(deadline=None)
 @given(anything)
 def test_clean_texts_hold_no_control_characters_and_can_be_written(text: str):
     cleaned = clean(text)
@@ -83,6 +85,7 @@ def test_paths_in_text(text: str, paths: list[str]):
     assert list(find_paths(text)) == paths
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abAB./-_ \n`*[](){}<>:@#\\~\"'0", max_size=200))
 def test_paths_found_stay_within_the_repository(text: str):
     for path in find_paths(text):

@@ -24,7 +24,14 @@ class Api:
         self._certificate = certificate
         self._tls: ssl.SSLContext | None = None
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+    ) -> dict[str, Any]:
         """Send one request; the JSON of its answer, or ``{"text": …}`` where it is none.
 
         Raises:
@@ -40,7 +47,7 @@ class Api:
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=self._tls) as answer:
+            with urllib.request.urlopen(request, timeout=timeout_seconds, context=self._tls) as answer:
                 text = answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

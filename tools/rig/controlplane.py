@@ -153,7 +153,7 @@ class ControlPlane:
     def _run_apiserver(self) -> None:
         arguments = [*components.apiserver(self._at, audit=self._audit), *self._extra_apiserver_args]
         self._run("kube-apiserver", arguments)
-        self._await(lambda: self._api.get("/readyz"), "the API server to be ready")
+        self._await(lambda: self._api.request("GET", "/readyz", timeout_seconds=1), "the API server to be ready")
 
     def _run_controllers(self) -> None:
         self._run("kube-controller-manager", components.controller_manager(self._at))

@@ -1,36 +1,35 @@
 """Everything that the operator and the API server would refuse in a project, found before they see it."""
 
 import re
-from collections.abc import Sequence
-
-from pydantic import ValidationError
+from collections.abc import Iterator, Sequence
 
 from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.executors.job import check_templates
-from parallelproject.model.crd import PodTemplate
+from parallelproject.executors.job import check_for_cluster
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.project import ParallelProject, problems_of
-from parallelproject.model.spec import Spec
+from parallelproject.model.project import ParallelProject
+from parallelproject.model.spec import MAX_TASKS, Spec
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAME_MAX = 63
 
 
 def check(project: ParallelProject) -> tuple[CompiledGraph | None, list[Problem]]:
-    """The graph of a project that is to run in a cluster, and all problems of it; no graph where it has none.
+    """The graph of a project that is to run in a cluster (None where it makes none), and all problems of it.
 
-    What has no problems here is Accepted: these are the operator's own checks and those of the CRD that reading a
-    manifest leaves open.
+    What has no problems here is Accepted: these are the operator's own checks, and those of the CRD that the model
+    leaves open because a project on one machine does without them.
     """
     graph, problems = None, _name(project)
     try:
         graph = compile_graph(project.spec)
     except ProblemsError as error:
         problems += error.problems
-    problems += check_templates(project.spec)
-    problems += _pod_templates(project.spec, [problem.place for problem in problems])
-    problems += _twice(project.spec)
-    return graph, problems
+    problems += check_for_cluster(project.spec)
+    count = len(project.spec.tasks)
+    if count > MAX_TASKS:
+        found = f"{count:,} are more than a project in a cluster holds ({MAX_TASKS:,})"
+        problems.append(Problem("spec.tasks", found, "split it, or run it on one machine with pproj run"))
+    return graph, [*problems, *_twice(project.spec)]
 
 
 def _name(project: ParallelProject) -> list[Problem]:
@@ -41,31 +40,21 @@ def _name(project: ParallelProject) -> list[Problem]:
     return [Problem("metadata.name", f"{quoted(name)} cannot be the name of a project", mend)]
 
 
-def _pod_templates(spec: Spec, told: Sequence[str]) -> list[Problem]:
-    """What the CRD checks of a pod template and ``check_templates`` has not found."""
-    problems: list[Problem] = []
+def _twice(spec: Spec) -> Iterator[Problem]:
+    """What is given twice in lists whose items the API server tells apart by a field."""
+    keys = {"spec.retries": ("id", [retry.id for retry in spec.retries])}
     for i, role in enumerate(spec.roles):
-        if role.pod_template is None:
-            continue
-        place = f"spec.roles[{i}].podTemplate"
-        try:
-            template = PodTemplate.model_validate(role.pod_template, by_name=False)
-        except ValidationError as error:
-            problems += [p for p in problems_of(error, place) if not any(p.place.startswith(t) for t in told)]
-            continue
-        names = [container.name for container in template.spec.containers]
-        problems += [
-            Problem(f"{place}.spec.containers[{j}].name", f"{quoted(name)} is given twice", "rename one")
-            for j, name in enumerate(names)
-            if name in names[:j]
-        ]
-    return problems
+        if role.pod_template is not None:
+            place = f"spec.roles[{i}].podTemplate.spec.containers"
+            keys[place] = ("name", [container.name for container in role.pod_template.spec.containers])
+    for place, (field, values) in keys.items():
+        for i in _repeated(values):
+            yield Problem(f"{place}[{i}].{field}", f"{quoted(values[i])} is given twice", "leave one, or rename one")
 
 
-def _twice(spec: Spec) -> list[Problem]:
-    ids = [retry.id for retry in spec.retries]
-    return [
-        Problem(f"spec.retries[{i}].id", f"{quoted(id)} is given twice", "leave one")
-        for i, id in enumerate(ids)
-        if id in ids[:i]
-    ]
+def _repeated(values: Sequence[str]) -> Iterator[int]:
+    seen: set[str] = set()
+    for i, value in enumerate(values):
+        if value in seen:
+            yield i
+        seen.add(value)

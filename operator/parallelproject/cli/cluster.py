@@ -2,7 +2,6 @@
 
 import asyncio
 import difflib
-import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,9 +27,10 @@ _INSTALL = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml installs it"
 class Cluster:
     """One namespace of a cluster. Every method may raise ``Failure``."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
+    def __init__(self, api: Api, namespace: str | None) -> None:
         self._api = api
-        self.namespace = namespace
+        self.namespace = namespace or api.namespace
+        self.namespace_was_given = namespace is not None
 
     @classmethod
     @asynccontextmanager
@@ -41,7 +41,7 @@ class Cluster:
         except NoClusterError as error:
             raise Failure(str(error)) from None
         async with api:
-            yield cls(api, target.namespace or api.namespace)
+            yield cls(api, target.namespace)
 
     async def get(self, name: str) -> Json:
         """One project."""
@@ -104,6 +104,19 @@ class Cluster:
             await self._api.request("DELETE", self._path(name), body)
         except ApiError as error:
             raise await self._told(error, name) from None
+
+    async def until_gone(self, name: str, uid: str) -> None:
+        """Waits until a project is no longer there."""
+        while True:
+            try:
+                found = await self._api.request("GET", self._path(name))
+            except ApiError as error:
+                if error.status == 404:
+                    return
+                raise await self._told(error, name) from None
+            if found["metadata"]["uid"] != uid:
+                return
+            await asyncio.sleep(0.2)
 
     async def follow(self, name: str) -> AsyncIterator[Json | None]:
         """A project now, and again at every change; None at last, when it was deleted.
@@ -216,11 +229,6 @@ def _manager(cause: Json) -> str:
     """The field manager that a cause names: ``conflict with "kubectl" using …``."""
     parts = str(cause.get("message") or "").split('"')
     return parts[1] if len(parts) > 1 else "another"
-
-
-def as_json(data: Any) -> str:
-    """Data for ``-o json``; without managedFields, as kubectl prints it."""
-    return json.dumps(without_managed_fields(data), indent=2, ensure_ascii=False)
 
 
 def without_managed_fields(data: Any) -> Any:

@@ -40,12 +40,6 @@ def with_roles(manifest: Json, spec: Spec, image: str | None, command: str | Non
 def _template() -> Json:
     return {
         "spec": {
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": _USER,
-                "fsGroup": _USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
             "containers": [
                 {
                     "name": "task",
@@ -59,5 +53,11 @@ def _template() -> Json:
                     },
                 }
             ],
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _USER,
+                "fsGroup": _USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
         }
     }

@@ -1,6 +1,8 @@
 """How things are printed: colour only on a terminal, nothing from a file steers it, and a pipe gets whole lines."""
 
+import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -34,17 +36,21 @@ def console(stream: TextIO | None = None) -> "Console":
 
     stream = stream or sys.stdout
     colored = color_allowed(stream)
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
     return Console(
         file=stream,
         color_system="auto" if colored else None,
         force_terminal=stream.isatty(),
-        width=width,
+        width=width(stream),
         markup=False,
         highlight=False,
         emoji=False,
         soft_wrap=not stream.isatty(),
     )
+
+
+def width(stream: TextIO) -> int:
+    """Characters in a line of a terminal; a pipe has no end."""
+    return shutil.get_terminal_size().columns if stream.isatty() or "COLUMNS" in os.environ else _WIDE
 
 
 def show(text: str) -> None:
@@ -80,3 +86,13 @@ def printable(text: str) -> str:
 def one_line(text: object) -> str:
     """A value as one printable line."""
     return printable(" ".join(str(text).split()))
+
+
+def show_data(data: object, as_json: bool) -> None:
+    """Prints plain data as JSON or YAML."""
+    if as_json:
+        show(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        from parallelproject.cli.yamldump import as_yaml
+
+        show(as_yaml(data))

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-_NUMBER_LIKE = re.compile(r"[-+.]?[0-9]|[yYnN]$")
+_NUMBER_LIKE = re.compile(r"[-+.]?[0-9][-+.:_0-9a-fA-FoOxX]*$|[yYnN]$")
 """Texts that some reader of YAML takes for a number or a boolean, although ours does not: put into quotes."""
 _WIDTH = 110
 

@@ -92,11 +92,14 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         if phase is Phase.SUCCEEDED:
             # Also of an attempt that was given up as lost: work that is done is not done again.
             began = seen.started or (started if seen.number == number else None)
-            return Record(_SUCCEEDED, max(number, seen.number), failures, None, None, began, seen.ended, seen.name)
+            last = max(a.number for a in attempts if a.phase is not Phase.LAUNCHING)
+            return Record(_SUCCEEDED, max(number, last), failures, None, None, began, seen.ended, seen.name)
         if seen.number < number or (seen.number == number and state is not _RUNNING):
             continue  # counted before
         if seen.number > number:
-            failures += seen.number - number - (0 if state is _RUNNING else 1)
+            missed = seen.number - number - (0 if state is _RUNNING else 1)
+            if missed:
+                failures, reason, code = failures + missed, "Lost", None
             number, started, ended = seen.number, None, None
         started, job = seen.started or started, seen.name or job
         if phase is Phase.ACTIVE:

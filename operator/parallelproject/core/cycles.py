@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import networkx as nx
 
@@ -11,11 +12,19 @@ CYCLES_MAX = 100
 _STEPS_MAX = 500_000
 
 
-def find_cycles(parents: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Every simple cycle, as tasks in the order in which each waits for the next; shortest first.
+class Cycles(NamedTuple):
+    """Cycles, each as tasks in the order in which each waits for the next; shortest first."""
 
-    A graph with more than ``CYCLES_MAX`` cycles gives that many, among them a shortest one through as
-    many of its edges as the bound on work allows (about half a million steps).
+    named: list[tuple[int, ...]]
+    complete: bool
+    """Whether these are all that there are."""
+
+
+def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
+    """Every simple cycle; ``CYCLES_MAX`` of them at most, and fewer of a big graph that has more.
+
+    Among them is a shortest one through as many of its edges as the bound on work allows (about half a
+    million steps).
 
     Args:
         parents: By task, the tasks that it waits for.
@@ -26,6 +35,7 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     found: set[tuple[int, ...]] = {(task,) for task, above in enumerate(parents) if task in above}
     knots = [knot for knot in nx.strongly_connected_components(graph) if len(knot) > 1]
     steps = 0
+    complete = True
     for knot in sorted(knots, key=lambda knot: (len(knot), min(knot))):
         inner = {task: [p for p in parents[task] if p in knot and p != task] for task in sorted(knot)}
         size = len(inner) + sum(map(len, inner.values()))
@@ -33,23 +43,29 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
             for parent in above:
                 if steps > _STEPS_MAX or len(found) > 10 * CYCLES_MAX:
                     break
-                found.add(_rotate([task, *_shortest(inner, parent, task)]))
-                steps += size
+                way, looked_at = _shortest(inner, parent, task)
+                found.add(_rotate([task, *way]))
+                steps += looked_at
         count = min(CYCLES_MAX, max(1, _STEPS_MAX // (10 * size)))
-        if steps <= _STEPS_MAX:
-            found.update(_rotate(c) for c in islice(nx.simple_cycles(graph.subgraph(knot)), count))
-            steps += size * count // 10
-    return sorted(found, key=lambda cycle: (len(cycle), cycle))[:CYCLES_MAX]
+        if steps > _STEPS_MAX:
+            complete = False
+            continue
+        some = [_rotate(cycle) for cycle in islice(nx.simple_cycles(graph.subgraph(knot)), count + 1)]
+        complete = complete and len(some) <= count
+        found.update(some)
+        steps += size * count // 10
+    named = sorted(found, key=lambda cycle: (len(cycle), cycle))
+    return Cycles(named[:CYCLES_MAX], complete and len(named) <= CYCLES_MAX)
 
 
-def _shortest(inner: Mapping[int, Sequence[int]], start: int, goal: int) -> list[int]:
-    """The tasks on a shortest way from ``start`` to ``goal``, without ``goal``."""
+def _shortest(inner: Mapping[int, Sequence[int]], start: int, goal: int) -> tuple[list[int], int]:
+    """The tasks on a shortest way from ``start`` to ``goal``, without ``goal``; and the edges looked at."""
     came: dict[int, int] = {start: start}
     queue = deque([start])
-    while queue:
+    steps = 0
+    while queue and goal not in came:
         task = queue.popleft()
-        if task == goal:
-            break
+        steps += len(inner[task])
         for parent in inner[task]:
             if parent not in came:
                 came[parent] = task
@@ -61,7 +77,7 @@ def _shortest(inner: Mapping[int, Sequence[int]], start: int, goal: int) -> list
         if at == start:
             break
         at = came[at]
-    return way[::-1]
+    return way[::-1], steps
 
 
 def _rotate(cycle: Sequence[int]) -> tuple[int, ...]:

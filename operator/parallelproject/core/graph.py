@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from parallelproject.core.cycles import CYCLES_MAX, find_cycles
+from parallelproject.core.cycles import find_cycles
 from parallelproject.core.files import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
@@ -232,15 +232,16 @@ def _normalise_files(tasks: Sequence[Task], problems: list[Problem]) -> list[lis
 def _cycles(ids: Sequence[str], parents: Sequence[Sequence[int]]) -> list[Problem]:
     found = find_cycles(parents)
     problems = []
-    for cycle in found:
+    for cycle in found.named:
         names = [ids[i] for i in cycle]
         shown = names if len(names) <= 10 else [*names[:6], f"… {len(names) - 9} more …", *names[-3:]]
         way = " → ".join([*shown, names[0]])
         what = f"cycle of {len(names)}: {way}" if len(names) > 1 else f"{quoted(names[0])} depends on itself"
         mend = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
         problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, mend, "CycleFound"))
-    if len(found) == CYCLES_MAX:
-        problems.append(Problem("spec.tasks", f"there may be more than these {CYCLES_MAX} cycles", "", "CycleFound"))
+    if not found.complete:
+        more = f"there are more than these {len(found.named)} cycles"
+        problems.append(Problem("spec.tasks", more, "", "CycleFound"))
     return problems
 
 

@@ -1,13 +1,13 @@
 """What a task runs on this machine: the command given for all, or that of its role's container."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Role, Spec
+from parallelproject.model.spec import Spec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 _MEND = "add one, or give --command 'CMD'"
@@ -50,8 +50,7 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | 
     """
     used = dict.fromkeys(graph.role)
     if given is not None:
-        command = Command(("/bin/sh", "-c", given), expands=False)
-        return dict.fromkeys(used, command)
+        return dict.fromkeys(used, Command(("/bin/sh", "-c", given), expands=False))
     places = {role.name: i for i, role in enumerate(spec.roles)}
     found: dict[str | None, Command] = {}
     problems = []
@@ -62,41 +61,22 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | 
             problems.append(Problem("spec.roles", what, mend))
             continue
         place = f"spec.roles[{places[name]}].podTemplate"
-        command = _of_container(spec.roles[places[name]], place, problems)
-        if command:
-            found[name] = command
+        template = spec.roles[places[name]].pod_template
+        if template is None:
+            problems.append(Problem(place, "is missing", _MEND))
+            continue
+        container = template.spec.containers[0]
+        if not container.command:
+            problems.append(Problem(f"{place}.spec.containers[0].command", "is missing", _MEND))
+            continue
+        env = (container.model_extra or {}).get("env")
+        found[name] = Command((*container.command, *container.args), tuple(_literals(env)))
     if problems:
         raise ProblemsError(problems)
     return found
 
 
-def _of_container(role: Role, place: str, problems: list[Problem]) -> Command | None:
-    template = role.pod_template
-    if template is None:
-        problems.append(Problem(place, "is missing", _MEND))
-        return None
-    spec = template.get("spec")
-    containers = spec.get("containers") if isinstance(spec, dict) else None
-    container = containers[0] if isinstance(containers, list) and containers else None
-    if not isinstance(container, dict):
-        problems.append(Problem(f"{place}.spec.containers", "has no container", _MEND))
-        return None
-    place += ".spec.containers[0]"
-    command, arguments = container.get("command") or [], container.get("args") or []
-    if not isinstance(command, list) or not isinstance(arguments, list):
-        problems.append(Problem(f"{place}.command", "is not a list", "write it as a list of words"))
-        return None
-    if not command:
-        problems.append(Problem(f"{place}.command", "is missing", _MEND))
-        return None
-    argv = tuple(map(str, [*command, *arguments]))
-    return Command(argv, tuple(_literals(container.get("env"))))
-
-
-def _literals(env: Any) -> list[tuple[str, str]]:
-    entries = env if isinstance(env, list) else []
-    return [
-        (str(entry["name"]), str(entry.get("value") or ""))
-        for entry in entries
-        if isinstance(entry, dict) and entry.get("name") and "valueFrom" not in entry
-    ]
+def _literals(env: Any) -> Iterator[tuple[str, str]]:
+    for entry in env if isinstance(env, list) else ():
+        if isinstance(entry, dict) and entry.get("name") and "valueFrom" not in entry:
+            yield str(entry["name"]), str(entry.get("value") or "")

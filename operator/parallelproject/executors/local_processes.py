@@ -16,7 +16,10 @@ from parallelproject.executors.local_supervisor import Settings
 from parallelproject.executors.process_channel import Channel
 from parallelproject.executors.process_children import ENV_RUN
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop()); import runpy; runpy.run_module(sys.argv.pop(), run_name='__main__')"
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv.pop());"
+    "from parallelproject.executors.local_supervisor import main; main(sys.argv.pop())"
+)
 
 
 class Order(NamedTuple):
@@ -55,19 +58,16 @@ class SupervisorLostError(Exception):
 class Processes:
     """The supervisor's process and the channel to it."""
 
-    def __init__(
-        self, *, store: Path, spill: Path, lock: int, errors: Path, clock: float, orphan_grace: float
-    ) -> None:
+    def __init__(self, *, store: Path, spill: Path, lock: int, errors: Path, clock: float, orphan_grace: float) -> None:
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
         settings = Settings(theirs.fileno(), lock, str(store), str(spill), clock, orphan_grace)
         process_tree.adopt_orphans()  # should the supervisor die, its children come to us
-        arguments = [json.dumps(settings), "parallelproject.executors.local_supervisor"]
         source = str(Path(parallelproject.__file__).parent.parent)
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
                 # -S -E: nothing but the standard library, which is there in a fifth of the time.
-                [sys.executable, "-S", "-E", "-c", _BOOT, *arguments, source],
+                [sys.executable, "-S", "-E", "-c", _BOOT, json.dumps(settings), source],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -233,8 +233,9 @@ def _key(order: Message) -> tuple[str, int]:
     return order["task"], order["number"]
 
 
-def main(settings: Settings) -> None:
-    """The supervisor process."""
+def main(argument: str) -> None:
+    """The supervisor process; its argument is ``Settings`` as JSON."""
+    settings = Settings(*json.loads(argument))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the engine hears them, and tells us
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -242,7 +243,3 @@ def main(settings: Settings) -> None:
         os.set_inheritable(inherited, False)
     process_tree.adopt_orphans()
     Supervisor(settings).run()
-
-
-if __name__ == "__main__":
-    main(Settings(*json.loads(sys.argv[1])))

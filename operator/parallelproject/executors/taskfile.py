@@ -30,9 +30,14 @@ def task_document(
     dependencies = []
     for parent in graph.parents[task]:
         record = records.get(graph.ids[parent], NEW)
-        entry = {"id": graph.ids[parent], "state": record.state.value, "attempts": record.attempts}
-        entry["outputs"] = dict((outputs or {}).get(graph.ids[parent], {}))
-        dependencies.append(entry)
+        dependencies.append(
+            {
+                "id": graph.ids[parent],
+                "state": record.state.value,
+                "attempts": record.attempts,
+                "outputs": dict((outputs or {}).get(graph.ids[parent], {})),
+            }
+        )
     return {
         "project": project,
         "task": described.model_dump(by_alias=True, exclude_defaults=True, mode="json"),

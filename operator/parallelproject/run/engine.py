@@ -7,7 +7,6 @@ was interrupted and all that ran has ended.
 import selectors
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 
 from parallelproject.core.attempt import Attempt, Phase
@@ -156,9 +155,15 @@ class Engine:
         argv, env = self._commands[graph.role[task]].resolve(own)
         deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
         return Order(
-            task_id, number, argv, env, own[names.ENV_WORKSPACE], directory.log(task_id, number),
-            deadline, self._grace,
-        )  # fmt: skip
+            task=task_id,
+            number=number,
+            argv=argv,
+            env=env,
+            cwd=directory.workspace(task_id),
+            log=directory.log(task_id, number),
+            deadline=deadline,
+            grace=self._grace,
+        )
 
     def _end(self, decided: Plan | None) -> End | None:
         """Whether it is over."""
@@ -264,5 +269,3 @@ class Engine:
         new = [i for i in skipped if i not in self._skipped]
         self._skipped.update(new)
         return [Event(What.SKIPPED, self._graph.ids[i], reason=decided.reasons[i]) for i in new]
-
-

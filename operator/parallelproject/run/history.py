@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.executors.local_processes import clean_up
 from parallelproject.executors.local_spill import Spill
-from parallelproject.executors.local_store import (
-    FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
-)  # fmt: skip
+from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
 from parallelproject.executors.local_supervisor import INTERRUPTED
 from parallelproject.run.errors import RunError
 
@@ -79,9 +77,7 @@ def _read(rows: Sequence[AttemptRow], sessions: Sequence[Session], now: float) -
     lengths = [_length(session, rows) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else Session(now, None, False)
-    return History(
-        attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed
-    )
+    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
 
 
 def _length(session: Session, rows: Iterable[AttemptRow]) -> float:

@@ -1,45 +1,30 @@
-"""The view for terminals: one picture, redrawn in place, that always fits the window."""
+"""The view for terminals: one picture, redrawn in place.
 
+rich styles the lines; they are placed by ourselves, because its own live display loses count of them when the
+window is resized. The cursor stays visible and the main screen is used, so that a run that is killed leaves
+the terminal usable.
+"""
+
+import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 from typing import TextIO
 
 from rich.console import Console
-from rich.live import Live
-from rich.segment import Segment, Segments
 from rich.text import Text
 
-from parallelproject.core.times import duration
-from parallelproject.model.status import Reason, TaskState
-from parallelproject.run.board import Board, Event, Running, What
-from parallelproject.run.plain import cause, sentence
-from parallelproject.run.tail import last_line
+from parallelproject.run.board import Board, Event, What
+from parallelproject.run.picture import picture
 
 FRAME = 0.1
 """Least seconds between two pictures."""
 PULSE = 0.5
 """Seconds after which times and log lines are brought up to date even if nothing has happened."""
-_RECENT = 200
-_BAR = 24
+_RECENT = 50
 
-_LOOKS = {
-    What.SUCCEEDED: ("✓", "green"),
-    What.FAILED: ("✗", "red"),
-    What.STOPPED: ("■", "yellow"),
-    What.SKIPPED: ("-", "dim"),
-}
-_WAITS = {
-    Reason.WAITING_FOR_DEPENDENCIES: "for dependencies",
-    Reason.WAITING_FOR_LEVEL: "for their level",
-    Reason.WAITING_FOR_SLOT: "for a slot",
-    Reason.WAITING_FOR_FILES: "for files that others write",
-    Reason.WAITING_FOR_ROLE: "for their role",
-    Reason.BACKOFF: "to be tried again",
-    Reason.SUSPENDED: "because it is suspended",
-    Reason.STARTING: "about to start",
-}
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # synchronized output: the terminal shows all of it at once
+_TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
 class LiveView:
@@ -47,17 +32,14 @@ class LiveView:
 
     def __init__(self, board: Board, out: TextIO, *, no_color: bool = False) -> None:
         self._board = board
-        self._console = Console(file=out, no_color=no_color or None, highlight=False, force_terminal=True)
-        self._live = Live(
-            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False,
-            redirect_stderr=False, vertical_overflow="crop",
-        )  # fmt: skip
+        self._out: TextIO | None = out
+        self._console = Console(file=out, no_color=no_color or None, highlight=False)
         self._recent: deque[Event] = deque(maxlen=_RECENT)
-        self._size = self._console.size
+        self._shown: list[int] = []
+        """By line of the picture on the screen, its length in cells."""
+        self._size = self._window()
         self._changed = True
         self._drawn_at = -PULSE
-        self._broken = False
-        self._live.start()
 
     def happened(self, events: Sequence[Event]) -> None:
         """Keeps what has ended, to be shown."""
@@ -65,34 +47,56 @@ class LiveView:
         self._changed |= bool(events)
 
     def say(self, notice: str) -> None:
-        """The notice is on the board."""
+        """Shows the notice, which is on the board, soon."""
         self._changed = True
 
     def draw(self) -> float | None:
         """Draws the picture if it is time."""
-        if self._broken:
+        if self._out is None:
             return None
-        due = self._drawn_at + (FRAME if self._changed or self._console.size != self._size else PULSE)
-        if time.monotonic() < due:
-            return due - time.monotonic()
-        self._draw()
+        resized = self._window() != self._size
+        due = self._drawn_at + (FRAME if self._changed or resized else PULSE)
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        self._changed = False
+        self._drawn_at = time.monotonic()
+        self._size = self._window()
+        width, height = self._size
+        self._place(picture(self._board, self._recent, width - 1, height - 1))
         return PULSE
 
     def close(self) -> None:
         """Takes the picture away."""
-        try:
-            self._live.stop()
-        except (OSError, ValueError):
-            self._broken = True
+        self._place([])
 
-    def _draw(self) -> None:
-        self._changed = False
-        self._drawn_at = time.monotonic()
+    def _window(self) -> tuple[int, int]:
+        """Columns and lines, asked anew each time."""
         try:
-            if self._console.size != self._size:
-                # The terminal has moved our lines about; where they are is not known any more.
-                self._size = self._console.size
-                self._console.control(*Console().control.__defaults__ or ())
-            self._live.update(Text("\n").join(self._picture()), refresh=True)
+            size = os.get_terminal_size(self._out.fileno()) if self._out else None
         except (OSError, ValueError):
-            self._broken = True  # the terminal is gone: the run goes on all the same
+            size = None
+        return (max(20, size.columns), max(4, size.lines)) if size and size.columns else (80, 24)
+
+    def _place(self, lines: Sequence[Text]) -> None:
+        """Puts lines where the last ones are."""
+        if self._out is None:
+            return
+        width, height = self._size
+        # Lines that are longer than a window that has become narrower take more than one row now.
+        rows = sum(max(1, -(-cells // width)) for cells in self._shown)
+        text = [_BEGIN, "\r", f"\x1b[{min(rows, height)}A" if rows else ""]
+        for line in lines:
+            text += [self._styled(line), _TO_LINE_END, "\n"]
+        text += [_TO_SCREEN_END, _END]
+        self._shown = [line.cell_len for line in lines]
+        try:
+            self._out.write("".join(text))
+            self._out.flush()
+        except (OSError, ValueError):
+            self._out = None  # the terminal is gone: the run goes on all the same
+
+    def _styled(self, line: Text) -> str:
+        with self._console.capture() as captured:
+            self._console.print(line, end="", soft_wrap=True)
+        return captured.get()

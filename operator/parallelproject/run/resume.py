@@ -49,9 +49,7 @@ def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now
     return Resumption(graph, spec, ledger, found, done)
 
 
-def _forgiving(
-    graph: CompiledGraph, spec: Spec, failures: Mapping[str, int]
-) -> tuple[CompiledGraph, Spec]:
+def _forgiving(graph: CompiledGraph, spec: Spec, failures: Mapping[str, int]) -> tuple[CompiledGraph, Spec]:
     forgive = {retry.id: retry.forgive for retry in spec.retries}
     for task_id, count in failures.items():
         forgive[task_id] = max(count, forgive.get(task_id, 0))

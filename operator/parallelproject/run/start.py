@@ -50,7 +50,7 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        print(text, file=options.stderr, flush=True)  # noqa: T201
+        print(text, file=options.stderr, flush=True)
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):

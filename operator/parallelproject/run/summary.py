@@ -107,11 +107,12 @@ def _figures(board: Board, ledger: Ledger) -> list[Line]:
         return []
     parts = [
         f"work {duration(figures['workSeconds'])}",
-        f"speedup {figures['speedup']}",
-        f"efficiency {figures['efficiency']} of {figures['peakParallelism']} at once",
+        f"speedup {figures['speedup']} with up to {figures['peakParallelism']} at once",
+        f"efficiency {figures['efficiency']}",
         f"critical path {duration(figures['criticalPathSeconds'])}",
-        f"further attempts {figures['retries']}",
     ]
+    if figures["retries"]:
+        parts.append(f"retries {figures['retries']}")
     return [Line("  " + " · ".join(parts))]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from parallelproject.sources.family import Family
 from parallelproject.sources.item import Item, Need, State
-from parallelproject.sources.texts import sections
+from parallelproject.sources.texts import one_line, sections
 
 
 def fold(items: Sequence[Item]) -> list[Item]:
@@ -52,5 +52,5 @@ def _told(parts: Sequence[Item]) -> str:
         box = "x" if part.state is State.DONE else " "
         note = f" ({part.why})" if part.why else ""
         lines = f"{part.title}{note}\n\n{sections(part.sections)}".strip().replace("\n", "\n  ")
-        told.append(f"- [{box}] {part.id}: {lines}")
+        told.append(f"- [{box}] {one_line(part.id)}: {lines}")
     return "\n".join(told)

@@ -33,7 +33,7 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
         ProblemsError: everything wrong with the file, each with its place and the mend; nothing else is
             raised, whatever the file holds.
     """
-    file = "stdin" if str(path) == STDIN else str(path)
+    file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
     findings = Findings(file)
     text = _decoded(_bytes(path, findings), findings)
     name = "project" if file == "stdin" else default_name(Path(path))

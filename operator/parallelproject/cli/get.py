@@ -1,0 +1,135 @@
+"""``pproj get``: one project in full."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parallelproject.cli import terminal
+from parallelproject.cli.arguments import GetOutput, Name
+from parallelproject.cli.cluster_options import on_cluster
+from parallelproject.cli.state import rows
+from parallelproject.cli.tables import age, show_table, span
+from parallelproject.core.times import epoch
+
+if TYPE_CHECKING:
+    from parallelproject.cli.cluster import Cluster
+
+Json = dict[str, Any]
+
+
+@on_cluster
+async def run(
+    cluster: "Cluster",
+    name: Name,
+    output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
+) -> None:
+    """Show a project: its conditions, levels and tasks."""
+    project = await cluster.get(name)
+    if output in (GetOutput.JSON, GetOutput.YAML):
+        from parallelproject.cli.cluster import without_managed_fields
+
+        terminal.show_data(without_managed_fields(project), output is GetOutput.JSON)
+        return
+    show_project(project, wide=output is GetOutput.WIDE)
+
+
+def show_project(project: Json, wide: bool) -> None:
+    """Prints a project for people."""
+    status, spec = project.get("status") or {}, project["spec"]
+    for label, value in _header(project, spec, status):
+        terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
+    conditions = status.get("conditions") or []
+    if not conditions:
+        terminal.show("\nThe operator has not looked at it yet.")
+        return
+    terminal.show("\nConditions")
+    headings = ["  TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
+    show_table(
+        headings,
+        [
+            [f"  {c.get('type')}", c.get("status", ""), c.get("reason", ""), age(c.get("lastTransitionTime")),
+             c.get("message", "")]
+            for c in conditions
+        ],
+    )  # fmt: skip
+    _show_levels(status)
+    _show_tasks(project, status, spec, wide)
+
+
+def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
+    metadata = project["metadata"]
+    found = [
+        ("Name", metadata["name"]),
+        ("Namespace", metadata["namespace"]),
+        ("Scheduling", f"{spec.get('scheduling', 'Levels')}, parallelism {spec.get('parallelism', 4)}"),
+    ]
+    if spec.get("failurePolicy"):
+        found.append(("On failure", spec["failurePolicy"]))
+    counts = status.get("counts")
+    if counts:
+        shown = [f"{counts[key]} {key}" for key in ("succeeded", "running", "pending", "failed", "skipped")
+                 if counts.get(key)]  # fmt: skip
+        found.append(("Tasks", f"{counts.get('total', 0)}: {', '.join(shown)}" if shown else "0"))
+    if status.get("startTime"):
+        ended = status.get("completionTime")
+        took = (epoch(ended) or 0) - (epoch(status["startTime"]) or 0)
+        found.append(("Started", f"{status['startTime']}" + (f", took {span(took)}" if ended else "")))
+    metrics = status.get("metrics")
+    if metrics:
+        found.append(
+            ("Speedup", f"{metrics.get('speedup')} (work {span(metrics.get('workSeconds', 0))}, "
+             f"critical path {span(metrics.get('criticalPathSeconds', 0))}, retries {metrics.get('retries', 0)})")
+        )  # fmt: skip
+    return found
+
+
+def _show_levels(status: Json) -> None:
+    levels = status.get("levels") or []
+    if not levels:
+        return
+    keys = ("total", "succeeded", "running", "failed", "skipped")
+    terminal.show("\nLevels")
+    show_table(
+        ["  LEVEL", *(key.upper() for key in keys)],
+        [[f"  {level.get('index')}", *(str(level.get(key, 0)) for key in keys)] for level in levels],
+    )
+
+
+def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
+    found = rows(project)
+    if not found:
+        return
+    tasks = {task["id"]: task for task in spec.get("tasks") or ()}
+    default_role = (spec.get("defaults") or {}).get("role", "")
+    if not default_role and len(spec.get("roles") or ()) == 1:
+        default_role = spec["roles"][0]["name"]
+    terminal.show("\nTasks")
+    headings = ["  ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
+    headings += ["ROLE", "EXIT", "JOB"] if wide else []
+    table = []
+    for row in found:
+        cells = [f"  {row['id']}", row.get("state", ""), _reason(row), _text(row.get("level"))]
+        cells += [_text(row.get("attempts")), _time(row)]
+        if wide:
+            role = tasks.get(row["id"], {}).get("role") or default_role
+            cells += [role, _text(row.get("exitCode")), row.get("jobName", "")]
+        table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
+    show_table([*headings, "TITLE"], table)
+
+
+def _reason(row: Json) -> str:
+    if row.get("removed"):
+        return "Removed"
+    reason = str(row.get("reason") or "")
+    return f"{reason} {row['exitCode']}" if reason == "ExitCode" and "exitCode" in row else reason
+
+
+def _time(row: Json) -> str:
+    started, ended = epoch(row.get("startTime")), epoch(row.get("completionTime"))
+    if started is None:
+        return ""
+    return span(ended - started) if ended is not None else age(row.get("startTime"))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

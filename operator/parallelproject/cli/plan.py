@@ -1,0 +1,77 @@
+"""``pproj plan``: how a file's tasks would run. Needs no cluster and runs nothing."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from parallelproject.cli import terminal
+from parallelproject.cli.arguments import (
+    All, AnswerOutput, Dangling, DanglingOption, File, Format, NoColor, Parallelism, SchedulingOption, Tag, TextOrJson
+)  # fmt: skip
+from parallelproject.cli.failure import of_problems
+from parallelproject.cli.plan_text import show_plan
+from parallelproject.cli.source import placed, read_file, tell_warnings
+from parallelproject.core.graph import compile_graph
+from parallelproject.core.outline import document, outline
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.spec import Scheduling
+from parallelproject.sources import Imported
+
+
+def run(
+    file: File,
+    output: AnswerOutput = TextOrJson.TEXT,
+    all_tasks: All = False,
+    format: Format = None,
+    tag: Tag = None,
+    dangling: DanglingOption = Dangling.ERROR,
+    scheduling: SchedulingOption = None,
+    parallelism: Parallelism = None,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show every level in full, and why each role was chosen.")
+    ] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show how a file's tasks would run, without running anything.
+
+    Levels are made by dependencies alone; waves also set tasks apart that write the same files. The critical path
+    is the longest chain of work: no parallelism makes it shorter.
+    """
+    if no_color:
+        terminal.forbid_color()
+    imported = read_file(file, format, tag, dangling, all_tasks)
+    project = imported.project
+    asked = {"scheduling": scheduling and Scheduling(scheduling.value), "parallelism": parallelism}
+    spec = project.spec.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    try:
+        graph = compile_graph(spec)
+    except ProblemsError as error:
+        tell_warnings(imported)
+        raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+    found = outline(graph, spec)
+    if output is TextOrJson.JSON:
+        answer = {**document(found), "project": project.name, "source": _source(imported)}
+        terminal.show(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    show_plan(terminal.console(sys.stdout), str(file), imported, found, verbose)
+    sys.stdout.flush()
+    tell_warnings(imported)
+
+
+def _source(imported: Imported) -> dict[str, Any]:
+    """The account of the file."""
+    report = imported.report
+    return {
+        "format": str(report.format),
+        "found": report.found,
+        "taken": report.taken,
+        "done": report.done,
+        "leftOut": [{"id": row.id, "why": row.why} for row in report.left_out],
+        "tag": report.tag,
+        "otherTags": list(report.other_tags),
+        "renamed": dict(report.renamed),
+        "chosenRoles": {id: {"role": chosen.role, "why": chosen.why} for id, chosen in report.roles.items()},
+        "warnings": [str(problem) for problem in report.warnings],
+    }

@@ -1,0 +1,50 @@
+"""What the status of a project says as a whole. Pure."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from parallelproject.core.status import condition
+
+Json = dict[str, Any]
+
+
+class Standing(Enum):
+    """Where a project stands, for who waits for its end."""
+
+    UNSEEN = auto()
+    """The operator has not looked at this version of it yet."""
+    OPEN = auto()
+    REFUSED = auto()
+    """Not accepted: nothing starts until the spec is mended."""
+    SUCCEEDED = auto()
+    FAILED = auto()
+
+
+def standing(project: Mapping[str, Any]) -> Standing:
+    """Where a project stands by its conditions, as far as they tell of its present spec."""
+    status = project.get("status") or {}
+    generation = project["metadata"].get("generation") or 0
+    if int(status.get("observedGeneration") or 0) < generation:
+        return Standing.UNSEEN
+    if condition(status, "Accepted").get("status") == "False":
+        return Standing.REFUSED
+    if condition(status, "Completed").get("status") != "True":
+        return Standing.OPEN
+    return Standing.SUCCEEDED if condition(status, "Succeeded").get("status") == "True" else Standing.FAILED
+
+
+def result(project: Mapping[str, Any]) -> str:
+    """How it ended, in a sentence."""
+    status = project.get("status") or {}
+    kind = "Accepted" if standing(project) is Standing.REFUSED else "Succeeded"
+    found = condition(status, kind)
+    word = "not accepted" if kind == "Accepted" else str(found.get("reason") or "ended")
+    message = found.get("message")
+    return f"{project['metadata']['name']}: {word}" + (f": {message}" if message else "")
+
+
+def rows(project: Mapping[str, Any]) -> list[Json]:
+    """The rows of the tasks."""
+    found = (project.get("status") or {}).get("tasks")
+    return [row for row in found or () if isinstance(row, dict) and isinstance(row.get("id"), str)]

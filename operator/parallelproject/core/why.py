@@ -1,0 +1,376 @@
+"""Why a task stands where it stands: one answer from a spec and the status rows. Pure; decides nothing.
+
+The planner has written each row's reason. What is added here is who and what stands behind it: which dependency,
+who holds the slots, which path, until when.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parallelproject.core.attempt import NEW, Record
+from parallelproject.core.graph import CompiledGraph, did_you_mean
+from parallelproject.core.plan import backoff_ends
+from parallelproject.core.status import condition, read_row
+from parallelproject.core.times import duration, iso
+from parallelproject.model.problem import quoted
+from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.status import Reason, TaskState
+
+NAMED = 8
+"""Most tasks named in one sentence."""
+_PENDING, _RUNNING = TaskState.PENDING.value, TaskState.RUNNING.value
+_SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED.value, TaskState.FAILED.value, TaskState.SKIPPED.value
+
+
+class UnknownTaskError(Exception):
+    """The project has no such task."""
+
+    def __init__(self, task: str, mend: str) -> None:
+        super().__init__(f"{quoted(task)} is not a task")
+        self.mend = mend
+        """``did you mean "api-schema"?``, where one is close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The answer."""
+
+    task: str
+    state: str
+    """Pending, Running, Succeeded, Failed or Skipped."""
+    reason: str
+    """The word for it, as in the row; empty where the state says it all."""
+    answer: str
+    """A sentence."""
+    more: tuple[str, ...] = ()
+    """Further sentences."""
+    tasks: tuple[str, ...] = ()
+    """The tasks that it is because of."""
+    job: str = ""
+    """The Job of the last attempt."""
+    mend: str = ""
+    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs`` or nothing."""
+
+
+def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
+    """The answer where the spec was not accepted; None where it was."""
+    accepted = condition(status, "Accepted")
+    if accepted.get("status") != "False":
+        return None
+    reason = str(accepted.get("reason") or "InvalidSpec")
+    row = next((row for row in status.get("tasks") or () if row.get("id") == task), {})
+    found = str(accepted.get("message") or "the spec is not valid")
+    answer = f"nothing starts, because the project is not accepted: {found}"
+    return Why(task, str(row.get("state") or _PENDING), reason, answer)
+
+
+def why(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], task: str, now: float) -> Why:
+    """Why a task stands where it stands.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        status: The project's status.
+        task: Id of the task.
+        now: Seconds since the epoch, for telling how long ago something was.
+
+    Raises:
+        UnknownTaskError: neither the spec nor the status has it.
+    """
+    return _Inquiry(graph, spec, status, now).answer(task)
+
+
+class _Inquiry:
+    """One look at a project."""
+
+    def __init__(self, graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: float) -> None:
+        self.graph = graph
+        self.spec = spec
+        self.status = status
+        self.now = now
+        rows = status.get("tasks")
+        self.rows: dict[str, Mapping[str, Any]] = {
+            row["id"]: row for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict) and "id" in row
+        }
+
+    def answer(self, task: str) -> Why:
+        row = self.rows.get(task)
+        i = self.graph.index.get(task)
+        if i is None:
+            if row is None:
+                raise UnknownTaskError(task, did_you_mean(task, self.graph.ids))
+            return self._removed(task, row)
+        if row is None:
+            return Why(task, _PENDING, "", "the operator has not looked at it yet")
+        state = str(row.get("state"))
+        reason = str(row.get("reason") or "")
+        tell: Callable[[int, str], Why] | None = {
+            _RUNNING: self._running,
+            _SUCCEEDED: self._succeeded,
+            _FAILED: self._failed,
+            _SKIPPED: self._skipped,
+        }.get(state)
+        if tell is not None:
+            return tell(i, reason)
+        waits: dict[str, Callable[[int, str], Why]] = {
+            Reason.WAITING_FOR_DEPENDENCIES.value: self._dependencies,
+            Reason.WAITING_FOR_LEVEL.value: self._level,
+            Reason.WAITING_FOR_SLOT.value: self._slot,
+            Reason.WAITING_FOR_FILES.value: self._files,
+            Reason.WAITING_FOR_ROLE.value: self._role,
+            Reason.BACKOFF.value: self._backoff,
+            Reason.SUSPENDED.value: self._suspended,
+            Reason.STARTING.value: self._starting,
+        }
+        return waits.get(reason, self._other)(i, reason)
+
+    # Pending.
+
+    def _dependencies(self, i: int, reason: str) -> Why:
+        open_ = [parent for parent in self.graph.parents[i] if self._state(parent) != _SUCCEEDED]
+        if not open_:
+            return self._say(i, reason, "its dependencies have just succeeded; it starts at the operator's next look")
+        answer = f"it waits for {self._named(open_)}"
+        causes = self._causes(open_)
+        more = () if set(causes) <= set(open_) else (f"in the end that is because of {self._named(causes)}",)
+        return self._say(i, reason, answer, *more, tasks=open_)
+
+    def _level(self, i: int, reason: str) -> Why:
+        mine = self.graph.level[i]
+        open_ = [j for j in range(len(self.graph.ids)) if self.graph.level[j] < mine and self._is_open(j)]
+        if not open_:
+            return self._say(i, reason, "the levels before it are done; it starts at the operator's next look")
+        lowest = self.graph.level[open_[0]] if open_ else 0
+        lowest = min(self.graph.level[j] for j in open_)
+        here = [j for j in open_ if self.graph.level[j] == lowest]
+        answer = f"it is in level {mine}, and level {lowest} is not done: {self._named(here)}"
+        more = "its own dependencies are done: with scheduling Graph it could start now"
+        return self._say(i, reason, answer, more, tasks=here, mend="graph")
+
+    def _slot(self, i: int, reason: str) -> Why:
+        holders = self._at_work()
+        place = {task: n for n, task in enumerate(self.graph.order)}
+        ahead = [
+            j
+            for j, id in enumerate(self.graph.ids)
+            if place[j] < place[i] and self.rows.get(id, {}).get("reason") == reason
+        ]
+        limit = self.spec.parallelism
+        answer = f"parallelism is {limit} and {_holds(holders, 'all slots are', self._named)}"
+        more = f"{len(ahead)} others are before it" if ahead else "it is the next"
+        return self._say(i, reason, answer, more, tasks=holders)
+
+    def _files(self, i: int, reason: str) -> Why:
+        locks = self.graph.locks
+        holders: dict[int, tuple[int, int]] = {}
+        for j in self._at_work():
+            theirs = set(locks.of_task[j])
+            for mine in locks.of_task[i]:
+                shared = theirs.intersection(locks.overlaps[mine])
+                if shared and j != i:
+                    holders.setdefault(j, (mine, min(shared, key=lambda p: (p != mine, p))))
+        if not holders:
+            return self._say(i, reason, "another task was writing its files; it starts at the operator's next look")
+        parts = []
+        for j, (mine, shared) in list(holders.items())[:NAMED]:
+            path, other = locks.patterns[mine], locks.patterns[shared]
+            as_what = "" if path == other else f" (as {other})"
+            parts.append(f"{path}, which {self._told(j)} writes{as_what}")
+        return self._say(i, reason, f"it writes {'; and '.join(parts)}", tasks=list(holders))
+
+    def _role(self, i: int, reason: str) -> Why:
+        role = self.graph.role[i]
+        limit = next((r.max_concurrent for r in self.spec.roles if r.name == role), None)
+        holders = [j for j in self._at_work() if self.graph.role[j] == role]
+        held = _holds(holders, "that many are at work:", self._named)
+        return self._say(i, reason, f"role {role} has maxConcurrent {limit} and {held}", tasks=holders)
+
+    def _backoff(self, i: int, reason: str) -> Why:
+        record = self._record(i)
+        until = backoff_ends(self.graph, self.spec, i, record)
+        most = self.graph.max_attempts[i] + self.graph.forgiven.get(i, 0)
+        answer = f"attempt {record.attempts} failed ({_failure(record)}), {record.failures} of at most {most} failures"
+        left = until - self.now
+        when = f"the next attempt starts at {iso(int(until))}, in {duration(left)}" if left > 0 else "its wait is over"
+        return self._say(i, reason, answer, when, job=record.job)
+
+    def _suspended(self, i: int, reason: str) -> Why:
+        return self._say(i, reason, "the project is suspended: no new task starts", mend="resume")
+
+    def _starting(self, i: int, reason: str) -> Why:
+        number = self._record(i).attempts + 1
+        return self._say(i, reason, f"its turn has come: attempt {number} is being created")
+
+    def _other(self, i: int, reason: str) -> Why:
+        return self._say(i, reason, f"it waits: {reason}" if reason else "it waits for the operator's next look")
+
+    # At work, and after.
+
+    def _running(self, i: int, reason: str) -> Why:
+        record = self._record(i)
+        answer = f"attempt {record.attempts} is at work{self._since(record)}"
+        more = []
+        if record.job:
+            answer += f", as Job {record.job}"
+        if record.failures:
+            more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
+        return self._say(i, reason, answer, *more, job=record.job, mend="logs")
+
+    def _succeeded(self, i: int, reason: str) -> Why:
+        record = self._record(i)
+        answer = f"attempt {record.attempts} succeeded"
+        if record.started is not None and record.ended is not None:
+            answer += f" at {iso(int(record.ended))}, after {duration(record.ended - record.started)}"
+        return self._say(i, reason, answer)
+
+    def _failed(self, i: int, reason: str) -> Why:
+        record = self._record(i)
+        tried = f"all {record.attempts} attempts" if record.attempts > 1 else "its only attempt"
+        answer = f"{tried} failed; the last one with {_failure(record)}"
+        if record.ended is not None:
+            answer += f", at {iso(int(record.ended))}"
+        more = [f"the Job of the last attempt is {record.job}"] if record.job else []
+        waiting = self._skipped_after(i)
+        if waiting:
+            more.append(f"{self._named(waiting, states=False)} did not run because of it")
+        return self._say(i, reason, answer, *more, job=record.job, mend="retry")
+
+    def _skipped(self, i: int, reason: str) -> Why:
+        if reason == Reason.DEPENDENCY_FAILED.value:
+            failed = [j for j in self._above(i) if self._state(j) == _FAILED]
+            answer = f"it depends on {self._named(failed)}" if failed else "a task that it depends on failed"
+            return self._say(i, reason, answer, tasks=failed, mend="retry")
+        if self.spec.stop:
+            return self._say(i, reason, "the project was stopped before its turn came", mend="retry")
+        ended = str(condition(self.status, "Completed").get("reason") or "")
+        if ended == Reason.DEADLINE_EXCEEDED.value:
+            limit = self.spec.active_deadline_seconds or 0
+            return self._say(i, reason, f"the project's deadline ({duration(limit)}) was over before its turn came")
+        failed = [j for j in range(len(self.graph.ids)) if self._state(j) == _FAILED]
+        policy = self.spec.failure_policy
+        if failed and policy is not FailurePolicy.CONTINUE:
+            answer = f"{self._named(failed)}, and with failurePolicy {policy} no further level starts then"
+            if policy is FailurePolicy.FAIL_FAST:
+                answer = f"{self._named(failed)}, and with failurePolicy {policy} all else is stopped then"
+            return self._say(i, reason, answer, tasks=failed, mend="retry")
+        return self._say(i, reason, "the project ended before its turn came", mend="retry")
+
+    def _removed(self, task: str, row: Mapping[str, Any]) -> Why:
+        record = read_row(row)
+        answer = "it is no longer in the spec; "
+        answer += "its attempt is being stopped" if row.get("state") == _RUNNING else "its result is kept"
+        return Why(task, str(row.get("state")), str(row.get("reason") or ""), answer, job=record.job or "")
+
+    # What the answers are made of.
+
+    def _say(
+        self,
+        i: int,
+        reason: str,
+        answer: str,
+        *more: str,
+        tasks: Sequence[int] = (),
+        job: str | None = None,
+        mend: str = "",
+    ) -> Why:
+        named = tuple(self.graph.ids[j] for j in tasks)
+        return Why(self.graph.ids[i], self._state(i), reason, answer, more, named, job or "", mend)
+
+    def _state(self, i: int) -> str:
+        return str(self.rows.get(self.graph.ids[i], {}).get("state") or _PENDING)
+
+    def _record(self, i: int) -> Record:
+        row = self.rows.get(self.graph.ids[i])
+        return read_row(row) if row else NEW
+
+    def _is_open(self, i: int) -> bool:
+        return self._state(i) in (_PENDING, _RUNNING)
+
+    def _at_work(self) -> list[int]:
+        """Those that hold a slot: running, or just being started."""
+        starting = Reason.STARTING.value
+        return [
+            i
+            for i, id in enumerate(self.graph.ids)
+            if self._state(i) == _RUNNING or self.rows.get(id, {}).get("reason") == starting
+        ]
+
+    def _causes(self, tasks: Sequence[int]) -> list[int]:
+        """Of the tasks and all that they wait for, those that wait for no dependency themselves."""
+        seen = dict.fromkeys(tasks)
+        open_ = list(seen)
+        causes = []
+        for i in open_:  # grows while it is walked
+            above = [parent for parent in self.graph.parents[i] if self._state(parent) != _SUCCEEDED]
+            if not above:
+                causes.append(i)
+            for parent in above:
+                if parent not in seen:
+                    seen[parent] = None
+                    open_.append(parent)
+        return causes
+
+    def _above(self, i: int) -> list[int]:
+        """All that it depends on, directly or not, the nearest first."""
+        seen = dict.fromkeys(self.graph.parents[i])
+        for j in (open_ := list(seen)):
+            for parent in self.graph.parents[j]:
+                if parent not in seen:
+                    seen[parent] = None
+                    open_.append(parent)
+        return list(seen)
+
+    def _skipped_after(self, i: int) -> list[int]:
+        failed = Reason.DEPENDENCY_FAILED.value
+        return [
+            j
+            for j, id in enumerate(self.graph.ids)
+            if self.rows.get(id, {}).get("reason") == failed and self.graph.level[j] > self.graph.level[i]
+            and i in self._above(j)
+        ]  # fmt: skip
+
+    def _named(self, tasks: Sequence[int], states: bool = True) -> str:
+        """``a (Running since 12 s), b (Pending: Backoff) and 3 others``."""
+        shown = [self._told(i) if states else self.graph.ids[i] for i in tasks[:NAMED]]
+        if len(tasks) > NAMED:
+            shown.append(f"{len(tasks) - NAMED} others")
+        return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+    def _told(self, i: int) -> str:
+        state, record = self._state(i), self._record(i)
+        row = self.rows.get(self.graph.ids[i], {})
+        if state == _RUNNING:
+            what = f"running{self._since(record, short=True)}"
+        elif state == _FAILED:
+            what = f"failed: {_failure(record)}"
+        elif row.get("reason"):
+            what = f"{state.lower()}: {row['reason']}"
+        else:
+            what = state.lower()
+        return f"{self.graph.ids[i]} ({what})"
+
+    def _since(self, record: Record, short: bool = False) -> str:
+        if record.started is None:
+            return ""
+        long = duration(max(0.0, self.now - record.started))
+        return f" for {long}" if short else f" since {iso(int(record.started))}, for {long}"
+
+
+def _holds(holders: Sequence[int], verb: str, named: Callable[[Sequence[int]], str]) -> str:
+    """Who holds something; where nobody does any more, the status is a moment old."""
+    if not holders:
+        return "one has just become free: it starts at the operator's next look"
+    return f"{verb} {'held by ' if verb.endswith('are') else ''}{named(holders)}"
+
+
+def _failure(record: Record) -> str:
+    """``ExitCode 3``, ``DeadlineExceeded``."""
+    if record.reason == Reason.EXIT_CODE.value and record.exit_code is not None:
+        return f"exit code {record.exit_code}"
+    code = f" {record.exit_code}" if record.exit_code is not None else ""
+    return f"{record.reason or 'no reason told'}{code}"
+
+
+def _times(count: int) -> str:
+    return "one attempt" if count == 1 else f"{count} attempts"

@@ -1,0 +1,97 @@
+"""One audited control plane and one operator for all tests of this folder; each test has a namespace of its own.
+
+The operator is the same process throughout: a test that kills it starts it again.
+"""
+
+import secrets
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from rig import ControlPlane
+from rig.binaries import Binaries
+from rig.project import project_manifests
+from tests.controller.audit import AuditLog, by_user, refusals
+from tests.controller.cluster import Client, Namespace
+from tests.controller.operator_process import USER, OperatorProcess
+
+FORBIDDEN_ON_PURPOSE = "forbidden-on-purpose"
+"""In the name of a namespace where the operator is meant to be refused."""
+
+
+@pytest.fixture(scope="session")
+def cluster(binaries: Binaries) -> Iterator[ControlPlane]:
+    """An audited control plane."""
+    with ControlPlane(binaries=binaries, manifests=project_manifests(), audit=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def client(cluster: ControlPlane) -> Iterator[Client]:
+    """The admin's requests."""
+    made = Client(str(cluster.kubeconfig))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def audit(cluster: ControlPlane) -> AuditLog:
+    """What the API server was asked for."""
+    return AuditLog(cluster.audit_log)
+
+
+@pytest.fixture(scope="session")
+def _operator(cluster: ControlPlane, audit: AuditLog) -> Iterator[OperatorProcess]:
+    made = OperatorProcess(cluster)
+    made.start()
+    yield made
+    made.stop()
+    log = made.output()
+    asked = by_user(audit.events(), USER)
+    forbidden = [line for line in refusals(asked, 403) if FORBIDDEN_ON_PURPOSE not in line]
+    assert not forbidden, f"the operator lacks rights for: {forbidden[:5]}"
+    secret = [e["requestURI"] for e in asked if (e.get("objectRef") or {}).get("resource") == "secrets"]
+    assert not secret, f"the operator asked for Secrets: {secret[:5]}"
+    assert "Traceback" not in log, log[log.index("Traceback") - 2000 :][:6000]
+
+
+@pytest.fixture
+def operator(_operator: OperatorProcess) -> OperatorProcess:
+    """The operator, running."""
+    _operator.check()
+    return _operator
+
+
+@pytest.fixture
+def ns(cluster: ControlPlane, client: Client, operator: OperatorProcess) -> Iterator[Namespace]:
+    """A new namespace, with an operator at work."""
+    yield from _namespace(cluster, client, f"test-{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def forbidden_ns(cluster: ControlPlane, client: Client, operator: OperatorProcess) -> Iterator[Namespace]:
+    """The same, where the operator may be refused."""
+    yield from _namespace(cluster, client, f"{FORBIDDEN_ON_PURPOSE}-{secrets.token_hex(4)}")
+
+
+def _namespace(cluster: ControlPlane, client: Client, name: str) -> Iterator[Namespace]:
+    cluster.create_namespace(name)
+    yield Namespace(cluster, client, name)
+    cluster.delete_namespace(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
+    """Shows the operator's log of a test that failed."""
+    operator = item.funcargs.get("operator") if hasattr(item, "funcargs") else None
+    if operator is not None and call.when == "setup":
+        item.stash[_LOG_START] = operator.position()
+    report = yield
+    if operator is not None and report.failed:
+        lines = operator.output(item.stash.get(_LOG_START, 0)).splitlines()[-200:]
+        report.sections.append(("the operator's log", "\n".join(lines)))
+    return report
+
+
+_LOG_START = pytest.StashKey[int]()

@@ -1,0 +1,161 @@
+"""Each law of the audit catches a log in which it is broken, and only then."""
+
+from typing import Any
+
+import pytest
+
+from tests.controller.audit import Json, history, judge
+from tests.controller.cluster import role, spec, task
+
+PROJECT = "uid-of-the-project"
+
+
+class Log:
+    """An audit log, made up line by line."""
+
+    def __init__(self, spec: Json) -> None:
+        self.events: list[Json] = []
+        self._revision = 100
+        self._seconds = 0.0
+        self.edit(spec)
+
+    def edit(self, spec: Json) -> "Log":
+        return self._write("parallelprojects", "patch", "p", PROJECT, {"spec": spec}, labels={})
+
+    def wait(self, seconds: float) -> "Log":
+        self._seconds += seconds
+        return self
+
+    def job(self, task: str, attempt: int = 1) -> "Log":
+        return self._write("jobs", "create", f"{task}-{attempt}", f"job-{task}-{attempt}", {}, _labels(task, attempt))
+
+    def job_ended(self, task: str, attempt: int = 1, *, how: str = "Complete", stopped: bool = False) -> "Log":
+        status = {"status": {"conditions": [{"type": how, "status": "True"}]}}
+        notes = {"annotations": {"parallelproject.io/stopped-for": "Stopped"}} if stopped else {}
+        name, uid = f"{task}-{attempt}", f"job-{task}-{attempt}"
+        return self._write("jobs", "update", name, uid, status, _labels(task, attempt), sub="status", **notes)
+
+    def job_deleted(self, task: str, attempt: int = 1) -> "Log":
+        return self._write("jobs", "delete", f"{task}-{attempt}", "", {"kind": "Status"}, {})
+
+    def pod(self, task: str, attempt: int = 1, *, number: int = 0) -> "Log":
+        return self._pod("create", task, attempt, number, {})
+
+    def pod_ended(self, task: str, attempt: int = 1, *, how: str = "Succeeded", evicted: bool = False) -> "Log":
+        conditions = [{"type": "DisruptionTarget", "status": "True"}] if evicted else []
+        return self._pod("patch", task, attempt, 0, {"status": {"phase": how, "conditions": conditions}}, "status")
+
+    def run(self, task: str, attempt: int = 1, *, fails: bool = False) -> "Log":
+        self.job(task, attempt).pod(task, attempt).pod_ended(task, attempt, how="Failed" if fails else "Succeeded")
+        return self.job_ended(task, attempt, how="Failed" if fails else "Complete")
+
+    def breaches(self) -> list[str]:
+        return judge(history(self.events, PROJECT))
+
+    def _pod(self, verb: str, task: str, attempt: int, number: int, body: Json, sub: str = "") -> "Log":
+        name = f"{task}-{attempt}-{number}"
+        owners = [{"uid": f"job-{task}-{attempt}"}]
+        return self._write("pods", verb, name, f"pod-{name}", body, _labels(task, attempt), sub, ownerReferences=owners)
+
+    def _write(
+        self, resource: str, verb: str, name: str, uid: str, body: Json, labels: Json, sub: str = "", **metadata: Any
+    ) -> "Log":
+        self._revision += 1
+        self._seconds += 0.01
+        answer = dict(body)
+        if uid:
+            answer["metadata"] = {"name": name, "uid": uid, "labels": labels, "resourceVersion": str(self._revision)}
+            answer["metadata"] |= metadata
+        minutes, seconds = divmod(self._seconds, 60)
+        at = f"2026-01-01T00:{int(minutes):02}:{seconds:09.6f}Z"
+        event = {
+            "stage": "ResponseComplete",
+            "verb": verb,
+            "user": {"username": "u"},
+            "objectRef": {"resource": resource, "namespace": "n", "name": name, "subresource": sub},
+            "responseStatus": {"code": 200},
+            "responseObject": answer,
+            "stageTimestamp": at,
+            "requestReceivedTimestamp": at,
+        }
+        self.events.append(event)
+        return self
+
+
+def _labels(task: str, attempt: int) -> Json:
+    prefix = "parallelproject.io"
+    return {f"{prefix}/project-uid": PROJECT, f"{prefix}/task": task, f"{prefix}/attempt": str(attempt)}
+
+
+def log(*tasks: Json, **fields: Any) -> Log:
+    return Log(spec(*tasks, **fields))
+
+
+TWO_LEVELS = (task("a"), task("x"), task("b", "a"))
+
+SOUND = {
+    "a run in order": log(*TWO_LEVELS).run("a").run("x").run("b"),
+    "a retry after the Job has failed": log(task("a")).run("a", fails=True).run("a", 2),
+    "a retry after the Job was deleted": log(task("a")).job("a").job_deleted("a").run("a", 2),
+    "a dependent released by the pod": log(task("a"), task("b", "a")).job("a").pod("a").pod_ended("a").job("b"),
+    "a slot freed by the pod": log(task("a"), task("b"), parallelism=1).job("a").pod("a").pod_ended("a").job("b"),
+    "a slot freed by the Job": log(task("a"), task("b"), parallelism=1).job("a").job_ended("a").job("b"),
+    "a level after one that failed": log(*TWO_LEVELS, task("c", "x"), failurePolicy="Continue")
+    .run("a", fails=True).run("a", 2, fails=True).run("x").run("c"),
+    "more attempts where some were stopped": log(task("a", maxAttempts=1))
+    .job("a").job_ended("a", how="Failed", stopped=True).run("a", 2),
+    "an attempt more for a failure forgiven": log(task("a", maxAttempts=1), retries=[{"id": "a", "forgive": 1}])
+    .run("a", fails=True).run("a", 2),
+    "a start by a spec changed a moment ago": log(task("a"), task("b"), parallelism=2)
+    .job("a").edit(spec(task("a"), task("b"), parallelism=1)).job("b"),
+    "a second pod after an eviction": log(task("a")).job("a").pod("a").pod_ended("a", how="Failed", evicted=True)
+    .pod("a", number=1),
+    "files of different folders": log(task("a", files=["x/**"]), task("b", files=["y/f"])).job("a").job("b"),
+}  # fmt: skip
+
+BROKEN = {
+    "a#2 was created while a#1 was alive": log(task("a")).job("a").job("a", 2),
+    "a#1 was created twice": log(task("a")).job("a").job_deleted("a").job("a"),
+    "a#2 was created after a had succeeded": log(task("a")).run("a").run("a", 2),
+    "a pod of a was created while one of a#1 was alive": log(task("a")).job("a").pod("a").job_ended("a", how="Failed")
+    .job("a", 2).pod("a", 2),
+    "a had 3 attempts, over the 2 allowed": log(task("a")).run("a", fails=True).run("a", 2, fails=True).run("a", 3),
+    "b#1 was created before a had succeeded": log(task("a"), task("b", "a"), scheduling="Graph").job("a").job("b"),
+    "b#1 of level 1 was created before x of an earlier one was done": log(*TWO_LEVELS).run("a").job("x").job("b"),
+    "c#1 of level 1 was created before a of an earlier one was done": log(*TWO_LEVELS, task("c", "x"))
+    .run("x").run("a", fails=True).run("c"),
+    "b#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("b"), parallelism=1).job("a").pod("a").job("b"),
+    "c#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("c"), parallelism=1)
+    .job("a").pod("a").pod_ended("a", how="Failed", evicted=True).job("c"),
+    "d#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("d"), parallelism=2)
+    .job("a").edit(spec(task("a"), task("d"), parallelism=1)).wait(5).job("d"),
+    "b#1 made it 2 tasks of role coder at work, over its cap of 1": log(
+        task("a"), task("b"), roles=[role(maxConcurrent=1)]
+    ).job("a").job("b"),
+    "b#1 was created while a, which writes the same files, was at work": log(
+        task("a", files=["src/**"]), task("b", files=["src/f.py"])
+    ).job("a").job("b"),
+    "z#1 was created and is no task": log(task("a")).job("z"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made", SOUND.values(), ids=SOUND.keys())
+def test_a_sound_run_has_no_breach(made: Log):
+    assert made.breaches() == []
+
+
+@pytest.mark.parametrize("breach", BROKEN)
+def test_each_law_can_be_broken(breach: str):
+    assert BROKEN[breach].breaches() == [breach]
+
+
+def test_a_job_without_a_project_is_a_breach():
+    made = log(task("a")).job("a")
+    del made.events[0]
+    assert made.breaches() == ["a#1 was created without a project", "a had 1 attempts, over the 0 allowed"]
+
+
+def test_order_is_that_of_revisions_not_of_lines():
+    made = log(task("a"), task("b", "a"), scheduling="Graph").run("a").job("b")
+    made.events.reverse()
+    assert made.breaches() == []
