@@ -59,8 +59,9 @@ def writes(events: Iterable[Json]) -> list[Json]:
 
 
 def refusals(events: Iterable[Json], code: int) -> list[str]:
-    """What was answered with a code, in words."""
-    return [told(event) for event in events if (event.get("responseStatus") or {}).get("code") == code]
+    """What was answered with a code, in words; not what came too late for a namespace that goes."""
+    answered = [event for event in events if (event.get("responseStatus") or {}).get("code") == code]
+    return [told(e) for e in answered if "being terminated" not in (e["responseStatus"].get("message") or "")]
 
 
 def told(event: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ def fits(path: str, pattern: str) -> bool:
 def _heads(path: str, pattern: str) -> list[str]:
     """The path, and the folders that it is in where the pattern may mean a folder."""
     names = path.split("/")
-    if "." in pattern.split("/")[-1].lstrip("."):
+    if "." in pattern.split("/")[-1][1:]:
         return [path]
     return ["/".join(names[:end]) for end in range(1, len(names) + 1)]
 
@@ -47,12 +47,17 @@ def is_folder_of(above: str, pattern: str) -> bool:
     return not re.search(r"[*?\[]", above) and pattern.startswith(above + "/")
 
 
-def all_paths(names: list[str], depth: int) -> list[str]:
-    return ["/".join(parts) for length in range(1, depth + 1) for parts in product(names, repeat=length)]
+def all_paths(names: list[str], depth: int) -> tuple[str, ...]:
+    return tuple("/".join(parts) for length in range(1, depth + 1) for parts in product(names, repeat=length))
 
 
-def overlap(a: str, b: str, paths: list[str]) -> bool:
+@cache
+def _fitting(pattern: str, paths: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(path for path in paths if fits(path, pattern))
+
+
+def overlap(a: str, b: str, paths: tuple[str, ...]) -> bool:
     """Whether two patterns overlap, by trying every path."""
     if a == b or is_folder_of(a, b) or is_folder_of(b, a):
         return True
-    return any(fits(path, a) and fits(path, b) for path in paths)
+    return not _fitting(a, paths).isdisjoint(_fitting(b, paths))

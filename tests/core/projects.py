@@ -30,7 +30,7 @@ def acyclic_parents(draw: st.DrawFn, most: int = 9, fewest: int = 0) -> list[lis
 
 @st.composite
 def task_lists(draw: st.DrawFn, most: int = 9, roles: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    parents = draw(acyclic_parents(most, 1))
+    parents = draw(acyclic_parents(most, draw(st.sampled_from([1, 1, 5]))))
     tasks = []
     for i, above in enumerate(parents):
         task: dict[str, Any] = {"id": f"t{i}", "dependencies": [f"t{p}" for p in above]}
@@ -64,6 +64,6 @@ def specs(
         "defaults": {"maxAttempts": attempts, "backoffSeconds": backoff},
         "tasks": draw(task_lists(roles=roles)),
     }
-    if deadlines and draw(st.integers(0, 3)) == 0:
-        fields["activeDeadlineSeconds"] = draw(st.integers(5, 60))
+    if deadlines and draw(st.integers(0, 4)) == 0:
+        fields["activeDeadlineSeconds"] = draw(st.integers(5, 80))
     return parse_spec(fields)

@@ -115,17 +115,17 @@ def test_a_running_pod_is_ready_and_one_that_restarts_always_never_ends(ns: Name
 def test_seconds_are_kept_to_the_fraction(ns: Namespace, seconds: float) -> None:
     ns.create(pod("timed", PPROJ_PARAM_SECONDS=seconds))
     ns.wait(phase("Succeeded"), "pod/timed")
-    assert seconds <= time.time() - started(ns.get("pod/timed")) < seconds + 0.7
+    assert seconds <= time.time() - started(ns.get("pod/timed")) < seconds + 1.5
 
 
 def test_a_change_of_the_pod_does_not_make_it_run_for_longer(ns: Namespace) -> None:
-    ns.create(pod("timed", PPROJ_PARAM_SECONDS=1))
+    ns.create(pod("timed", PPROJ_PARAM_SECONDS=1.5))
     ns.wait(phase("Running"), "pod/timed")
     start = started(ns.get("pod/timed"))
-    until(lambda: time.time() > start + 0.6, "the pod to be under way", seconds=2)
+    until(lambda: time.time() > start + 1.2, "the pod to be under way", seconds=5)
     ns.annotate("pod/timed", "seen=yes")
     ns.wait(phase("Succeeded"), "pod/timed")
-    assert 1 <= time.time() - start < 1.6
+    assert 1.5 <= time.time() - start < 2.6
 
 
 def started(of: dict[str, Any]) -> float:
@@ -166,7 +166,7 @@ def test_a_deleted_pod_ends_and_goes_promptly(ns: Namespace) -> None:
     ns.wait(phase("Running"), "pod/stays")
     begun = time.monotonic()
     ns.cluster.kubectl("delete", "-n", ns.name, "pod/stays", "--wait")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5  # its grace period is 30 s
 
 
 def test_a_deleted_jobs_running_pod_goes_with_it(ns: Namespace) -> None:

@@ -1,22 +1,26 @@
 """A bench for local runs: starts them as processes, waits for conditions, and looks at what they left."""
 
-import json
+import fcntl
 import os
+import resource
 import signal
-import subprocess
-import sys
+import termios
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from parallelproject.executors import process_tree
 from parallelproject.executors.local_store import AttemptRow, Store
 from parallelproject.executors.process_children import ENV_RUN
-
-DRIVER = Path(__file__).parent / "driver.py"
+from parallelproject.model.project import ParallelProject, parse_spec
+from parallelproject.run import RunOptions, run_project
 
 
 def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> Any:
@@ -28,6 +32,58 @@ def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> 
     return value
 
 
+class Started:
+    """A process made by fork(2): an interpreter that is started anew takes longer than most of these tests."""
+
+    def __init__(self, body: Callable[[], int], terminal: int | None) -> None:
+        self._read, write = os.pipe()
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if not self.pid:
+            code = 99
+            try:
+                os.setsid()
+                os.dup2(os.open(os.devnull, os.O_RDONLY) if terminal is None else terminal, 0)
+                os.dup2(write if terminal is None else terminal, 1)
+                os.dup2(1, 2)
+                os.closerange(3, 256)
+                if terminal is not None:
+                    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                code = body()
+            except BaseException:
+                os.write(2, traceback.format_exc().encode())
+            finally:
+                os._exit(code)
+        os.close(write)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        until(lambda: self.poll() is not None)
+        os.close(self._read)
+
+    def stop_reading(self) -> None:
+        os.close(self._read)
+
+    def finish(self, code: int) -> str:
+        """Waits for the end, and gives what it said."""
+        with open(self._read, errors="replace") as pipe:  # noqa: PTH123
+            said = pipe.read()
+        until(lambda: self.poll() is not None)
+        assert self.returncode == code, said
+        return said
+
+
 @dataclass
 class Runner:
     """One project in one folder, run as often as a test likes."""
@@ -36,7 +92,6 @@ class Runner:
     spec: dict[str, Any]
     command: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    file_limit: int | None = None
 
     @property
     def state(self) -> Path:
@@ -46,31 +101,39 @@ class Runner:
     def journal_file(self) -> Path:
         return self.folder / "journal"
 
-    def start(self, **popen: Any) -> subprocess.Popen[str]:
-        order = {
-            "name": "demo",
-            "spec": self.spec,
-            "options": {"command": self.command, "view": "plain", **self.options},
-            "file_limit": self.file_limit,
-        }
-        file = self.folder / "order.json"
-        file.write_text(json.dumps(order))
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if "stdout" not in popen else {}
-        return subprocess.Popen(
-            [sys.executable, str(DRIVER), str(file)],
-            cwd=self.folder,
-            env=os.environ | {"JOURNAL": str(self.journal_file)},
-            text=True,
-            **streams,
-            **popen,
-        )
+    def start(self, *, file_limit: int | None = None, terminal: int | None = None) -> Started:
+        """Starts a run as a process of its own.
 
-    def run(self, code: int | None = 0, seconds: float = 30) -> str:
-        """Runs to the end, and gives what it said."""
-        process = self.start()
-        output, _ = process.communicate(timeout=seconds)
-        assert code is None or process.returncode == code, output
-        return output
+        Args:
+            file_limit: Most bytes that a file may have.
+            terminal: The terminal that it runs on; by default it writes to a pipe.
+        """
+
+        def body() -> int:
+            os.chdir(self.folder)
+            os.environ["JOURNAL"] = str(self.journal_file)
+            if file_limit:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
+            out = open(1, "w", closefd=False)  # noqa: SIM115
+            options = RunOptions(**{"command": self.command, "view": "plain", **self.options}, stdout=out, stderr=out)
+            project = ParallelProject(metadata={"name": "demo"}, spec=parse_spec(self.spec))
+            return run_project(project, options)
+
+        return Started(body, terminal)
+
+    def run(self, code: int | None = 0) -> str:
+        """Runs to the end within this process, and gives what it said."""
+        said = StringIO()
+        spec = parse_spec(self.spec)
+        options = RunOptions(
+            command=self.command, view="plain", stdout=said, stderr=said, state_dir=self.state, **self.options
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("JOURNAL", str(self.journal_file))
+            found = run_project(ParallelProject(metadata={"name": "demo"}, spec=spec), options)
+        assert code is None or found == code, said.getvalue()
+        return said.getvalue()
 
     def journal(self) -> list[str]:
         """What the tasks wrote, a line each."""
@@ -87,7 +150,7 @@ class Runner:
         with closing(Store(self.state / "state.db")) as store:
             return [p.pid for p in process_tree.marked(ENV_RUN, store.run_id) if p.state not in "ZX"]
 
-    def supervisor(self, engine: subprocess.Popen[str]) -> int:
+    def supervisor(self, engine: Started) -> int:
         """The process id of a run's supervisor."""
 
         def find() -> int:
@@ -95,19 +158,6 @@ class Runner:
             return next((p.pid for p in below if p.session == p.pid), 0)
 
         return int(until(find, what="the supervisor"))
-
-    def finish(self, process: subprocess.Popen[str], code: int, seconds: float = 30) -> str:
-        output, _ = process.communicate(timeout=seconds)
-        assert process.returncode == code, output
-        return output
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """kill -9, and wait until it is gone."""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    if process.stdout:
-        process.stdout.close()
 
 
 def tasks(*ids: str, **common: Any) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 
-from tests.run.runner import Runner, chain, kill, tasks, until
+from tests.run.runner import Runner, chain, tasks, until
 
 Make = Callable[..., Runner]
 STEP = "echo $PPROJ_TASK_ID >> $JOURNAL; "
@@ -58,8 +58,8 @@ def test_sigterm_stops_the_tasks_and_says_how_to_go_on(runner: Make) -> None:
     run = runner(tasks("a", "b"), STEP + "sleep 1000")
     process = run.start()
     until(lambda: len(run.journal()) == 2)
-    process.send_signal(signal.SIGTERM)
-    output = run.finish(process, 130)
+    process.signal(signal.SIGTERM)
+    output = process.finish(130)
     assert "interrupted: 0 of 2 tasks succeeded" in output
     assert "pproj run FILE" in output
     assert {row.phase for row in run.attempts()} == {"Stopped"}
@@ -74,8 +74,8 @@ def test_being_stopped_costs_no_attempt(runner: Make) -> None:
     for count in range(1, 4):
         process = run.start()
         until(lambda count=count: len(run.journal()) == count)
-        process.send_signal(signal.SIGTERM)
-        run.finish(process, 130)
+        process.signal(signal.SIGTERM)
+        process.finish(130)
     run.command = "true"
     run.run()
 
@@ -84,19 +84,17 @@ def test_a_task_that_ends_well_although_it_was_asked_to_stop_has_succeeded(runne
     run = runner(tasks("a"), STEP + "trap 'exit 0' TERM; sleep 1000 & wait")
     process = run.start()
     until(run.journal)
-    process.send_signal(signal.SIGTERM)
-    run.finish(process, 130)
+    process.signal(signal.SIGTERM)
+    process.finish(130)
     assert [row.phase for row in run.attempts()] == ["Succeeded"]
 
 
 def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(runner: Make) -> None:
-    run = runner(
-        tasks("a"), "trap '' TERM; " + STEP + "sleep 1000; sleep 1000", options={"grace_seconds": 0.2}
-    )
+    run = runner(tasks("a"), "trap '' TERM; " + STEP + "sleep 1000; sleep 1000", options={"grace_seconds": 0.2})
     process = run.start()
     until(run.journal)
-    process.send_signal(signal.SIGTERM)
-    run.finish(process, 130)
+    process.signal(signal.SIGTERM)
+    process.finish(130)
 
 
 def test_a_second_run_is_refused_and_names_the_first(runner: Make) -> None:
@@ -106,15 +104,15 @@ def test_a_second_run_is_refused_and_names_the_first(runner: Make) -> None:
     output = run.run(code=1)
     assert f"in use by another run: process {first.pid}, started 20" in output
     assert run.journal() == ["a"]
-    first.send_signal(signal.SIGTERM)
-    run.finish(first, 130)
+    first.signal(signal.SIGTERM)
+    first.finish(130)
 
 
 def test_after_a_kill_the_next_run_waits_for_the_supervisor(runner: Make) -> None:
     run = runner(tasks("a"), "trap '' TERM; " + STEP + "sleep 1; sleep 1; sleep 1000")
     process = run.start()
     until(run.journal)
-    kill(process)
+    process.kill()
     run.command = "true"
     assert "waiting for the tasks of the run that was cut off" in run.run()
     assert [row.phase for row in run.attempts()] == ["Stopped", "Succeeded"]
@@ -126,10 +124,10 @@ def test_a_clock_that_was_put_back_does_not_hold_up_a_backoff(runner: Make) -> N
     run = runner({"tasks": tasks("a"), "defaults": {"backoffSeconds": 1}}, STEP + "[ $PPROJ_ATTEMPT = 2 ]")
     process = run.start()
     until(lambda: run.journal() and any(row.phase == "Failed" for row in run.attempts()))
-    process.send_signal(signal.SIGTERM)
-    run.finish(process, 130)
+    process.signal(signal.SIGTERM)
+    process.finish(130)
     with sqlite3.connect(run.state / "state.db") as db:
         db.execute("update attempts set started = started + 86400, ended = ended + 86400")
         db.execute("update sessions set started = started + 86400, ended = ended + 86400")
-    run.run(seconds=10)
+    run.run()
     assert run.journal() == ["a", "a"]

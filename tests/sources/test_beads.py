@@ -64,6 +64,13 @@ def test_a_task_waits_for_the_whole_of_an_epic_however_deep():
     assert imported.report.containers == 2
 
 
+def test_what_is_left_out_of_an_epic_counts_as_it_does_by_itself():
+    epic = [issue("e", type="epic"), issue("a", within="e"), issue("b", "e")]
+    assert needs(load(*epic, issue("p", within="e", status="pinned"))) == {"a": [], "b": ["a"]}
+    assert needs(load(*epic, issue("d", within="e", status="deferred"))) == {"a": []}
+    assert needs(load(*epic, issue("c", within="e", status="closed"))) == {"a": [], "b": ["a"]}
+
+
 def test_a_child_waits_for_what_its_parents_wait_for():
     imported = load(
         issue("x"),

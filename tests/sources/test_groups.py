@@ -219,6 +219,12 @@ def test_duplicate_ids_in_markdown_are_errors_with_their_lines():
     ]
 
 
+def test_windows_line_ends_and_odd_characters_keep_the_line_numbers():
+    imported = markdown("- [ ] a\x0b\u2028b\r\n- [?] c\r\n")
+    assert [task.title for task in imported.project.spec.tasks] == ["a b", "c"]
+    assert imported.report.warnings[0].place == "list.md:2"
+
+
 def test_a_text_without_boxes_is_told():
     assert problems("# nothing here", "x.md") == [
         "x.md: holds no list with check boxes (write - [ ] [P:Group-A] what is to be done)"

@@ -69,6 +69,35 @@ def test_a_format_can_be_forced_and_must_be_known(tmp_path: Path):
     assert "one of manifest, taskmaster, beads, groups" in problem(file, format="yaml")
 
 
+def test_the_report_has_lines_for_people():
+    data = {
+        "master": {"tasks": [{"id": "a/b", "title": "The API in src/a.py", "subtasks": [{"id": 1, "title": "x"}]}]},
+        "old": {"tasks": []},
+    }
+    assert read(json.dumps(data)).report.lines() == [
+        "1 task found: 1 to run",
+        "1 more only contain others",
+        "tag master; not read: old",
+        "roles chosen by words: developer 1",
+        "ids changed, as they cannot be label values: 1",
+    ]
+    data["master"]["tasks"][0].pop("subtasks")
+    assert read(json.dumps(data)).report.lines()[2:4] == [
+        "roles chosen by words: backend-architect 1",
+        "files found in the text of 1 task",
+    ]
+
+
+@pytest.mark.parametrize("format", ["taskmaster", "beads", "groups"])
+def test_more_entries_than_can_be_handled_are_refused(monkeypatch: pytest.MonkeyPatch, format: str):
+    monkeypatch.setattr("parallelproject.sources.fields.ITEMS_MAX", 2)
+    entries = [{"id": n, "title": "a"} for n in range(3)]
+    for text in (json.dumps(entries), *(["- [ ] a\n" * 3] if format == "groups" else [])):
+        with pytest.raises(ProblemsError, match="holds 3 tasks; at most 2 are read"):
+            read(text, format=format)
+    assert read(json.dumps(entries[:2]), format=format).report.found == 2
+
+
 @pytest.mark.parametrize("text", ["", " \n\t", "\ufeff", "hello", "a: b", "5", '"x"', "null", "{}", '{"a": 1}'])
 def test_what_is_none_of_the_formats_is_told(tmp_path: Path, text: str):
     for name in ("x", "x.json", "x.md", "x.yaml", "x.jsonl"):
@@ -136,6 +165,8 @@ def test_the_current_tag_is_read_from_taskmasters_state(tmp_path: Path, place: s
     state.parent.mkdir(exist_ok=True)
     state.write_text('{"currentTag": "x"}')
     assert load(file).report.tag == "x"
+    state.write_text('{"currentTag": ""}')
+    assert not load(file).report.warnings
     for broken in ("", "[]", '{"currentTag": 5}', "[" * 10_000, "\xff"):
         state.write_text(broken)
         assert load(file).report.tag == "master"

@@ -144,6 +144,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_is_built():
     [
         ("a: &a [*a]", "the alias *a stands for nothing before it"),
         ("a: *b", "the alias *b stands for nothing before it"),
+        ("a: &a 1\nb: &a [*a]", "the alias *a stands for nothing before it"),
         ("a: 1\na: 2", '"a" is there twice'),
         ("? [a]\n: b", "a key must be plain text"),
         ("a: !!python/object:os.system x", "is not allowed"),
@@ -183,6 +184,15 @@ def test_syntax_errors_name_line_and_column():
     assert problems('{"kind": "ParallelProject",\n "spec": {,}}', "x.json") == [
         "x.json:2:11: not JSON: expecting property name enclosed in double quotes"
     ]
+
+
+def test_yaml_may_be_written_in_braces():
+    text = "{apiVersion: parallelproject.io/v1alpha1, kind: ParallelProject, metadata: {name: shop}}"
+    assert load(text).project.name == "shop"
+
+
+def test_a_character_that_yaml_forbids_is_told_with_its_line():
+    assert problems(HEAD + "# \x07") == ["shop.yaml:4: not YAML: a character that YAML does not allow (remove it)"]
 
 
 def test_half_a_character_in_a_manifest_is_an_error():

@@ -82,6 +82,20 @@ def test_an_unknown_tag_is_an_error_that_names_the_close_one():
     ]
 
 
+def test_what_holds_no_tasks_is_told():
+    mend = ' (TaskMaster writes {"tasks": […]}, also below the name of a tag)'
+    for text, said in (("{}", "holds no list of tasks"), ('{"tasks": 5}', 'tasks: "5" is not a list')):
+        with pytest.raises(ProblemsError) as caught:
+            read(text, file="tasks.json", format="taskmaster")
+        assert str(caught.value) == f"tasks.json: {said}{mend}"
+
+
+def test_a_list_beside_tags_is_told():
+    imported = load({"master": {"tasks": [task(1)]}, "tasks": [task(2)]})
+    assert needs(imported) == {"1": []}
+    assert str(imported.report.warnings[0]).startswith("tasks.json: tasks: is a list beside tags")
+
+
 def test_each_tag_but_master_has_a_project_name_of_its_own():
     data = {"master": {"tasks": []}, "Feature/X": {"tasks": []}}
     assert load(data).project.name == "project"

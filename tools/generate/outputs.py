@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from generate.cli import commands
 from generate.fields import fields
 from parallelproject.model.crd import crd
 from parallelproject.model.names import CRD_NAME
@@ -19,6 +20,7 @@ def crd_file() -> str:
 
 OUTPUTS: dict[str, Callable[[], str]] = {
     f"crds/{CRD_NAME}.yaml": crd_file,
+    "docs/reference/cli.md": commands,
     "docs/reference/fields.md": fields,
 }
 """By path in the repository: a function that gives the file's text, the same at every call."""

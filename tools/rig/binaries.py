@@ -157,6 +157,7 @@ def _build(folder: Path, log: Path, progress: Callable[[str], None]) -> None:
     go = str(shutil.which("go"))
     started = time.monotonic()
     log.write_text("")
+    progress(f"building the control plane's programs: once, some minutes; log: {log}")
     prefix = f".build-{folder.name}-"
     for orphan in folder.parent.glob(f"{prefix}*"):  # of a build that was killed; we hold the lock
         shutil.rmtree(orphan)
@@ -165,7 +166,7 @@ def _build(folder: Path, log: Path, progress: Callable[[str], None]) -> None:
         out.mkdir()
         for number, target in enumerate(_TARGETS, 1):
             what = ", ".join(target.names) or target.name
-            progress(f"building {what} ({number}/{len(_TARGETS)}) ... (minutes, once; log: {log})")
+            progress(f"building {what} ({number}/{len(_TARGETS)}) ...")
             builder = Process(
                 f"go build {target.package}",
                 [go, "build", *_flags(target)[:-1], "-o", str(out / target.name), target.package],

@@ -287,30 +287,32 @@ class ControlPlane:
 
             self._await(served, f"{path} to have {plural}")
 
-    # Faults.
+    # Faults. The controllers, the scheduler and KWOK go down and come up with the API server. Left alone, they would
+    # try to connect at intervals that grow to half a minute, or end if they were just starting, and KWOK would forget
+    # the pods whose patches were cut off; what is to be seen is how the operator lives through it, not how they do.
+    # Pods run on meanwhile: one whose time is over when KWOK is back ends then.
 
     def kill_apiserver(self) -> None:
         """End the API server as a crash would; clients are refused until ``start_apiserver``."""
         self._processes.pop("kube-apiserver").kill()
+        self._stop_controllers()
 
     def stop_apiserver(self) -> None:
         """End the API server in an orderly way; clients are refused until ``start_apiserver``."""
+        self._stop_controllers()
         self._processes.pop("kube-apiserver").stop()
 
     def start_apiserver(self) -> None:
-        """Start the API server again, on its port, and wait until it is ready; nothing that it stored is lost.
-
-        The controllers, the scheduler and KWOK are started anew with it. Left alone, they would try to connect at
-        intervals that have grown to half a minute, and KWOK would have lost the pods whose patches were cut off;
-        what is to be seen is how the operator lives through it, not how they do.
-        """
+        """Start the API server again, on its port, and wait until it is ready; nothing that it stored is lost."""
         self._run_apiserver()
         if self._controllers:
-            names = ("kwok", "kube-scheduler", "kube-controller-manager")
-            stop_all([self._processes.pop(name) for name in names], grace_seconds=_STOP_SECONDS)
             self._run_controllers()
 
     def restart_apiserver(self) -> None:
         """Stop the API server in an orderly way and start it again."""
         self.stop_apiserver()
         self.start_apiserver()
+
+    def _stop_controllers(self) -> None:
+        names = [name for name in self._processes if name not in ("etcd", "kube-apiserver")]
+        stop_all([self._processes.pop(name) for name in names], grace_seconds=_STOP_SECONDS)

@@ -101,9 +101,7 @@ Sets = Annotated[
 ProjectName = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the project; by default from the file's.")
 ]
-Image = Annotated[
-    str | None, typer.Option("--image", metavar="IMAGE", help="Image that runs the tasks of every role.")
-]
+Image = Annotated[str | None, typer.Option("--image", metavar="IMAGE", help="Image that runs the tasks of every role.")]
 Command = Annotated[
     str | None, typer.Option("--command", metavar="CMD", help="What runs a task, for /bin/sh; PPROJ_… tell of it.")
 ]

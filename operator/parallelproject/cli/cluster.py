@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from parallelproject.cli.cluster_options import Target
 from parallelproject.cli.failure import Failure
+from parallelproject.cli.target import Target
 from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
 
@@ -31,6 +31,11 @@ class Cluster:
         self._api = api
         self.namespace = namespace or api.namespace
         self.namespace_was_given = namespace is not None
+
+    @property
+    def options(self) -> str:
+        """What a command line needs to mean the same namespace; it starts with a blank."""
+        return "" if self.namespace == self._api.namespace else f" -n {self.namespace}"
 
     @classmethod
     @asynccontextmanager
@@ -180,7 +185,9 @@ class Cluster:
         if error.status == 0:
             cause = error.__cause__ or error
             what = "no answer in time" if isinstance(cause, TimeoutError) else str(cause) or type(cause).__name__
-            return Failure(f"cannot reach the cluster at {server}: {what}", hint="is it running, and is the context right?")
+            return Failure(
+                f"cannot reach the cluster at {server}: {what}", hint="is it running, and is the context right?"
+            )
         if error.status == 401:
             return Failure(f"the cluster at {server} does not accept the credentials", hint="log in again")
         if error.status == 403:
@@ -192,7 +199,9 @@ class Cluster:
         causes = (error.body.get("details") or {}).get("causes") or []
         lines = [f"{cause.get('field')}: {cause.get('message')}" for cause in causes if cause.get("message")]
         if error.status in (400, 422) and lines:
-            return Failure(*lines[:20], hint="the cluster refused it" if len(lines) <= 20 else f"and {len(lines) - 20} more")
+            return Failure(
+                *lines[:20], hint="the cluster refused it" if len(lines) <= 20 else f"and {len(lines) - 20} more"
+            )
         return Failure(f"{server}: {error}")
 
     async def _not_found(self, error: ApiError, name: str) -> Failure:

@@ -1,33 +1,15 @@
 """Gives a command the options of kubectl and a connected cluster. Loads the client library only when it is called."""
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import Context, Kubeconfig, Namespace, NoColor
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Which namespace of which cluster is meant; None: as kubectl would choose."""
-
-    namespace: str | None = None
-    context: str | None = None
-    kubeconfig: str | None = None
-
-    def or_else(self, other: "Target | None") -> "Target":
-        """The options given after the command, else those before it."""
-        if other is None:
-            return self
-        return Target(
-            self.namespace or other.namespace, self.context or other.context, self.kubeconfig or other.kubeconfig
-        )
+from parallelproject.cli.target import Target
 
 
 _OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -42,21 +24,23 @@ def on_cluster(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Call
     """Makes a command of a coroutine whose first parameter is the connected ``Cluster``."""
 
     @functools.wraps(function)
-    def command(ctx: typer.Context, /, **values: Any) -> int | None:
+    def command(ctx: typer.Context, **values: Any) -> int | None:
         found = Target(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
         if values.pop("no_color"):
             terminal.forbid_color()
         target = found.or_else(ctx.find_root().obj)
 
-        async def work() -> int | None:
-            from parallelproject.cli.cluster import Cluster  # here, because the client library is slow to load
+        import asyncio
 
+        from parallelproject.cli.cluster import Cluster
+
+        async def work() -> int | None:
             async with Cluster.connect(target) as cluster:
                 return await function(cluster, **values)
 
         return asyncio.run(work())
 
-    del command.__wrapped__  # type: ignore[attr-defined]  # its signature is another
+    del command.__wrapped__  # its signature is another
     own = list(inspect.signature(function).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in _OPTIONS.items()]

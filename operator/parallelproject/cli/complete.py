@@ -1,6 +1,5 @@
 """What the shell offers for NAME and TASK: asked of the cluster, and nothing where that takes too long."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,8 +34,11 @@ def task_ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _ask(ctx: typer.Context, question: Callable[["Cluster"], Awaitable[list[str]]]) -> list[str]:
-    from parallelproject.cli.cluster import Cluster  # here, because the client library is slow to load
-    from parallelproject.cli.cluster_options import Target
+    # Here, because they are slow to load and most commands do without them.
+    import asyncio
+
+    from parallelproject.cli.cluster import Cluster
+    from parallelproject.cli.target import Target
 
     given: dict[str, Any] = {key: ctx.params.get(key) for key in ("namespace", "context", "kubeconfig")}
 

@@ -17,9 +17,7 @@ async def run(
     cluster: "Cluster",
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NAME...", help="Names of projects.", autocompletion=project_names, show_default=False
-        ),
+        typer.Argument(metavar="NAME", help="Names of projects.", autocompletion=project_names, show_default=False),
     ],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until they are gone.")] = False,
 ) -> None:

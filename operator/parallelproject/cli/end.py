@@ -45,8 +45,14 @@ def seconds(text: str | None) -> float | None:
     return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
 
 
-async def until_end(cluster: "Cluster", name: str, view: View, timeout: float | None = None) -> int:
+async def until_end(cluster: "Cluster", name: str, view: View, limit: float | None = None) -> int:
     """Follows a project to its end, or until it is refused; the exit code.
+
+    Args:
+        cluster: Where it is.
+        name: Its name.
+        view: Who is shown each change.
+        limit: Longest wait, in seconds.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.
@@ -74,7 +80,7 @@ async def until_end(cluster: "Cluster", name: str, view: View, timeout: float | 
         return EXIT_FAILED
 
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(limit):
             return await follow()
     except TimeoutError:
         progress = (last.get("status") or {}).get("progress")

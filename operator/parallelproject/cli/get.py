@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_INDENT = "  "
+
 
 @on_cluster
 async def run(
@@ -43,14 +45,15 @@ def show_project(project: Json, wide: bool) -> None:
         terminal.show("\nThe operator has not looked at it yet.")
         return
     terminal.show("\nConditions")
-    headings = ["  TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
+    headings = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
     show_table(
         headings,
         [
-            [f"  {c.get('type')}", c.get("status", ""), c.get("reason", ""), age(c.get("lastTransitionTime")),
+            [c.get("type", ""), c.get("status", ""), c.get("reason", ""), age(c.get("lastTransitionTime")),
              c.get("message", "")]
             for c in conditions
         ],
+        _INDENT,
     )  # fmt: skip
     _show_levels(status)
     _show_tasks(project, status, spec, wide)
@@ -90,8 +93,9 @@ def _show_levels(status: Json) -> None:
     keys = ("total", "succeeded", "running", "failed", "skipped")
     terminal.show("\nLevels")
     show_table(
-        ["  LEVEL", *(key.upper() for key in keys)],
-        [[f"  {level.get('index')}", *(str(level.get(key, 0)) for key in keys)] for level in levels],
+        ["LEVEL", *(key.upper() for key in keys)],
+        [[str(level.get("index")), *(str(level.get(key, 0)) for key in keys)] for level in levels],
+        _INDENT,
     )
 
 
@@ -104,17 +108,17 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
     if not default_role and len(spec.get("roles") or ()) == 1:
         default_role = spec["roles"][0]["name"]
     terminal.show("\nTasks")
-    headings = ["  ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
+    headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
     headings += ["ROLE", "EXIT", "JOB"] if wide else []
     table = []
     for row in found:
-        cells = [f"  {row['id']}", row.get("state", ""), _reason(row), _text(row.get("level"))]
+        cells = [row["id"], row.get("state", ""), _reason(row), _text(row.get("level"))]
         cells += [_text(row.get("attempts")), _time(row)]
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
             cells += [role, _text(row.get("exitCode")), row.get("jobName", "")]
         table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
-    show_table([*headings, "TITLE"], table)
+    show_table([*headings, "TITLE"], table, _INDENT)
 
 
 def _reason(row: Json) -> str:

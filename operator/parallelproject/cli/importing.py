@@ -7,8 +7,20 @@ from typing import Any
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
-    All, Command, Dangling, DanglingOption, File, Format, Image, ManifestOutput, NoColor, ProjectName, Sets,
-    SourceFormat, Tag, YamlOrJson
+    All,
+    Command,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    Image,
+    ManifestOutput,
+    NoColor,
+    ProjectName,
+    Sets,
+    SourceFormat,
+    Tag,
+    YamlOrJson,
 )  # fmt: skip
 from parallelproject.cli.check import check
 from parallelproject.cli.failure import of_problems
@@ -75,7 +87,7 @@ def make_manifest(
     manifest = changed(imported, settings)
     spec = parse_spec(manifest["spec"])
     prints = with_roles(manifest, spec, image, command)
-    if image is not None or command is not None or spec.tasks and not spec.roles:
+    if image is not None or command is not None or (spec.tasks and not spec.roles):
         spec = parse_spec(manifest["spec"])
     project = ParallelProject(metadata=manifest["metadata"], spec=spec)
     _, problems = check(project)

@@ -56,8 +56,16 @@ class LazyGroup(TyperGroup):
         return command_of(name, getattr(import_module(entry.module), entry.function))
 
 
+class _Command(TyperCommand):
+    """Shows its arguments in the usage line as kubectl does: ``pproj retry NAME [TASK]...``."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Without the braces around arguments."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
 def command_of(name: str, function: Callable[..., Any]) -> Any:
     """A function as a command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    app.command(name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})(function)
     return typer.main.get_command(app)

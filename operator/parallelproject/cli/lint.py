@@ -4,7 +4,15 @@ import json
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
-    All, AnswerOutput, Dangling, DanglingOption, File, Format, NoColor, Tag, TextOrJson
+    All,
+    AnswerOutput,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    NoColor,
+    Tag,
+    TextOrJson,
 )  # fmt: skip
 from parallelproject.cli.check import check
 from parallelproject.cli.source import placed, read_file

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from parallelproject.cli import terminal
-from parallelproject.cli.cluster_options import Target
 from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.lazy import Entry, LazyGroup
+from parallelproject.cli.target import Target
 from parallelproject.model.problem import ProblemsError
 
 _CLI = "parallelproject.cli"
@@ -84,6 +84,12 @@ def call(arguments: list[str], program: str = "pproj") -> int:
         return 130
     except BrokenPipeError:
         return _cut_off()
+    except Exception as error:
+        if os.environ.get("PPROJ_DEBUG"):
+            raise
+        terminal.error(f"this is a bug in pproj: {type(error).__name__}: {error}")
+        terminal.say("with PPROJ_DEBUG=1 it shows where")
+        return 1
     return result if isinstance(result, int) else 0
 
 

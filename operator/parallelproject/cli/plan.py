@@ -1,6 +1,7 @@
 """``pproj plan``: how a file's tasks would run. Needs no cluster and runs nothing."""
 
 import json
+import shlex
 import sys
 from typing import Annotated, Any
 
@@ -8,10 +9,21 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
-    All, AnswerOutput, Dangling, DanglingOption, File, Format, NoColor, Parallelism, SchedulingOption, Tag, TextOrJson
+    All,
+    AnswerOutput,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    NoColor,
+    Parallelism,
+    SchedulingOption,
+    Tag,
+    TextOrJson,
 )  # fmt: skip
 from parallelproject.cli.failure import of_problems
-from parallelproject.cli.plan_text import show_plan
+from parallelproject.cli.page import Page
+from parallelproject.cli.plan_text import plan_text
 from parallelproject.cli.source import placed, read_file, tell_warnings
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.outline import document, outline
@@ -55,7 +67,11 @@ def run(
         answer = {**document(found), "project": project.name, "source": _source(imported)}
         terminal.show(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    show_plan(terminal.console(sys.stdout), str(file), imported, found, verbose)
+    options = [("--format", format), ("--tag", tag), ("--dangling", dangling if dangling is Dangling.WARN else None)]
+    words = [str(file), *(word for name, value in options if value for word in (name, str(value)))]
+    typed = shlex.join([*words, "--all"] if all_tasks else words)
+    page = Page(terminal.width(sys.stdout), terminal.color_allowed(sys.stdout))
+    terminal.show(plan_text(page, typed, imported, found, verbose))
     sys.stdout.flush()
     tell_warnings(imported)
 

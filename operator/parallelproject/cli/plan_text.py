@@ -1,17 +1,12 @@
-"""The words and tables of ``pproj plan`` for people: short enough for one screen, wide as the terminal is."""
+"""The words and tables of ``pproj plan`` for people: short enough for a screen, wide as the terminal is."""
 
-import shlex
 from collections import defaultdict
-from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from parallelproject.cli.page import Page, count, listed
 from parallelproject.cli.terminal import one_line
 from parallelproject.core.outline import Outline, enough
 from parallelproject.core.times import duration
-from parallelproject.model.spec import Scheduling
+from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported
 
 _LEVELS_SHOWN = 24
@@ -20,191 +15,158 @@ _CONFLICTS_SHOWN = 6
 _BAR = 12
 
 
-def show_plan(console: Console, file: str, imported: Imported, plan: Outline, verbose: bool) -> None:
-    """Prints the plan."""
-    _headline(console, imported, plan)
+def plan_text(page: Page, file: str, imported: Imported, plan: Outline, verbose: bool) -> str:
+    """The whole text.
+
+    Args:
+        page: Where it is laid out.
+        file: What to type for FILE, with the options that belong to it.
+        imported: The project, and the account of its file.
+        plan: What there is to tell.
+        verbose: Every level and every role in full.
+    """
+    _headline(page, imported, plan)
     if not plan.tasks:
+        page.add()
+        page.add("Nothing is left to run." if imported.report.found else "There are no tasks in it.")
         if imported.report.done:
-            console.print("\nNothing is left to run. --all plans as if nothing were done yet.")
-        return
-    _levels(console, plan, verbose)
-    _waves(console, plan)
-    _critical_path(console, imported, plan, verbose)
-    _bottlenecks(console, imported, plan)
-    _roles(console, imported, plan, verbose)
-    _speedup(console, plan)
-    _next(console, file, imported, plan)
+            page.add("--all plans as if nothing were done yet.")
+        return page.text()
+    _levels(page, plan, verbose)
+    _conflicts(page, imported, plan, verbose)
+    _critical_path(page, plan, verbose)
+    _bottlenecks(page, imported, plan)
+    _roles(page, imported, plan, verbose)
+    _speedup(page, plan)
+    _next(page, file, imported)
+    return page.text()
 
 
-def _headline(console: Console, imported: Imported, plan: Outline) -> None:
-    name = one_line(imported.project.name)
+def _headline(page: Page, imported: Imported, plan: Outline) -> None:
     widest = max(map(len, plan.levels), default=0)
-    text = f"{_count(plan.tasks, 'task')} in {_count(len(plan.levels), 'level')}, at most {widest:,} side by side"
-    console.print(Text.assemble((name, "bold"), ": ", text))
+    text = f"{count(plan.tasks, 'task')} in {count(len(plan.levels), 'level')}, at most {widest:,} side by side"
+    page.add(f"{one_line(imported.project.name)}: {text}", "bold")
     if imported.report.format is not Format.MANIFEST:
         for line in imported.report.lines():
             if not line.startswith("roles "):  # they have a part of their own
-                console.print(Text(f"  {line}", style="dim"))
+                page.add(f"  {one_line(line)}", "dim")
 
 
-def _levels(console: Console, plan: Outline, verbose: bool) -> None:
-    _heading(console, "Levels", "by dependencies alone")
-    table = _table()
-    for column in ("level", "tasks"):
-        table.add_column(column, justify="right", style="dim" if column == "level" else "")
-    table.add_column("", no_wrap=True)
-    table.add_column("ids", no_wrap=not verbose, overflow="fold" if verbose else "ellipsis", ratio=1)
-    widest = max(map(len, plan.levels))
+def _levels(page: Page, plan: Outline, verbose: bool) -> None:
+    page.heading("Levels", "by dependencies alone: level, tasks, which")
     shown = list(enumerate(plan.levels))
-    cut = len(shown) - _LEVELS_SHOWN
-    if cut > 0 and not verbose:
+    if len(shown) > _LEVELS_SHOWN and not verbose:
         shown = shown[: _LEVELS_SHOWN - 4]
-    room = 1_000_000 if verbose else console.width
+    widest = max(map(len, plan.levels))
+    room = page.room(len(str(shown[-1][0])), len(f"{widest:,}"), _BAR)
+    rows = []
     for index, tasks in shown:
         bar = "█" * max(1, round(_BAR * len(tasks) / widest))
-        table.add_row(str(index), f"{len(tasks):,}", Text(bar, style="cyan"), _ids(tasks, room))
-    console.print(table)
+        rows.append([str(index), f"{len(tasks):,}", bar.ljust(_BAR), listed(tasks, room)])
+    if verbose:
+        for index, tasks in shown:
+            page.add(f"  {index}: {', '.join(tasks)}")
+    else:
+        page.table(rows, right=(0, 1), styles=("dim", "", "cyan"))
     if len(shown) < len(plan.levels):
         rest = plan.levels[len(shown) :]
-        console.print(f"  … {len(rest):,} more levels with {sum(map(len, rest)):,} tasks; -v shows all")
+        page.add(f"  … {count(len(rest), 'more level')} with {count(sum(map(len, rest)), 'task')}; -v shows all", "dim")
 
 
-def _waves(console: Console, plan: Outline) -> None:
+def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> None:
     if not plan.conflicts:
         return
-    told = _count(len(plan.conflicts), "path") + " written by more than one task: they run one after another"
-    _heading(console, "File conflicts", told)
-    table = _table()
-    table.add_column("path", no_wrap=True, overflow="ellipsis", max_width=max(20, console.width // 2))
-    table.add_column("tasks", no_wrap=True, overflow="ellipsis", ratio=1)
+    policy = imported.project.spec.conflicts.on_file_overlap
+    serialize = policy is FileOverlap.SERIALIZE
+    what = "these tasks take turns" if serialize else f"onFileOverlap is {policy}, so they run side by side"
+    page.heading("File conflicts", f"{count(len(plan.conflicts), 'path')} with several writers; {what}")
     worst = sorted(plan.conflicts, key=lambda conflict: -len(conflict[1]))
-    for path, tasks in worst[:_CONFLICTS_SHOWN]:
-        table.add_row(one_line(path), _ids(tasks, console.width))
-    console.print(table)
-    if len(worst) > _CONFLICTS_SHOWN:
-        console.print(f"  … {len(worst) - _CONFLICTS_SHOWN:,} more")
-    if plan.set_back:
-        later = f"{_count(len(plan.waves), 'wave')} instead of {_count(len(plan.levels), 'level')}"
-        same = len(plan.waves) == len(plan.levels)
-        line = f"  {_count(len(plan.set_back), 'task')} set back by that" + ("" if same else f": {later}")
-        console.print(line + ": " + _ids(plan.set_back[:8], 60) if same else line)
+    shown = worst if verbose else worst[:_CONFLICTS_SHOWN]
+    width = min(max(len(path) for path, _ in shown), max(20, page.width // 2))
+    page.table([[path, listed(tasks, page.room(width))] for path, tasks in shown])
+    if len(worst) > len(shown):
+        page.add(f"  … {len(worst) - len(shown):,} more; -v shows all", "dim")
+    if plan.set_back and serialize:
+        text = f"  {count(len(plan.set_back), 'task')} set back by that"
+        if len(plan.waves) > len(plan.levels):
+            text += f", which makes {count(len(plan.waves), 'wave')} of {count(len(plan.levels), 'level')}"
+        page.add(f"{text}: {listed(plan.set_back, max(20, page.width - len(text) - 2))}")
 
 
-def _critical_path(console: Console, imported: Imported, plan: Outline, verbose: bool) -> None:
+def _critical_path(page: Page, plan: Outline, verbose: bool) -> None:
     path = plan.critical_path
-    length = duration(plan.critical_path_seconds) if plan.estimated else _count(len(path), "task")
-    share = plan.critical_path_seconds / plan.work_seconds
-    _heading(console, "Critical path", f"{length} of {_work(plan)}; the run cannot be shorter")
-    if verbose or len(path) <= _PATH_SHOWN:
-        shown = list(path)
+    if len(path) == plan.tasks > 1:
+        note = "every task waits for the one before it: there is nothing to run in parallel"
+    elif plan.estimated:
+        length, work = duration(plan.critical_path_seconds), duration(plan.work_seconds)
+        note = f"{length} of {work} of work; no parallelism makes it shorter"
     else:
-        middle = f"… {len(path) - _PATH_SHOWN + 1} more …"
-        shown = [*path[: _PATH_SHOWN - 3], middle, *path[-2:]]
-    console.print(Text("  " + " → ".join(shown)), soft_wrap=False)
-    if share > 0.99 and len(path) == plan.tasks > 1:
-        console.print("  every task waits for the one before it: there is nothing to run in parallel")
+        note = f"{count(len(path), 'task')} of {plan.tasks:,}; no parallelism makes it shorter"
+    page.heading("Critical path", note)
+    shown = list(path)
+    if len(path) > _PATH_SHOWN and not verbose:
+        shown = [*path[: _PATH_SHOWN - 3], f"… {len(path) - _PATH_SHOWN + 1:,} more …", *path[-2:]]
+    page.add("  " + " → ".join(shown))
 
 
-def _bottlenecks(console: Console, imported: Imported, plan: Outline) -> None:
+def _bottlenecks(page: Page, imported: Imported, plan: Outline) -> None:
     if not plan.bottlenecks:
         return
-    _heading(console, "Bottlenecks", "most work waits for these; do them first, and well")
+    page.heading("Bottlenecks", "the most work waits for these")
     titles = {task.id: task.title for task in imported.project.spec.tasks}
-    table = _table()
-    table.add_column("id", no_wrap=True)
-    table.add_column("waiting", justify="right", no_wrap=True)
-    table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1, style="dim")
+    rows = []
     for bottleneck in plan.bottlenecks:
-        waiting = _count(bottleneck.tasks, "task")
+        waiting = count(bottleneck.tasks, "task")
         if plan.estimated:
             waiting += f", {duration(bottleneck.seconds)}"
-        table.add_row(bottleneck.id, waiting, one_line(titles.get(bottleneck.id, "")))
-    console.print(table)
+        rows.append([bottleneck.id, waiting, titles.get(bottleneck.id, "")])
+    page.table(rows, right=(1,), styles=("", "", "dim"))
 
 
-def _roles(console: Console, imported: Imported, plan: Outline, verbose: bool) -> None:
+def _roles(page: Page, imported: Imported, plan: Outline, verbose: bool) -> None:
     if not plan.roles:
         return
     chosen = imported.report.roles
-    note = "chosen by words in the text" if chosen else ""
-    if chosen and not verbose:
-        note += "; -v shows which"
-    _heading(console, "Roles", note)
-    console.print(Text("  " + ", ".join(f"{role} {count:,}" for role, count in plan.roles.items())))
+    note = "chosen by words in the text" + ("" if verbose else "; -v shows which") if chosen else ""
+    page.heading("Roles", note)
+    page.add("  " + ", ".join(f"{role} {number:,}" for role, number in plan.roles.items()))
     if verbose and chosen:
         by_reason: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for id, choice in chosen.items():
             by_reason[(choice.role, choice.why)].append(id)
-        table = _table()
-        for column in ("role", "because of"):
-            table.add_column(column, no_wrap=True)
-        table.add_column("tasks", overflow="fold", ratio=1)
         for (role, why), ids in sorted(by_reason.items()):
-            table.add_row(role, one_line(why), ", ".join(ids))
-        console.print(table)
+            page.add(f"  {role}, because of {one_line(why)}: {', '.join(ids)}")
 
 
-def _speedup(console: Console, plan: Outline) -> None:
-    units = "" if plan.estimated else ", if all tasks take equally long"
-    _heading(console, "Predicted speedup", f"scheduling {plan.scheduling}{units}")
-    table = _table()
-    table.add_column("", style="dim")
-    rows: list[list[Text | str]] = [["parallelism"], ["speedup"]]
-    if plan.estimated:
-        rows.append(["time"])
+def _speedup(page: Page, plan: Outline) -> None:
+    unit = "" if plan.estimated else ", if all tasks take equally long"
+    page.heading("Predicted speedup", f"with scheduling {plan.scheduling}{unit}")
+    rows = [["parallelism"], ["speedup"]] + ([["time"]] if plan.estimated else [])
     for parallelism, factor in plan.speedup.items():
-        table.add_column("", justify="right")
-        here = "bold" if parallelism == plan.parallelism else ""
-        rows[0].append(Text(f"{parallelism:,}", style=here))
-        rows[1].append(Text(f"{factor:.1f}×", style=here))
+        rows[0].append(f"{parallelism:,}")
+        rows[1].append(f"{factor:.1f}×")
         if plan.estimated:
-            rows[2].append(Text(duration(plan.seconds[parallelism]), style=here))
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+            rows[2].append(duration(plan.seconds[parallelism]))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    per_line = max(3, (page.width - widths[0] - 2) // (max(widths[1:]) + 2))
+    for start in range(1, len(rows[0]), per_line):
+        part = range(start, min(start + per_line, len(rows[0])))
+        for row in rows:
+            page.as_is("  " + row[0].ljust(widths[0]) + "".join("  " + row[i].rjust(widths[i]) for i in part))
     now, best = plan.speedup.get(plan.parallelism, 1.0), enough(plan.speedup)
     if best > plan.parallelism:
-        console.print(f"  parallelism is {plan.parallelism} here; beyond {best:,} little is gained")
+        page.add(f"  parallelism is {plan.parallelism} here; more gains up to {best}, and little beyond")
     if plan.scheduling is Scheduling.LEVELS and plan.other_speedup > now * 1.05:
-        console.print(f"  --scheduling Graph gives {plan.other_speedup:.1f}× at {plan.parallelism}: no level waits for another")
+        gain = f"{plan.other_speedup:.1f}× at {plan.parallelism}"
+        page.add(f"  --scheduling Graph gives {gain}: a task starts when its dependencies are done, not their level")
 
 
-def _next(console: Console, file: str, imported: Imported, plan: Outline) -> None:
-    name = shlex.quote(file)
+def _next(page: Page, file: str, imported: Imported) -> None:
     runnable = any(role.pod_template for role in imported.project.spec.roles)
     command = "" if runnable else " --command 'CMD'"
-    console.print()
-    console.print(Text.assemble(("Next: ", "bold"), f"pproj run {name}{command}"), soft_wrap=True)
+    page.heading("Next")
+    page.as_is(f"  pproj run {file}{command}")
     if imported.report.format is Format.MANIFEST:
-        console.print(f"      pproj submit {name} --watch", soft_wrap=True)
+        page.as_is(f"  pproj submit {file} --watch")
     else:
-        console.print(f"      pproj import {name} | kubectl apply --server-side -f -", soft_wrap=True)
-
-
-def _heading(console: Console, title: str, note: str = "") -> None:
-    console.print()
-    console.print(Text.assemble((title, "bold"), (f"  {note}" if note else "", "dim")))
-
-
-def _table() -> Table:
-    return Table(box=None, show_header=False, pad_edge=True, padding=(0, 1), collapse_padding=True)
-
-
-def _work(plan: Outline) -> str:
-    return f"{duration(plan.work_seconds)} of work" if plan.estimated else f"{plan.tasks:,}"
-
-
-def _ids(ids: Sequence[str], room: int) -> str:
-    """Ids up to about what fits, and how many more there are."""
-    shown: list[str] = []
-    length = 0
-    for id in ids:
-        length += len(id) + 2
-        if shown and length > room:
-            break
-        shown.append(id)
-    return ", ".join(shown)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        page.as_is(f"  pproj import {file} | kubectl apply --server-side -f -")

@@ -29,7 +29,7 @@ async def run(
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TASK]...",
+            metavar="TASK",
             help="Ids of failed tasks; by default all that failed.",
             autocompletion=task_ids,
             show_default=False,

@@ -45,7 +45,7 @@ def _set(manifest: dict[str, Any], path: str, value: Any) -> None:
         if isinstance(at, list):
             index = _index(at, part, path)
             if last:
-                at[index:index + 1] = [value]
+                at[index : index + 1] = [value]
                 return
             if index == len(at):
                 at.append({})
@@ -67,7 +67,9 @@ def _parts(path: str) -> list[str]:
     while end < len(path):
         found = _PART.match(path, end)
         if not found:
-            raise Failure(f"--set {path}: not a path from {path[end:]!r} on", hint="as in spec.tasks[0].priority", code=2)
+            raise Failure(
+                f"--set {path}: not a path from {path[end:]!r} on", hint="as in spec.tasks[0].priority", code=2
+            )
         parts.append(found[1] or found[2])
         end = found.end()
     return parts or [""]

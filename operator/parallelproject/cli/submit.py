@@ -6,7 +6,17 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
-    All, Command, Dangling, DanglingOption, File, Format, Image, ProjectName, Sets, Tag, Timeout
+    All,
+    Command,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    Image,
+    ProjectName,
+    Sets,
+    Tag,
+    Timeout,
 )  # fmt: skip
 from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.end import seconds, tell_result, until_end
@@ -25,7 +35,7 @@ async def run(
     file: File,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; the exit code is its result.")] = False,
-    timeout: Timeout = None,
+    limit: Timeout = None,
     name: ProjectName = None,
     settings: Sets = None,
     image: Image = None,
@@ -36,8 +46,8 @@ async def run(
     all_tasks: All = False,
 ) -> int:
     """Apply a file to the cluster, where the operator runs it."""
-    limit = seconds(timeout)
-    if limit is not None and not (wait or watch):
+    longest = seconds(limit)
+    if longest is not None and not (wait or watch):
         raise Failure("--timeout is for --wait and --watch", code=2)
     manifest = make_manifest(file, format, tag, dangling, all_tasks, name, settings, image, command)
     metadata = manifest["metadata"]
@@ -48,15 +58,14 @@ async def run(
         cluster.namespace = metadata["namespace"]
     applied = await cluster.apply(manifest)
     project = applied["metadata"]["name"]
-    changed = "created" if applied["metadata"].get("generation") == 1 and not applied.get("status") else "configured"
     count = len(applied["spec"].get("tasks") or ())
-    terminal.show(f"{project} {changed}: {count:,} task{'' if count == 1 else 's'} in namespace {cluster.namespace}")
+    terminal.show(f"{project} applied: {count:,} task{'' if count == 1 else 's'} in namespace {cluster.namespace}")
     if watch:
-        return await follow_visibly(cluster, project, limit)
+        return await follow_visibly(cluster, project, longest)
     if wait:
         last = Last()
-        code = await until_end(cluster, project, last, limit)
+        code = await until_end(cluster, project, last, longest)
         tell_result(last.project)
         return code
-    terminal.say(f"pproj watch -n {cluster.namespace} {project} follows it")
+    terminal.say(f"next: pproj watch{cluster.options} {project}")
     return 0

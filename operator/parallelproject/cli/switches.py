@@ -31,7 +31,7 @@ async def stop(cluster: "Cluster", name: Name) -> None:
 
     What succeeded stays; pproj retry goes on from there.
     """
-    await _switch(cluster, name, "stop", True, f"{name} stopping; pproj retry {name} goes on from there")
+    await _switch(cluster, name, "stop", True, f"{name} stopping; pproj retry{cluster.options} {name} goes on from there")
 
 
 async def _switch(cluster: "Cluster", name: str, field: str, value: bool, done: str) -> None:
@@ -42,5 +42,7 @@ async def _switch(cluster: "Cluster", name: str, field: str, value: bool, done: 
         return
     if standing(project) in _ENDED:
         terminal.say(f"{name} has already ended")
+        if field == "stop":
+            return
     await cluster.patch(name, {"spec": {field: value}})
     terminal.show(done)

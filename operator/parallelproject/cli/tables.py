@@ -22,12 +22,11 @@ _STYLES = {
     "Suspended": "yellow",
     "Backoff": "yellow",
 }
-_SGR = {"green": "32", "cyan": "36", "red": "31", "dim": "2", "yellow": "33"}
 _GAP = "   "
 _CONDITION = re.compile(r'\.status\.conditions\[\?\(@\.type=="(\w+)"\)\]\.(\w+)$')
 
 
-def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> None:
     """Prints a table. On a terminal lines are cut at its width; in a pipe they are whole."""
     cells = [list(headings), *([terminal.one_line(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
@@ -35,16 +34,16 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     colored = terminal.color_allowed(stream)
     room = terminal.width(stream)
     for number, row in enumerate(cells):
-        left = room
-        line = ""
+        left = room - len(indent)
+        line = indent
         for i, cell in enumerate(row):
             last = i == len(row) - 1
             text = cell if last else cell.ljust(widths[i]) + _GAP
             if len(text.rstrip()) > left:
                 text = text[: max(0, left - 1)].rstrip() + "…" if left > 0 else ""
             left -= len(text)
-            style = _SGR.get(_STYLES.get(cell, ""), "") if colored and number else ""
-            line += f"\x1b[{style}m{text}\x1b[0m" if style else text
+            style = _STYLES.get(cell, "") if colored and number else ""
+            line += terminal.paint(text, style)
         stream.write(line.rstrip() + "\n")
 
 
@@ -53,7 +52,7 @@ def value_at(obj: Mapping[str, Any], path: str) -> Any:
     found = _CONDITION.match(path)
     if found:
         conditions = (obj.get("status") or {}).get("conditions") or []
-        entry = next((c for c in conditions if c.get("type") == found[1]), {})
+        entry: Mapping[str, Any] = next((c for c in conditions if c.get("type") == found[1]), {})
         return entry.get(found[2])
     value: Any = obj
     for key in path.lstrip(".").split("."):

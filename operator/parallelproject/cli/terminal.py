@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDE = 100_000
-_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 class _Choice:
@@ -60,22 +60,26 @@ def show(text: str) -> None:
 
 def say(text: str, style: str = "") -> None:
     """Prints a line on stderr, for people."""
-    sys.stderr.write(paint(printable(text), style, sys.stderr) + "\n")
+    sys.stderr.write(_on_stderr(printable(text), style) + "\n")
 
 
 def error(text: str) -> None:
     """Prints ``error: …`` on stderr."""
-    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {printable(text)}\n")
+    sys.stderr.write(f"{_on_stderr('error:', 'red')} {printable(text)}\n")
 
 
 def warning(text: str) -> None:
     """Prints ``warning: …`` on stderr."""
-    sys.stderr.write(f"{paint('warning:', 'yellow', sys.stderr)} {printable(text)}\n")
+    sys.stderr.write(f"{_on_stderr('warning:', 'yellow')} {printable(text)}\n")
 
 
-def paint(text: str, style: str, stream: TextIO) -> str:
-    """The text in a colour, where the stream may get one."""
-    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style and color_allowed(stream) else text
+def paint(text: str, style: str) -> str:
+    """The text in a colour, for a terminal that may get one."""
+    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style else text
+
+
+def _on_stderr(text: str, style: str) -> str:
+    return paint(text, style) if color_allowed(sys.stderr) else text
 
 
 def printable(text: str) -> str:

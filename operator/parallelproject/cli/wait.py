@@ -21,12 +21,12 @@ class Last:
 
 
 @on_cluster
-async def run(cluster: "Cluster", name: Name, timeout: Timeout = None) -> int:
+async def run(cluster: "Cluster", name: Name, limit: Timeout = None) -> int:
     """Wait for a project's end; the exit code is its result.
 
     Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
     """
     last = Last()
-    code = await until_end(cluster, name, last, seconds(timeout))
+    code = await until_end(cluster, name, last, seconds(limit))
     tell_result(last.project)
     return code

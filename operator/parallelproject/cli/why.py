@@ -34,7 +34,7 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
         except ProblemsError as error:
             # Of a newer version than ours, or changed this very moment.
             raise Failure(f"the spec of {name} cannot be read: {error.problems[0]}") from None
-    commands = _commands(found, name, cluster.namespace, project["spec"].get("suspend") is True)
+    commands = _commands(found, name, cluster.options, project["spec"].get("suspend") is True)
     if output is TextOrJson.JSON:
         terminal.show_data({**asdict(found), "next": commands}, as_json=True)
         return
@@ -47,9 +47,8 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
         terminal.show(f"{'next: ' if not number else '      '}{command}")
 
 
-def _commands(found: Why, name: str, namespace: str, suspended: bool) -> list[str]:
+def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
     """What to type next."""
-    place = f" -n {namespace}"
     commands = []
     if found.job and found.mend in ("retry", "logs"):
         follow = " -f" if found.mend == "logs" else ""

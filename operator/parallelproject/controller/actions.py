@@ -25,6 +25,7 @@ CREATES_AT_ONCE = 32
 """Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
 _BACKOFF_MAX = 30.0
 _REFUSED_SECONDS = 10.0
+_TRIES = 8  # of one action before the plan decides anew whether it is still wanted; the waits between double
 
 
 class Actions:
@@ -50,9 +51,15 @@ class Actions:
             return
         for launch in launches:
             key = Key(project.graph.ids[launch.task], launch.number)
-            manifest = job_manifest(
-                project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records
-            )
+            try:
+                manifest = job_manifest(
+                    project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records
+                )
+            except Exception:  # one odd template must not stop the other tasks
+                log.exception("making the Job of %s of %s failed", key, project.path)
+                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                self._again(project)
+                continue
             project.sightings.launching(key, time.time())
             self._spawn(project, ("create", key), self._create(project, key, manifest))
 
@@ -104,14 +111,16 @@ class Actions:
                 if await self._try_create(project, key, manifest):
                     return
             except ApiError as error:
-                if error.status in (400, 422):
+                if error.status in (400, 413, 422):
                     self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
                     project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
                     return
                 if error.is_definite and error.status != 429:
                     # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
                     # is given back after a pause, so that the plan decides anew.
-                    self._warn(project, "FailedCreate", f"{key.task}: {error}")
+                    if project.refusal != error.reason:
+                        project.refusal = error.reason
+                        self._warn(project, "FailedCreate", f"{key.task}: {error}")
                     await asyncio.sleep(_REFUSED_SECONDS * random.uniform(0.5, 1))
                     break
                 log.warning("creating %s: %s", manifest["metadata"]["name"], error)
@@ -127,6 +136,7 @@ class Actions:
             if error.reason != "AlreadyExists":
                 raise
             return await self._adopt(project, key)
+        project.refusal = None
         project.sightings.job_seen(key, view_job(job))
         return True
 
@@ -145,17 +155,19 @@ class Actions:
 
     async def _stop(self, project: Project, key: Key, stop: Stop) -> None:
         name = project.sightings.job_name(key) or self._name(project, key)
-        try:
-            job = await self._api.request(
-                "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
-            )
-            project.sightings.job_seen(key, view_job(job))
-        except ApiError as error:
-            if error.status == 404:
-                project.sightings.job_gone(key)
+        for failures in range(1, _TRIES + 1):
+            try:
+                job = await self._api.request(
+                    "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+                )
+                project.sightings.job_seen(key, view_job(job))
                 return
-            log.warning("stopping %s: %s", name, error)
-            await _pause(1, error)
+            except ApiError as error:
+                if error.status == 404:
+                    project.sightings.job_gone(key)
+                    return
+                log.warning("stopping %s: %s", name, error)
+                await _pause(failures, error)
 
     async def _delete(self, project: Project) -> None:
         preconditions = {"uid": project.owner.uid, "resourceVersion": project.resource_version}
@@ -167,16 +179,18 @@ class Actions:
             await _pause(5, error)
 
     async def _look_up(self, project: Project, key: Key) -> None:
-        try:
-            found = await self._get(project, key)
-        except ApiError as error:
-            log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
-            await _pause(1, error)
+        for failures in range(1, _TRIES + 1):
+            try:
+                found = await self._get(project, key)
+            except ApiError as error:
+                log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
+                await _pause(failures, error)
+                continue
+            if found is not None and is_ours(found, project.owner, key.task, key.number):
+                project.sightings.job_seen(key, view_job(found))
+            else:
+                project.sightings.job_gone(key)
             return
-        if found is not None and is_ours(found, project.owner, key.task, key.number):
-            project.sightings.job_seen(key, view_job(found))
-        else:
-            project.sightings.job_gone(key)
 
     async def _get(self, project: Project, key: Key) -> Json | None:
         """The attempt's Job, read from the server's store and not from a cache; None if there is none."""

@@ -14,7 +14,7 @@ from parallelproject.controller.actions import Actions
 from parallelproject.controller.project import Project
 from parallelproject.controller.writer import Writer
 from parallelproject.core.plan import plan
-from parallelproject.core.status import rejected_status, render_status
+from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.observation import view_job, view_pod
 from parallelproject.executors.sightings import Key, Sightings
 from parallelproject.kube.api import Api
@@ -86,6 +86,8 @@ class Controller:
                 self._drop(project)
             return
         if project is not None and project.owner.uid != metadata["uid"]:
+            if int(metadata["resourceVersion"]) < int(project.resource_version):
+                return  # late news of the one that was there before
             self._drop(project)
             project = None
         if project is None:
@@ -99,6 +101,13 @@ class Controller:
     def sightings(self, namespace: str, uid: str) -> Sightings:
         """What is seen of a project's attempts, whether or not the project itself is known yet."""
         return self._sightings.setdefault((namespace, uid), Sightings())
+
+    def forget(self, namespace: str, uid: str, key: Key) -> None:
+        """Drops what was seen of an attempt whose project is gone as well."""
+        sightings = self.sightings(namespace, uid)
+        sightings.forget(key)
+        if sightings.is_empty:
+            del self._sightings[namespace, uid]
 
     def touch(self, namespace: str, name: str, uid: str) -> bool:
         """Something was seen of a project's attempts; says whether the project is known."""
@@ -205,6 +214,8 @@ class _Sink:
         marks = metadata.get("labels") or {}
         try:
             key = Key(marks[names.LABEL_TASK], int(marks[names.LABEL_ATTEMPT]))
+            if not 0 < key.number <= ATTEMPT_MAX:
+                return None
             at = (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
         except (KeyError, ValueError):
             return None  # not made by us, whatever its labels say
@@ -228,7 +239,7 @@ class _Jobs(_Sink):
                 self.seen(job)
             found[0].job_gone(found[1], job["metadata"]["uid"])
             if not self._controller.touch(*found[2]):
-                found[0].forget(found[1])  # of a project that is gone as well
+                self._controller.forget(found[2][0], found[2][2], found[1])
 
 
 class _Pods(_Sink):
@@ -246,7 +257,8 @@ class _Pods(_Sink):
             if "status" in pod:
                 found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
             found[0].pod_gone(found[1], pod["metadata"]["uid"])
-            self._controller.touch(*found[2])
+            if not self._controller.touch(*found[2]):
+                self._controller.forget(found[2][0], found[2][2], found[1])
 
 
 def _collection(group: str, namespace: str, plural: str) -> str:

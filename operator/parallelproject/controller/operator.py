@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,10 @@ from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS
 from parallelproject.model import names
 
 log = logging.getLogger(__name__)
+
+_DEPTH_MAX = 10_000
+"""JSON that is nested deeper is refused by the API server; what is not must be read, since a project that cannot
+be would end the watch of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class OperatorOptions:
 
 async def operate(options: OperatorOptions) -> None:
     """Runs until SIGTERM or SIGINT, or until a watch cannot go on."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * _DEPTH_MAX))
     stop = asyncio.Event()
     _on_signals(stop)
     async with await Api.connect(options.kubeconfig, options.context) as api:

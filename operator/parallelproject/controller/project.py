@@ -36,7 +36,7 @@ class Project:
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
-        self.status: Json = {}
+        self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
         self.in_flight: set[tuple[str, Key]] = set()
@@ -49,9 +49,10 @@ class Project:
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0
+        self.refusal: str | None = None
+        """Why the last creation of a Job was refused, so that this is told once; None after one that was not."""
         """Status writes that failed in a row."""
         self.update(body)
-        self.status = dict(body.get("status") or {})
         self.ledger = read_status(self.status)
 
     @property
@@ -89,7 +90,10 @@ class Project:
         self.resource_version = version
         deleting = "deletionTimestamp" in metadata
         generation = int(metadata.get("generation") or 0)
-        if generation == self.generation and deleting == self.deleting:
+        status = dict(body.get("status") or {})
+        same = status == self.status
+        self.status = status  # also what somebody else wrote into it: it is written over
+        if same and generation == self.generation and deleting == self.deleting:
             return False
         self.deleting = deleting
         if generation != self.generation:

@@ -93,6 +93,9 @@ class Writer:
             project.headline = headline
         except ApiError as error:
             await self._refused(project, error)
+        except Exception:
+            log.exception("writing the status of %s failed", project.path)
+            await asyncio.sleep(_BACKOFF_MAX)
         finally:
             project.writing = False
             self._again(project)
@@ -106,7 +109,8 @@ class Writer:
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
         if project.update(answer):
             self._again(project)
-        project.status = kept
+        if project.resource_version == answer["metadata"]["resourceVersion"]:
+            project.status = kept
         project.failures_to_write = 0
         project.next_write = time.monotonic() + max(SPACING_SECONDS, len(json.dumps(status)) / BYTES_PER_SECOND)
         self._tell(project, list(notices(before, kept)))
@@ -123,7 +127,6 @@ class Writer:
                     self._drop(project)
                     return
                 project.update(body)
-                project.status = dict(body.get("status") or {})
                 return
         except ApiError as again:
             error = again

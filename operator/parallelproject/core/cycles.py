@@ -39,6 +39,14 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
     for knot in sorted(knots, key=lambda knot: (len(knot), min(knot))):
         inner = {task: [p for p in parents[task] if p in knot and p != task] for task in sorted(knot)}
         size = len(inner) + sum(map(len, inner.values()))
+        count = min(CYCLES_MAX, (_STEPS_MAX - steps) // (10 * size))
+        if count > 0:
+            some = [_rotate(cycle) for cycle in islice(nx.simple_cycles(graph.subgraph(knot)), count + 1)]
+            found.update(some)
+            steps += size * len(some)
+            if len(some) <= count:
+                continue
+        complete = False  # too many: then at least the shortest ones
         for task, above in inner.items():
             for parent in above:
                 if steps > _STEPS_MAX or len(found) > 10 * CYCLES_MAX:
@@ -46,14 +54,6 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
                 way, looked_at = _shortest(inner, parent, task)
                 found.add(_rotate([task, *way]))
                 steps += looked_at
-        count = min(CYCLES_MAX, max(1, _STEPS_MAX // (10 * size)))
-        if steps > _STEPS_MAX:
-            complete = False
-            continue
-        some = [_rotate(cycle) for cycle in islice(nx.simple_cycles(graph.subgraph(knot)), count + 1)]
-        complete = complete and len(some) <= count
-        found.update(some)
-        steps += size * count // 10
     named = sorted(found, key=lambda cycle: (len(cycle), cycle))
     return Cycles(named[:CYCLES_MAX], complete and len(named) <= CYCLES_MAX)
 

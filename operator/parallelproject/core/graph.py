@@ -240,7 +240,7 @@ def _cycles(ids: Sequence[str], parents: Sequence[Sequence[int]]) -> list[Proble
         mend = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
         problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, mend, "CycleFound"))
     if not found.complete:
-        more = f"there are more than these {len(found.named)} cycles"
+        more = f"there may be more cycles than these {len(found.named)}"
         problems.append(Problem("spec.tasks", more, "", "CycleFound"))
     return problems
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from parallelproject.core.graph import CompiledGraph
@@ -106,9 +107,12 @@ def document(found: Outline) -> Json:
 
 
 def enough(speedup: dict[int, float]) -> int:
-    """The smallest parallelism with at least 95 % of the best speedup; 1 where nothing is known."""
-    best = max(speedup.values(), default=1.0)
-    return min((parallelism for parallelism, factor in speedup.items() if factor >= 0.95 * best), default=1)
+    """The parallelism beyond which the next larger one gains less than 15 %; 1 where nothing is known."""
+    steps = list(speedup.items())
+    for (parallelism, factor), (_, larger) in pairwise(steps):
+        if larger < 1.15 * factor:
+            return parallelism
+    return steps[-1][0] if steps else 1
 
 
 def _bottleneck(graph: CompiledGraph, task: int) -> Bottleneck:

@@ -3,7 +3,7 @@
 Rows are plain dictionaries, short and in spec order; fields that say nothing are left out.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +13,13 @@ from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import MAX_TASKS, Spec
 from parallelproject.model.status import ConditionType, Reason, TaskState
 
 Json = dict[str, Any]
 
+ATTEMPT_MAX = 1_000_000
+"""No task has more attempts; a higher number was not written by us."""
 _MESSAGE_MAX = 2000
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
@@ -119,12 +121,33 @@ def rejected_status(
         (ConditionType.COMPLETED, "False", reason, "nothing starts until the spec is accepted"),
         (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
     ]
-    kept = {key: last[key] for key in ("startTime", "progress", "level", "counts", "levels") if key in last}
-    return kept | {
-        "observedGeneration": generation,
-        "completionTime": None,
-        "conditions": _dated(conditions, last, generation, now),
-        "tasks": rows,
+    kept = {key: last[key] for key in ("startTime", "level") if key in last}
+    return (
+        kept
+        | {
+            "observedGeneration": generation,
+            "completionTime": None,
+            "conditions": _dated(conditions, last, generation, now),
+            "tasks": rows,
+        }
+        | _counted([row for row in rows if "removed" not in row])
+    )
+
+
+def _counted(rows: Sequence[Json]) -> Json:
+    """Counts, progress and levels from the rows alone, where the graph is not known."""
+    if not rows:
+        return {}
+    counts = Counter(_STATES[row["state"]] for row in rows)
+    levels: defaultdict[int, Counter[TaskState]] = defaultdict(Counter)
+    for row in rows:
+        levels[row.get("level", 0)][_STATES[row["state"]]] += 1
+    return {
+        "progress": f"{counts[_SUCCEEDED]}/{len(rows)}",
+        "counts": {"total": len(rows), **_state_counts(counts)},
+        "levels": [
+            {"index": i, "total": levels[i].total(), **_level_counts(levels[i])} for i in sorted(levels)[:MAX_TASKS]
+        ],
     }
 
 
@@ -254,7 +277,7 @@ def _rows(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _count(row: Mapping[str, Any], key: str) -> int:
     value = row.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= ATTEMPT_MAX else 0
 
 
 def _cut(text: str) -> str:

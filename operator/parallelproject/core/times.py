@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
+_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
 
 @lru_cache(maxsize=4096)
 def iso(seconds: int) -> str:
@@ -12,11 +14,12 @@ def iso(seconds: int) -> str:
 
 @lru_cache(maxsize=4096)
 def epoch(text: str | None) -> float | None:
-    """Seconds since the epoch; None for what is absent or no time."""
+    """Seconds since the epoch; None for what is absent, no time, or one that could not be written again."""
     try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+        seconds = datetime.fromisoformat(text).timestamp() if isinstance(text, str) else -1.0
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds <= _LAST else None
 
 
 def duration(seconds: float) -> str:

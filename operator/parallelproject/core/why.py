@@ -59,7 +59,7 @@ def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
     if accepted.get("status") != "False":
         return None
     reason = str(accepted.get("reason") or "InvalidSpec")
-    row = next((row for row in status.get("tasks") or () if row.get("id") == task), {})
+    row: Mapping[str, Any] = next((row for row in status.get("tasks") or () if row.get("id") == task), {})
     found = str(accepted.get("message") or "the spec is not valid")
     answer = f"nothing starts, because the project is not accepted: {found}"
     return Why(task, str(row.get("state") or _PENDING), reason, answer)
@@ -90,8 +90,9 @@ class _Inquiry:
         self.status = status
         self.now = now
         rows = status.get("tasks")
+        found: list[Any] = rows if isinstance(rows, list) else []
         self.rows: dict[str, Mapping[str, Any]] = {
-            row["id"]: row for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict) and "id" in row
+            row["id"]: row for row in found if isinstance(row, dict) and "id" in row
         }
 
     def answer(self, task: str) -> Why:
@@ -141,7 +142,6 @@ class _Inquiry:
         open_ = [j for j in range(len(self.graph.ids)) if self.graph.level[j] < mine and self._is_open(j)]
         if not open_:
             return self._say(i, reason, "the levels before it are done; it starts at the operator's next look")
-        lowest = self.graph.level[open_[0]] if open_ else 0
         lowest = min(self.graph.level[j] for j in open_)
         here = [j for j in open_ if self.graph.level[j] == lowest]
         answer = f"it is in level {mine}, and level {lowest} is not done: {self._named(here)}"
@@ -158,23 +158,24 @@ class _Inquiry:
         ]
         limit = self.spec.parallelism
         answer = f"parallelism is {limit} and {_holds(holders, 'all slots are', self._named)}"
-        more = f"{len(ahead)} others are before it" if ahead else "it is the next"
+        others = "one other is" if len(ahead) == 1 else f"{len(ahead)} others are"
+        more = f"{others} before it in the queue" if ahead else "it is the next in the queue"
         return self._say(i, reason, answer, more, tasks=holders)
 
     def _files(self, i: int, reason: str) -> Why:
         locks = self.graph.locks
         holders: dict[int, tuple[int, int]] = {}
         for j in self._at_work():
-            theirs = set(locks.of_task[j])
+            written = set(locks.of_task[j])
             for mine in locks.of_task[i]:
-                shared = theirs.intersection(locks.overlaps[mine])
+                shared = written.intersection(locks.overlaps[mine])
                 if shared and j != i:
                     holders.setdefault(j, (mine, min(shared, key=lambda p: (p != mine, p))))
         if not holders:
             return self._say(i, reason, "another task was writing its files; it starts at the operator's next look")
         parts = []
-        for j, (mine, shared) in list(holders.items())[:NAMED]:
-            path, other = locks.patterns[mine], locks.patterns[shared]
+        for j, (mine, theirs) in list(holders.items())[:NAMED]:
+            path, other = locks.patterns[mine], locks.patterns[theirs]
             as_what = "" if path == other else f" (as {other})"
             parts.append(f"{path}, which {self._told(j)} writes{as_what}")
         return self._say(i, reason, f"it writes {'; and '.join(parts)}", tasks=list(holders))
@@ -241,12 +242,13 @@ class _Inquiry:
             failed = [j for j in self._above(i) if self._state(j) == _FAILED]
             answer = f"it depends on {self._named(failed)}" if failed else "a task that it depends on failed"
             return self._say(i, reason, answer, tasks=failed, mend="retry")
+        turn = "while it was at work" if self._record(i).attempts else "before its turn came"
         if self.spec.stop:
-            return self._say(i, reason, "the project was stopped before its turn came", mend="retry")
+            return self._say(i, reason, f"the project was stopped {turn}", mend="retry")
         ended = str(condition(self.status, "Completed").get("reason") or "")
         if ended == Reason.DEADLINE_EXCEEDED.value:
             limit = self.spec.active_deadline_seconds or 0
-            return self._say(i, reason, f"the project's deadline ({duration(limit)}) was over before its turn came")
+            return self._say(i, reason, f"the project's deadline ({duration(limit)}) was over {turn}")
         failed = [j for j in range(len(self.graph.ids)) if self._state(j) == _FAILED]
         policy = self.spec.failure_policy
         if failed and policy is not FailurePolicy.CONTINUE:
@@ -254,7 +256,7 @@ class _Inquiry:
             if policy is FailurePolicy.FAIL_FAST:
                 answer = f"{self._named(failed)}, and with failurePolicy {policy} all else is stopped then"
             return self._say(i, reason, answer, tasks=failed, mend="retry")
-        return self._say(i, reason, "the project ended before its turn came", mend="retry")
+        return self._say(i, reason, f"the project ended {turn}", mend="retry")
 
     def _removed(self, task: str, row: Mapping[str, Any]) -> Why:
         record = read_row(row)

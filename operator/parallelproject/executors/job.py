@@ -5,7 +5,7 @@ downward-API volume, never formatted into a command or into YAML.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.executors.taskfile import environment, task_document
 from parallelproject.model import names
+from parallelproject.model.base import Model
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 
@@ -22,6 +23,7 @@ TASK_FOLDER = "/pproj/task"
 WORKSPACE = "/pproj/workspace"
 OUTPUTS = "/pproj/outputs"
 _TASK_FILE = "task.json"
+_DEPTH_MAX = 100  # a PodTemplateSpec needs some 15
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
@@ -54,6 +56,10 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
             mend = "set what runs the task; an image's own entry point is not known here"
             where = f"{place}.spec.containers[0].command"
             problems.append(Problem(where, "is missing", mend, "CommandRequired"))
+        elif _is_deep(role.pod_template):
+            problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
+    if problems:
+        return problems
     size = len(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode(errors="replace"))
     size += _ROW_BYTES * len(spec.tasks)
     if size > _OBJECT_BYTES:
@@ -107,22 +113,24 @@ def job_manifest(
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,
     }
-    theirs = [entry for entry in agent.get("env") or [] if entry.get("name") not in ours]
-    agent["env"] = [{"name": name, "value": value} for name, value in ours.items()] + theirs
+    theirs = agent.get("env")
+    if isinstance(theirs, list):
+        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and entry.get("name") in ours)]
+    agent["env"] = _joined([{"name": name, "value": value} for name, value in ours.items()], theirs)
     agent.setdefault("workingDir", WORKSPACE)
-    agent["volumeMounts"] = [
-        *(agent.get("volumeMounts") or []),
+    mounts: list[Json] = [
         {"name": "pproj-task", "mountPath": TASK_FOLDER, "readOnly": True},
         {"name": "pproj-workspace", "mountPath": WORKSPACE},
         {"name": "pproj-outputs", "mountPath": OUTPUTS},
     ]
+    agent["volumeMounts"] = _joined(mounts, agent.get("volumeMounts"))
     field = {"fieldPath": f"metadata.annotations['{names.ANNOTATION_TASK}']"}
-    pod["volumes"] = [
-        *(pod.get("volumes") or []),
+    volumes: list[Json] = [
         {"name": "pproj-task", "downwardAPI": {"items": [{"path": _TASK_FILE, "fieldRef": field}]}},
         {"name": "pproj-workspace", "emptyDir": {}},
         {"name": "pproj-outputs", "emptyDir": {}},
     ]
+    pod["volumes"] = _joined(volumes, pod.get("volumes"))
     body: Json = {
         "backoffLimit": 0,
         "completions": 1,
@@ -181,6 +189,25 @@ def _pod_template(spec: Spec, role: str | None) -> Json:
         if candidate.name == role and candidate.pod_template is not None:
             return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
+
+
+def _is_deep(template: object) -> bool:
+    """Whether something in it is nested so deep that it could not be written down; itself without recursion."""
+    level = [template]
+    for _ in range(_DEPTH_MAX):
+        level = [child for node in level for child in _children(node)]
+    return bool(level)
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, Model):
+        return [*vars(node).values(), *(node.model_extra or {}).values()]
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def _joined(ours: list[Json], theirs: object) -> object:
+    """Our entries and those of the template; what is no list there is left to the API server to refuse."""
+    return ours if theirs is None else [*ours, *theirs] if isinstance(theirs, list) else theirs
 
 
 def _child(parent: Json, key: str) -> Json:

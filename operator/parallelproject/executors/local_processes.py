@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,8 +43,7 @@ class Order(NamedTuple):
 class Report(NamedTuple):
     """What has come from the supervisor since the last time."""
 
-    started: list[tuple[str, int, float]]
-    """Task, number and time."""
+    started: list[AttemptRow]
     ended: list[AttemptRow]
     """Written down already."""
     refused: list[tuple[str, int]]
@@ -59,6 +60,7 @@ class Processes:
     """The supervisor's process and the channel to it."""
 
     def __init__(self, *, store: Path, spill: Path, lock: int, errors: Path, clock: float, orphan_grace: float) -> None:
+        self._pids: dict[tuple[str, int], int] = {}
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
         settings = Settings(theirs.fileno(), lock, str(store), str(spill), clock, orphan_grace)
@@ -103,12 +105,17 @@ class Processes:
             if self.channel.closed:
                 raise SupervisorLostError(_how_it_ended(self._process.wait()))
             return None
-        return Report(
-            [(task, number, at) for m in messages for task, number, at in m["started"]],
+        report = Report(
+            [AttemptRow(*row) for m in messages for row in m["started"]],
             [AttemptRow(*row) for m in messages for row in m["ended"]],
             [(task, number) for m in messages for task, number in m["refused"]],
             messages[-1]["trouble"],
         )
+        for row in report.started:
+            self._pids[row.task, row.number] = row.pid or 0
+        for row in report.ended:
+            self._pids.pop((row.task, row.number), None)
+        return report
 
     def close(self) -> None:
         """Lets the supervisor end, with whatever still runs, and waits until it and all below it are gone."""
@@ -117,29 +124,42 @@ class Processes:
         self._process.wait()
         process_tree.adopt_orphans(False)
 
-    def take_over(self, running: Iterable[AttemptRow]) -> list[AttemptRow]:
-        """After the supervisor died: collects the tasks that have ended, and kills the others.
+    def take_over(self, run_id: str, running: Sequence[AttemptRow], grace: float) -> list[AttemptRow]:
+        """After the supervisor died: stops the tasks, which are our children now, and learns how they ended.
 
         Args:
+            run_id: What the tasks carry in their environment.
             running: The attempts that are written down as running.
+            grace: Seconds that they have to end.
 
         Returns:
-            Those whose end could still be learnt, as (row with) exit code.
+            Those whose end could still be learnt, with their exit codes.
         """
         self._process.wait()
-        learnt = []
-        for row in running:
-            if row.pid:
-                try:
-                    pid, status = os.waitpid(row.pid, os.WNOHANG)
-                except ChildProcessError:
-                    continue
-                if pid:
-                    learnt.append(row._replace(exit_code=os.waitstatus_to_exitcode(status)))
-        ours = {found.pid for found in process_tree.descendants(os.getpid())}
-        groups = {row.pid for row in running if row.pid in ours}
-        process_tree.kill_all(lambda: [p for p in process_tree.descendants(os.getpid()) if p.session in groups])
+        waiting = {row: self._pids.get((row.task, row.number)) or row.pid or 0 for row in running}
+        learnt = self._collect(waiting)
+        for pid in waiting.values():
+            process_tree.signal_group(pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+            learnt += self._collect(waiting)
+        clean_up(run_id, running)
         process_tree.adopt_orphans(False)
+        return learnt
+
+    def _collect(self, waiting: dict[AttemptRow, int]) -> list[AttemptRow]:
+        """Takes those that have ended, or are not ours, out of ``waiting``; returns those whose end is known."""
+        learnt = []
+        for row, known in list(waiting.items()):
+            try:
+                pid, status = os.waitpid(known, os.WNOHANG) if known else (-1, 0)
+            except ChildProcessError:
+                pid, status = -1, 0
+            if pid:
+                del waiting[row]
+            if pid > 0:
+                learnt.append(row._replace(exit_code=os.waitstatus_to_exitcode(status)))
         return learnt
 
 
@@ -153,7 +173,9 @@ def clean_up(run_id: str, running: Iterable[AttemptRow]) -> list[int]:
     Returns:
         The ids of processes that could not be killed.
     """
-    leaders = {row.pid for row in running if row.pid and process_tree.is_alive(row.pid, row.pid_start)}
+    leaders = {
+        row.pid for row in running if row.pid and row.pid_start and process_tree.is_alive(row.pid, row.pid_start)
+    }
 
     def find() -> list[process_tree.Process]:
         found = {p.pid: p for p in process_tree.marked(ENV_RUN, run_id)}

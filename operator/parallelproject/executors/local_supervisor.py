@@ -170,7 +170,7 @@ class Supervisor:
                 else:
                     self._pids_since = self._pids_since if self._pids else time.monotonic()
                     self._pids[_key(order)] = row
-                    started.append((row.task, row.number, row.started))
+                    started.append(row)
         if self._unwritten and not self._trouble:
             self._write([])
         trouble = self._trouble or no_room

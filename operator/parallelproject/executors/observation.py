@@ -114,7 +114,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=name)
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
-    if job and job.outcome == "Failed":
+    if job and job.outcome == "Failed" and not live:
         if stopped:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
         reason, code = Reason.POD_FAILED, None
@@ -126,5 +126,6 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job_is_gone and not live:
         phase = Phase.STOPPED if stopped else Phase.LOST
         return Attempt(number, phase, started=started, ended=ended, name=name)
-    at_work = live or not failed or job is None
+    # A Job that has failed has ended its pods first: what they say of it is on its way.
+    at_work = (live or not failed or job is None) and not (job and job.outcome)
     return Attempt(number, Phase.ACTIVE, at_work, stopped, started, name=name)

@@ -46,22 +46,28 @@ class Sightings:
 
     def job_gone(self, key: Key, uid: str = "") -> None:
         """The Job is known to be deleted; if it had ended, how it ended still counts."""
-        self._launching.pop(key, None)
         known = self._jobs.get(key)
-        if not uid or known is None or known.uid == uid:
-            self._gone[key] = uid or (known.uid if known else "")
+        if uid and (known is None or known.uid != uid):
+            return  # it was none of ours
+        self._launching.pop(key, None)
+        self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
 
     def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
-        """A pod is there."""
+        """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
+        if not pod.job_uid:
+            known = self._pods[key].get(uid) if key in self._pods else None
+            if known is None:
+                return
+            pod = pod._replace(job_uid=known.job_uid)
         self._pods[key][uid] = pod
         self._refresh(key)
 
     def pod_gone(self, key: Key, uid: str) -> None:
         """A pod was deleted; a result that it had is kept."""
-        pod = self._pods[key].get(uid)
-        if pod and pod.is_live:
-            del self._pods[key][uid]
+        pods = self._pods.get(key, {})
+        if uid in pods and pods[uid].is_live:
+            del pods[uid]
         self._refresh(key)
 
     def launching(self, key: Key, now: float) -> None:
@@ -82,6 +88,11 @@ class Sightings:
         self._pods.pop(key, None)
         self._gone.pop(key, None)
         self._refresh(key)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is seen or under way."""
+        return not (self._jobs or self._pods or self._gone or self._launching)
 
     @property
     def unconfirmed(self) -> frozenset[Key]:

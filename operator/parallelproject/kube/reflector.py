@@ -66,6 +66,7 @@ class Reflector:
             except ApiError as error:
                 if error.status == 410 or error.reason in ("Expired", "Gone"):
                     self._resource_version = ""
+                    await asyncio.sleep(random.uniform(0.05, 0.1))  # one that says so each time is not to be hammered
                     continue
                 if time.monotonic() - self.last_contact < 1:
                     failures = 0

@@ -5,7 +5,6 @@ was interrupted and all that ran has ended.
 """
 
 import selectors
-import time
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
@@ -23,10 +22,7 @@ from parallelproject.run.board import Board, Event, Running, View, What
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.history import History, attempt_of
 from parallelproject.run.signals import Interrupts
-
-TROUBLE_PATIENCE = 5.0
-"""Seconds that a run with nothing at work waits for the state to become writable."""
-_PROBE_EVERY = 1.0
+from parallelproject.run.trouble import Trouble
 
 
 class End(Enum):
@@ -71,9 +67,7 @@ class Engine:
         self._grace = grace
         self._ended: list[AttemptRow] = []
         self._skipped: set[int] = set()
-        self._trouble: str | None = None
-        self._trouble_since = 0.0
-        self._probe_at = 0.0
+        self._trouble = Trouble()
         self._interrupted = False
         self._again = True  # whether to plan
         self._selector = selectors.DefaultSelector()
@@ -89,15 +83,10 @@ class Engine:
         wake_at: float | None = None
         while True:
             if self._again or (wake_at is not None and self._clock.now() >= wake_at):
-                plan = self._plan()
-                wake_at = plan.wake_at
-                end = self._end(plan)
-                if end:
-                    return end
-            elif self._trouble and not self._observed:
-                end = self._end(self._board.plan)
-                if end:
-                    return end
+                wake_at = self._plan().wake_at
+            end = self._end()
+            if end:
+                return end
             self._wait(wake_at)
             self._hear()
 
@@ -116,8 +105,10 @@ class Engine:
             self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
-        if not self._trouble:
+        if not self._trouble.what:
             events += self._launch(decided.launches)
+            if not decided.launches:
+                self._all_well()
         self._view.happened(events)
         return decided
 
@@ -128,7 +119,7 @@ class Engine:
             try:
                 order = self._prepare(task, number)
             except OSError as error:
-                self._set_trouble(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
+                self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
             self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
@@ -165,26 +156,25 @@ class Engine:
             grace=self._grace,
         )
 
-    def _end(self, decided: Plan | None) -> End | None:
+    def _end(self) -> End | None:
         """Whether it is over."""
-        if self._observed:
+        if self._observed or self._again:
             return None
         if self._interrupted:
             return End.INTERRUPTED
-        if self._trouble:
-            late = time.monotonic() > self._trouble_since + TROUBLE_PATIENCE
-            return End.TROUBLE if late else None
-        if decided and decided.completed:
+        if self._trouble.hopeless:
+            return End.TROUBLE
+        if self._trouble.what:
+            return None
+        if self._board.plan and self._board.plan.completed:
             return End.COMPLETED
         return End.SUSPENDED if self._spec.suspend else None
 
     def _wait(self, wake_at: float | None) -> None:
         """Sleeps until something happens, is due, or wants to be drawn."""
-        times = [self._view.draw()]
+        times = [self._view.draw(), self._trouble.next_time]
         if wake_at is not None:
             times.append(wake_at - self._clock.now())
-        if self._trouble:
-            times.append(self._probe_at - time.monotonic())
         timeout = min((t for t in times if t is not None), default=None)
         if self._processes.channel.waiting:
             self._selector.modify(self._processes.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
@@ -209,15 +199,14 @@ class Engine:
                     )
             else:
                 self._processes.kill("Stopped")
-        if self._trouble and time.monotonic() >= self._probe_at:
-            self._probe_at = time.monotonic() + _PROBE_EVERY
+        if self._trouble.probe():
             self._processes.probe()
 
     def _take(self, report: Report) -> None:
-        for task, number, at in report.started:
-            running = self._observed.get(task)
-            if running and running[0].number == number:
-                self._observed[task] = [running[0]._replace(phase=Phase.ACTIVE, started=at)]
+        for row in report.started:
+            running = self._observed.get(row.task)
+            if running and running[0].number == row.number:
+                self._observed[row.task] = [running[0]._replace(phase=Phase.ACTIVE, started=row.started)]
                 # A start changes nothing, unless it was to be stopped and could not be yet.
                 self._again |= self._interrupted or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for row in report.ended:
@@ -232,18 +221,21 @@ class Engine:
             self._board.running.pop(task, None)
             self._again = True
         if report.trouble:
-            self._set_trouble(report.trouble)
-        elif self._trouble and not report.refused:
-            self._trouble = self._board.notice = None
-            self._view.say("the state can be written again: going on")
+            self._cannot_write(report.trouble)
+        elif self._trouble.what:
+            self._trouble.try_again()
             self._again = True
+        elif report.started:
+            self._all_well()
 
-    def _set_trouble(self, trouble: str) -> None:
-        if not self._trouble:
-            self._trouble_since = time.monotonic()
-            self._probe_at = self._trouble_since + _PROBE_EVERY
-            self._say(f"{trouble}; running tasks go on, nothing new starts until that is mended")
-        self._trouble = trouble
+    def _cannot_write(self, what: str) -> None:
+        if self._trouble.found(what):
+            self._say(f"{what}; running tasks go on, nothing new starts until that is mended")
+
+    def _all_well(self) -> None:
+        if self._trouble.over():
+            self._board.notice = None
+            self._view.say("the state can be written again: going on")
 
     def _say(self, notice: str) -> None:
         self._board.notice = notice

@@ -155,7 +155,7 @@ def _collect(directory: StateDirectory, processes: Processes, clock: Clock) -> N
     """Writes down what became of the attempts whose supervisor died."""
     with closing(Store(directory.database)) as store:
         running = [row for row in store.attempts() if row.phase == RUNNING]
-        learnt = {(row.task, row.number): row for row in processes.take_over(running)}
+        learnt = {(row.task, row.number): row for row in processes.take_over(store.run_id, running, ORPHAN_GRACE)}
         now = clock.now()
 
         def end_of(row: AttemptRow) -> AttemptRow:

@@ -25,7 +25,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
     Raises:
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
-    if text.lstrip()[:1] in ("{", "["):
+    if text.lstrip()[:1] in ("{", "[") and not findings.file.lower().endswith((".yaml", ".yml")):
         documents = [yamltext.Document(jsontext.parse(text, findings, exact=False))]
         lines = False
     else:

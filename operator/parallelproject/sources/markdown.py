@@ -44,7 +44,7 @@ def find_boxes(text: str) -> list[Box]:
     boxes: list[Box] = []
     within: list[tuple[int, int]] = []  # (indentation, index) of the entries that the line lies within
     fenced = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         fence = _FENCE.match(line) is not None
         found = None if fenced or fence else _BOX.match(line)
         fenced ^= fence

@@ -80,7 +80,7 @@ class Report:
             count = len(self.files)
             lines.append(f"files found in the text of {count:,} task{'' if count == 1 else 's'}")
         if self.renamed:
-            lines.append(f"{len(self.renamed):,} ids changed to be label values")
+            lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
         return lines
 
 

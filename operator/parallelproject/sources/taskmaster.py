@@ -19,7 +19,7 @@ from typing import Any
 
 import networkx as nx
 
-from parallelproject.model.problem import quoted
+from parallelproject.model.problem import Problem, quoted
 from parallelproject.sources import fields
 from parallelproject.sources.build import build
 from parallelproject.sources.choose import Selection, choose
@@ -63,12 +63,13 @@ def read_taskmaster(
     tree = _Tree(findings, options)
     for index, entry in enumerate(tagged.tasks):
         tree.take(entry, f"{tagged.path}[{index}]", None)
-    selection = _selection(tree.resolved(siblings_first=True), options, findings)
+    items = tree.resolved(siblings_first=True)
+    selection = _selection(items, options, findings)
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
         ids = [id for id in tree.doubtful.get(status, ()) if id in taken]
         fields.warn_of_doubtful(ids, meaning, "mark as done or deferred what shall not", findings)
-    findings.errors.extend(tree.ambiguous(taken))
+    findings.errors.extend(tree.ambiguous(items, taken))
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:
         name = project_name(name, tagged.tag)
@@ -139,10 +140,10 @@ class _Tree:
             for item, parent in ((one.item, one.parent) for one in self._written.values())
         ]
 
-    def ambiguous(self, taken: set[str]) -> list[Any]:
+    def ambiguous(self, items: list[Item], taken: set[str]) -> list[Problem]:
         """Problems: dependencies of tasks taken on an id that several subtasks share."""
         noted = Findings(self._findings.file)
-        for item in self.resolved(siblings_first=True):
+        for item in items:
             if item.id not in taken and not (item.container and item.state is State.TODO):
                 continue
             for need in item.needs:

@@ -1,0 +1,84 @@
+"""``pproj run``: the same engine on this machine, tasks as local processes."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parallelproject.cli import terminal
+from parallelproject.cli.arguments import (
+    All,
+    Command,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    NoColor,
+    Parallelism,
+    ProjectName,
+    SchedulingOption,
+    Sets,
+    Tag,
+)  # fmt: skip
+from parallelproject.cli.failure import of_problems
+from parallelproject.cli.importing import changed
+from parallelproject.cli.source import placed, read_file, tell
+from parallelproject.core.graph import compile_graph
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import ParallelProject, parse_spec
+from parallelproject.model.spec import Scheduling
+from parallelproject.run import RunOptions, run_project
+
+
+def run(
+    file: File,
+    command: Command = None,
+    parallelism: Parallelism = None,
+    scheduling: SchedulingOption = None,
+    name: ProjectName = None,
+    settings: Sets = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option("--state-dir", metavar="DIR", help="Where the run keeps its state; by default .pproj/NAME."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
+    format: Format = None,
+    tag: Tag = None,
+    dangling: DanglingOption = Dangling.ERROR,
+    all_tasks: All = False,
+    no_color: NoColor = False,
+) -> int:
+    """Run a file's tasks here, as local processes.
+
+    A run that was cut off goes on where it was: what succeeded does not run again. Exit code: 0 when all tasks
+    succeeded, 1 when not, 130 when it was interrupted.
+    """
+    if no_color:
+        terminal.forbid_color()
+    imported = read_file(file, format, tag, dangling, all_tasks, name)
+    tell(imported)
+    manifest = changed(imported, settings)
+    spec = parse_spec(manifest["spec"]) if settings else imported.project.spec
+    project = ParallelProject(metadata=manifest["metadata"], spec=spec)
+    options = RunOptions(
+        command=command,
+        parallelism=parallelism,
+        scheduling=Scheduling(scheduling.value) if scheduling else None,
+        state_dir=state_dir,
+        fresh=fresh,
+        no_color=not terminal.color_allowed(sys.stdout),
+        rerun=_again(),
+    )
+    try:
+        compile_graph(spec)
+    except ProblemsError as error:
+        raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+    return run_project(project, options)
+
+
+def _again() -> str:
+    """The command line that was typed, without what is for the first time only."""
+    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    return shlex.join(["pproj", *words])

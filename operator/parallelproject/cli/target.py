@@ -1,0 +1,20 @@
+"""Which namespace of which cluster a command line means. Data only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The options of kubectl; None: as kubectl would choose."""
+
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
+
+    def or_else(self, other: "Target | None") -> "Target":
+        """The options given after the command, else those before it."""
+        if other is None:
+            return self
+        return Target(
+            self.namespace or other.namespace, self.context or other.context, self.kubeconfig or other.kubeconfig
+        )
