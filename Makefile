@@ -13,7 +13,7 @@ RIG := PYTHONPATH=tools $(BIN)/python -m rig
 ##@ First steps
 demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 24 tasks, one of which fails once
 	@rm -rf .pproj/demo
-	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh manifests/examples/demo/work.sh' \
+	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh $(CURDIR)/manifests/examples/demo/work.sh' \
 	  --parallelism 4 --set spec.defaults.backoffSeconds=1
 test: $(DEV) ## Set up and run every test, real API server included (its programs are built once, then cached)
 	@$(BIN)/python -m pytest

@@ -94,7 +94,7 @@ def test_paths_with_several_writers_are_warnings_where_the_policy_is_warn(pproj:
     manifest.write_text(text.replace("parallelism: 3", "parallelism: 3\n  conflicts: {onFileOverlap: Warn}"))
     result = pproj("lint", manifest)
     assert result.code == 0
-    assert f"warning: {manifest}:16: spec.tasks[2].files" in result.err
+    assert f"warning: {manifest}:17: spec.tasks[2].files" in result.err
 
 
 @pytest.mark.parametrize("content", ["", "{", "kind: [", "\x00", "kind: ParallelProject\n", "[1, 2]", "not a format"])

@@ -79,7 +79,8 @@ class Happened(NamedTuple):
     """One change, at a place in etcd's order."""
 
     at: float
-    """The revision that it made; of a deletion, whose revision is told to nobody, the earliest that it can have."""
+    """The revision that it made; of a deletion, whose revision is told to nobody, the earliest that it can have;
+    of a creation whose answer was lost, the latest."""
     seconds: float
     kind: str
     """spec, created, stopped, complete, failed, gone; pod-created, pod-succeeded, pod-failed, pod-disrupted, pod-gone."""
@@ -92,7 +93,9 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     """All that happened to a project, its Jobs and their pods, in order."""
     found: list[Happened] = []
     finished: list[tuple[float, float]] = []  # when writes were done, and their revisions
-    ours: dict[str, str] = {}  # kind and uid by path, of what is the project's
+    ours: dict[str, str] = {}  # uid by path, of what is the project's
+    # By uid: the creation itself is told as failed when its client was killed before the answer.
+    created: set[str] = set()
     for event in events:
         if event["verb"] not in _WRITES or not 200 <= event["responseStatus"]["code"] < 300:
             continue
@@ -110,6 +113,10 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
         elif ref.get("resource") in ("jobs", "pods"):
             if is_object and (metadata.get("labels") or {}).get(f"{LABEL}/project-uid") == project_uid:
                 ours[path] = metadata["uid"]
+                job = _job_of(ref, metadata)
+                if job not in created:
+                    created.add(job)
+                    found.append(Happened(at - 0.1, seconds, "created", job, answer))
                 found += [Happened(at, seconds, kind, metadata["uid"], answer) for kind in _kinds(ref, event, answer)]
             if event["verb"] in ("delete", "deletecollection") and not metadata.get("finalizers"):
                 earliest = max((rv for done, rv in finished if done <= received), default=0.0) + 0.5
@@ -119,13 +126,20 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     return sorted(found, key=lambda happened: happened.at)
 
 
+def _job_of(ref: Json, metadata: Json) -> str:
+    """The uid of the Job that an object is, or that it belongs to."""
+    owners = metadata.get("ownerReferences") or ()
+    uid: str = metadata["uid"] if ref["resource"] == "jobs" else next((o["uid"] for o in owners), "")
+    return uid
+
+
 def _kinds(ref: Json, event: Json, answer: Json) -> Iterator[str]:
     """What an answer tells of a Job or a pod."""
     metadata, status = answer["metadata"], answer.get("status") or {}
     true = {c["type"] for c in status.get("conditions") or () if c["status"] == "True"}
     is_pod = ref["resource"] == "pods"
-    if event["verb"] == "create" and not ref.get("subresource"):
-        yield "pod-created" if is_pod else "created"
+    if event["verb"] == "create" and not ref.get("subresource") and is_pod:
+        yield "pod-created"
     if is_pod:
         if status.get("phase") == "Succeeded":
             yield "pod-succeeded"

@@ -4,6 +4,7 @@ The operator is the same process throughout: a test that kills it starts it agai
 """
 
 import secrets
+import sys
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -20,9 +21,14 @@ FORBIDDEN_ON_PURPOSE = "forbidden-on-purpose"
 """In the name of a namespace where the operator is meant to be refused."""
 
 
+_DEPTH = 50_000
+"""Some hostile projects are nested deeper than Python reads JSON by default."""
+
+
 @pytest.fixture(scope="session")
 def cluster(binaries: Binaries) -> Iterator[ControlPlane]:
     """An audited control plane."""
+    sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
     with ControlPlane(binaries=binaries, manifests=project_manifests(), audit=True) as made:
         yield made
 

@@ -26,8 +26,9 @@ class Log:
         self._seconds += seconds
         return self
 
-    def job(self, task: str, attempt: int = 1) -> "Log":
-        return self._write("jobs", "create", f"{task}-{attempt}", f"job-{task}-{attempt}", {}, _labels(task, attempt))
+    def job(self, task: str, attempt: int = 1, *, uid: str = "") -> "Log":
+        name = f"{task}-{attempt}"
+        return self._write("jobs", "create", name, uid or f"job-{name}", {}, _labels(task, attempt))
 
     def job_ended(self, task: str, attempt: int = 1, *, how: str = "Complete", stopped: bool = False) -> "Log":
         status = {"status": {"conditions": [{"type": how, "status": "True"}]}}
@@ -115,7 +116,7 @@ SOUND = {
 
 BROKEN = {
     "a#2 was created while a#1 was alive": log(task("a")).job("a").job("a", 2),
-    "a#1 was created twice": log(task("a")).job("a").job_deleted("a").job("a"),
+    "a#1 was created twice": log(task("a")).job("a").job_deleted("a").job("a", uid="another"),
     "a#2 was created after a had succeeded": log(task("a")).run("a").run("a", 2),
     "a pod of a was created while one of a#1 was alive": log(task("a")).job("a").pod("a").job_ended("a", how="Failed")
     .job("a", 2).pod("a", 2),
@@ -153,6 +154,12 @@ def test_a_job_without_a_project_is_a_breach():
     made = log(task("a")).job("a")
     del made.events[0]
     assert made.breaches() == ["a#1 was created without a project", "a had 1 attempts, over the 0 allowed"]
+
+
+def test_a_job_whose_creation_was_cut_off_is_known_by_its_pod():
+    made = log(task("a"), task("b"), parallelism=1).job("a").pod("a").job("b")
+    made.events[1] = {**made.events[1], "responseStatus": {"code": 504}, "responseObject": {"kind": "Status"}}
+    assert made.breaches() == ["b#1 made it 2 tasks at work, over the cap of 1"]
 
 
 def test_order_is_that_of_revisions_not_of_lines():

@@ -10,6 +10,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, NamedTuple
@@ -181,7 +182,7 @@ class _World:
         for at in chaos.restarts:
             self.at(START + at, self.restart)
         for edit in chaos.edits:
-            self.at(START + edit.at, lambda edit=edit: self.edit(edit))
+            self.at(START + edit.at, partial(self.edit, edit))
 
     def run(self) -> History:
         for _ in range(STEPS_MAX):
@@ -236,14 +237,14 @@ class _World:
             key = Key(stop.id, stop.attempt.number)
             if self.random.random() >= self.chaos.refused:
                 self.view[key] = self.view[key]._replace(stopping=True)
-                self.soon(lambda key=key: self.stop(key))
+                self.soon(partial(self.stop, key))
             else:
                 self.soon_in_this_life(self.touch)
         for id_, number, _ in made.unseen:
             key = Key(id_, number)
             if key not in self.looking_up:
                 self.looking_up.add(key)
-                self.soon_in_this_life(lambda key=key: self.look_up(key))
+                self.soon_in_this_life(partial(self.look_up, key))
         if made.wake_at is not None and made.wake_at != self.wake_at:
             self.wake_at = made.wake_at
             self.at(made.wake_at, self.touch)
@@ -405,7 +406,7 @@ def edited(spec: Spec, edit: Edit) -> Spec:
             change = {"tasks": kept}
         case "change" if tasks:
             more = tasks[b % len(tasks)]
-            update = [
+            update: dict[str, Any] = [
                 {"priority": b % 5},
                 {"files": more.files},
                 {"dependencies": []},

@@ -137,6 +137,13 @@ def test_what_a_task_leaves_running_ends_with_it(runner: Make) -> None:
     assert run.processes() == []
 
 
+def test_a_run_within_a_task_is_not_taken_for_what_another_task_left(runner: Make) -> None:
+    within = "PPROJ_RUN=other PPROJ_TASK_ID=x PPROJ_ATTEMPT=1 setsid sh -c 'sleep 0.5; echo alive >> $JOURNAL'"
+    run = runner(tasks("a", "b"), f"[ $PPROJ_TASK_ID = b ] || {within}")
+    run.run()
+    assert run.journal() == ["alive"]
+
+
 def test_an_attempt_past_its_deadline_is_stopped_and_has_failed(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", activeDeadlineSeconds=1), "defaults": {"maxAttempts": 1}},

@@ -15,12 +15,15 @@ from parallelproject.cli.arguments import (
     TextOrJson,
 )  # fmt: skip
 from parallelproject.cli.check import check
+from parallelproject.cli.page import count, listed
 from parallelproject.cli.source import placed, read_file
 from parallelproject.core.graph import compile_graph
 from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.spec import FileOverlap
 from parallelproject.sources import Format as SourceKind
 from parallelproject.sources import Imported
+
+_IDS_ROOM = 200
 
 
 def run(
@@ -55,11 +58,11 @@ def run(
     for problem in warnings:
         terminal.warning(str(problem))
     if errors:
-        terminal.say(f"{file}: {_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}")
+        terminal.say(f"{file}: {count(len(errors), 'error')}, {count(len(warnings), 'warning')}")
         return 1
     tasks = len(imported.project.spec.tasks) if imported else 0
-    more = f", {_count(len(warnings), 'warning')}" if warnings else ""
-    terminal.show(terminal.printable(f"{file}: ok, {_count(tasks, 'task')}{more}"))
+    more = f", {count(len(warnings), 'warning')}" if warnings else ""
+    terminal.show(terminal.printable(f"{file}: ok, {count(tasks, 'task')}{more}"))
     return 0
 
 
@@ -78,7 +81,7 @@ def _of_graph(imported: Imported, file: File) -> list[Problem]:
         problems += [
             Problem(
                 f"spec.tasks[{conflict.tasks[1]}].files",
-                f"{conflict.path} is also written by {', '.join(graph.ids[i] for i in conflict.tasks[:5])}",
+                f"{conflict.path} is written by {listed([graph.ids[i] for i in conflict.tasks], _IDS_ROOM)}",
                 severity=Severity.WARNING,
             )
             for conflict in graph.conflicts
@@ -99,7 +102,3 @@ def _as_json(file: str, imported: Imported | None, errors: list[Problem], warnin
         "warnings": list(map(told, warnings)),
     }
     terminal.show(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

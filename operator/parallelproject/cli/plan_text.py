@@ -8,6 +8,7 @@ from parallelproject.core.outline import Outline, enough
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported
+from parallelproject.sources.report import NO_WORD
 
 _LEVELS_SHOWN = 24
 _PATH_SHOWN = 12
@@ -135,7 +136,8 @@ def _roles(page: Page, imported: Imported, plan: Outline, verbose: bool) -> None
         for id, choice in chosen.items():
             by_reason[(choice.role, choice.why)].append(id)
         for (role, why), ids in sorted(by_reason.items()):
-            page.add(f"  {role}, because of {one_line(why)}: {', '.join(ids)}")
+            told = "" if why == NO_WORD else f' by "{one_line(why)}"'
+            page.add(f"  {role}{told}: {', '.join(ids)}")
 
 
 def _speedup(page: Page, plan: Outline) -> None:

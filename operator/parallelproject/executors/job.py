@@ -115,7 +115,7 @@ def job_manifest(
     }
     theirs = agent.get("env")
     if isinstance(theirs, list):
-        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and entry.get("name") in ours)]
+        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
     agent["env"] = _joined([{"name": name, "value": value} for name, value in ours.items()], theirs)
     agent.setdefault("workingDir", WORKSPACE)
     mounts: list[Json] = [

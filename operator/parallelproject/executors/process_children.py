@@ -201,6 +201,9 @@ class Children:
             self._look_for_strays = self._looked_for_strays + STRAYS_EVERY
 
     def _has_ended(self, environment: Mapping[bytes, bytes]) -> bool:
+        """Whether a process belongs to a task of this run (not of a run within it) that has ended."""
+        if environment.get(ENV_RUN.encode()) != self._environment[ENV_RUN].encode():
+            return False
         task = environment.get(b"PPROJ_TASK_ID", b"").decode(errors="replace")
         number = environment.get(b"PPROJ_ATTEMPT", b"")
         return number.isdigit() and (task, int(number)) not in self._by_attempt

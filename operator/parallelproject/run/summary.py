@@ -107,8 +107,8 @@ def _figures(board: Board, ledger: Ledger) -> list[Line]:
         return []
     parts = [
         f"work {duration(figures['workSeconds'])}",
-        f"speedup {figures['speedup']} with up to {figures['peakParallelism']} at once",
-        f"efficiency {figures['efficiency']}",
+        f"speedup {figures['speedup']}",
+        f"efficiency {figures['efficiency']} of {figures['peakParallelism']} at once",
         f"critical path {duration(figures['criticalPathSeconds'])}",
     ]
     if figures["retries"]:

@@ -1,0 +1,52 @@
+"""``pproj run``: wired to the engine on this machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import MANIFEST, Pproj
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_task_file_runs_with_a_command_and_ends_with_0(pproj: Pproj, tasks_json: Path, tmp_path: Path):
+    state = tmp_path / "state"
+    command = f"echo $PPROJ_TASK_ID >> {tmp_path}/done"
+    result = pproj("run", tasks_json, "--command", command, "--parallelism", "2", "--state-dir", state)
+    assert result.code == 0, result.err
+    assert sorted((tmp_path / "done").read_text().split()) == ["2", "3.1", "3.2", "4", "5"]
+    assert result.err.splitlines()[0] == "6 tasks found: 5 to run, 1 done"
+    assert state.is_dir()
+
+
+def test_a_manifest_runs_as_it_is_and_a_failure_ends_with_1(pproj: Pproj, manifest: Path):
+    assert pproj("run", manifest).code == 0
+    manifest.write_text(MANIFEST.replace("echo $PPROJ_TASK_ID", "exit 3"))
+    result = pproj("run", manifest, "--fresh", "--set", "spec.defaults.backoffSeconds=0")
+    assert result.code == 1
+
+
+def test_without_a_command_a_task_file_cannot_run(pproj: Pproj, tasks_json: Path):
+    result = pproj("run", tasks_json)
+    assert result.code == 1
+    assert "--command" in result.err
+
+
+def test_the_name_and_so_the_state_follow_the_tag(pproj: Pproj, tmp_path: Path):
+    file = tmp_path / "shop.json"
+    tags = {tag: {"tasks": [{"id": 1, "title": tag}]} for tag in ("master", "next")}
+    file.write_text(json.dumps(tags))
+    assert pproj("run", file, "--command", "true").code == 0
+    assert pproj("run", file, "--command", "true", "--tag", "next").code == 0
+    assert {folder.name for folder in (tmp_path / ".pproj").iterdir()} >= {"shop", "shop-next"}
+
+
+def test_errors_of_the_graph_are_told_with_their_places(pproj: Pproj, manifest: Path):
+    manifest.write_text(MANIFEST.replace("[schema]", "[shema]", 1))
+    result = pproj("run", manifest)
+    assert result.code == 1
+    assert f"{manifest}:15: spec.tasks[1].dependencies[0]" in result.err

@@ -1,0 +1,263 @@
+"""``why``: one right answer for every reason, from the spec and the rows alone."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.graph import compile_graph
+from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.status import rejected_status, render_status
+from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
+from parallelproject.model.problem import Problem
+from parallelproject.model.project import parse_spec
+from parallelproject.model.status import Reason
+
+from .projects import task_lists
+
+NOW = 1_800_000_000.0
+
+
+class Project:
+    """A project as the planner leaves it, and what is asked about it."""
+
+    def __init__(self, *tasks: dict[str, Any], **spec: Any) -> None:
+        self.spec = parse_spec({"tasks": list(tasks), "defaults": {"backoffSeconds": 30, "role": None}, **spec})
+        self.graph = compile_graph(self.spec)
+        self.observed: dict[str, list[Attempt]] = {}
+        self.status: dict[str, Any] = {}
+
+    def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
+        at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
+        began = {"started": NOW - 60, "ended": None if at_work else NOW - 10, "name": f"job-{task}-{number}"}
+        self.observed.setdefault(task, []).append(Attempt(number, phase, at_work, **(began | more)))
+        return self
+
+    def failed(self, task: str, attempts: int = 1, code: int = 3) -> "Project":
+        for number in range(1, attempts + 1):
+            self.seen(task, Phase.FAILED, number, reason="ExitCode", exit_code=code)
+        return self
+
+    def why(self, task: str) -> Why:
+        made = plan(self.graph, self.spec, Ledger(start_time=NOW - 100), self.observed, NOW)
+        self.status = render_status(self.graph, self.spec, made, {}, 1, NOW)
+        return why(self.graph, self.spec, self.status, task, NOW)
+
+
+def t(id: str, *dependencies: str, **more: Any) -> dict[str, Any]:
+    return {"id": id, "dependencies": list(dependencies), **more}
+
+
+def test_a_dependency_is_named_with_what_it_does():
+    found = Project(t("a"), t("b", "a")).seen("a", Phase.ACTIVE).why("b")
+    assert (found.state, found.reason, found.tasks) == ("Pending", "WaitingForDependencies", ("a",))
+    assert found.answer == "it waits for a (running for 1 min 0 s)"
+    assert found.more == ()
+
+
+def test_a_chain_of_dependencies_is_followed_to_its_cause():
+    project = Project(t("a"), t("b", "a"), t("c", "b")).failed("a")
+    found = project.why("c")
+    assert found.answer == "it waits for b (pending: WaitingForDependencies)"
+    assert found.more == ("in the end that is because of a (pending: Backoff)",)
+
+
+def test_of_many_dependencies_some_are_named():
+    project = Project(*(t(f"t{i}") for i in range(20)), t("z", *(f"t{i}" for i in range(20))))
+    assert project.why("z").answer.endswith("t7 (pending: WaitingForSlot) and 12 others")
+
+
+def test_a_level_is_named_with_what_is_open_in_it():
+    project = Project(t("a"), t("b"), t("c", "a")).seen("a", Phase.SUCCEEDED).seen("b", Phase.ACTIVE)
+    found = project.why("c")
+    assert found.reason == "WaitingForLevel"
+    assert found.answer == "it is in level 1, and level 0 is not done: b (running for 1 min 0 s)"
+    assert found.tasks == ("b",)
+    assert found.mend == "graph"
+
+
+def test_a_slot_is_told_with_who_holds_them_and_who_is_before_it():
+    project = Project(t("a"), t("b"), t("c", priority=1), t("d"), parallelism=2)
+    project.seen("a", Phase.ACTIVE).seen("b", Phase.ACTIVE)
+    found = project.why("d")
+    assert found.reason == "WaitingForSlot"
+    holders = "a (running for 1 min 0 s) and b (running for 1 min 0 s)"
+    assert found.answer == f"parallelism is 2 and all slots are held by {holders}"
+    assert found.more == ("one other is before it in the queue",)
+    assert found.tasks == ("a", "b")
+    assert project.why("c").more == ("it is the next in the queue",)
+
+
+def test_a_file_is_told_with_its_path_and_who_holds_it():
+    project = Project(t("a", files=["src/**"]), t("b", files=["docs/x.md", "src/app.py"]), t("c", files=["docs/x.md"]))
+    project.seen("a", Phase.ACTIVE)
+    found = project.why("b")
+    assert found.reason == "WaitingForFiles"
+    assert found.answer == "it writes src/app.py, which a (running for 1 min 0 s) writes (as src/**)"
+    assert found.tasks == ("a",)
+
+
+def test_several_holders_of_files_are_all_named():
+    project = Project(t("a", files=["x"]), t("b", files=["y"]), t("c", files=["x", "y"]))
+    found = project.seen("a", Phase.ACTIVE).seen("b", Phase.ACTIVE).why("c")
+    assert found.answer == "it writes x, which a (running for 1 min 0 s) writes; and y, which b (running for 1 min 0 s) writes"
+
+
+def test_a_role_is_told_with_its_cap_and_who_holds_it():
+    roles = [{"name": "coder"}, {"name": "reviewer", "maxConcurrent": 1}]
+    project = Project(t("a", role="reviewer"), t("b", role="reviewer"), t("c", role="coder"), roles=roles)
+    project.seen("a", Phase.ACTIVE).seen("c", Phase.ACTIVE)
+    found = project.why("b")
+    assert found.reason == "WaitingForRole"
+    assert found.answer == "role reviewer has maxConcurrent 1 and that many are at work: a (running for 1 min 0 s)"
+    assert found.tasks == ("a",)
+
+
+def test_a_backoff_is_told_with_its_end_and_the_failure():
+    found = Project(t("a", maxAttempts=3)).failed("a").why("a")
+    assert found.reason == "Backoff"
+    assert found.answer == "attempt 1 failed (exit code 3), 1 of at most 3 failures"
+    assert found.more == ("the next attempt starts at 2027-01-15T08:00:20Z, in 20 s",)
+    assert found.job == "job-a-1"
+
+
+def test_suspended_is_told():
+    found = Project(t("a"), suspend=True).why("a")
+    assert (found.reason, found.mend) == ("Suspended", "resume")
+    assert "suspended" in found.answer
+
+
+def test_starting_is_told_with_the_attempt():
+    assert Project(t("a")).why("a").answer == "its turn has come: attempt 1 is being created"
+
+
+def test_running_is_told_with_since_attempt_and_job():
+    project = Project(t("a")).failed("a").seen("a", Phase.ACTIVE, 2)
+    found = project.why("a")
+    assert found.state == "Running"
+    assert found.answer == "attempt 2 is at work since 2027-01-15T07:59:00Z, for 1 min 0 s, as Job job-a-2"
+    assert found.more == ("one attempt failed before, the last one with exit code 3",)
+
+
+def test_failed_is_told_with_reason_attempts_job_and_what_did_not_run():
+    project = Project(t("a"), t("b", "a"), t("c", "b")).failed("a", attempts=2, code=7)
+    found = project.why("a")
+    assert (found.state, found.reason, found.job, found.mend) == ("Failed", "ExitCode", "job-a-2", "retry")
+    assert found.answer == "all 2 attempts failed; the last one with exit code 7, at 2027-01-15T07:59:50Z"
+    assert found.more == ("the Job of the last attempt is job-a-2", "b and c did not run because of it")
+
+
+def test_a_single_attempt_is_its_only_one():
+    found = Project(t("a", maxAttempts=1)).failed("a").why("a")
+    assert found.answer.startswith("its only attempt failed; the last one with exit code 3")
+
+
+def test_skipped_is_told_with_the_failed_task():
+    project = Project(t("a"), t("b", "a"), t("c", "b"))
+    found = project.failed("a", attempts=2).why("c")
+    assert (found.state, found.reason, found.tasks) == ("Skipped", "DependencyFailed", ("a",))
+    assert found.answer == "it depends on a (failed: exit code 3)"
+
+
+@pytest.mark.parametrize(("policy", "told"), [("FinishLevel", "no further level starts"), ("FailFast", "all else is stopped")])
+def test_skipped_by_the_failure_policy_names_it(policy: str, told: str):
+    project = Project(t("a"), t("b"), t("c", "b"), failurePolicy=policy)
+    project.failed("a", attempts=2).seen("b", Phase.SUCCEEDED)
+    found = project.why("c")
+    assert (found.reason, found.tasks) == ("Stopped", ("a",))
+    assert found.answer == f"a (failed: exit code 3), and with failurePolicy {policy} {told} then"
+
+
+def test_skipped_by_a_stop_says_so():
+    assert Project(t("a"), stop=True).why("a").answer == "the project was stopped before its turn came"
+
+
+def test_skipped_by_the_deadline_says_so():
+    found = Project(t("a"), activeDeadlineSeconds=50).why("a")
+    assert found.answer == "the project's deadline (50 s) was over before its turn came"
+
+
+def test_succeeded_is_told_with_its_time():
+    found = Project(t("a")).seen("a", Phase.SUCCEEDED).why("a")
+    assert found.answer == "attempt 1 succeeded at 2027-01-15T07:59:50Z, after 50 s"
+
+
+def test_a_task_that_left_the_spec_is_told():
+    project = Project(t("a"))
+    project.seen("gone", Phase.SUCCEEDED)
+    assert project.why("gone").answer == "it is no longer in the spec; its result is kept"
+
+
+def test_a_task_that_was_not_looked_at_yet_is_told():
+    project = Project(t("a"))
+    found = why(project.graph, project.spec, {}, "a", NOW)
+    assert (found.state, found.answer) == ("Pending", "the operator has not looked at it yet")
+
+
+def test_an_unknown_task_gets_a_suggestion():
+    with pytest.raises(UnknownTaskError) as caught:
+        Project(t("api-schema")).why("api-shema")
+    assert caught.value.mend == 'did you mean "api-schema"?'
+
+
+def test_a_project_that_is_not_accepted_says_why():
+    status = rejected_status([Problem("spec.tasks[0].id", "is odd", reason="InvalidSpec")], {}, {}, 1, NOW)
+    found = not_accepted("a", status)
+    assert found is not None
+    assert (found.state, found.reason) == ("Pending", "InvalidSpec")
+    assert "spec.tasks[0].id: is odd" in found.answer
+    assert not_accepted("a", {"conditions": [{"type": "Accepted", "status": "True"}]}) is None
+
+
+def test_rows_that_are_a_moment_old_make_no_nonsense():
+    """The holder of a slot, a role or a file may have ended since the row was written."""
+    roles = [{"name": "r", "maxConcurrent": 1}]
+    project = Project(t("a", files=["x"], role="r"), t("b", files=["x"], role="r"), roles=roles)
+    for reason in (Reason.WAITING_FOR_SLOT, Reason.WAITING_FOR_ROLE, Reason.WAITING_FOR_FILES,
+                   Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):  # fmt: skip
+        rows = [{"id": "a", "state": "Succeeded"}, {"id": "b", "state": "Pending", "reason": reason.value}]
+        found = why(project.graph, project.spec, {"tasks": rows}, "b", NOW)
+        assert found.answer.endswith("it starts at the operator's next look")
+        assert found.tasks == ()
+
+
+PHASES = st.sampled_from([Phase.ACTIVE, Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.LOST, Phase.LAUNCHING])
+
+
+@given(
+    tasks=task_lists(roles=("r", "s")),
+    phases=st.lists(st.lists(PHASES, max_size=3), min_size=9, max_size=9),
+    parallelism=st.integers(1, 3),
+    suspend=st.booleans(),
+    stop=st.booleans(),
+    scheduling=st.sampled_from(["Levels", "Graph"]),
+    policy=st.sampled_from(["FinishLevel", "Continue", "FailFast"]),
+)
+def test_every_task_of_any_project_has_an_answer(
+    tasks: list[dict[str, Any]],
+    phases: list[list[Phase]],
+    parallelism: int,
+    suspend: bool,
+    stop: bool,
+    scheduling: str,
+    policy: str,
+):
+    roles = [{"name": "r", "maxConcurrent": 1}, {"name": "s"}]
+    project = Project(*tasks, roles=roles, parallelism=parallelism, suspend=suspend, stop=stop, scheduling=scheduling,
+                      failurePolicy=policy)  # fmt: skip
+    for task, seen in zip(tasks, phases, strict=False):
+        for number, phase in enumerate(seen, start=1):
+            if number < len(seen) and phase in (Phase.ACTIVE, Phase.LAUNCHING):
+                phase = Phase.STOPPED  # an attempt starts when the one before has ended
+            project.seen(task["id"], phase, number, reason="ExitCode", exit_code=1)
+    ids = set(project.graph.ids)
+    for task in tasks:
+        found = project.why(task["id"])
+        (row,) = (row for row in project.status["tasks"] if row["id"] == task["id"])
+        assert found.answer
+        assert (found.state, found.reason) == (row["state"], row.get("reason", ""))
+        assert task["id"] not in found.tasks
+        assert ids.issuperset(found.tasks)
+        assert "next look" not in found.answer  # rows of one moment always have someone to name
