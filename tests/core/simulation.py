@@ -406,15 +406,15 @@ def edited(spec: Spec, edit: Edit) -> Spec:
             change = {"tasks": kept}
         case "change" if tasks:
             more = tasks[b % len(tasks)]
-            update: dict[str, Any] = [
+            updates: list[dict[str, Any]] = [
                 {"priority": b % 5},
                 {"files": more.files},
                 {"dependencies": []},
                 {"dependencies": [more.id]},
                 {"max_attempts": b % 4 + 1},
                 {"role": more.role},
-            ][b % 6]
-            tasks[i] = tasks[i].model_copy(update=update)
+            ]
+            tasks[i] = tasks[i].model_copy(update=updates[b % len(updates)])
             change = {"tasks": tasks}
         case "parallelism":
             change = {"parallelism": b % 5 + 1}

@@ -67,11 +67,9 @@ def test_it_is_the_same_where_what_was_counted_is_no_longer_seen(
 
 
 @examples(100)
-@given(lives(), st.randoms(use_true_random=False))
-def test_the_order_does_not_matter(life: list[Attempt], random: object) -> None:
-    shuffled = list(life)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert settle(NEW, shuffled) == settle(NEW, life)
+@given(st.data(), lives())
+def test_the_order_does_not_matter(data: st.DataObject, life: list[Attempt]) -> None:
+    assert settle(NEW, data.draw(st.permutations(life))) == settle(NEW, life)
 
 
 @examples(100)

@@ -338,7 +338,7 @@ def test_what_succeeded_stays_so_and_attempts_and_failures_never_get_fewer(histo
 
 @examples(80)
 @given(histories, seeds)
-def test_the_same_facts_give_the_same_plan_in_whatever_order_they_are_told(history: History, random: Any) -> None:
+def test_the_same_facts_give_the_same_plan_in_whatever_order_they_are_told(history: History, seed: int) -> None:
     random = Random(seed)
     for planned in history.plans:
         ids = list(planned.observed)

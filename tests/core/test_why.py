@@ -91,7 +91,7 @@ def test_a_slot_is_told_with_who_holds_them_and_who_is_before_it():
 
 
 def test_a_file_is_told_with_its_path_and_who_holds_it():
-    project = Project(t("a", files=["src/**"]), t("b", files=["docs/x.md", "src/app.py"]), t("c", files=["docs/x.md"]))
+    project = Project(t("a", files=["src/**"]), t("b", files=["docs/x.md", "src/app.py"]), t("c", files=["docs/z.md"]))
     project.seen("a", Phase.ACTIVE)
     found = project.why("b")
     assert found.reason == "WaitingForFiles"
@@ -102,7 +102,10 @@ def test_a_file_is_told_with_its_path_and_who_holds_it():
 def test_several_holders_of_files_are_all_named():
     project = Project(t("a", files=["x"]), t("b", files=["y"]), t("c", files=["x", "y"]))
     found = project.seen("a", Phase.ACTIVE).seen("b", Phase.ACTIVE).why("c")
-    assert found.answer == "it writes x, which a (running for 1 min 0 s) writes; and y, which b (running for 1 min 0 s) writes"
+    assert (
+        found.answer
+        == "it writes x, which a (running for 1 min 0 s) writes; and y, which b (running for 1 min 0 s) writes"
+    )
 
 
 def test_a_role_is_told_with_its_cap_and_who_holds_it():
@@ -161,7 +164,9 @@ def test_skipped_is_told_with_the_failed_task():
     assert found.answer == "it depends on a (failed: exit code 3)"
 
 
-@pytest.mark.parametrize(("policy", "told"), [("FinishLevel", "no further level starts"), ("FailFast", "all else is stopped")])
+@pytest.mark.parametrize(
+    ("policy", "told"), [("FinishLevel", "no further level starts"), ("FailFast", "all else is stopped")]
+)
 def test_skipped_by_the_failure_policy_names_it(policy: str, told: str):
     project = Project(t("a"), t("b"), t("c", "b"), failurePolicy=policy)
     project.failed("a", attempts=2).seen("b", Phase.SUCCEEDED)

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-import networkx as nx
-
 CYCLES_MAX = 100
 """Most cycles named: a graph can have more than there are atoms."""
 _STEPS_MAX = 500_000
@@ -29,6 +27,8 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
     Args:
         parents: By task, the tasks that it waits for.
     """
+    import networkx as nx  # half of the start-up time, and needed only where there is a cycle
+
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(parents)))
     graph.add_edges_from((task, parent) for task, above in enumerate(parents) for parent in above)

@@ -1,28 +1,58 @@
 """Figures of a run, as the field defines them: speedup = work / wall, efficiency = speedup / parallelism used."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from parallelproject.core.attempt import NEW
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Ledger
 
 
-def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
-    """The metrics of api status; seconds are whole, ratios have two decimals."""
+class Figures(NamedTuple):
+    """The figures, exact; times in seconds."""
+
+    wall: float
+    work: float
+    """Sum of the times that the tasks' last attempts took."""
+    critical_path: float
+    """Longest chain of dependent work, by the times taken."""
+    speedup: float
+    efficiency: float
+    retries: int
+    """Attempts beyond each task's first."""
+    peak: int
+    """Most tasks at work at once."""
+
+
+def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
+    """The figures of a run, up to its end or to now."""
     records = [ledger.records.get(task_id, NEW) for task_id in graph.ids]
     took = [max(0.0, r.ended - r.started) if r.started is not None and r.ended is not None else 0.0 for r in records]
     end = ledger.completion_time if ledger.completion_time is not None else now
     wall = max(0.0, end - (ledger.start_time if ledger.start_time is not None else end))
     work = sum(took)
     speedup = work / wall if wall else 0.0
+    return Figures(
+        wall=wall,
+        work=work,
+        critical_path=_longest_chain(graph, took),
+        speedup=speedup,
+        efficiency=speedup / ledger.peak if ledger.peak else 0.0,
+        retries=sum(r.attempts - 1 for r in records if r.attempts > 1),
+        peak=ledger.peak,
+    )
+
+
+def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
+    """The figures as status shows them: whole seconds, ratios with two decimals."""
+    figures = measure(graph, ledger, now)
     return {
-        "wallSeconds": round(wall),
-        "workSeconds": round(work),
-        "criticalPathSeconds": round(_longest_chain(graph, took)),
-        "speedup": f"{speedup:.2f}",
-        "efficiency": f"{speedup / ledger.peak if ledger.peak else 0:.2f}",
-        "retries": sum(r.attempts - 1 for r in records if r.attempts > 1),
-        "peakParallelism": ledger.peak,
+        "wallSeconds": round(figures.wall),
+        "workSeconds": round(figures.work),
+        "criticalPathSeconds": round(figures.critical_path),
+        "speedup": f"{figures.speedup:.2f}",
+        "efficiency": f"{figures.efficiency:.2f}",
+        "retries": figures.retries,
+        "peakParallelism": figures.peak,
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parallelproject.core.attempt import NEW
-from parallelproject.core.metrics import metrics
+from parallelproject.core.metrics import measure
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.times import duration
 from parallelproject.model.status import Reason, TaskState
@@ -102,17 +102,17 @@ def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
 
 def _figures(board: Board, ledger: Ledger) -> list[Line]:
     now = board.clock.now()
-    figures = metrics(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
-    if not figures["peakParallelism"]:
+    figures = measure(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
+    if not figures.peak:
         return []
     parts = [
-        f"work {duration(figures['workSeconds'])}",
-        f"speedup {figures['speedup']}",
-        f"efficiency {figures['efficiency']} of {figures['peakParallelism']} at once",
-        f"critical path {duration(figures['criticalPathSeconds'])}",
+        f"work {duration(figures.work)}",
+        f"speedup {figures.speedup:.2f}",
+        f"efficiency {figures.efficiency:.2f} of {figures.peak} at once",
+        f"critical path {duration(figures.critical_path)}",
     ]
-    if figures["retries"]:
-        parts.append(f"retries {figures['retries']}")
+    if figures.retries:
+        parts.append(f"retries {figures.retries}")
     return [Line("  " + " · ".join(parts))]
 
 

@@ -1,0 +1,92 @@
+"""What the cluster commands say where there is no cluster, or one that refuses: a line and the mend, no traceback."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rig import ControlPlane
+from rig.binaries import BARE, Binaries, find_or_build
+
+from .conftest import Pproj
+
+COMMANDS = [["list"], ["get", "x"], ["why", "x", "t"], ["wait", "x"], ["watch", "x"], ["stop", "x"], ["delete", "x"]]
+
+
+def kubeconfig(file: Path, server: str) -> Path:
+    file.write_text(yaml.safe_dump({
+        "apiVersion": "v1", "kind": "Config", "current-context": "here",
+        "clusters": [{"name": "here", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {"token": "secret"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+    }))  # fmt: skip
+    return file
+
+
+@pytest.fixture(autouse=True)
+def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
+def test_a_server_that_is_not_there(pproj: Pproj, tmp_path: Path, command: list[str]):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{free.getsockname()[1]}"
+    result = pproj(*command, "--kubeconfig", kubeconfig(tmp_path / "config", server))
+    assert result.code == 1
+    assert result.err.startswith(f"error: cannot reach the cluster at {server}: ")
+    assert result.err.endswith("is it running, and is the context right?\n")
+    assert "secret" not in result.err
+
+
+def test_no_configuration(pproj: Pproj):
+    result = pproj("list")
+    assert result.code == 1
+    assert result.err.startswith("error: no cluster is configured: ")
+    assert "--kubeconfig" in result.err
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "a: b", "clusters: 3", "\x00"])
+def test_a_configuration_that_is_none(pproj: Pproj, tmp_path: Path, content: str):
+    file = tmp_path / "config"
+    file.write_text(content)
+    result = pproj("list", "--kubeconfig", file)
+    assert result.code == 1
+    assert "no cluster is configured" in result.err
+
+
+def test_a_context_that_is_not_there(pproj: Pproj, tmp_path: Path):
+    result = pproj("list", "--kubeconfig", kubeconfig(tmp_path / "config", "http://x"), "--context", "other")
+    assert result.code == 1
+    assert "other" in result.err
+
+
+@pytest.mark.cluster
+def test_a_user_without_the_right(pproj: Pproj, control_plane: ControlPlane):
+    result = pproj("list", "--kubeconfig", control_plane.kubeconfig_for("alice"))
+    assert result.code == 1
+    assert "forbidden" in result.err
+    assert result.err.endswith("ask for the right on parallelprojects.parallelproject.io\n")
+
+
+@pytest.mark.cluster
+def test_credentials_that_are_not_accepted(pproj: Pproj, control_plane: ControlPlane, tmp_path: Path):
+    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"]["token"] = "wrong"
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(config))
+    result = pproj("list", "--kubeconfig", file)
+    assert result.code == 1
+    assert "does not accept the credentials" in result.err
+
+
+@pytest.mark.cluster
+def test_a_cluster_without_the_crd_and_how_to_install_it(pproj: Pproj, binaries: Binaries, manifest: Path):
+    with ControlPlane(controllers=False, binaries=find_or_build(BARE)) as bare:
+        for command in (["list"], ["list", "-A"], ["get", "x"], ["submit", manifest], ["watch", "x"]):
+            result = pproj(*command, "--kubeconfig", bare.kubeconfig)
+            assert result.code == 1
+            assert "has no parallelprojects.parallelproject.io\n" in result.err
+            assert "kubectl apply --server-side -f crds/parallelprojects.parallelproject.io.yaml" in result.err
