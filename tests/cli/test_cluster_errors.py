@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from rig import ControlPlane
-from rig.binaries import BARE, Binaries, find_or_build
+from rig.binaries import Binaries
 
 from .conftest import Pproj
 
@@ -84,8 +84,8 @@ def test_credentials_that_are_not_accepted(pproj: Pproj, control_plane: ControlP
 
 @pytest.mark.cluster
 def test_a_cluster_without_the_crd_and_how_to_install_it(pproj: Pproj, binaries: Binaries, manifest: Path):
-    with ControlPlane(controllers=False, binaries=find_or_build(BARE)) as bare:
-        for command in (["list"], ["list", "-A"], ["get", "x"], ["submit", manifest], ["watch", "x"]):
+    with ControlPlane(controllers=False, binaries=binaries) as bare:
+        for command in (["list"], ["get", "x"], ["submit", manifest], ["watch", "x"]):
             result = pproj(*command, "--kubeconfig", bare.kubeconfig)
             assert result.code == 1
             assert "has no parallelprojects.parallelproject.io\n" in result.err

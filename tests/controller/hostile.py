@@ -161,7 +161,7 @@ def _self_dependency(body: Json, chance: random.Random) -> None:
 
 
 def _duplicate(body: Json, chance: random.Random) -> None:
-    _tasks(body).extend(deepcopy(_tasks(body)) * chance.choice((1, 1, 300)))
+    _tasks(body).extend(deepcopy(_tasks(body)) * (100 if chance.random() < 0.1 else 1))
 
 
 def _unknown(body: Json, chance: random.Random) -> None:
@@ -176,7 +176,8 @@ def _long_string(body: Json, chance: random.Random) -> None:
 
 def _at_the_limits(body: Json, chance: random.Random) -> None:
     full = task("t" * 63, title="\x00" * 512, description="\x1b[31m\n" * 5000, files=["é" * 256] * 100, group="g" * 63)
-    full["parameters"] = [{"name": f"p{i}".ljust(63, "_"), "value": "\x00" * 4096} for i in range(50)]
+    long = 4096 if chance.random() < 0.1 else 40  # few at all limits at once: each such object is over a megabyte
+    full["parameters"] = [{"name": f"p{i}".ljust(63, "_"), "value": "\x00" * long} for i in range(50)]
     body["spec"] = spec(full, suspend=chance.random() < 0.5, defaults={"maxAttempts": 1})
 
 
@@ -202,7 +203,7 @@ def _many_globs(body: Json, chance: random.Random) -> None:
 
 
 def _huge(body: Json, chance: random.Random) -> None:
-    if chance.random() < 0.95:  # few, for the sake of time
+    if chance.random() < 0.97:  # few, for the sake of time
         return
     kind = chance.choice(("chain", "wide", "bytes", "fan"))
     tasks = [task(f"t{i}") for i in range(2000)]

@@ -69,6 +69,8 @@ class Crowd:
 
 def _is_answered(project: Json) -> bool:
     accepted = condition(project, "Accepted")
+    if "deletionTimestamp" in project["metadata"]:
+        return True  # its time was over
     if accepted.get("observedGeneration") != project["metadata"]["generation"]:
         return False
     if accepted["status"] == "False" or project["spec"].get("suspend"):
@@ -83,11 +85,14 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(n
     hostile = Hostile(SEED)
     began = time.monotonic()
     asyncio.run(crowd.send(hostile, range(COUNT // 2)))
+    print(f"first half: {time.monotonic() - began:.1f} s")
     ns.create(spec(*(task(f"g{i}", *([f"g{i - 4}"] if i >= 4 else [])) for i in range(20)), scheduling="Graph"), "good")
-    good = time.monotonic()
     asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
-    assert set(states(ns.wait_end("good", seconds=60)).values()) == {"Succeeded"}
-    print(f"good project: {time.monotonic() - good:.1f} s")
+    print(f"second half: {time.monotonic() - began:.1f} s")
+    good = ns.wait_end("good", seconds=30)
+    assert set(states(good).values()) == {"Succeeded"}
+    took = good["status"]["metrics"]["wallSeconds"]
+    print(f"good project: {took} s")
     left: list[str] = []
 
     def all_answered() -> bool:

@@ -181,6 +181,30 @@ def test_markdown_boxes_nest_and_their_ids_are_read():
     assert needs(markdown(MARKDOWN, include_done=True))["2.1"] == ["1.1"]
 
 
+def test_indented_lines_belong_to_the_entry_that_they_are_within():
+    imported = markdown(
+        """\
+- [ ] one
+
+  of one
+  - [ ] two
+    of two
+- [ ] three
+  * of three
+
+of none
+  of none either
+- [ ] four
+""",
+        infer_roles=False,
+    )
+    assert [(task.id, task.description) for task in imported.project.spec.tasks] == [
+        ("2", "Part of 1: one\n\ntwo\n\nof two"),
+        ("3", "three\n\n* of three"),
+        ("4", "four"),
+    ]
+
+
 def test_markdown_parents_can_be_the_tasks():
     imported = markdown(MARKDOWN, subtasks="parents")
     assert needs(imported) == {"2.0": [], "3.0": ["2.0"]}

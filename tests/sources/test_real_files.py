@@ -120,11 +120,9 @@ def beads_by_hand(file: Path, everything: bool) -> tuple[Graph, dict[str, int]]:
         return found
 
     closed = {id for id, row in rows.items() if row["status"] == "closed"}
-    no_work = {id for id in rows if rows[id]["issue_type"] in ("agent", "convoy", "message")} - closed
-    pinned = {id for id in rows if rows[id]["status"] == "pinned" or rows[id].get("pinned")} - closed
     work = {id for id in rows if rows[id]["issue_type"] != "epic"}
     done = set() if everything else closed
-    run = work - done - no_work - pinned
+    run = work - done
     waits: Graph = {}
     for id in run:
         found: set[str] = set()
@@ -137,12 +135,11 @@ def beads_by_hand(file: Path, everything: bool) -> tuple[Graph, dict[str, int]]:
                 else:
                     found.add(blocker)
         waits[id] = found
-    assert not any(found & no_work for found in waits.values())
     figures = {
         "found": len(work),
         "taken": len(run),
         "done": len(work & done),
-        "left out": len(work & (no_work | pinned)),
+        "left out": 0,
     }
     return {id: found & run for id, found in waits.items()}, figures
 

@@ -275,6 +275,16 @@ def test_a_dependency_on_a_duplicate_subtask_id_is_an_error():
     ]
 
 
+def test_what_is_done_may_refer_to_a_duplicate_subtask_id():
+    data = [task(4, subtasks=[task(4), task(4)]), task(5, "4.4", status="done"), task(6, 5)]
+    assert needs(load(data)) == {"4.4": [], "4.4-2": [], "6": []}
+
+
+def test_many_doubtful_tasks_are_told_in_one_line():
+    (warning,) = load([task(n, status="review") for n in range(12)]).report.warnings
+    assert warning.found == "in review, and will run: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+
+
 def test_a_cycle_of_siblings_is_explained_where_reading_top_level_numbers_would_break_it():
     data = [task(1), task(4), task(12, subtasks=[task(1, 4), task(4, 1)])]
     imported = load(data)

@@ -100,6 +100,7 @@ def test_what_is_no_path_of_the_repository(path: object):
 
 
 def test_declared_paths_may_be_bare_names_and_globs():
+    assert declared_path("x" * PATH_MAX) == "x" * PATH_MAX
     assert [declared_path(p) for p in ("go.mod", "./src/**", "a\\b.txt", "src/")] == [
         "go.mod",
         "src/**",

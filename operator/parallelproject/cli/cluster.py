@@ -45,6 +45,9 @@ class Cluster:
             api = await Api.connect(target.kubeconfig, target.context)
         except NoClusterError as error:
             raise Failure(str(error)) from None
+        except Exception as error:  # the client library raises anything for a kubeconfig that is none
+            found = str(error) or type(error).__name__
+            raise Failure(f"no cluster is configured: {found}", hint="see the kubeconfig file") from None
         async with api:
             yield cls(api, target.namespace)
 

@@ -17,7 +17,9 @@ def configure(as_json: bool, level: int) -> None:
     if as_json:
         renamed = {"asctime": "time", "levelname": "level", "name": "logger"}
         fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
-        handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt="%Y-%m-%dT%H:%M:%S%z"))
+        # kopf puts whole objects of its own into records; what is no JSON is told as text.
+        date = "%Y-%m-%dT%H:%M:%S%z"
+        handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt=date, json_default=str))
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)

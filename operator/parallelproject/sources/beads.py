@@ -6,16 +6,16 @@ its own tasks). What Beads' states mean here:
 
 * ``closed``: done; what waits for a closed epic does not wait for what is still open in it.
 * ``open``, ``in_progress``: to run. What was in progress when the file was written starts again.
-* ``blocked``, ``hooked``: to run, with a warning that names them: its dependencies say what it waits for,
-  and whether an agent is at work on it only its user knows.
+* ``blocked``, ``hooked``, ``pinned``: to run, with a warning that names them: its dependencies say what it
+  waits for, and whether an agent is at work on it only its user knows.
 * ``deferred``: left out, with what needs it.
-* ``pinned``: left out; it stays open for ever, so nothing waits for it.
 * ``tombstone`` and lines of ``_type`` memory: left out; nothing waits for them.
 * anything else: to run, with a warning.
 
-``bd`` never hands out the types in ``NOT_WORK``: left out, with what needs them. A task that runs only if
-another fails (``conditional-blocks``) cannot be expressed: left out, with what needs it. Priorities 0 to 4
-are 100, 75, 50, 25 and 0; none is 2, as ``bd`` has it.
+Types that are mostly the tool's own book-keeping (``BOOK_KEEPING``) run with a warning that names them:
+what is work is its user's to say. A task that runs only if another fails (``conditional-blocks``) cannot be
+expressed: left out, with what needs it. Priorities 0 to 4 are 100, 75, 50, 25 and 0; none is 2, as ``bd``
+has it.
 """
 
 from typing import Any
@@ -31,14 +31,19 @@ from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.texts import as_text, one_line
 
-NOT_WORK = frozenset(
+BOOK_KEEPING = frozenset(
     {"agent", "convoy", "event", "gate", "merge-request", "message", "molecule", "rig", "role", "slot"}
 )
 """Types of issue that are the tool's own book-keeping, or wait for something outside."""
 PRIORITIES = (100, 75, 50, 25, 0)
 _BLOCKING = frozenset({"blocks", "waits-for"})
 _PRIORITY = 2
-_DOUBTFUL = {"blocked": "marked as blocked", "hooked": "on an agent's hook"}
+_DOUBTFUL = {
+    "blocked": "marked as blocked",
+    "hooked": "on an agent's hook",
+    "pinned": "pinned, so as to stay open",
+    "book-keeping": "of a type that is mostly no work (message, agent and the like)",
+}
 _SECTIONS = (
     ("", "description"),
     ("Design", "design"),
@@ -149,10 +154,12 @@ class _Reader:
             item.why = "tombstone" if status == "tombstone" else "memory"
         elif status == "closed":
             item.state = State.DONE
-        elif status == "pinned" or entry.get("pinned") is True:
-            item.state, item.why, item.satisfies = State.LEFT_OUT, "pinned", True
-        elif status == "deferred" or type in NOT_WORK:
-            item.state, item.why = State.LEFT_OUT, "deferred" if status == "deferred" else type
+        elif status == "deferred":
+            item.state, item.why = State.LEFT_OUT, "deferred"
+        elif type in BOOK_KEEPING:
+            self._doubtful.setdefault("book-keeping", []).append(item.id)
+        elif entry.get("pinned") is True:
+            self._doubtful.setdefault("pinned", []).append(item.id)
         elif status in _DOUBTFUL:
             self._doubtful.setdefault(status, []).append(item.id)
         elif status not in ("open", "in-progress"):
