@@ -31,7 +31,10 @@ def task(id: str, *dependencies: str, seconds: float = 0, fails: int = 0, **more
 
 def manifest(name: str, *tasks: dict[str, Any], **spec: Any) -> str:
     template = {"spec": {"containers": [{"name": "task", "image": "none", "command": ["true"]}]}}
-    roles = [{"name": "coder", "podTemplate": template}, {"name": "reviewer", "maxConcurrent": 1, "podTemplate": template}]
+    roles = [
+        {"name": "coder", "podTemplate": template},
+        {"name": "reviewer", "maxConcurrent": 1, "podTemplate": template},
+    ]
     body = {"roles": roles, "defaults": {"role": "coder", "backoffSeconds": 0} | spec.pop("defaults", {}), **spec}
     return yaml.safe_dump({
         "apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject", "metadata": {"name": name},
@@ -81,7 +84,9 @@ def when(call: Call, name: str, expected: dict[str, str]) -> None:
 
     def there() -> bool:
         found = rows(call, name)
-        return all(want in (found.get(t, {}).get("state"), found.get(t, {}).get("reason")) for t, want in expected.items())
+        return all(
+            want in (found.get(t, {}).get("state"), found.get(t, {}).get("reason")) for t, want in expected.items()
+        )
 
     until(there, f"{name} to be {expected}", seconds=30)
 
@@ -97,7 +102,7 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     assert last == "life: AllSucceeded: 2 of 2 tasks succeeded"
 
     table = call("list").out.splitlines()
-    assert table[0].split() == "NAME SUCCEEDED REASON LEVEL PROGRESS RUNNING FAILED AGE".split()
+    assert table[0].split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
     assert re.fullmatch(r"life +True +AllSucceeded +2/2 +2/2 +0 +0 +\d+s", table[1])
     assert call("list", "-o", "name").out == "parallelproject.parallelproject.io/life\n"
     assert "PARALLELISM" in call("list", "-o", "wide").out
@@ -112,7 +117,9 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     assert re.search(r"^  Accepted +True +GraphValid ", text, re.MULTILINE)
     assert re.search(r"^  1 +1 +1 +0 +0 +0$", text, re.MULTILINE)
     assert re.search(r"^  b +Succeeded +1 +1 +\d+s +The second$", text, re.MULTILINE)
-    assert re.search(r"^  b +Succeeded +1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE)
+    assert re.search(
+        r"^  b +Succeeded +1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE
+    )
 
     assert call("wait", "life").code == 0
     assert call("watch", "life").out.splitlines()[-1] == "life: AllSucceeded: 2 of 2 tasks succeeded"
@@ -297,7 +304,9 @@ def test_submit_uses_the_namespace_of_the_manifest_unless_another_is_given(
     pproj: Pproj, call: Call, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ):
     file = tmp_path / "placed.yaml"
-    file.write_text(manifest("placed", task("a"), suspend=True).replace("name: placed", f"name: placed\n  namespace: {namespace}"))
+    file.write_text(
+        manifest("placed", task("a"), suspend=True).replace("name: placed", f"name: placed\n  namespace: {namespace}")
+    )
     result = pproj("submit", file, "--kubeconfig", control_plane.kubeconfig)
     assert result.out == f"placed applied: 1 task in namespace {namespace}\n"
     assert f"next: pproj watch -n {namespace} placed" in result.err
@@ -342,7 +351,11 @@ def test_names_and_tasks_are_completed_from_the_cluster(
 
     def completed(words: str) -> list[str]:
         line = f"pproj why -n {namespace} --kubeconfig {control_plane.kubeconfig} {words}"
-        env = os.environ | {"_PPROJ_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+        env = os.environ | {
+            "_PPROJ_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split(" ")) - 1),
+        }
         return subprocess.run([BIN / "pproj"], env=env, capture_output=True, text=True, check=False).stdout.split()
 
     assert completed("che") == ["checkout"]

@@ -37,8 +37,13 @@ def test_the_import_of_its_own_output_is_the_same(pproj: Pproj, file: Path, tmp_
 
 def test_keys_stand_in_their_order_and_long_texts_are_blocks(pproj: Pproj, tasks_json: Path):
     text = pproj("import", tasks_json).out
-    assert text.startswith("apiVersion: parallelproject.io/v1alpha1\nkind: ParallelProject\nmetadata:\n  name: shop\nspec:\n")
-    assert "    description: |-\n      Part of 3: Backend\n\n      In src/api/routes.py.\n\n      All of them.\n      Really." in text
+    assert text.startswith(
+        "apiVersion: parallelproject.io/v1alpha1\nkind: ParallelProject\nmetadata:\n  name: shop\nspec:\n"
+    )
+    assert (
+        "    description: |-\n      Part of 3: Backend\n\n      In src/api/routes.py.\n\n"
+        "      All of them.\n      Really." in text
+    )
     assert "  - id: '3.2'\n    title: Storage\n" in text
     assert "    dependencies: ['3.1', '2']\n" in text or "    dependencies: ['2', '3.1']\n" in text
     assert "&" not in text
@@ -161,7 +166,8 @@ def test_what_would_not_be_accepted_is_not_printed(pproj: Pproj, manifest: Path)
 
 
 ODD = ["0o7", "0x1f", "1_000", "1e3", "12:30:45", "y", "N", "on", "~", "null", "2024-01-01", "=", "#a", "a: b", " x ",
-       "- a", "\ttab", "a\n  b\n", "x\n", "\n", "ü\U0001f600", "%x", "@x", "`x", "'", '"', "{a}", "[a]", "!x", "&a", "*a", ".5"]  # fmt: skip
+       "- a", "\ttab", "a\n  b\n", "x\n", "\n", "ü\U0001f600", "%x", "@x", "`x", "'", '"', "{a}", "[a]",
+       "!x", "&a", "*a", ".5"]  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -20,7 +20,9 @@ def test_every_error_of_the_graph_and_the_roles_is_told_with_line_and_mend(pproj
     result = pproj("lint", manifest)
     assert result.code == 1
     lines = result.err.splitlines()
-    assert f'error: {manifest}:15: spec.tasks[1].dependencies[0]: "shema" is not a task (did you mean "schema"?)' in lines
+    assert (
+        f'error: {manifest}:15: spec.tasks[1].dependencies[0]: "shema" is not a task (did you mean "schema"?)' in lines
+    )
     assert any(":17: spec.tasks[3].id:" in line and "already the id" in line for line in lines)
     assert any("spec.roles[0].podTemplate.spec.containers[0].command: is missing" in line for line in lines)
     assert lines[-1].endswith("errors, 0 warnings")
@@ -90,7 +92,9 @@ def test_dangling_dependencies_are_errors_or_by_choice_warnings(pproj: Pproj, tm
 
 
 def test_paths_with_several_writers_are_warnings_where_the_policy_is_warn(pproj: Pproj, manifest: Path):
-    text = MANIFEST.replace("estimateSeconds: 600", "files: [src/a.py]").replace("estimateSeconds: 300", "files: [src/]")
+    text = MANIFEST.replace("estimateSeconds: 600", "files: [src/a.py]").replace(
+        "estimateSeconds: 300", "files: [src/]"
+    )
     manifest.write_text(text.replace("parallelism: 3", "parallelism: 3\n  conflicts: {onFileOverlap: Warn}"))
     result = pproj("lint", manifest)
     assert result.code == 0

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
@@ -34,10 +35,12 @@ def test_json_agrees_with_networkx_on_real_files(pproj: Pproj, file: Path):
     assert [sorted(level) for level in answer["levels"]] == [sorted(g) for g in nx.topological_generations(graph)]
     assert answer["tasks"] == len(graph)
     path = answer["criticalPath"]
-    assert all(graph.has_edge(a, b) for a, b in zip(path, path[1:], strict=False))
+    assert all(graph.has_edge(a, b) for a, b in pairwise(path))
     assert len(path) == nx.dag_longest_path_length(graph, weight=None, default_weight=1) + 1
     below = {id: len(nx.descendants(graph, id)) for id in graph}
-    assert [below[id] for id in answer["bottlenecks"]] == sorted(below.values(), reverse=True)[: len(answer["bottlenecks"])]
+    assert [below[id] for id in answer["bottlenecks"]] == sorted(below.values(), reverse=True)[
+        : len(answer["bottlenecks"])
+    ]
     assert answer["waiting"] == {id: below[id] for id in answer["bottlenecks"]}
     wave = {id: number for number, ids in enumerate(answer["waves"]) for id in ids}
     assert sorted(wave) == sorted(graph)
@@ -103,7 +106,13 @@ def test_estimates_give_times(pproj: Pproj, manifest: Path):
 
 
 def test_all_plans_what_is_done_too(pproj: Pproj, tasks_json: Path):
-    assert pproj("plan", tasks_json, "--all", "-o", "json").json["levels"] == [["1"], ["2"], ["3.1", "4"], ["3.2"], ["5"]]
+    assert pproj("plan", tasks_json, "--all", "-o", "json").json["levels"] == [
+        ["1"],
+        ["2"],
+        ["3.1", "4"],
+        ["3.2"],
+        ["5"],
+    ]
 
 
 def test_when_all_is_done_the_plan_says_so(pproj: Pproj, tmp_path: Path):
@@ -118,7 +127,9 @@ def test_when_all_is_done_the_plan_says_so(pproj: Pproj, tmp_path: Path):
 
 def test_a_tag_makes_a_project_of_its_own(pproj: Pproj, tmp_path: Path):
     file = tmp_path / "shop.json"
-    file.write_text(json.dumps({"master": {"tasks": [{"id": 1, "title": "a"}]}, "Next Up": {"tasks": [{"id": 2, "title": "b"}]}}))
+    file.write_text(
+        json.dumps({"master": {"tasks": [{"id": 1, "title": "a"}]}, "Next Up": {"tasks": [{"id": 2, "title": "b"}]}})
+    )
     assert pproj("plan", file, "-o", "json").json["project"] == "shop"
     answer = pproj("plan", file, "--tag", "Next Up", "-o", "json").json
     assert (answer["project"], answer["levels"]) == ("shop-next-up", [["2"]])

@@ -292,6 +292,12 @@ class _Spec:
         self._defaults: Json = spec.get("defaults") or {}
         self._forgiven = {r["id"]: r["forgive"] for r in spec.get("retries") or ()}
         self._levels: dict[str, int] = {}
+        left = set(self.tasks)
+        while free := {task for task in left if not left.intersection(self.parents(task))}:
+            for task in free:
+                self._levels[task] = max((self._levels.get(p, 0) + 1 for p in self.parents(task)), default=0)
+            left -= free
+        self.has_cycle = bool(left)
 
     def role(self, task: str) -> str:
         only = next(iter(self.role_caps), "")
@@ -301,8 +307,6 @@ class _Spec:
         return self.tasks[task].get("dependencies") or []
 
     def level(self, task: str) -> int:
-        if task not in self._levels:
-            self._levels[task] = max((self.level(parent) + 1 for parent in self.parents(task)), default=0)
         return self._levels[task]
 
     def attempts(self, task: str) -> int:
@@ -317,6 +321,8 @@ def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[s
     """What the spec forbids; ``new`` is among the Jobs already."""
     if new.task not in spec.tasks:
         return [f"{new.name} was created and is no task"]
+    if spec.has_cycle:
+        return [f"{new.name} was created by a spec with a cycle"]
     breaches = [
         f"{new.name} was created before {parent} had succeeded"
         for parent in spec.parents(new.task)

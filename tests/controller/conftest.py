@@ -5,7 +5,7 @@ The operator is the same process throughout: a test that kills it starts it agai
 
 import secrets
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.project import project_manifests
-from tests.controller.audit import AuditLog, by_user, refusals
+from tests.controller.audit import AuditLog, Json, by_user, history, judge, refusals
 from tests.controller.cluster import Client, Namespace
 from tests.controller.operator_process import USER, OperatorProcess
 
@@ -85,6 +85,13 @@ def _namespace(cluster: ControlPlane, client: Client, name: str) -> Iterator[Nam
     cluster.create_namespace(name)
     yield Namespace(cluster, client, name)
     cluster.delete_namespace(name)
+
+
+@pytest.fixture
+def breaches(ns: Namespace, audit: AuditLog) -> Callable[[Json], list[str]]:
+    """Judges the whole life of a project that this test has made."""
+    since = audit.position()
+    return lambda made: judge(history(audit.events(since, ns.name), made["metadata"]["uid"]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -137,6 +137,7 @@ BROKEN = {
         task("a", files=["src/**"]), task("b", files=["src/f.py"])
     ).job("a").job("b"),
     "z#1 was created and is no task": log(task("a")).job("z"),
+    "a#1 was created by a spec with a cycle": log(task("a"), task("b", "c"), task("c", "b")).job("a"),
 }  # fmt: skip
 
 

@@ -127,7 +127,7 @@ class Launched:
     """Tasks that failed with a reason that another attempt cannot mend."""
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     plans: list[Planned] = field(default_factory=list)
     launches: list[Launched] = field(default_factory=list)
@@ -173,7 +173,7 @@ class _World:
         self.ledger = Ledger()
         self.view: dict[Key, Attempt] = {}
         self.versions: dict[Key, int] = defaultdict(int)
-        self.in_flight: set[Key] = set()
+        self.in_flight: dict[Key, None] = {}  # in order, so that all is the same in every process
         self.looking_up: set[Key] = set()
         self.is_new = True
         self.dirty = True
@@ -271,7 +271,7 @@ class _World:
             )
         )
         self.works[key] = Work(key)
-        self.in_flight.add(key)
+        self.in_flight[key] = None
         self.soon(lambda: self.begin(key))
 
     def look_up(self, key: Key) -> None:
@@ -285,7 +285,7 @@ class _World:
         """Something is seen; what is older than what was seen before is left aside."""
         if version >= self.versions[key]:
             self.versions[key] = version
-            self.in_flight.discard(key)
+            self.in_flight.pop(key, None)
             self.view[key] = seen
             self.dirty = True
 
@@ -305,7 +305,7 @@ class _World:
         self.life += 1
         self.ledger = self.random.choice(usable)
         self.written = usable
-        self.view, self.in_flight, self.looking_up = {}, set(), set()
+        self.view, self.in_flight, self.looking_up = {}, {}, set()
         self.versions.clear()
         self.wake_at = None
         for key, work in self.works.items():
@@ -341,7 +341,7 @@ class _World:
 
     def refused(self, key: Key) -> None:
         if key not in self.works:
-            self.in_flight.discard(key)
+            self.in_flight.pop(key, None)
             self.dirty = True
 
     def end(self, work: Work, fails: bool, reason: float) -> None:

@@ -237,6 +237,17 @@ def test_finish_level_with_graph_lets_tasks_of_higher_levels_that_run_finish() -
     assert not decided.plan.completed
 
 
+def test_finish_level_ends_after_the_lowest_level_with_a_failure() -> None:
+    tasks = [task("a"), task("b"), task("c", "a"), task("d", "a"), task("e", "d")]
+    seen = {"a": [succeeded()], "b": [failed(1), failed(2)], "c": [failed(1), failed(2)]}
+    decided = decide(tasks, seen, scheduling="Graph", failurePolicy="FinishLevel")
+    assert decided.starts == []
+    assert decided.states["d"] is SKIPPED
+    only_c = decide(tasks, {**seen, "b": [succeeded()]}, scheduling="Graph", failurePolicy="FinishLevel")
+    assert only_c.starts == ["d"]
+    assert only_c.reasons["e"] == Reason.STOPPED
+
+
 @pytest.mark.parametrize("scheduling", ["Levels", "Graph"])
 def test_continue_runs_all_that_does_not_depend_on_the_failure(scheduling: str) -> None:
     seen = {"bad": [failed()], "good": [succeeded()], "slow": [succeeded()]}
@@ -379,6 +390,8 @@ def test_a_gap_in_the_attempts_seen_counts_as_lost_attempts() -> None:
     assert decide([task("a")], seen, prior=running).ledger.records["a"].failures == 2
     ended = {"a": Record(PENDING, attempts=2, failures=1)}
     assert decide([task("a")], seen, prior=ended).ledger.records["a"].failures == 2
+    done = decide([task("a")], {"a": [succeeded(4)]}, prior=running).ledger.records["a"]
+    assert (done.state, done.failures) == (SUCCEEDED, 2)
 
 
 def test_a_task_that_failed_by_a_gap_alone_says_that_it_lost_attempts() -> None:
@@ -403,7 +416,9 @@ def test_nothing_starts_beside_an_attempt_that_counts_as_ended_and_is_at_work() 
     assert decided.states["a"] is RUNNING
     assert decided.plan.at_work == 1
     used_up = {"a": Record(PENDING, attempts=2, failures=2, reason="Lost")}
-    assert not decide([task("a")], {"a": [active(2)]}, prior=used_up).plan.completed
+    still_there = decide([task("a"), task("b", "a")], {"a": [active(2)]}, prior=used_up)
+    assert still_there.states == {"a": RUNNING, "b": PENDING}
+    assert not still_there.plan.completed
 
 
 def test_an_attempt_that_was_given_up_as_lost_and_succeeded_all_the_same_counts() -> None:

@@ -11,7 +11,6 @@ from parallelproject.cli import terminal
 from parallelproject.cli.arguments import Context, Kubeconfig, Namespace, NoColor
 from parallelproject.cli.target import Target
 
-
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "namespace": (Namespace, None),
     "context": (Context, None),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from parallelproject.cli import terminal
 from parallelproject.cli.end import View
+from parallelproject.cli.page import cut
 from parallelproject.cli.state import rows
 from parallelproject.cli.tables import span
 from parallelproject.core.status import condition
@@ -21,6 +22,8 @@ Json = dict[str, Any]
 _BAR = 24
 _REST = 12
 """Lines of the screen that are not for tasks."""
+_GAP = 2
+_ACTIVE = ("Backoff", "Starting")
 _STYLES = {"Running": "cyan", "Failed": "red", "Succeeded": "green", "Skipped": "dim", "Pending": "yellow"}
 
 
@@ -47,21 +50,21 @@ class Live(View):
         """The picture as it is now: times go on between two changes."""
         if self.project is not None:
             room = (options.height or console.height) - _REST
-            yield picture(self.project, time.time(), max(3, room))
+            yield picture(self.project, time.time(), max(3, room), options.max_width)
 
 
-def picture(project: Json, now: float, room: int) -> Group:
-    """What there is to see of a project, with up to ``room`` tasks."""
+def picture(project: Json, now: float, room: int, width: int) -> Group:
+    """What there is to see of a project, with up to ``room`` tasks in lines of ``width`` characters."""
     status = project.get("status") or {}
     if not status.get("conditions"):
         return Group(Text(f"{project['metadata']['name']}: the operator has not looked at it yet", style="yellow"))
     titles = {task["id"]: task.get("title", "") for task in project["spec"].get("tasks") or ()}
     parts: list[Any] = [_headline(project, status, now), _levels(status, max(3, room // 2))]
-    active = [row for row in rows(project) if row.get("state") == "Running" or row.get("reason") == "Backoff"]
+    active = [row for row in rows(project) if row.get("state") == "Running" or row.get("reason") in _ACTIVE]
     failed = [row for row in rows(project) if row.get("state") == "Failed"]
     shown = [*failed[: room // 2], *active]
     if shown:
-        parts += [Text(), _tasks(shown[:room], titles, now)]
+        parts += [Text(), _tasks(shown[:room], titles, now, width)]
     if len(shown) > room or len(failed) > room // 2:
         parts.append(Text(f"  … and {len(active) + len(failed) - min(len(shown), room)} more", style="dim"))
     return Group(*parts)
@@ -111,18 +114,24 @@ def _open(level: Json) -> bool:
     return ended < int(level.get("total", 0))
 
 
-def _tasks(found: list[Json], titles: dict[str, str], now: float) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for _ in range(4):
+def _tasks(found: list[Json], titles: dict[str, str], now: float, width: int) -> Table:
+    """A line for each task; its title is what is cut where there is no room."""
+    rows_ = [_cells(row, now) for row in found]
+    used = sum(max(len(cells[i]) for cells in rows_) + _GAP for i in range(4))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for _ in range(5):
         table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, style="dim")
-    for row in found:
-        state, reason = str(row.get("state")), row.get("reason") or ""
-        started, ended = epoch(row.get("startTime")), epoch(row.get("completionTime"))
-        length = span((ended if ended is not None else now) - started) if started is not None else ""
-        code = f" {row['exitCode']}" if reason == "ExitCode" and "exitCode" in row else ""
-        told = f"{state}: {reason}{code}" if reason else state
-        attempt = f"attempt {row['attempts']}" if row.get("attempts", 0) > 1 else ""
-        title = terminal.one_line(titles.get(row["id"], ""))
-        table.add_row(row["id"], Text(told, style=_STYLES.get(state, "")), length, attempt, title)
+    for row, (id, told, length, attempt) in zip(found, rows_, strict=True):
+        title = cut(terminal.one_line(titles.get(id, "")), max(1, width - used - _GAP))
+        table.add_row(id, Text(told, style=_STYLES.get(str(row.get("state")), "")), length, attempt, Text(title, "dim"))
     return table
+
+
+def _cells(row: Json, now: float) -> tuple[str, str, str, str]:
+    """Id, state, how long, which attempt."""
+    state, reason = str(row.get("state")), row.get("reason") or ""
+    started, ended = epoch(row.get("startTime")), epoch(row.get("completionTime"))
+    length = span((ended if ended is not None else now) - started) if started is not None else ""
+    code = f" {row['exitCode']}" if reason == "ExitCode" and "exitCode" in row else ""
+    told = f"{state}: {reason}{code}" if reason else state
+    return row["id"], told, length, f"attempt {row['attempts']}" if row.get("attempts", 0) > 1 else ""

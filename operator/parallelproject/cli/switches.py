@@ -31,7 +31,9 @@ async def stop(cluster: "Cluster", name: Name) -> None:
 
     What succeeded stays; pproj retry goes on from there.
     """
-    await _switch(cluster, name, "stop", True, f"{name} stopping; pproj retry{cluster.options} {name} goes on from there")
+    await _switch(
+        cluster, name, "stop", True, f"{name} stopping; pproj retry{cluster.options} {name} goes on from there"
+    )
 
 
 async def _switch(cluster: "Cluster", name: str, field: str, value: bool, done: str) -> None:

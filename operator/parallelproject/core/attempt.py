@@ -89,18 +89,19 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         phase = seen.phase
         if phase is Phase.LAUNCHING:
             continue
-        if phase is Phase.SUCCEEDED:
-            # Also of an attempt that was given up as lost: work that is done is not done again.
-            began = seen.started or (started if seen.number == number else None)
-            last = max(a.number for a in attempts if a.phase is not Phase.LAUNCHING)
-            return Record(_SUCCEEDED, max(number, last), failures, None, None, began, seen.ended, seen.name)
-        if seen.number < number or (seen.number == number and state is not _RUNNING):
+        done = phase is Phase.SUCCEEDED
+        if not done and (seen.number < number or (seen.number == number and state is not _RUNNING)):
             continue  # counted before
         if seen.number > number:
             missed = seen.number - number - (0 if state is _RUNNING else 1)
             if missed:
                 failures, reason, code = failures + missed, "Lost", None
             number, started, ended = seen.number, None, None
+        if done:
+            # Also of an attempt that was given up as lost: work that is done is not done again.
+            began = seen.started or (started if seen.number == number else None)
+            last = max(a.number for a in attempts if a.phase is not Phase.LAUNCHING)
+            return Record(_SUCCEEDED, max(number, last), failures, None, None, began, seen.ended, seen.name)
         started, job = seen.started or started, seen.name or job
         if phase is Phase.ACTIVE:
             state, ended = _RUNNING, None

@@ -1,0 +1,119 @@
+"""Specs that change while they run: suspended, stopped, tasks added, changed and removed, caps, retries."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.controller.cluster import Json, Namespace, condition, rows, spec, states, task
+
+pytestmark = pytest.mark.cluster
+
+Breaches = Callable[[Json], list[str]]
+
+
+def environment(job: Json) -> dict[str, str]:
+    return {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+
+def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches):
+    made = ns.create(spec(task("a", seconds=1), task("b", "a")))
+    ns.wait_state("a", "Running")
+    ns.patch({"suspend": True})
+    ns.wait_state("a", "Succeeded")
+    project = ns.wait(lambda p: rows(p)["b"].get("reason") == "Suspended", "b to wait")
+    assert condition(project, "Suspended")["status"] == "True"
+    assert ns.jobs("b") == []
+    ns.patch({"suspend": False})
+    done = ns.wait_end()
+    assert states(done) == {"a": "Succeeded", "b": "Succeeded"}
+    assert condition(done, "Suspended")["status"] == "False"
+    reasons = [reason for reason, _ in ns.events()]
+    assert reasons.index("Suspended") < reasons.index("Resumed")
+    assert breaches(made) == []
+
+
+def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns: Namespace, breaches: Breaches):
+    made = ns.create(spec(task("a"), task("b", "a", seconds=2.5), task("c", "b"), defaults={"maxAttempts": 1}))
+    ns.wait_state("b", "Running")
+    ns.patch({"stop": True})
+    done = ns.wait_end()
+    assert states(done) == {"a": "Succeeded", "b": "Skipped", "c": "Skipped"}
+    assert condition(done, "Succeeded")["reason"] == "Stopped"
+    ns.patch({"stop": False})
+    done = ns.wait_end()
+    assert set(states(done).values()) == {"Succeeded"}
+    assert (rows(done)["b"]["attempts"], rows(done)["b"].get("failures")) == (2, None)
+    assert len(ns.jobs("a")) == 1
+    assert breaches(made) == []
+
+
+def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: Breaches):
+    first = [
+        task("done"), task("slow", seconds=2), task("gone-later", seconds=60),
+        task("changed", "slow"), task("gone-before", "slow"),
+    ]  # fmt: skip
+    made = ns.create(spec(*first, parallelism=3, scheduling="Graph"))
+    ns.wait_state("done", "Succeeded")
+    ns.wait_state("slow", "Running")
+    ns.wait_state("gone-later", "Running")
+    changed = task("changed", "slow", parameters=[{"name": "colour", "value": "blue"}])
+    ns.patch({"tasks": [task("slow", seconds=2), changed, task("new", "changed")]})
+    done = ns.wait_end()
+    found = rows(done)
+    assert {i: row["state"] for i, row in found.items()} == {
+        "slow": "Succeeded", "changed": "Succeeded", "new": "Succeeded", "done": "Succeeded",
+    }  # fmt: skip
+    assert found["done"]["removed"] is True
+    assert done["status"]["progress"] == "3/3"
+    assert environment(ns.jobs("changed")[0])["PPROJ_PARAM_COLOUR"] == "blue"
+    (stopped,) = ns.jobs("gone-later")
+    assert stopped["metadata"]["annotations"]["parallelproject.io/stopped-for"] == "Removed"
+    assert any(c["type"] == "Failed" for c in stopped["status"]["conditions"])
+    assert ns.jobs("gone-before") == []
+    assert breaches(made) == []
+
+
+def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches):
+    made = ns.create(spec(*(task(f"t{i}", seconds=0.7) for i in range(12)), parallelism=1, scheduling="Graph"))
+    ns.wait(lambda p: p["status"]["counts"]["succeeded"] >= 1, "a first success")
+    ns.patch({"parallelism": 6})
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 6, "six at work")
+    ns.patch({"parallelism": 2})
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 2, "two at work")
+    done = ns.wait_end()
+    assert set(states(done).values()) == {"Succeeded"}
+    assert done["status"]["metrics"]["peakParallelism"] == 6
+    assert breaches(made) == []
+
+
+def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches: Breaches):
+    made = ns.create(spec(task("a", fail_attempts=2), task("b", "a"), task("c")))
+    failed = ns.wait_end()
+    assert states(failed) == {"a": "Failed", "b": "Skipped", "c": "Succeeded"}
+    ns.patch({"retries": [{"id": "a", "forgive": 2}]})
+    done = ns.wait_end()
+    assert states(done) == {"a": "Succeeded", "b": "Succeeded", "c": "Succeeded"}
+    assert condition(done, "Succeeded")["status"] == "True"
+    assert (rows(done)["a"]["attempts"], len(ns.jobs("c"))) == (3, 1)
+    assert breaches(made) == []
+
+
+def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches):
+    good = [task("a", seconds=1.5), task("b", "a")]
+    made = ns.create(spec(*good))
+    ns.wait_state("a", "Running")
+    ns.patch({"tasks": [task("a", "b", seconds=1.5), task("b", "a")]})
+    refused = ns.wait(lambda p: condition(p, "Accepted").get("status") == "False", "the refusal")
+    assert condition(refused, "Accepted")["reason"] == "CycleFound"
+    assert "a → b → a" in condition(refused, "Accepted")["message"]
+    assert condition(refused, "Succeeded")["status"] == "Unknown"
+    recorded = ns.wait(lambda p: states(p)["a"] == "Succeeded", "the end of a to be recorded")
+    assert recorded["status"]["counts"] == {
+        "total": 2, "pending": 1, "running": 0, "succeeded": 1, "failed": 0, "skipped": 0,
+    }  # fmt: skip
+    assert recorded["status"]["progress"] == "1/2"
+    assert ns.jobs("b") == []
+    ns.patch({"tasks": good})
+    assert states(ns.wait_end()) == {"a": "Succeeded", "b": "Succeeded"}
+    assert len(ns.jobs("a")) == 1
+    assert breaches(made) == []

@@ -1,0 +1,98 @@
+"""From creation to deletion: what is seen of a project, what is written, and what is left of it."""
+
+import json
+import time
+
+import pytest
+
+from tests.controller.audit import AuditLog, by_user, told, writes
+from tests.controller.cluster import Namespace, condition, rows, spec, states, task
+from tests.controller.operator_process import USER
+
+pytestmark = pytest.mark.cluster
+
+IDLE_SECONDS = 20
+
+
+def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace):
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1))
+    ns.until(lambda: ns.jobs("a"), "its Job")
+    ns.until(lambda: not ns.exists(), "the project to be deleted")
+    ns.until(lambda: not ns.jobs() and not ns.pods(), "its Jobs and pods to be deleted")
+
+
+@pytest.mark.parametrize("propagation", ["Background", "Foreground"])
+def test_the_jobs_of_a_deleted_project_are_deleted_and_no_more_are_made(ns: Namespace, propagation: str):
+    ns.create(spec(task("a", seconds=30), task("b"), task("c", "b"), scheduling="Graph"))
+    ns.wait_state("b", "Succeeded")
+    ns.delete(propagation=propagation)
+    ns.until(lambda: not ns.exists() and not ns.jobs() and not ns.pods(), "all of it to be gone")
+
+
+def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace):
+    tasks = [task("a"), task("b", "a", seconds=0.5)]
+    first = ns.create(spec(*tasks))
+    ns.wait_state("b", "Running")
+    ns.delete()
+    second = ns.create(spec(*tasks))
+    assert first["metadata"]["uid"] != second["metadata"]["uid"]
+    done = ns.wait_end()
+    assert states(done) == {"a": "Succeeded", "b": "Succeeded"}
+    assert [row["attempts"] for row in rows(done).values()] == [1, 1]
+    ns.until(lambda: len(ns.jobs()) == 2, "the first one's Jobs to be deleted")
+    assert {j["metadata"]["labels"]["parallelproject.io/project-uid"] for j in ns.jobs()} == {second["metadata"]["uid"]}
+
+
+def test_events_tell_of_transitions_only(ns: Namespace):
+    ns.create(spec(task("a", fail_attempts=1), task("b", "a", fail_attempts=9), failurePolicy="Continue"))
+    ns.wait_end()
+    wanted = [
+        ("Accepted", "2 tasks in 2 levels"),
+        ("AttemptFailed", "a: ExitCode 1 in attempt 1"),
+        ("LevelCompleted", "level 1: 1 of 1"),
+        ("AttemptFailed", "b: ExitCode 1 in attempt 1"),
+        ("TaskFailed", "b: ExitCode 1 in attempt 2"),
+        ("LevelCompleted", "level 2: 0 of 1"),
+        ("TasksFailed", "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2)"),
+    ]
+    ns.until(lambda: len(ns.events()) >= len(wanted), "all events")
+    assert sorted(ns.events()) == sorted(wanted)
+
+
+def test_kubectl_waits_for_success(ns: Namespace):
+    ns.create(spec(task("a", seconds=0.5)))
+    ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=30s")
+    assert condition(ns.get(), "Succeeded")["reason"] == "AllSucceeded"
+
+
+def test_kubectl_shows_how_far_it_is(ns: Namespace):
+    ns.create(spec(task("a"), task("b", "a", seconds=4)))
+    ns.wait(lambda p: states(p).get("b") == "Running" and p["status"]["counts"]["running"] == 1, "b to run")
+    head, row = ns.kubectl("get", "pproj").splitlines()
+    assert head.split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
+    assert row.split()[:7] == ["p", "Unknown", "Running", "2/2", "1/2", "1", "0"]
+    ns.wait_end()
+    assert ns.kubectl("get", "pproj", "--no-headers").split()[:7] == ["p", "True", "AllSucceeded", "2/2", "2/2", "0", "0"]
+
+
+def test_an_idle_project_costs_no_writes(ns: Namespace, audit: AuditLog):
+    ns.create(spec(task("a")), "finished")
+    ns.create(spec(task("a"), suspend=True), "suspended")
+    ns.create(spec(task("a", "b"), task("b", "a")), "refused")
+    ns.create(spec(task("a", seconds=120), task("b", "a")), "busy")
+    ns.wait_end("finished")
+    ns.wait(lambda p: condition(p, "Suspended"), "its status", "suspended")
+    ns.wait(lambda p: condition(p, "Accepted"), "its status", "refused")
+    ns.wait_state("a", "Running", name="busy")
+    ns.until(lambda: len(ns.events("finished")) == 3, "its last event")
+    settled = time.monotonic() + 2  # what is on its way
+    ns.until(lambda: time.monotonic() > settled, "quiet")
+    since, end = audit.position(), time.monotonic() + IDLE_SECONDS
+    ns.until(lambda: time.monotonic() > end, "the time to pass", seconds=IDLE_SECONDS + 1)
+    assert [told(event) for event in by_user(writes(audit.events(since)), USER)] == []
+
+
+def test_a_row_of_a_task_that_went_well_is_short(ns: Namespace):
+    ns.create(spec(*(task(f"backend-task-{i}") for i in range(5)), parallelism=5))
+    for row in rows(ns.wait_end()).values():
+        assert len(json.dumps(row, separators=(",", ":"))) <= 135, row

@@ -1,0 +1,63 @@
+"""The API server away, and what the probes and the runs make of it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from rig import ControlPlane
+from tests.controller.audit import AuditLog
+from tests.controller.cluster import Json, Namespace, rows, spec, states, task
+from tests.controller.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+READY_SECONDS = 3
+
+
+@pytest.fixture
+def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """An operator that is not ready after seconds of silence, in place of the other."""
+    operator.stop()
+    patch = f"import parallelproject.controller.health as health; health.READY_SECONDS = {READY_SECONDS}"
+    made = OperatorProcess(cluster, name="impatient", patch=patch)
+    made.start()
+    yield made
+    made.stop()
+    operator.start()
+
+
+def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
+    cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess
+):
+    assert (impatient.probe("readyz"), impatient.probe("healthz")) == (200, 200)
+    cluster.kill_apiserver()
+    try:
+        ns.until(lambda: impatient.probe("readyz") == 503, "it to be not ready", seconds=READY_SECONDS + 5)
+        assert impatient.probe("healthz") == 200
+    finally:
+        cluster.start_apiserver()
+    impatient.wait_ready()
+    ns.create(spec(task("a"), task("b", "a")))
+    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
+    assert impatient.probe("healthz") == 200
+
+
+def test_a_run_goes_on_after_the_api_server_was_away(
+    cluster: ControlPlane,
+    ns: Namespace,
+    operator: OperatorProcess,
+    audit: AuditLog,
+    breaches: Callable[[Json], list[str]],
+):
+    pid = operator.pid
+    tasks = [task(f"t{i}", *([f"t{i - 3}"] if i > 2 else []), seconds=0.3, fail_attempts=i % 5 == 4 or None) for i in range(18)]
+    made = ns.create(spec(*tasks, scheduling="Graph"))
+    for done in (3, 9):
+        ns.wait(lambda p, done=done: p["status"]["counts"]["succeeded"] >= done, f"{done} successes")  # type: ignore[misc]
+        cluster.restart_apiserver()
+    end = ns.wait_end()
+    assert set(states(end).values()) == {"Succeeded"}
+    assert {i: row.get("failures", 0) for i, row in rows(end).items()} == {f"t{i}": int(i % 5 == 4) for i in range(18)}
+    assert operator.pid == pid
+    operator.check()
+    assert breaches(made) == []
