@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import aiohttp
+import yaml
 from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
 
@@ -81,7 +82,7 @@ class Api:
                 return cls(configuration, await asyncio.to_thread(_read, path) or "default")
             await config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
             contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
-        except (ConfigException, OSError, ValueError, TypeError) as error:
+        except (ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
             mend = "set KUBECONFIG or give --kubeconfig"
             raise NoClusterError(f"no cluster is configured: {error} ({mend})") from None
         chosen = next((c for c in contexts if c["name"] == context), active)
