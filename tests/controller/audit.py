@@ -28,24 +28,34 @@ class AuditLog:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self.outages: list[tuple[int, int]] = []
+        """From where to where the API server was away and coming back: it refuses what it will allow once it has
+        read the roles."""
 
     def position(self) -> int:
         """Where it ends by now."""
         return self._file.stat().st_size
 
-    def events(self, since: int = 0, mentions: str = "") -> list[Json]:
+    def events(self, since: int = 0, mentions: str = "", until: int | None = None) -> list[Json]:
         """The requests that were answered since a position, in the order of their answers.
 
         Args:
             since: An earlier ``position``.
             mentions: Only requests that mention this text; a namespace, to save time.
+            until: Another ``position``, where to end.
         """
         with self._file.open("rb") as file:
             file.seek(since)
-            whole, _, _ = file.read().rpartition(b"\n")
+            whole, _, _ = file.read(-1 if until is None else until - since).rpartition(b"\n")
         wanted = mentions.encode()
         parsed = (json.loads(line) for line in whole.split(b"\n") if line and wanted in line)
         return [event for event in parsed if event["stage"] == "ResponseComplete"]
+
+    def events_without_outages(self) -> list[Json]:
+        """All requests but those of the ``outages``."""
+        starts = [0, *(end for _, end in self.outages)]
+        ends = [*(start for start, _ in self.outages), None]
+        return [event for start, end in zip(starts, ends, strict=True) for event in self.events(start, until=end)]
 
 
 def by_user(events: Iterable[Json], user: str) -> list[Json]:
@@ -69,7 +79,9 @@ def told(event: Mapping[str, Any]) -> str:
     ref = event.get("objectRef") or {}
     what = "/".join(filter(None, (ref.get("resource"), ref.get("subresource"))))
     where = "/".join(filter(None, (ref.get("namespace"), ref.get("name"))))
-    return f"{event['verb']} {what or event.get('requestURI')} {where}: {(event.get('responseStatus') or {}).get('code')}"
+    return (
+        f"{event['verb']} {what or event.get('requestURI')} {where}: {(event.get('responseStatus') or {}).get('code')}"
+    )
 
 
 # What happened to one project.
@@ -343,7 +355,9 @@ def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[s
         level = spec.level(new.task)
         is_done = _done(world, spec, without_job)
         below = [task for task in spec.tasks if spec.level(task) < level and not is_done(task)]
-        breaches += [f"{new.name} of level {level} was created before {task} of an earlier one was done" for task in below]
+        breaches += [
+            f"{new.name} of level {level} was created before {task} of an earlier one was done" for task in below
+        ]
     return breaches
 
 

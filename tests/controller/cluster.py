@@ -156,7 +156,10 @@ class Namespace:
         def holds() -> bool:
             nonlocal last
             last = self.get(name)
-            return bool(wanted(last))
+            try:
+                return bool(wanted(last))
+            except KeyError:  # no status yet, or no such row
+                return False
 
         try:
             until(holds, f"{what} of project {name}", seconds=seconds)
@@ -193,4 +196,3 @@ def rows(project: Mapping[str, Any]) -> dict[str, Json]:
 def states(project: Mapping[str, Any]) -> dict[str, str]:
     """States by task id."""
     return {task_id: row["state"] for task_id, row in rows(project).items()}
-

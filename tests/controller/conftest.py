@@ -54,7 +54,7 @@ def _operator(cluster: ControlPlane, audit: AuditLog) -> Iterator[OperatorProces
     yield made
     made.stop()
     log = made.output()
-    asked = by_user(audit.events(), USER)
+    asked = by_user(audit.events_without_outages(), USER)
     forbidden = [line for line in refusals(asked, 403) if FORBIDDEN_ON_PURPOSE not in line]
     assert not forbidden, f"the operator lacks rights for: {forbidden[:5]}"
     secret = [e["requestURI"] for e in asked if (e.get("objectRef") or {}).get("resource") == "secrets"]

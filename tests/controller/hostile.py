@@ -90,10 +90,17 @@ class Hostile:
     def _string(self, node: Json, beyond: float) -> str:
         chance = self._random
         if node.get("format") == "date-time":
-            times = ["2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"]
+            times = [
+                "2026-01-01T00:00:00Z",
+                "0001-01-01T00:00:00Z",
+                "0001-01-01T00:00:00+14:00",
+                "9999-12-31T23:59:59Z",
+            ]
             return chance.choice([*times, "2500-02-28T23:59:60Z"])
         low, high = node.get("minLength", 0), min(node.get("maxLength", 64), 70_000)
-        length = high + 1 if chance.random() < beyond else chance.choice([low, max(low, 2), min(high, 8), min(high, 63)])
+        length = (
+            high + 1 if chance.random() < beyond else chance.choice([low, max(low, 2), min(high, 8), min(high, 63)])
+        )
         if "pattern" in node:
             few = chance.choice(["t0", "t1", "t2", "coder", "a"])  # so that ids, dependencies and roles meet
             return few if chance.random() < 0.8 else (few * 40)[:length]
@@ -183,7 +190,13 @@ def _at_the_limits(body: Json, chance: random.Random) -> None:
 
 def _control_characters(body: Json, chance: random.Random) -> None:
     odd = "".join(map(chr, range(32))) + "\x7f\x85\u2028\ufffe\uffff"
-    _tasks(body)[0] |= {"title": odd, "description": odd, "files": [odd], "group": odd, "parameters": [{"name": "a", "value": odd}]}
+    _tasks(body)[0] |= {
+        "title": odd,
+        "description": odd,
+        "files": [odd],
+        "group": odd,
+        "parameters": [{"name": "a", "value": odd}],
+    }
 
 
 def _same_variable(body: Json, chance: random.Random) -> None:
@@ -191,8 +204,8 @@ def _same_variable(body: Json, chance: random.Random) -> None:
 
 
 def _huge_numbers(body: Json, chance: random.Random) -> None:
-    _tasks(body)[0][chance.choice(("priority", "maxAttempts", "estimateSeconds", "activeDeadlineSeconds"))] = chance.choice(
-        [10**6, 10**18, 10**30, -(10**30), 315_360_000, 1e300, 0.5]
+    _tasks(body)[0][chance.choice(("priority", "maxAttempts", "estimateSeconds", "activeDeadlineSeconds"))] = (
+        chance.choice([10**6, 10**18, 10**30, -(10**30), 315_360_000, 1e300, 0.5])
     )
 
 
@@ -237,7 +250,19 @@ def _odd_list(body: Json, chance: random.Random) -> None:
     field = chance.choice(("env", "volumeMounts", "volumes", "initContainers", "ports", "tolerations", "envFrom"))
     at = pod["spec"] if field in ("volumes", "initContainers", "tolerations") else pod["spec"]["containers"][0]
     at[field] = chance.choice(
-        ["text", {"a": 1}, 7, True, [None], ["text"], [[]], [{"name": None}], [{"name": ["a"]}], [{}], [{"name": {}}] * 3]
+        [
+            "text",
+            {"a": 1},
+            7,
+            True,
+            [None],
+            ["text"],
+            [[]],
+            [{"name": None}],
+            [{"name": ["a"]}],
+            [{}],
+            [{"name": {}}] * 3,
+        ]
     )
 
 
@@ -291,7 +316,9 @@ def _metadata(body: Json, chance: random.Random) -> None:
 
 def _name(body: Json, chance: random.Random) -> None:
     number = body["metadata"].get("name", "h0")
-    name = chance.choice((number.ljust(63, "x"), number.ljust(64, "x"), number.ljust(253, "x"), f"{number}.a.b", "A_B", "-", ""))
+    name = chance.choice(
+        (number.ljust(63, "x"), number.ljust(64, "x"), number.ljust(253, "x"), f"{number}.a.b", "A_B", "-", "")
+    )
     body["metadata"] |= {"name": name}
     if chance.random() < 0.3:
         body["metadata"] = {"generateName": name}

@@ -16,7 +16,7 @@ def environment(job: Json) -> dict[str, str]:
 
 
 def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches):
-    made = ns.create(spec(task("a", seconds=1), task("b", "a")))
+    made = ns.create(spec(task("a", seconds=3), task("b", "a")))
     ns.wait_state("a", "Running")
     ns.patch({"suspend": True})
     ns.wait_state("a", "Succeeded")
@@ -74,15 +74,15 @@ def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: 
 
 
 def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches):
-    made = ns.create(spec(*(task(f"t{i}", seconds=0.7) for i in range(12)), parallelism=1, scheduling="Graph"))
-    ns.wait(lambda p: p["status"]["counts"]["succeeded"] >= 1, "a first success")
-    ns.patch({"parallelism": 6})
-    ns.wait(lambda p: p["status"]["counts"]["running"] == 6, "six at work")
+    made = ns.create(spec(*(task(f"t{i}", seconds=2) for i in range(10)), parallelism=1, scheduling="Graph"))
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 1, "one at work")
+    ns.patch({"parallelism": 5})
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 5, "five at work")
     ns.patch({"parallelism": 2})
     ns.wait(lambda p: p["status"]["counts"]["running"] == 2, "two at work")
     done = ns.wait_end()
     assert set(states(done).values()) == {"Succeeded"}
-    assert done["status"]["metrics"]["peakParallelism"] == 6
+    assert done["status"]["metrics"]["peakParallelism"] == 5
     assert breaches(made) == []
 
 
@@ -99,10 +99,10 @@ def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches
 
 
 def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches):
-    good = [task("a", seconds=1.5), task("b", "a")]
+    good = [task("a", seconds=3), task("b", "a")]
     made = ns.create(spec(*good))
     ns.wait_state("a", "Running")
-    ns.patch({"tasks": [task("a", "b", seconds=1.5), task("b", "a")]})
+    ns.patch({"tasks": [task("a", "b", seconds=3), task("b", "a")]})
     refused = ns.wait(lambda p: condition(p, "Accepted").get("status") == "False", "the refusal")
     assert condition(refused, "Accepted")["reason"] == "CycleFound"
     assert "a → b → a" in condition(refused, "Accepted")["message"]

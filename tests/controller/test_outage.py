@@ -27,15 +27,17 @@ def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Oper
 
 
 def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
-    cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess
+    cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess, audit: AuditLog
 ):
     assert (impatient.probe("readyz"), impatient.probe("healthz")) == (200, 200)
+    since = audit.position()
     cluster.kill_apiserver()
     try:
         ns.until(lambda: impatient.probe("readyz") == 503, "it to be not ready", seconds=READY_SECONDS + 5)
         assert impatient.probe("healthz") == 200
     finally:
         cluster.start_apiserver()
+    audit.outages.append((since, audit.position()))
     impatient.wait_ready()
     ns.create(spec(task("a"), task("b", "a")))
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
@@ -50,11 +52,15 @@ def test_a_run_goes_on_after_the_api_server_was_away(
     breaches: Callable[[Json], list[str]],
 ):
     pid = operator.pid
-    tasks = [task(f"t{i}", *([f"t{i - 3}"] if i > 2 else []), seconds=0.3, fail_attempts=i % 5 == 4 or None) for i in range(18)]
+    tasks = [task(f"t{i}", *([f"t{i - 3}"] if i > 2 else []), seconds=0.3) for i in range(18)]
+    for each in tasks[4::5]:
+        each["parameters"].append({"name": "fail_attempts", "value": "1"})
     made = ns.create(spec(*tasks, scheduling="Graph"))
     for done in (3, 9):
         ns.wait(lambda p, done=done: p["status"]["counts"]["succeeded"] >= done, f"{done} successes")  # type: ignore[misc]
+        since = audit.position()
         cluster.restart_apiserver()
+        audit.outages.append((since, audit.position()))
     end = ns.wait_end()
     assert set(states(end).values()) == {"Succeeded"}
     assert {i: row.get("failures", 0) for i, row in rows(end).items()} == {f"t{i}": int(i % 5 == 4) for i in range(18)}

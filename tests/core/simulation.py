@@ -311,6 +311,7 @@ class _World:
         for key, work in self.works.items():
             record = self.ledger.records.get(key.task)
             running = record and record.state is TaskState.RUNNING and record.attempts == key.number
+            running = running and work.phase is Phase.ACTIVE
             overlooked = running and self.random.random() < self.chaos.overlooked
             if (work.there and not overlooked) or (work.phase is Phase.LOST and work.at_work):
                 self.view[key], self.versions[key] = work.seen(), work.version

@@ -77,3 +77,12 @@ def test_a_graph_in_which_all_waits_for_all_gives_its_shortest_cycles_only() -> 
     assert not complete
     assert len(found) == CYCLES_MAX
     assert {len(cycle) for cycle in found} == {2}
+
+
+def test_fewer_cycles_than_there_are_and_than_could_be_named_are_told_to_be_incomplete() -> None:
+    """A ring of 2,000 with forty short cuts: a million million cycles, each long."""
+    parents = [[(i + 1) % 2000] + ([(i + 2) % 2000] if i % 50 == 0 else []) for i in range(2000)]
+    found, complete = find_cycles(parents)
+    assert 1 < len(found) < CYCLES_MAX
+    assert len(found[0]) == 2000 - 40
+    assert not complete

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from rig.binaries import find_or_build
@@ -16,10 +17,10 @@ _USAGE = """
 A control plane with {nodes} fake nodes is up ({seconds:.1f} s). In another terminal:
 
   export KUBECONFIG={kubeconfig}
-  export PATH="{folder}:$PATH"     # kubectl
+  export PATH="{programs}:{folder}:$PATH"     # pproj, kubectl
 
   pproj controller                                            # the operator
-  kubectl apply --server-side -f manifests/examples/...       # a project
+  kubectl apply --server-side -f manifests/examples/diamond.yaml      # a project
   kubectl get parallelprojects,jobs,pods --watch
 
 Logs of its components: {logs}/*.log
@@ -40,6 +41,7 @@ def _up(nodes: int) -> None:
                 nodes=nodes,
                 seconds=time.monotonic() - started,
                 kubeconfig=cluster.kubeconfig,
+                programs=Path(sys.executable).parent,
                 folder=cluster.binaries.folder,
                 logs=cluster.folder,
             ),

@@ -221,13 +221,19 @@ class _Sink:
             return None  # not made by us, whatever its labels say
         return self._controller.sightings(at[0], at[2]), key, at
 
+    @staticmethod
+    def _is_made_by_us(name: str | None, key: Key, at: tuple[str, str, str]) -> bool:
+        """Whether a Job has the name that we give: labels alone prove nothing."""
+        return name == names.job_name(at[1], at[2], key.task, key.number)
+
 
 class _Jobs(_Sink):
     def seen(self, job: Mapping[str, Any]) -> None:
         """A Job; counts only where the project's uid controls it."""
         found = self._find(job)
         owners = job["metadata"].get("ownerReferences") or ()
-        if found and any(ref.get("controller") and ref.get("uid") == found[2][2] for ref in owners):
+        ours = found and self._is_made_by_us(job["metadata"]["name"], *found[1:])
+        if found and ours and any(ref.get("controller") and ref.get("uid") == found[2][2] for ref in owners):
             found[0].job_seen(found[1], view_job(job))
             self._controller.touch(*found[2])
 
@@ -246,7 +252,9 @@ class _Pods(_Sink):
     def seen(self, pod: Mapping[str, Any]) -> None:
         """A pod; whether it counts depends on the Job that controls it."""
         found = self._find(pod)
-        if found:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        name = next((ref.get("name") for ref in owners if ref.get("controller")), None)
+        if found and (name is None or self._is_made_by_us(name, *found[1:])):
             found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
             self._controller.touch(*found[2])
 
@@ -255,7 +263,7 @@ class _Pods(_Sink):
         found = self._find(pod)
         if found:
             if "status" in pod:
-                found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
+                self.seen(pod)
             found[0].pod_gone(found[1], pod["metadata"]["uid"])
             if not self._controller.touch(*found[2]):
                 self._controller.forget(found[2][0], found[2][2], found[1])

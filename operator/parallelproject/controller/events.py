@@ -69,7 +69,8 @@ def event(notice: Notice, reference: Mapping[str, Any], at: str) -> dict[str, An
 
 def _failure(row: Mapping[str, Any], reason: object) -> str:
     code = f" {row['exitCode']}" if "exitCode" in row else ""
-    return f"{reason}{code} in attempt {row.get('attempts')}"
+    last = row["attempts"] - 1 if row["state"] == "Running" else row.get("attempts")  # the next may be at work already
+    return f"{reason}{code} in attempt {last}"
 
 
 def _is_done(level: Mapping[str, Any]) -> bool:

@@ -144,7 +144,10 @@ class _Folder:
         at.here.append(pattern)
 
     def near(self, segments: Sequence[str]) -> Iterator[int | None]:
-        """The patterns that may overlap with this one; None for each step on the way."""
+        """The patterns that may overlap with this one; None for each step on the way.
+
+        Without some that have a ``**`` further up than this one: those find this one themselves.
+        """
         folders = [self]
         for segment in segments:
             if segment == "**":
@@ -152,8 +155,6 @@ class _Folder:
             deeper = []
             for folder in folders:
                 yield from folder.here
-                if "**" in folder.globs:
-                    yield from folder.globs["**"].all()
                 if not _is_glob(segment):
                     deeper += [folder.plain[segment]] if segment in folder.plain else []
                 for name, child in (folder.globs | folder.plain if _is_glob(segment) else folder.globs).items():
