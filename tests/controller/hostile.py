@@ -138,7 +138,7 @@ Trick = Callable[[Json, random.Random], None]
 def _tasks(body: Json) -> list[Json]:
     if not isinstance(body["spec"], dict):
         body["spec"] = spec(task("t0"), suspend=True)
-    found = body["spec"].get("tasks")
+    found: Any = body["spec"].get("tasks")
     if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
         found = body["spec"]["tasks"] = [task("t0"), task("t1", "t0"), task("t2")]
     return found

@@ -142,28 +142,28 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("made", SOUND.values(), ids=SOUND.keys())
-def test_a_sound_run_has_no_breach(made: Log):
+def test_a_sound_run_has_no_breach(made: Log) -> None:
     assert made.breaches() == []
 
 
 @pytest.mark.parametrize("breach", BROKEN)
-def test_each_law_can_be_broken(breach: str):
+def test_each_law_can_be_broken(breach: str) -> None:
     assert BROKEN[breach].breaches() == [breach]
 
 
-def test_a_job_without_a_project_is_a_breach():
+def test_a_job_without_a_project_is_a_breach() -> None:
     made = log(task("a")).job("a")
     del made.events[0]
     assert made.breaches() == ["a#1 was created without a project", "a had 1 attempts, over the 0 allowed"]
 
 
-def test_a_job_whose_creation_was_cut_off_is_known_by_its_pod():
+def test_a_job_whose_creation_was_cut_off_is_known_by_its_pod() -> None:
     made = log(task("a"), task("b"), parallelism=1).job("a").pod("a").job("b")
     made.events[1] = {**made.events[1], "responseStatus": {"code": 504}, "responseObject": {"kind": "Status"}}
     assert made.breaches() == ["b#1 made it 2 tasks at work, over the cap of 1"]
 
 
-def test_order_is_that_of_revisions_not_of_lines():
+def test_order_is_that_of_revisions_not_of_lines() -> None:
     made = log(task("a"), task("b", "a"), scheduling="Graph").run("a").job("b")
     made.events.reverse()
     assert made.breaches() == []

@@ -52,12 +52,12 @@ def expected(tasks: list[Json]) -> dict[str, tuple[str, int, int]]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_runs_whose_operator_is_killed_ten_times_end_as_those_without(
     ns: Namespace, operator: OperatorProcess, audit: AuditLog, seed: int
-):
+) -> None:
     chance = random.Random(seed)
     tasks = sixty_tasks(chance)
     end = expected(tasks)
     since = audit.position()
-    policy = {"parallelism": 8, "failurePolicy": "Continue", "defaults": {"maxAttempts": ATTEMPTS}}
+    policy: Json = {"parallelism": 8, "failurePolicy": "Continue", "defaults": {"maxAttempts": ATTEMPTS}}
     made = {name: ns.create(spec(*tasks, scheduling=name.title(), **policy), name) for name in ("graph", "levels")}
     attempts = 2 * sum(count for _, count, _ in end.values())
     for kill in range(KILLS):

@@ -15,7 +15,7 @@ def environment(job: Json) -> dict[str, str]:
     return {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
 
 
-def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches):
+def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a", seconds=3), task("b", "a")))
     ns.wait_state("a", "Running")
     ns.patch({"suspend": True})
@@ -32,7 +32,7 @@ def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, bre
     assert breaches(made) == []
 
 
-def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns: Namespace, breaches: Breaches):
+def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a"), task("b", "a", seconds=2.5), task("c", "b"), defaults={"maxAttempts": 1}))
     ns.wait_state("b", "Running")
     ns.patch({"stop": True})
@@ -47,7 +47,7 @@ def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns:
     assert breaches(made) == []
 
 
-def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: Breaches):
+def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: Breaches) -> None:
     first = [
         task("done"), task("slow", seconds=2), task("gone-later", seconds=60),
         task("changed", "slow"), task("gone-before", "slow"),
@@ -73,7 +73,7 @@ def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: 
     assert breaches(made) == []
 
 
-def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches):
+def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(*(task(f"t{i}", seconds=2) for i in range(10)), parallelism=1, scheduling="Graph"))
     ns.wait(lambda p: p["status"]["counts"]["running"] == 1, "one at work")
     ns.patch({"parallelism": 5})
@@ -86,7 +86,7 @@ def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches):
     assert breaches(made) == []
 
 
-def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches: Breaches):
+def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a", fail_attempts=2), task("b", "a"), task("c")))
     failed = ns.wait_end()
     assert states(failed) == {"a": "Failed", "b": "Skipped", "c": "Succeeded"}
@@ -98,7 +98,7 @@ def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches
     assert breaches(made) == []
 
 
-def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches):
+def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches) -> None:
     good = [task("a", seconds=3), task("b", "a")]
     made = ns.create(spec(*good))
     ns.wait_state("a", "Running")

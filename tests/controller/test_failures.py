@@ -18,7 +18,7 @@ Breaches = Callable[[Json], list[str]]
 
 def test_a_failed_attempt_is_followed_by_another_after_a_growing_wait(
     ns: Namespace, audit: AuditLog, breaches: Breaches
-):
+) -> None:
     since = audit.position()
     made = ns.create(spec(task("a", fail_attempts=2, exit_code=3, maxAttempts=3), backoff=2))
     waiting = ns.wait_state("a", "Pending", "Backoff")
@@ -38,7 +38,7 @@ def test_a_failed_attempt_is_followed_by_another_after_a_growing_wait(
     assert breaches(made) == []
 
 
-def test_a_task_that_failed_for_good_tells_its_exit_code(ns: Namespace):
+def test_a_task_that_failed_for_good_tells_its_exit_code(ns: Namespace) -> None:
     ns.create(spec(task("a", fail_attempts=9, exit_code=42), defaults={"maxAttempts": 2}))
     done = ns.wait_end()
     row = rows(done)["a"]
@@ -48,7 +48,7 @@ def test_a_task_that_failed_for_good_tells_its_exit_code(ns: Namespace):
     assert "a (ExitCode 42, attempts 2)" in condition(done, "Succeeded")["message"]
 
 
-def test_an_evicted_pod_is_not_the_task_s_fault(ns: Namespace, breaches: Breaches):
+def test_an_evicted_pod_is_not_the_task_s_fault(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a", seconds=1.5), defaults={"maxAttempts": 1}))
     pod = ns.until(lambda: [p for p in ns.pods() if p["status"]["phase"] == "Running"], "a running pod")[0]
     ns.kubectl("annotate", "pod", pod["metadata"]["name"], "rig.parallelproject.io/evict=true")
@@ -59,14 +59,14 @@ def test_an_evicted_pod_is_not_the_task_s_fault(ns: Namespace, breaches: Breache
     assert breaches(made) == []
 
 
-def test_an_attempt_over_its_deadline_fails(ns: Namespace):
+def test_an_attempt_over_its_deadline_fails(ns: Namespace) -> None:
     ns.create(spec(task("a", seconds=60, activeDeadlineSeconds=1, maxAttempts=1), task("b")))
     done = ns.wait_end()
     assert (rows(done)["a"]["state"], rows(done)["a"]["reason"]) == ("Failed", "DeadlineExceeded")
     assert rows(done)["b"]["state"] == "Succeeded"
 
 
-def test_a_project_over_its_deadline_is_stopped(ns: Namespace, breaches: Breaches):
+def test_a_project_over_its_deadline_is_stopped(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a"), task("b", seconds=60), task("c", "b"), activeDeadlineSeconds=2))
     done = ns.wait_end()
     assert states(done) == {"a": "Succeeded", "b": "Skipped", "c": "Skipped"}
@@ -83,7 +83,7 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_the_failure_policy_says_what_else_runs(ns: Namespace, breaches: Breaches, policy: str):
+def test_the_failure_policy_says_what_else_runs(ns: Namespace, breaches: Breaches, policy: str) -> None:
     slow = 60 if policy == "FailFast" else 2
     tasks = [
         task("bad", fail_attempts=9),
@@ -99,7 +99,7 @@ def test_the_failure_policy_says_what_else_runs(ns: Namespace, breaches: Breache
     assert breaches(made) == []
 
 
-def test_a_job_deleted_by_hand_is_a_lost_attempt_and_the_next_follows(ns: Namespace, breaches: Breaches):
+def test_a_job_deleted_by_hand_is_a_lost_attempt_and_the_next_follows(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a", seconds=1.5)))
     ns.wait_state("a", "Running")
     ns.kubectl("delete", "job", ns.jobs()[0]["metadata"]["name"])
@@ -112,7 +112,7 @@ def test_a_job_deleted_by_hand_is_a_lost_attempt_and_the_next_follows(ns: Namesp
 
 def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     ns: Namespace, operator: OperatorProcess, breaches: Breaches
-):
+) -> None:
     made = ns.create(spec(task("a", seconds=1.5), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
@@ -123,7 +123,9 @@ def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     assert breaches(made) == []
 
 
-def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(ns: Namespace, operator: OperatorProcess):
+def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(
+    ns: Namespace, operator: OperatorProcess
+) -> None:
     ns.create(spec(task("a", seconds=1), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
@@ -137,7 +139,7 @@ def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(ns:
     assert states(ns.wait_end()) == {"a": "Succeeded", "b": "Succeeded"}
 
 
-def test_a_foreign_job_in_the_way_fails_the_task_and_is_left_alone(ns: Namespace):
+def test_a_foreign_job_in_the_way_fails_the_task_and_is_left_alone(ns: Namespace) -> None:
     made = ns.create(spec(task("a"), task("b"), suspend=True))
     name = job_name("p", made["metadata"]["uid"], "a", 1)
     ns.kubectl("create", "job", name, "--image=none")
@@ -150,7 +152,7 @@ def test_a_foreign_job_in_the_way_fails_the_task_and_is_left_alone(ns: Namespace
     assert any(reason == "NameConflict" and name in message for reason, message in ns.events())
 
 
-def test_labels_alone_do_not_make_a_job_or_a_pod_ours(ns: Namespace):
+def test_labels_alone_do_not_make_a_job_or_a_pod_ours(ns: Namespace) -> None:
     made = ns.create(spec(task("a"), suspend=True))
     uid = made["metadata"]["uid"]
     labels = {
@@ -183,7 +185,7 @@ ODD_TEMPLATES: dict[str, Callable[[Json], object]] = {
 }
 
 
-def test_an_invalid_pod_template_fails_its_tasks_alone_and_the_reason_is_told(ns: Namespace):
+def test_an_invalid_pod_template_fails_its_tasks_alone_and_the_reason_is_told(ns: Namespace) -> None:
     good = role("good")
     roles, tasks = [good], [task("ok", role="good")]
     for number, damage in enumerate(ODD_TEMPLATES.values()):
@@ -202,7 +204,7 @@ def test_an_invalid_pod_template_fails_its_tasks_alone_and_the_reason_is_told(ns
     assert any("t0: " in message and "env" in message for message in told)
 
 
-def test_a_role_without_a_command_is_refused_with_its_place(ns: Namespace):
+def test_a_role_without_a_command_is_refused_with_its_place(ns: Namespace) -> None:
     without = role()
     del without["podTemplate"]["spec"]["containers"][0]["command"]
     ns.create(spec(task("a"), roles=[without]))
@@ -212,7 +214,7 @@ def test_a_role_without_a_command_is_refused_with_its_place(ns: Namespace):
     assert ns.jobs() == []
 
 
-def test_a_quota_that_forbids_jobs_holds_the_run_up_until_it_is_lifted(forbidden_ns: Namespace):
+def test_a_quota_that_forbids_jobs_holds_the_run_up_until_it_is_lifted(forbidden_ns: Namespace) -> None:
     ns = forbidden_ns
     path = f"/api/v1/namespaces/{ns.name}/resourcequotas"
     ns.client("POST", path, {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}})
@@ -228,7 +230,7 @@ def test_a_quota_that_forbids_jobs_holds_the_run_up_until_it_is_lifted(forbidden
     assert "exceeded quota" in told[0]
 
 
-def test_a_status_that_somebody_else_wrote_is_written_over(ns: Namespace):
+def test_a_status_that_somebody_else_wrote_is_written_over(ns: Namespace) -> None:
     ns.create(spec(task("a", seconds=4), task("b", "a")))
     ns.wait_state("a", "Running")
     garbage = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import logging
 import os
 import random
 import time
@@ -13,6 +14,7 @@ from tests.controller.cluster import Json, Namespace, condition, spec, states, t
 from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess
 
+log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 COUNT = int(os.environ.get("PPROJ_TEST_HOSTILE", "2000"))
@@ -75,26 +77,23 @@ def _is_answered(project: Json) -> bool:
         return False
     if accepted["status"] == "False" or project["spec"].get("suspend"):
         return True
-    return condition(project, "Completed")["status"] == "True"
+    return bool(condition(project, "Completed")["status"] == "True")
 
 
 def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
     ns: Namespace, operator: OperatorProcess
-):
+) -> None:
     pid, log = operator.pid, operator.position()
     kubeconfig = str(ns.cluster.kubeconfig)
     crowd = Crowd(kubeconfig, ns)
     hostile = Hostile(SEED)
     began = time.monotonic()
     asyncio.run(crowd.send(hostile, range(COUNT // 2)))
-    print(f"first half: {time.monotonic() - began:.1f} s")
     ns.create(spec(*(task(f"g{i}", *([f"g{i - 4}"] if i >= 4 else [])) for i in range(20)), scheduling="Graph"), "good")
     asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
-    print(f"second half: {time.monotonic() - began:.1f} s")
     good = ns.wait_end("good", seconds=30)
     assert set(states(good).values()) == {"Succeeded"}
-    took = good["status"]["metrics"]["wallSeconds"]
-    print(f"good project: {took} s")
+    log.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
     left: list[str] = []
 
     def all_answered() -> bool:
@@ -107,7 +106,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
         error.add_note(f"{len(left)} without: {[ns.get(name) for name in left[:3]]}"[:6000])
         raise
     codes = collections.Counter(error.status for error in crowd.refused)
-    print(f"{crowd.created} accepted by the server, refused: {codes}; {time.monotonic() - began:.1f} s")
+    log.info("%s let in, refused: %s; %.0f s", crowd.created, codes, time.monotonic() - began)
     assert crowd.created > COUNT / 4
     assert all(str(error) for error in crowd.refused), "a refusal without a reason"
     operator.check()

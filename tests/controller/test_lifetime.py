@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 IDLE_SECONDS = 20
 
 
-def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace):
+def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace) -> None:
     ns.create(spec(task("a"), ttlSecondsAfterFinished=1))
     ns.until(lambda: ns.jobs("a"), "its Job")
     ns.until(lambda: not ns.exists(), "the project to be deleted")
@@ -22,14 +22,14 @@ def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace):
 
 
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])
-def test_the_jobs_of_a_deleted_project_are_deleted_and_no_more_are_made(ns: Namespace, propagation: str):
+def test_the_jobs_of_a_deleted_project_are_deleted_and_no_more_are_made(ns: Namespace, propagation: str) -> None:
     ns.create(spec(task("a", seconds=30), task("b"), task("c", "b"), scheduling="Graph"))
     ns.wait_state("b", "Succeeded")
     ns.delete(propagation=propagation)
     ns.until(lambda: not ns.exists() and not ns.jobs() and not ns.pods(), "all of it to be gone")
 
 
-def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace):
+def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace) -> None:
     tasks = [task("a"), task("b", "a", seconds=2)]
     first = ns.create(spec(*tasks))
     ns.wait_state("b", "Running")
@@ -43,7 +43,7 @@ def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace):
     assert {j["metadata"]["labels"]["parallelproject.io/project-uid"] for j in ns.jobs()} == {second["metadata"]["uid"]}
 
 
-def test_events_tell_of_transitions_only(ns: Namespace):
+def test_events_tell_of_transitions_only(ns: Namespace) -> None:
     tasks = [task("a", fail_attempts=1), task("b", "a", fail_attempts=9)]
     ns.create(spec(*tasks, failurePolicy="Continue", backoff=2))
     ns.wait_end()
@@ -60,13 +60,13 @@ def test_events_tell_of_transitions_only(ns: Namespace):
     assert sorted(ns.events()) == sorted(wanted)
 
 
-def test_kubectl_waits_for_success(ns: Namespace):
+def test_kubectl_waits_for_success(ns: Namespace) -> None:
     ns.create(spec(task("a", seconds=0.5)))
     ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=30s")
     assert condition(ns.get(), "Succeeded")["reason"] == "AllSucceeded"
 
 
-def test_kubectl_shows_how_far_it_is(ns: Namespace):
+def test_kubectl_shows_how_far_it_is(ns: Namespace) -> None:
     ns.create(spec(task("a"), task("b", "a", seconds=4)))
     ns.wait(lambda p: states(p).get("b") == "Running" and p["status"]["counts"]["running"] == 1, "b to run")
     head, row = ns.kubectl("get", "pproj").splitlines()
@@ -84,7 +84,7 @@ def test_kubectl_shows_how_far_it_is(ns: Namespace):
     ]
 
 
-def test_an_idle_project_costs_no_writes(ns: Namespace, audit: AuditLog):
+def test_an_idle_project_costs_no_writes(ns: Namespace, audit: AuditLog) -> None:
     ns.create(spec(task("a")), "finished")
     ns.create(spec(task("a"), suspend=True), "suspended")
     ns.create(spec(task("a", "b"), task("b", "a")), "refused")
@@ -101,7 +101,7 @@ def test_an_idle_project_costs_no_writes(ns: Namespace, audit: AuditLog):
     assert [told(event) for event in by_user(writes(audit.events(since)), USER)] == []
 
 
-def test_a_row_of_a_task_that_went_well_is_short(ns: Namespace):
+def test_a_row_of_a_task_that_went_well_is_short(ns: Namespace) -> None:
     ns.create(spec(*(task(f"t{i}") for i in range(5)), parallelism=5))
     for row in rows(ns.wait_end()).values():
         assert len(json.dumps(row, separators=(",", ":"))) <= 130, row

@@ -1,5 +1,6 @@
 """What runs when: levels, dependencies, caps, roles, files, priority, and how soon."""
 
+import logging
 from collections.abc import Callable
 from statistics import median
 
@@ -9,6 +10,7 @@ from tests.controller.audit import AuditLog, history
 from tests.controller.cluster import Json, Namespace, role, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster
+log = logging.getLogger(__name__)
 
 Breaches = Callable[[Json], list[str]]
 
@@ -29,7 +31,7 @@ DIAMOND = [task("a"), task("b", "a", seconds=0.5), task("c", "a"), task("d", "b"
 
 
 @pytest.mark.parametrize("scheduling", ["Levels", "Graph"])
-def test_all_tasks_run_once_and_in_order(ns: Namespace, breaches: Breaches, scheduling: str):
+def test_all_tasks_run_once_and_in_order(ns: Namespace, breaches: Breaches, scheduling: str) -> None:
     made = ns.create(spec(*DIAMOND, scheduling=scheduling))
     done = ns.wait_end()
     assert set(states(done).values()) == {"Succeeded"}
@@ -39,20 +41,20 @@ def test_all_tasks_run_once_and_in_order(ns: Namespace, breaches: Breaches, sche
     assert breaches(made) == []
 
 
-def test_by_level_a_task_waits_for_the_whole_level_before(ns: Namespace):
+def test_by_level_a_task_waits_for_the_whole_level_before(ns: Namespace) -> None:
     ns.create(spec(*DIAMOND, scheduling="Levels"))
     ns.wait_state("a", "Succeeded")
     ns.wait_state("b", "Pending", "WaitingForLevel")
     ns.wait_end()
 
 
-def test_by_graph_a_task_waits_for_its_dependencies_alone(ns: Namespace):
+def test_by_graph_a_task_waits_for_its_dependencies_alone(ns: Namespace) -> None:
     ns.create(spec(task("a"), task("b", "a"), task("slow", seconds=4), scheduling="Graph"))
     ns.wait_state("b", "Succeeded")
     assert states(ns.get())["slow"] == "Running"
 
 
-def test_never_more_tasks_are_at_work_than_the_cap(ns: Namespace, breaches: Breaches):
+def test_never_more_tasks_are_at_work_than_the_cap(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(*(task(f"t{i}", seconds=0.3) for i in range(12)), parallelism=3, scheduling="Graph"))
     ns.wait(lambda p: "WaitingForSlot" in {row.get("reason") for row in rows(p).values()}, "a wait for a slot")
     done = ns.wait_end()
@@ -60,7 +62,7 @@ def test_never_more_tasks_are_at_work_than_the_cap(ns: Namespace, breaches: Brea
     assert breaches(made) == []
 
 
-def test_never_more_tasks_of_a_role_are_at_work_than_its_cap(ns: Namespace, breaches: Breaches):
+def test_never_more_tasks_of_a_role_are_at_work_than_its_cap(ns: Namespace, breaches: Breaches) -> None:
     roles = [role("coder"), role("tester", maxConcurrent=1)]
     tasks = [task(f"t{i}", seconds=0.5, role="tester") for i in range(3)] + [task("c", role="coder", seconds=0.5)]
     made = ns.create(spec(*tasks, roles=roles, scheduling="Graph"))
@@ -69,7 +71,7 @@ def test_never_more_tasks_of_a_role_are_at_work_than_its_cap(ns: Namespace, brea
     assert breaches(made) == []
 
 
-def test_tasks_that_write_the_same_files_never_run_together(ns: Namespace, breaches: Breaches):
+def test_tasks_that_write_the_same_files_never_run_together(ns: Namespace, breaches: Breaches) -> None:
     files = {"a": ["src/**"], "b": ["src/app.py"], "c": ["docs/x.md"], "d": ["src/lib/x.py", "docs/x.md"]}
     made = ns.create(spec(*(task(i, seconds=0.5, files=files[i]) for i in files), scheduling="Graph"))
     ns.wait_state("b", "Pending", "WaitingForFiles")
@@ -77,15 +79,15 @@ def test_tasks_that_write_the_same_files_never_run_together(ns: Namespace, breac
     assert breaches(made) == []
 
 
-def test_among_ready_tasks_priority_goes_first(ns: Namespace):
+def test_among_ready_tasks_priority_goes_first(ns: Namespace) -> None:
     ns.create(spec(task("low"), task("high", priority=5), task("mid", priority=1), parallelism=1, scheduling="Graph"))
     ns.wait_end()
     assert started(ns) == ["high", "mid", "low"]
 
 
 def test_a_pod_that_succeeded_releases_its_dependents_before_the_job_controller_tells(
-    ns: Namespace, audit: AuditLog, record_property: Callable[[str, object], None]
-):
+    ns: Namespace, audit: AuditLog
+) -> None:
     since = audit.position()
     made = ns.create(spec(*(task(f"t{i}", *([f"t{i - 1}"] if i else [])) for i in range(10)), scheduling="Graph"))
     ns.wait_end()
@@ -102,7 +104,6 @@ def test_a_pod_that_succeeded_releases_its_dependents_before_the_job_controller_
         elif change.kind == "created" and number > 0:
             latencies.append(change.seconds - ended[f"t{number - 1}"])
             ahead += f"t{number - 1}" not in completed
-    record_property("release_latency_median_seconds", round(median(latencies), 4))
-    print(f"release latency: median {median(latencies) * 1000:.0f} ms, greatest {max(latencies) * 1000:.0f} ms")
+    log.info("release latency: median %.0f ms, most %.0f ms", median(latencies) * 1000, max(latencies) * 1000)
     assert ahead >= 8, "most dependents start before the Job of their dependency is complete"
     assert median(latencies) < 0.3

@@ -28,7 +28,7 @@ def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Oper
 
 def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
     cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess, audit: AuditLog
-):
+) -> None:
     assert (impatient.probe("readyz"), impatient.probe("healthz")) == (200, 200)
     since = audit.position()
     cluster.kill_apiserver()
@@ -50,7 +50,7 @@ def test_a_run_goes_on_after_the_api_server_was_away(
     operator: OperatorProcess,
     audit: AuditLog,
     breaches: Callable[[Json], list[str]],
-):
+) -> None:
     pid = operator.pid
     tasks = [task(f"t{i}", *([f"t{i - 3}"] if i > 2 else []), seconds=0.3) for i in range(18)]
     for each in tasks[4::5]:

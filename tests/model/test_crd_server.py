@@ -218,8 +218,9 @@ def test_the_executor_cannot_be_changed_once_there_are_two(control_plane: Contro
         project = manifest() | {"apiVersion": f"example.org/{VERSION}", "kind": "Later"}
         until(lambda: apply(kubectl, project, check=False).returncode == 0, "the first project", seconds=20)
         project["spec"] = {"executor": "Workflow"}
-        refused = apply(kubectl, project, check=False)
-        assert 'spec.executor: Invalid value: "Workflow": executor cannot be changed once' in refused.stderr
+        # A type that is just made is not known to every part of the server at once: wait for this very refusal.
+        message = 'spec.executor: Invalid value: "Workflow": executor cannot be changed once'
+        until(lambda: message in apply(kubectl, project, check=False).stderr, "the refusal", seconds=20)
     finally:
         control_plane.kubectl("delete", "crd", "laters.example.org", "--wait=false")
 

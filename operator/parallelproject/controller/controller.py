@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from parallelproject.controller.actions import Actions
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
+_job_name = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
 
 
 class Controller:
@@ -114,7 +116,8 @@ class Controller:
         project = self._projects.get((namespace, name))
         if project is None or project.owner.uid != uid:
             return False
-        self._put(project)
+        if project.sightings.changed:
+            self._put(project)
         return True
 
     # What is done about it.
@@ -137,6 +140,7 @@ class Controller:
         """Sees, plans, acts, writes."""
         now = time.time()
         sightings, spec, graph = project.sightings, project.spec, project.graph
+        sightings.changed = False
         if project.deleting:
             return  # owner references take the Jobs along
         for attempt in sightings.unconfirmed:
@@ -224,7 +228,7 @@ class _Sink:
     @staticmethod
     def _is_made_by_us(name: str | None, key: Key, at: tuple[str, str, str]) -> bool:
         """Whether a Job has the name that we give: labels alone prove nothing."""
-        return name == names.job_name(at[1], at[2], key.task, key.number)
+        return name == _job_name(at[1], at[2], key.task, key.number)
 
 
 class _Jobs(_Sink):

@@ -32,6 +32,9 @@ class Sightings:
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen: what ``plan`` is given."""
+        self.changed = True
+        """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
+        to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
 
     def job_seen(self, key: Key, job: JobView) -> None:
         """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
@@ -107,19 +110,22 @@ class Sightings:
     def _refresh(self, key: Key) -> None:
         self._numbers[key.task].add(key.number)
         known = key in self._jobs or key in self._gone or key in self._launching
-        if self._pods.get(key) and not known:
-            self._orphans.add(key)
-        else:
-            self._orphans.discard(key)
+        is_orphan = bool(self._pods.get(key)) and not known
+        if is_orphan != (key in self._orphans):
+            (self._orphans.add if is_orphan else self._orphans.discard)(key)
+            self.changed = True
         attempts = []
         for number in sorted(self._numbers[key.task]):
             found = self._attempt(Key(key.task, number))
             if found is not None:
                 attempts.append(found)
+        if tuple(attempts) == self.attempts.get(key.task, ()):
+            return
+        self.changed = True
         if attempts:
             self.attempts[key.task] = tuple(attempts)
         else:
-            self.attempts.pop(key.task, None)
+            del self.attempts[key.task]
 
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
