@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev-ready
 RIG := PYTHONPATH=tools $(BIN)/python -m rig
 
 ##@ First steps
-demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 24 tasks, one of which fails once
+demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 21 tasks, one of which fails once
 	@rm -rf .pproj/demo
 	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh $(CURDIR)/manifests/examples/demo/work.sh' \
 	  --parallelism 4 --set spec.defaults.backoffSeconds=1

@@ -149,3 +149,35 @@ def test_colours_are_for_terminals_and_can_be_forbidden(manifest: Path):
     assert "\x1b[" not in on_a_terminal("--no-color")
     assert "\x1b[" not in on_a_terminal(NO_COLOR="1")
     assert "\x1b[" not in run("plan", manifest).stdout
+
+
+def test_what_is_suggested_starts_with_the_program_as_it_was_typed(manifest: Path):
+    def suggested(program: str, path: str, where: Path) -> set[str]:
+        done = subprocess.run(
+            [program, "plan", str(manifest)],
+            capture_output=True, text=True, check=True, cwd=where, env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        return {line.split(f" {verb} ")[0].strip() for line in done.stdout.splitlines()
+                for verb in ("run", "submit") if f" {verb} {manifest}" in line}  # fmt: skip
+
+    elsewhere = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != str(BIN))
+    assert suggested(f"./{BIN.name}/pproj", elsewhere, BIN.parent) == {f"./{BIN.name}/pproj"}
+    assert suggested(f"{BIN}/pproj", elsewhere, BIN) == {f"{BIN}/pproj"}
+    assert suggested(f"{BIN}/pproj", f"{BIN}{os.pathsep}{elsewhere}", BIN) == {"pproj"}
+    assert suggested(f"{BIN}/kubectl-pproj", elsewhere, BIN) == {"kubectl pproj"}
+
+
+def test_the_version_is_told_by_an_option_too(pproj: Pproj):
+    result = pproj("--version")
+    assert (result.code, result.out) == (0, pproj("version").out)
+
+
+def test_a_value_that_is_none_is_told_in_plain_words(pproj: Pproj, manifest: Path):
+    assert pproj("plan", manifest, "-o", "xml").err.startswith(
+        "error: Invalid value for '-o' / '--output': 'xml' is not one of 'text', 'json'."
+    )
+
+
+def test_a_kubeconfig_that_is_not_there_is_told_in_one_line(pproj: Pproj, tmp_path: Path):
+    result = pproj("list", "--kubeconfig", tmp_path / "none")
+    assert (result.code, result.err) == (1, f"error: --kubeconfig {tmp_path}/none: there is no such file\n")

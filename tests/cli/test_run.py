@@ -50,3 +50,17 @@ def test_errors_of_the_graph_are_told_with_their_places(pproj: Pproj, manifest: 
     result = pproj("run", manifest)
     assert result.code == 1
     assert f"{manifest}:15: spec.tasks[1].dependencies[0]" in result.err
+
+
+@pytest.mark.parametrize("command", ["", "  "])
+def test_an_empty_command_runs_nothing(pproj: Pproj, tasks_json: Path, tmp_path: Path, command: str):
+    result = pproj("run", tasks_json, "--command", command)
+    assert result.code == 2
+    assert result.err.startswith("error: --command is empty")
+    assert not (tmp_path / ".pproj").exists()
+
+
+def test_what_is_missing_is_told_once_however_many_roles_there_are(pproj: Pproj, tasks_json: Path):
+    errors = [line for line in pproj("run", tasks_json).err.splitlines() if line.startswith("error: ")]
+    mend = "(give --command 'CMD', or a manifest whose roles have a podTemplate)"
+    assert errors == [f"error: {tasks_json}: nothing says what runs a task {mend}"]

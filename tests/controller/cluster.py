@@ -1,4 +1,4 @@
-"""What the tests of the operator do in a namespace: projects made, changed and waited for, over the operator's client."""
+"""What the tests do in a namespace: projects made, changed and waited for, by the operator's own client."""
 
 import asyncio
 import json
@@ -174,7 +174,7 @@ class Namespace:
         def ended(project: Json) -> bool:
             done = condition(project, "Completed")
             current = done.get("observedGeneration") == project["metadata"]["generation"]
-            return current and done["status"] == "True"
+            return bool(current and done["status"] == "True")
 
         return self.wait(ended, "the end", name, seconds)
 

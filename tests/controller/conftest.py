@@ -13,8 +13,9 @@ import pytest
 from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.project import project_manifests
-from tests.controller.audit import AuditLog, Json, by_user, history, judge, refusals
+from tests.controller.audit import AuditLog, Json, by_user, history, refusals
 from tests.controller.cluster import Client, Namespace
+from tests.controller.laws import judge
 from tests.controller.operator_process import USER, OperatorProcess
 
 FORBIDDEN_ON_PURPOSE = "forbidden-on-purpose"

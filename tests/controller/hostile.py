@@ -17,8 +17,9 @@ DEADLINE_SECONDS = 10
 """Projects that run end by then, also those whose pods find no node."""
 
 ODD: list[Any] = [
-    None, True, 0, -1, 1.5, 2**31, 2**53, 2**63 - 1, 1e308, "", " ", "null", "0", "\x00\x01\x1b[2J", "\n", "é\u202e\ufeff",
-    "\ud800", "a" * 64, "a" * 254, "A_b.c-", "../../etc/passwd", "${jndi:ldap://x}", "{{ 7*7 }}", "%s%n", "---\n- a",
+    None, True, 0, -1, 1.5, 2**31, 2**53, 2**63 - 1, 1e308, "", " ", "null", "0", "\x00\x01\x1b[2J", "é\u202e\ufeff",
+    "\ud800", "a" * 64, "a" * 254, "A_b.c-", "../../etc/passwd", "${jndi:ldap://x}", "{{ 7*7 }}", "%s%n",
+    "---\n- a", "\n",
     "$(PPROJ_TASK_FILE)", "'; rm -rf / #", [], [[]], [None], {}, {"": ""}, {"a": None}, [{}], {"$ref": "#/"},
 ]  # fmt: skip
 LONG = "x" * 65_536
@@ -141,7 +142,8 @@ def _tasks(body: Json) -> list[Json]:
     found: Any = body["spec"].get("tasks")
     if not isinstance(found, list) or not found or not all(isinstance(each, dict) for each in found):
         found = body["spec"]["tasks"] = [task("t0"), task("t1", "t0"), task("t2")]
-    return found
+    tasks: list[Json] = found
+    return tasks
 
 
 def _pod(body: Json) -> Json:

@@ -5,8 +5,9 @@ import random
 
 import pytest
 
-from tests.controller.audit import AuditLog, history, judge
+from tests.controller.audit import AuditLog, history
 from tests.controller.cluster import Json, Namespace, condition, rows, spec, task
+from tests.controller.laws import judge
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]

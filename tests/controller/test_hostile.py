@@ -14,7 +14,7 @@ from tests.controller.cluster import Json, Namespace, condition, spec, states, t
 from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess
 
-log = logging.getLogger(__name__)
+said = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 COUNT = int(os.environ.get("PPROJ_TEST_HOSTILE", "2000"))
@@ -49,7 +49,6 @@ class Crowd:
                         path = f"{self._path}/{made['metadata']['name']}/status"
                         await api.request("PATCH", path, {"status": status}, content_type=MERGE_PATCH)
                 except ApiError as error:
-                    assert error.status, (error, str(body)[:1000])  # it was answered
                     self.refused.append(error)
 
         async with await Api.connect(self._kubeconfig) as api, asyncio.TaskGroup() as group:
@@ -93,7 +92,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
     asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
     good = ns.wait_end("good", seconds=30)
     assert set(states(good).values()) == {"Succeeded"}
-    log.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
+    said.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
     left: list[str] = []
 
     def all_answered() -> bool:
@@ -106,9 +105,9 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
         error.add_note(f"{len(left)} without: {[ns.get(name) for name in left[:3]]}"[:6000])
         raise
     codes = collections.Counter(error.status for error in crowd.refused)
-    log.info("%s let in, refused: %s; %.0f s", crowd.created, codes, time.monotonic() - began)
+    said.info("%s let in, refused: %s; %.0f s", crowd.created, codes, time.monotonic() - began)
     assert crowd.created > COUNT / 4
-    assert all(str(error) for error in crowd.refused), "a refusal without a reason"
+    assert all(error.status and str(error) for error in crowd.refused), "a refusal without a reason"
     operator.check()
     assert operator.pid == pid
     assert operator.probe("readyz") == 200

@@ -44,7 +44,7 @@ def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace) -> None:
 
 
 def test_events_tell_of_transitions_only(ns: Namespace) -> None:
-    tasks = [task("a", fail_attempts=1), task("b", "a", fail_attempts=9)]
+    tasks = [task("a", fail_attempts=1, seconds=1.5), task("b", "a", fail_attempts=9)]
     ns.create(spec(*tasks, failurePolicy="Continue", backoff=2))
     ns.wait_end()
     wanted = [

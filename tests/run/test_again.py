@@ -131,3 +131,33 @@ def test_a_clock_that_was_put_back_does_not_hold_up_a_backoff(runner: Make) -> N
         db.execute("update sessions set started = started + 86400, ended = ended + 86400")
     run.run()
     assert run.journal() == ["a", "a"]
+
+
+def test_a_task_that_changed_since_it_succeeded_is_told_and_not_run_again(runner: Make) -> None:
+    run = runner(tasks("a", "b", "c", title="as it was"), STEP)
+    assert "changed since" not in run.run()
+    run.spec["tasks"] = [
+        {"id": "a", "title": "as it was", "priority": 3},
+        {"id": "b", "title": "another"},
+        {"id": "c", "title": "as it was", "description": "more to do"},
+    ]
+    told = "warning: 2 tasks have changed since they succeeded, and are not run again: b, c (--fresh runs all anew)\n"
+    assert told in run.run()
+    assert sorted(run.journal()) == ["a", "b", "c"]
+    run.options["fresh"] = True
+    assert "changed since" not in run.run()
+
+
+def test_a_state_that_is_no_database_is_told_with_the_mend(runner: Make) -> None:
+    run = runner(tasks("a"), STEP)
+    run.run()
+    (run.state / "state.db").write_text("this is no database" * 100)
+    assert "(--fresh starts over without it)" in run.run(code=1)
+    run.options["fresh"] = True
+    run.run()
+
+
+def test_a_place_that_cannot_be_written_is_told_with_the_mend(runner: Make) -> None:
+    run = runner(tasks("a"), STEP)
+    (run.folder / ".pproj").touch()
+    assert "(--state-dir DIR keeps the state elsewhere)" in run.run(code=1)

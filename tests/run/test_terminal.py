@@ -92,8 +92,9 @@ def test_the_picture_is_drawn_and_taken_away(runner: Make) -> None:
     assert screen.rstrip().splitlines()[-1].startswith("  pproj run FILE --fresh")
 
 
-def board(count: int, running: int, folder: str) -> Board:
-    spec = parse_spec({"parallelism": max(1, running), "tasks": [{"id": f"task-{i:03}"} for i in range(count)]})
+def board(count: int, running: int, folder: str, title: str = "") -> Board:
+    described = [{"id": f"task-{i:03}", "title": title} for i in range(count)]
+    spec = parse_spec({"parallelism": max(1, running), "tasks": described})
     made = compile_graph(spec)
     clock = Clock()
     seen = {f"task-{i:03}": [Attempt(1, Phase.ACTIVE, True, started=clock.now())] for i in range(running)}
@@ -118,6 +119,26 @@ def test_the_picture_fits_every_window(tmp_path: Path) -> None:
     assert "more at work" in shown
     assert shown.count("✗ task-150") == 3
     assert "140 wait: 140 for a slot" in shown
+
+
+def test_what_runs_is_shown_with_its_title_as_far_as_there_is_room(tmp_path: Path) -> None:
+    long = "Schema 日本語のタイトル of the shop, its \x1b[2Jcart\nand its many orders"
+    made = board(1, 1, str(tmp_path), long)
+    (tmp_path / "task-000.log").write_text("said last")
+
+    def running(width: int) -> str:
+        lines = picture(made, [], width, 23)
+        assert all(line.cell_len <= width for line in lines)
+        return next(line.plain for line in lines if line.plain.startswith("▶"))
+
+    assert running(79) == "▶ task-000  Schema 日本語のタイトル of t…   0:00  said last"
+    assert running(200) == "▶ task-000  Schema 日本語のタイトル of the shop, it…   0:00  said last"
+    assert running(39) == "▶ task-000  Schema  …   0:00  said last"
+    assert running(25) == "▶ task-000   0:00  said …"
+    made = board(1, 1, str(tmp_path), "Short")
+    assert running(79) == "▶ task-000  Short   0:00  said last"
+    made = board(1, 1, str(tmp_path), "task-000")
+    assert running(79) == "▶ task-000   0:00  said last"
 
 
 def test_a_log_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_wrong_lists_are_told():
     assert problems('[1, {"description": "a"}, {"id": null}, {"id": "x"}, {"id": "x"}]') == [
         'list.json: [0]: "1" is not a task (write an object with id and description)',
         "list.json: [1].id: has no id (give it a number or a text)",
-        'list.json: [2].id: "None" is not an id (give it a number or a text)',
+        "list.json: [2].id: has no id (give it a number or a text)",
         'list.json: [4]: "x" is already the id at [3] (give each its own)',
     ]
 
@@ -253,3 +253,18 @@ def test_a_text_without_boxes_is_told():
     assert problems("# nothing here", "x.md") == [
         "x.md: holds no list with check boxes (write - [ ] [P:Group-A] what is to be done)"
     ]
+
+
+def test_lines_that_were_meant_as_tasks_are_told():
+    text = "- [ ] a\n-[ ] b\n[ ] c\n- [x]d\n[x](link) and [x]: link\n```\n-[ ] code\n```\n"
+    imported = markdown(text)
+    assert [task.title for task in imported.project.spec.tasks] == ["a"]
+    assert [problem.place for problem in imported.report.warnings] == ["list.md:2", "list.md:3", "list.md:4"]
+    mend = "(write - [ ] with a blank on each side of the box)"
+    assert str(imported.report.warnings[0]) == f'list.md:2: "-[ ] b" is no entry of a list, and so no task {mend}'
+
+
+def test_a_marker_without_an_end_is_told():
+    imported = markdown("- [ ] [P:Group-A one\n- [ ] [P:Group-A] two\n")
+    assert [task.group for task in imported.project.spec.tasks] == ["_sequential", "A"]
+    assert "has no end, so it does not count (close it with ])" in str(imported.report.warnings[0])

@@ -76,7 +76,7 @@ def test_the_report_has_lines_for_people():
     }
     assert read(json.dumps(data)).report.lines() == [
         "1 task found: 1 to run",
-        "1 more only contain others",
+        "1 more only contains others",
         "tag master; not read: old",
         "roles chosen by words: developer 1",
         "ids changed, as they cannot be label values: 1",
@@ -109,7 +109,8 @@ def test_what_is_none_of_the_formats_is_told(tmp_path: Path, text: str):
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch):
     data = io.BytesIO(b'{"tasks": [{"id": 1, "title": "a", "dependencies": [2]}]}')
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
-    assert problem("-") == 'stdin: tasks[0].dependencies[0]: "2" is not a task'
+    mend = "remove it, add the task, or go on without it by --dangling warn"
+    assert problem("-") == f'stdin: tasks[0].dependencies[0]: "2" is not a task ({mend})'
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path):

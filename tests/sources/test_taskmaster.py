@@ -144,7 +144,8 @@ def test_dangling_is_an_error_with_its_place_and_the_close_id():
     data = {"master": {"tasks": [task(9), task(2, 9, 99), task(3, subtasks=[task(1, 77)])]}}
     assert problems(data) == [
         'tasks.json: tags.master.tasks[1].dependencies[1]: "99" is not a task (did you mean "9"?)',
-        'tasks.json: tags.master.tasks[2].subtasks[0].dependencies[0]: "77" is not a task',
+        'tasks.json: tags.master.tasks[2].subtasks[0].dependencies[0]: "77" is not a task'
+        " (remove it, add the task, or go on without it by --dangling warn)",
     ]
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import difflib
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from parallelproject.cli.failure import Failure
+from parallelproject.cli.program import typed
 from parallelproject.cli.target import Target
 from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
@@ -41,6 +43,9 @@ class Cluster:
     @asynccontextmanager
     async def connect(cls, target: Target) -> AsyncIterator["Cluster"]:
         """The cluster that the options and the kubeconfig mean."""
+        if target.kubeconfig and not await asyncio.to_thread(os.path.exists, target.kubeconfig):
+            # Here, because the client library prints a line of its own and goes on.
+            raise Failure(f"--kubeconfig {target.kubeconfig}: there is no such file")
         try:
             api = await Api.connect(target.kubeconfig, target.context)
         except NoClusterError as error:
@@ -218,7 +223,7 @@ class Cluster:
         except ApiError:
             names = []
         close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}?" if close else "pproj list -A shows those of all namespaces"
+        hint = f"did you mean {close[0]}?" if close else f"{typed()} list -A shows those of all namespaces"
         return Failure(f"there is no project {name} in namespace {self.namespace}", hint=hint)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parallelproject.cli import program as started
 from parallelproject.cli import terminal
 from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.lazy import Entry, LazyGroup
@@ -46,6 +47,14 @@ app = typer.Typer(
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from parallelproject.cli.version import run
+
+        run()
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     ctx: typer.Context,
@@ -53,6 +62,9 @@ def common(
     context: Annotated[str | None, typer.Option("--context", hidden=True)] = None,
     kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", hidden=True)] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
     """Run a graph of tasks in parallel, each exactly once."""
     if no_color:
@@ -62,7 +74,7 @@ def common(
 
 def main() -> None:
     """Entry point of the console scripts."""
-    code = call(sys.argv[1:], _program())
+    code = call(sys.argv[1:], _program(), started.as_typed(sys.argv[0]))
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -70,8 +82,15 @@ def main() -> None:
     sys.exit(code)
 
 
-def call(arguments: list[str], program: str = "pproj") -> int:
-    """Runs one command line; the exit code. Errors are told on stderr, never as a traceback."""
+def call(arguments: list[str], program: str = "pproj", typed: str | None = None) -> int:
+    """Runs one command line; the exit code. Errors are told on stderr, never as a traceback.
+
+    Args:
+        arguments: The words after the program.
+        program: Its name, for help.
+        typed: How it was called, for the commands that we suggest; by default by its name.
+    """
+    started.remember(typed or program)
     try:
         result: Any = app(args=arguments, prog_name=program, standalone_mode=False)
     except Failure as failure:
@@ -103,7 +122,7 @@ def _told(failure: Failure) -> int:
 
 def _usage(error: Any, program: str) -> int:
     """Tells what is wrong with the command line itself."""
-    terminal.error(error.format_message())
+    terminal.error(error.format_message().replace("Value error, ", ""))
     path = error.ctx.command_path if error.ctx else program
     terminal.say(f"{path} --help tells how it is used")
     return 2

@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from parallelproject.cli.page import Page, count, listed
+from parallelproject.cli.program import typed
 from parallelproject.cli.terminal import one_line
 from parallelproject.core.outline import Outline, enough
 from parallelproject.core.times import duration
@@ -167,8 +168,8 @@ def _next(page: Page, file: str, imported: Imported) -> None:
     runnable = any(role.pod_template for role in imported.project.spec.roles)
     command = "" if runnable else " --command 'CMD'"
     page.heading("Next")
-    page.as_is(f"  pproj run {file}{command}")
+    page.as_is(f"  {typed()} run {file}{command}")
     if imported.report.format is Format.MANIFEST:
-        page.as_is(f"  pproj submit {file} --watch")
+        page.as_is(f"  {typed()} submit {file} --watch")
     else:
-        page.as_is(f"  pproj import {file} | kubectl apply --server-side -f -")
+        page.as_is(f"  {typed()} import {file} | kubectl apply --server-side -f -")

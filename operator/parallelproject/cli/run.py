@@ -22,8 +22,9 @@ from parallelproject.cli.arguments import (
     Sets,
     Tag,
 )  # fmt: skip
-from parallelproject.cli.failure import of_problems
+from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.importing import changed
+from parallelproject.cli.program import typed
 from parallelproject.cli.source import placed, read_file, tell
 from parallelproject.core.graph import compile_graph
 from parallelproject.model.problem import ProblemsError
@@ -57,6 +58,10 @@ def run(
     """
     if no_color:
         terminal.forbid_color()
+    if command is not None and not command.strip():
+        raise Failure(
+            "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
+        )
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
     manifest = changed(imported, settings)
@@ -75,10 +80,13 @@ def run(
         compile_graph(spec)
     except ProblemsError as error:
         raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+    if command is None and spec.tasks and not spec.roles:
+        found = f"{file}: nothing says what runs a task"
+        raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     return run_project(project, options)
 
 
 def _again() -> str:
     """The command line that was typed, without what is for the first time only."""
     words = [word for word in sys.argv[1:] if word != "--fresh"]
-    return shlex.join(["pproj", *words])
+    return f"{typed()} {shlex.join(words)}"

@@ -22,6 +22,7 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.end import seconds, tell_result, until_end
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.importing import make_manifest
+from parallelproject.cli.program import typed
 from parallelproject.cli.wait import Last
 from parallelproject.cli.watch import follow_visibly
 
@@ -67,5 +68,5 @@ async def run(
         code = await until_end(cluster, project, last, longest)
         tell_result(last.project)
         return code
-    terminal.say(f"next: pproj watch{cluster.options} {project}")
+    terminal.say(f"next: {typed()} watch{cluster.options} {project}")
     return 0

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import Name
 from parallelproject.cli.cluster_options import on_cluster
+from parallelproject.cli.program import typed
 from parallelproject.cli.state import Standing, standing
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def stop(cluster: "Cluster", name: Name) -> None:
     What succeeded stays; pproj retry goes on from there.
     """
     await _switch(
-        cluster, name, "stop", True, f"{name} stopping; pproj retry{cluster.options} {name} goes on from there"
+        cluster, name, "stop", True, f"{name} stopping; {typed()} retry{cluster.options} {name} goes on from there"
     )
 
 

@@ -8,6 +8,7 @@ from parallelproject.cli import terminal
 from parallelproject.cli.arguments import AnswerOutput, Name, TaskId, TextOrJson
 from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.failure import Failure
+from parallelproject.cli.program import typed
 from parallelproject.cli.state import Standing, standing
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
@@ -29,7 +30,7 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
             spec = parse_spec(project.get("spec") or {})
             found = why(compile_graph(spec), spec, status, task, time.time())
         except UnknownTaskError as error:
-            hint = error.mend or f"pproj get {name} shows all"
+            hint = error.mend or f"{typed()} get {name} shows all"
             raise Failure(f"{name} has no task {task}", hint=hint) from None
         except ProblemsError as error:
             # Of a newer version than ours, or changed this very moment.
@@ -55,9 +56,9 @@ def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
         commands.append(f"kubectl logs{place} job/{found.job}{follow}")
     if found.mend == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
-        commands.append(f"pproj retry{place} {name}{tasks}")
+        commands.append(f"{typed()} retry{place} {name}{tasks}")
     if found.mend == "resume" and suspended:
-        commands.append(f"pproj resume{place} {name}")
+        commands.append(f"{typed()} resume{place} {name}")
     if found.mend == "graph":
         patch = '{"spec":{"scheduling":"Graph"}}'
         commands.append(f"kubectl patch{place} pproj {name} --type merge -p '{patch}'")

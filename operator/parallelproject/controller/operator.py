@@ -125,6 +125,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = WATCH_SECONDS + 10
     settings.watching.inactivity_timeout = SILENCE_SECONDS
     settings.networking.request_timeout = REQUEST_SECONDS
+    settings.networking.error_backoffs = (1, 2, 5, *[10] * 1000)  # as patient as our own watches: it never gives up
     settings.persistence.finalizer = ""  # kopf would remove its own where a user has set it; none has this name
     settings.persistence.progress_storage = _NoProgress()
     settings.persistence.diffbase_storage = _NoDiffBase()

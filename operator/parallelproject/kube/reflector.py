@@ -20,7 +20,7 @@ SILENCE_SECONDS = 90
 """A watch without a byte for so long is dead: bookmarks come every minute."""
 PAGE = 500
 """Objects asked for in one page of a list."""
-_BACKOFF_MAX = 30.0
+_BACKOFF_MAX = 10.0
 
 
 class Sink(Protocol):

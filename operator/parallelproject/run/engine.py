@@ -194,9 +194,9 @@ class Engine:
                 self._interrupted = True
                 self._spec = self._spec.model_copy(update={"stop": True})
                 if self._observed:
-                    self._say(
-                        f"stopping {len(self._observed)} running tasks, at most {self._grace:g} s; again to kill them"
-                    )
+                    count = len(self._observed)
+                    tasks = f"{count} running task{'' if count == 1 else 's'}"
+                    self._say(f"stopping {tasks}, at most {self._grace:g} s; Ctrl-C again kills at once")
             else:
                 self._processes.kill("Stopped")
         if self._trouble.probe():

@@ -10,10 +10,11 @@ from parallelproject.core.times import duration
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.run.board import Board, Event, What
 from parallelproject.run.plain import sentence
-from parallelproject.run.tail import last_lines
+from parallelproject.run.tail import last_lines, printable
 
 _BAR = 20
 _NAME_MAX = 30
+_TITLE_MIN, _TITLE_MAX = 8, 40
 _RECENT_MIN, _RECENT_MAX = 3, 8
 _LOOKS = {
     What.SUCCEEDED: ("✓", "green"),
@@ -47,7 +48,7 @@ def picture(board: Board, recent: Sequence[Event], width: int, height: int) -> l
     now = board.clock.now()
     name_width = min(_NAME_MAX, width // 3, max(map(len, board.graph.ids), default=0))
     # However much is at work, what has ended last stays in sight.
-    running = _running(board, now, name_width, max(1, room - 2 - min(_RECENT_MIN, len(recent))))
+    running = _running(board, now, (width, name_width), max(1, room - 2 - min(_RECENT_MIN, len(recent))))
     room -= len(running) + 1
     shown = max(0, min(_RECENT_MAX, room - 1, len(recent)))
     finished = [_finished(event, board, name_width) for event in list(recent)[len(recent) - shown :]]
@@ -96,9 +97,12 @@ def _header(board: Board, now: float, width: int) -> Text:
     return line
 
 
-def _running(board: Board, now: float, name_width: int, room: int) -> list[Text]:
+def _running(board: Board, now: float, widths: tuple[int, int], room: int) -> list[Text]:
+    """A line for each attempt: id, title, how long, what it said last. ``widths``: of a line, and of an id."""
     count = len(board.running)
     shown = count if count <= room else max(0, room - 1)
+    width, name_width = widths
+    titles = _titles(board, list(islice(board.running, shown)), (width - name_width) // 2 - 6)
     lines = []
     for task, running in islice(board.running.items(), shown):
         said = last_lines(running.log, 1)
@@ -106,7 +110,9 @@ def _running(board: Board, now: float, name_width: int, room: int) -> list[Text]
         lines.append(
             Text.assemble(
                 ("▶ ", "cyan"),
-                f"{_cut(task, name_width)}  {clock_time(now - running.started):>5}",
+                f"{_cut(task, name_width)}  ",
+                titles.get(task, ""),
+                f"{clock_time(now - running.started):>5}",
                 (again, "yellow"),
                 "  ",
                 (said[0] if said else "", "dim"),
@@ -115,6 +121,22 @@ def _running(board: Board, now: float, name_width: int, room: int) -> list[Text]
     if count > shown:
         lines.append(Text(f"  and {count - shown} more at work", "dim"))
     return lines
+
+
+def _titles(board: Board, tasks: Sequence[str], room: int) -> dict[str, Text]:
+    """The titles of tasks as a column of at most ``room`` cells; none where there is no room, or they say nothing."""
+    room = min(room, _TITLE_MAX)
+    written = {task: board.graph.tasks[board.graph.index[task]].title for task in tasks}
+    titles = {task: Text(printable(" ".join(title.split()))) for task, title in written.items() if title != task}
+    column = min(room, max((title.cell_len for title in titles.values()), default=0))
+    if room < _TITLE_MIN or not column:
+        return {}
+    found = {}
+    for task in tasks:
+        title = titles.get(task, Text())
+        title.truncate(column, overflow="ellipsis", pad=True)
+        found[task] = title.append("  ")
+    return found
 
 
 def _finished(event: Event, board: Board, name_width: int) -> Text:

@@ -14,6 +14,7 @@ from parallelproject.executors.local_supervisor import INTERRUPTED
 from parallelproject.model.project import ParallelProject
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
+from parallelproject.run.changes import changed_since, notice
 from parallelproject.run.clock import Clock
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End, Engine
@@ -60,6 +61,9 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
             board.update(resumed.plan)
+            changed = changed_since(resumed.graph, resumed.ledger.records, directory)
+            if changed:
+                say(f"warning: {notice(changed)}")
             if resumed.done:
                 already_done(board, history, options)
                 return EXIT_SUCCEEDED
@@ -69,9 +73,12 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
-        say(f"error: cannot use the state {directory.database}: {error}")
+        broken = type(error) is sqlite3.DatabaseError  # no database at all; the others may pass
+        mend = " (--fresh starts over without it)" if broken else ""
+        say(f"error: cannot use the state {directory.database}: {error}{mend}")
     except OSError as error:
-        say(f"error: cannot write {error.filename or directory.path}: {error.strerror}")
+        where = error.filename or directory.path
+        say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
 
 

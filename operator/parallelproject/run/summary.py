@@ -40,7 +40,8 @@ def already_done(board: Board, history: History, options: RunOptions) -> None:
         return
     ended = history.last_end or board.clock.now()
     when = datetime.fromtimestamp(ended).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    text = f"{board.name}: all {count} tasks have succeeded already, at {when}, in {duration(history.elapsed)}"
+    tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
+    text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     lines = [Line(text, "green"), Line(""), Line("Next", "bold")]
     _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
 
@@ -82,7 +83,7 @@ def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.clock.now() - board.began)
     if good == total:
-        return Line(f"{board.name}: all {total} tasks succeeded in {took}", "bold green")
+        return Line(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -173,6 +174,10 @@ def _next_steps(
 
 def _step(command: str, what: str) -> Line:
     return Line(f"  {command}    # {what}")
+
+
+def _all(count: int) -> str:
+    return f"all {count} tasks" if count != 1 else "the task"
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -144,6 +144,7 @@ class _Needs:
         if self._warn_only:
             self._findings.warn(place, f"{found}; the dependency is dropped", mend)
         else:
+            mend = mend or "remove it, add the task, or go on without it by --dangling warn"
             self._findings.error(place, found, mend, reason="UnknownDependency")
 
     def _once(self, place: str, found: str, mend: str = "") -> None:

@@ -20,7 +20,7 @@ from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
-from parallelproject.sources.markdown import Box, find_boxes, number
+from parallelproject.sources.markdown import Box, find_boxes, number, tell_near_misses
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.texts import as_text, clean, one_line
@@ -29,6 +29,7 @@ SEQUENTIAL = "_sequential"
 """Group of the tasks without a marker."""
 
 MARKER = re.compile(r"\[P(?::[ \t]*(?:[Gg]roup-)?([^\[\]\n]{0,63}))?\]")
+_UNCLOSED = re.compile(r"\s*\[P:[^\]]*$")
 _UNNAMED = "P"
 _FILES = re.compile(r"\[Files?:([^\]\n]*)\]", re.IGNORECASE)
 _DEPENDS = re.compile(r"[(\[]depends(?:[ -]on)?:?[ \t]+([^)\]\n]*)[)\]]", re.IGNORECASE)
@@ -61,6 +62,7 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
         ProblemsError: everything wrong with it.
     """
     boxes = find_boxes(text)
+    tell_near_misses(text, findings)
     if not boxes:
         findings.stop(findings.file, "holds no list with check boxes", "write - [ ] [P:Group-A] what is to be done")
     fields.bound(boxes, findings)
@@ -103,7 +105,7 @@ def _from_json(entry: object, path: str, findings: Findings, options: Options) -
         return None
     id = as_id(entry.get("id"))
     if id is None:
-        found = f"{quoted(entry['id'])} is not an id" if "id" in entry else "has no id"
+        found = f"{quoted(entry['id'])} is not an id" if entry.get("id") is not None else "has no id"
         findings.error(f"{place}.id", found, "give it a number or a text")
         return None
     group, description = _marker(as_text(entry.get("description")), f"{place}.description", findings)
@@ -180,6 +182,10 @@ def _marker(text: str, place: str, findings: Findings) -> tuple[str, str]:
     """The group that a text is marked with, and the text without its marker."""
     found = MARKER.search(text)
     if found is None:
+        if _UNCLOSED.match(text):
+            findings.warn(
+                place, f"the marker of {quoted(text, 40)} has no end, so it does not count", "close it with ]"
+            )
         return SEQUENTIAL, text
     if text[: found.start()].strip():
         message = f"the marker {quoted(found[0])} is not at the start; it counts all the same"

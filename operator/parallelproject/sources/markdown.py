@@ -7,6 +7,8 @@ from parallelproject.model.problem import quoted
 from parallelproject.sources.findings import Findings
 
 _BOX = re.compile(r"^([ \t]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[(.)\](?:[ \t]+(.*))?$")
+_NEARLY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)])?[ \t]*\[[ xX]\](?![(:\[])[ \t]*\S")
+"""What was meant as an entry, most likely, where ``_BOX`` does not match."""
 _FENCE = re.compile(r"^[ \t]*(```|~~~)")
 _TAB = 4
 _ID = re.compile(
@@ -64,6 +66,17 @@ def find_boxes(text: str) -> list[Box]:
             if within:
                 boxes[within[-1][1]].body.append(line)
     return boxes
+
+
+def tell_near_misses(text: str, findings: Findings) -> None:
+    """Warns of lines with a check box that are no entries of a list, and so no tasks."""
+    fenced = False
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        fence = _FENCE.match(line) is not None
+        if not (fenced or fence) and _NEARLY.match(line) and not _BOX.match(line):
+            found = f"{quoted(line.strip(), 40)} is no entry of a list, and so no task"
+            findings.warn(findings.line(number), found, "write - [ ] with a blank on each side of the box")
+        fenced ^= fence
 
 
 def number(boxes: list[Box], findings: Findings) -> None:

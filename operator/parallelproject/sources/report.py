@@ -71,7 +71,7 @@ class Report:
             first += f", {len(self.left_out):,} left out ({_counted(row.why for row in self.left_out)})"
         lines = [first]
         if self.containers:
-            lines.append(f"{self.containers:,} more only contain others")
+            lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
         if self.tag is not None and self.other_tags:
             lines.append(f"tag {self.tag}; not read: {', '.join(self.other_tags)}")
         if self.roles:

@@ -102,7 +102,7 @@ class _Tree:
             return
         own = as_id(entry.get("id"))
         if own is None:
-            found = f"{quoted(entry['id'])} is not an id" if "id" in entry else "has no id"
+            found = f"{quoted(entry['id'])} is not an id" if entry.get("id") is not None else "has no id"
             self._findings.error(f"{place}.id", found, "give it a number or a text")
             return
         id = own if parent is None or own.startswith(f"{parent.id}.") else f"{parent.id}.{own}"

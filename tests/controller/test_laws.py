@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.controller.audit import Json, history, judge
+from tests.controller.audit import Json, history
 from tests.controller.cluster import role, spec, task
+from tests.controller.laws import judge
 
 PROJECT = "uid-of-the-project"
 
@@ -125,7 +126,8 @@ BROKEN = {
     "b#1 of level 1 was created before x of an earlier one was done": log(*TWO_LEVELS).run("a").job("x").job("b"),
     "c#1 of level 1 was created before a of an earlier one was done": log(*TWO_LEVELS, task("c", "x"))
     .run("x").run("a", fails=True).run("c"),
-    "b#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("b"), parallelism=1).job("a").pod("a").job("b"),
+    "b#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("b"), parallelism=1)
+    .job("a").pod("a").job("b"),
     "c#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("c"), parallelism=1)
     .job("a").pod("a").pod_ended("a", how="Failed", evicted=True).job("c"),
     "d#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("d"), parallelism=2)

@@ -1,0 +1,41 @@
+"""Which tasks are no longer what they were when they succeeded: their success counts all the same, and is told."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from parallelproject.core.attempt import Record
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.model.status import TaskState
+from parallelproject.run.directory import StateDirectory
+
+_TEXTS = ("title", "description", "parameters")
+"""Fields that say what is to be done."""
+_SHOWN = 5
+
+
+def changed_since(graph: CompiledGraph, records: Mapping[str, Record], directory: StateDirectory) -> list[str]:
+    """The tasks that succeeded in earlier sessions with another text, by the task files that they were given."""
+    found = []
+    for task in graph.tasks:
+        record = records.get(task.id)
+        if record is None or record.state is not TaskState.SUCCEEDED:
+            continue
+        try:
+            document = json.loads(Path(directory.task_file(task.id, record.attempts)).read_bytes())
+            then = document["task"]
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # a task file that was removed tells nothing
+        now = task.model_dump(by_alias=True, exclude_defaults=True, mode="json", include=set(_TEXTS))
+        if any(then.get(field) != now.get(field) for field in _TEXTS):
+            found.append(task.id)
+    return found
+
+
+def notice(tasks: list[str]) -> str:
+    """A line about them."""
+    some = ", ".join(tasks[:_SHOWN]) + (f" and {len(tasks) - _SHOWN} more" if len(tasks) > _SHOWN else "")
+    one = len(tasks) == 1
+    what = "1 task has" if one else f"{len(tasks)} tasks have"
+    again = "is not run again" if one else "are not run again"
+    return f"{what} changed since {'it' if one else 'they'} succeeded, and {again}: {some} (--fresh runs all anew)"

@@ -1,0 +1,239 @@
+"""The laws of a run, judged from what was done.
+
+Nothing here is taken from the operator: not its status, not its graph, not its view of Jobs and pods. A Job is
+alive from its creation until it has finished or is gone; a task is at work from the creation of its Job until its
+pod has ended (by other than a disruption, after which its Job goes on) or the Job has.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import zip_longest
+
+from tests.controller.audit import LABEL, Happened, Json
+
+GRACE_SECONDS = 2.0
+"""For so long after an edit of the spec a creation may still follow the spec from before."""
+
+
+@dataclass
+class _Job:
+    task: str
+    attempt: int
+    uid: str
+    ended: bool = False
+    gone: bool = False
+    pod_ended: bool = False
+    succeeded: bool = False
+    stopped: bool = False
+
+    @property
+    def alive(self) -> bool:
+        return not self.ended and not self.gone
+
+    @property
+    def at_work(self) -> bool:
+        return self.alive and not self.pod_ended
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}#{self.attempt}"
+
+
+@dataclass
+class _World:
+    """What is true at one revision."""
+
+    jobs: dict[str, _Job] = field(default_factory=dict)
+    by_task: dict[str, list[_Job]] = field(default_factory=lambda: defaultdict(list))
+    pods: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By uid, of pods that have not ended: task and uid of the Job."""
+
+    def succeeded(self, task: str) -> bool:
+        return any(job.succeeded for job in self.by_task[task])
+
+    def at_work(self) -> set[str]:
+        return {job.task for job in self.jobs.values() if job.at_work}
+
+
+def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = ()) -> list[str]:
+    """Every breach of a law, in words; empty where all was well.
+
+    Args:
+        happened: The ``history`` of the project.
+        without_job: Tasks that failed for good before they had a Job, and so are done without any.
+    """
+    world = _World()
+    specs: list[Happened] = []
+    breaches: list[str] = []
+    for change in happened:
+        if change.kind == "spec":
+            if not specs or specs[-1].value != change.value:
+                specs.append(change)
+        elif change.kind == "created":
+            job = _Job(*_attempt(change.value), change.uid)
+            breaches += _judge_task(world, job)
+            world.jobs[change.uid] = job
+            world.by_task[job.task].append(job)
+            # The operator may not have seen the last edits: one of the specs it can have seen must allow it.
+            seen = [s for s, after in zip_longest(specs, specs[1:]) if _in_force(after, change)]
+            judged = [_judge_start(world, job, _Spec(s.value), frozenset(without_job)) for s in seen]
+            least: list[str] = min(judged, key=len, default=[f"{job.name} was created without a project"])
+            breaches += least
+        elif change.kind == "pod-created":
+            breaches += _judge_pod(world, change)
+        else:
+            _apply(world, change)
+    return [*breaches, *_judge_attempts(world, specs)]
+
+
+def _in_force(next_spec: Happened | None, change: Happened) -> bool:
+    return next_spec is None or change.seconds - next_spec.seconds < GRACE_SECONDS
+
+
+def _attempt(job: Json) -> tuple[str, int]:
+    labels = job["metadata"]["labels"]
+    return labels[f"{LABEL}/task"], int(labels[f"{LABEL}/attempt"])
+
+
+def _apply(world: _World, change: Happened) -> None:
+    if change.kind.startswith("pod-"):
+        world.pods.pop(change.uid, None)
+        owners = (change.value.get("metadata") or {}).get("ownerReferences") or ()
+        job = next((world.jobs[o["uid"]] for o in owners if o["uid"] in world.jobs), None)
+        if job is not None and change.kind in ("pod-succeeded", "pod-failed"):
+            job.pod_ended = True
+            job.succeeded |= change.kind == "pod-succeeded"
+        return
+    job = world.jobs.get(change.uid)
+    if job is not None:
+        job.stopped |= change.kind == "stopped"
+        job.gone |= change.kind == "gone"
+        job.ended |= change.kind in ("complete", "failed")
+        job.succeeded |= change.kind == "complete"
+
+
+def _judge_task(world: _World, new: _Job) -> Iterator[str]:
+    """What may never be, whatever the spec says."""
+    for job in world.by_task[new.task]:
+        if job.alive:
+            yield f"{new.name} was created while {job.name} was alive"
+        if job.attempt == new.attempt:
+            yield f"{new.name} was created twice"
+    if world.succeeded(new.task):
+        yield f"{new.name} was created after {new.task} had succeeded"
+
+
+def _judge_pod(world: _World, change: Happened) -> Iterator[str]:
+    owner = next(o["uid"] for o in change.value["metadata"]["ownerReferences"])
+    task, _ = _attempt(change.value)
+    for other, job in world.pods.values():
+        if other == task:
+            name = world.jobs[job].name if job in world.jobs else job
+            yield f"a pod of {task} was created while one of {name} was alive"
+    world.pods[change.uid] = (task, owner)
+
+
+class _Spec:
+    """What of a spec the laws are about, read anew."""
+
+    def __init__(self, spec: Json) -> None:
+        self.tasks: dict[str, Json] = {task["id"]: task for task in spec.get("tasks") or ()}
+        self.cap: int = spec.get("parallelism", 4)
+        self.by_level = spec.get("scheduling", "Levels") == "Levels"
+        self.role_caps = {r["name"]: r.get("maxConcurrent") for r in spec.get("roles") or ()}
+        self.serializes = (spec.get("conflicts") or {}).get("onFileOverlap", "Serialize") == "Serialize"
+        self._defaults: Json = spec.get("defaults") or {}
+        self._forgiven = {r["id"]: r["forgive"] for r in spec.get("retries") or ()}
+        self._levels: dict[str, int] = {}
+        left = set(self.tasks)
+        while free := {task for task in left if not left.intersection(self.parents(task))}:
+            for task in free:
+                self._levels[task] = max((self._levels.get(p, 0) + 1 for p in self.parents(task)), default=0)
+            left -= free
+        self.has_cycle = bool(left)
+
+    def role(self, task: str) -> str:
+        only = next(iter(self.role_caps), "")
+        return self.tasks.get(task, {}).get("role") or self._defaults.get("role") or only
+
+    def parents(self, task: str) -> list[str]:
+        return self.tasks[task].get("dependencies") or []
+
+    def level(self, task: str) -> int:
+        return self._levels[task]
+
+    def attempts(self, task: str) -> int:
+        most: int = self.tasks.get(task, {}).get("maxAttempts") or self._defaults.get("maxAttempts", 2)
+        return most + int(self._forgiven.get(task, 0))
+
+    def files(self, task: str) -> list[str]:
+        return self.tasks.get(task, {}).get("files") or []
+
+
+def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[str]) -> list[str]:
+    """What the spec forbids; ``new`` is among the Jobs already."""
+    if new.task not in spec.tasks:
+        return [f"{new.name} was created and is no task"]
+    if spec.has_cycle:
+        return [f"{new.name} was created by a spec with a cycle"]
+    breaches = [
+        f"{new.name} was created before {parent} had succeeded"
+        for parent in spec.parents(new.task)
+        if not world.succeeded(parent)
+    ]
+    working = world.at_work()
+    if len(working) > spec.cap:
+        breaches.append(f"{new.name} made it {len(working)} tasks at work, over the cap of {spec.cap}")
+    role = spec.role(new.task)
+    of_role = [task for task in working if spec.role(task) == role]
+    cap = spec.role_caps.get(role)
+    if cap and len(of_role) > cap:
+        breaches.append(f"{new.name} made it {len(of_role)} tasks of role {role} at work, over its cap of {cap}")
+    for other in working - {new.task} if spec.serializes else ():
+        if _overlap(spec.files(new.task), spec.files(other)):
+            breaches.append(f"{new.name} was created while {other}, which writes the same files, was at work")
+    if spec.by_level:
+        level = spec.level(new.task)
+        is_done = _done(world, spec, without_job)
+        below = [task for task in spec.tasks if spec.level(task) < level and not is_done(task)]
+        breaches += [
+            f"{new.name} of level {level} was created before {task} of an earlier one was done" for task in below
+        ]
+    return breaches
+
+
+def _done(world: _World, spec: _Spec, without_job: frozenset[str]) -> Callable[[str], bool]:
+    """Whether a task has succeeded, failed for good, or will not run because another has failed."""
+    failed: dict[str, bool] = {}
+
+    def has_failed(task: str) -> bool:
+        if task not in failed:
+            jobs = world.by_task[task]
+            spent = sum(not job.stopped for job in jobs) >= spec.attempts(task) and not any(job.alive for job in jobs)
+            failed[task] = not world.succeeded(task) and (
+                spent or task in without_job or any(has_failed(parent) for parent in spec.parents(task))
+            )
+        return failed[task]
+
+    return lambda task: world.succeeded(task) or has_failed(task)
+
+
+def _judge_attempts(world: _World, specs: Sequence[Happened]) -> Iterator[str]:
+    """At the end: no task had more attempts than any spec allowed; those that we stopped do not count."""
+    read = [_Spec(spec.value) for spec in specs]
+    for task, jobs in world.by_task.items():
+        counted = sum(not job.stopped for job in jobs)
+        allowed = max((spec.attempts(task) for spec in read), default=0)
+        if counted > allowed:
+            yield f"{task} had {counted} attempts, over the {allowed} allowed"
+
+
+def _overlap(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two lists of files meet, as far as tests need it: equal, a glob of the other, or below its folder."""
+    return any(
+        a == b or fnmatchcase(a, b) or fnmatchcase(b, a) or a.startswith(f"{b}/") or b.startswith(f"{a}/")
+        for a in some
+        for b in others
+    )

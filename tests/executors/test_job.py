@@ -1,0 +1,126 @@
+"""The Job of an attempt: what its pods are told, what holds it to one run, and templates of any shape."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.graph import compile_graph
+from parallelproject.executors.job import Owner, check_for_cluster, is_ours, job_manifest
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import parse_spec
+
+Json = dict[str, Any]
+OWNER = Owner("shop", "agents", "uid-1")
+
+
+def spec(pod: Json | None = None, **task: Any) -> Json:
+    container = {"name": "agent", "image": "x", "command": ["run", "$(PPROJ_TASK_FILE)"]}
+    template = pod or {"spec": {"containers": [container]}}
+    return {"roles": [{"name": "r", "podTemplate": template}], "tasks": [{"id": "a", **task}]}
+
+
+def job(data: Json, number: int = 1) -> Json:
+    read = parse_spec(data)
+    made = job_manifest(OWNER, read, compile_graph(read), 0, number, {})
+    json.dumps(made)
+    return made
+
+
+def container_of(made: Json) -> Json:
+    first: Json = made["spec"]["template"]["spec"]["containers"][0]
+    return first
+
+
+def test_a_job_runs_its_pod_once_and_an_eviction_does_not_count() -> None:
+    made = job(spec())["spec"]
+    assert (made["backoffLimit"], made["completions"], made["parallelism"]) == (0, 1, 1)
+    assert made["podReplacementPolicy"] == "Failed"
+    (rule,) = made["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+    assert made["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_a_pod_gets_no_token_unless_the_template_names_an_account() -> None:
+    assert job(spec())["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+    own = {"spec": {"serviceAccountName": "own", "containers": [{"name": "a", "command": ["x"]}]}}
+    assert "automountServiceAccountToken" not in job(spec(own))["spec"]["template"]["spec"]
+
+
+def test_the_task_s_text_travels_as_data() -> None:
+    text = "$(rm -rf /) {{ 7*7 }} \"'\n\x1b"
+    made = job(spec(title=text, description=text, parameters=[{"name": "end-point", "value": text}]))
+    notes = made["spec"]["template"]["metadata"]["annotations"]
+    document = json.loads(notes["parallelproject.io/task-file"])
+    assert document["task"]["description"] == text
+    assert container_of(made)["command"] == ["run", "$(PPROJ_TASK_FILE)"]
+    env = {e["name"]: e["value"] for e in container_of(made)["env"]}
+    assert env["PPROJ_PARAM_END_POINT"] == text
+
+
+def test_our_environment_goes_before_the_template_s() -> None:
+    theirs = [{"name": "PPROJ_TASK_ID", "value": "other"}, {"name": "MINE", "value": "$(PPROJ_TASK_ID)"}]
+    env = container_of(job(spec({"spec": {"containers": [{"name": "a", "command": ["x"], "env": theirs}]}})))["env"]
+    assert [e["value"] for e in env if e["name"] == "PPROJ_TASK_ID"] == ["a"]
+    assert env[-1] == {"name": "MINE", "value": "$(PPROJ_TASK_ID)"}
+
+
+def test_only_the_job_of_this_very_attempt_is_ours() -> None:
+    made = job(spec())
+    assert is_ours(made, OWNER, "a", 1)
+    assert not is_ours(made, OWNER, "a", 2)
+    assert not is_ours(made, OWNER, "b", 1)
+    assert not is_ours(made, Owner("shop", "agents", "uid-2"), "a", 1)
+    made["metadata"]["ownerReferences"] = []
+    assert not is_ours(made, OWNER, "a", 1)
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("name"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    ["env", "volumeMounts", "volumes", "metadata", "labels", "serviceAccountName", "workingDir", "x"]
+)
+
+
+@given(pod=st.dictionaries(FIELDS, ODD), container=st.dictionaries(FIELDS, ODD), template=st.dictionaries(FIELDS, ODD))
+def test_a_template_of_any_shape_is_refused_or_made_into_a_job(pod: Json, container: Json, template: Json) -> None:
+    first = {"name": "a", "command": ["x"], **container}
+    try:
+        read = parse_spec(spec({**template, "spec": {**pod, "containers": [first]}}))
+    except ProblemsError:
+        return
+    if not check_for_cluster(read):
+        json.dumps(job_manifest(OWNER, read, compile_graph(read), 0, 1, {}))
+
+
+@pytest.mark.parametrize("value", ["A=1", {"a": 1}, 7, True])
+@pytest.mark.parametrize("field", ["env", "volumeMounts"])
+def test_what_is_no_list_is_left_to_the_server_to_refuse(field: str, value: object) -> None:
+    made = job(spec({"spec": {"containers": [{"name": "a", "command": ["x"], field: value}]}}))
+    assert container_of(made)[field] == value
+
+
+@pytest.mark.parametrize("depth", [150, 5000])
+def test_a_template_nested_too_deep_is_refused(depth: int) -> None:
+    deep: Json = {}
+    for _ in range(depth):
+        deep = {"a": deep}
+    read = parse_spec(spec({"spec": {"containers": [{"name": "a", "command": ["x"]}], "odd": deep}}))
+    (problem,) = check_for_cluster(read)
+    assert problem.place == "spec.roles[0].podTemplate"
+    assert "nested" in problem.found
+
+
+def test_a_role_without_a_command_is_refused() -> None:
+    (problem,) = check_for_cluster(parse_spec(spec({"spec": {"containers": [{"name": "a"}]}})))
+    assert (problem.reason, problem.place) == (
+        "CommandRequired",
+        "spec.roles[0].podTemplate.spec.containers[0].command",
+    )

@@ -1,0 +1,158 @@
+"""What is seen of attempts, in any order and with gaps, adds up to where they stand."""
+
+import pytest
+
+from parallelproject.core.attempt import Phase
+from parallelproject.executors.observation import JobView, PodView
+from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.model.status import Reason
+
+A1, A2 = Key("a", 1), Key("a", 2)
+
+
+def job(uid: str = "j", version: int = 1, outcome: str = "", reason: str = "", stopped_for: str = "") -> JobView:
+    return JobView("a-1", uid, version, 100.0, 110.0 if outcome else None, outcome, reason, stopped_for)
+
+
+def pod(
+    phase: str = "Running", job_uid: str = "j", exit_code: int | None = None, *, disrupted: bool = False
+) -> PodView:
+    ended = 109.0 if phase in ("Succeeded", "Failed") else None
+    return PodView(job_uid, phase, disrupted, ended, exit_code, "")
+
+
+@pytest.fixture
+def seen() -> Sightings:
+    return Sightings()
+
+
+def phases(seen: Sightings) -> list[Phase]:
+    return [attempt.phase for attempt in seen.attempts.get("a", ())]
+
+
+def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: Sightings) -> None:
+    seen.launching(A1, 1.0)
+    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.LAUNCHING, True)]
+    seen.refused(A1, None, 2.0)
+    assert seen.attempts == {}
+    seen.launching(A1, 3.0)
+    seen.refused(A1, Reason.NAME_CONFLICT, 4.0)
+    assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.NAME_CONFLICT)]
+
+
+def test_a_late_answer_does_not_undo_what_the_watch_has_told(seen: Sightings) -> None:
+    seen.job_seen(A1, job(version=9, outcome="Complete"))
+    seen.job_seen(A1, job(version=3))
+    assert phases(seen) == [Phase.SUCCEEDED]
+    seen.job_gone(A1, "j")
+    seen.job_seen(A1, job(version=4))
+    assert phases(seen) == [Phase.SUCCEEDED]
+
+
+def test_a_pod_that_succeeded_ends_the_attempt_at_once(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Succeeded"))
+    (attempt,) = seen.attempts["a"]
+    assert (attempt.phase, attempt.at_work, attempt.ended) == (Phase.SUCCEEDED, False, 109.0)
+
+
+def test_a_pod_that_failed_frees_the_slot_and_its_job_ends_the_attempt(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Failed", exit_code=3))
+    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
+    seen.job_seen(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
+    assert [(a.phase, a.reason, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.EXIT_CODE, 3)]
+
+
+def test_a_job_that_failed_waits_for_the_word_of_its_pod(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Running"))
+    seen.job_seen(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
+    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
+    seen.pod_seen(A1, "p", pod("Failed", exit_code=3))
+    assert [(a.phase, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, 3)]
+
+
+def test_an_evicted_pod_keeps_the_slot_for_the_next(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Failed", exit_code=137, disrupted=True))
+    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, True)]
+    seen.pod_seen(A1, "q", pod("Succeeded"))
+    assert phases(seen) == [Phase.SUCCEEDED]
+
+
+def test_a_job_that_vanished_is_lost_once_its_pods_are_gone(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Running"))
+    seen.job_gone(A1, "j")
+    assert phases(seen) == [Phase.ACTIVE]
+    seen.pod_gone(A1, "p")
+    assert phases(seen) == [Phase.LOST]
+
+
+def test_a_pod_made_to_outlive_its_job_still_is_the_attempt(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", pod("Running"))
+    seen.pod_seen(A1, "p", pod("Running", job_uid=""))
+    seen.job_gone(A1, "j")
+    assert phases(seen) == [Phase.ACTIVE]
+    seen.pod_seen(A1, "p", pod("Succeeded", job_uid=""))
+    assert phases(seen) == [Phase.SUCCEEDED]
+
+
+def test_what_no_job_of_ours_controls_does_not_count(seen: Sightings) -> None:
+    seen.pod_seen(A1, "p", pod("Succeeded", job_uid=""))
+    assert seen.attempts == {}
+    assert not seen.unconfirmed
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "q", pod("Succeeded", job_uid="other"))
+    assert phases(seen) == [Phase.ACTIVE]
+
+
+def test_the_deletion_of_another_job_does_not_count(seen: Sightings) -> None:
+    seen.job_gone(A1, "foreign")
+    assert seen.attempts == {}
+    seen.launching(A1, 1.0)
+    seen.job_gone(A1, "foreign")
+    assert phases(seen) == [Phase.LAUNCHING]
+    seen.job_seen(A1, job())
+    seen.job_gone(A1, "foreign")
+    assert phases(seen) == [Phase.ACTIVE]
+
+
+def test_a_pod_without_its_job_has_the_job_looked_up(seen: Sightings) -> None:
+    seen.pod_seen(A1, "p", pod("Running"))
+    assert seen.unconfirmed == {A1}
+    assert phases(seen) == [Phase.ACTIVE]
+    seen.job_seen(A1, job())
+    assert seen.unconfirmed == frozenset()
+
+
+def test_attempts_are_told_in_their_order(seen: Sightings) -> None:
+    seen.job_seen(A2, job(uid="k"))
+    seen.job_seen(A1, job(outcome="Failed"))
+    assert [a.number for a in seen.attempts["a"]] == [1, 2]
+
+
+def test_only_what_matters_is_a_change(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    seen.changed = False
+    seen.job_seen(A1, job(version=2))
+    seen.pod_seen(A1, "p", pod("Pending"))
+    seen.pod_seen(A1, "p", pod("Running"))
+    assert not seen.changed
+    seen.pod_seen(A1, "p", pod("Succeeded"))
+    assert seen.changed
+    seen.changed = False
+    seen.job_seen(A1, job(version=3, outcome="Complete"))
+    seen.pod_gone(A1, "p")
+    assert not seen.changed
+
+
+def test_nothing_is_left_of_what_was_forgotten(seen: Sightings) -> None:
+    seen.job_seen(A1, job(outcome="Complete"))
+    seen.pod_seen(A1, "p", pod("Succeeded"))
+    assert not seen.is_empty
+    seen.forget(A1)
+    assert seen.is_empty
+    assert seen.attempts == {}
