@@ -23,6 +23,8 @@ A control plane with {nodes} fake nodes is up ({seconds:.1f} s). In another term
   kubectl apply --server-side -f manifests/examples/diamond.yaml      # a project
   kubectl get parallelprojects,jobs,pods --watch
 
+Pods on the fake nodes run nothing: they succeed at once, unless the parameters "seconds" and "fail-attempts" of a
+task say how long it takes and how many of its attempts fail.
 Logs of its components: {logs}/*.log
 Ctrl-C ends it and removes everything.
 """

@@ -21,7 +21,17 @@ def configure(as_json: bool, level: int) -> None:
         date = "%Y-%m-%dT%H:%M:%S%z"
         handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt=date, json_default=str))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("kopf", "aiohttp", "asyncio"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+class _Plain(logging.Formatter):
+    """A line that names the project that it is about."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line, with ``namespace/project`` at its end where it is about one."""
+        line = super().formatMessage(record)
+        project = getattr(record, "project", None)
+        return f"{line}: {getattr(record, 'namespace', '')}/{project}" if project else line

@@ -22,6 +22,7 @@ REQUEST_SECONDS = 30
 """Time limit of one request."""
 CONNECTIONS = 100
 """Most connections at once; the watches are among them."""
+_MEND = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
@@ -82,9 +83,10 @@ class Api:
                 return cls(configuration, await asyncio.to_thread(_read, path) or "default")
             await config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
             contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
-        except (ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            mend = "set KUBECONFIG or give --kubeconfig"
-            raise NoClusterError(f"no cluster is configured: {error} ({mend})") from None
+        except (TypeError, AttributeError, LookupError):  # what the client makes of a file of another shape
+            raise NoClusterError(f"no cluster is configured: no kubeconfig as it should be ({_MEND})") from None
+        except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+            raise NoClusterError(f"no cluster is configured: {error} ({_MEND})") from None
         chosen = next((c for c in contexts if c["name"] == context), active)
         return cls(configuration, chosen["context"].get("namespace") or "default")
 
