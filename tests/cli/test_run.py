@@ -64,3 +64,19 @@ def test_what_is_missing_is_told_once_however_many_roles_there_are(pproj: Pproj,
     errors = [line for line in pproj("run", tasks_json).err.splitlines() if line.startswith("error: ")]
     mend = "(give --command 'CMD', or a manifest whose roles have a podTemplate)"
     assert errors == [f"error: {tasks_json}: nothing says what runs a task {mend}"]
+
+
+def test_the_state_of_another_file_is_not_taken_for_its_own(pproj: Pproj, tmp_path: Path):
+    one, two = tmp_path / "a" / "backlog.json", tmp_path / "b" / "backlog.json"
+    for file in (one, two):
+        file.parent.mkdir()
+        file.write_text(json.dumps({"tasks": [{"id": 1, "title": str(file)}]}))
+    assert pproj("run", one, "--command", "true").code == 0
+    refused = pproj("run", two, "--command", "true")
+    assert refused.code == 1
+    assert str(one) in refused.err
+    assert "--name" in refused.err
+    assert pproj("run", two, "--command", "true", "--name", "two").code == 0
+    assert pproj("run", one, "--command", "true").code == 0
+    moved = one.rename(tmp_path / "backlog.json")
+    assert pproj("run", moved, "--command", "true").code == 0, "a file that was moved takes its state along"

@@ -74,6 +74,7 @@ def run(
         state_dir=state_dir,
         fresh=fresh,
         no_color=not terminal.color_allowed(sys.stdout),
+        source=file if str(file) != "-" else None,
         rerun=_again(),
     )
     try:

@@ -34,6 +34,20 @@ class StateDirectory:
         if not ignore.exists():
             ignore.write_text("*\n")
 
+    def claim(self, source: Path) -> Path | None:
+        """Notes the file whose tasks these are; or says which other one it is, if that is still there.
+
+        Two files may give their projects the same name, and the same ids to other tasks. A file that was moved
+        takes its state along.
+        """
+        note = self.path / "source"
+        with suppress(OSError, ValueError):
+            other = Path(note.read_text().rstrip("\n"))
+            if other != source and other.is_file() and not (source.is_file() and other.samefile(source)):
+                return other
+        note.write_text(f"{source}\n")
+        return None
+
     def empty(self) -> None:
         """Removes all but the lock."""
         if self.path.is_dir():

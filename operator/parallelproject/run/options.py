@@ -29,6 +29,8 @@ class RunOptions:
     no_color: bool = False
     grace_seconds: float = 10.0
     """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
+    source: Path | None = None
+    """The file that the project was read from, so that no other one's state is taken for its own."""
     rerun: str = "pproj run FILE"
     """The command that started this, for the advice that is given at the end."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)

@@ -55,6 +55,10 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):
+            other = directory.claim(options.source.absolute()) if options.source else None
+            if other:
+                mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
+                raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
             clock = Clock()
             history = recover(store, spill, clock.now())
             resumed = resume(graph, spec, store, history, clock.now())

@@ -1,0 +1,66 @@
+"""What the controller keeps in memory: the project that is there, and nothing of those that are gone."""
+
+from typing import Any, cast
+
+import pytest
+
+from parallelproject.controller.controller import Controller, _Jobs, _Pods
+from parallelproject.kube.api import Api
+from parallelproject.model.names import job_name
+from tests.controller.cluster import spec, task
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def controller() -> Controller:
+    return Controller(cast(Api, None))  # nothing is asked for before it runs
+
+
+def project(uid: str = "new", version: int = 100) -> Json:
+    metadata = {"name": "p", "namespace": "n", "uid": uid, "resourceVersion": str(version), "generation": 1}
+    return {"metadata": metadata, "spec": spec(task("a"))}
+
+
+def made(kind: str, uid: str, owner: Json, **status: Any) -> Json:
+    labels = {f"parallelproject.io/{k}": v for k, v in {"project": "p", "task": "a", "attempt": "1"}.items()}
+    labels["parallelproject.io/project-uid"] = "new"
+    name = job_name("p", "new", "a", 1)
+    metadata = {"name": name, "namespace": "n", "uid": uid, "resourceVersion": "101", "labels": labels}
+    return {"kind": kind, "metadata": metadata | {"ownerReferences": [owner | {"controller": True}]}, "status": status}
+
+
+JOB = made("Job", "j", {"uid": "new"})
+POD = made("Pod", "p", {"uid": "j", "name": JOB["metadata"]["name"]}, phase="Succeeded")
+
+
+def test_nothing_is_kept_of_a_project_that_is_gone(controller: Controller) -> None:
+    jobs, pods = _Jobs(controller), _Pods(controller)
+    controller.project_event("ADDED", project())
+    jobs.seen(JOB)
+    pods.seen(POD)
+    assert controller.sightings("n", "new").attempts
+    controller.project_event("DELETED", project())
+    pods.seen(POD)  # still being deleted
+    jobs.gone(JOB)
+    pods.gone(POD)
+    assert (controller._projects, controller._sightings, controller._timers) == ({}, {}, {})
+
+
+def test_nothing_is_kept_of_what_only_has_our_labels(controller: Controller) -> None:
+    jobs, pods = _Jobs(controller), _Pods(controller)
+    foreign = made("Job", "x", {"uid": "other"})
+    jobs.seen(foreign)
+    jobs.gone(foreign)
+    alone = made("Pod", "y", {"uid": "z", "name": "other"})
+    pods.seen(alone)
+    pods.gone(alone)
+    assert controller._sightings == {}
+
+
+def test_late_news_of_a_project_of_the_same_name_is_left_aside(controller: Controller) -> None:
+    controller.project_event("ADDED", project("old", 50))
+    controller.project_event("ADDED", project("new", 100))
+    controller.project_event("MODIFIED", project("old", 60))
+    controller.project_event("DELETED", project("old", 61))
+    assert controller._projects["n", "p"].owner.uid == "new"
