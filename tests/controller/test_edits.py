@@ -98,6 +98,14 @@ def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches
     assert breaches(made) == []
 
 
+def test_failures_forgiven_in_advance_do_not_make_a_task_fail_in_a_hot_loop(ns: Namespace) -> None:
+    made = spec(task("a", fail_attempts=99), retries=[{"id": "a", "forgive": 100_000}], activeDeadlineSeconds=6)
+    ns.create(made)
+    done = ns.wait_end()
+    assert condition(done, "Succeeded")["reason"] == "DeadlineExceeded"
+    assert 2 <= len(ns.jobs("a")) <= 4  # waits of one, two and four seconds
+
+
 def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches) -> None:
     good = [task("a", seconds=3), task("b", "a")]
     made = ns.create(spec(*good))

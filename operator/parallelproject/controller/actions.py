@@ -174,6 +174,7 @@ class Actions:
         body: Json = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
             await self._api.request("DELETE", project.path, body)
+            project.deleting = True  # the watch will tell; until then there is nothing more to do
         except ApiError as error:
             log.warning("deleting %s after its time: %s", project.path, error)
             await _pause(5, error)

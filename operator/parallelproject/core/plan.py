@@ -248,11 +248,17 @@ def plan(
 
 
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
-    """When a task that has failed may start again: the wait doubles with each failure that counts."""
+    """When a task that has failed may start again: the wait doubles with each failure that counts.
+
+    At once where all failures so far are forgiven. More forgiven than there are (by hand: pproj retry forgives those
+    that are there) must not make it fail in a loop without end: then all count here, and the wait is a second at least.
+    """
     failures = record.failures - graph.forgiven.get(task, 0)
-    if failures <= 0 or record.ended is None:
+    if failures == 0 or record.ended is None:
         return -math.inf
     first = spec.defaults.backoff_seconds
+    if failures < 0:
+        failures, first = record.failures, max(1, first)
     return record.ended + min(first * 2.0 ** min(failures - 1, 64), max(first, BACKOFF_MAX))
 
 

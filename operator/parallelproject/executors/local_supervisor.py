@@ -70,6 +70,8 @@ class Supervisor:
         """Attempts at work whose process is not written down yet."""
         self._pids_since = 0.0
         self._trouble: str | None = None
+        self._lost = False
+        """Whether the engine is known to be gone."""
         self._ending = False
         self._synced_at = -math.inf
         self._sync_at = math.inf
@@ -84,14 +86,13 @@ class Supervisor:
 
     def run(self) -> None:
         """Runs until the engine says that it is over, or is gone, and no task is left."""
-        lost = False
-        while len(self._children) or not (lost or self._ending):
+        while len(self._children) or not (self._lost or self._ending):
             self._wait()
             requests = self._channel.receive()
             ended = self._children.reap()
             self._children.act_on_time()
-            if self._channel.closed and not lost:
-                lost = True
+            if self._channel.closed and not self._lost:
+                self._lost = True
                 self._children.stop_all(INTERRUPTED, self._settings.orphan_grace)
                 requests = []
             self._step(requests, ended)
@@ -113,6 +114,8 @@ class Supervisor:
         if self._pids:
             due = min(due, self._pids_since + PIDS_WITHIN)
         timeout = max(0.0, due - time.monotonic()) if due < math.inf else None
+        if self._channel.closed and not self._lost:
+            timeout = 0.0  # an answer met a closed channel: nothing more will come to wake us
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.waiting else 0)
         if self._channel.closed:
             with suppress(KeyError):
