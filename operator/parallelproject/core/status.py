@@ -70,7 +70,7 @@ def render_status(
         render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
-    for task_id, state in plan.removed.items():
+    for task_id, state in _shown(plan.removed, 2 * MAX_TASKS - len(rows)):
         record = records.get(task_id, NEW)
         rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
     counts = Counter(plan.states)
@@ -188,6 +188,13 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
         if record.job and state is not _SUCCEEDED:
             row["jobName"] = record.job
     return row
+
+
+def _shown(removed: Mapping[str, TaskState], room: int) -> list[tuple[str, TaskState]]:
+    """Tasks that left the spec, as many as there is room for: those still running, then the latest."""
+    running = [(task_id, state) for task_id, state in removed.items() if state is _RUNNING]
+    ended = [(task_id, state) for task_id, state in removed.items() if state is not _RUNNING]
+    return (running + ended[::-1])[: max(0, room)]
 
 
 def _conditions(

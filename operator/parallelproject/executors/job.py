@@ -60,7 +60,8 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
     if problems:
         return problems
-    size = len(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode(errors="replace"))
+    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
+    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     size += _ROW_BYTES * len(spec.tasks)
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"

@@ -1,0 +1,32 @@
+"""The status as it is written: what the laws of the planner do not see."""
+
+from parallelproject.core.attempt import Record
+from parallelproject.core.graph import compile_graph
+from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.status import read_status, render_status, says_the_same
+from parallelproject.model.spec import MAX_TASKS, Spec, Task
+from parallelproject.model.status import TaskState
+
+
+def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
+    records = {f"old-{i}": Record(TaskState.SUCCEEDED, 1, started=1.0, ended=2.0) for i in range(3 * MAX_TASKS)}
+    spec = Spec(tasks=[Task(id="new")])
+    graph = compile_graph(spec)
+    decided = plan(graph, spec, Ledger(records), {}, 10.0)
+    rows = render_status(graph, spec, decided, {}, 1, 10.0)["tasks"]
+    assert len(rows) == 2 * MAX_TASKS
+    assert rows[0]["id"] == "new"
+    assert rows[1]["id"] == f"old-{3 * MAX_TASKS - 1}", "the latest stay"
+
+
+def test_what_is_written_is_read_back():
+    spec = Spec(tasks=[Task(id="a"), Task(id="b", dependencies=["a"])])
+    graph = compile_graph(spec)
+    records = {"a": Record(TaskState.SUCCEEDED, 2, 1, None, None, 3.0, 5.0)}
+    decided = plan(graph, spec, Ledger(records, start_time=1.0), {}, 10.0)
+    written = render_status(graph, spec, decided, {}, 1, 10.0)
+    read = read_status(written)
+    assert read.records["a"] == records["a"]
+    assert read.start_time == 1.0
+    again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0)
+    assert says_the_same(again, written)
