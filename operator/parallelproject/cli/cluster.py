@@ -1,7 +1,6 @@
 """The projects of a cluster, as the commands need them; every error as what it means and what to do about it."""
 
 import asyncio
-import difflib
 import os
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from typing import Any
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.target import Target
+from parallelproject.core.graph import did_you_mean
 from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
 
@@ -222,8 +222,7 @@ class Cluster:
             names = [item["metadata"]["name"] for item in (await self._api.request("GET", self._path()))["items"]]
         except ApiError:
             names = []
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"{typed()} list -A shows those of all namespaces"
+        hint = did_you_mean(name, names) or f"{typed()} list -A shows those of all namespaces"
         return Failure(f"there is no project {name} in namespace {self.namespace}", hint=hint)
 
 

@@ -23,9 +23,8 @@ from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCC
 ENV_RUN = "PPROJ_RUN"
 """In the environment of every process of a run: the run's id, by which its processes are found again."""
 
-_DEFAULT_SIGNALS = [
-    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD
-]  # fmt: skip
+_DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+"""All: a shell that starts us in the background ignores some, and its tasks would inherit that."""
 _RESULTS = {
     errno.ENOENT: 127,  # as a shell has it: no such command
     errno.ENOTDIR: 127,

@@ -1,9 +1,9 @@
 """Collects everything wrong with one file, so that all of it is told at once. Knows no format."""
 
-import difflib
 from collections.abc import Collection
 from typing import NoReturn
 
+from parallelproject.core.graph import did_you_mean
 from parallelproject.model.problem import Problem, ProblemsError, Severity
 
 _SUGGESTIONS_MAX = 50  # comparing words is slow; a file with more unknown ids has another trouble
@@ -58,5 +58,4 @@ class Findings:
         self._suggestions += 1
         if self._suggestions > _SUGGESTIONS_MAX or len(known) > _COMPARED_MAX or len(word) > 100:
             return ""
-        close = difflib.get_close_matches(word, known, n=1)
-        return f'did you mean "{close[0]}"?' if close and close[0].isprintable() else ""
+        return did_you_mean(word, list(known))
