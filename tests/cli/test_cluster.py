@@ -333,7 +333,7 @@ def test_an_unknown_project_gets_a_suggestion(call: Call, submit: Callable[..., 
     for command in (["get"], ["watch"], ["wait"], ["suspend"], ["retry"], ["delete"]):
         result = call(*command, "chekout")
         assert result.code == 1
-        assert result.err == f"error: there is no project chekout in namespace {namespace}\ndid you mean checkout?\n"
+        assert result.err == f'error: there is no project chekout in namespace {namespace}\ndid you mean "checkout"?\n'
 
 
 def test_an_unknown_namespace_is_named(pproj: Pproj, control_plane: ControlPlane, tmp_path: Path):
