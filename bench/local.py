@@ -40,6 +40,6 @@ def run() -> Iterator[Figure]:
             f"xargs -P {AT_ONCE} sh -c true",
             xargs,
             aim="1.5",
-            far_out=10,
+            far_out=25,
             rounds=5,
         )
