@@ -181,3 +181,13 @@ def test_a_value_that_is_none_is_told_in_plain_words(pproj: Pproj, manifest: Pat
 def test_a_kubeconfig_that_is_not_there_is_told_in_one_line(pproj: Pproj, tmp_path: Path):
     result = pproj("list", "--kubeconfig", tmp_path / "none")
     assert (result.code, result.err) == (1, f"error: --kubeconfig {tmp_path}/none: there is no such file\n")
+
+
+def test_the_values_of_format_and_dangling_are_those_of_the_sources():
+    # Declared apart, so that commands that read no file need not load what reads them.
+    from parallelproject.cli.arguments import Dangling, SourceFormat
+    from parallelproject.sources import Format, Options
+
+    assert [kind.value for kind in SourceFormat] == [kind.value for kind in Format]
+    for value in Dangling:
+        assert Options(dangling=value.value).dangling == value.value

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from parallelproject.cli.complete import project_names, task_ids
+from parallelproject.model.spec import Scheduling
 
 
 class SourceFormat(StrEnum):
@@ -23,13 +24,6 @@ class Dangling(StrEnum):
 
     ERROR = "error"
     WARN = "warn"
-
-
-class Scheduling(StrEnum):
-    """The values of ``--scheduling``."""
-
-    LEVELS = "Levels"
-    GRAPH = "Graph"
 
 
 class TextOrJson(StrEnum):

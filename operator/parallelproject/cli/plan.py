@@ -28,7 +28,6 @@ from parallelproject.cli.source import placed, read_file, tell_warnings
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.outline import document, outline
 from parallelproject.model.problem import ProblemsError
-from parallelproject.model.spec import Scheduling
 from parallelproject.sources import Imported
 
 
@@ -55,7 +54,7 @@ def run(
         terminal.forbid_color()
     imported = read_file(file, format, tag, dangling, all_tasks)
     project = imported.project
-    asked = {"scheduling": scheduling and Scheduling(scheduling.value), "parallelism": parallelism}
+    asked = {"scheduling": scheduling, "parallelism": parallelism}
     spec = project.spec.model_copy(update={key: value for key, value in asked.items() if value is not None})
     try:
         graph = compile_graph(spec)

@@ -29,7 +29,6 @@ from parallelproject.cli.source import placed, read_file, tell
 from parallelproject.core.graph import compile_graph
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
-from parallelproject.model.spec import Scheduling
 from parallelproject.run import RunOptions, run_project
 
 
@@ -70,7 +69,7 @@ def run(
     options = RunOptions(
         command=command,
         parallelism=parallelism,
-        scheduling=Scheduling(scheduling.value) if scheduling else None,
+        scheduling=scheduling,
         state_dir=state_dir,
         fresh=fresh,
         no_color=not terminal.color_allowed(sys.stdout),
