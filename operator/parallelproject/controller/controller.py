@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from parallelproject.controller.actions import Actions
+from parallelproject.controller.fence import Fence
 from parallelproject.controller.project import Project
+from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.plan import plan
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
@@ -47,8 +49,11 @@ class Controller:
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop)
         self._actions = Actions(api, self._put, self._writer.warn, self._may_start)
+        self._verifier = Verifier(api, self._take)
+        self._newest = 0  # revision of the newest project event
+        self.fence = Fence(api)
         self.reflectors = [
-            Reflector(api, path, SELECTOR, sink)
+            Reflector(api, path, SELECTOR, sink, self.fence)
             for namespace in namespaces or ("",)
             for path, sink in (
                 (_collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
@@ -75,18 +80,32 @@ class Controller:
             finally:
                 await self._actions.close()
                 await self._writer.close()
+                await self._verifier.close()
 
     # What is seen.
 
     def project_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """An event of the watch of ParallelProjects; ``kind`` as the server gives it, None for the first list."""
         metadata = body["metadata"]
+        revision, uid = int(metadata["resourceVersion"]), metadata["uid"]
+        project = self._projects.get((metadata["namespace"], metadata["name"]))
+        is_known = project is not None and project.owner.uid == uid
+        is_news = kind is not None and revision > max(self._newest, int(self.fence.revision or 0))
+        self._newest = max(self._newest, revision)
+        if kind == "DELETED":
+            self._verifier.drop(uid)
+            if project is not None and is_known:
+                self._drop(project)
+        elif is_known or (is_news and not self._verifier.is_checking(uid)):
+            self._take(body)
+        else:
+            self._verifier.check(body)
+
+    def _take(self, body: Mapping[str, Any]) -> None:
+        """A state of a project that is known, or known not to be old."""
+        metadata = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
         project = self._projects.get(key)
-        if kind == "DELETED":
-            if project is not None and project.owner.uid == metadata["uid"]:
-                self._drop(project)
-            return
         if project is not None and project.owner.uid != metadata["uid"]:
             if int(metadata["resourceVersion"]) < int(project.resource_version):
                 return  # late news of the one that was there before

@@ -99,6 +99,7 @@ async def _watch_projects(
         controller.project_event(type, body)
 
     with contextlib.suppress(asyncio.CancelledError):
+        await controller.fence.passed.wait()
         ours = asyncio.all_tasks()  # kopf takes every other task for its own, and cancels it when it ends
         tasks = await kopf.spawn_tasks(
             registry=registry,

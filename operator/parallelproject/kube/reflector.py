@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from parallelproject.kube.api import Api, ApiError
@@ -36,13 +37,25 @@ class Sink(Protocol):
 class Reflector:
     """Reflects the objects of one path and label selector into a sink."""
 
-    def __init__(self, api: Api, path: str, selector: str, sink: Sink) -> None:
+    def __init__(self, api: Api, path: str, selector: str, sink: Sink, floor: Callable[[], Awaitable[str]]) -> None:
+        """Prepares it; ``run`` starts it.
+
+        Args:
+            api: An open connection.
+            path: Path of the collection.
+            selector: Labels of the objects that are wanted.
+            sink: Is told.
+            floor: Gives the revision that the first list must have reached, empty for any; ApiError where that
+                cannot be said yet.
+        """
         self._api = api
         self.path = path
         """Path of the collection that is watched."""
         self._selector = selector
         self._sink = sink
         self._versions: dict[str, dict[str, Any]] = {}  # by uid: what it takes to tell of a deletion
+        self._first_floor = floor
+        self._floor = ""  # revision that has been seen: no list may be older
         self._resource_version = ""
         self.synced = asyncio.Event()
         """Set after the first complete list."""
@@ -58,6 +71,7 @@ class Reflector:
             self.last_try = time.monotonic()
             try:
                 if not self._resource_version:
+                    self._floor = self._floor or await self._first_floor()
                     await self._list()
                 await self._watch()
                 failures = 0
@@ -65,7 +79,7 @@ class Reflector:
                     await asyncio.sleep(0.1)  # a server that ends each watch at once is not to be hammered
             except ApiError as error:
                 if error.status == 410 or error.reason in ("Expired", "Gone"):
-                    self._resource_version = ""
+                    self._floor, self._resource_version = self._resource_version or self._floor, ""
                     await asyncio.sleep(random.uniform(0.05, 0.1))  # one that says so each time is not to be hammered
                     continue
                 if time.monotonic() - self.last_contact < 1:
@@ -79,6 +93,8 @@ class Reflector:
         """Reads everything, a page at a time, and tells of the difference to what was known."""
         found: dict[str, dict[str, Any]] = {}
         params = {"labelSelector": self._selector, "limit": str(PAGE)}
+        if self._floor:
+            params |= {"resourceVersion": self._floor, "resourceVersionMatch": "NotOlderThan"}
         while True:
             page = await self._api.request("GET", self.path, params=params)
             self.last_contact = self.last_try = time.monotonic()
@@ -87,7 +103,7 @@ class Reflector:
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 break
-            params["continue"] = metadata["continue"]
+            params = {"labelSelector": self._selector, "limit": str(PAGE), "continue": metadata["continue"]}
         for uid, stub in list(self._versions.items()):
             if uid not in found:
                 del self._versions[uid]
