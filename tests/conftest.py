@@ -1,5 +1,10 @@
-"""The shared control plane: started once, for the tests that ask for it."""
+"""The shared control plane: started once, for the tests that ask for it. No test is judged by how long it takes."""
+
+from hypothesis import settings
 
 from rig.fixtures import binaries, control_plane, namespace, pytest_collection_finish
 
 __all__ = ["binaries", "control_plane", "namespace", "pytest_collection_finish"]
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")

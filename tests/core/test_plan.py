@@ -561,6 +561,33 @@ def test_a_removed_task_that_is_only_asked_for_or_not_seen_is_waited_for() -> No
     assert not_seen.plan.unseen == [("gone", 1, None)]
 
 
+def test_an_attempt_holds_the_files_and_the_role_that_its_task_had_when_it_was_started() -> None:
+    roles = [{"name": "x", "maxConcurrent": 1}, {"name": "y"}]
+    tasks = [
+        task("a", role="y", files=["new.py"]),
+        task("file", role="y", files=["src/old.py"]),
+        task("role", role="x"),
+        task("other", role="y", files=["src/other.py"]),
+        task("new", role="y", files=["new.py"]),
+    ]
+    at_work = active()._replace(claim="x\nsrc/old.py")
+    for seen, starts in ({"gone": [at_work]}, ["a", "other"]), ({"a": [at_work]}, ["other"]):
+        decided = decide(tasks, seen, parallelism=9, roles=roles)
+        assert decided.starts == starts
+        assert (decided.reasons["file"], decided.reasons["role"]) == ("WaitingForFiles", "WaitingForRole")
+        (task_id,) = seen
+        ended = decide(tasks, {task_id: [stopped()]}, prior=decided.ledger, parallelism=9, roles=roles)
+        assert {"file", "role"} <= set(ended.starts)
+
+
+def test_a_project_has_not_ended_while_the_end_of_a_removed_task_is_not_known() -> None:
+    pod_has_ended = active(stopping=True)._replace(at_work=False)
+    decided = decide([task("a")], {"a": [succeeded()], "gone": [pod_has_ended]})
+    assert (decided.plan.removed, decided.plan.completed) == ({"gone": RUNNING}, False)
+    ended = decide([task("a")], {"a": [succeeded()], "gone": [stopped()]}, prior=decided.ledger)
+    assert (ended.plan.removed, ended.plan.completed) == ({}, True)
+
+
 def test_a_finished_task_that_was_removed_stays() -> None:
     prior = {"done": Record(SUCCEEDED, attempts=1), "bad": Record(PENDING, attempts=2, failures=2)}
     decided = decide([task("b")], {"b": [succeeded()]}, prior=prior)

@@ -31,11 +31,11 @@ def phases(seen: Sightings) -> list[Phase]:
 
 
 def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: Sightings) -> None:
-    seen.launching(A1, 1.0)
+    seen.launching(A1, "coder")
     assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.LAUNCHING, True)]
     seen.refused(A1, None, 2.0)
     assert seen.attempts == {}
-    seen.launching(A1, 3.0)
+    seen.launching(A1, "coder")
     seen.refused(A1, Reason.NAME_CONFLICT, 4.0)
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.NAME_CONFLICT)]
 
@@ -112,7 +112,7 @@ def test_what_no_job_of_ours_controls_does_not_count(seen: Sightings) -> None:
 def test_the_deletion_of_another_job_does_not_count(seen: Sightings) -> None:
     seen.job_gone(A1, "foreign")
     assert seen.attempts == {}
-    seen.launching(A1, 1.0)
+    seen.launching(A1, "coder")
     seen.job_gone(A1, "foreign")
     assert phases(seen) == [Phase.LAUNCHING]
     seen.job_seen(A1, job())

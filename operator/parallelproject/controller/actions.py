@@ -37,11 +37,13 @@ class Actions:
         again: Callable[[Project], None],
         warn: Callable[[Project, str, str], None],
         may_start: Callable[[Project], bool],
+        drop: Callable[[Project], None],
     ) -> None:
         self._api = api
         self._again = again
         self._warn = warn
         self._may_start = may_start
+        self._drop = drop
         self._creates = asyncio.Semaphore(CREATES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -60,8 +62,8 @@ class Actions:
                 project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
                 self._again(project)
                 continue
-            project.sightings.launching(key, time.time())
-            self._spawn(project, ("create", key), self._create(project, key, manifest))
+            project.sightings.launching(key, project.graph.claim[launch.task])
+            self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 
     def stop(self, project: Project, stop: Stop) -> None:
         """Stops an attempt; nothing if that is under way already."""
@@ -103,13 +105,16 @@ class Actions:
             project.in_flight.discard(mark)
         self._again(project)
 
-    async def _create(self, project: Project, key: Key, manifest: Json) -> None:
-        failures = 0
-        while self._may_start(project):
-            failures += 1
+    async def _create(self, project: Project, key: Key, manifest: Json, generation: int) -> None:
+        tries = 0
+        while self._may_start(project) and project.generation == generation:
             try:
-                if await self._try_create(project, key, manifest):
-                    return
+                async with self._creates:
+                    if project.generation != generation:
+                        continue
+                    tries += 1
+                    if await self._try_create(project, key, manifest):
+                        return
             except ApiError as error:
                 if error.status in (400, 413, 422):
                     self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
@@ -124,14 +129,15 @@ class Actions:
                     await asyncio.sleep(_REFUSED_SECONDS * random.uniform(0.5, 1))
                     break
                 log.warning("creating %s: %s", manifest["metadata"]["name"], error)
-                await _pause(failures, error)
-        project.sightings.refused(key, None, time.time())
+                await _pause(tries, error)
+        # It may be wanted no more, or otherwise. Unless one of the tries got through, the plan decides anew.
+        if not tries or not await self._found(project, key):
+            project.sightings.refused(key, None, time.time())
 
     async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
         """Creates the Job or finds it; says whether the attempt's fate is known then."""
         try:
-            async with self._creates:
-                job = await self._api.request("POST", project.jobs_path, manifest)
+            job = await self._api.request("POST", project.jobs_path, manifest)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -139,6 +145,17 @@ class Actions:
         project.refusal = None
         project.sightings.job_seen(key, view_job(job))
         return True
+
+    async def _found(self, project: Project, key: Key) -> bool:
+        """Whether the Job is there after all; asks until there is an answer."""
+        failures = 0
+        while True:
+            try:
+                return await self._adopt(project, key)
+            except ApiError as error:
+                failures += 1
+                log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
+                await _pause(failures, error)
 
     async def _adopt(self, project: Project, key: Key) -> bool:
         """Takes the Job that is already there as the attempt's if it is ours; says whether that is settled."""
@@ -180,18 +197,35 @@ class Actions:
             await _pause(5, error)
 
     async def _look_up(self, project: Project, key: Key) -> None:
-        for failures in range(1, _TRIES + 1):
+        """Finds the attempt's Job, or that it is gone: lost, unless the project is gone too and took it along."""
+        failures = 0
+        while self._may_start(project):  # there may be nobody else who asks again
             try:
                 found = await self._get(project, key)
+                if found is not None and is_ours(found, project.owner, key.task, key.number):
+                    project.sightings.job_seen(key, view_job(found))
+                elif await self._is_there(project):
+                    project.sightings.job_gone(key)
+                else:
+                    self._drop(project)
+                return
             except ApiError as error:
+                failures += 1
                 log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
                 await _pause(failures, error)
-                continue
-            if found is not None and is_ours(found, project.owner, key.task, key.number):
-                project.sightings.job_seen(key, view_job(found))
-            else:
-                project.sightings.job_gone(key)
-            return
+
+    async def _is_there(self, project: Project) -> bool:
+        """Whether a project is still there, and not another one of its name."""
+        try:
+            found = await self._api.request("GET", project.path)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        if found["metadata"]["uid"] != project.owner.uid:
+            return False
+        project.update(found)  # it may be about to go
+        return True
 
     async def _get(self, project: Project, key: Key) -> Json | None:
         """The attempt's Job, read from the server's store and not from a cache; None if there is none."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from parallelproject.controller.actions import Actions
 from parallelproject.controller.fence import Fence
-from parallelproject.controller.project import Project
+from parallelproject.controller.project import Json, Project
 from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.plan import plan
@@ -48,7 +48,7 @@ class Controller:
         self._work = asyncio.Event()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop)
-        self._actions = Actions(api, self._put, self._writer.warn, self._may_start)
+        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop)
         self._verifier = Verifier(api, self._take)
         self._newest = 0  # revision of the newest project event
         self.fence = Fence(api)
@@ -121,7 +121,10 @@ class Controller:
 
     def sightings(self, namespace: str, uid: str) -> Sightings:
         """What is seen of a project's attempts, whether or not the project itself is known yet."""
-        return self._sightings.setdefault((namespace, uid), Sightings())
+        found = self._sightings.get((namespace, uid))
+        if found is None:
+            found = self._sightings[namespace, uid] = Sightings()
+        return found
 
     def forget(self, namespace: str, uid: str, key: Key) -> None:
         """Drops what was seen of an attempt whose project is gone as well."""
@@ -137,6 +140,14 @@ class Controller:
             return False
         if project.sightings.changed:
             self._put(project)
+        return True
+
+    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
+        """Whether an attempt that nobody knows to have ended is looked up, now that its Job is said to be gone."""
+        project = self._projects.get((namespace, name))
+        if project is None or project.owner.uid != uid or not project.sightings.is_active(key):
+            return False
+        self._actions.look_up(project, key)
         return True
 
     # What is done about it.
@@ -168,7 +179,7 @@ class Controller:
             status = rejected_status(project.problems, project.status, sightings.attempts, project.generation, now)
             self._writer.offer(project, (project.generation, "rejected"), lambda: status)
             return
-        decided = plan(graph, spec, project.ledger, sightings.attempts, now)
+        decided = plan(graph, spec, project.ledger, sightings.unsettled, now)
         project.ledger = decided.ledger
         self._actions.launch(project, decided.launches)
         for stop in decided.stops:
@@ -176,11 +187,12 @@ class Controller:
         for unseen in decided.unseen:
             self._actions.look_up(project, Key(unseen.id, unseen.number))
         headline = (project.generation, decided.completed, decided.stopped)
-        self._writer.offer(
-            project,
-            headline,
-            lambda: render_status(graph, spec, decided, project.status, project.generation, now),
-        )
+
+        def render() -> Json:
+            sightings.settle(decided.settled)  # now and then is enough
+            return render_status(graph, spec, decided, project.status, project.generation, now)
+
+        self._writer.offer(project, headline, render)
         wake = decided.wake_at
         if decided.completed and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
@@ -266,6 +278,8 @@ class _Jobs(_Sink):
         if found:
             if "status" in job:
                 self.seen(job)
+            if self._controller.asks_after(*found[2], found[1]):
+                return
             found[0].job_gone(found[1], job["metadata"]["uid"])
             if not self._controller.touch(*found[2]):
                 self._controller.forget(found[2][0], found[2][2], found[1])

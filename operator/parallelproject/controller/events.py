@@ -38,9 +38,11 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Not
         elif row.get("failures", 0) > earlier.get("failures", 0) and row["state"] != "Succeeded":
             yield Notice("AttemptFailed", f"{row['id']}: {_failure(row, row.get('failure'))}", warning=True)
     done = {level["index"] for level in before.get("levels") or () if _is_done(level)}
-    for level in after.get("levels") or ():
-        if _is_done(level) and level["index"] not in done:
-            yield Notice("LevelCompleted", f"level {level['index'] + 1}: {level['succeeded']} of {level['total']}")
+    ended = [level for level in after.get("levels") or () if _is_done(level) and level["index"] not in done]
+    if ended:  # one for all of them: a chain of short tasks ends several levels a second
+        names = ("level " if len(ended) == 1 else "levels ") + ", ".join(str(level["index"] + 1) for level in ended)
+        succeeded, total = (sum(level[key] for level in ended) for key in ("succeeded", "total"))
+        yield Notice("LevelCompleted", f"{names}: {succeeded} of {total}")
     if condition(after, "Completed").get("status") == "True" and condition(before, "Completed").get("status") != "True":
         result = condition(after, "Succeeded")
         yield Notice(result["reason"], result["message"], warning=result["status"] != "True")

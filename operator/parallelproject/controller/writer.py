@@ -5,7 +5,6 @@ for large objects: every write makes the store keep the whole object again.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -14,7 +13,7 @@ from parallelproject.controller.events import Notice, event, notices
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.status import says_the_same
 from parallelproject.core.times import iso
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.api import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ class Writer:
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
         project.failures_to_write = 0
-        project.next_write = time.monotonic() + max(SPACING_SECONDS, len(json.dumps(status)) / BYTES_PER_SECOND)
+        project.next_write = time.monotonic() + max(SPACING_SECONDS, len(encode(status)) / BYTES_PER_SECOND)
         self._tell(project, list(notices(before, kept)))
 
     async def _refused(self, project: Project, error: ApiError) -> None:

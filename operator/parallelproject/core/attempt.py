@@ -43,6 +43,8 @@ class Attempt(NamedTuple):
     exit_code: int | None = None
     name: str | None = None
     """What it is called where it runs: the Job's name."""
+    claim: str = ""
+    """The ``CompiledGraph.claim`` that its task had when it was started; empty where that cannot have changed."""
 
 
 class Record(NamedTuple):
@@ -68,6 +70,7 @@ class Record(NamedTuple):
 NEW = Record()
 
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
+_LAUNCHING, _ACTIVE, _WELL, _STOPPED, _LOST = Phase.LAUNCHING, Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 
 
 def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
@@ -79,38 +82,40 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
     Returns:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
-    if record.state is _SUCCEEDED:
+    if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
+        found, phase, _, _, began, end, _, _, name, _ = attempts[0]
+        if phase is _WELL and found == 1:
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name)
+    state, number, failures, reason, code, started, ended, job = record
+    if state is _SUCCEEDED:
         return record
-    state = _RUNNING if record.state is _RUNNING else _PENDING
-    number, failures = record.attempts, record.failures
-    reason, code = record.reason, record.exit_code
-    started, ended, job = record.started, record.ended, record.job
+    state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        phase = seen.phase
-        if phase is Phase.LAUNCHING:
+        found, phase, _, _, began, end, why, exit_code, name, _ = seen
+        if phase is _LAUNCHING:
             continue
-        done = phase is Phase.SUCCEEDED
-        if not done and (seen.number < number or (seen.number == number and state is not _RUNNING)):
+        if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
             continue  # counted before
-        if seen.number > number:
-            missed = seen.number - number - (0 if state is _RUNNING else 1)
+        if found > number:
+            missed = found - number - (0 if state is _RUNNING else 1)
             if missed:
                 failures, reason, code = failures + missed, "Lost", None
-            number, started, ended = seen.number, None, None
-        if done:
+            number, started, ended = found, None, None
+        if phase is _WELL:
             # Also of an attempt that was given up as lost: work that is done is not done again.
-            began = seen.started or (started if seen.number == number else None)
-            last = max(a.number for a in attempts if a.phase is not Phase.LAUNCHING)
-            return Record(_SUCCEEDED, max(number, last), failures, None, None, began, seen.ended, seen.name)
-        started, job = seen.started or started, seen.name or job
-        if phase is Phase.ACTIVE:
+            began = began or (started if found == number else None)
+            if len(attempts) > 1:
+                number = max(number, *(a.number for a in attempts if a.phase is not _LAUNCHING))
+            return Record(_SUCCEEDED, number, failures, None, None, began, end, name)
+        started, job = began or started, name or job
+        if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
-            state, ended = _PENDING, seen.ended
-            if phase is not Phase.STOPPED:
+            state, ended = _PENDING, end
+            if phase is not _STOPPED:
                 failures += 1
-                reason = "Lost" if phase is Phase.LOST else seen.reason
-                code = seen.exit_code
+                reason = "Lost" if phase is _LOST else why
+                code = exit_code
     return Record(state, number, failures, reason, code, started, ended, job)
 
 

@@ -114,6 +114,14 @@ def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
     return tuple(sorted((Conflict(name, tasks) for tasks, name in found.items()), key=lambda c: c.path))
 
 
+@lru_cache(maxsize=65536)
+def overlap(a: str, b: str) -> bool:
+    """Whether some path fits both normalised patterns."""
+    if a == b or a.startswith(f"{b}/") or b.startswith(f"{a}/"):
+        return True
+    return _overlap(a.split("/"), b.split("/"))
+
+
 def _is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern or "[" in pattern
 

@@ -46,6 +46,8 @@ class CompiledGraph:
     """Upward rank (Topcuoglu et al., HEFT, 2002): the longest expected time from its start to an end."""
     order: tuple[int, ...]
     """All tasks, by priority, then upward rank, then spec order: who goes first among those ready."""
+    place: tuple[int, ...]
+    """Its place in ``order``."""
     wave: tuple[int, ...]
     """Its level once tasks that write the same files are set apart."""
     waves: tuple[tuple[int, ...], ...]
@@ -57,6 +59,8 @@ class CompiledGraph:
     bottlenecks: tuple[int, ...]
     """The tasks that the most expected work waits for, directly or not; the most first."""
     role: tuple[str | None, ...]
+    claim: tuple[str, ...]
+    """What a task holds while it is at work, as one text: its role and its normalised files, a line each."""
     max_attempts: tuple[int, ...]
     forgiven: dict[int, int]
     """Failures that no longer count, for the few tasks that have any."""
@@ -91,7 +95,11 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     for i in reversed(topological):
         rank[i] += max((rank[child] for child in children[i]), default=0)
     order = sorted(range(len(tasks)), key=lambda i: (-tasks[i].priority, -rank[i], i))
+    place = [0] * len(order)
+    for at, i in enumerate(order):
+        place[i] = at
     locks = lock_files(files)
+    role = tuple(role_of(spec, task) for task in tasks)
     wave = _waves(tasks, parents, level, locks)
     return CompiledGraph(
         tasks=tasks,
@@ -104,13 +112,15 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         seconds=seconds,
         rank=tuple(rank),
         order=tuple(order),
+        place=tuple(place),
         wave=wave,
         waves=_grouped(wave, order),
         locks=locks,
         conflicts=conflicts(locks),
         critical_path=critical_path(parents, children, rank),
         bottlenecks=_bottlenecks(topological, children, seconds),
-        role=tuple(role_of(spec, task) for task in tasks),
+        role=role,
+        claim=tuple("\n".join((mine or "", *written)) for mine, written in zip(role, files, strict=True)),
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven={index[retry.id]: retry.forgive for retry in spec.retries if retry.id in index},
     )

@@ -172,7 +172,12 @@ class _Inquiry:
                 if shared and j != i:
                     holders.setdefault(j, (mine, min(shared, key=lambda p: (p != mine, p))))
         if not holders:
-            return self._say(i, reason, "another task was writing its files; it starts at the operator's next look")
+            return self._say(
+                i,
+                reason,
+                "another task was writing its files, or an attempt from before an edit of the spec still is; "
+                "after that it starts at the operator's next look",
+            )
         parts = []
         for j, (mine, theirs) in list(holders.items())[:NAMED]:
             path, other = locks.patterns[mine], locks.patterns[theirs]

@@ -152,6 +152,7 @@ def job_manifest(
             "name": names.job_name(owner.name, owner.uid, graph.ids[task], number),
             "namespace": owner.namespace,
             "labels": marks,
+            "annotations": {names.ANNOTATION_CLAIM: graph.claim[task]},
             "ownerReferences": [
                 {
                     "apiVersion": names.API_VERSION,

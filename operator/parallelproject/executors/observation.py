@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.times import epoch
-from parallelproject.model.names import ANNOTATION_STOP
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_STOP
 from parallelproject.model.status import Reason
 
 
@@ -26,6 +26,8 @@ class JobView(NamedTuple):
     """Complete, Failed or empty while it is unfinished."""
     reason: str
     stopped_for: str
+    claim: str = ""
+    """Role and files that its task had when it was started."""
 
 
 class PodView(NamedTuple):
@@ -48,6 +50,7 @@ class PodView(NamedTuple):
 def view_job(job: Mapping[str, Any]) -> JobView:
     """Reads a Job."""
     metadata, status = job["metadata"], job.get("status") or {}
+    marks = metadata.get("annotations") or {}
     outcome, reason, ended = "", "", None
     for condition in status.get("conditions") or ():
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
@@ -61,7 +64,8 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         ended=ended,
         outcome=outcome,
         reason=reason,
-        stopped_for=(metadata.get("annotations") or {}).get(ANNOTATION_STOP, ""),
+        stopped_for=marks.get(ANNOTATION_STOP, ""),
+        claim=marks.get(ANNOTATION_CLAIM, ""),
     )
 
 
@@ -128,4 +132,4 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         return Attempt(number, phase, started=started, ended=ended, name=name)
     # A Job that has failed has ended its pods first: what they say of it is on its way.
     at_work = (live or not failed or job is None) and not (job and job.outcome)
-    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, name=name)
+    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, name=name, claim=job.claim if job else "")

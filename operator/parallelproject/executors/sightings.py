@@ -5,6 +5,7 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
@@ -26,12 +27,14 @@ class Sightings:
         self._jobs: dict[Key, JobView] = {}
         self._pods: dict[Key, dict[str, PodView]] = defaultdict(dict)
         self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
-        self._launching: dict[Key, float] = {}
+        self._launching: dict[Key, str] = {}  # with the claim
         self._refused: dict[Key, tuple[Reason, float]] = {}
         self._orphans: set[Key] = set()
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
-        """By task id, every attempt that is seen: what ``plan`` is given."""
+        """By task id, every attempt that is seen."""
+        self.unsettled: dict[str, tuple[Attempt, ...]] = {}
+        """Those of tasks that are not settled: what ``plan`` is given."""
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
@@ -58,13 +61,14 @@ class Sightings:
 
     def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
         """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
+        known = self._pods[key].get(uid) if key in self._pods else None
         if not pod.job_uid:
-            known = self._pods[key].get(uid) if key in self._pods else None
             if known is None:
                 return
             pod = pod._replace(job_uid=known.job_uid)
-        self._pods[key][uid] = pod
-        self._refresh(key)
+        if pod != known:  # most of what happens to a pod is none of our business
+            self._pods[key][uid] = pod
+            self._refresh(key)
 
     def pod_gone(self, key: Key, uid: str) -> None:
         """A pod was deleted; a result that it had is kept."""
@@ -73,9 +77,9 @@ class Sightings:
             del pods[uid]
         self._refresh(key)
 
-    def launching(self, key: Key, now: float) -> None:
-        """A Job was asked for: it holds a slot until it is seen or refused."""
-        self._launching[key] = now
+    def launching(self, key: Key, claim: str) -> None:
+        """A Job was asked for: it holds a slot, and what its task claims, until it is seen or refused."""
+        self._launching[key] = claim
         self._refresh(key)
 
     def refused(self, key: Key, reason: Reason | None, now: float) -> None:
@@ -92,6 +96,11 @@ class Sightings:
         self._gone.pop(key, None)
         self._refresh(key)
 
+    def settle(self, tasks: Iterable[str]) -> None:
+        """A plan has taken in all that is seen of these tasks; it need be told of them only when that changes."""
+        for task in tasks:
+            self.unsettled.pop(task, None)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is seen or under way."""
@@ -101,6 +110,10 @@ class Sightings:
     def unconfirmed(self) -> frozenset[Key]:
         """Attempts of which only pods are seen: their Job must be looked up."""
         return frozenset(self._orphans)
+
+    def is_active(self, key: Key) -> bool:
+        """Whether an attempt is there and not known to have ended."""
+        return any(a.number == key.number and a.phase is Phase.ACTIVE for a in self.attempts.get(key.task, ()))
 
     def job_name(self, key: Key) -> str | None:
         """Name of the attempt's Job, where it was seen."""
@@ -123,16 +136,17 @@ class Sightings:
             return
         self.changed = True
         if attempts:
-            self.attempts[key.task] = tuple(attempts)
+            self.attempts[key.task] = self.unsettled[key.task] = tuple(attempts)
         else:
             del self.attempts[key.task]
+            self.unsettled.pop(key.task, None)
 
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
         if job or pods or key in self._gone:
             return attempt_of(key.number, job, pods.values(), key in self._gone)
         if key in self._launching:
-            return Attempt(key.number, Phase.LAUNCHING, at_work=True)
+            return Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
         if key in self._refused:
             reason, at = self._refused[key]
             return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)

@@ -10,8 +10,11 @@ import os
 import re
 from collections.abc import AsyncIterator
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import orjson
 import yaml
 from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
@@ -33,23 +36,21 @@ _LINE_MAX = 16 * 1024 * 1024
 class ApiError(Exception):
     """An answer of the API server that is an error, or no answer: then ``status`` is 0."""
 
-    def __init__(self, status: int, reason: str, message: str, body: Json | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str, body: Json | None = None, retry_after: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         """Machine-readable, as in ``AlreadyExists``; empty where the server gave none."""
         self.body = body or {}
+        self.retry_after = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+        """Seconds that the server asked to wait, by the header Retry-After; 0 where it did not."""
 
     @property
     def is_definite(self) -> bool:
         """Whether the request certainly did nothing: a refusal, not a fault somewhere on the way."""
         return 400 <= self.status < 500 and self.status != 408
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds that the server asked to wait; 0 where it did not."""
-        seconds = (self.body.get("details") or {}).get("retryAfterSeconds")
-        return float(seconds) if isinstance(seconds, (int, float)) else 0.0
 
 
 class NoClusterError(Exception):
@@ -61,6 +62,9 @@ class Api:
 
     def __init__(self, configuration: client.Configuration, namespace: str) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
+        # The environment is read once: a session that trusts it reads .netrc and proxies for every request, in threads.
+        proxy = configuration.proxy or _proxy(str(configuration.host))
+        configuration.client_session_kwargs = {"trust_env": False, "proxy": proxy}
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
         self.server = str(configuration.host).rstrip("/")
@@ -124,24 +128,26 @@ class Api:
         Raises:
             ApiError: the server refused, or could not be reached, or did not answer in time.
         """
-        data = None if body is None else _encode(body, as_yaml=content_type == APPLY_PATCH)
+        write = _encode_as_yaml if content_type == APPLY_PATCH else encode
+        data = None if body is None else write(body)
         headers = {"Accept": "application/json", "Content-Type": content_type}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with await self._send(method, path, params, headers, data, timeout) as response:
                 text = await response.read()
-                status = response.status
+                status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
         try:
-            answer = json.loads(text)
+            answer = _decode(text)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise ApiError(status if status >= 400 else 0, "", f"{method} {path}: HTTP {status}, not JSON")
+            told = f"{method} {path}: HTTP {status}, not JSON"
+            raise ApiError(status if status >= 400 else 0, "", told, retry_after=retry_after)
         if status >= 400:
             reason = str(answer.get("reason") or "")
-            raise ApiError(status, reason, str(answer.get("message") or f"HTTP {status}"), answer)
+            raise ApiError(status, reason, str(answer.get("message") or f"HTTP {status}"), answer, retry_after)
         return answer
 
     async def watch(self, path: str, params: dict[str, str], silence_seconds: float) -> AsyncIterator[Json]:
@@ -158,7 +164,10 @@ class Api:
         try:
             async with await self._send("GET", path, {**params, "watch": "1"}, headers, None, timeout) as response:
                 if response.status >= 400:
-                    raise ApiError(response.status, "", f"watch {path}: HTTP {response.status}")
+                    retry_after = response.headers.get("Retry-After")
+                    raise ApiError(
+                        response.status, "", f"watch {path}: HTTP {response.status}", retry_after=retry_after
+                    )
                 rest = b""
                 async for chunk in response.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -166,7 +175,7 @@ class Api:
                         raise ApiError(0, "", f"watch {path}: an event of more than {_LINE_MAX} bytes")
                     for line in lines:
                         if line:
-                            yield json.loads(line)
+                            yield _decode(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(0, "", f"watch {path}: {error or type(error).__name__}") from error
 
@@ -187,12 +196,32 @@ class Api:
         )
 
 
-def _encode(body: Json, as_yaml: bool) -> bytes:
-    if not as_yaml:
+def encode(body: Json) -> bytes:
+    """As JSON."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # nested deeper than it writes, or text that is no Unicode
         return json.dumps(body, separators=(",", ":")).encode()
-    # An apply patch is read as YAML, which knows no surrogate pairs and not every raw character.
+
+
+def _encode_as_yaml(body: Json) -> bytes:
+    """As JSON that YAML reads the same: it knows no surrogate pairs and not every raw character."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode(errors="replace")
+
+
+def _decode(text: bytes) -> Any:
+    """ValueError where it is no JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # nested deeper than it reads, or no JSON indeed
+        return json.loads(text)
+
+
+def _proxy(server: str) -> str | None:
+    """The proxy that the environment gives for a server, as curl understands it."""
+    at = urlsplit(server)
+    return None if at.hostname and proxy_bypass(at.hostname) else getproxies().get(at.scheme)
 
 
 def _read(path: str) -> str:

@@ -22,6 +22,8 @@ MANAGED_BY = "parallelproject"
 
 ANNOTATION_TASK = f"{GROUP}/task-file"
 """On a pod: the task file's JSON, mounted by the downward API."""
+ANNOTATION_CLAIM = f"{GROUP}/claim"
+"""On a Job: the role and the files that its task had when it was started, a line each."""
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 

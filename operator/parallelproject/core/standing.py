@@ -1,0 +1,247 @@
+"""Where every task stands by what is written down and what is seen, and what is at work: the facts of a plan.
+
+A function of the graph, the records and the attempts seen. It is worked out from scratch where there is none yet,
+and otherwise from the one before by what changed, so that a plan costs about the same for a large project as for a
+small one. Both ways lead to the same, which the laws of the planner hold. A standing that was given out stays as it is:
+the next one is a copy with the differences.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, count
+from typing import NamedTuple, Self
+
+from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.model.status import TaskState
+
+_PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
+
+
+class Unseen(NamedTuple):
+    """An attempt that is recorded as running and of which nothing is seen."""
+
+    id: str
+    number: int
+    job: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Standing:
+    """Where every task stands, and what holds slots, roles and files."""
+
+    graph: CompiledGraph
+    records: dict[str, Record]
+    """By task id, settled with what is seen. A task that left the spec is kept while it runs or once it has ended."""
+    seen: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    """What they are settled with."""
+    states: list[TaskState] = field(default_factory=list)
+    """By task: PENDING, RUNNING or SUCCEEDED. RUNNING is also a task that holds a slot for another reason, by an
+    attempt that is only asked for, or one that counts as ended: nothing starts beside it."""
+    ready: list[int] = field(default_factory=list)
+    """The pending tasks whose dependencies have all succeeded, as places in ``graph.order``, in order."""
+    unfinished: list[int] = field(default_factory=list)
+    """By level: how many of its tasks have not succeeded."""
+    failing: set[int] = field(default_factory=set)
+    """Tasks that have failed before and not succeeded."""
+    launching: set[int] = field(default_factory=set)
+    """Tasks that an attempt is asked for."""
+    live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    """By task id: its attempts at work."""
+    unseen: dict[str, Unseen] = field(default_factory=dict)
+    """By task id. It may be there, so it holds a slot until it was looked up."""
+    surplus: set[str] = field(default_factory=set)
+    """Those of ``live`` that nobody wants any more: their task has succeeded or left the spec."""
+    strangers: dict[str, None] = field(default_factory=dict)
+    """The tasks of ``records`` that left the spec, in that order."""
+    at_work: int = 0
+    """Slots held."""
+    roles: dict[str | None, int] = field(default_factory=dict)
+    """Slots held, by role."""
+    busy: dict[int, int] = field(default_factory=dict)
+    """Slots held, by each pattern of ``graph.locks`` that such a task touches; none is absent."""
+    foreign: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By task id: claims of its attempts at work that the graph does not know of, since the task was changed or left
+    the spec after they had started."""
+
+    @classmethod
+    def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
+        """From scratch."""
+        new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
+        changes: dict[str, tuple[Attempt, ...]] = {}
+        for task_id, record in records.items():
+            i = graph.index.get(task_id)
+            if record.state is _RUNNING:
+                changes[task_id] = ()
+            if i is None:
+                new.strangers[task_id] = None
+            else:
+                new.states[i] = record.state
+                if record.failures and record.state is not _SUCCEEDED:
+                    new.failing.add(i)
+        changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
+        new._settle(changes)
+        new._derive()
+        return new
+
+    def after(self, observed: Mapping[str, Sequence[Attempt]]) -> Self:
+        """The standing when this is seen."""
+        seen = self.seen
+        changes = {i: tuple(attempts) for i, attempts in observed.items() if attempts is not seen.get(i)}
+        if len(observed) < len(seen) + sum(task_id not in seen for task_id in changes):
+            changes.update((task_id, ()) for task_id in seen.keys() - observed.keys())
+        if not changes:
+            return self
+        new = self._copy()
+        moved = new._settle(changes)
+        if len(moved) > len(new.states) // 8:
+            new._derive()
+        else:
+            new._move(moved)
+        return new
+
+    @property
+    def level(self) -> int:
+        """The lowest level with tasks that have not succeeded; the number of levels when there is none."""
+        return next(compress(count(), self.unfinished), len(self.unfinished))
+
+    def record(self, i: int) -> Record:
+        """What is written down of a task."""
+        return self.records.get(self.graph.ids[i], NEW)
+
+    def is_free(self, i: int) -> bool:
+        """Whether all dependencies of a task have succeeded."""
+        for parent in self.graph.parents[i]:  # noqa: SIM110 - all() takes twice as long, and all tasks are asked for
+            if self.states[parent] is not _SUCCEEDED:
+                return False
+        return True
+
+    def _copy(self) -> Self:
+        return type(self)(
+            self.graph,
+            self.records.copy(),
+            self.seen.copy(),
+            self.states.copy(),
+            self.ready.copy(),
+            self.unfinished.copy(),
+            self.failing.copy(),
+            self.launching.copy(),
+            self.live.copy(),
+            self.unseen.copy(),
+            self.surplus.copy(),
+            self.strangers.copy(),
+            self.at_work,
+            self.roles.copy(),
+            self.busy.copy(),
+            self.foreign.copy(),
+        )
+
+    def _settle(self, changes: Mapping[str, tuple[Attempt, ...]]) -> list[int]:
+        """Takes in what is seen of some tasks now; the tasks whose state is another."""
+        # The one loop that sees every task after a restart, and so is made for speed: by number, not by name.
+        records, seen, states, index = self.records, self.seen, self.states, self.graph.index
+        held, unseen = self.live, self.unseen
+        moved = []
+        for task_id, attempts in changes.items():
+            record = records.get(task_id, NEW)
+            if record[0] is not _SUCCEEDED:
+                record = records[task_id] = settle(record, attempts)
+            state = record[0]
+            i = index.get(task_id)
+            live: tuple[Attempt, ...] = ()
+            if len(attempts) == 1:
+                seen[task_id] = attempts
+                live = attempts if attempts[0][2] else ()
+            elif attempts:
+                seen[task_id] = attempts
+                live = tuple(attempt for attempt in attempts if attempt[2])
+            else:
+                seen.pop(task_id, None)
+            is_unseen = state is _RUNNING and record[1] not in [attempt[0] for attempt in attempts]
+            if live or is_unseen or task_id in held or task_id in unseen:
+                self._hold(task_id, i, record, live, is_unseen)
+                if state is _PENDING and (live or is_unseen):
+                    state = _RUNNING
+            if i is None:
+                self.strangers[task_id] = None
+                continue
+            if states[i] is not state:
+                states[i] = state
+                moved.append(i)
+            if record[2]:
+                (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
+        self._let_go()
+        return moved
+
+    def _hold(self, task_id: str, i: int | None, record: Record, live: tuple[Attempt, ...], is_unseen: bool) -> None:
+        """Slots, roles and files that a task holds now, instead of those that it held."""
+        slots = len(live) + is_unseen - len(self.live.pop(task_id, ())) - (self.unseen.pop(task_id, None) is not None)
+        if live:
+            self.live[task_id] = live
+        if is_unseen:
+            self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
+        is_surplus = bool(live) and (i is None or record.state is _SUCCEEDED)
+        (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
+        self.at_work += slots
+        foreign = self._hold_foreign(task_id, i, live)
+        if i is None:
+            return
+        is_asked_for = any(attempt.phase is Phase.LAUNCHING for attempt in live)
+        (self.launching.add if is_asked_for else self.launching.discard)(i)
+        if slots or foreign:
+            self._hold_role(self.graph.role[i], slots - foreign)
+            for pattern in self.graph.locks.touched[i]:
+                self.busy[pattern] = self.busy.get(pattern, 0) + slots
+                if not self.busy[pattern]:
+                    del self.busy[pattern]
+
+    def _hold_foreign(self, task_id: str, i: int | None, live: tuple[Attempt, ...]) -> int:
+        """What its attempts hold by an earlier spec; by how many slots of such kind there are more than before."""
+        before = self.foreign.pop(task_id, ())
+        known = None if i is None else self.graph.claim[i]
+        claims = tuple([attempt.claim for attempt in live if attempt.claim and attempt.claim != known])
+        if claims:
+            self.foreign[task_id] = claims
+        for claim, slots in (*((claim, -1) for claim in before), *((claim, 1) for claim in claims)):
+            self._hold_role(claim.partition("\n")[0] or None, slots)
+        return len(claims) - len(before)
+
+    def _hold_role(self, role: str | None, slots: int) -> None:
+        self.roles[role] = self.roles.get(role, 0) + slots
+
+    def _let_go(self) -> None:
+        """Of the tasks that left the spec, those are forgotten that neither run nor have ended: they were stopped."""
+        for task_id in list(self.strangers):
+            record = self.records.get(task_id, NEW)
+            is_held = task_id in self.live or task_id in self.unseen
+            if record.state is _PENDING and not record.failures and not is_held:
+                del self.strangers[task_id]
+                self.records.pop(task_id, None)
+                self.seen.pop(task_id, None)
+
+    def _derive(self) -> None:
+        """What follows from the states of all tasks."""
+        graph, states = self.graph, self.states
+        self.ready = [place for place, i in enumerate(graph.order) if states[i] is _PENDING and self.is_free(i)]
+        self.unfinished = list(map(len, graph.levels))
+        for level, state in zip(graph.level, states, strict=True):
+            if state is _SUCCEEDED:
+                self.unfinished[level] -= 1
+
+    def _move(self, moved: Sequence[int]) -> None:
+        """The same, where only these tasks have another state than before."""
+        graph, states, ready = self.graph, self.states, self.ready
+        touched = list(moved)
+        for i in moved:
+            if states[i] is _SUCCEEDED:  # for good
+                self.unfinished[graph.level[i]] -= 1
+                touched += graph.children[i]
+        for i in touched:
+            at = bisect_left(ready, graph.place[i])
+            is_listed = at < len(ready) and ready[at] == graph.place[i]
+            is_ready = states[i] is _PENDING and self.is_free(i)
+            if is_ready and not is_listed:
+                ready.insert(at, graph.place[i])
+            elif is_listed and not is_ready:
+                del ready[at]
