@@ -34,8 +34,14 @@ generate: $(DEV) ## Make the CRD and the reference pages from the code
 	PYTHONPATH=tools $(BIN)/python -m generate
 e2e: $(DEV) ## The stories of the README, from import to result, against an API server
 	@$(BIN)/python -m pytest e2e
-bench: $(DEV) ## Measure, each figure beside a reference in the same run
-	@$(BIN)/python -m bench
+faults: $(DEV) ## Every crash and every fault between operator and API server, judged (an hour; ARGS="--sample 100" for less)
+	@PYTHONPATH=tools:. $(BIN)/python -m tests.faults $(ARGS)
+bench: $(DEV) ## Measure all, each figure beside a reference in the same run, and write docs/benchmarks.md; bench-NAME: one
+	@PYTHONPATH=tools $(BIN)/python -m bench --docs
+bench-%: $(DEV)
+	@PYTHONPATH=tools $(BIN)/python -m bench $*
+bench-short: $(DEV) ## Measure little, in two minutes: fails only on what is far out of line
+	@PYTHONPATH=tools $(BIN)/python -m bench --short
 lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
 tools: $(DEV) ## Build the programs of the test control plane, unless they are there
@@ -61,4 +67,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo test dev-cluster lint format generate e2e bench lock tools clean help
+.PHONY: demo test dev-cluster lint format generate e2e faults bench bench-short lock tools clean help

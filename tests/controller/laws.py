@@ -14,7 +14,7 @@ from itertools import zip_longest
 from tests.controller.audit import LABEL, Happened, Json
 
 GRACE_SECONDS = 2.0
-"""For so long after an edit of the spec a creation may still follow the spec from before."""
+"""What it takes at most until an edit of the spec is heard of."""
 
 
 @dataclass
@@ -57,12 +57,13 @@ class _World:
         return {job.task for job in self.jobs.values() if job.at_work}
 
 
-def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = ()) -> list[str]:
+def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = (), grace: float = GRACE_SECONDS) -> list[str]:
     """Every breach of a law, in words; empty where all was well.
 
     Args:
         happened: The ``history`` of the project.
         without_job: Tasks that failed for good before they had a Job, and so are done without any.
+        grace: For so many seconds after an edit of the spec a creation may still follow the spec from before.
     """
     world = _World()
     specs: list[Happened] = []
@@ -77,7 +78,7 @@ def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = ()) -> l
             world.jobs[change.uid] = job
             world.by_task[job.task].append(job)
             # The operator may not have seen the last edits: one of the specs it can have seen must allow it.
-            seen = [s for s, after in zip_longest(specs, specs[1:]) if _in_force(after, change)]
+            seen = [s for s, after in zip_longest(specs, specs[1:]) if _in_force(after, change, grace)]
             judged = [_judge_start(world, job, _Spec(s.value), frozenset(without_job)) for s in seen]
             least: list[str] = min(judged, key=len, default=[f"{job.name} was created without a project"])
             breaches += least
@@ -88,8 +89,8 @@ def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = ()) -> l
     return [*breaches, *_judge_attempts(world, specs)]
 
 
-def _in_force(next_spec: Happened | None, change: Happened) -> bool:
-    return next_spec is None or change.seconds - next_spec.seconds < GRACE_SECONDS
+def _in_force(next_spec: Happened | None, change: Happened, grace: float) -> bool:
+    return next_spec is None or change.seconds - next_spec.seconds < grace
 
 
 def _attempt(job: Json) -> tuple[str, int]:
@@ -192,7 +193,7 @@ def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[s
     if cap and len(of_role) > cap:
         breaches.append(f"{new.name} made it {len(of_role)} tasks of role {role} at work, over its cap of {cap}")
     for other in working - {new.task} if spec.serializes else ():
-        if _overlap(spec.files(new.task), spec.files(other)):
+        if overlap(spec.files(new.task), spec.files(other)):
             breaches.append(f"{new.name} was created while {other}, which writes the same files, was at work")
     if spec.by_level:
         level = spec.level(new.task)
@@ -230,7 +231,7 @@ def _judge_attempts(world: _World, specs: Sequence[Happened]) -> Iterator[str]:
             yield f"{task} had {counted} attempts, over the {allowed} allowed"
 
 
-def _overlap(some: Sequence[str], others: Sequence[str]) -> bool:
+def overlap(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether two lists of files meet, as far as tests need it: equal, a glob of the other, or below its folder."""
     return any(
         a == b or fnmatchcase(a, b) or fnmatchcase(b, a) or a.startswith(f"{b}/") or b.startswith(f"{a}/")

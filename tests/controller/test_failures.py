@@ -102,7 +102,7 @@ def test_the_failure_policy_says_what_else_runs(ns: Namespace, breaches: Breache
 def test_a_job_deleted_by_hand_is_a_lost_attempt_and_the_next_follows(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(task("a", seconds=1.5)))
     ns.wait_state("a", "Running")
-    ns.kubectl("delete", "job", ns.jobs()[0]["metadata"]["name"])
+    ns.delete_job("a")
     row = ns.wait_state("a", "Running")
     ns.wait(lambda p: rows(p)["a"]["attempts"] == 2, "a second attempt")
     row = rows(ns.wait_end())["a"]
@@ -116,7 +116,7 @@ def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     made = ns.create(spec(task("a", seconds=1.5), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
-    ns.kubectl("delete", "job", ns.jobs()[0]["metadata"]["name"])
+    ns.delete_job("a")
     operator.start()
     row = rows(ns.wait_end())["a"]
     assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 2, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-_AUDIT_POLICY = HERE / "audit-policy.yaml"
+AUDIT_POLICY = HERE / "audit-policy.yaml"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def etcd(at: Layout) -> list[str]:
     ]
 
 
-def apiserver(at: Layout, *, audit: bool) -> list[str]:
+def apiserver(at: Layout, *, audit_policy: Path | None) -> list[str]:
     """Real authentication, authorization and admission, so that what works here has the rights it needs."""
     arguments = [
         f"--etcd-servers={at.etcd_url}",
@@ -95,9 +95,9 @@ def apiserver(at: Layout, *, audit: bool) -> list[str]:
         "--shutdown-watch-termination-grace-period=1s",  # else it waits a minute for its watches to end
         "--profiling=false",
     ]
-    if audit:
+    if audit_policy:
         arguments += [
-            f"--audit-policy-file={_AUDIT_POLICY}",
+            f"--audit-policy-file={audit_policy}",
             f"--audit-log-path={at.audit_log}",
             "--audit-log-maxsize=100000",  # megabytes; it would start a new file after 100
         ]

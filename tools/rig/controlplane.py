@@ -42,7 +42,7 @@ class ControlPlane:
         *,
         nodes: int = 4,
         controllers: bool = True,
-        audit: bool = False,
+        audit: bool | Path = False,
         users: Sequence[str] = ("alice", "bob"),
         manifests: Sequence[Path] = (),
         extra_apiserver_args: Sequence[str] = (),
@@ -54,7 +54,7 @@ class ControlPlane:
             nodes: How many fake nodes.
             controllers: Whether anything but etcd and the API server runs. Without them Jobs make no pods, pods get
                 no node, and nothing is garbage collected.
-            audit: Whether every request is written to ``audit_log``, see ``audit-policy.yaml``.
+            audit: Whether every request is written to ``audit_log``, see ``audit-policy.yaml``; or another policy.
             users: Names of users without any rights, for ``kubeconfig_for``.
             manifests: Files that are applied before the controllers start. CRDs belong here: the garbage collector
                 would take up to half a minute to notice one that comes later.
@@ -63,7 +63,7 @@ class ControlPlane:
         """
         self._nodes = nodes
         self._controllers = controllers
-        self._audit = audit
+        self._audit_policy = audit if isinstance(audit, Path) else components.AUDIT_POLICY if audit else None
         self._tokens = {user: secrets.token_hex(16) for user in (_ADMIN, *users)}
         self._manifests = tuple(manifests)
         self._extra_apiserver_args = tuple(extra_apiserver_args)
@@ -151,7 +151,7 @@ class ControlPlane:
         self._processes[name] = Process(name, argv, self._at.log(name), cwd=self.folder, env=env)
 
     def _run_apiserver(self) -> None:
-        arguments = [*components.apiserver(self._at, audit=self._audit), *self._extra_apiserver_args]
+        arguments = [*components.apiserver(self._at, audit_policy=self._audit_policy), *self._extra_apiserver_args]
         self._run("kube-apiserver", arguments)
         self._await(lambda: self._api.request("GET", "/readyz", timeout_seconds=1), "the API server to be ready")
 
@@ -182,7 +182,7 @@ class ControlPlane:
 
     @property
     def audit_log(self) -> Path:
-        """The audit log, one JSON object a line; only with ``audit=True``."""
+        """The audit log, one JSON object a line; only with ``audit``."""
         return self._at.audit_log
 
     @property

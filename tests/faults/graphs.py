@@ -1,0 +1,113 @@
+"""The graphs that faults are tried on, and how each ends when nothing goes wrong."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tests.controller.cluster import Json, spec, task
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One graph."""
+
+    name: str
+    tasks: Sequence[Json]
+    parallelism: int
+    scheduling: str = "Graph"
+
+    @property
+    def spec(self) -> Json:
+        """The spec of a project that runs it."""
+        return spec(
+            *self.tasks,
+            parallelism=self.parallelism,
+            scheduling=self.scheduling,
+            failurePolicy="Continue",
+            defaults={"maxAttempts": ATTEMPTS},
+        )
+
+    @cached_property
+    def end(self) -> dict[str, tuple[str, int, int]]:
+        """State, attempts and failures of each task at the end."""
+        end: dict[str, tuple[str, int, int]] = {}
+        for each in self.tasks:
+            fails = _fails(each)
+            if any(end[parent][0] != "Succeeded" for parent in each.get("dependencies", ())):
+                end[each["id"]] = ("Skipped", 0, 0)
+            elif fails >= ATTEMPTS:
+                end[each["id"]] = ("Failed", ATTEMPTS, ATTEMPTS)
+            else:
+                end[each["id"]] = ("Succeeded", fails + 1, fails)
+        return end
+
+    @property
+    def jobs(self) -> int:
+        """How many Jobs it takes."""
+        return sum(attempts for _, attempts, _ in self.end.values())
+
+
+def _fails(each: Json) -> int:
+    """How many attempts of a task fail."""
+    return next((int(p["value"]) for p in each.get("parameters", ()) if p["name"] == "fail_attempts"), 0)
+
+
+def chain(length: int = 10) -> Graph:
+    """Each task after the one before it."""
+    return Graph("chain", [task(f"t{i}", *([f"t{i - 1}"] if i else [])) for i in range(length)], 4)
+
+
+def diamonds(tasks: int = 30) -> Graph:
+    """A row of diamonds, each with four tasks side by side, of which the cap allows three."""
+    made = []
+    for i in range(tasks):
+        top, place = i - i % 5, i % 5
+        parents = ([f"t{j}" for j in range(top - 4, top)] if top else []) if place == 0 else [f"t{top}"]
+        made.append(task(f"t{i}", *parents, seconds=0.02 * (i % 3)))
+    return Graph("diamonds", made, 3)
+
+
+def failing(tasks: int = 50, seed: int = 4) -> Graph:
+    """Some ten levels; eight tasks fail once, two twice, and two for good; some write the same files."""
+    chance = random.Random(seed)
+    fails = dict.fromkeys(chance.sample(range(tasks), 8), 1)
+    fails |= dict.fromkeys(chance.sample(sorted(set(range(tasks)) - fails.keys()), 2), 2)
+    fails |= {tasks // 2: 9, tasks - 6: 9}
+    made = []
+    for i in range(tasks):
+        near = range(max(0, i - 12), max(0, i - 4))
+        parents = [f"t{j}" for j in chance.sample(near, min(len(near), chance.choice((1, 1, 2))))]
+        files = [f"src/{chance.randrange(8)}.py"] if chance.random() < 0.3 else []
+        made.append(
+            task(f"t{i}", *parents, seconds=round(chance.uniform(0, 0.1), 2), fail_attempts=fails.get(i), files=files)
+        )
+    return Graph("failing", made, 6)
+
+
+def mixed(scheduling: str = "Graph") -> Graph:
+    """Small: a little of everything, for faults that need many runs."""
+    made = [
+        task("a"),
+        task("b", "a", seconds=0.05, files=["src/x.py"]),
+        task("c", "a", fail_attempts=1),
+        task("d", "a", seconds=0.05, files=["src/x.py"]),
+        task("e", "a", seconds=0.1),
+        task("f", "b", "c"),
+        task("g", "d", fail_attempts=9),
+        task("h", "g"),
+        task("i", "e", "f", seconds=0.05),
+        task("j", "e"),
+    ]
+    return Graph("mixed" if scheduling == "Graph" else f"mixed-{scheduling.lower()}", made, 3, scheduling)
+
+
+def long() -> Graph:
+    """Tasks that are still at work when the next operator comes."""
+    made = [task("a", seconds=3), task("b", seconds=3), task("c"), task("d", "a", seconds=1)]
+    return Graph("long", made, 2)
+
+
+GRAPHS = {graph.name: graph for graph in (chain(), diamonds(), failing(), mixed(), mixed("Levels"), long())}

@@ -1,0 +1,246 @@
+"""Where faults are tried: one control plane, and runs that have a namespace, a proxy and an operator each.
+
+Runs may go on at once, from different threads. The proxies and the operators' restarts live in one event loop, in a
+thread of its own, so that a test can do as it likes meanwhile.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import yaml
+
+from rig import ControlPlane
+from rig.deadline import until
+from rig.operator import ACCOUNT, USER
+from rig.operator import NAMESPACE as SYSTEM
+from rig.project import project_manifests
+from tests.controller.audit import AuditLog, Json, by_user, told, writes
+from tests.controller.cluster import Client, Namespace
+from tests.faults.operators import Operator, Operators
+from tests.faults.plan import Listed, Plan
+from tests.faults.proxy import Proxy, Traffic
+
+T = TypeVar("T")
+
+_WATCHES = ("watch-projects", "watch-jobs", "watch-pods")
+_RESTARTS_MAX = 50
+"""An operator that ends more often by itself, or is killed more often, is left dead."""
+
+
+class Lab:
+    """A control plane with an audit log, and all that runs share; to be used in a ``with`` block."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="faults", daemon=True)
+        self._clients = threading.local()
+        self._all_clients: list[Client] = []
+        self._names = iter(range(1, 10**9))
+        self._lock = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self.operators = Operators()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.cluster = stack.enter_context(ControlPlane(manifests=project_manifests(), audit=True))
+            self.audit = AuditLog(self.cluster.audit_log)
+            user = yaml.safe_load(self.cluster.service_account_kubeconfig(SYSTEM, ACCOUNT).read_text())
+            self._token: str = user["users"][0]["user"]["token"]
+            self._thread.start()
+            stack.callback(self._end_loop)
+            self.run(self._open())
+            stack.callback(lambda: self.run(self._close()))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._all_clients:
+            client.close()
+        self._stack.close()
+
+    async def _open(self) -> None:
+        tls = ssl.create_default_context(cafile=str(self.cluster.ca_file))
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+        )
+        await self.operators.open()
+
+    async def _close(self) -> None:
+        await self.operators.close()
+        await self.session.close()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the event loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @property
+    def client(self) -> Client:
+        """The admin's requests, for this thread."""
+        found: Client | None = getattr(self._clients, "client", None)
+        if found is None:
+            found = self._clients.client = Client(str(self.cluster.kubeconfig))
+            self._all_clients.append(found)
+        return found
+
+    def namespace(self) -> Namespace:
+        """A new namespace in which pods can be made."""
+        with self._lock:
+            name = f"run-{next(self._names)}"
+        self.client("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        made = Namespace(self.cluster, self.client, name)
+        # A Job whose first pod is refused for want of the ServiceAccount backs off for seconds.
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        until(lambda: not made.is_gone(account), f"namespace {name}", seconds=30)
+        return made
+
+    def kubeconfig(self, server: str, name: str) -> Path:
+        """The operator's kubeconfig for a proxy."""
+        file = self.cluster.folder / f"{name}.kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "proxy", "cluster": {"server": server}}],
+            "users": [{"name": USER, "user": {"token": self._token}}],
+            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": USER, "namespace": SYSTEM}}],
+            "current-context": "proxy",
+        }
+        file.write_text(yaml.safe_dump(config))
+        return file
+
+    def quiet(self, seconds: float) -> list[str]:
+        """Has one operator look at everything that was ever run here for a while; what it wrote, in words.
+
+        What it writes of its own (a Lease) does not count.
+        """
+        run = Run(self, namespaces=())
+        with run:
+            run.start()
+            run.wait_ready()
+            since = self.audit.position()
+            run.linger(seconds)
+        found = writes(by_user(self.audit.events(since, USER), USER))
+        return [told(e) for e in found if (e.get("objectRef") or {}).get("resource") != "leases"]
+
+
+class Run:
+    """One operator behind its proxy, in a namespace of its own; started again whenever it ends.
+
+    To be used in a ``with`` block: ``start`` starts the operator, the block's end stops it.
+    """
+
+    def __init__(
+        self, lab: Lab, plan: Plan | None = None, *, patch: str = "", namespaces: tuple[str, ...] | None = None
+    ) -> None:
+        """Describes it.
+
+        Args:
+            lab: Where.
+            plan: The faults.
+            patch: Python statements that are executed in each operator process before it starts.
+            namespaces: Where the operator works; a new namespace by default, everywhere if empty.
+        """
+        self.lab = lab
+        self._patch = patch
+        self._plan = plan or Listed(())
+        self._namespaces = namespaces
+        self._operator: Operator | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._is_ending = False
+        self.codes: list[int] = []
+        """How operator processes ended, in order; -9 was killed."""
+        self.starts = 0
+
+    def __enter__(self) -> Self:
+        self.since = self.lab.audit.position()
+        if self._namespaces is None:
+            self.namespace = self.lab.namespace()
+            self._namespaces = (self.namespace.name,)
+        name = "-".join(self._namespaces) or "all"
+        self.log = self.lab.cluster.folder / f"operator-{name}.log"
+        self._proxy = Proxy(self.lab.cluster.url, self.lab.session, self._plan, self._kill)
+        self._kubeconfig = self.lab.kubeconfig(self.lab.run(self._proxy.start()), name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lab.run(self._end())
+
+    @property
+    def traffic(self) -> Traffic:
+        """What has passed between the operator and the API server."""
+        return self._proxy.traffic
+
+    def note_version(self, version: str) -> None:
+        """Makes a resourceVersion known as one that an old list may be of."""
+        self._proxy.note_version(version)
+
+    def start(self) -> None:
+        """Start the operator."""
+        self.lab.run(self._start())
+
+    def kill(self) -> None:
+        """Kill it now; it is started again."""
+        self.lab.run(self._kill())
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Wait until an operator is there that watches everything."""
+        until(self.is_ready, "the operator to watch", seconds=seconds)
+
+    def is_ready(self) -> bool:
+        """Whether an operator is there that watches everything."""
+        return all(self.traffic.watches[kind] for kind in _WATCHES)
+
+    def linger(self, seconds: float) -> None:
+        """Let time pass: that nothing happens can only be seen by looking on."""
+        deadline = time.monotonic() + seconds
+        until(lambda: time.monotonic() > deadline, "time to pass", seconds=seconds + 5)
+
+    def output(self) -> str:
+        """The log of all its processes."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def events(self) -> list[Json]:
+        """All requests of anybody that mention the namespace, from the audit log."""
+        return self.lab.audit.events(self.since, f'"{self.namespace.name}"')
+
+    async def _start(self) -> None:
+        self._supervisor = asyncio.create_task(self._supervise())
+
+    async def _supervise(self) -> None:
+        assert self._namespaces is not None
+        while self.starts < _RESTARTS_MAX and not self._is_ending:
+            self.starts += 1
+            self._operator = await self.lab.operators.start(
+                kubeconfig=self._kubeconfig, namespaces=self._namespaces, log=self.log, patch=self._patch
+            )
+            self.codes.append(await asyncio.shield(self._operator.ended))
+            self._proxy.forget_operator()
+
+    async def _kill(self) -> None:
+        if self._operator is not None:
+            await self._operator.kill()
+
+    async def _end(self) -> None:
+        self._is_ending = True
+        while self._supervisor is not None and not self._supervisor.done():
+            await self._kill()
+            await asyncio.wait([self._supervisor], timeout=0.05)  # it may just be starting one
+        await self._proxy.stop()

@@ -1,0 +1,196 @@
+"""Bugs that are put into the operator on purpose: a harness that finds none of them finds nothing.
+
+Each is a few statements that are executed in the operator before it starts, and the runs of which one must catch it.
+The same runs without the bug are in order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.controller.cluster import rows
+from tests.faults.graphs import GRAPHS
+from tests.faults.lab import Lab, Run
+from tests.faults.plan import Action, Fault
+from tests.faults.scenario import Outcome, run_one
+
+_LONG_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Try:
+    """A run that may catch a bug."""
+
+    graph: str
+    faults: tuple[Fault, ...] = ()
+    in_turn: bool = False
+    meanwhile: Callable[[Run], object] | None = None
+    linger: float = 0
+
+    def run(self, lab: Lab, patch: str = "", seconds: float = 60) -> Outcome:
+        """Makes it."""
+        return run_one(
+            lab,
+            GRAPHS[self.graph],
+            self.faults,
+            in_turn=self.in_turn,
+            patch=patch,
+            meanwhile=self.meanwhile,
+            seconds=seconds,
+            linger=self.linger,
+        )
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One bug."""
+
+    name: str
+    patch: str
+    tries: tuple[Try, ...]
+    """In this order, until one has caught it."""
+    seconds: float = 60
+    """Deadline of a run; short for bugs that make it hang."""
+
+    def caught(self, lab: Lab) -> Outcome | None:
+        """The first run that catches it; None where none does."""
+        for each in self.tries:
+            outcome = each.run(lab, self.patch, self.seconds)
+            if outcome.violations:
+                return outcome
+        return None
+
+
+def clean_up(run: Run) -> None:
+    """Somebody deletes the Jobs that have succeeded, and the operator starts anew."""
+    done: list[str] = []
+
+    def recorded() -> bool:
+        done[:] = [i for i, row in rows(run.namespace.get()).items() if row["state"] == "Succeeded"]
+        return bool(done)
+
+    run.namespace.until(recorded, "a success that is written down")
+    for job in [job for task in done for job in run.namespace.jobs(task)]:
+        path = f"/apis/batch/v1/namespaces/{run.namespace.name}/jobs/{job['metadata']['name']}"
+        run.namespace.client("DELETE", path, {"propagationPolicy": "Background"})
+        run.namespace.until(lambda path=path: run.namespace.is_gone(path), "the deletion")  # type: ignore[misc]
+    run.kill()
+
+
+def _silent(*resources: str) -> tuple[Fault, ...]:
+    """Watches that say nothing for some seconds from the start."""
+    return tuple(Fault(Action.DELAY, f"watch-{resource}", seconds=_LONG_SECONDS) for resource in resources)
+
+
+def _old(*resources: str) -> tuple[Fault, ...]:
+    """Lists from the project's beginning, as the second operator gets them."""
+    return tuple(Fault(Action.OLD, f"list-{resource}", 2, seconds=_LONG_SECONDS) for resource in resources)
+
+
+PLANTED = (
+    Planted(
+        "the cap is off by one",
+        """
+import parallelproject.controller.controller as controller
+plan = controller.plan
+def more(graph, spec, *rest):
+    return plan(graph, spec.model_copy(update={"parallelism": spec.parallelism + 1}), *rest)
+controller.plan = more
+""",
+        (Try("diamonds"),),
+    ),
+    Planted(
+        "a Job that is there already counts as a failed attempt",
+        """
+import time
+from parallelproject.controller.actions import Actions
+from parallelproject.model.status import Reason
+async def adopt(self, project, key):
+    project.sightings.refused(key, Reason.POD_FAILED, time.time())
+    return True
+Actions._adopt = adopt
+""",
+        (Try("chain", (Fault(Action.DOUBLE, "create-job"), *_silent("jobs", "pods"))),),
+    ),
+    Planted(
+        "results are not merged with what is written down",
+        """
+import parallelproject.controller.project as project
+from parallelproject.core.plan import Ledger
+project.read_status = lambda status: Ledger()
+""",
+        (Try("failing", meanwhile=clean_up),),
+    ),
+    Planted(
+        "the answer to a creation that was lost counts as a refusal",
+        """
+import parallelproject.kube.api as api
+api.ApiError.is_definite = property(lambda self: True)
+import parallelproject.controller.actions as actions
+actions._REFUSED_SECONDS = 0.0
+import time
+from parallelproject.model.status import Reason
+create = actions.Actions._try_create
+async def once(self, project, key, manifest):
+    try:
+        return await create(self, project, key, manifest)
+    except api.ApiError as error:
+        project.sightings.refused(key, Reason.POD_FAILED, time.time())
+        return True
+actions.Actions._try_create = once
+""",
+        (Try("chain", (Fault(Action.DROP_AFTER, "create-job"), *_silent("jobs", "pods"))),),
+    ),
+    Planted(
+        "a task that has failed is tried again before its Job has ended",
+        """
+import parallelproject.executors.sightings as sightings
+from parallelproject.core.attempt import Phase
+attempt_of = sightings.attempt_of
+def hasty(number, job, pods, job_is_gone):
+    pods = list(pods)
+    found = attempt_of(number, job, pods, job_is_gone)
+    if found.phase is Phase.ACTIVE and any(pod.phase == "Failed" for pod in pods):
+        return found._replace(phase=Phase.FAILED, at_work=False, reason="PodFailed")
+    return found
+sightings.attempt_of = hasty
+""",
+        (Try("mixed"),),
+    ),
+    Planted(
+        "the status is written without the version that it was computed from",
+        """
+from parallelproject.kube.api import Api
+request = Api.request
+async def blind(self, method, path, body=None, **more):
+    if method == "PATCH" and path.endswith("/status"):
+        body = {"status": body["status"]}
+    return await request(self, method, path, body, **more)
+Api.request = blind
+""",
+        tuple(Try("chain", (Fault(Action.KILL_LATE, "patch-status", seconds=late),)) for late in (4, 16)),
+    ),
+    Planted(
+        "the status is written although nothing has changed",
+        """
+import parallelproject.controller.writer as writer
+writer.says_the_same = lambda a, b: False
+""",
+        (Try("chain", linger=2),),  # longer than the operator waits between two writes
+    ),
+    Planted(
+        "a Job that is not seen counts as lost without being looked up",
+        """
+from parallelproject.controller.actions import Actions
+def look_up(self, project, key):
+    project.sightings.job_gone(key)
+    self._again(project)
+Actions.look_up = look_up
+from parallelproject.controller.fence import Fence
+async def none(self):
+    self.passed.set()
+    return ""
+Fence.__call__ = none
+""",
+        tuple(Try("long", (Fault(Action.KILL_AFTER, "patch-status", k), *_old("jobs", "pods"))) for k in (2, 1)),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Some sequences of edits, each with a fault: the end is that of a fresh run of the last spec.
+
+``python -m tests.faults edits`` runs 300; PPROJ_TEST_SEEDS chooses others here.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.controller.cluster import Json, role, spec, task
+from tests.faults.editing import reason_of, run_fresh, run_sequel
+from tests.faults.edits import FAULT, Edit, Sequel, end, sequel
+from tests.faults.lab import Lab
+from tests.faults.plan import Action, Fault
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+SEEDS = [int(seed) for seed in os.environ.get("PPROJ_TEST_SEEDS", "3,4,5,11,25,42").split(",")]
+LANES = 3
+
+
+def project(*tasks: Json, **fields: Any) -> Json:
+    """A spec of two roles, one of which allows one task at a time."""
+    roles = [role(), role("reviewer", maxConcurrent=1)]
+    defaults = {"maxAttempts": 3, "role": "coder"}
+    return spec(*tasks, roles=roles, scheduling="Graph", failurePolicy="Continue", defaults=defaults, **fields)
+
+
+def story(first: Json, *edits: Edit, fault: Fault | None = None) -> Sequel:
+    """A sequence that is not drawn."""
+    return Sequel(0, first, edits, "story", (fault,) if fault else ())
+
+
+def left_at_work(**fields: Any) -> Sequel:
+    """A task leaves while it is at work, and another wants what it has."""
+    leaving, waiting = task("a", seconds=20, priority=5, **fields), task("b", **fields)
+    return story(project(leaving, waiting), Edit("remove a", "event-of-pods", 4, project(waiting)))
+
+
+def refused(**fields: Any) -> Sequel:
+    """No Job can be created for some seconds, in which the spec changes."""
+    tasks = [task("a"), *(task(i, "a") for i in "bcd")]
+    kept = fields.pop("tasks", tasks)
+    away = Fault(Action.ANSWER, "create-job", 2, 9, 429)
+    return story(project(*tasks), Edit(f"change {fields}", FAULT, 0, project(*kept, **fields)), fault=away)
+
+
+def taken_along(propagation: str) -> Sequel:
+    """The project is deleted, and the watch does not tell while its Jobs go."""
+    silent = Fault(Action.DELAY, "event-of-projects", 3, seconds=5)
+    first = project(task("a", seconds=60), task("b", seconds=60), parallelism=2)
+    second = project(task("a"), task("b", "a"))
+    return story(first, Edit("create again", FAULT, 0, second, recreate=propagation), fault=silent)
+
+
+STORIES = {
+    "a task that was removed keeps its file until it has ended": left_at_work(files=["src/x.py"]),
+    "a task that was removed keeps its role until it has ended": left_at_work(role="reviewer"),
+    "a creation is not tried again for a task that was removed": refused(tasks=[task("a")]),
+    "a creation is not tried again over a cap that was lowered": refused(parallelism=1),
+    "nothing is begun for a project that is gone": taken_along("Background"),
+    "nothing is begun for a project that is going": taken_along("Foreground"),
+}
+
+
+def test_the_end_that_is_foretold() -> None:
+    tasks = [task("a"), task("b", "a", fail_attempts=9), task("c", "b"), task("d", "a", fail_attempts=2)]
+    assert end(spec(*tasks)) == {"a": "Succeeded", "b": "Failed", "c": "Skipped", "d": "Succeeded"}
+
+
+def test_a_sequence_follows_from_its_seed() -> None:
+    assert sequel(7) == sequel(7)
+    assert sequel(7) != sequel(8)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_story(lab: Lab, name: str) -> None:
+    outcome = run_sequel(lab, STORIES[name])
+    assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
+
+
+def test_edits_with_a_fault_end_as_a_fresh_run(lab: Lab) -> None:
+    with ThreadPoolExecutor(LANES) as lanes:
+        outcomes = list(lanes.map(lambda seed: run_sequel(lab, sequel(seed)), SEEDS))
+    for outcome in outcomes:
+        assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
+    assert any(outcome.fired for outcome in outcomes)
+
+
+def test_a_fresh_run_ends_as_foretold(lab: Lab) -> None:
+    last = sequel(SEEDS[0]).last
+    assert run_fresh(lab, last) == (end(last), reason_of(end(last)))
