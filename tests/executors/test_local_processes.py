@@ -16,9 +16,8 @@ def test_a_supervisor_whose_answer_meets_a_closed_channel_ends(tmp_path: Path) -
     Spill(spill).close()
     held = os.open(lock, os.O_RDWR | os.O_CREAT)
     clock = time.time() - time.monotonic()
-    processes = Processes(
-        store=store, spill=spill, lock=held, errors=tmp_path / "errors", clock=clock, orphan_grace=0.1
-    )
+    processes = Processes()
+    processes.begin(store=store, spill=spill, lock=held, errors=tmp_path / "errors", clock=clock, orphan_grace=0.1)
     pid = processes._process.pid
     processes.probe()  # it will answer, and by then nobody hears
     processes.channel.close()

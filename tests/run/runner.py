@@ -3,6 +3,7 @@
 import fcntl
 import os
 import resource
+import select
 import signal
 import termios
 import time
@@ -75,13 +76,22 @@ class Started:
     def stop_reading(self) -> None:
         os.close(self._read)
 
-    def finish(self, code: int) -> str:
-        """Waits for the end, and gives what it said."""
-        with open(self._read, errors="replace") as pipe:  # noqa: PTH123
-            said = pipe.read()
+    def finish(self, code: int | None, seconds: float = 60) -> str:
+        """Waits for the end, with this exit code or any, and gives what it said."""
+        said = b""
+        deadline = time.monotonic() + seconds
+        while select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            data = os.read(self._read, 65536)
+            if not data:
+                break
+            said += data
+        else:
+            self.kill()
+            raise AssertionError(f"no end within {seconds} s: {said[-2000:].decode(errors='replace')}")
+        os.close(self._read)
         until(lambda: self.poll() is not None)
-        assert self.returncode == code, said
-        return said
+        assert code is None or self.returncode == code, said.decode(errors="replace")
+        return said.decode(errors="replace")
 
 
 @dataclass
@@ -101,10 +111,17 @@ class Runner:
     def journal_file(self) -> Path:
         return self.folder / "journal"
 
-    def start(self, *, file_limit: int | None = None, terminal: int | None = None) -> Started:
+    def start(
+        self,
+        *,
+        before: Callable[[], None] = lambda: None,
+        file_limit: int | None = None,
+        terminal: int | None = None,
+    ) -> Started:
         """Starts a run as a process of its own.
 
         Args:
+            before: What the process does first.
             file_limit: Most bytes that a file may have.
             terminal: The terminal that it runs on; by default it writes to a pipe.
         """
@@ -112,6 +129,7 @@ class Runner:
         def body() -> int:
             os.chdir(self.folder)
             os.environ["JOURNAL"] = str(self.journal_file)
+            before()
             if file_limit:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
             out = open(1, "w", closefd=False)  # noqa: SIM115
@@ -150,14 +168,26 @@ class Runner:
         with closing(Store(self.state / "state.db")) as store:
             return [p.pid for p in process_tree.marked(ENV_RUN, store.run_id) if p.state not in "ZX"]
 
+    def guard(self, engine: Started) -> int:
+        """The process id of the guard of a run's supervisor."""
+        return _child_of(engine.pid, "the guard")
+
     def supervisor(self, engine: Started) -> int:
         """The process id of a run's supervisor."""
+        return _child_of(self.guard(engine), "the supervisor")
 
-        def find() -> int:
-            below = [p for p in process_tree.everything() if p.parent == engine.pid]
-            return next((p.pid for p in below if p.session == p.pid), 0)
+    def kill_all(self, engine: Started) -> None:
+        """kill -9 of all three, so that none notices the end of another."""
+        pids = [engine.pid, self.guard(engine), self.supervisor(engine)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGKILL)
+        engine.kill()
 
-        return int(until(find, what="the supervisor"))
+
+def _child_of(pid: int, what: str) -> int:
+    return int(until(lambda: next((p.pid for p in process_tree.everything() if p.parent == pid), 0), what=what))
 
 
 def tasks(*ids: str, **common: Any) -> list[dict[str, Any]]:

@@ -70,19 +70,17 @@ def test_engine_and_supervisor_killed_together(runner: Make) -> None:
         process.kill()
     run.run()
     check_exactly_once(run)
+    assert max(Counter(task for task, _ in journal_of(run, "done")).values()) == 1  # the guard has learnt the ends
     assert run.processes() == []
 
 
-def test_what_both_left_behind_is_killed_before_anything_starts(runner: Make) -> None:
+def test_what_all_left_behind_is_killed_before_anything_starts(runner: Make) -> None:
     run = runner(tasks("a"), "echo $$ >> $JOURNAL; setsid sleep 1000 & env -i sleep 1000 & sleep 1000")
     process = run.start()
     until(run.journal)
     with closing(Store(run.state / "state.db")) as store:
         until(lambda: store.attempts()[0].pid_start, what="the process to be written down")
-    supervisor = run.supervisor(process)
-    process.signal(signal.SIGSTOP)
-    os.kill(supervisor, signal.SIGKILL)
-    process.kill()
+    run.kill_all(process)
     leader = int(run.journal()[0])
     assert len(run.processes()) >= 3
     run.command = f"! grep -qs '^State:.[^ZX]' /proc/{leader}/status"
@@ -102,6 +100,60 @@ def test_the_supervisor_killed_ends_the_run_cleanly(runner: Make) -> None:
     assert [row.phase for row in run.attempts()] == ["Stopped"]
     run.command = "true"
     run.run()
+
+
+def test_a_task_that_fails_because_it_was_stopped_has_not_failed(runner: Make) -> None:
+    run = runner(
+        {"tasks": tasks("a"), "defaults": {"maxAttempts": 1}},
+        "trap 'exit 1' TERM; echo x >> $JOURNAL; sleep 1000 & wait",
+    )
+    process = run.start()
+    until(run.journal)
+    os.kill(run.supervisor(process), signal.SIGKILL)
+    process.finish(1)
+    assert [row.phase for row in run.attempts()] == ["Stopped"]
+    run.command = "true"
+    run.run()
+
+
+def test_a_task_that_had_failed_when_the_supervisor_was_killed_has_failed(runner: Make) -> None:
+    run = runner(
+        {"tasks": tasks("a"), "defaults": {"maxAttempts": 1}},
+        "echo $$ >> $JOURNAL; until [ -e $JOURNAL.go ]; do :; done; exit 1",
+    )
+    process = run.start()
+    until(run.journal)
+    supervisor = run.supervisor(process)
+    os.kill(supervisor, signal.SIGSTOP)
+    (run.folder / "journal.go").touch()
+    leader = int(run.journal()[0])
+    until(lambda: (found := process_tree.process(leader)) is not None and found.state == "Z")
+    os.kill(supervisor, signal.SIGKILL)
+    assert "a: exit code 1, 1 attempt" in process.finish(1)
+    assert [row.phase for row in run.attempts()] == ["Failed"]
+
+
+def test_the_guard_killed_does_no_harm(runner: Make) -> None:
+    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done")
+    process = run.start()
+    until(run.journal)
+    run.supervisor(process)
+    os.kill(run.guard(process), signal.SIGKILL)
+    (run.folder / "journal.go").touch()
+    assert "the task succeeded" in process.finish(0)
+
+
+def test_guard_and_supervisor_killed_together_leave_nothing_to_run_on(runner: Make) -> None:
+    run = runner(tasks("a"), "echo x >> $JOURNAL; setsid sleep 1000 & sleep 1000")
+    process = run.start()
+    until(run.journal)
+    guard, supervisor = run.guard(process), run.supervisor(process)
+    os.kill(guard, signal.SIGSTOP)
+    os.kill(supervisor, signal.SIGKILL)
+    os.kill(guard, signal.SIGKILL)
+    assert "error: the supervisor of the tasks died (signal 9)" in process.finish(1)
+    assert run.processes() == []
+    assert [row.phase for row in run.attempts()] == ["Stopped"]
 
 
 def test_a_kill_stops_strays_in_other_sessions_too(runner: Make) -> None:

@@ -1,7 +1,5 @@
 """A disk that is full: nothing is lost, nothing new starts, and it goes on when there is room."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 
 from parallelproject.executors.local_spill import SIZE, Spill
 from parallelproject.executors.local_store import AttemptRow
+from tests.run.disk import can_mount, fill, make_room, small_disk
 from tests.run.runner import Runner, tasks, until
 from tests.run.test_killed import STEP, check_exactly_once, graph
 
@@ -31,43 +30,32 @@ def test_a_state_that_may_grow_no_further_ends_the_run_and_keeps_what_is_known(r
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    if not can_mount():
         pytest.skip("only root can make a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_disk(tmp_path / "disk") as made:
+        yield made
 
 
 def test_on_a_full_disk_it_waits_and_goes_on_when_there_is_room(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Runner(
-        small_disk,
+        disk,
         {"tasks": tasks("a", "b"), "parallelism": 1},
         'echo "$PPROJ_TASK_ID" >> $GATE/started; until [ -e $GATE/go ]; do sleep 0.01; done',
     )
     monkeypatch.setenv("GATE", str(tmp_path))
     process = run.start()
     until(lambda: (tmp_path / "started").exists())
-    filler = small_disk / "filler"
-    with pytest.raises(OSError, match="No space"):
-        fill(filler)
+    fill(disk)
     (tmp_path / "go").touch()
     until(lambda: attempts_in_spill(run))
-    filler.unlink()
+    make_room(disk)
     said = process.finish(0)
     assert "nothing new starts until that is mended" in said
     assert said.count("going on") == 1
     assert (tmp_path / "started").read_text() == "a\nb\n"
-
-
-def fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as out:
-        while True:
-            out.write(bytes(4096))
 
 
 def attempts_in_spill(run: Runner) -> list[AttemptRow]:

@@ -23,13 +23,12 @@ from parallelproject.cli.arguments import (
     Tag,
 )  # fmt: skip
 from parallelproject.cli.failure import Failure, of_problems
-from parallelproject.cli.importing import changed
 from parallelproject.cli.program import typed
 from parallelproject.cli.source import placed, read_file, tell
-from parallelproject.core.graph import compile_graph
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.run import RunOptions, run_project
+from parallelproject.sources import Imported
 
 
 def run(
@@ -63,9 +62,10 @@ def run(
         )
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
-    manifest = changed(imported, settings)
-    spec = parse_spec(manifest["spec"]) if settings else imported.project.spec
-    project = ParallelProject(metadata=manifest["metadata"], spec=spec)
+    project = _with(settings, imported) if settings else imported.project
+    if command is None and project.spec.tasks and not project.spec.roles:
+        found = f"{file}: nothing says what runs a task"
+        raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     options = RunOptions(
         command=command,
         parallelism=parallelism,
@@ -77,13 +77,16 @@ def run(
         rerun=_again(),
     )
     try:
-        compile_graph(spec)
+        return run_project(project, options)
     except ProblemsError as error:
         raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
-    if command is None and spec.tasks and not spec.roles:
-        found = f"{file}: nothing says what runs a task"
-        raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
-    return run_project(project, options)
+
+
+def _with(settings: list[str], imported: Imported) -> ParallelProject:
+    from parallelproject.cli.importing import changed  # here, because it loads what only a cluster needs
+
+    manifest = changed(imported, settings)
+    return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"]))
 
 
 def _again() -> str:

@@ -9,7 +9,6 @@ the next one is a copy with the differences.
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, count
 from typing import NamedTuple, Self
 
 from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
@@ -87,7 +86,7 @@ class Standing:
 
     def after(self, observed: Mapping[str, Sequence[Attempt]]) -> Self:
         """The standing when this is seen."""
-        seen = self.seen
+        seen = self.seen  # by identity: to take in again what is merely equal is no harm
         changes = {i: tuple(attempts) for i, attempts in observed.items() if attempts is not seen.get(i)}
         if len(observed) < len(seen) + sum(task_id not in seen for task_id in changes):
             changes.update((task_id, ()) for task_id in seen.keys() - observed.keys())
@@ -100,11 +99,6 @@ class Standing:
         else:
             new._move(moved)
         return new
-
-    @property
-    def level(self) -> int:
-        """The lowest level with tasks that have not succeeded; the number of levels when there is none."""
-        return next(compress(count(), self.unfinished), len(self.unfinished))
 
     def record(self, i: int) -> Record:
         """What is written down of a task."""

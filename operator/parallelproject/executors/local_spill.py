@@ -19,6 +19,7 @@ class Spill:
     """The file, open. It holds either nothing or the rows of the last ``write``."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if os.fstat(self._fd).st_size < SIZE:
             os.posix_fallocate(self._fd, 0, SIZE)

@@ -5,7 +5,6 @@ process writes: the supervisor while it lives, the engine before and after. Stan
 the supervisor has to start fast.
 """
 
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +35,10 @@ on conflict (task, number) do update set
     pid = coalesce(excluded.pid, pid), pid_start = coalesce(excluded.pid_start, pid_start)
 """
 
+_PAGES_MAX = 4096
+"""Pages of 4 KiB in the log from which on they are carried over into the file itself. All wait for the disk then,
+so it is not done as often as by default."""
+
 
 class AttemptRow(NamedTuple):
     """One attempt as it is written down. Times are seconds since the epoch."""
@@ -53,10 +56,11 @@ class AttemptRow(NamedTuple):
 
 
 class Session(NamedTuple):
-    """One start of ``pproj run`` on this state."""
+    """One start of ``pproj run`` on this state. Its times are by one clock, that of others may have been another."""
 
     started: float
-    ended: float | None
+    ended: float
+    """Of one that was lost: when it was last known to go on."""
     completed: bool
     """Whether the run had come to its end with it."""
 
@@ -64,16 +68,25 @@ class Session(NamedTuple):
 class Store:
     """The state file. Every method that writes is one transaction: all of it is there, or nothing."""
 
-    def __init__(self, path: Path) -> None:
-        self._log = f"{path}-wal"
+    def __init__(self, path: Path, *, synced: bool = False) -> None:
+        """Opens the file, or makes it.
+
+        Args:
+            path: The file.
+            synced: Whether a ``Sync`` has all that is written outlive a loss of power; else each transaction
+                does before it returns. It outlives us in any case.
+        """
         self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")
+        if synced:
+            self._db.execute("pragma synchronous = normal")
+            self._db.execute(f"pragma wal_autocheckpoint = {_PAGES_MAX}")
+        else:
+            self._db.execute("pragma synchronous = full")
         with self._transaction():
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("insert or ignore into meta values ('run', ?)", (uuid.uuid4().hex,))
-        self._durable = True
 
     def close(self) -> None:
         """Closes the file."""
@@ -88,26 +101,10 @@ class Store:
         """Every attempt, by task and number."""
         return [AttemptRow(*row) for row in self._db.execute("select * from attempts order by task, number")]
 
-    def write(self, rows: Iterable[AttemptRow], *, durable: bool = True) -> None:
-        """Writes attempts down, over what was known of them.
-
-        Args:
-            rows: The attempts.
-            durable: Whether they have to outlive a loss of power, too, from now on. They outlive us anyway.
-        """
-        if durable != self._durable:
-            self._db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
-            self._durable = durable
+    def write(self, rows: Iterable[AttemptRow]) -> None:
+        """Writes attempts down, over what was known of them."""
         with self._transaction():
             self._db.executemany(_UPSERT, rows)
-
-    def sync(self) -> None:
-        """Has all that was written outlive a loss of power."""
-        log = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.fdatasync(log)
-        finally:
-            os.close(log)
 
     def retries(self) -> dict[str, int]:
         """By task: how many of its failures no longer count."""
@@ -120,13 +117,18 @@ class Store:
 
     def sessions(self) -> list[Session]:
         """Every session so far, in order."""
-        rows = self._db.execute("select started, ended, completed from sessions order by id")
+        rows = self._db.execute("select started, coalesce(ended, started), completed from sessions order by id")
         return [Session(started, ended, bool(completed)) for started, ended, completed in rows]
 
     def begin_session(self, now: float) -> None:
         """Writes down that a session starts."""
         with self._transaction():
-            self._db.execute("insert into sessions (started) values (?)", (now,))
+            self._db.execute("insert into sessions (started, ended) values (?, ?)", (now, now))
+
+    def session_goes_on(self, now: float) -> None:
+        """Writes down that the session is there, should it be lost without an end."""
+        with self._transaction():
+            self._db.execute("update sessions set ended = ? where id = (select max(id) from sessions)", (now,))
 
     def end_session(self, now: float, *, completed: bool = False) -> None:
         """Writes down that the session has ended."""

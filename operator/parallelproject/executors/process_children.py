@@ -18,6 +18,7 @@ from itertools import count
 from typing import Any
 
 from parallelproject.executors import process_tree
+from parallelproject.executors.local_roster import Cut, Roster
 from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow
 
 ENV_RUN = "PPROJ_RUN"
@@ -53,11 +54,13 @@ class Child:
 class Children:
     """All processes of the tasks at work."""
 
-    def __init__(self, clock: Callable[[], float], run_id: str) -> None:
+    def __init__(self, clock: Callable[[], float], run_id: str, roster: Roster) -> None:
         self._clock = clock
+        self._roster = roster
         self._environment = dict(os.environ) | {ENV_RUN: run_id}
         self._by_pid: dict[int, Child] = {}
         self._by_attempt: dict[tuple[str, int], Child] = {}
+        self._zombies: list[Child] = []
         self._timers: list[tuple[float, int, str, Child]] = []  # when (monotonic), a tie-break, what, whose
         self._serial = count()
         self._look_for_strays = math.inf
@@ -75,6 +78,7 @@ class Children:
         task, number = order["task"], order["number"]
         environment = self._environment | order["env"]
         started = self._clock()
+        self._roster.starting(task, number)
         try:
             os.chdir(order["cwd"])
             pid = os.posix_spawn(
@@ -95,45 +99,50 @@ class Children:
                 os.write(log, f"cannot start {order['argv'][0]}: {error}\n".encode(errors="replace"))
             code = _RESULTS.get(error.errno or 0) if isinstance(error, OSError) else 126
             reason = "ExitCode" if code else "StartFailed"
+            self._roster.ended(task, number)
             return AttemptRow(task, number, FAILED, started, self._clock(), reason, code)
+        self._roster.started(task, number, pid)
         child = Child(task, number, pid, started, order["grace"])
         self._by_pid[pid] = self._by_attempt[task, number] = child
         if order["deadline"]:
             self._set_timer(order["deadline"], child, "deadline")
-        found = process_tree.process(pid)
-        return AttemptRow(task, number, RUNNING, started, None, None, None, pid, found.start if found else None)
+        # When it began is left to whoever writes it down: many have ended by then, and asking costs much.
+        return AttemptRow(task, number, RUNNING, started, pid=pid)
 
-    def reap(self) -> list[AttemptRow]:
-        """Takes note of every process that has ended, and kills what ended tasks left behind."""
+    def ended(self) -> list[AttemptRow]:
+        """Takes note of every task that has ended, and kills its group.
+
+        Their processes stay zombies until ``release``: should we be killed before their ends are written down,
+        whoever inherits them can still learn how they ended.
+        """
+        while (found := zombie(os.P_ALL, 0)) and found.si_pid not in self._by_pid:
+            os.waitpid(found.si_pid, 0)  # left behind by a task
         ended = []
-        while True:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                break
-            if found is None:
-                break
-            child = self._by_pid.pop(found.si_pid, None)
-            if child:
-                # Before the zombie is gone, so that its number cannot be another's yet.
-                process_tree.signal_group(child.pid, signal.SIGKILL)
-                del self._by_attempt[child.task, child.number]
-                code = found.si_status if found.si_code == os.CLD_EXITED else 128 + found.si_status
+        for pid, child in list(self._by_pid.items()) if found else ():
+            if end := zombie(os.P_PID, pid):
+                process_tree.signal_group(pid, signal.SIGKILL)
+                del self._by_pid[pid], self._by_attempt[child.task, child.number]
+                self._zombies.append(child)
+                code = end.si_status if end.si_code == os.CLD_EXITED else 128 + end.si_status
                 ended.append(self._result(child, code))
-            os.waitpid(found.si_pid, 0)
         if ended:
             soonest = self._looked_for_strays + STRAYS_EVERY
             self._look_for_strays = min(self._look_for_strays, max(soonest, time.monotonic()))
-        if self._look_for_strays <= time.monotonic():
-            self._kill_strays()
         return ended
+
+    def release(self) -> None:
+        """Lets go of what ``ended`` found."""
+        for child in self._zombies:
+            self._roster.ended(child.task, child.number)
+            os.waitpid(child.pid, 0)
+        self._zombies = []
 
     def stop(self, task: str, number: int, reason: str, grace: float) -> None:
         """Asks an attempt to end, and kills it after ``grace`` seconds. One that has ended is left alone."""
         child = self._by_attempt.get((task, number))
         if child and child.stop_reason is None:
             child.stop_reason = reason
-            self._terminate(child, grace)
+            self._terminate(child, grace, Cut.STOPPED)
 
     def stop_all(self, reason: str, grace: float) -> None:
         """Asks all to end."""
@@ -144,19 +153,22 @@ class Children:
         """Kills all, now."""
         for child in self._by_pid.values():
             child.stop_reason = child.stop_reason or reason
+            self._roster.cut_off(child.task, child.number, Cut.STOPPED)
             process_tree.signal_group(child.pid, signal.SIGKILL)
 
     def act_on_time(self) -> None:
-        """Does what is due: deadlines, and the kills that follow a request to end."""
+        """Does what is due: deadlines, the kills that follow a request to end, and the search for strays."""
         while self._timers and self._timers[0][0] <= time.monotonic():
             _, _, what, child = heapq.heappop(self._timers)
             if self._by_pid.get(child.pid) is not child:
                 continue
             if what == "deadline":
                 child.overdue = True
-                self._terminate(child, child.grace)
+                self._terminate(child, child.grace, Cut.OVERDUE)
             else:
                 process_tree.signal_group(child.pid, signal.SIGKILL)
+        if self._look_for_strays <= time.monotonic():
+            self._kill_strays()
 
     def next_time(self) -> float:
         """When something is due, by the monotonic clock; infinity for never."""
@@ -174,7 +186,8 @@ class Children:
             phase, reason = FAILED, "ExitCode"
         return AttemptRow(child.task, child.number, phase, child.started, now, reason, code)
 
-    def _terminate(self, child: Child, grace: float) -> None:
+    def _terminate(self, child: Child, grace: float, why: Cut) -> None:
+        self._roster.cut_off(child.task, child.number, why)
         process_tree.signal_group(child.pid, signal.SIGTERM)
         process_tree.signal_group(child.pid, signal.SIGCONT)  # one that is stopped could not end
         self._set_timer(grace, child, "kill")
@@ -206,6 +219,14 @@ class Children:
         task = environment.get(b"PPROJ_TASK_ID", b"").decode(errors="replace")
         number = environment.get(b"PPROJ_ATTEMPT", b"")
         return number.isdigit() and (task, int(number)) not in self._by_attempt
+
+
+def zombie(kind: int, id: int) -> Any:
+    """What is known of a child that has ended (waitid(2)); it stays as it is. None when there is none."""
+    try:
+        return os.waitid(kind, id, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
 
 
 def _program(name: str, environment: dict[str, str]) -> str:

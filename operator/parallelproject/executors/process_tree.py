@@ -27,18 +27,19 @@ class Process(NamedTuple):
     """When it began, in clock ticks since the machine started."""
 
 
-def adopt_orphans(adopt: bool = True) -> None:
+def adopt_orphans() -> None:
     """Makes us the parent of descendants whose own parent has ended, so that they stay findable (prctl(2))."""
     if sys.platform == "linux":
         import ctypes  # here, because it is slow to load
 
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def process(pid: int) -> Process | None:
     """What is known of a process; None when there is none with this id."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the call
+            stat = file.read()
     except OSError:
         return None
     # The name stands in parentheses and may hold anything; what follows the last one is regular.

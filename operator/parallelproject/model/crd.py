@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from parallelproject.model.base import Later, Model
+from parallelproject.model.fielddocs import field_docs
 from parallelproject.model.names import CRD_NAME, GROUP, KIND, PLURAL, SHORT, SINGULAR, VERSION
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Status
@@ -177,8 +178,13 @@ def places(schema: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
 def _structural(model: type[Model]) -> Schema:
     """Pydantic's JSON Schema of a model as Kubernetes wants it: in one piece, no null, no fields of later versions."""
     generated = model.model_json_schema(by_alias=True)
-    later = {part.__name__: _later(part) for part in _parts(model)}
+    parts = _parts(model)
+    later = {part.__name__: _later(part) for part in parts}
     definitions = generated.pop("$defs", {})
+    for part in parts:
+        properties = (generated if part is model else definitions[part.__name__])["properties"]
+        for name, text in field_docs(part).items():
+            properties[part.model_fields[name].alias or name]["description"] = text
 
     def convert(node: Schema, name: str = "") -> Schema:
         if "$ref" in node:

@@ -9,12 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 class StateDirectory:
     """The folders and files below one state directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._root = str(self.path)
         self.database = self.path / "state.db"
         self.spill = self.path / "state.spill"
         self.lock = self.path / "lock"
@@ -59,19 +62,19 @@ class StateDirectory:
 
     def log(self, task: str, attempt: int) -> str:
         """The output of one attempt."""
-        return f"{self.path}/logs/{task}.{attempt}.log"
+        return f"{self._root}/logs/{task}.{attempt}.log"
 
     def task_file(self, task: str, attempt: int) -> str:
         """What one attempt is told."""
-        return f"{self.path}/tasks/{task}.{attempt}.json"
+        return f"{self._root}/tasks/{task}.{attempt}.json"
 
     def workspace(self, task: str) -> str:
         """Where a task works."""
-        return f"{self.path}/work/{task}"
+        return f"{self._root}/work/{task}"
 
     def outputs(self, task: str) -> str:
         """Where a task puts what it makes for others."""
-        return f"{self.path}/outputs/{task}"
+        return f"{self._root}/outputs/{task}"
 
     def output_files(self, task: str) -> dict[str, str]:
         """By name relative to the outputs, the path of every file that a task put out."""
@@ -94,7 +97,7 @@ class StateDirectory:
             except FileExistsError:
                 _remove(folder)
                 os.mkdir(folder)  # noqa: PTH102
-        data = json.dumps(document, ensure_ascii=False).encode(errors="replace") + b"\n"
+        data = _JSON.encode(document).encode(errors="replace") + b"\n"
         file = os.open(self.task_file(task, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             if os.write(file, data) < len(data):

@@ -90,6 +90,19 @@ class Engine:
             self._wait(wake_at)
             self._hear()
 
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the state cannot be written."""
+        return self._trouble.what is not None
+
+    def catch_up(self, history: History) -> None:
+        """Takes note of what is written down, once the supervisor is gone and all is at rest."""
+        self.failed = dict(history.failed)
+        self._board.running.clear()
+        decided = plan(self._graph, self._spec, self.ledger, history.attempts, self._clock.now())
+        self.ledger = decided.ledger
+        self._board.update(decided)
+
     def _plan(self) -> Plan:
         self._again = False
         now = self._clock.now()

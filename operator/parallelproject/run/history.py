@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.executors.local_processes import clean_up
+from parallelproject.executors.local_orphans import INTERRUPTED, clean_up
+from parallelproject.executors.local_record import Record
 from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
-from parallelproject.executors.local_supervisor import INTERRUPTED
 from parallelproject.run.errors import RunError
 
 PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
@@ -27,7 +27,7 @@ class History:
     """Time that all sessions took."""
     elapsed_since_end: float
     """Time that the sessions took since the run was last at its end."""
-    last_end: float | None
+    last_end: float
     """When the last session ended."""
     completed: bool
     """Whether the run had come to its end with that."""
@@ -40,12 +40,11 @@ def recover(store: Store, spill: Spill, now: float) -> History:
     count as stopped. Only to be called with the lock held.
 
     Raises:
-        RunError: a process that was left behind cannot be killed.
+        RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
     """
-    spilled = spill.read()
-    if spilled:
-        store.write(spilled)
-        spill.clear()
+    record = Record(store, spill)
+    if record.spilled and not record.write():
+        raise RunError(f"what is in {spill.path} cannot be written to the state: {record.trouble}")
     rows = store.attempts()
     running = [row for row in rows if row.phase == RUNNING]
     if rows:
@@ -74,18 +73,10 @@ def _read(rows: Sequence[AttemptRow], sessions: Sequence[Session], now: float) -
         failed.pop(row.task, None)
         if row.phase == FAILED:
             failed[row.task] = row.number
-    lengths = [_length(session, rows) for session in sessions]
+    lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
-    last = sessions[-1] if sessions else Session(now, None, False)
+    last = sessions[-1] if sessions else Session(now, now, False)
     return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
-
-
-def _length(session: Session, rows: Iterable[AttemptRow]) -> float:
-    """How long a session took; of one that was lost with all its processes, until the last end known."""
-    ended = session.ended
-    if ended is None:
-        ended = max((row.ended for row in rows if row.ended and row.reason != INTERRUPTED), default=0.0)
-    return max(0.0, ended - session.started)
 
 
 def _peak(rows: Iterable[AttemptRow]) -> int:

@@ -9,8 +9,7 @@ from parallelproject.core.graph import compile_graph
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill
-from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Store
-from parallelproject.executors.local_supervisor import INTERRUPTED
+from parallelproject.executors.local_store import Store
 from parallelproject.model.project import ParallelProject
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
@@ -43,7 +42,12 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     Raises:
         ProblemsError: the spec makes no graph, or does not say what a task runs.
     """
-    options = options or RunOptions()
+    # The supervisor first: it is loaded while we find out what there is to do.
+    with closing(Processes()) as processes:
+        return _prepared(project, options or RunOptions(), processes)
+
+
+def _prepared(project: ParallelProject, options: RunOptions, processes: Processes) -> int:
     spec = options.applied_to(project.spec)
     graph = compile_graph(spec)
     what = commands(spec, graph, options.command)
@@ -73,7 +77,15 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
                 return EXIT_SUCCEEDED
             store.begin_session(clock.now())
             store.close()
-            return _run(board, resumed, history, what, directory, held, options, say)
+            processes.begin(
+                store=directory.database,
+                spill=directory.spill,
+                lock=held,
+                errors=directory.errors,
+                clock=clock.offset,
+                orphan_grace=ORPHAN_GRACE,
+            )
+            return _run(board, resumed, history, what, directory, processes, options, say)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -113,20 +125,12 @@ def _run(
     history: History,
     what: Mapping[str | None, Command],
     directory: StateDirectory,
-    held: int,
+    processes: Processes,
     options: RunOptions,
     say: Say,
 ) -> int:
     view = _view(board, options)
     with Interrupts() as interrupts:
-        processes = Processes(
-            store=directory.database,
-            spill=directory.spill,
-            lock=held,
-            errors=directory.errors,
-            clock=board.clock.offset,
-            orphan_grace=ORPHAN_GRACE,
-        )
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds
         )
@@ -136,14 +140,19 @@ def _run(
             end = engine.run()
         except SupervisorLostError as error:
             lost = error
-            _collect(directory, processes, board.clock)
+            with (
+                suppress(sqlite3.Error),
+                closing(Store(directory.database)) as store,
+                closing(Spill(directory.spill)) as spill,
+            ):
+                engine.catch_up(recover(store, spill, board.clock.now()))
         finally:
             processes.close()
             view.close()
         ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
             store.end_session(ended, completed=end is End.COMPLETED)
-    if lost:
+    if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
@@ -160,20 +169,3 @@ def _view(board: Board, options: RunOptions) -> View:
     from parallelproject.run.live import LiveView  # here, because rich is slow to load
 
     return LiveView(board, options.stdout, no_color=options.no_color)
-
-
-def _collect(directory: StateDirectory, processes: Processes, clock: Clock) -> None:
-    """Writes down what became of the attempts whose supervisor died."""
-    with closing(Store(directory.database)) as store:
-        running = [row for row in store.attempts() if row.phase == RUNNING]
-        learnt = {(row.task, row.number): row for row in processes.take_over(store.run_id, running, ORPHAN_GRACE)}
-        now = clock.now()
-
-        def end_of(row: AttemptRow) -> AttemptRow:
-            code = learnt.get((row.task, row.number), row).exit_code
-            if code is None or code < 0:
-                return row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED)
-            phase, reason = (SUCCEEDED, None) if code == 0 else (FAILED, "ExitCode")
-            return row._replace(phase=phase, ended=now, reason=reason, exit_code=code)
-
-        store.write([end_of(row) for row in running])

@@ -38,8 +38,7 @@ def already_done(board: Board, history: History, options: RunOptions) -> None:
     if not count:
         _show([Line(f"{board.name}: there are no tasks", "yellow")], options)
         return
-    ended = history.last_end or board.clock.now()
-    when = datetime.fromtimestamp(ended).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     lines = [Line(text, "green"), Line(""), Line("Next", "bold")]

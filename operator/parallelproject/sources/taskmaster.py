@@ -15,9 +15,8 @@ A priority is low 25, medium or none 50, high 75, critical 100; a subtask withou
 """
 
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
-
-import networkx as nx
 
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.sources import fields
@@ -223,6 +222,12 @@ def _explain_cycles(selection: Selection, tree: _Tree, options: Options, finding
 
 
 def _knots(selection: Selection) -> list[set[str]]:
+    try:
+        TopologicalSorter(selection.needs).prepare()
+    except CycleError:
+        import networkx as nx  # here, because it is slow to load
+    else:
+        return []
     graph: nx.DiGraph[str] = nx.DiGraph((id, need) for id, needs in selection.needs.items() for need in needs)
     return [
         set(knot)

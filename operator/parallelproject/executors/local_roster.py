@@ -1,0 +1,71 @@
+"""Which processes are at work, in memory that the supervisor shares with its guard.
+
+What the one has noted the other can read, however the one has died. To note something takes no system call.
+"""
+
+import mmap
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+Key = tuple[str, int]
+
+PLACES = 1024
+"""More than can be at work."""
+_PLACE = struct.Struct("<iiB63s")  # process, number of the attempt, whether it is cut off, task
+_PROCESS = struct.Struct("<i")
+_CUT = struct.Struct("<B")
+_CUT_AT = 8
+_NONE, _STARTING = 0, -1
+
+
+class Cut(IntEnum):
+    """Whether we have asked an attempt to end, and why."""
+
+    NO = 0
+    STOPPED = 1
+    OVERDUE = 2
+
+
+class Entry(NamedTuple):
+    """An attempt at work."""
+
+    pid: int | None
+    """None where it was about to be started: it may be there."""
+    cut: Cut
+
+
+class Roster:
+    """The attempts at work. Made before the supervisor and its guard part ways; only the supervisor writes."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, PLACES * _PLACE.size)
+        self._free = list(range(0, PLACES * _PLACE.size, _PLACE.size))
+        self._places: dict[Key, int] = {}
+
+    def starting(self, task: str, number: int) -> None:
+        """It will be started now."""
+        place = self._places[task, number] = self._free.pop()
+        _PLACE.pack_into(self._memory, place, _STARTING, number, Cut.NO, task.encode())
+
+    def started(self, task: str, number: int, pid: int) -> None:
+        """It is this process."""
+        _PROCESS.pack_into(self._memory, self._places[task, number], pid)
+
+    def cut_off(self, task: str, number: int, why: Cut) -> None:
+        """It will be asked to end now."""
+        _CUT.pack_into(self._memory, self._places[task, number] + _CUT_AT, why)
+
+    def ended(self, task: str, number: int) -> None:
+        """It is no more, and its end is written down."""
+        place = self._places.pop((task, number))
+        _PROCESS.pack_into(self._memory, place, _NONE)
+        self._free.append(place)
+
+    def read(self) -> dict[Key, Entry]:
+        """All of them, from the shared memory alone."""
+        found = {}
+        for pid, number, cut, task in _PLACE.iter_unpack(self._memory[:]):
+            if pid != _NONE:
+                found[task.rstrip(b"\0").decode(), number] = Entry(pid if pid != _STARTING else None, Cut(cut))
+        return found

@@ -1,0 +1,23 @@
+"""The docstrings of a model's fields. Python keeps none, so they are read from the source.
+
+Pydantic can do that, too, as it makes a class; then every start of every command waits for it.
+"""
+
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
+
+from parallelproject.model.base import Model
+
+
+def field_docs(model: type[Model]) -> dict[str, str]:
+    """By field, the text that stands below it in the class; fields without one are left out."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    (described,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(described.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
