@@ -34,7 +34,8 @@ generate: $(DEV) ## Make the CRD and the reference pages from the code
 	PYTHONPATH=tools $(BIN)/python -m generate
 e2e: $(DEV) ## The stories of the README, from import to result, against an API server
 	@$(BIN)/python -m pytest e2e
-faults: $(DEV) ## Every crash and every fault between operator and API server, judged (an hour; ARGS="--sample 100" for less)
+faults: $(DEV) ## Every crash and every fault, of an operator and of a local run, judged (hours; ARGS="--sample 100" for less)
+	@$(BIN)/python -m tests.run.faults
 	@PYTHONPATH=tools:. $(BIN)/python -m tests.faults $(ARGS)
 bench: $(DEV) ## Measure all, each figure beside a reference in the same run, and write docs/benchmarks.md; bench-NAME: one
 	@PYTHONPATH=tools $(BIN)/python -m bench --docs

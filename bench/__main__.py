@@ -1,54 +1,83 @@
-"""``python -m bench [NAME …]``: runs the benchmarks and prints a table; ``--json`` prints them for programs."""
+"""``python -m bench [NAME …]``: runs the benchmarks and prints a table; needs ``tools`` on PYTHONPATH.
+
+Fails where a figure is so far from its aim that no noise explains it.
+"""
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from bench import core, local
-from bench.measure import Figure
+from bench import chain, core, cost, dispatch, latency, local, makespan, memory
+from bench.figure import Figure, Series
+from bench.machine import this_machine
+from bench.page import write_page
+from bench.report import Report, read_report, write_report
+from bench.setting import Setting
+from bench.table import table
 
-BENCHES = {"core": core.run, "local": local.run}
+BENCHES = {
+    "core": core.run,
+    "local": local.run,
+    "chain": chain.run,
+    "latency": latency.run,
+    "dispatch": dispatch.run,
+    "cost": cost.run,
+    "makespan": makespan.run,
+    "memory": memory.run,
+}
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> int:
-    """Runs what was asked for; 1 where a figure is over its limit."""
+    """Runs what was asked for; 1 where a figure is far out of line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}; all by default")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--short", action="store_true", help="small and few: shows only what is far out of line")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each side runs (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found to a file")
+    parser.add_argument("--docs", action="store_true", help="write the page and its plots in docs/")
+    parser.add_argument("--from", type=Path, dest="given", metavar="FILE", help="measure nothing; read such a file")
     options = parser.parse_args()
     unknown = set(options.names) - BENCHES.keys()
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    figures = [figure for name, bench in BENCHES.items() if name in (options.names or BENCHES) for figure in bench()]
+    report = read_report(options.given) if options.given else _measure(options.names, options.short, options.rounds)
     if options.json:
-        json.dump([asdict(figure) | {"ratio": figure.ratio} for figure in figures], sys.stdout, indent=2)
-        print()
-    else:
-        Console().print(_table(figures))
-    over = [figure.name for figure in figures if figure.is_far_out]
+        write_report(report, options.json)
+    if options.docs:
+        write_page(report, DOCS)
+    Console(width=None if sys.stdout.isatty() else 200).print(table(report.figures))
+    if report.machine.is_busy:
+        print(f"The machine was busy with something else (load {report.machine.load_average}).", file=sys.stderr)
+    over = [figure.name for figure in report.figures if figure.is_far_out]
     if over:
-        print(f"far out of line: {', '.join(over)}", file=sys.stderr)
+        print(f"far out of line: {'; '.join(over)}", file=sys.stderr)
     return 1 if over else 0
 
 
-def _table(figures: list[Figure]) -> Table:
-    table = Table("what", "median", "spread, ms", "ratio", "to", "which takes", "aim", box=SIMPLE_HEAD)
-    for figure in figures:
-        table.add_row(
-            figure.name,
-            f"{figure.median * 1e3:.2f} ms",
-            f"{figure.low * 1e3:.2f} to {figure.high * 1e3:.2f}",
-            f"{figure.ratio:.2f}",
-            figure.reference_name,
-            f"{figure.reference * 1e3:.2f} ms",
-            figure.aim,
-        )
-    return table
+def _measure(names: list[str], short: bool, rounds: int) -> Report:
+    began, start = datetime.now(UTC).replace(microsecond=0), time.monotonic()
+    machine = this_machine()
+    found: list[Figure | Series] = []
+    with ExitStack() as stack:
+        setting = Setting(stack, short=short, rounds=rounds)
+        for name, run in BENCHES.items():
+            if name in (names or BENCHES):
+                print(f"{name} …", file=sys.stderr, flush=True)
+                found.extend(run(setting))
+    return Report(
+        began=began,
+        minutes=round((time.monotonic() - start) / 60, 1),
+        rounds=setting.rounds,
+        machine=machine,
+        figures=tuple(item for item in found if isinstance(item, Figure)),
+        series=tuple(item for item in found if isinstance(item, Series)),
+    )
 
 
 if __name__ == "__main__":

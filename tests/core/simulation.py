@@ -105,7 +105,7 @@ class Planned:
     graph: CompiledGraph
     spec: Spec
     prior: Ledger
-    observed: dict[str, list[Attempt]]
+    observed: dict[str, tuple[Attempt, ...]]
     plan: Plan
     after_restart: bool = False
     older: list[Ledger] = field(default_factory=list)
@@ -175,6 +175,7 @@ class _World:
         self.versions: dict[Key, int] = defaultdict(int)
         self.in_flight: dict[Key, None] = {}  # in order, so that all is the same in every process
         self.looking_up: set[Key] = set()
+        self.told: dict[str, tuple[Attempt, ...]] = {}
         self.is_new = True
         self.dirty = True
         self.wake_at: float | None = None
@@ -213,13 +214,19 @@ class _World:
 
     # -- the shell
 
-    def observed(self) -> dict[str, list[Attempt]]:
+    def observed(self) -> dict[str, tuple[Attempt, ...]]:
+        """What is seen; the same objects as long as it is the same, as from the executors."""
         found: dict[str, list[Attempt]] = defaultdict(list)
         for key in self.in_flight:
             found[key.task].append(Attempt(key.number, Phase.LAUNCHING, at_work=True))
         for key, attempt in self.view.items():
             found[key.task].append(attempt)
-        return dict(found)
+        before = self.told
+        self.told = {}
+        for task_id, attempts in found.items():
+            now = tuple(attempts)
+            self.told[task_id] = before[task_id] if before.get(task_id) == now else now
+        return dict(self.told)
 
     def plan(self) -> None:
         observed = self.observed()

@@ -370,6 +370,21 @@ def as_facts(made: Plan) -> dict[str, Any]:
 
 @examples(80)
 @given(histories)
+def test_what_a_ledger_carries_and_what_is_settled_change_no_plan(history: History) -> None:
+    for planned in history.plans:
+        graph, spec, now, made = planned.graph, planned.spec, planned.now, planned.plan
+        prior = planned.prior
+        bare = Ledger(prior.records, prior.start_time, prior.completion_time, prior.peak)
+        assert as_facts(plan(graph, spec, bare, planned.observed, now)) == as_facts(made)
+        again = as_facts(plan(graph, spec, made.ledger, planned.observed, now))
+        unsettled = {t: attempts for t, attempts in planned.observed.items() if t not in made.settled}
+        assert as_facts(plan(graph, spec, made.ledger, unsettled, now)) == again
+        bare = Ledger(made.ledger.records, made.ledger.start_time, made.ledger.completion_time, made.ledger.peak)
+        assert as_facts(plan(graph, spec, bare, unsettled, now)) == again
+
+
+@examples(80)
+@given(histories)
 def test_a_plan_that_is_carried_out_is_not_planned_again(history: History) -> None:
     for planned in history.plans:
         observed: dict[str, list[Attempt]] = {t: list(seen) for t, seen in planned.observed.items()}

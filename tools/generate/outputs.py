@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from generate.cli import commands
+from generate.correctness import correctness
 from generate.fields import fields
 from parallelproject.model.crd import crd
 from parallelproject.model.names import CRD_NAME
@@ -20,6 +21,7 @@ def crd_file() -> str:
 
 OUTPUTS: dict[str, Callable[[], str]] = {
     f"crds/{CRD_NAME}.yaml": crd_file,
+    "docs/design/correctness.md": correctness,
     "docs/reference/cli.md": commands,
     "docs/reference/fields.md": fields,
 }
