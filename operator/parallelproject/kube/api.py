@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -150,11 +150,14 @@ class Api:
             raise ApiError(status, reason, str(answer.get("message") or f"HTTP {status}"), answer, retry_after)
         return answer
 
-    async def watch(self, path: str, params: dict[str, str], silence_seconds: float) -> AsyncIterator[Json]:
+    async def watch(
+        self, path: str, params: dict[str, str], silence_seconds: float, opened: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[Json]:
         """The events of a watch, until the server ends it.
 
         Args:
             silence_seconds: Longest time without a byte; bookmarks come about once a minute.
+            opened: Called when the server has granted the watch, which may be long before the first event.
 
         Raises:
             ApiError: refused, broken off, or silent for too long.
@@ -168,6 +171,7 @@ class Api:
                     raise ApiError(
                         response.status, "", f"watch {path}: HTTP {response.status}", retry_after=retry_after
                     )
+                opened()
                 rest = b""
                 async for chunk in response.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")

@@ -97,7 +97,7 @@ class Reflector:
             params |= {"resourceVersion": self._floor, "resourceVersionMatch": "NotOlderThan"}
         while True:
             page = await self._api.request("GET", self.path, params=params)
-            self.last_contact = self.last_try = time.monotonic()
+            self._heard()
             for item in page.get("items") or ():
                 found[item["metadata"]["uid"]] = item
             metadata = page.get("metadata") or {}
@@ -121,8 +121,8 @@ class Reflector:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(WATCH_SECONDS * random.uniform(0.9, 1))),
         }
-        async for event in self._api.watch(self.path, params, SILENCE_SECONDS):
-            self.last_contact = self.last_try = time.monotonic()
+        async for event in self._api.watch(self.path, params, SILENCE_SECONDS, self._heard):
+            self._heard()
             kind, item = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
                 code, reason = int(item.get("code") or 0), str(item.get("reason") or "")
@@ -135,7 +135,10 @@ class Reflector:
                 self._versions.pop(metadata["uid"], None)
                 self._sink.gone(item)
             self._resource_version = metadata.get("resourceVersion") or self._resource_version
-        self.last_contact = time.monotonic()  # ended by the server, as agreed
+        self._heard()  # ended by the server, as agreed
+
+    def _heard(self) -> None:
+        self.last_contact = self.last_try = time.monotonic()
 
     def _remember(self, uid: str, item: dict[str, Any]) -> None:
         metadata = item["metadata"]
