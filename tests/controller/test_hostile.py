@@ -15,7 +15,7 @@ from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess
 
 said = logging.getLogger(__name__)
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 COUNT = int(os.environ.get("PPROJ_TEST_HOSTILE", "2000"))
 SEED = int(os.environ.get("PPROJ_TEST_HOSTILE_SEED", "1"))
@@ -90,7 +90,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
     asyncio.run(crowd.send(hostile, range(COUNT // 2)))
     ns.create(spec(*(task(f"g{i}", *([f"g{i - 4}"] if i >= 4 else [])) for i in range(20)), scheduling="Graph"), "good")
     asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
-    good = ns.wait_end("good", seconds=30)
+    good = ns.wait_end("good", seconds=90)
     assert set(states(good).values()) == {"Succeeded"}
     said.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
     left: list[str] = []

@@ -96,6 +96,8 @@ class Controller:
             self._verifier.drop(uid)
             if project is not None and is_known:
                 self._drop(project)
+        elif project is not None and not is_known and revision < int(project.resource_version):
+            pass  # late news of one that had the name before
         elif is_known or (is_news and not self._verifier.is_checking(uid)):
             self._take(body)
         else:
@@ -108,7 +110,7 @@ class Controller:
         project = self._projects.get(key)
         if project is not None and project.owner.uid != metadata["uid"]:
             if int(metadata["resourceVersion"]) < int(project.resource_version):
-                return  # late news of the one that was there before
+                return
             self._drop(project)
             project = None
         if project is None:
