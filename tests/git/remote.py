@@ -70,6 +70,7 @@ class Remote:
         self.path = folder / "remote.git"
         self.path.mkdir(parents=True)
         git(self.path, "init", "--quiet", "--bare", "--initial-branch=main")
+        git(self.path, "config", "core.fsync", "none")  # this one need not outlive a loss of power
         self.commit("main", files, "start")
         self.attempts = 0
 
@@ -79,9 +80,8 @@ class Remote:
         index = self.folder / "index"
         index.unlink(missing_ok=True)
         prefix = [f"--git-dir={self.path}", "-c", "core.bare=false"]
-        os.environ["GIT_INDEX_FILE"] = str(index)
+        ENVIRONMENT["GIT_INDEX_FILE"] = str(index)
         try:
-            ENVIRONMENT["GIT_INDEX_FILE"] = str(index)
             if parent:
                 git(self.folder, *prefix, "read-tree", parent)
             for path, content in files.items():
@@ -92,7 +92,7 @@ class Remote:
                     git(self.folder, *prefix, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
             tree = git(self.folder, *prefix, "write-tree")
         finally:
-            del ENVIRONMENT["GIT_INDEX_FILE"], os.environ["GIT_INDEX_FILE"]
+            del ENVIRONMENT["GIT_INDEX_FILE"]
         made = git(self.path, "commit-tree", *(["-p", parent] if parent else []), tree, "-m", message)
         git(self.path, "update-ref", f"refs/heads/{branch}", made)
         return made

@@ -138,6 +138,14 @@ def test_the_same_change_twice_is_two_commits(remote: Remote) -> None:
     assert remote.tasks() == ["a", "b"]
 
 
+def test_a_change_in_the_same_second_and_of_the_same_size_is_seen(remote: Remote) -> None:
+    """git compares whole seconds, and looks closer only at files that are as new as the index itself."""
+    for n in range(5):
+        attempt = remote.done(f"t{n}", {"README": f"hell{n}\n"})
+        assert git(attempt.place.workspace, "status", "--porcelain").strip() == "M README"
+        assert attempt.land().paths == ("README",)
+
+
 def test_landing_again_lands_nothing(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1"})
     first = attempt.land()
@@ -259,6 +267,18 @@ def test_a_deleted_branch_is_not_made_again(remote: Remote) -> None:
     with pytest.raises(BranchRewrittenError, match="gone"):
         attempt.land()
     assert remote.state() == {"a/salvage/1"}
+
+
+def test_work_found_for_a_deleted_branch_makes_room_for_a_new_attempt(remote: Remote) -> None:
+    first = remote.done("a", {"x": "1"})
+    git(remote.path, "update-ref", f"{REFS}/a/result", commit_of(remote, first))
+    git(remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    second = remote.attempt("a", 2)
+    assert second.prepare().outcome is Outcome.LAND_ONLY
+    with pytest.raises(BranchRewrittenError) as error:
+        second.land()
+    assert error.value.ref == f"{REFS}/a/salvage/1"
+    assert remote.attempt("a", 3).prepare().outcome is Outcome.PREPARED
 
 
 def test_a_branch_that_was_merged_and_deleted_says_that_the_task_has_landed(remote: Remote) -> None:

@@ -13,6 +13,8 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:]+|\[[^\]/]+\]):(?P<path>[^/:].*|/.+)")
 _PATH = re.compile(r"[^\x00-\x20\x7f-\x9f\\]+")
 _LONGEST = 2048
+_SCHEMES = ("http", "https", "ssh", "git", "file", "ftp", "ftps", "ext", "fd")
+"""As in ``https:host/x``, which git would take for a host named https."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def parse(url: str, *, local: bool = False) -> Address:
     if "://" in url:
         return _with_scheme(url)
     found = _SCP.fullmatch(url)
-    if not found or "::" in url:
+    if not found or "::" in url or found["host"] in _SCHEMES:
         raise _refused("is neither https://host/path, ssh://user@host/path nor user@host:path")
     _check(found["host"], found["user"], found["path"])
     return Address(url, "ssh")

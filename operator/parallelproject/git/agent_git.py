@@ -17,7 +17,7 @@ def make_agent_git(store: Store, base: str) -> None:
     shutil.copytree(private / "objects", own / "objects")
     if (private / "shallow").exists():
         shutil.copyfile(private / "shallow", own / "shallow")
-    shutil.copyfile(private / "index", own / "index")
+    shutil.copy2(private / "index", own / "index")  # with its time, as in snapshot
     head = own / store.delivery.branch_ref
     head.parent.mkdir(parents=True, exist_ok=True)
     head.write_text(f"{base}\n")

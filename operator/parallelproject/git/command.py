@@ -32,6 +32,8 @@ _CONFIG = (
     ("core.protectHFS", "true"),
     ("core.askPass", ""),
     ("core.logAllRefUpdates", "false"),
+    # Of what is private: after a loss of power the attempt begins anew. What was pushed is the remote's to keep.
+    ("core.fsync", "none"),
     ("credential.helper", ""),  # empty: forgets every helper named before
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),

@@ -24,10 +24,11 @@ from parallelproject.git.outcome import (
     PolicyError,
     TransientError,
 )
-from parallelproject.git.patience import patiently, pause
+from parallelproject.git.patience import patiently
 from parallelproject.git.policy import undeclared
 from parallelproject.git.prepare import forget_result, prepared_base
 from parallelproject.git.push import Pushed, Update, push
+from parallelproject.git.queue import wait_for_turn
 from parallelproject.git.salvage import refused, save
 from parallelproject.git.snapshot import snapshot
 from parallelproject.git.store import Seen, Store, opened
@@ -117,7 +118,7 @@ class _Landing:
                 return done
             if time.monotonic() > deadline:
                 break
-            pause(tries)
+            wait_for_turn(self.store, tries, deadline)
         ref = self.store.delivery.refs.result
         raise ExhaustedError("BranchBusy", f"the branch moved at each of {tries + 1} tries", ref=ref)
 
@@ -132,13 +133,13 @@ class _Landing:
             raise
         if seen.landed:
             return self._landed(store, seen, seen.landed)
+        if seen.result and (self.current is None or seen.result != self.current.commit):
+            self._adopt(seen.result)
+            return None
         if seen.tip is None:
             raise self._rewritten(seen, f"the branch {store.delivery.branch} is gone")
-        if seen.result is None:
+        if self.current is None or seen.result is None:
             self._push_again()
-            return None
-        if self.current is None or seen.result != self.current.commit:
-            self._adopt(seen.result)
             return None
         return self._onto(self.current, seen, seen.tip)
 

@@ -75,6 +75,11 @@ class TaskRefs:
             raise PolicyError("InvalidRef", f"refPrefix: {quoted(self.prefix)} is not a place for refs")
 
     @property
+    def run_folder(self) -> str:
+        """All refs of this run are below it."""
+        return f"{self.prefix}/{self.run}"
+
+    @property
     def folder(self) -> str:
         """All refs of this task are below it.
 
@@ -82,7 +87,7 @@ class TaskRefs:
         contains ``%``, so two ids never share a folder.
         """
         name = re.sub(r"\.lock$", "%2Elock", self.task)
-        return f"{self.prefix}/{self.run}/{re.sub(r'(?<=[.])[.]', '%2E', name)}"
+        return f"{self.run_folder}/{re.sub(r'(?<=[.])[.]', '%2E', name)}"
 
     @property
     def result(self) -> str:

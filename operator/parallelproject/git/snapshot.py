@@ -46,7 +46,8 @@ def snapshot(store: Store, base: str, leave_out: Collection[str] = ()) -> Snapsh
     """
     delivery, workspace = store.delivery, store.place.workspace
     index = store.git.directory / "snapshot-index"
-    shutil.copyfile(store.git.directory / "index", index)
+    # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
+    shutil.copy2(store.git.directory / "index", index)
     found: list[Violation] = []
     where = {"GIT_WORK_TREE": str(workspace), "GIT_INDEX_FILE": str(index)}
     try:
