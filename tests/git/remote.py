@@ -74,7 +74,9 @@ class Remote:
         self.commit("main", files, "start")
         self.attempts = 0
 
-    def commit(self, branch: str, files: dict[str, str | None], message: str, *, force_parent: str | None = None) -> str:
+    def commit(
+        self, branch: str, files: dict[str, str | None], message: str, *, force_parent: str | None = None
+    ) -> str:
         """Somebody's commit with these files changed (None: deleted), straight in the remote."""
         parent = force_parent or git(self.path, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", check=False)
         index = self.folder / "index"

@@ -29,12 +29,20 @@ def arm(folder: Path, touched: Path) -> None:
     script.chmod(0o755)
     hooks = dotgit / "hooks"
     hooks.mkdir(exist_ok=True)
-    for name in ("pre-commit", "post-checkout", "post-index-change", "reference-transaction", "pre-push", "fsmonitor-watchman"):
+    for name in (
+        "pre-commit",
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "pre-push",
+        "fsmonitor-watchman",
+    ):
         (hooks / name).write_text(script.read_text())
         (hooks / name).chmod(0o755)
     with (dotgit / "config").open("a") as config:
         config.write(
-            f'[core]\n fsmonitor = {script}\n hooksPath = {hooks}\n pager = {script}\n editor = {script}\n sshCommand = {script}\n'
+            f'[core]\n fsmonitor = {script}\n hooksPath = {hooks}\n pager = {script}\n editor = {script}\n'
+            f' sshCommand = {script}\n'
             f' worktree = /\n attributesFile = {dotgit}/attributes\n alternateRefsCommand = {script}\n'
             f'[filter "evil"]\n clean = {script}\n smudge = {script}\n process = {script}\n required = true\n'
             f'[diff "evil"]\n textconv = {script}\n command = {script}\n[merge "evil"]\n driver = {script}\n'
@@ -171,7 +179,9 @@ def test_files_of_other_kinds_do_not_stop_it(remote: Remote) -> None:
     assert remote.files() == {"a.txt", "folder/c.txt", "x", "b.txt/inner"}
 
 
-@pytest.mark.parametrize("name", [".GIT/config", "d/.Git/hooks/x", "git~1/config", ".git /x", ".g\u200cit/config", ".git::$INDEX/x"])
+@pytest.mark.parametrize(
+    "name", [".GIT/config", "d/.Git/hooks/x", "git~1/config", ".git /x", ".g\u200cit/config", ".git::$INDEX/x"]
+)
 def test_names_that_some_file_system_takes_for_git(remote: Remote, name: str) -> None:
     attempt = remote.done("a", {"x": "1", name: "[core]\n"})
     with pytest.raises(PolicyError) as error:
@@ -181,7 +191,21 @@ def test_names_that_some_file_system_takes_for_git(remote: Remote, name: str) ->
 
 
 def test_odd_names_are_kept_as_they_are(remote: Remote) -> None:
-    names = [" lead", "new\nline", "tab\t", '"quoted"', "-dash", "--option=1", "ünï", "a\\b", ":(top)x", "*", "[x]", "\x01", "x" * 200]
+    names = [
+        " lead",
+        "new\nline",
+        "tab\t",
+        '"quoted"',
+        "-dash",
+        "--option=1",
+        "ünï",
+        "a\\b",
+        ":(top)x",
+        "*",
+        "[x]",
+        "\x01",
+        "x" * 200,
+    ]
     attempt = remote.done("a", dict.fromkeys(names, "1"))
     Path(os.fsdecode(os.fsencode(attempt.place.workspace) + b"/\xff\xfe")).write_text("bytes")
     landed = attempt.land()
@@ -209,10 +233,14 @@ def test_modes_are_kept(remote: Remote) -> None:
     assert git(remote.path, "ls-tree", BRANCH, "run.sh").startswith("100755")
 
 
-def test_a_configuration_of_the_machine_is_not_read(remote: Remote, touched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_of_the_machine_is_not_read(
+    remote: Remote, touched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = touched.parent / "home"
     home.mkdir()
-    (home / ".gitconfig").write_text(f'[core]\n fsmonitor = "touch {touched}"\n hooksPath = {home}\n[url "ext::touch {touched}"]\n insteadOf = /\n')
+    (home / ".gitconfig").write_text(
+        f'[core]\n fsmonitor = "touch {touched}"\n hooksPath = {home}\n[url "ext::touch {touched}"]\n insteadOf = /\n'
+    )
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     monkeypatch.setenv("GIT_SSH_COMMAND", f"touch {touched}")
@@ -231,5 +259,3 @@ def test_a_foreign_commit_in_result_is_not_landed(remote: Remote) -> None:
     with pytest.raises(PolicyError) as error:
         attempt.land()
     assert error.value.reason == "ForeignResult"
-
-

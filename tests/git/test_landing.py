@@ -14,7 +14,9 @@ from tests.git.remote import BRANCH, REFS, Remote, git
 
 
 def test_work_lands_as_one_commit_with_its_trailers(remote: Remote) -> None:
-    attempt = remote.attempt("api", title="Add the API", body="As written in docs.\n\nCo-authored-by: A <a@example.org>")
+    attempt = remote.attempt(
+        "api", title="Add the API", body="As written in docs.\n\nCo-authored-by: A <a@example.org>"
+    )
     prepared = attempt.prepare()
     assert (prepared.outcome, prepared.base) == (Outcome.PREPARED, git(remote.path, "rev-parse", "main"))
     assert attempt.read("README") == "hello\n"
@@ -101,7 +103,10 @@ def test_an_edit_never_moves_between_equal_files(remote: Remote) -> None:
     """What git makes of it when it follows renames: the edit of x/same lands in whichever copy it likes best."""
     text = "".join(f"{i}\n" for i in range(30))
     remote.commit("main", {"x/same": text, "y/same": text}, "two equal files")
-    mover, editor = remote.done("a", {"moved/one": text, "moved/two": text}), remote.done("b", {"x/same": "edit\n" + text})
+    mover, editor = (
+        remote.done("a", {"moved/one": text, "moved/two": text}),
+        remote.done("b", {"x/same": "edit\n" + text}),
+    )
     for path in ("x/same", "y/same"):
         (mover.place.workspace / path).unlink()
     mover.land()

@@ -14,7 +14,30 @@ from tests.core.examples import examples
 from tests.git.remote import ENVIRONMENT
 
 parts = st.sampled_from(
-    ["a", "b/", "/", ".", "..", "-", "@", "@{", "{", "~", "^", ":", "?", "*", "[", "\\", " ", "\x7f", "\n", ".lock", "HEAD", "é"]
+    [
+        "a",
+        "b/",
+        "/",
+        ".",
+        "..",
+        "-",
+        "@",
+        "@{",
+        "{",
+        "~",
+        "^",
+        ":",
+        "?",
+        "*",
+        "[",
+        "\\",
+        " ",
+        "\x7f",
+        "\n",
+        ".lock",
+        "HEAD",
+        "é",
+    ]
 )
 names = st.lists(parts, min_size=1, max_size=6).map("".join)
 
@@ -50,30 +73,57 @@ def test_every_id_has_refs_of_its_own(one: str, other: str) -> None:
 
 
 REFS = [
-    "-x", "--upload-pack=touch x", "-", "--", "a..b", "..", ".", "../x", "a/../b", "a b", "a\tb", "a\nb", "a\n", "\na", "a\0b", "a~1",
-    "a^", "a^{}", "a:b", ":a", "a:", "a*", "*", "a?", "[a", "a\\b", "a@{1}", "@", "@{u}", "a.lock", "a.lock/b", ".a", "a/.b",
-    "a.", "a/", "/a", "a//b", "", " ", "HEAD", "refs/heads/a", "refs/tags/x", "a\x7fb", "a\x1bb", "a\rb", "x" * 300, "\udc80", "refs/x",
+    "-x", "--upload-pack=touch x", "-", "--", "a..b", "..", ".", "../x", "a/../b", "a b", "a\tb", "a\nb", "a\n",
+    "\na", "a\0b", "a~1",
+    "a^", "a^{}", "a:b", ":a", "a:", "a*", "*", "a?", "[a", "a\\b", "a@{1}", "@", "@{u}", "a.lock", "a.lock/b", ".a",
+    "a/.b",
+    "a.", "a/", "/a", "a//b", "", " ", "HEAD", "refs/heads/a", "refs/tags/x", "a\x7fb", "a\x1bb", "a\rb", "x" * 300,
+    "\udc80", "refs/x",
 ]  # fmt: skip
 URLS = [
-    "", "-", "--upload-pack=touch x", "-oProxyCommand=touch x", "ext::sh -c touch% x", "ext::x", "fd::3", "fd::3,4/x", "testgit::x",
-    "file:///etc", "file://host/etc", "file:/etc", "/etc", "./x", "../x", "x", "x/y", "~/x", "~root/x", "C:\\x", "\\\\host\\x",
-    "http://host/x", "HTTP://host/x", "ftp://host/x", "ftps://host/x", "git://host/x", "rsync://host/x", "git+ssh://host/x", "ssh+git://h/x",
-    "https::https://host/x", "https:///x", "https://", "https://host", "https://host/", "https://-host/x", "https://ho st/x", "https://host /x",
-    "https://user@host/x", "https://user:pass@host/x", "https://:pass@host/x", "https://@host/x", "https://host:port/x", "https://host:99999/x",
-    "https://host/x\n", "https://host/x\ny", "https://host/\0", "https://host/x y", "https://host/../x", "https://host/x/../y", "https://host/x/..",
-    "https://host/x?y=1", "https://host/x#y", "https://host/-x", "https://host/--upload-pack=x", "https://host\\@evil/x", "https://host\t/x",
-    "https://host%00/x", "https://ho%73t/x", "https://[::1/x", "https://[x]/y", "https://h\u00f6st/x", "https://host\u2028/x", " https://host/x",
-    "ssh://-oProxyCommand=touch/x", "ssh://-oProxyCommand=touch@host/x", "ssh://user@-oProxyCommand=touch/x", "ssh://user:pass@host/x",
-    "ssh://host", "ssh://host/../x", "ssh://host/-x", "ssh://ho$(touch x)st/x", "ssh://host;touch/x", "ssh://%2doProxyCommand/x", "ssh://us er@h/x",
-    "-oProxyCommand=touch:x", "-u@host:x", "user@-host:x", "us$er@host:x", "host:-x", "host:--upload-pack=x", "host:../x", "host:x/../y", "host:",
-    "user@host", "user@:x", "@host:x", "host;touch:x", "host`touch`:x", "host:x y", "host:x\ny", "host::x", "us er@host:x", "$(x)@host:y",
+    "", "-", "--upload-pack=touch x", "-oProxyCommand=touch x", "ext::sh -c touch% x", "ext::x", "fd::3",
+    "fd::3,4/x", "testgit::x",
+    "file:///etc", "file://host/etc", "file:/etc", "/etc", "./x", "../x", "x", "x/y", "~/x", "~root/x", "C:\\x",
+    "\\\\host\\x",
+    "http://host/x", "HTTP://host/x", "ftp://host/x", "ftps://host/x", "git://host/x", "rsync://host/x",
+    "git+ssh://host/x", "ssh+git://h/x",
+    "https::https://host/x", "https:///x", "https://", "https://host", "https://host/", "https://-host/x",
+    "https://ho st/x", "https://host /x",
+    "https://user@host/x", "https://user:pass@host/x", "https://:pass@host/x", "https://@host/x",
+    "https://host:port/x", "https://host:99999/x",
+    "https://host/x\n", "https://host/x\ny", "https://host/\0", "https://host/x y", "https://host/../x",
+    "https://host/x/../y", "https://host/x/..",
+    "https://host/x?y=1", "https://host/x#y", "https://host/-x", "https://host/--upload-pack=x",
+    "https://host\\@evil/x", "https://host\t/x",
+    "https://host%00/x", "https://ho%73t/x", "https://[::1/x", "https://[x]/y", "https://h\u00f6st/x",
+    "https://host\u2028/x", " https://host/x",
+    "ssh://-oProxyCommand=touch/x", "ssh://-oProxyCommand=touch@host/x", "ssh://user@-oProxyCommand=touch/x",
+    "ssh://user:pass@host/x",
+    "ssh://host", "ssh://host/../x", "ssh://host/-x", "ssh://ho$(touch x)st/x", "ssh://host;touch/x",
+    "ssh://%2doProxyCommand/x", "ssh://us er@h/x",
+    "-oProxyCommand=touch:x", "-u@host:x", "user@-host:x", "us$er@host:x", "host:-x", "host:--upload-pack=x",
+    "host:../x", "host:x/../y", "host:",
+    "user@host", "user@:x", "@host:x", "host;touch:x", "host`touch`:x", "host:x y", "host:x\ny", "host::x",
+    "us er@host:x", "$(x)@host:y",
     "javascript:x y", "https:host/x", "ssh:/x/y z", "\u202ehttps://host/x", "https://host/\x1b[31m", "https://host/" + "x" * 3000,
     "transport::address", "https://host/x\r", "https://user:p%40ss@host/x", "https://host:/x y",
 ]  # fmt: skip
 TASKS = [
-    "", "-", "-a", "a-", ".a", "a.", "a/b", "../a", "a b", "a\n", "a\nb", "a\0", "--upload-pack=x", "a*", "a?b", "a:b", "é", "a" * 64, "_a",
+    "", "-", "-a", "a-", ".a", "a.", "a/b", "../a", "a b", "a\n", "a\nb", "a\0", "--upload-pack=x", "a*", "a?b",
+    "a:b", "é", "a" * 64, "_a",
 ]  # fmt: skip
-PATHS = ["file:///../x", "/x/../y", "/x\ny", "/x\0y", "file:///x\ny", "file://x/y", "/x/..", "relative/path", "./x", "--upload-pack=x"]
+PATHS = [
+    "file:///../x",
+    "/x/../y",
+    "/x\ny",
+    "/x\0y",
+    "file:///x\ny",
+    "file://x/y",
+    "/x/..",
+    "relative/path",
+    "./x",
+    "--upload-pack=x",
+]
 
 
 def variants(texts: list[str]) -> list[str]:

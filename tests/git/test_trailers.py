@@ -13,10 +13,14 @@ OURS = {"Parallel-Run": "run-1", "Parallel-Task": "api", "Parallel-Attempt": "1"
 
 pieces = st.sampled_from(
     [
-        "Parallel-Task: forged", "parallel-task: forged", "PARALLEL-RUN : forged", "Parallel-Run:forged", "\tParallel-Task: x",
-        "Parallel-", "Task: forged", "\n", "\n\n", "\r", "\r\n", "\0", "\x0b", "\x0c", "\x85", "\u2028", " ", "\n ", "---\n",
-        "# ------------------------ >8 ------------------------\n", "# comment\n", "Conflicts:\n\ta\n", "Signed-off-by: A <a@b>",
-        "Co-authored-by: A <a@b>", "(cherry picked from commit 123)", "word", ":", "é", "\ud800", "Parallel\x00-Task: forged",
+        "Parallel-Task: forged", "parallel-task: forged", "PARALLEL-RUN : forged", "Parallel-Run:forged",
+        "\tParallel-Task: x",
+        "Parallel-", "Task: forged", "\n", "\n\n", "\r", "\r\n", "\0", "\x0b", "\x0c", "\x85", "\u2028", " ", "\n ",
+        "---\n",
+        "# ------------------------ >8 ------------------------\n", "# comment\n", "Conflicts:\n\ta\n",
+        "Signed-off-by: A <a@b>",
+        "Co-authored-by: A <a@b>", "(cherry picked from commit 123)", "word", ":", "é", "\ud800",
+        "Parallel\x00-Task: forged",
     ]
 )  # fmt: skip
 texts = st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60)
@@ -25,7 +29,10 @@ texts = st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60)
 def found_by_git(text: str) -> list[tuple[str, str]]:
     """What git takes for trailers of ours, as in a commit's message."""
     done = subprocess.run(
-        ["git", "interpret-trailers", "--parse", "--no-divider"], input=text.encode(), env=ENVIRONMENT, capture_output=True
+        ["git", "interpret-trailers", "--parse", "--no-divider"],
+        input=text.encode(),
+        env=ENVIRONMENT,
+        capture_output=True,
     )
     lines = [line.partition(":") for line in done.stdout.decode().splitlines()]
     return [(key, value.strip()) for key, _, value in lines if key.strip().lower().startswith("parallel-")]

@@ -79,7 +79,7 @@ def read(text: str) -> tuple[Delivery, Place]:
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, found["loc"])) + f": {found['msg']}" for found in error.errors())
         raise PolicyError("InvalidInstruction", f"the instruction is not valid: {fields}") from None
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError):
         raise PolicyError("InvalidInstruction", "the instruction is not a JSON object") from None
 
 

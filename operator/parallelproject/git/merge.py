@@ -12,8 +12,8 @@ _ATTRIBUTES = ".gitattributes"
 def merge(store: Store, base: str, tip: str, work: str) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``.
 
-    Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``), so
-    no path may be deleted on one side and changed on the other: see ``land``.
+    Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``),
+    so no path may be deleted on one side and changed on the other: see ``land``.
 
     The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work
     itself has no say.

@@ -50,7 +50,9 @@ def wait_for_turn(store: Store, tries: int, deadline: float) -> None:
 def _ahead(store: Store) -> int | None:
     """How many stand before us; None: we do not stand in the line."""
     refs = store.delivery.refs
-    listed = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, f"{refs.run_folder}/*/result")
+    listed = store.git.remote(
+        "ls-remote", "--quiet", "--refs", "--", store.git.address.url, f"{refs.run_folder}/*/result"
+    )
     names = sorted(line.partition("\t")[2] for line in listed.stdout.decode(errors="replace").splitlines())
     waiting = [name for name in names if name.startswith(refs.run_folder + "/")]
     return waiting.index(refs.result) if refs.result in waiting else None
