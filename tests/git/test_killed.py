@@ -8,6 +8,8 @@ from parallelproject.git.outcome import Outcome
 from tests.git.killer import KILLED, Killer, ends
 from tests.git.remote import REFS, Attempt, Remote, git
 
+pytestmark = pytest.mark.timeout(1200)  # hundreds of processes one after the other, on whatever machine
+
 REMOTE_COMMANDS = {"fetch", "push", "ls-remote"}
 
 

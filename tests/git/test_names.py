@@ -105,7 +105,8 @@ URLS = [
     "host:../x", "host:x/../y", "host:",
     "user@host", "user@:x", "@host:x", "host;touch:x", "host`touch`:x", "host:x y", "host:x\ny", "host::x",
     "us er@host:x", "$(x)@host:y",
-    "javascript:x y", "https:host/x", "ssh:/x/y z", "\u202ehttps://host/x", "https://host/\x1b[31m", "https://host/" + "x" * 3000,
+    "javascript:x y", "https:host/x", "ssh:/x/y z", "\u202ehttps://host/x", "https://host/\x1b[31m",
+    "https://host/" + "x" * 3000,
     "transport::address", "https://host/x\r", "https://user:p%40ss@host/x", "https://host:/x y",
 ]  # fmt: skip
 TASKS = [

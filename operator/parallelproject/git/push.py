@@ -40,7 +40,7 @@ _RACE = re.compile(
 )
 _FINAL = re.compile(
     r"hook declined|protected|denied|not allowed|prohibited|checked out|hidden ref|permission|refusing|"
-    r"shallow update|unpacker error|missing necessary objects|no such ref|funny refname",
+    r"shallow update|unpacker error|missing necessary objects|funny refname",
     re.IGNORECASE,
 )
 
