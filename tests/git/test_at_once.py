@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from parallelproject.git import queue
 from parallelproject.git.outcome import DeliveryError, Outcome
-from tests.git.remote import Attempt, Remote
+from tests.git.remote import REFS, Attempt, Remote, git
 
 _FORK = multiprocessing.get_context("fork")
-_PATIENCE = 120.0
+_PATIENCE = 500.0
+pytestmark = pytest.mark.timeout(1200)  # fifty landers at once, on whatever machine
 
 
 def _lander(attempt: Attempt, start: Any, end: Connection) -> None:
@@ -99,6 +101,16 @@ def test_copies_with_different_work_land_one_of_them_whole(remote: Remote) -> No
     (winner,) = {name[-1] for name in remote.files() if name.startswith("one-")}
     assert f"two-{winner}" in remote.files()
     assert remote.state() == {"t/landed"}
+
+
+def test_those_before_us_in_line_who_are_dead_are_passed(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "_STANDSTILL", 0.2)
+    monkeypatch.setattr(queue, "_STANDSTILL_TRIES", 1)
+    for i in range(5):
+        git(remote.path, "update-ref", f"{REFS}/a{i}/result", remote.tip("main"))
+    ends, _ = land_at_once([remote.done(f"t{i}", {f"f{i}": "1"}) for i in range(4)])
+    assert [outcome for outcome, _, _ in ends] == [Outcome.LANDED] * 4
+    assert sorted(remote.tasks()) == [f"t{i}" for i in range(4)]
 
 
 def test_preparing_at_once_makes_the_branch_once(remote: Remote) -> None:

@@ -113,12 +113,13 @@ class _Landing:
             push(self.store.git, [Update(self.store.delivery.refs.result, None, self.mine.commit)])
         deadline = time.monotonic() + SECONDS
         for tries in range(TRIES):
+            begin = time.monotonic()
             done = self._try()
             if done:
                 return done
             if time.monotonic() > deadline:
                 break
-            wait_for_turn(self.store, tries, deadline)
+            wait_for_turn(self.store, tries, time.monotonic() - begin, deadline)
         ref = self.store.delivery.refs.result
         raise ExhaustedError("BranchBusy", f"the branch moved at each of {tries + 1} tries", ref=ref)
 

@@ -14,19 +14,22 @@ from parallelproject.git.store import Store
 _AT_ONCE = 2
 """So many may try at once: the second is ready when the first has landed."""
 _STANDSTILL = 5.0
-"""After so many seconds without headway, those before us are passed."""
-_SHORTEST, _LONGEST = 0.05, 2.0
+"""After so many seconds without headway those before us are passed; on a slow machine, after as many tries' time."""
+_STANDSTILL_TRIES = 8
+_SHORTEST, _LONGEST = 0.05, 10.0
 
 
-def wait_for_turn(store: Store, tries: int, deadline: float) -> None:
+def wait_for_turn(store: Store, tries: int, took: float, deadline: float) -> None:
     """Waits after a try that was refused.
 
     Args:
         store: Whose ``result`` stands in the line.
         tries: How many tries there have been; where the line cannot be seen, the wait grows with it.
+        took: How long the last one took, in seconds.
         deadline: When to stop waiting, in seconds of the monotonic clock.
     """
     each = _SHORTEST  # estimated seconds that one landing takes
+    patience = max(_STANDSTILL, _STANDSTILL_TRIES * took)
     ahead = None
     moved = time.monotonic()
     while True:
@@ -37,10 +40,10 @@ def wait_for_turn(store: Store, tries: int, deadline: float) -> None:
         now = time.monotonic()
         if now_ahead is None or now > deadline:
             return pause(tries)
-        if now_ahead < _AT_ONCE or now - moved > _STANDSTILL:
+        if now_ahead < _AT_ONCE or now - moved > patience:
             return None
-        if ahead is not None and now_ahead < ahead:
-            each = (now - moved) / (ahead - now_ahead)
+        if ahead is not None:
+            each = (now - moved) / (ahead - now_ahead) if now_ahead < ahead else max(each, now - moved)
         if ahead != now_ahead:
             ahead, moved = now_ahead, now
         estimate = each * (now_ahead - _AT_ONCE + 1)
