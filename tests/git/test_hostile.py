@@ -99,6 +99,28 @@ def test_a_repository_in_place_of_a_file_is_refused(remote: Remote, touched: Pat
     assert not touched.exists()
 
 
+def test_a_submodule_of_the_base_is_not_looked_into(remote: Remote, touched: Path) -> None:
+    module = remote.folder / "module"
+    module.mkdir()
+    git(module, "init", "--quiet")
+    (module / "f").write_text("1")
+    git(module, "add", "f")
+    git(module, "commit", "--quiet", "-m", "x")
+    tree = git(remote.path, "ls-tree", "main") + f"\n160000 commit {git(module, 'rev-parse', 'HEAD')}\tmodule\n"
+    made = git(remote.path, "commit-tree", "-m", "x", git(remote.path, "mktree", "--missing", stdin=tree))
+    git(remote.path, "update-ref", "refs/heads/main", made)
+    attempt = remote.done("a", {"x": "1"})
+    inside = attempt.place.workspace / "module"
+    inside.rmdir()
+    module.rename(inside)
+    arm(inside, touched)
+    (inside / ".gitattributes").write_text("* filter=evil\n")
+    (inside / "f").write_text("2")
+    assert attempt.land().paths == ("x",)
+    assert not touched.exists()
+    assert "160000 commit" in git(remote.path, "ls-tree", BRANCH, "module")
+
+
 def test_a_repository_within_that_is_ignored_is_nobodys_business(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1", ".gitignore": "vendor/\n", "vendor/dep/f": "1"})
     git(attempt.place.workspace / "vendor" / "dep", "init", "--quiet")

@@ -256,6 +256,25 @@ def test_a_rewritten_branch_is_not_written_to(remote: Remote) -> None:
     assert error.value.ref == f"{REFS}/b/salvage/1"
 
 
+def test_work_is_kept_when_its_base_is_nowhere_on_the_remote_any_more(remote: Remote) -> None:
+    """The remote would take it for a shallow history, and refuses those."""
+    remote.commit(BRANCH, {"person": "1"}, "a person's", force_parent=remote.tip("main"))
+    attempt, failed = remote.done("a", {"x": "1"}), remote.done("b", {"y": "1"})
+    remote.commit(BRANCH, {"z": "1"}, "rewritten", force_parent=remote.tip("main"))
+    git(remote.path, "gc", "--quiet", "--prune=now")
+    with pytest.raises(BranchRewrittenError) as error:
+        attempt.land()
+    assert error.value.ref == f"{REFS}/a/salvage/1"
+    assert failed.salvage().ref == f"{REFS}/b/salvage/1"
+    assert git(remote.path, "show", "--format=", "--name-only", error.value.ref) == "x"
+    assert remote.files(error.value.ref) == {*remote.files("main"), "person", "x"}
+    assert remote.state() == {"a/salvage/1", "b/salvage/1"}
+    remote.check()
+    with pytest.raises(BranchRewrittenError):
+        attempt.land()
+    assert remote.state() == {"a/salvage/1", "b/salvage/1"}
+
+
 def test_a_branch_that_was_set_back_is_not_brought_forward_again(remote: Remote) -> None:
     before = remote.done("a", {"x": "1"}).land().commit
     remote.done("b", {"y": "1"}).land()

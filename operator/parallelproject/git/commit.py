@@ -7,6 +7,23 @@ from parallelproject.git.store import Store
 from parallelproject.git.trailers import ATTEMPT, RUN, TASK, message
 
 
+def replant(store: Store, commit: str) -> str:
+    """The same work on a root of its own, which has the content of its base: for a base that the remote has lost."""
+    people = {f"GIT_{who}_{what}": "parallelproject" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    dates = dict.fromkeys(
+        ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "1000000000 +0000"
+    )  # so that it is the same each time
+    root = store.git.run(
+        "commit-tree", f"{commit}^^{{tree}}", stdin=b"The base that was rewritten\n", environment={**people, **dates}
+    )
+    text = store.git.run("log", "-1", "--no-walk", "--format=%B", commit).stdout
+    made = store.git.run(
+        "commit-tree", "-p", root.stdout.decode().strip(), f"{commit}^{{tree}}",
+        stdin=text, environment={**people, **dates},
+    )  # fmt: skip
+    return made.stdout.decode().strip()
+
+
 def commit_tree(store: Store, tree: str, parent: str, *, signed: bool, attempt: int, author_date: str = "") -> str:
     """A commit of this task's work.
 

@@ -106,11 +106,12 @@ class _Landing:
         self.made: set[str] = set()
         """Our commits that were pushed to the branch and may have arrived."""
         self.pushes = 0
+        self.rootless = False
+        """Our base is in no ref of the remote."""
 
     def land(self) -> Landed:
         if self.mine:
-            # Whether it arrived shows in the first look.
-            push(self.store.git, [Update(self.store.delivery.refs.result, None, self.mine.commit)])
+            self._push_result(self.mine)
         deadline = time.monotonic() + SECONDS
         for tries in range(TRIES):
             begin = time.monotonic()
@@ -139,6 +140,8 @@ class _Landing:
             return None
         if seen.tip is None:
             raise self._rewritten(seen, f"the branch {store.delivery.branch} is gone")
+        if self.rootless:
+            raise self._rewritten(seen, f"nothing on the remote contains {self._base()}, which the work is based on")
         if self.current is None or seen.result is None:
             self._push_again()
             return None
@@ -149,7 +152,7 @@ class _Landing:
         store = work.store
         history = since(store, work.base, tip)
         if history.rewritten:
-            text = f"the branch {store.delivery.branch} no longer contains {work.base[:12]}, which the work is based on"
+            text = f"the branch {store.delivery.branch} no longer contains {self._base()}, which the work is based on"
             raise self._rewritten(seen, text)
         refs = store.delivery.refs
         if history.landed:
@@ -207,7 +210,15 @@ class _Landing:
                 "ResultGone", "the work that was left to land is no longer there: run the command again"
             )
         self.current = self.mine
-        push(self.store.git, [Update(self.store.delivery.refs.result, None, self.mine.commit)])
+        self._push_result(self.mine)
+
+    def _push_result(self, work: Work) -> None:
+        """Makes the work safe. Whether it is shows in the next look."""
+        pushed = push(work.store.git, [Update(work.store.delivery.refs.result, None, work.commit)])
+        self.rootless = pushed is Pushed.ROOTLESS
+
+    def _base(self) -> str:
+        return self.current.base[:12] if self.current else "the commit"
 
     def _adopt(self, commit: str) -> None:
         """Takes up the work that is in ``result``: that of an earlier life, of a copy, or of another attempt."""
@@ -237,9 +248,10 @@ class _Landing:
         """Moves the work out of the way, so that a new attempt starts on the branch as it is."""
         ref = None
         work = self.current
-        if work and seen.result == work.commit:
+        if work:
             refs = work.store.delivery.refs
-            ref = save(work.store, refs.salvage(work.attempt), work.commit, Update(refs.result, work.commit, None))
+            result = Update(refs.result, work.commit, None) if seen.result == work.commit else None
+            ref = save(work.store, refs.salvage(work.attempt), work.commit, result)
         return BranchRewrittenError("BranchRewritten" if seen.tip else "BranchGone", text, ref=ref)
 
     def _told(self, outcome: Outcome, work: Work, commit: str) -> Landed:

@@ -16,6 +16,8 @@ class Pushed(Enum):
     DONE = "done"
     MOVED = "moved"
     """A ref was not what it was expected to be: look again."""
+    ROOTLESS = "rootless"
+    """What the commit stands on is in no ref of the remote any more."""
     UNKNOWN = "unknown"
     """The connection broke, or the remote is in trouble: it may have happened or not."""
 
@@ -38,9 +40,10 @@ _RACE = re.compile(
     r"stale info|fetch first|non-fast-forward|needs force|already exists|cannot lock ref|failed to update ref|"
     r"incorrect old value|reference already exists|unable to lock|atomic|failed to report status|unexpected object"
 )
+_ROOTLESS = re.compile(r"shallow update not allowed|missing necessary objects")
 _FINAL = re.compile(
     r"hook declined|protected|denied|not allowed|prohibited|checked out|hidden ref|permission|refusing|"
-    r"shallow update|unpacker error|missing necessary objects|funny refname",
+    r"unpacker error|funny refname",
     re.IGNORECASE,
 )
 
@@ -72,6 +75,8 @@ def push(git: Git, updates: Sequence[Update]) -> Pushed:
         if line["flag"] == "!":
             found = _WHY.search(line["summary"])
             reasons.append(found["why"] if found else line["summary"])
+    if any(_ROOTLESS.search(reason) for reason in reasons):
+        return Pushed.ROOTLESS
     for reason in reasons:
         if _FINAL.search(reason) and not _RACE.search(reason):
             raise AuthOrProtectedError("PushRefused", f"the remote refused the push: {reason} ({said})")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from parallelproject.git.commit import replant
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
@@ -82,8 +83,11 @@ def save(store: Store, ref: str, commit: str, instead_of: Update | None = None) 
             pushed = push(store.git, [*update, instead_of] if instead_of else update)
             if pushed is Pushed.DONE:
                 return name
-            if pushed is Pushed.UNKNOWN:
+            if pushed is not Pushed.MOVED:
                 break
+        if pushed is Pushed.ROOTLESS:
+            commit = replant(store, commit)
+            continue
         # What was to go away may be gone since a try whose answer was lost.
         if instead_of and pushed is Pushed.MOVED:
             seen = store.look()
