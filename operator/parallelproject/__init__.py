@@ -5,6 +5,8 @@ The layers, each importing only those below it (held by import-linter)::
     cli                   what a person types
     controller · run      the shells: a cluster's operator, a run on one machine
     executors · sources   Jobs and processes · task files of other tools
+    kube                  requests and watches
+    git                   work on a branch: prepare, land, salvage
     core                  the graph and the planner: pure functions
     model                 the ParallelProject resource: spec, status, names
 """

@@ -6,6 +6,7 @@ with a dot in it (``app.py``, ``*.md``) is taken for a file, with nothing below 
 names it as a folder.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,6 +123,63 @@ def overlap(a: str, b: str) -> bool:
     return _overlap(a.split("/"), b.split("/"))
 
 
+def fits(path: str, pattern: str) -> bool:
+    """Whether a path is one of those that a normalised pattern stands for.
+
+    Args:
+        path: Of a file, relative to the repository; taken literally, whatever characters it has.
+        pattern: As in ``files``. Character classes are those of the shell.
+    """
+    return _spells(_open(pattern.split("/")), path.split("/"), "**", _name_fits)
+
+
+def _name_fits(part: str, name: str) -> bool:
+    return part == name or (_is_glob(part) and _spells(_characters(part), name, "*", _character_fits))
+
+
+def _character_fits(wanted: str, character: str) -> bool:
+    if len(wanted) == 1:
+        return wanted in ("?", character)
+    try:
+        return re.match(wanted, character) is not None
+    except re.error:  # as [z-a]: no character is in it
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _characters(segment: str) -> tuple[str, ...]:
+    """A segment's characters, each class as a regular expression."""
+    found = []
+    i = 0
+    while i < len(segment):
+        end = segment.find("]", i + 2) if segment[i] == "[" else -1
+        if end > 0:
+            chosen = re.sub(r"([\\\[&~|])", r"\\\1", segment[i + 1 : end])
+            chosen = f"^{chosen[1:]}" if chosen[0] == "!" else chosen.replace("^", r"\^")
+            found.append(f"[{chosen}]")
+        else:
+            found.append(segment[i])
+        i = end + 1 if end > 0 else i + 1
+    return tuple(found)
+
+
+def _spells(pattern: Sequence[str], items: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
+    """Whether a pattern, with ``star`` for any run of items, gives exactly these items. At most len × len steps."""
+    i = j = 0
+    again: tuple[int, int] | None = None  # where to go on when the star before takes one item more
+    while j < len(items):
+        if i < len(pattern) and pattern[i] == star:
+            i, again = i + 1, (i + 1, j + 1)
+        elif i < len(pattern) and same(pattern[i], items[j]):
+            i, j = i + 1, j + 1
+        elif again:
+            i, j = again
+            again = (i, j + 1)
+        else:
+            return False
+    return all(part == star for part in pattern[i:])
+
+
 def _is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern or "[" in pattern
 
@@ -221,19 +279,7 @@ def _meet(a: Sequence[str], b: Sequence[str], star: str, same: Callable[[str, st
         return True
     if star in b:
         a, b = b, a
-    i = j = 0
-    again: tuple[int, int] | None = None  # where to go on when the star before takes one item more
-    while j < len(b):
-        if i < len(a) and a[i] == star:
-            i, again = i + 1, (i + 1, j + 1)
-        elif i < len(a) and same(a[i], b[j]):
-            i, j = i + 1, j + 1
-        elif again:
-            i, j = again
-            again = (i, j + 1)
-        else:
-            return False
-    return all(item == star for item in a[i:])
+    return _spells(a, b, star, same)
 
 
 @lru_cache(maxsize=4096)

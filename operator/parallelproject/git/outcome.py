@@ -1,0 +1,78 @@
+"""How a step of a delivery ends, as words and as exit codes."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Outcome(StrEnum):
+    """The word for the end of a step: what results and conditions say."""
+
+    PREPARED = "Prepared"
+    """The base is checked out: run the command."""
+    LAND_ONLY = "LandOnly"
+    """The work of an earlier run of the command is safe on the remote: only landing is left."""
+    LANDED = "Landed"
+    ALREADY_LANDED = "AlreadyLanded"
+    """This task's work was on the branch before."""
+    NO_CHANGE = "NoChange"
+    """The task changed nothing."""
+    SALVAGED = "Salvaged"
+    CONFLICT = "Conflict"
+    BRANCH_REWRITTEN = "BranchRewritten"
+    POLICY = "Policy"
+    AUTH_OR_PROTECTED = "AuthOrProtected"
+    EXHAUSTED = "Exhausted"
+    TRANSIENT = "Transient"
+
+
+class DeliveryError(Exception):
+    """A step that did not reach its end. The message is for people and holds no credential."""
+
+    outcome: ClassVar[Outcome]
+    exit_code: ClassVar[int]
+
+    def __init__(self, reason: str, message: str, paths: Sequence[str] = (), ref: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """One word in CamelCase, more exact than the outcome."""
+        self.paths = tuple(paths)
+        """The paths that it is about."""
+        self.ref = ref
+        """Where the work is kept on the remote."""
+
+
+class ConflictError(DeliveryError):
+    """The work does not fit on what has landed: the task has to run again, on that."""
+
+    outcome, exit_code = Outcome.CONFLICT, 20
+
+
+class BranchRewrittenError(DeliveryError):
+    """The branch no longer contains the commit that the work is based on."""
+
+    outcome, exit_code = Outcome.BRANCH_REWRITTEN, 21
+
+
+class PolicyError(DeliveryError):
+    """The work, or what was asked for, is not allowed."""
+
+    outcome, exit_code = Outcome.POLICY, 22
+
+
+class AuthOrProtectedError(DeliveryError):
+    """The remote refuses us, and will do so again."""
+
+    outcome, exit_code = Outcome.AUTH_OR_PROTECTED, 23
+
+
+class ExhaustedError(DeliveryError):
+    """The branch moved at every try. The work is safe in ``result``."""
+
+    outcome, exit_code = Outcome.EXHAUSTED, 24
+
+
+class TransientError(DeliveryError):
+    """The remote could not be reached, or this machine failed: worth another try later."""
+
+    outcome, exit_code = Outcome.TRANSIENT, 25

@@ -1,0 +1,133 @@
+"""Before the command: the branch is there, its tip is checked out, or there is nothing left to run."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from parallelproject.git.agent_git import make_agent_git
+from parallelproject.git.delivery import Delivery, Place
+from parallelproject.git.failure import Cause, GitFailedError
+from parallelproject.git.outcome import Outcome, PolicyError, TransientError
+from parallelproject.git.patience import patiently, pause
+from parallelproject.git.push import Update, push
+from parallelproject.git.store import Seen, Store, opened
+
+_TRIES = 20
+_PREPARED = "prepared.json"
+_STARTED = "checking-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What there is to do."""
+
+    outcome: Outcome
+    """``PREPARED``: run the command. ``LAND_ONLY``: skip it and land. ``ALREADY_LANDED``: nothing."""
+    base: str | None = None
+    """The commit that was checked out."""
+    commit: str | None = None
+    """The task's commit on the branch, where it has landed; the work that is left to land."""
+
+
+def prepare(delivery: Delivery, place: Place) -> Prepared:
+    """Checks the tip of the branch out into an empty workspace, unless this task's work is safe or landed already.
+
+    Called again after it was cut off, it goes on; called again after it was done, it says the same.
+
+    Raises:
+        DeliveryError: with what it means for the task.
+    """
+    with opened(delivery, place) as store:
+        base = prepared_base(place)
+        if base:
+            return Prepared(Outcome.PREPARED, base)
+        try:
+            seen = _branch(store)
+            if seen.landed:
+                forget_result(store, seen)
+                return Prepared(Outcome.ALREADY_LANDED, commit=seen.landed)
+            if seen.result:
+                return Prepared(Outcome.LAND_ONLY, commit=seen.result)
+            assert seen.tip
+            _check_out(store, seen.tip)
+            return Prepared(Outcome.PREPARED, seen.tip)
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
+def prepared_base(place: Place) -> str | None:
+    """The commit that the workspace was made from; None: it was not."""
+    try:
+        content = json.loads((place.private / _PREPARED).read_bytes())
+    except FileNotFoundError:
+        return None
+    return str(content["base"])
+
+
+def forget_result(store: Store, seen: Seen) -> None:
+    """Removes a ``result`` that nobody needs, since the task has landed."""
+    if seen.result:
+        push(store.git, [Update(store.delivery.refs.result, seen.result, None)])
+
+
+def _branch(store: Store) -> Seen:
+    """The remote's refs, with a branch: made at the base where there is none."""
+    depth = store.delivery.depth
+    for tries in range(_TRIES):
+        seen = patiently(lambda: store.look(depth))
+        if seen.tip or seen.landed or seen.result:
+            return seen
+        base = _base(store)
+        # Losing this to another task is fine: the next look sees its branch.
+        push(store.git, [Update(store.delivery.branch_ref, None, base)])
+        if tries:
+            pause(tries)
+    raise TransientError("BranchNotMade", f"the branch {store.delivery.branch} could not be made in {_TRIES} tries")
+
+
+def _base(store: Store) -> str:
+    """The commit that a new branch starts at."""
+    name = store.delivery.base_ref
+    for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
+        try:
+            patiently(partial(store.fetch, [f"+{ref}:refs/seen/base"], store.delivery.depth))
+        except GitFailedError as error:
+            if error.cause is not Cause.MISSING_REF:
+                raise
+            continue
+        commit = store.commit_of("refs/seen/base")
+        if commit:
+            return commit
+    raise PolicyError("BaseRefMissing", f"git: the repository has neither a branch nor a tag {name!r} to start from")
+
+
+def _check_out(store: Store, base: str) -> None:
+    workspace, private = store.place.workspace, store.place.private
+    workspace.mkdir(parents=True, exist_ok=True)
+    if (private / _STARTED).exists():
+        _clear(workspace)  # ours: a checkout that was cut off
+    elif any(workspace.iterdir()):
+        raise PolicyError("WorkspaceNotEmpty", f"the workspace {workspace} is not empty")
+    (private / _STARTED).touch()
+    where = {"GIT_WORK_TREE": str(workspace)}
+    store.git.run("read-tree", base)
+    # With the files' states written to the index, so that a snapshot hashes only what has changed.
+    try:
+        store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
+    except GitFailedError as error:
+        raise TransientError("CheckoutFailed", str(error)) from error
+    make_agent_git(store, base)
+    written = private / f"{_PREPARED}.new"
+    written.write_text(json.dumps({"base": base}))
+    written.replace(private / _PREPARED)
+
+
+def _clear(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink()

@@ -1,0 +1,108 @@
+"""Names of refs: which are valid, and where a task's state is kept on the remote."""
+
+import re
+from dataclasses import dataclass
+
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.problem import quoted
+
+PREFIX = "refs/parallelproject"
+"""Where the state of all runs is kept."""
+PREFIX_FOR_BRANCHES_ONLY = "refs/heads/parallelproject"
+"""The same for servers that take nothing but branches."""
+
+_LONGEST = 200  # bytes; with the prefix and ".lock" it must fit a file name's 255
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
+_RUN = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+_TASK = re.compile(r"[A-Za-z0-9](?:[-._A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+
+
+def ref_problem(name: str) -> str | None:
+    """Why this is no name below ``refs/…/`` by the rules of git-check-ref-format(1); None when it is one.
+
+    Stricter than git in what has no use: a leading ``-`` (an option to some command), names longer than a file's,
+    and what is not Unicode text.
+    """
+    found = _FORBIDDEN.search(name)
+    if not name or name == "@":
+        return "is no name"
+    if len(name.encode(errors="surrogateescape")) > _LONGEST:
+        return f"is longer than {_LONGEST} bytes"
+    if found:
+        return f"contains {quoted(found[0])}"
+    if name.startswith(("-", "/")) or name.endswith(("/", ".")):
+        return f"starts or ends with {quoted(name[0] if name[0] in '-/' else name[-1])}"
+    for part in name.split("/"):
+        if part.startswith(".") or part.endswith(".lock"):
+            return f"has the part {quoted(part)}, which git keeps for itself"
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "is not text"
+    return None
+
+
+def check_branch(name: str, place: str) -> str:
+    """The branch's full ref.
+
+    Args:
+        name: As in ``parallel/checkout``, without ``refs/heads/``.
+        place: The field that it comes from, for the error.
+
+    Raises:
+        PolicyError: it is no valid name of a branch.
+    """
+    problem = ref_problem(name)
+    if problem is None and (name == "HEAD" or name.startswith("refs/")):
+        problem = "is not the name of a branch"
+    if problem:
+        raise PolicyError("InvalidRef", f"{place}: {quoted(name)} {problem}")
+    return f"refs/heads/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRefs:
+    """The refs of one task of one run."""
+
+    run: str
+    task: str
+    prefix: str = PREFIX
+
+    def __post_init__(self) -> None:
+        if not _RUN.fullmatch(self.run):
+            raise PolicyError("InvalidRef", f"run: {quoted(self.run)} is not a name for a run")
+        if not _TASK.fullmatch(self.task):
+            raise PolicyError("InvalidRef", f"task: {quoted(self.task)} is not a task's id")
+        if not self.prefix.startswith("refs/") or ref_problem(self.prefix):
+            raise PolicyError("InvalidRef", f"refPrefix: {quoted(self.prefix)} is not a place for refs")
+
+    @property
+    def run_folder(self) -> str:
+        """All refs of this run are below it."""
+        return f"{self.prefix}/{self.run}"
+
+    @property
+    def folder(self) -> str:
+        """All refs of this task are below it.
+
+        An id may contain what a ref may not (``a..b``, ``x.lock``): those dots are written as ``%2E``. No id
+        contains ``%``, so two ids never share a folder.
+        """
+        name = re.sub(r"\.lock$", "%2Elock", self.task)
+        return f"{self.run_folder}/{re.sub(r'(?<=[.])[.]', '%2E', name)}"
+
+    @property
+    def result(self) -> str:
+        """The work, safe and not landed yet."""
+        return f"{self.folder}/result"
+
+    @property
+    def landed(self) -> str:
+        """The task's commit on the branch. Created once, with it: this is what makes it once."""
+        return f"{self.folder}/landed"
+
+    def salvage(self, attempt: int) -> str:
+        """What an attempt left that failed or was overtaken."""
+        return f"{self.folder}/salvage/{attempt}"
+
+    def conflict(self, attempt: int) -> str:
+        """An attempt's work that did not fit on what had landed."""
+        return f"{self.folder}/conflict/{attempt}"

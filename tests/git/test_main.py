@@ -1,0 +1,90 @@
+"""The command that containers run: its instruction, its result, its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parallelproject.git.main import RESULT_MAX, encode
+from tests.git.remote import BRANCH, Remote
+
+
+def pproj_git(
+    step: str, instruction: dict[str, Any] | str, folder: Path, *, by_file: bool = False
+) -> tuple[int, dict[str, Any]]:
+    text = instruction if isinstance(instruction, str) else json.dumps(instruction)
+    command = [sys.executable, "-m", "parallelproject.git.main", step]
+    environment = {**os.environ, "PPROJ_GIT": text}
+    if by_file:
+        (folder / "instruction.json").write_text(text)
+        del environment["PPROJ_GIT"]
+        command += [str(folder / "instruction.json"), "--result", str(folder / "result.json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    said = (folder / "result.json").read_text() if by_file else done.stdout
+    assert done.stderr == ""
+    assert len(said.encode()) <= RESULT_MAX + 1
+    return done.returncode, json.loads(said)
+
+
+def instruction(remote: Remote, task: str, **fields: Any) -> dict[str, Any]:
+    folder = remote.folder / task
+    return {
+        "url": str(remote.path), "local": True, "branch": BRANCH, "baseRef": "main", "run": "run-1", "task": task,
+        "attempt": 1, "title": "A title", "author": {"name": "agents", "email": "agents@example.org"},
+        "workspace": str(folder / "workspace"), "private": str(folder / "private"), **fields,
+    }  # fmt: skip
+
+
+def test_a_task_from_prepare_to_landed(remote: Remote) -> None:
+    given = instruction(remote, "a", policy={"land": "Merge", "files": ["x"]})
+    code, result = pproj_git("prepare", given, remote.folder)
+    assert (code, result) == (0, {"outcome": "Prepared", "base": remote.tip("main")})
+    workspace = Path(given["workspace"])
+    for i in range(400):
+        (workspace / f"a-rather-long-name-{i}").write_text("1")
+    code, result = pproj_git("land", given, remote.folder, by_file=True)
+    assert (code, result["outcome"], result["commit"]) == (0, "Landed", remote.tip())
+    assert (result["pathsTotal"], result["undeclaredTotal"]) == (400, 400)
+    code, result = pproj_git("land", given, remote.folder)
+    assert (code, result["outcome"]) == (0, "AlreadyLanded")
+
+
+def test_failures_have_their_exit_codes(remote: Remote) -> None:
+    given = instruction(remote, "a")
+    pproj_git("prepare", given, remote.folder)
+    (Path(given["workspace"]) / "README").write_text("mine")
+    remote.commit(BRANCH, {"README": "theirs"}, "theirs")
+    code, result = pproj_git("land", given, remote.folder)
+    assert code == 20
+    assert result["outcome"] == "Conflict"
+    assert result["paths"] == ["README"]
+    assert result["ref"] == "refs/parallelproject/run-1/a/conflict/1"
+    assert pproj_git("salvage", given, remote.folder)[1]["outcome"] == "Salvaged"
+    missing = given | {"url": "/nonexistent/repository"}
+    code, result = pproj_git("prepare", missing | {"private": str(remote.folder / "p2")}, remote.folder)
+    assert (code, result["outcome"]) == (23, "AuthOrProtected")
+    unreachable = given | {"url": "https://127.0.0.1:1/x.git", "private": str(remote.folder / "p3")}
+    code, result = pproj_git("prepare", unreachable, remote.folder)
+    assert (code, result["outcome"]) == (25, "Transient")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"url": 1}', '{"task": "a"}'])
+def test_an_instruction_that_is_none(text: str, tmp_path: Path) -> None:
+    code, result = pproj_git("prepare", text, tmp_path)
+    assert (code, result["reason"]) == (22, "InvalidInstruction")
+
+
+def test_an_unknown_field_is_named(remote: Remote) -> None:
+    code, result = pproj_git("prepare", instruction(remote, "a", colour="red"), remote.folder)
+    assert code == 22
+    assert "colour" in result["message"]
+
+
+def test_a_result_always_fits() -> None:
+    paths = [f"{i}/" + "ü" * 300 for i in range(1000)]
+    result = json.loads(encode({"outcome": "Policy", "message": "m" * 10_000, "paths": paths, "undeclared": paths}))
+    assert result["pathsTotal"] == 1000
