@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from parallelproject.kube.api import ApiError
 from rig import ControlPlane
 from tests.controller.audit import AuditLog
 from tests.controller.cluster import Json, Namespace, rows, spec, states, task
@@ -26,6 +27,14 @@ def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Oper
     operator.start()
 
 
+def is_created(ns: Namespace) -> bool:
+    try:
+        ns.create(spec(task("a"), task("b", "a")))
+    except ApiError as error:
+        return error.status == 409
+    return True
+
+
 def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
     cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess, audit: AuditLog
 ) -> None:
@@ -39,7 +48,7 @@ def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
         cluster.start_apiserver()
     audit.outages.append((since, audit.position()))
     # An idle watch may be silent for longer than this operator has patience: news on all of them make it ready.
-    ns.create(spec(task("a"), task("b", "a")))
+    ns.until(lambda: is_created(ns), "the API server to take a project")
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
     impatient.wait_ready()
     assert impatient.probe("healthz") == 200
