@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from bench.jobs import Body, project_body, reference_work
+from bench.jobs import OWNER, Body, project_body, reference_work
 from bench.load import Load
 from bench.process import Memory, cpu_seconds, memory
 from bench.recording import AuditLog, Recording, Request, is_success, namespace_of
@@ -132,7 +132,8 @@ class Arena:
         client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         with client:
             try:
-                _tell(client.stdin, json.dumps(reference_work(namespace, loads, body)))
+                owner = self._create_owner(namespace) if body is Body.OURS else ""
+                _tell(client.stdin, json.dumps(reference_work(namespace, loads, body, owner)))
                 _hear(client.stdout, "ready")
                 before = cpu_seconds(client.pid)
                 _tell(client.stdin, "go")
@@ -223,6 +224,12 @@ class Arena:
 
         made = self._runner.run(create())
         return [Placed(namespace, load, body["metadata"]["uid"]) for load, body in zip(loads, made, strict=True)]
+
+    def _create_owner(self, namespace: str) -> str:
+        """A ConfigMap for the bare client's Jobs to belong to: its uid."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        made = self._runner.run(self._api.request("POST", path, {"metadata": {"name": OWNER}}))
+        return str(made["metadata"]["uid"])
 
     def _await_successes(self, since: int, count: int) -> None:
         log, seen = self._log.tail(since), 0

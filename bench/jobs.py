@@ -8,11 +8,13 @@ from bench.load import Load, Task
 from bench.reference import LABEL
 from parallelproject.core.graph import compile_graph
 from parallelproject.executors.job import Owner, job_manifest
-from parallelproject.model.names import API_VERSION, KIND
+from parallelproject.model.names import API_VERSION, KIND, LABEL_MANAGED_BY
 from parallelproject.model.project import parse_spec
 
 Json = dict[str, Any]
 
+OWNER = "owner"
+"""Name of a ConfigMap that owns the bare client's Jobs, where they are to have an owner."""
 _CONTAINER: Json = {"name": "agent", "image": "none", "command": ["true"]}
 
 
@@ -20,7 +22,7 @@ class Body(Enum):
     """Which Jobs the bare client creates."""
 
     SMALL = "as small as Jobs can be"
-    OURS = "the operator's, without labels and owner"
+    OURS = "the very Jobs that the operator creates; the client is told of all that happens to them, as the operator is"
 
 
 def project_body(load: Load) -> Json:
@@ -28,16 +30,24 @@ def project_body(load: Load) -> Json:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": load.name}, "spec": _spec(load)}
 
 
-def reference_work(namespace: str, loads: Sequence[Load], body: Body = Body.SMALL) -> Json:
-    """What ``bench.reference`` is told; of tasks that are ready, the one with the longest way to the end goes first."""
+def reference_work(namespace: str, loads: Sequence[Load], body: Body = Body.SMALL, owner_uid: str = "") -> Json:
+    """What ``bench.reference`` is told; of tasks that are ready, the one with the longest way to the end goes first.
+
+    Args:
+        owner_uid: Of the ConfigMap ``OWNER`` of the namespace, which owns such Jobs as the operator's.
+    """
     graphs = []
     for load in loads:
         tasks = sorted(load.tasks, key=lambda task: -load.rank[task.id])
         place = {task.id: i for i, task in enumerate(tasks)}
         after = [[place[above] for above in task.after] for task in tasks]
-        made = {task.id: _small_job(load, task) for task in tasks} if body is Body.SMALL else _our_jobs(load)
+        made = (
+            {task.id: _small_job(load, task) for task in tasks}
+            if body is Body.SMALL
+            else _our_jobs(load, namespace, owner_uid)
+        )
         graphs.append({"cap": load.cap, "jobs": [made[task.id] for task in tasks], "after": after})
-    return {"namespace": namespace, "graphs": graphs}
+    return {"namespace": namespace, "graphs": graphs, "everything": body is Body.OURS}
 
 
 def _spec(load: Load) -> Json:
@@ -67,15 +77,18 @@ def _small_job(load: Load, task: Task) -> Json:
     return _job(f"{load.name}-{task.id}", {"backoffLimit": 0, "template": template})
 
 
-def _our_jobs(load: Load) -> dict[str, Json]:
+def _our_jobs(load: Load, namespace: str, owner_uid: str) -> dict[str, Json]:
     spec = parse_spec(_spec(load))
     graph = compile_graph(spec)
     made = {}
     for i, task_id in enumerate(graph.ids):
-        # The operator must not take them for its own, nor the garbage collector for somebody's who is gone.
-        job = job_manifest(Owner(load.name, "", "none"), spec, graph, i, 1, {})
-        job["spec"]["template"]["metadata"]["labels"] = {LABEL: ""}
-        made[task_id] = _job(f"{load.name}-{task_id}", job["spec"])
+        job = job_manifest(Owner(load.name, namespace, owner_uid), spec, graph, i, 1, {})
+        # An owner that is there, or the garbage collector would take them; but none that the operator looks after.
+        job["metadata"]["ownerReferences"][0] |= {"apiVersion": "v1", "kind": "ConfigMap", "name": OWNER}
+        for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+            metadata["labels"] = {LABEL: ""} | metadata["labels"] | {LABEL_MANAGED_BY: "bench"}
+        job["metadata"]["name"] = f"{load.name}-{task_id}"
+        made[task_id] = job
     return made
 
 

@@ -5,7 +5,8 @@ the next line, says ``done``, and ends with its input.
 
 It has no custom resource, no status, no retries, no memory of earlier runs, and sees no failure. It creates the next
 Job the moment it may: when the pod of the last dependency has succeeded, which comes before the Job says so. The
-server tells it of nothing but pods that have succeeded, which is the least that a client can be told.
+server tells it of nothing but pods that have succeeded, which is the least that a client can be told; or of all that
+happens to its Pods and Jobs, if its work says ``everything``.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ import yaml
 Json = dict[str, Any]
 
 LABEL = "bench"
-"""Every pod of its Jobs has it."""
+"""Every Job and every pod of its own has it."""
 CREATES_AT_ONCE = 16
 """More do not make an API server on two processors faster (8 to 64 tried)."""
 
@@ -77,9 +78,14 @@ async def run(server: str, session: aiohttp.ClientSession, work: Json) -> None:
 
     watching = asyncio.Event()
 
+    everything = bool(work["everything"])
+
     async def follow() -> None:
-        async for name in _succeeded(session, pods, watching):
-            if name in open_:
+        async for pod in _seen(
+            session, pods, {} if everything else {"fieldSelector": "status.phase=Succeeded"}, watching
+        ):
+            name = pod["metadata"]["labels"]["job-name"]
+            if name in open_ and pod["status"]["phase"] == "Succeeded":
                 graph, task = open_.pop(name)
                 graph.done(task)
                 for body in graph.take():
@@ -87,8 +93,13 @@ async def run(server: str, session: aiohttp.ClientSession, work: Json) -> None:
             if not open_:
                 return
 
+    async def follow_jobs() -> None:
+        async for _ in _seen(session, jobs, {}, asyncio.Event()):
+            pass
+
     async with asyncio.TaskGroup() as group:
         following = group.create_task(follow())
+        beside = [group.create_task(follow_jobs())] if everything else []
         creating = [group.create_task(create()) for _ in range(CREATES_AT_ONCE)]
         await watching.wait()
         _say("ready")
@@ -97,21 +108,23 @@ async def run(server: str, session: aiohttp.ClientSession, work: Json) -> None:
             for body in graph.take():
                 to_create.put_nowait(body)
         await following
-        for worker in creating:
+        for worker in (*creating, *beside):
             worker.cancel()
     _say("done")
 
 
-async def _succeeded(session: aiohttp.ClientSession, pods: str, watching: asyncio.Event) -> AsyncIterator[str]:
-    """The Jobs whose pods have succeeded, as they do, some of them more than once; never ends by itself."""
-    wanted = {"labelSelector": LABEL, "fieldSelector": "status.phase=Succeeded"}
+async def _seen(
+    session: aiohttp.ClientSession, path: str, wanted: dict[str, str], watching: asyncio.Event
+) -> AsyncIterator[Json]:
+    """The objects of its own of a collection, each time that they change, some of them more often; never ends."""
+    wanted = {"labelSelector": LABEL} | wanted
     while True:  # the server may end a watch whenever it likes
-        async with session.get(pods, params=wanted) as answer:
+        async with session.get(path, params=wanted) as answer:
             listed = await answer.json()
-        for pod in listed["items"]:
-            yield pod["metadata"]["labels"]["job-name"]
+        for found in listed["items"]:
+            yield found
         since = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"]}
-        async with session.get(pods, params=wanted | since) as answer:
+        async with session.get(path, params=wanted | since) as answer:
             watching.set()
             rest = b""
             async for chunk in answer.content.iter_any():
@@ -120,7 +133,7 @@ async def _succeeded(session: aiohttp.ClientSession, pods: str, watching: asynci
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         raise RuntimeError(f"watch: {event['object']}")
-                    yield event["object"]["metadata"]["labels"]["job-name"]
+                    yield event["object"]
 
 
 def _say(word: str) -> None:

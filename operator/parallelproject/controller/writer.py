@@ -1,7 +1,7 @@
 """Writes status: with the version it was computed from, never without a change, and not more often than of use.
 
-At once when the headline changes (accepted, completed), otherwise at most once a second, and less often
-for large objects: every write makes the store keep the whole object again.
+At once when the headline changes (accepted, completed), otherwise at most once a second, and less often where
+a write takes long, as of a large object or on a busy server: tasks are what the server is there for.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ from parallelproject.controller.events import Notice, event, notices
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.status import says_the_same
 from parallelproject.core.times import iso
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError, encode
+from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
 
 log = logging.getLogger(__name__)
 
 SPACING_SECONDS = 1.0
-BYTES_PER_SECOND = 256 * 1024
-"""A status of this size is written once a second; one of twice the size every two seconds."""
+SPACING_SECONDS_MAX = 5.0
+SHARE = 0.05
+"""Of the time, what the writes of one project may take: one that takes 0.1 s is followed by the next after 2 s."""
 _BACKOFF_MAX = 30.0
 _EVENTS_WAITING_MAX = 1000
 
@@ -105,13 +106,15 @@ class Writer:
         body = {"metadata": {"resourceVersion": project.resource_version}, "status": change}
         # What the API server does not keep (null) must not look like a change the next time.
         kept = {key: value for key, value in status.items() if value is not None}
+        began = time.monotonic()
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
         if project.update(answer):
             self._again(project)
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
         project.failures_to_write = 0
-        project.next_write = time.monotonic() + max(SPACING_SECONDS, len(encode(status)) / BYTES_PER_SECOND)
+        now = time.monotonic()
+        project.next_write = now + min(SPACING_SECONDS_MAX, max(SPACING_SECONDS, (now - began) / SHARE))
         self._tell(project, list(notices(before, kept)))
 
     async def _refused(self, project: Project, error: ApiError) -> None:
