@@ -193,4 +193,72 @@ Fence.__call__ = none
 """,
         tuple(Try("long", (Fault(Action.KILL_AFTER, "patch-status", k), *_old("jobs", "pods"))) for k in (2, 1)),
     ),
+    Planted(
+        "a task waits for one of its dependencies and not for all",
+        """
+from parallelproject.core.standing import Standing
+from parallelproject.model.status import TaskState
+def is_free(self, i):
+    parents = self.graph.parents[i]
+    return not parents or any(self.states[parent] is TaskState.SUCCEEDED for parent in parents)
+Standing.is_free = is_free
+""",
+        (Try("mixed"),),
+    ),
+    Planted(
+        "a task gets one attempt more than it may have",
+        """
+import parallelproject.core.plan as plan
+is_final = plan._is_final
+plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(failures=record.failures - 1))
+""",
+        (Try("mixed"),),
+    ),
+    Planted(
+        "a Job's name is not the same for the next operator",
+        """
+import os
+import parallelproject.model.names as names
+import parallelproject.controller.actions as actions
+import parallelproject.controller.controller as controller
+job_name = names.job_name
+def mine(project, uid, task, number):
+    return job_name(project, uid, task, number) + f"-{os.getpid()}"
+names.job_name = actions.job_name = controller._job_name = mine
+""",
+        (Try("chain", (Fault(Action.KILL_AFTER, "create-job", 2),)),),
+    ),
+    Planted(
+        "only a pod that runs holds a slot",
+        """
+import parallelproject.executors.sightings as sightings
+attempt_of = sightings.attempt_of
+def idle(number, job, pods, job_is_gone):
+    pods = list(pods)
+    found = attempt_of(number, job, pods, job_is_gone)
+    return found if any(pod.phase == "Running" for pod in pods) else found._replace(at_work=False)
+sightings.attempt_of = idle
+""",
+        (Try("diamonds"),),
+    ),
+    Planted(
+        "what happened before a list that follows on 410 is not looked at",
+        """
+from parallelproject.kube.reflector import Reflector
+class Deaf:
+    def seen(self, obj): pass
+    def gone(self, obj): pass
+list_ = Reflector._list
+async def deaf(self):
+    sink = self._sink
+    self._sink = Deaf() if self.synced.is_set() else sink
+    try:
+        await list_(self)
+    finally:
+        self._sink = sink
+Reflector._list = deaf
+""",
+        (Try("chain", tuple(Fault(Action.ANSWER, f"event-of-{of}", times=12, status=410) for of in ("jobs", "pods"))),),
+        seconds=15,
+    ),
 )
