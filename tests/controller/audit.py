@@ -113,7 +113,8 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
             finished.append((seconds, at))
         path = f"{ref.get('resource')}/{ref.get('namespace')}/{ref.get('name') or metadata.get('name')}"
         if is_object and ref.get("resource") == "parallelprojects" and metadata["uid"] == project_uid:
-            found.append(Happened(at, seconds, "spec", project_uid, answer.get("spec") or {}))
+            if "spec" in answer:  # the garbage collector gets metadata only
+                found.append(Happened(at, seconds, "spec", project_uid, answer["spec"]))
         elif ref.get("resource") in ("jobs", "pods"):
             if is_object and (metadata.get("labels") or {}).get(f"{LABEL}/project-uid") == project_uid:
                 ours[path] = metadata["uid"]

@@ -47,7 +47,7 @@ def verdict(run: Run, made: Sequence[Json], last: Json, grace: float) -> list[st
     breaches += _written_after_end(events)
     deletions = [event for event in writes(events) if event["verb"] == "delete" and _is_project(event)]
     for i, project in enumerate(made):
-        happened = [change for change in history(events, project["metadata"]["uid"]) if _is_told(change)]
+        happened = history(events, project["metadata"]["uid"])
         found = judge([_without_room(change) for change in happened], grace=grace)
         found += [*_judge_room(happened), *_judge_brakes(happened, grace)]
         if i < len(deletions):
@@ -157,11 +157,6 @@ def _held(made: Json) -> _Held:
     document = json.loads(pod["metadata"]["annotations"][f"{LABEL}/task-file"])
     name = f"{marks[f'{LABEL}/task']}#{marks[f'{LABEL}/attempt']}"
     return _Held(name, document["role"], document["task"].get("files") or [])
-
-
-def _is_told(change: Happened) -> bool:
-    """Not the garbage collector's writes, whose answers are metadata only."""
-    return change.kind != "spec" or "roles" in change.value
 
 
 def _without_room(change: Happened) -> Happened:

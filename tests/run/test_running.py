@@ -3,11 +3,13 @@
 import json
 import os
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from parallelproject.executors.local_processes import Order, Processes
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.run import run_project
@@ -159,6 +161,21 @@ def test_the_deadline_of_the_project_stops_all(runner: Make) -> None:
     run = runner({"tasks": chain("a", "b"), "activeDeadlineSeconds": 1}, "sleep 1000")
     output = run.run(code=1)
     assert "stopped (spec.activeDeadlineSeconds): 0 of 2" in output
+
+
+def test_an_attempt_that_begins_only_after_the_deadline_of_the_project_is_stopped_too(
+    runner: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Processes.start
+
+    def start_late(processes: Processes, orders: Iterable[Order]) -> None:
+        time.sleep(1.1)
+        start(processes, orders)
+
+    monkeypatch.setattr(Processes, "start", start_late)
+    run = runner({"tasks": tasks("a"), "activeDeadlineSeconds": 1}, "sleep 5")
+    output = run.run(code=1)
+    assert "stopped (spec.activeDeadlineSeconds): 0 of 1" in output
 
 
 def test_fail_fast_stops_the_others(runner: Make) -> None:

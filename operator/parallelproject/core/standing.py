@@ -34,7 +34,7 @@ class Standing:
     records: dict[str, Record]
     """By task id, settled with what is seen. A task that left the spec is kept while it runs or once it has ended."""
     seen: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """What they are settled with."""
+    """All that is seen, which they are settled with; also of tasks that are forgotten."""
     states: list[TaskState] = field(default_factory=list)
     """By task: PENDING, RUNNING or SUCCEEDED. RUNNING is also a task that holds a slot for another reason, by an
     attempt that is only asked for, or one that counts as ended: nothing starts beside it."""
@@ -212,7 +212,6 @@ class Standing:
             if record.state is _PENDING and not record.failures and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)
-                self.seen.pop(task_id, None)
 
     def _derive(self) -> None:
         """What follows from the states of all tasks."""

@@ -221,7 +221,8 @@ class Engine:
             if running and running[0].number == row.number:
                 self._observed[row.task] = [running[0]._replace(phase=Phase.ACTIVE, started=row.started)]
                 # A start changes nothing, unless it was to be stopped and could not be yet.
-                self._again |= self._interrupted or self._spec.failure_policy is FailurePolicy.FAIL_FAST
+                stopped = self._board.plan is not None and self._board.plan.stopped is not None
+                self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for row in report.ended:
             self._observed[row.task] = [attempt_of(row, self._clock.now())]
             self._board.running.pop(row.task, None)

@@ -1,0 +1,193 @@
+"""Where every task stands is the same worked out from what changed as from scratch, and what was given out stays.
+
+The steps are told to both ways, ``Standing.after`` and ``Standing.of``, in graphs large enough that one way updates
+what the other derives; what is seen need not make sense, as after a restart, an edit, or by a stranger's hand.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import fields
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.attempt import NEW, Attempt, Phase
+from parallelproject.core.graph import CompiledGraph, compile_graph
+from parallelproject.core.standing import Standing
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import parse_spec
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
+from tests.core.examples import examples
+from tests.core.projects import FILES, acyclic_parents
+from tests.core.simulation import Edit, edited
+
+ENDS = {"succeed": Phase.SUCCEEDED, "fail": Phase.FAILED, "stop": Phase.STOPPED, "lose": Phase.LOST}
+STARTS = ("launch",) * 8 + ("skip", "late success", "forget")
+EVENTS = (
+    *("begin",) * 4,
+    *("succeed",) * 8,
+    *("hide",) * 4,
+    *("fail", "fail", "stop", "lose", "linger", "free", "stopping", "refuse", "second"),
+)
+STRANGERS = ("t7", "stranger", "other")  # the first is at times in the spec
+EDITS = ("add", "remove", "remove", "change")
+
+STEPS = 25
+
+seeds = st.integers(0, 2**32)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """Mostly of so many tasks that the change of some is not that of most."""
+    parents = draw(acyclic_parents(24, draw(st.sampled_from([1, 8, 16]))))
+    tasks = [
+        {
+            "id": f"t{i}",
+            "dependencies": [f"t{parent}" for parent in above],
+            "role": draw(st.sampled_from(["one", "two"])),
+            "files": draw(st.lists(st.sampled_from(FILES), max_size=2)),
+        }
+        for i, above in enumerate(parents)
+    ]
+    return parse_spec({"roles": [{"name": "one"}, {"name": "two"}], "tasks": tasks})
+
+
+class World:
+    """What is seen of attempts, task by task."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, tuple[Attempt, ...]] = {}
+        self.hidden: set[str] = set()
+        self.settled: set[str] = set()
+
+    @property
+    def observed(self) -> dict[str, tuple[Attempt, ...]]:
+        """The same objects as long as they are the same, as from the executors."""
+        left_out = self.hidden | self.settled
+        return {task_id: seen for task_id, seen in self.attempts.items() if seen and task_id not in left_out}
+
+    def go_on(self, graph: CompiledGraph, standing: Standing, random: Random) -> None:
+        """Something happens to some tasks, rather to those that are under way; one left out as settled is told of
+        again when it does."""
+        if random.random() < 0.3:
+            self.hidden.clear()
+        for _ in range(random.randint(0, 3)):
+            under_way = [task_id for task_id, seen in self.attempts.items() if seen and is_under_way(seen[-1])]
+            some = under_way if random.random() < 0.6 else random.choice([graph.ids, graph.ids, STRANGERS])
+            task_id = random.choice(some or STRANGERS)
+            self.happen(graph, standing, task_id, random.choice(EVENTS if task_id in under_way else STARTS))
+            self.settled.discard(task_id)
+
+    def happen(self, graph: CompiledGraph, standing: Standing, task_id: str, event: str) -> None:
+        seen = self.attempts.get(task_id, ())
+        if event in ("launch", "skip", "second"):
+            newest = max([standing.records.get(task_id, NEW).attempts, *(attempt.number for attempt in seen)])
+            claim = graph.claim[graph.index[task_id]] if task_id in graph.index else "one\nd/x"
+            new = Attempt(newest + (2 if event == "skip" else 1), Phase.LAUNCHING, at_work=True, claim=claim)
+            self.attempts[task_id] = (*seen, new)
+        elif event == "hide":
+            self.hidden.add(task_id)
+        elif event == "forget":
+            self.attempts[task_id] = seen[1:]
+        elif event == "late success":
+            self.attempts[task_id] = (*(ended(attempt, Phase.SUCCEEDED) for attempt in seen[:1]), *seen[1:])
+        else:
+            self.attempts[task_id] = (*seen[:-1], *changed(seen[-1], event))
+
+
+def is_under_way(attempt: Attempt) -> bool:
+    return attempt.at_work or attempt.phase is Phase.ACTIVE
+
+
+def changed(attempt: Attempt, event: str) -> tuple[Attempt, ...]:
+    """An attempt under way after something happened to it; nothing where it was refused."""
+    if event in ENDS:
+        return (ended(attempt, ENDS[event]),)
+    match event:
+        case "refuse" if attempt.phase is Phase.LAUNCHING:
+            return ()
+        case "begin":
+            return (attempt._replace(phase=Phase.ACTIVE, at_work=True, started=10.0, name=f"job-{attempt.number}"),)
+        case "free":  # its slot is free before it is known how it ended
+            return (attempt._replace(phase=Phase.ACTIVE, at_work=False),)
+        case "stopping":
+            return (attempt._replace(stopping=True),)
+        case "linger":  # it counts as lost, and still works
+            return (ended(attempt, Phase.LOST)._replace(at_work=True),)
+    return (attempt,)
+
+
+def ended(attempt: Attempt, phase: Phase) -> Attempt:
+    reason = "ExitCode" if phase is Phase.FAILED else None
+    return attempt._replace(phase=phase, at_work=False, ended=20.0, reason=reason)
+
+
+def settled(standing: Standing) -> set[str]:
+    """Said a second time: the tasks that have succeeded and of which no attempt is at work."""
+    return {
+        task_id
+        for task_id, seen in standing.seen.items()
+        if standing.records.get(task_id, NEW).state is TaskState.SUCCEEDED
+        and not any(attempt.at_work for attempt in seen)
+    }
+
+
+def facts(standing: Standing) -> dict[str, Any]:
+    """All that matters to a plan.
+
+    Roles that nobody holds are left out: a plan takes an absent role and zero for the same. The order of dictionaries
+    does not count either, except that of ``strangers``, in which removed tasks are told.
+    """
+    found = {field.name: getattr(standing, field.name) for field in fields(standing) if field.name != "graph"}
+    found["roles"] = {role: held for role, held in standing.roles.items() if held}
+    found["strangers"] = list(standing.strangers)
+    return found
+
+
+def as_given(standing: Standing) -> dict[str, Any]:
+    """A deep copy of every field, as it is."""
+    return {field.name: deepcopy(getattr(standing, field.name)) for field in fields(standing) if field.name != "graph"}
+
+
+def told(observed: dict[str, tuple[Attempt, ...]], *, anew: bool) -> dict[str, Sequence[Attempt]]:
+    """The same objects each time, as of a cluster, or new lists, as of a local run."""
+    return {task_id: list(seen) if anew else seen for task_id, seen in observed.items()}
+
+
+@examples(60)
+@given(specs(), seeds, st.booleans())
+def test_where_tasks_stand_is_the_same_from_what_changed_as_from_scratch(spec: Spec, seed: int, anew: bool) -> None:
+    random, world, graph = Random(seed), World(), compile_graph(spec)
+    standing = Standing.of(graph, {}, {})
+    given_out = [(standing, as_given(standing))]
+    for _ in range(STEPS):
+        if random.random() < 0.1:
+            spec, graph = after_edit(spec, graph, random)
+            standing = Standing.of(graph, standing.records, told(world.observed, anew=anew))
+            given_out.append((standing, as_given(standing)))
+        if random.random() < 0.3:
+            world.settled |= settled(standing)
+        world.go_on(graph, standing, random)
+        observed = told(world.observed, anew=anew)
+        updated = standing.after(observed)
+        assert facts(updated) == facts(Standing.of(graph, standing.records, observed))
+        assert facts(updated) == facts(Standing.of(graph, updated.records, observed)), "as after a restart"
+        assert updated.seen == world.observed
+        assert list(updated.strangers) == [task_id for task_id in updated.records if task_id not in graph.index]
+        standing = updated
+        given_out.append((standing, as_given(standing)))
+    for standing, before in given_out:
+        assert as_given(standing) == before
+
+
+def after_edit(spec: Spec, graph: CompiledGraph, random: Random) -> tuple[Spec, CompiledGraph]:
+    """As it was where the new one would be refused."""
+    new = edited(spec, Edit(0, random.choice(EDITS), random.randint(0, 99), random.randint(0, 99)))
+    try:
+        return new, compile_graph(new)
+    except ProblemsError:
+        return spec, graph
