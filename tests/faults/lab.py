@@ -95,7 +95,8 @@ class Lab:
         """The admin's requests, for this thread."""
         found: Client | None = getattr(self._clients, "client", None)
         if found is None:
-            found = self._clients.client = Client(str(self.cluster.kubeconfig))
+            with self._lock:  # the kubernetes client shares files among threads before it has written them
+                found = self._clients.client = Client(str(self.cluster.kubeconfig))
             self._all_clients.append(found)
         return found
 

@@ -87,12 +87,12 @@ class Api:
                 return cls(configuration, await asyncio.to_thread(_read, path) or "default")
             await config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
             contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
+            chosen = next((c for c in contexts if c["name"] == context), active)
+            return cls(configuration, chosen["context"].get("namespace") or "default")
         except (TypeError, AttributeError, LookupError):  # what the client makes of a file of another shape
             raise NoClusterError(f"no cluster is configured: no kubeconfig as it should be ({_MEND})") from None
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise NoClusterError(f"no cluster is configured: {error} ({_MEND})") from None
-        chosen = next((c for c in contexts if c["name"] == context), active)
-        return cls(configuration, chosen["context"].get("namespace") or "default")
 
     async def __aenter__(self) -> Self:
         rest = self._client.rest_client
