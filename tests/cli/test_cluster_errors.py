@@ -1,5 +1,6 @@
 """What the cluster commands say where there is no cluster, or one that refuses: a line and the mend, no traceback."""
 
+import base64
 import socket
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_a_configuration_that_is_none(pproj: Pproj, tmp_path: Path, content: str
     result = pproj("list", "--kubeconfig", file)
     assert result.code == 1
     assert "no cluster is configured" in result.err
+
+
+def test_a_configuration_with_a_broken_certificate(pproj: Pproj, tmp_path: Path):
+    file = tmp_path / "config"
+    kubeconfig(file, "https://127.0.0.1:1")
+    broken = yaml.safe_load(file.read_text())
+    broken["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(b"none").decode()
+    file.write_text(yaml.safe_dump(broken))
+    result = pproj("list", "--kubeconfig", file)
+    assert result.code == 1
+    assert result.err.startswith("error: no cluster is configured: ")
 
 
 def test_a_context_that_is_not_there(pproj: Pproj, tmp_path: Path):
