@@ -25,7 +25,6 @@ CREATES_AT_ONCE = 32
 """Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
 _BACKOFF_MAX = 30.0
 _REFUSED_SECONDS = 10.0
-_TRIES = 8  # of one action before the plan decides anew whether it is still wanted; the waits between double
 
 
 class Actions:
@@ -172,7 +171,9 @@ class Actions:
 
     async def _stop(self, project: Project, key: Key, stop: Stop) -> None:
         name = project.sightings.job_name(key) or self._name(project, key)
-        for failures in range(1, _TRIES + 1):
+        generation, failures = project.generation, 0
+        # Meanwhile it may have ended, or be wanted again: the plan decides anew.
+        while self._may_start(project) and project.generation == generation and project.sightings.is_at_work(key):
             try:
                 job = await self._api.request(
                     "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
@@ -183,6 +184,7 @@ class Actions:
                 if error.status == 404:
                     project.sightings.job_gone(key)
                     return
+                failures += 1
                 log.warning("stopping %s: %s", name, error)
                 await _pause(failures, error)
 

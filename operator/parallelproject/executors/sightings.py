@@ -115,6 +115,10 @@ class Sightings:
         """Whether an attempt is there and not known to have ended."""
         return any(a.number == key.number and a.phase is Phase.ACTIVE for a in self.attempts.get(key.task, ()))
 
+    def is_at_work(self, key: Key) -> bool:
+        """Whether an attempt is seen that holds a slot."""
+        return any(a.number == key.number and a.at_work for a in self.attempts.get(key.task, ()))
+
     def job_name(self, key: Key) -> str | None:
         """Name of the attempt's Job, where it was seen."""
         job = self._jobs.get(key)
