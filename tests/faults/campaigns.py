@@ -17,6 +17,8 @@ from tests.faults.sweep import RESOURCES, SMALL, Case, Trial, cases
 RATE = 0.02
 """Share of all requests and events of watches that go wrong in a run of ``Volume``."""
 TASKS = 250
+_VOLUME_SECONDS = 900
+"""Some hundred faults in a run, of which most cost a second; on a busy machine several."""
 PAIRS = 300
 VOLUMES = 80
 SEQUELS = 300
@@ -72,7 +74,7 @@ class Volume:
 
     def run(self, lab: Lab, patch: str = "") -> Outcome:
         """Makes it."""
-        return run_one(lab, self.graph, Chance(RATE, list(mixed()), self.seed), self.seed, patch=patch, seconds=300)
+        return run_one(lab, self.graph, Chance(RATE, list(mixed()), self.seed), self.seed, patch=patch, seconds=_VOLUME_SECONDS)
 
     def took_place(self, outcome: Outcome) -> bool:
         """Whether anything went wrong."""
