@@ -1,15 +1,20 @@
 """The status as it is written: what the laws of the planner do not see."""
 
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.status import read_status, render_status, says_the_same
 from parallelproject.model.spec import MAX_TASKS, Spec, Task
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 
 
 def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
-    records = {f"old-{i}": Record(TaskState.SUCCEEDED, 1, started=1.0, ended=2.0) for i in range(3 * MAX_TASKS)}
+    records = {f"old-{i}": Record(TaskState.SUCCEEDED, 1, started=1.0, ended=2.0 + i) for i in range(3 * MAX_TASKS)}
     spec = Spec(tasks=[Task(id="new")])
     graph = compile_graph(spec)
     decided = plan(graph, spec, Ledger(records), {}, 10.0)
@@ -29,4 +34,20 @@ def test_what_is_written_is_read_back():
     assert read.records["a"] == records["a"]
     assert read.start_time == 1.0
     again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0)
+    assert says_the_same(again, written)
+
+
+ended = st.floats(2.0, 5.0).map(lambda at: {"started": 1.0, "ended": at})
+succeeded = ended.map(lambda times: Record(TaskState.SUCCEEDED, 1, **times))
+failed = ended.map(lambda times: Record(TaskState.FAILED, 1, 1, reason=Reason.POD_FAILED, **times))
+
+
+@given(st.dictionaries(st.sampled_from([f"t{i}" for i in range(1, 12)]), succeeded | failed), st.randoms())
+def test_who_comes_next_finds_nothing_to_write(records: dict[str, Record], chance: Random):
+    spec = Spec(tasks=[Task(id="t0")])
+    graph = compile_graph(spec)
+    in_any_order = dict(chance.sample(list(records.items()), len(records)))
+    decided = plan(graph, spec, Ledger(in_any_order, start_time=1.5), {}, 10.0)
+    written = render_status(graph, spec, decided, {}, 1, 10.0)
+    again = render_status(graph, spec, plan(graph, spec, read_status(written), {}, 11.0), written, 1, 11.0)
     assert says_the_same(again, written)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Attempt, Record, settle
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.times import epoch, iso
@@ -70,8 +70,8 @@ def render_status(
         render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
-    for task_id, state in _shown(plan.removed, 2 * MAX_TASKS - len(rows)):
-        record = records.get(task_id, NEW)
+    for task_id in _shown(plan.removed, records, 2 * MAX_TASKS - len(rows)):
+        record, state = records.get(task_id, NEW), plan.removed[task_id]
         rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
     counts = Counter(plan.states)
     total, levels = len(graph.ids), len(graph.levels)
@@ -190,11 +190,17 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
     return row
 
 
-def _shown(removed: Mapping[str, TaskState], room: int) -> list[tuple[str, TaskState]]:
-    """Tasks that left the spec, as many as there is room for: those still running, then the latest."""
-    running = [(task_id, state) for task_id, state in removed.items() if state is _RUNNING]
-    ended = [(task_id, state) for task_id, state in removed.items() if state is not _RUNNING]
-    return (running + ended[::-1])[: max(0, room)]
+def _shown(removed: Mapping[str, TaskState], records: Mapping[str, Record], room: int) -> list[str]:
+    """Tasks that left the spec, as many as there is room for: those still running, then the latest.
+
+    By what is written down and nothing else: who comes next must not find them in another order.
+    """
+
+    def place(task_id: str) -> tuple[Any, ...]:
+        ended = records.get(task_id, NEW).ended
+        return removed[task_id] is not _RUNNING, -int(ended or 0), natural_key(task_id), task_id
+
+    return sorted(removed, key=place)[: max(0, room)]
 
 
 def _conditions(
