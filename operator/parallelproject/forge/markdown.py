@@ -35,7 +35,7 @@ def escape(text: object) -> str:
     line = _PUNCTUATION.sub(r"\\\1", _SCHEME.sub(_apart, _SIGN.sub(_apart, line)))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A quick action stands at the start of a line, a list begins with a number and a dot.
-    return re.sub(r"^(?=/)|(?<=^\d)(?=[.])", _GAP, line)
+    return re.sub(r"^(\d+(?=[.])|(?=/))", rf"\1{_GAP}", line)
 
 
 def code(text: object) -> str:

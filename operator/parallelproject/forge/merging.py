@@ -37,7 +37,7 @@ class Tried:
 
 
 async def bring_in(
-    forge: Forge, branches: Branches, pull: PullRequest, waiting: Waiting, *, up_to_date: bool = False
+    forge: Forge, branches: Branches, pull: PullRequest, waiting: Waiting, *, queued: bool = False
 ) -> Tried:
     """Merges a pull request when the checks of its head pass.
 
@@ -46,16 +46,17 @@ async def bring_in(
         branches: The repository.
         pull: Open, or merged by an earlier life.
         waiting: How long to wait.
-        up_to_date: Whether the branch must contain its base's tip when it is checked. It is brought up to date too
-            when the target asks for it.
+        queued: Whether it is a task's own branch, in a merge queue: it must contain its base's tip when it is checked,
+            and is made anew there. Any other branch is brought up to date, by a merge, when the target asks for it.
     """
+    up_to_date = queued or forge.needs_base
     deadline = waiting.clock.monotonic() + waiting.seconds
     tried = Tried(End.MERGED, pull)
     for _ in range(ROUNDS):
         pull = await forge.read(pull)
-        if pull.state is State.OPEN and not pull.words.draft and (up_to_date or forge.needs_base):
+        if pull.state is State.OPEN and not pull.words.draft and up_to_date:
             try:
-                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base)
+                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, anew=queued)
             except ConflictError as conflict:
                 return Tried(End.CONFLICT, pull, str(conflict), conflict.paths)
         else:

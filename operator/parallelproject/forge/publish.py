@@ -91,7 +91,7 @@ async def _in_turn(
     if pull is None or merge is MergeMode.MANUAL or pull.state is State.CLOSED:
         return _left(offer, pull)
     try:
-        tried = await bring_in(forge, branches, pull, waiting, up_to_date=True)
+        tried = await bring_in(forge, branches, pull, waiting, queued=True)
         if tried.end is End.CONFLICT:
             await _say_conflict(forge, tried)
     except (AnswerError, PolicyError) as error:

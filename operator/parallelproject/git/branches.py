@@ -82,12 +82,17 @@ class Branches:
                 return conflict.paths
             return ()
 
-    def onto(self, branch: str, base: str) -> str:
+    def onto(self, branch: str, base: str, *, anew: bool = False) -> str:
         """Brings a branch up to date with ``base``, and gives its tip.
 
-        A single commit is made anew on the tip of ``base``, as landing does: a task stays one commit. More than one,
-        or a history with merges, is left as it is and ``base`` is merged into it. Nothing is done where ``base`` has
-        nothing new. A tip that somebody has pushed meanwhile is never overwritten: it is looked at again.
+        ``base`` is merged into it, so that it only moves forward. Nothing is done where ``base`` has nothing new. A tip
+        that somebody has pushed meanwhile is never overwritten: it is looked at again.
+
+        Args:
+            branch: The branch.
+            base: What it is to contain.
+            anew: A branch of a single commit gets that commit made anew on the tip of ``base`` instead, as landing
+                does, so that a task stays one commit on a linear history. For branches that nobody else works on.
 
         Raises:
             ConflictError: it does not merge; the branch is as it was.
@@ -99,7 +104,7 @@ class Branches:
                 tip, target = (store.text("rev-parse", _seen(name)) for name in (branch, base))
                 if _is_ancestor(store, target, tip):
                     return tip
-                update = Update(check_branch(branch, "branch"), tip, self._updated(store, branch, base))
+                update = Update(check_branch(branch, "branch"), tip, self._updated(store, branch, base, anew=anew))
                 if push(store.git, [update]) is Pushed.DONE:
                     return str(update.new)
                 pause(tries)
@@ -134,13 +139,13 @@ class Branches:
                 pause(tries)
         return self.tips(branch)[branch] is None
 
-    def _updated(self, store: Store, branch: str, base: str) -> str:
+    def _updated(self, store: Store, branch: str, base: str, *, anew: bool) -> str:
         """The commit that brings the branch up to date."""
         head, target = _seen(branch), _seen(base)
         tree = _combined(store, target, head)
         parents = store.text("rev-list", "--parents", "--max-count=2", f"{target}..{head}", "--").splitlines()
         people = {"GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email}
-        if len(parents) == 1 and len(parents[0].split()) == 2:
+        if anew and len(parents) == 1 and len(parents[0].split()) == 2:
             form = "%an%x00%ae%x00%ad%x00%B"
             said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", head)
             name, email, date, text = said.split("\0", 3)
