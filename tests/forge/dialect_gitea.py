@@ -38,7 +38,7 @@ def routes(world: World) -> list[web.RouteDef]:
                 "label": pull.head,
                 "ref": pull.head if tip else f"refs/pull/{pull.number}/head",
                 "sha": world.sha(pull) if pull.state == "open" else tip or pull.last,
-                "repo_id": 7,
+                "repo_id": -1 if pull.fork else 7,  # of a fork that was deleted
             },
             "base": {"label": pull.base, "ref": pull.base, "repo_id": 7},
             "merge_commit_sha": pull.merge_commit,
@@ -61,7 +61,7 @@ def routes(world: World) -> list[web.RouteDef]:
 
     async def by_names(request: web.Request) -> web.Response:
         names = (request.match_info["head"], request.match_info["base"])
-        found = [pull for pull in world.pulls if (pull.head, pull.base) == names]
+        found = [pull for pull in world.pulls if (pull.head, pull.base) == names and not pull.fork]
         return web.json_response(shown(found[0])) if found else web.json_response({"message": "not found"}, status=404)
 
     def name(pull: Pull, title: str) -> None:

@@ -45,7 +45,7 @@ def routes(world: World) -> list[web.RouteDef]:
         rows = [
             shown(pull)
             for pull in reversed(world.pulls)
-            if (pull.head, pull.base) == (head, query["base"])
+            if (pull.head, pull.base, pull.fork) == (head, query["base"], False)  # as "head" names the owner
             and (query["state"] == "all" or (query["state"] == "open") == (pull.state == "open"))
         ]
         return web.json_response(rows)

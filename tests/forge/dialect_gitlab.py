@@ -30,7 +30,7 @@ def routes(world: World) -> list[web.RouteDef]:
             "labels": pull.labels,
             "source_branch": pull.head,
             "target_branch": pull.base,
-            "source_project_id": 7,
+            "source_project_id": 8 if pull.fork else 7,
             "target_project_id": 7,
             "sha": sha or None,
             "merge_commit_sha": pull.merge_commit,
@@ -48,7 +48,7 @@ def routes(world: World) -> list[web.RouteDef]:
             shown(pull)
             for pull in reversed(world.pulls)
             if (pull.head, pull.base) == (query["source_branch"], query["target_branch"])
-            and query["state"] == {"open": "opened"}.get(pull.state, pull.state)
+            and query["state"] in ("all", {"open": "opened"}.get(pull.state, pull.state))
         ]
         return web.json_response(rows)
 

@@ -20,7 +20,7 @@ _DIALECTS: dict[str, Callable[[World], list[web.RouteDef]]] = {
 _PATIENCE = 60.0
 Fault = str | tuple[int, Any, dict[str, str]]
 """``lose``: carried out, but the answer is lost; ``drop``: not carried out, and no answer; ``kill-before`` and
-``kill-after``: the victim dies; or an answer: status, body, headers."""
+``kill-after``: the victim dies; ``page``: a page for people; or an answer: status, body, headers."""
 
 
 class StandIn:
@@ -76,6 +76,8 @@ class StandIn:
         if isinstance(fault, tuple):
             status, body, headers = fault
             return web.json_response(body, status=status, headers=headers)
+        if fault == "page":
+            return web.Response(text="<html>Please log in</html>", content_type="text/html")
         if fault in ("drop", "kill-before"):
             return await self._gone(request, fault)
         try:

@@ -158,6 +158,13 @@ def test_a_redirect_on_the_same_host_is_followed(publisher: Publisher, world: Wo
     assert len(world.pulls) == 1
 
 
+def test_an_answer_that_is_no_json_is_trouble_and_no_crash(publisher: Publisher, standin: StandIn) -> None:
+    """As of a proxy that shows a page of its own."""
+    standin.fault = lambda index, method, path: "page"
+    with pytest.raises(TransientError, match="HTTP 200, but no JSON"):
+        publisher.shared()
+
+
 def test_what_a_forge_will_not_take_is_told_in_its_words(publisher: Publisher, standin: StandIn) -> None:
     said = {"message": "Validation Failed", "errors": [{"message": "title is not to our taste"}]}
     standin.fault = lambda index, method, path: (422, said, {}) if method == "POST" else None

@@ -106,6 +106,17 @@ def test_one_of_another_branch_is_not_taken(publisher: Publisher, world: World) 
     assert publisher.shared(base="release").number == 2
 
 
+def test_one_of_a_fork_with_the_same_branch_name_is_not_taken(publisher: Publisher, world: World) -> None:
+    world.create(BRANCH, "main", "of a stranger", "", False).fork = True
+    assert publisher.shared().number == 2
+    assert publisher.shared().number == 2
+    world.close(world.pull(2))
+    world.create(BRANCH, "main", "of a stranger again", "", False).fork = True
+    published = publisher.shared()
+    assert (published.end, published.number) == (End.CLOSED, 2)
+    assert world.pull(1).title == "of a stranger"
+
+
 def test_one_that_a_person_closed_stays_closed(publisher: Publisher, world: World, standin: StandIn) -> None:
     publisher.shared()
     world.close(world.pull(1))

@@ -19,6 +19,8 @@ class Pull:
     labels: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     state: str = "open"
+    fork: bool = False
+    """Whether the head is a branch of somebody's fork."""
     last: str = ""
     """The head when it ended."""
     merge_commit: str | None = None
@@ -65,7 +67,7 @@ class World:
         return self.lag.get(pull.head) or self.tip(pull.head) or pull.last
 
     def open(self, head: str, base: str) -> Pull | None:
-        return next((p for p in self.pulls if (p.head, p.base, p.state) == (head, base, "open")), None)
+        return next((p for p in self.pulls if (p.head, p.base, p.state, p.fork) == (head, base, "open", False)), None)
 
     def pull(self, number: int) -> Pull:
         return self.pulls[number - 1]

@@ -145,7 +145,7 @@ class Gitea:
         rows = self.session.rows(f"{self._repository}/pulls", query, full=_FULL)
         seen = 0
         async for row in rows:
-            own = row["head"].get("repo_id") in (row["base"].get("repo_id"), -1)
+            own = row["head"]["repo_id"] == row["base"]["repo_id"]  # and not a fork's
             if own and (found := chosen([_pull(row)], head, base)):
                 return await self._with_head(found)
             if (seen := seen + 1) >= most:

@@ -52,14 +52,11 @@ class GitHub:
     async def find(self, head: str, base: str) -> PullRequest | None:
         """See ``Forge``."""
         owner = self.session.server.owner
-        for state in ("open", "closed"):
-            rows = await self.session.get(
-                f"{self._repository}/pulls", state=state, head=f"{owner}:{head}", base=base,
-                sort="created", direction="desc", per_page=_FULL,
-            )  # fmt: skip
-            if found := chosen(map(_pull, rows), head, base):
-                return found
-        return None
+        rows = await self.session.get(
+            f"{self._repository}/pulls", state="all", head=f"{owner}:{head}", base=base,
+            sort="created", direction="desc", per_page=_FULL,
+        )  # fmt: skip
+        return chosen(map(_pull, rows), head, base)
 
     async def read(self, pull: PullRequest) -> PullRequest:
         """See ``Forge``."""

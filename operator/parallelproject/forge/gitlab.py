@@ -54,12 +54,9 @@ class GitLab:
     async def find(self, head: str, base: str) -> PullRequest | None:
         """See ``Forge``."""
         query = {"source_branch": head, "target_branch": base, "order_by": "created_at", "sort": "desc"}
-        for state in ("opened", "locked", "merged", "closed"):
-            rows = await self.session.get(f"{self._project}/merge_requests", state=state, per_page=_FULL, **query)
-            own = [_pull(row) for row in rows if row["source_project_id"] == row["target_project_id"]]
-            if found := chosen(own, head, base):
-                return found
-        return None
+        rows = await self.session.get(f"{self._project}/merge_requests", state="all", per_page=_FULL, **query)
+        own = [_pull(row) for row in rows if row["source_project_id"] == row["target_project_id"]]
+        return chosen(own, head, base)
 
     async def read(self, pull: PullRequest) -> PullRequest:
         """See ``Forge``."""

@@ -11,7 +11,7 @@ from parallelproject.git.branches import Branches
 from parallelproject.git.outcome import ConflictError
 
 ROUNDS = 3
-"""How often the branch is brought up to date, and its checks awaited, while others move it or its base."""
+"""How often all is read again, the checks too, when others have moved the branch or its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ async def bring_in(
     up_to_date = queued or forge.needs_base
     deadline = waiting.clock.monotonic() + waiting.seconds
     tried = Tried(End.MERGED, pull)
-    for _ in range(ROUNDS):
+    for tries in range(ROUNDS):
+        if tries:
+            await waiting.clock.back_off(tries, waiting.longest)
         pull = await forge.read(pull)
         if pull.state is State.OPEN and not pull.words.draft and up_to_date:
             try:
@@ -72,7 +74,7 @@ async def _merge(
     forge: Forge, branches: Branches, pull: PullRequest, sha: str, waiting: Waiting, deadline: float
 ) -> Tried:
     """Waits for the checks of one commit, and merges it."""
-    clock, moved = waiting.clock, 0
+    clock = waiting.clock
     settled = clock.monotonic() + (waiting.settle if forge.has_checks else 0.0)
     for tries in count():
         pause = tries
@@ -94,7 +96,7 @@ async def _merge(
                     return Tried(End.BEHIND, pull, said)
                 if answer.merge is Merge.DONE:
                     pause = 0
-                if answer.merge is Merge.MOVED and (moved := moved + 1) >= ROUNDS:
+                if answer.merge is Merge.MOVED:
                     return Tried(End.MOVED, pull, said)
                 if answer.merge is Merge.BLOCKED and (paths := await _conflicts(branches, pull)):
                     return Tried(End.CONFLICT, pull, said, paths)

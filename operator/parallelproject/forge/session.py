@@ -136,6 +136,8 @@ class Session:
             elif answer.status >= 300:
                 said = await self._cleaned(answer.said)
                 raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {said}", said)
+            elif answer.content.strip() and answer.body is None:
+                raise AnswerError(502, f"{method} {_shown(path)}: HTTP {answer.status}, but no JSON", "")
             else:
                 return answer
             if self.clock.monotonic() + wait > deadline:
