@@ -1,5 +1,6 @@
 """Making commits: who, what words, and how they are signed."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from parallelproject.git.credentials import usable_key
@@ -49,13 +50,26 @@ def commit_tree(store: Store, tree: str, parent: str, *, signed: bool, attempt: 
     }
     if author_date:
         environment["GIT_AUTHOR_DATE"] = author_date
+    return make_commit(store, tree, [parent], text, environment, signed=signed)
+
+
+def make_commit(
+    store: Store, tree: str, parents: Sequence[str], text: str, people: Mapping[str, str], *, signed: bool
+) -> str:
+    """A commit with these parents and words, by the people and dates that git's variables name.
+
+    Raises:
+        GitFailedError: also when the key does not sign.
+    """
+    delivery = store.delivery
     with ExitStack() as stack:
         config, options = [], []
         if signed and delivery.signing_key:
             config = [("user.signingKey", str(stack.enter_context(usable_key(delivery.signing_key))))]
             options = ["-S"]
+        on = [argument for parent in parents for argument in ("-p", parent)]
         made = store.git.run(
-            "commit-tree", *options, "-p", parent, tree,
-            stdin=text.encode(), environment=environment, config=config,
+            "commit-tree", *options, *on, tree,
+            stdin=text.encode(errors="surrogateescape"), environment=people, config=config,
         )  # fmt: skip
     return made.stdout.decode().strip()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from parallelproject.git.changes import changes
 from parallelproject.git.commit import commit_tree
-from parallelproject.git.delivery import Delivery, LandPolicy, Place
+from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.history import Work, attempt_of, since, work_of
-from parallelproject.git.merge import merge
+from parallelproject.git.merge import combine
 from parallelproject.git.outcome import (
     BranchRewrittenError,
     ConflictError,
@@ -177,17 +177,7 @@ class _Landing:
 
     def _merged(self, work: Work, tip: str) -> str:
         """The tree of the work on this tip."""
-        store = work.store
-        ours = {change.path: change for change in changes(store.git, work.base, work.commit)}
-        theirs = {change.path: change for change in changes(store.git, work.base, tip)}
-        both = sorted(ours.keys() & theirs.keys())
-        if both and store.delivery.policy.land is LandPolicy.DISJOINT:
-            raise ConflictError("ChangedSinceBase", "what has landed since changed the same files", both)
-        # git's merge takes a deleted file for renamed when a likely one was added, and moves the other's edit there.
-        half_deleted = [path for path in both if (ours[path].new is None) != (theirs[path].new is None)]
-        if half_deleted:
-            raise ConflictError("MergeConflict", "one deleted what the other changed", half_deleted)
-        return merge(store, work.base, tip, work.commit)
+        return combine(work.store, work.base, tip, work.commit, work.store.delivery.policy.land)
 
     def _conflict(self, work: Work, conflict: ConflictError) -> None:
         """Moves the work out of the way.

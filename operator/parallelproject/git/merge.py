@@ -2,18 +2,37 @@
 
 from pathlib import Path, PurePosixPath
 
-from parallelproject.git.changes import contents
+from parallelproject.git.changes import changes, contents
+from parallelproject.git.delivery import LandPolicy
 from parallelproject.git.outcome import ConflictError
 from parallelproject.git.store import Store
 
 _ATTRIBUTES = ".gitattributes"
 
 
+def combine(store: Store, base: str, tip: str, work: str, policy: LandPolicy = LandPolicy.MERGE) -> str:
+    """The tree of ``work``'s changes since ``base`` on top of ``tip``, by the rules of landing.
+
+    Raises:
+        ConflictError: with the paths that are in the way.
+    """
+    ours = {change.path: change for change in changes(store.git, base, work)}
+    theirs = {change.path: change for change in changes(store.git, base, tip)}
+    both = sorted(ours.keys() & theirs.keys())
+    if both and policy is LandPolicy.DISJOINT:
+        raise ConflictError("ChangedSinceBase", "what has landed since changed the same files", both)
+    # git's merge takes a deleted file for renamed when a likely one was added, and moves the other's edit there.
+    half_deleted = [path for path in both if (ours[path].new is None) != (theirs[path].new is None)]
+    if half_deleted:
+        raise ConflictError("MergeConflict", "one deleted what the other changed", half_deleted)
+    return merge(store, base, tip, work)
+
+
 def merge(store: Store, base: str, tip: str, work: str) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``.
 
     Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``),
-    so no path may be deleted on one side and changed on the other: see ``land``.
+    so no path may be deleted on one side and changed on the other: see ``combine``.
 
     The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work
     itself has no say.

@@ -58,6 +58,29 @@ def check_branch(name: str, place: str) -> str:
     return f"refs/heads/{name}"
 
 
+def task_branch(branch: str, task: str) -> str:
+    """The branch of one task, where each has its own; without ``refs/heads/``.
+
+    There can be no branch ``branch`` beside it: git keeps a folder of that name.
+
+    Raises:
+        PolicyError: that is no valid name of a branch.
+    """
+    if not _TASK.fullmatch(task):
+        raise PolicyError("InvalidRef", f"task: {quoted(task)} is not a task's id")
+    return check_branch(f"{branch}/{_part(task)}", "branch").removeprefix("refs/heads/")
+
+
+def _part(task: str) -> str:
+    """A task's id as a part of a ref.
+
+    An id may contain what a ref may not (``a..b``, ``x.lock``): those dots are written as ``%2E``. No id contains
+    ``%``, so two ids never become the same part.
+    """
+    name = re.sub(r"\.lock$", "%2Elock", task)
+    return re.sub(r"(?<=[.])[.]", "%2E", name)
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRefs:
     """The refs of one task of one run."""
@@ -81,13 +104,8 @@ class TaskRefs:
 
     @property
     def folder(self) -> str:
-        """All refs of this task are below it.
-
-        An id may contain what a ref may not (``a..b``, ``x.lock``): those dots are written as ``%2E``. No id
-        contains ``%``, so two ids never share a folder.
-        """
-        name = re.sub(r"\.lock$", "%2Elock", self.task)
-        return f"{self.run_folder}/{re.sub(r'(?<=[.])[.]', '%2E', name)}"
+        """All refs of this task are below it."""
+        return f"{self.run_folder}/{_part(self.task)}"
 
     @property
     def result(self) -> str:

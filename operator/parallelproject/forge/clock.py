@@ -1,0 +1,27 @@
+"""Time, so that tests need not wait for it."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from, and how it is spent."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that only grow."""
+    now: Callable[[], float] = time.time
+    """Seconds since 1970, as forges name moments."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def back_off(self, tries: int, longest: float = 30.0) -> None:
+        """Waits, about twice as long with each try, from half a second on."""
+        await self.sleep(backoff(tries, longest))
+
+
+def backoff(tries: int, longest: float = 30.0) -> float:
+    """Seconds to wait after so many tries (0: the first), with jitter."""
+    return random.uniform(0.5, 1.0) * min(longest, 2.0 ** min(tries, 16))

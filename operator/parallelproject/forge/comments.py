@@ -1,0 +1,33 @@
+"""Comments that are made once, though whoever makes them may be cut off and begin again."""
+
+from collections.abc import Mapping
+
+from parallelproject.forge.answer import LostAnswerError
+from parallelproject.forge.session import Session
+
+_TRIES = 3
+
+
+async def say_once(
+    session: Session, path: str, text: str, key: str, params: Mapping[str, str | int], *, full: int
+) -> None:
+    """Adds a comment, unless there is one with this key: it carries the key where nobody sees it.
+
+    Args:
+        session: The forge.
+        path: Of the list of comments.
+        text: What is said, in Markdown.
+        key: One word for what it is about.
+        params: The list's query.
+        full: A page with fewer rows is the last.
+    """
+    mark = f"<!-- parallelproject: {key} -->"
+    for tries in range(_TRIES):
+        async for row in session.rows(path, params, full=full):
+            if mark in (row["body"] or ""):
+                return
+        try:
+            await session.call("POST", path, {"body": f"{text}\n\n{mark}"}, once=True)
+            return
+        except LostAnswerError:
+            await session.clock.back_off(tries)

@@ -1,0 +1,46 @@
+"""The forge of a repository, by its kind."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from parallelproject.forge.clock import Clock
+from parallelproject.forge.gitea import Gitea
+from parallelproject.forge.github import GitHub
+from parallelproject.forge.gitlab import GitLab
+from parallelproject.forge.none import NoForge
+from parallelproject.forge.protocol import Forge
+from parallelproject.forge.server import Server
+from parallelproject.git.branches import Branches
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.spec import ForgeType
+
+_KINDS: dict[ForgeType, type[GitHub] | type[GitLab] | type[Gitea]] = {
+    ForgeType.GITHUB: GitHub,
+    ForgeType.GITLAB: GitLab,
+    ForgeType.GITEA: Gitea,
+}
+
+
+@asynccontextmanager
+async def connected(
+    kind: ForgeType, branches: Branches, server: Server | None = None, clock: Clock | None = None
+) -> AsyncIterator[Forge]:
+    """A forge that can be asked, within the block.
+
+    Args:
+        kind: Which one.
+        branches: The repository, as git sees it.
+        server: Where the forge is (``server.locate``); not needed for ``None``.
+        clock: Another one in tests.
+
+    Raises:
+        PolicyError: a forge is named without its address.
+    """
+    if kind is ForgeType.NONE:
+        yield NoForge(branches)
+        return
+    if server is None:
+        raise PolicyError("InvalidInstruction", f"forge: {kind} needs an address and a token")
+    forge = _KINDS[kind](server, clock or Clock())
+    async with forge.session:
+        yield forge

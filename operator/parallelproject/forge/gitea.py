@@ -1,0 +1,220 @@
+"""Gitea and Forgejo (docs.gitea.com/api; where it leaves something open, its source, routers/api/v1/repo/pull.go)."""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from parallelproject.forge.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clock import Clock
+from parallelproject.forge.comments import say_once
+from parallelproject.forge.protocol import (
+    Checks,
+    Limits,
+    Merge,
+    Merging,
+    PullRequest,
+    State,
+    Words,
+    chosen,
+    missing_labels,
+    same_text,
+)
+from parallelproject.forge.server import Server, segment
+from parallelproject.forge.session import Session
+from parallelproject.forge.titles import with_prefix, without_prefix
+from parallelproject.forge.verdict import verdict
+from parallelproject.git.outcome import AuthOrProtectedError
+
+_PREFIX = "WIP:"
+# A server may be set to give fewer rows than are asked for: only an empty page is surely the last.
+_FULL, _PAGE = 1, 50
+_WHOLE = 1_000_000
+"""Of a list without pages."""
+_NEWEST_ENDED = 200
+_RESULT = dict.fromkeys(("success", "warning", "skipped"), Checks.PASSED) | {"pending": Checks.PENDING}
+_METHODS = (
+    ("allow_merge_commits", "merge"),
+    ("allow_rebase", "rebase"),
+    ("allow_fast_forward_only_merge", "fast-forward-only"),
+    ("allow_squash_merge", "squash"),
+)
+_COLOUR = "#ededed"
+
+
+class Gitea:
+    """One repository on Gitea or Forgejo; its session is an async context manager."""
+
+    # The title's column has 255, and "WIP:" comes before it. A body of MySQL's TEXT has no more than this.
+    limits = Limits(title=240, body=65_535)
+    has_checks = True
+    needs_base = False
+
+    def __init__(self, server: Server, clock: Clock) -> None:
+        self.session = Session(server, lambda token: f"token {token}", clock)
+        self._repository = f"/repos/{segment(server.project, '/')}"
+        self._method: str | None = None
+
+    async def find(self, head: str, base: str) -> PullRequest | None:
+        """See ``Forge``.
+
+        There is an address for a base and a head, but of several it gives any (GetPullRequestByBaseHeadInfo), so it
+        serves to learn that there is none, or an open one. A base with a slash does not pass every proxy in it.
+        """
+        if "/" not in base:
+            path = f"{self._repository}/pulls/{segment(base)}/{segment(head, '/')}"
+            try:
+                first = _pull(await self.session.get(path))
+            except AnswerError as error:
+                if error.status == 404:
+                    return None
+                raise
+            if first.state is State.OPEN and (first.head, first.base) == (head, base):
+                return first
+        return await self._listed("open", head, base) or await self._listed("closed", head, base, _NEWEST_ENDED)
+
+    async def read(self, pull: PullRequest) -> PullRequest:
+        """See ``Forge``."""
+        return await self._with_head(_pull(await self.session.get(self._path(pull))))
+
+    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+        """See ``Forge``. 409: there is an open one for this base and head."""
+        title = with_prefix(words.title, _PREFIX, draft=words.draft)
+        body = {"title": title, "body": words.body, "head": head, "base": base}
+        try:
+            return _pull((await self.session.call("POST", f"{self._repository}/pulls", body, once=True)).body)
+        except LostAnswerError:
+            return None
+        except AnswerError as error:
+            if error.status == 409:
+                return None
+            raise
+
+    async def update(self, pull: PullRequest, words: Words) -> None:
+        """See ``Forge``."""
+        body: dict[str, Any] = {}
+        if (pull.words.title, pull.words.draft) != (with_prefix(words.title, "", draft=False), words.draft):
+            body["title"] = with_prefix(words.title, _PREFIX, draft=words.draft)
+        if not same_text(pull.words.body, words.body):
+            body["body"] = words.body
+        if body:
+            await self.session.call("PATCH", self._path(pull), body)
+        if labels := missing_labels(pull, words):
+            ids = [await self._label(label) for label in labels]
+            await self.session.call("POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": ids})
+
+    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+        """See ``Forge``. What the base requires are patterns, and shown to everyone who can read it."""
+        found: dict[str, Checks] = {}
+        path = f"{self._repository}/commits/{sha}/status"
+        async for row in self.session.rows(path, {"limit": _PAGE}, full=_FULL, key="statuses"):
+            found[row["context"]] = _RESULT.get(row["status"], Checks.FAILED)
+        branch = await self.session.get(f"{self._repository}/branches/{segment(pull.base, '/')}")
+        required = branch.get("status_check_contexts") or [] if branch.get("enable_status_check") else []
+        return verdict(found, required, fnmatchcase)
+
+    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+        """See ``Forge``.
+
+        405: merged already, a draft, not ready, or "Please try again later" while it looks for conflicts; 409: the
+        head is not ``head_commit_id`` ("head out of date"), the base moved ("merge push out of date"), a conflict, or
+        a push that a hook refused (MergePullRequest).
+        """
+        body = {"Do": await self._merge_method(), "head_commit_id": sha, "delete_branch_after_merge": False}
+        try:
+            await self.session.call("POST", f"{self._path(pull)}/merge", body, once=True)
+        except LostAnswerError:
+            return Merging(Merge.LOST)
+        except AnswerError as error:
+            if error.status == 405 and "not allowed to merge" in error.said:
+                raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
+            if error.status == 409 and "out of date" in error.said:
+                return Merging(Merge.MOVED, error.said)
+            if error.status in (405, 409):
+                behind = "behind the base" in error.said
+                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.said)
+            raise
+        return Merging(Merge.DONE)
+
+    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+        """See ``Forge``."""
+        await say_once(self.session, f"{self._repository}/issues/{pull.number}/comments", text, key, {}, full=_WHOLE)
+
+    async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> PullRequest | None:
+        """The newest of this state."""
+        query: dict[str, str | int] = {"state": state, "sort": "recentupdate", "limit": _PAGE}
+        rows = self.session.rows(f"{self._repository}/pulls", query, full=_FULL)
+        seen = 0
+        async for row in rows:
+            own = row["head"]["repo_id"] == row["base"]["repo_id"]  # and not a fork's
+            if own and (found := chosen([_pull(row)], head, base)):
+                return await self._with_head(found)
+            if (seen := seen + 1) >= most:
+                break
+        return None
+
+    async def _with_head(self, pull: PullRequest) -> PullRequest:
+        """With the last head of one that has ended: it shows that of the branch, which may have gone on since.
+
+        (services/convert/pull.go: ``head.sha`` is the branch's as long as there is one.)
+        """
+        if pull.state is State.OPEN:
+            return pull
+        ref = f"refs/pull/{pull.number}/head"
+        try:
+            found = await self.session.get(f"{self._repository}/git/{ref}")
+        except AnswerError as error:
+            if error.status != 404:
+                raise
+            found = []
+        rows = found if isinstance(found, list) else [found]
+        sha = next((row["object"]["sha"] for row in rows if row["ref"] == ref), "")
+        return replace(pull, sha=sha)
+
+    async def _label(self, name: str) -> int:
+        """The number of a label, of the repository or its organisation; made where there is none."""
+        for _ in range(2):
+            if (known := await self._known_labels()).get(name.casefold()):
+                return known[name.casefold()]
+            label = {"name": name, "color": _COLOUR}
+            try:
+                made = (await self.session.call("POST", f"{self._repository}/labels", label, once=True)).body
+                return int(made["id"])
+            except LostAnswerError:
+                await self.session.clock.back_off(1)
+        raise AnswerError(500, f"the label {name!r} could not be made", "")
+
+    async def _known_labels(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for path in (f"/orgs/{segment(self.session.server.owner)}/labels", f"{self._repository}/labels"):
+            try:
+                async for row in self.session.rows(path, {"limit": _PAGE}, full=_FULL):
+                    found[row["name"].casefold()] = row["id"]
+            except AnswerError as error:
+                if error.status not in (403, 404):  # it belongs to a user, who has none
+                    raise
+        return found
+
+    async def _merge_method(self) -> str:
+        if self._method is None:
+            repository = await self.session.get(self._repository)
+            self._method = next((method for field, method in _METHODS if repository.get(field)), "merge")
+        return self._method
+
+    def _path(self, pull: PullRequest) -> str:
+        return f"{self._repository}/pulls/{pull.number}"
+
+
+def _pull(row: dict[str, Any]) -> PullRequest:
+    title, draft = without_prefix(row["title"])
+    merged = bool(row["merged"])
+    return PullRequest(
+        number=row["number"],
+        url=row["html_url"],
+        state=State.MERGED if merged else State(row["state"]),
+        # "label" is the branch's name; "ref" becomes refs/pull/N/head when the branch is gone.
+        head=row["head"]["label"],
+        base=row["base"]["label"],
+        sha=row["head"]["sha"],
+        words=Words(title, row["body"] or "", tuple(label["name"] for label in row["labels"] or ()), draft),
+        merge_commit=row.get("merge_commit_sha") if merged else None,
+    )

@@ -1,0 +1,161 @@
+"""GitLab (docs.gitlab.com, "Merge requests API" and "Commits API")."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.forge.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clock import Clock
+from parallelproject.forge.comments import say_once
+from parallelproject.forge.protocol import (
+    Checks,
+    Limits,
+    Merge,
+    Merging,
+    PullRequest,
+    State,
+    Words,
+    chosen,
+    missing_labels,
+    same_text,
+)
+from parallelproject.forge.server import Server, segment
+from parallelproject.forge.session import Session
+from parallelproject.forge.titles import with_prefix, without_prefix
+from parallelproject.forge.verdict import worst
+from parallelproject.git.outcome import AuthOrProtectedError
+
+_FULL = 100
+_PAGED = {"per_page": _FULL}
+_PREFIX = "Draft:"
+_STATE = {"opened": State.OPEN, "locked": State.OPEN, "merged": State.MERGED, "closed": State.CLOSED}
+"""``locked``: a merge is on its way."""
+_RESULT = {
+    "success": Checks.PASSED,
+    "skipped": Checks.PASSED,
+    "failed": Checks.FAILED,
+    "canceled": Checks.FAILED,
+    "canceling": Checks.FAILED,
+}
+"""Anything else is on its way, or waits for somebody."""
+
+
+class GitLab:
+    """One project on GitLab; its session is an async context manager."""
+
+    limits = Limits(title=240, body=1_000_000)  # of 255, with "Draft:" before it, and of 1,048,576
+    has_checks = True
+    needs_base = False
+
+    def __init__(self, server: Server, clock: Clock) -> None:
+        # "You can use personal, project, or group access tokens with OAuth-compliant headers" (REST authentication).
+        self.session = Session(server, lambda token: f"Bearer {token}", clock)
+        self._project = f"/projects/{segment(server.project)}"
+
+    async def find(self, head: str, base: str) -> PullRequest | None:
+        """See ``Forge``."""
+        query = {"source_branch": head, "target_branch": base, "order_by": "created_at", "sort": "desc"}
+        rows = await self.session.get(f"{self._project}/merge_requests", state="all", per_page=_FULL, **query)
+        own = [_pull(row) for row in rows if row["source_project_id"] == row["target_project_id"]]
+        return chosen(own, head, base)
+
+    async def read(self, pull: PullRequest) -> PullRequest:
+        """See ``Forge``."""
+        return _pull(await self.session.get(self._path(pull)))
+
+    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+        """See ``Forge``. 409: "Another open merge request already exists for this source branch"."""
+        body = {
+            "source_branch": head,
+            "target_branch": base,
+            "title": with_prefix(words.title, _PREFIX, draft=words.draft),
+            "description": words.body,
+            "remove_source_branch": False,
+        }
+        try:
+            return _pull((await self.session.call("POST", f"{self._project}/merge_requests", body, once=True)).body)
+        except LostAnswerError:
+            return None
+        except AnswerError as error:
+            if error.status == 409:
+                return None
+            raise
+
+    async def update(self, pull: PullRequest, words: Words) -> None:
+        """See ``Forge``. Of the fields only those that differ are sent: each would be a note on the merge request."""
+        body: dict[str, Any] = {}
+        if (pull.words.title, pull.words.draft) != (with_prefix(words.title, "", draft=False), words.draft):
+            body["title"] = with_prefix(words.title, _PREFIX, draft=words.draft)
+        if not same_text(pull.words.body, words.body):
+            body["description"] = words.body
+        if labels := missing_labels(pull, words):
+            body["add_labels"] = ",".join(label.replace(",", " ") for label in labels)
+        if body:
+            await self.session.call("PUT", self._path(pull), body)
+
+    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+        """See ``Forge``.
+
+        The head pipeline decides, where it is one of this commit. One for merged results runs on a commit of its own
+        (``refs/merge-requests/N/merge``); it is of the head that the merge request has. Statuses from outside have no
+        pipeline where no runner is at work: then the commit's own statuses decide.
+        """
+        now = await self.session.get(self._path(pull))
+        if now["sha"] != sha:
+            return Checks.PENDING
+        pipeline = now.get("head_pipeline")
+        if isinstance(pipeline, Mapping) and (pipeline["sha"] == sha or str(pipeline["ref"]).endswith("/merge")):
+            return _RESULT.get(pipeline["status"], Checks.PENDING)
+        rows = self.session.rows(f"{self._project}/repository/commits/{sha}/statuses", _PAGED, full=_FULL)
+        return worst(
+            [
+                Checks.PASSED if row.get("allow_failure") else _RESULT.get(row["status"], Checks.PENDING)
+                async for row in rows
+            ]
+        )
+
+    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+        """See ``Forge``.
+
+        401: no permission; 405: not open, a draft, a pipeline that is not done; 409: ``sha`` is not the head; 422 (406
+        until 16): it failed to merge (docs.gitlab.com, "Merge a merge request"). 405 is also said of conflicts (issue
+        364102), so a refusal does not tell what is in the way.
+        """
+        body = {"sha": sha, "should_remove_source_branch": False}
+        try:
+            await self.session.call("PUT", f"{self._path(pull)}/merge", body, once=True)
+        except LostAnswerError:
+            return Merging(Merge.LOST)
+        except AnswerError as error:
+            if error.status == 401:
+                raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
+            if error.status == 409:
+                return Merging(Merge.MOVED, error.said)
+            if error.status in (400, 405, 406, 422):
+                why = str((await self.session.get(self._path(pull))).get("detailed_merge_status") or "")
+                return Merging(Merge.BEHIND if why == "need_rebase" else Merge.BLOCKED, f"{error.said} {why}".strip())
+            raise
+        return Merging(Merge.DONE)
+
+    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+        """See ``Forge``."""
+        await say_once(self.session, f"{self._path(pull)}/notes", text, key, _PAGED, full=_FULL)
+
+    def _path(self, pull: PullRequest) -> str:
+        return f"{self._project}/merge_requests/{pull.number}"
+
+
+def _pull(row: dict[str, Any]) -> PullRequest:
+    state = _STATE[row["state"]]
+    title, draft = without_prefix(row["title"])
+    # A fast-forward makes no commit: the head itself is in the target then.
+    merged_as = row.get("merge_commit_sha") or row.get("squash_commit_sha") or row["sha"]
+    return PullRequest(
+        number=row["iid"],
+        url=row["web_url"],
+        state=state,
+        head=row["source_branch"],
+        base=row["target_branch"],
+        sha=row["sha"] or "",
+        words=Words(title, row["description"] or "", tuple(row["labels"]), draft),
+        merge_commit=merged_as if state is State.MERGED else None,
+    )

@@ -1,0 +1,56 @@
+"""A branch has exactly one pull request: the one that is there, or the one that is opened now."""
+
+import asyncio
+from dataclasses import dataclass
+
+from parallelproject.forge.clock import Clock
+from parallelproject.forge.protocol import Forge, PullRequest, State, Words
+from parallelproject.git.branches import Branches
+from parallelproject.git.outcome import PolicyError, TransientError
+from parallelproject.model.problem import quoted
+
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A branch, where it is to go, and what is to be read on its pull request."""
+
+    branch: str
+    base: str
+    words: Words
+    task: str | None = None
+    """Whose branch it is, where each task has one."""
+
+
+async def offered(forge: Forge, branches: Branches, offer: Offer, clock: Clock) -> PullRequest | None:
+    """The pull request of a branch, open and with these words on it, or the one that has dealt with the same work.
+
+    One that has ended counts as long as the branch has gained nothing since. All forges refuse a second open one
+    for the same head and base, so what is asked for here at the same time by another, or arrives late after its
+    answer was lost, makes none.
+
+    Returns:
+        None: the branch is gone, or has nothing that its base has not, and was in no pull request.
+
+    Raises:
+        PolicyError: the base is no branch.
+        TransientError: after several lost answers there still is none.
+    """
+    tips = await asyncio.to_thread(branches.tips, offer.branch, offer.base)
+    if tips[offer.base] is None:
+        raise PolicyError("BaseRefMissing", f"git: the repository has no branch {quoted(offer.base)} to merge into")
+    tip = tips[offer.branch]
+    for tries in range(_TRIES):
+        found = await forge.find(offer.branch, offer.base)
+        if found is None or found.state is not State.OPEN:
+            if tip is None or (found and found.sha == tip):
+                return found
+            if await asyncio.to_thread(branches.merged, offer.branch, offer.base):
+                return found if found and found.state is State.MERGED else None
+            found = await forge.create(offer.branch, offer.base, offer.words)
+        if found:
+            await forge.update(found, offer.words)
+            return found
+        await clock.back_off(tries)
+    raise TransientError("NotOpened", f"the pull request of {offer.branch} could not be opened in {_TRIES} tries")

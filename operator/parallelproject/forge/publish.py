@@ -1,0 +1,140 @@
+"""Publishing, as callers see it: one branch for all tasks, or one for each.
+
+Both may be killed at any moment and called again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from parallelproject.forge.answer import AnswerError
+from parallelproject.forge.markdown import code
+from parallelproject.forge.merging import Tried, Waiting, bring_in
+from parallelproject.forge.offer import Offer, offered
+from parallelproject.forge.protocol import Forge, PullRequest, State
+from parallelproject.forge.published import End, Published, told
+from parallelproject.git.branches import Branches
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.spec import MergeMode
+
+_SHOWN_PATHS = 20
+
+
+async def shared_branch(
+    forge: Forge, branches: Branches, offer: Offer, merge: MergeMode, waiting: Waiting | None = None
+) -> Published:
+    """Publishes one branch: its pull request is opened or brought up to date, and merged if that is asked for.
+
+    Args:
+        forge: Where its pull request is.
+        branches: The repository.
+        offer: The branch, and what is to be read.
+        merge: Manual: a person merges it.
+        waiting: How long to wait for its checks.
+
+    Raises:
+        DeliveryError: it could not be published; called again, it goes on.
+    """
+    waiting = waiting or Waiting()
+    try:
+        pull = await offered(forge, branches, offer, waiting.clock)
+        if pull is None or merge is MergeMode.MANUAL or pull.state is State.CLOSED:
+            return _left(offer, pull)
+        return _result(offer, await bring_in(forge, branches, pull, waiting))
+    except AnswerError as error:
+        raise error.as_outcome() from error
+
+
+async def branch_per_task(
+    forge: Forge, branches: Branches, offers: Iterable[Offer], merge: MergeMode, waiting: Waiting | None = None
+) -> list[Published]:
+    """Publishes a branch for each task, and merges them one at a time in this order.
+
+    Each is brought up to date with what the ones before it have brought in, and checked as it will be merged. What
+    does not merge, or fails its checks, is left open and the next one's turn comes. A branch is deleted when its merge
+    has been seen in the target.
+
+    Args:
+        forge: Where the pull requests are.
+        branches: The repository.
+        offers: The tasks' branches (``git.refs.task_branch``), in the order of (wave, priority, id).
+        merge: Manual: people merge them.
+        waiting: How long to wait for each one's checks.
+
+    Raises:
+        DeliveryError: the forge or the remote was in trouble, or refuses us; called again, it goes on.
+    """
+    waiting = waiting or Waiting()
+    queue: list[tuple[Offer, PullRequest | None, str]] = []
+    try:
+        for offer in offers:
+            try:
+                queue.append((offer, await offered(forge, branches, offer, waiting.clock), ""))
+            except (AnswerError, PolicyError) as error:
+                queue.append((offer, None, _own_fault(error)))
+        return [await _in_turn(forge, branches, *entry, merge, waiting) for entry in queue]
+    except AnswerError as error:
+        raise error.as_outcome() from error
+
+
+async def _in_turn(
+    forge: Forge,
+    branches: Branches,
+    offer: Offer,
+    pull: PullRequest | None,
+    refused: str,
+    merge: MergeMode,
+    waiting: Waiting,
+) -> Published:
+    """Merges one, when its turn has come."""
+    if refused:
+        return told(offer.branch, End.REFUSED, None, refused, task=offer.task)
+    if pull is None or merge is MergeMode.MANUAL or pull.state is State.CLOSED:
+        return _left(offer, pull)
+    try:
+        tried = await bring_in(forge, branches, pull, waiting, queued=True)
+        if tried.end is End.CONFLICT:
+            await _say_conflict(forge, tried)
+    except (AnswerError, PolicyError) as error:
+        return told(offer.branch, End.REFUSED, pull, _own_fault(error), task=offer.task)
+    if tried.end is End.MERGED:
+        await _delete(branches, tried.pull)
+    return _result(offer, tried)
+
+
+async def _delete(branches: Branches, pull: PullRequest) -> None:
+    """Deletes a branch whose merge can be seen in the target, unless somebody has added to it since."""
+    tip = (await asyncio.to_thread(branches.tips, pull.head))[pull.head]
+    if tip is None or not pull.merge_commit:
+        return
+    arrived = await asyncio.to_thread(branches.contains, pull.base, pull.merge_commit)
+    if arrived and (tip == pull.sha or await asyncio.to_thread(branches.merged, pull.head, pull.base)):
+        await asyncio.to_thread(branches.delete, pull.head, tip)
+
+
+async def _say_conflict(forge: Forge, tried: Tried) -> None:
+    shown = "\n".join(f"- {code(path)}" for path in tried.paths[:_SHOWN_PATHS])
+    more = f"\n- and {len(tried.paths) - _SHOWN_PATHS} more" if len(tried.paths) > _SHOWN_PATHS else ""
+    text = f"This does not merge into {code(tried.pull.base)} as it is now:\n\n{shown}{more}"
+    await forge.comment(tried.pull, text, f"conflict {tried.pull.sha[:12]}")
+
+
+def _own_fault(error: AnswerError | PolicyError) -> str:
+    """What is wrong with one pull request alone.
+
+    Raises:
+        DeliveryError: it would be wrong with every other, too.
+    """
+    outcome = error.as_outcome() if isinstance(error, AnswerError) else error
+    if not isinstance(outcome, PolicyError):
+        raise outcome from error
+    return str(outcome)
+
+
+def _left(offer: Offer, pull: PullRequest | None) -> Published:
+    """The result where nothing is merged by us."""
+    ends = {State.OPEN: End.OPEN, State.MERGED: End.MERGED, State.CLOSED: End.CLOSED}
+    return told(offer.branch, ends[pull.state] if pull else End.NOTHING, pull, task=offer.task)
+
+
+def _result(offer: Offer, tried: Tried) -> Published:
+    return told(offer.branch, tried.end, tried.pull, tried.message, tried.paths, offer.task)

@@ -1,0 +1,66 @@
+"""How a publishing ends."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from parallelproject.forge.protocol import PullRequest, State
+
+
+class End(StrEnum):
+    """One word for where a branch and its pull request are left."""
+
+    MERGED = "Merged"
+    OPEN = "Open"
+    """It waits for a person, as was asked for."""
+    DRAFT = "Draft"
+    """To be merged when its checks pass, but a draft."""
+    CHECKS_FAILED = "ChecksFailed"
+    NOT_IN_TIME = "NotInTime"
+    """Checks, approvals or the forge took longer than we were to wait. Called again, it waits on."""
+    MOVED = "Moved"
+    """Somebody else moved the branch or its base at each try."""
+    BEHIND = "Behind"
+    """The target wants the branch to be brought up to date."""
+    CONFLICT = "Conflict"
+    """It does not merge: the task has to run again, on what the target has now."""
+    CLOSED = "Closed"
+    """By a person, without a merge. It is not opened again, and nothing is opened beside it."""
+    NOTHING = "Nothing"
+    """The branch has nothing that its target has not."""
+    REFUSED = "Refused"
+    """By the forge, for this pull request alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What became of one branch."""
+
+    branch: str
+    end: End
+    number: int = 0
+    """Of the pull request; 0: there is none."""
+    url: str = ""
+    state: State | None = None
+    merge_commit: str | None = None
+    """What brought it into the target, there."""
+    message: str = ""
+    paths: tuple[str, ...] = ()
+    """Those in conflict."""
+    task: str | None = None
+
+
+def told(
+    branch: str,
+    end: End,
+    pull: PullRequest | None,
+    message: str = "",
+    paths: tuple[str, ...] = (),
+    task: str | None = None,
+) -> Published:
+    """The result for a branch and its pull request, where there is one."""
+    if pull is None:
+        return Published(branch=branch, end=end, message=message, paths=paths, task=task)
+    return Published(
+        branch=branch, end=end, number=pull.number, url=pull.url, state=pull.state, merge_commit=pull.merge_commit,
+        message=message, paths=paths, task=task,
+    )  # fmt: skip

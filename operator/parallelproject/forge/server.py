@@ -1,0 +1,137 @@
+"""Where a forge is, and what the repository is called there."""
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from parallelproject.git.address import parse
+from parallelproject.git.outcome import AuthOrProtectedError, PolicyError
+from parallelproject.model.problem import quoted
+from parallelproject.model.spec import ForgeType
+
+_API = {ForgeType.GITHUB: "/api/v3", ForgeType.GITLAB: "/api/v4", ForgeType.GITEA: "/api/v1"}
+_GITHUB = "https://api.github.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The API of a forge, a repository on it, and the file that holds the token."""
+
+    api: str
+    """``https://host[:port]/…``, without a slash at its end."""
+    project: str
+    """``owner/name``; at GitLab with any number of groups."""
+    token: Path
+    authority: Path | None = None
+    """Certificates of a server of one's own, in PEM."""
+
+    @property
+    def origin(self) -> str:
+        """Where the token may be sent."""
+        at = urlsplit(self.api)
+        return f"{at.scheme}://{at.netloc}"
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy that the environment gives for it."""
+        at = urlsplit(self.api)
+        return None if at.hostname and proxy_bypass(at.hostname) else getproxies().get(at.scheme)
+
+    @property
+    def context(self) -> ssl.SSLContext | bool:
+        """Whom it must prove itself to."""
+        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
+
+    @property
+    def owner(self) -> str:
+        """The user or organisation that the repository belongs to."""
+        return self.project.rpartition("/")[0]
+
+    def read_token(self) -> str:
+        """The token, as it is in the file now: tokens expire, and are written anew.
+
+        Raises:
+            AuthOrProtectedError: there is none that could be sent.
+        """
+        try:
+            value = self.token.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthOrProtectedError(
+                "CredentialMissing", f"forge token: {self.token.name}: {type(error).__name__}"
+            ) from None
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise AuthOrProtectedError("CredentialMissing", f"forge token: {self.token.name} holds no token")
+        return value
+
+
+def locate(
+    kind: ForgeType, url: str | None, repository: str, token: Path, authority: Path | None = None, project: str = ""
+) -> Server:
+    """Finds a forge's API.
+
+    Args:
+        kind: Which forge it is.
+        url: The forge's address, as ``https://git.example`` or that of its API; None: the repository's host.
+        repository: The repository's address, as git is given it.
+        token: The file that holds the token.
+        authority: Certificates of a server of one's own.
+        project: The repository's name there; by default taken from its address.
+
+    Raises:
+        PolicyError: they give no address, or one that no token may be sent to.
+    """
+    remote = parse(repository, local=bool(project))
+    if url is None:
+        host = _host(repository) if remote.scheme == "ssh" else remote.origin.removeprefix("https://")
+        if not host:
+            raise PolicyError("InvalidUrl", "forge url: the repository is on this machine: name the forge's address")
+        url = f"https://{host}"
+    at = urlsplit(url.rstrip("/"))
+    if at.scheme != "https" and not (at.scheme == "http" and _is_this_machine(at.hostname or "")):
+        raise PolicyError("InvalidUrl", "forge url: it must be https, since a token is sent there")
+    if not at.hostname or at.username is not None or at.password is not None or at.query or at.fragment:
+        raise PolicyError("InvalidUrl", "forge url: it has a user, a password, a query or a fragment, or no host")
+    suffix = _API[kind]
+    root = at.path.removesuffix(suffix)
+    api = f"{at.scheme}://{at.netloc}{root}{suffix}"
+    if kind is ForgeType.GITHUB and at.hostname in ("github.com", "www.github.com", "api.github.com"):
+        api, root = _GITHUB, ""
+    elif kind is ForgeType.GITHUB and at.hostname.endswith(".ghe.com"):  # GitHub's own cloud for enterprises
+        api, root = f"https://api.{at.hostname.removeprefix('api.')}", ""
+    return Server(api, _project(kind, project or _path(repository, root)), token, authority)
+
+
+def _host(repository: str) -> str:
+    if "://" in repository:
+        return urlsplit(repository).hostname or ""
+    return repository.partition(":")[0].rpartition("@")[2]
+
+
+def _path(repository: str, root: str) -> str:
+    path = urlsplit(repository).path if "://" in repository else repository.partition(":")[2]
+    if repository.startswith("https://") and root and path.startswith(root + "/"):
+        path = path[len(root) :]
+    return path
+
+
+def _project(kind: ForgeType, path: str) -> str:
+    name = path.strip("/").removesuffix(".git")
+    parts = name.split("/")
+    if len(parts) < 2 or (len(parts) > 2 and kind is not ForgeType.GITLAB) or not all(parts) or {".", ".."} & {*parts}:
+        raise PolicyError("InvalidUrl", f"git url: {quoted(path)} is not owner/name on {kind}")
+    return name
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def segment(text: str, safe: str = "") -> str:
+    """Text as one part of a path."""
+    return quote(text, safe=safe)

@@ -1,0 +1,206 @@
+"""Requests to a forge: with its token, within its limits, again where that does no harm.
+
+The token is read from its file for each try, is sent to the configured origin only, and stands in no message.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from parallelproject.forge.answer import Answer, AnswerError, LostAnswerError
+from parallelproject.forge.clock import Clock, backoff
+from parallelproject.forge.pace import Pace
+from parallelproject.forge.server import Server
+from parallelproject.git.failure import clean
+from parallelproject.git.outcome import AuthOrProtectedError, TransientError
+
+SECONDS = 60.0
+"""Longest that one request may take."""
+PATIENCE = 900.0
+"""Longest that a request is tried again, in seconds."""
+_TRIES = 8
+"""How often a request is made that meets with trouble rather than with an answer."""
+_REDIRECTS = 3
+_PAGES = 40
+_IN_TROUBLE = (408, 500, 502, 503, 504)
+
+
+class Session:
+    """One forge's API; to be used as an async context manager."""
+
+    def __init__(
+        self,
+        server: Server,
+        authorization: Callable[[str], str],
+        clock: Clock,
+        headers: Mapping[str, str] | None = None,
+        limits: tuple[tuple[int, float], ...] = (),
+        patience: float = PATIENCE,
+    ) -> None:
+        self.server = server
+        self.clock = clock
+        self._authorization = authorization
+        self._headers = {"Accept": "application/json", "User-Agent": "parallelproject", **(headers or {})}
+        self._pace = Pace(clock, *limits)
+        self._patience = patience
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            # Without the environment: a session that trusts it takes passwords from .netrc.
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=SECONDS),
+            connector=aiohttp.TCPConnector(ssl=self.server.context),
+            middlewares=(_sent_once,),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def get(self, path: str, **params: str | int) -> Any:
+        """Reads something.
+
+        Raises:
+            AnswerError: the forge refuses.
+            DeliveryError: it cannot be asked.
+        """
+        return (await self.call("GET", path, params=params)).body
+
+    async def rows(self, path: str, params: Mapping[str, str | int], *, full: int, key: str = "") -> AsyncIterator[Any]:
+        """Yields the rows of a list, of at most ``_PAGES`` pages.
+
+        Args:
+            path: Of the list.
+            params: The query.
+            full: A page with fewer rows is the last.
+            key: Where an answer has its rows; an answer is a list without it.
+        """
+        for page in range(1, _PAGES + 1):
+            body = await self.get(path, **params, page=page)
+            rows = (body.get(key) if key else body) or []
+            for row in rows:
+                yield row
+            if len(rows) < full:
+                return
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        once: bool = False,
+    ) -> Answer:
+        """One request, made again as long as the forge is out of reach or asks for patience.
+
+        Args:
+            method: Of HTTP.
+            path: Below the API's address, quoted; or a whole address of the same origin.
+            body: What is sent, as JSON.
+            params: The query.
+            once: Never made again when it may have been carried out: creating and merging.
+
+        Raises:
+            AnswerError: the forge refuses.
+            LostAnswerError: ``once``, and it may have been carried out.
+            TransientError: it was in trouble, or wanted to be left alone, for too long.
+            AuthOrProtectedError: there is no token, or the answer is a redirect to another host.
+        """
+        deadline = self.clock.monotonic() + self._patience
+        limited = troubled = 0
+        while True:
+            if method != "GET":
+                waited = self.clock.monotonic()
+                await self._pace.turn()
+                deadline += self.clock.monotonic() - waited
+            answer, trouble = await self._try(method, path, body, params)
+            if answer is None or answer.status in _IN_TROUBLE:
+                wait = answer.wait(self.clock.now(), limited) if answer else None
+                # Refused before it was sent, or asked to come back later: it has done nothing.
+                if once and wait is None and trouble is not _NOT_SENT:
+                    raise LostAnswerError(f"{method} {_shown(path)}: {trouble or (answer and answer.status)}")
+                wait, troubled = backoff(troubled) if wait is None else wait, troubled + 1
+                if troubled >= _TRIES:
+                    told = f"{method} {_shown(path)}: {f'HTTP {answer.status}' if answer else trouble}"
+                    raise TransientError("ForgeUnreachable", f"{told}, {troubled} times")
+            elif (asked := answer.wait(self.clock.now(), limited)) is not None:
+                wait, limited = asked, limited + 1
+            elif answer.status >= 300:
+                said = await self._cleaned(answer.said)
+                raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {said}", said)
+            elif answer.content.strip() and answer.body is None:
+                raise AnswerError(502, f"{method} {_shown(path)}: HTTP {answer.status}, but no JSON", "")
+            else:
+                return answer
+            if self.clock.monotonic() + wait > deadline:
+                told = f"{method} {_shown(path)}: the forge asks to wait {wait:.0f} s more"
+                raise TransientError("RateLimited" if limited else "ForgeUnreachable", told)
+            await self.clock.sleep(wait)
+
+    async def _try(
+        self, method: str, path: str, body: Any, params: Mapping[str, str | int] | None
+    ) -> tuple[Answer | None, str]:
+        """One try: an answer, or what went wrong."""
+        url = path if path.startswith(self.server.origin + "/") else self.server.api + path
+        assert self._session
+        for _ in range(_REDIRECTS):
+            token = await asyncio.to_thread(self.server.read_token)
+            try:
+                async with self._session.request(
+                    method, URL(url, encoded=True), json=body, params=params, proxy=self.server.proxy,
+                    headers={**self._headers, "Authorization": self._authorization(token)}, allow_redirects=False,
+                ) as response:  # fmt: skip
+                    answer = Answer(response.status, response.headers, await response.read())
+            except aiohttp.ClientConnectorCertificateError:
+                told = f"{self.server.origin} does not prove who it is: its certificate is not trusted"
+                raise AuthOrProtectedError("CertificateRefused", told) from None
+            except aiohttp.ClientConnectorError:
+                return None, _NOT_SENT
+            except (_BrokenError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                return None, type(error.__cause__ or error).__name__
+            target = answer.headers.get("Location")
+            if answer.status not in (301, 302, 307, 308) or not target:
+                return answer, ""
+            url, params = urljoin(url, target), None
+            if not url.startswith(self.server.origin + "/") or (method != "GET" and answer.status < 307):
+                host = urlsplit(url).hostname
+                told = f"{method} {_shown(path)}: it has moved to {host}: configure its new address"
+                raise AuthOrProtectedError("Redirected", await self._cleaned(told))
+        return answer, ""
+
+    async def _cleaned(self, text: str) -> str:
+        """Words of the forge without the token, should it repeat it."""
+        try:
+            token = await asyncio.to_thread(self.server.read_token)
+        except AuthOrProtectedError:
+            token = ""
+        return clean(text.encode(), [token] if token else [])
+
+
+_NOT_SENT = "no connection"
+
+
+class _BrokenError(Exception):
+    """The connection broke while a request was on its way."""
+
+
+async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hides a broken connection from aiohttp, which would send a PUT a second time; that may be a merge."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenError from error
+
+
+def _shown(path: str) -> str:
+    return urlsplit(path).path

@@ -1,0 +1,168 @@
+"""Titles and texts of pull requests, by templates.
+
+Templates are Jinja2, in its sandbox: they see the report and nothing else, and whatever they put out by ``{{ }}`` is
+escaped. A template that never ends or fills the memory harms whoever wrote it: it runs where publishing runs, in the
+author's own namespace or on the author's own machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from parallelproject.forge import markdown
+from parallelproject.forge.protocol import Limits
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.problem import quoted
+
+TITLE = (
+    "{{ project }}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
+)
+BODY = """\
+{% if landed %}
+| Task | Title | Commit | Attempts | Role |
+|---|---|---|---:|---|
+{% for task in landed %}
+| {{ code(task.id) }} | {{ task.title }} | {{ commit(task.commit) }} | {{ task.attempts }} | {{ task.role }} |
+{% endfor %}
+{% endif %}
+{% if omitted %}
+
+…and {{ omitted }} more.
+{% endif %}
+{% if failed %}
+
+### Failed
+{% for task in failed %}
+- {{ code(task.id) }} {{ task.title }}{% if task.reason %}: {{ task.reason }}{% endif %}\
+{% if task.salvage %}; its work is kept in {{ code(task.salvage) }}{% endif %}
+
+{% endfor %}
+{% endif %}
+{% if retried %}
+
+### Retried
+{% for task in retried %}
+- {{ code(task.id) }}: {{ task.attempts }} attempts{% if task.reason %}, {{ task.reason }}{% endif %}
+
+{% endfor %}
+{% endif %}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """What is said of one task. Its words are not trusted."""
+
+    id: str
+    title: str = ""
+    commit: str | None = None
+    """On the branch; None: nothing of it has landed."""
+    attempts: int = 1
+    role: str = ""
+    reason: str = ""
+    """Why it failed, or had to be tried again."""
+    failed: bool = False
+    salvage: str | None = None
+    """The ref that keeps the work of one that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pull request tells of."""
+
+    project: str
+    tasks: tuple[TaskLine, ...] = ()
+    level: int | None = None
+    """Where a level has a pull request of its own."""
+    branch: str = ""
+    base: str = ""
+    omitted: int = field(default=0, kw_only=True)
+    """Landed tasks for which there was no room."""
+
+    def shown(self) -> dict[str, Any]:
+        """The variables of a template."""
+        landed = [task for task in self.tasks if not task.failed]
+        return {
+            "project": self.project,
+            "level": self.level,
+            "branch": self.branch,
+            "base": self.base,
+            "tasks": self.tasks,
+            "landed": landed,
+            "failed": [task for task in self.tasks if task.failed],
+            "retried": [task for task in landed if task.attempts > 1],
+            "total": len(self.tasks) + self.omitted,
+            "omitted": self.omitted,
+        }
+
+
+class _Safe(str):
+    """Markdown that is meant."""
+
+    __slots__ = ()
+
+
+def render_title(report: Report, limits: Limits, template: str | None = None) -> str:
+    """The title of a pull request: one line.
+
+    Raises:
+        PolicyError: the template is wrong.
+    """
+    return (
+        markdown.cut(markdown.plain(_render("title", template or TITLE, report, markdown.plain)), limits.title) or "…"
+    )
+
+
+def render_body(report: Report, limits: Limits, template: str | None = None) -> str:
+    """The text of a pull request, in Markdown. Where it would be too long, it tells of as many tasks as have room.
+
+    Tasks that failed are told of first: their work has to be found again.
+
+    Raises:
+        PolicyError: the template is wrong.
+    """
+
+    def text(count: int) -> str:
+        return _render("body", template or BODY, _shortened(report, count), markdown.escape).strip() + "\n"
+
+    whole = text(len(report.tasks))
+    if markdown.length(whole) <= limits.body:
+        return whole
+    least, most = 0, len(report.tasks)  # with the first there is room, with the second there is not
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if markdown.length(text(middle)) <= limits.body else (least, middle)
+    return markdown.cut(text(least), limits.body)
+
+
+def _shortened(report: Report, count: int) -> Report:
+    """The report with so many tasks, in their order."""
+    if count >= len(report.tasks):
+        return report
+    places = sorted(range(len(report.tasks)), key=lambda i: not report.tasks[i].failed)[:count]
+    kept = tuple(report.tasks[i] for i in sorted(places))
+    return replace(report, tasks=kept, omitted=len(report.tasks) - count)
+
+
+def _render(name: str, template: str, report: Report, escape: Callable[[object], str]) -> str:
+    # Here, and not above: it takes longer to import than all of publishing, and most runs publish nothing.
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Last of all, so that no filter can undo it or cut an escape in two.
+        finalize=lambda value: value if isinstance(value, _Safe) else "" if value is None else escape(value),
+    )
+    environment.globals = {
+        "code": lambda text: _Safe(markdown.code(text)),
+        "commit": lambda text: _Safe(markdown.commit(text)),
+    }
+    try:
+        return str(environment.from_string(template).render(report.shown()))
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        line = f", line {error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        found = f"{type(error).__name__}{line}: {quoted(error, 200)}"
+        raise PolicyError("InvalidTemplate", f"pullRequest.{name}: the template is wrong: {found}") from None

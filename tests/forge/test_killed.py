@@ -1,0 +1,129 @@
+"""SIGKILL at every request to the forge and at every call of git, then again: one pull request, one merge."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from parallelproject.forge.published import End
+from parallelproject.git.refs import task_branch
+from tests.forge.setup import BRANCH, Publisher
+from tests.forge.standin import StandIn
+from tests.forge.victim import KILLED, per_task, run, shared
+from tests.forge.world import World
+from tests.git.killer import Killer
+from tests.git.remote import Remote, git
+
+CHANGING = {"init", "fetch", "commit-tree", "push"}
+"""What leaves something behind; the others only look."""
+pytestmark = pytest.mark.timeout(1800)  # hundreds of processes one after the other, on whatever machine
+
+
+class Scene:
+    """One repository after another, with the same work in it, on one forge."""
+
+    def __init__(self, standin: StandIn, publisher: Publisher, folder: Path) -> None:
+        self.standin = standin
+        self.publisher = publisher
+        self.start = publisher.settings.folder.parent / "start"
+        git(folder, "clone", "--quiet", "--bare", publisher.settings.repository, str(self.start))
+
+    def reset(self) -> None:
+        """As if nothing had been published."""
+        world = self.standin.world
+        git(world.remote.path, "fetch", "--quiet", "--prune", "--force", str(self.start), "+refs/heads/*:refs/heads/*")
+        world.pulls.clear()
+        world.merges.clear()
+        world.labels.clear()
+        self.standin.requests.clear()
+        self.standin.fault = lambda index, method, path: None
+
+
+@pytest.mark.parametrize("how", ["kill-before", "kill-after"])
+def test_killed_at_every_request_of_a_branch_that_is_merged(
+    standin: StandIn, publisher: Publisher, world: World, tmp_path: Path, how: str
+) -> None:
+    world.remote.commit(BRANCH, {"x": "1"}, "a", force_parent=world.tip("main"))
+    world.ci = lambda sha: "passed"
+    scene = Scene(standin, publisher, tmp_path)
+    assert run(shared, publisher.settings, standin) == 0
+    requests = list(standin.requests)
+    assert len(requests) >= 8
+    for at, request in enumerate(requests, 1):
+        scene.reset()
+        standin.fault = lambda index, method, path, at=at: how if index == at else None
+        assert run(shared, publisher.settings, standin) == KILLED, request
+        standin.fault = lambda index, method, path: None
+        assert run(shared, publisher.settings, standin) == 0, request
+        assert (len(world.pulls), len(world.merges)) == (1, 1), request
+        assert world.pull(1).labels == ["agents"]
+        assert git(world.remote.path, "rev-list", "--count", "--first-parent", "main") == "2"
+    git(world.remote.path, "fsck", "--full", "--strict")
+
+
+@pytest.mark.parametrize("how", ["kill-before", "kill-after"])
+def test_killed_at_every_request_of_a_merge_queue(
+    standin: StandIn, publisher: Publisher, world: World, remote: Remote, tmp_path: Path, how: str
+) -> None:
+    queue(remote)
+    world.ci = lambda sha: "passed"
+    scene = Scene(standin, publisher, tmp_path)
+    assert run(per_task, publisher.settings, standin) == 0
+    requests = list(standin.requests)
+    assert len(requests) >= 15
+    for at, request in enumerate(requests, 1):
+        if how == "kill-before" and request[0] == "GET":
+            continue  # between a request and a look only git was asked: that is the test below
+        scene.reset()
+        standin.fault = lambda index, method, path, at=at: how if index == at else None
+        assert run(per_task, publisher.settings, standin) == KILLED, request
+        standin.fault = lambda index, method, path: None
+        published = publisher.per_task("abc")
+        assert [p.end for p in published] == [End.MERGED, End.CONFLICT, End.MERGED], request
+        assert (len(world.pulls), len(world.merges)) == (3, 2), request
+        assert [len(pull.comments) for pull in world.pulls] == [0, 1, 0], request
+        check_queue(remote)
+    git(remote.path, "fsck", "--full", "--strict")
+
+
+@pytest.mark.parametrize("how", ["after", "orphan"])
+def test_killed_at_every_call_of_git_of_a_merge_queue(
+    without_forge: Publisher, remote: Remote, tmp_path: Path, how: str
+) -> None:
+    queue(remote)
+    start = tmp_path / "start"
+    git(tmp_path, "clone", "--quiet", "--bare", str(remote.path), str(start))
+    killer = Killer(tmp_path)
+
+    def step() -> None:
+        without_forge.per_task("abc")
+
+    private = without_forge.settings.folder
+    commands = killer.commands(step)
+    check_queue(remote)
+    assert commands.count("push") == 5  # a; c brought up to date; both merged, in between and after; both deleted
+    for at, command in enumerate(commands, 1):
+        if command not in CHANGING:
+            continue
+        shutil.rmtree(private)
+        git(remote.path, "fetch", "--quiet", "--prune", "--force", str(start), "+refs/heads/*:refs/heads/*")
+        assert killer.run(step, at, how) == KILLED, command
+        without_forge.per_task("abc")
+        check_queue(remote)
+        assert git(remote.path, "log", "--format=%s", "main").split() == ["c", "a", "start"], command
+    remote.check()
+
+
+def queue(remote: Remote) -> None:
+    """Three tasks: the first two write the same file."""
+    main = remote.tip("main")
+    for task, files in (("a", {"x": "by a"}), ("b", {"x": "by b"}), ("c", {"y": "by c"})):
+        remote.commit(task_branch(BRANCH, task), files, task, force_parent=main)
+
+
+def check_queue(remote: Remote) -> None:
+    """a and c are in, once; b is where it was; what was merged is gone."""
+    assert (remote.show("x", "main"), remote.show("y", "main")) == ("by a", "by c")
+    assert sorted(git(remote.path, "log", "--no-merges", "--format=%s", "main").split()) == ["a", "c", "start"]
+    assert set(remote.refs()) == {f"refs/heads/{BRANCH}/b"}
+    assert remote.show("x", f"{BRANCH}/b") == "by b"

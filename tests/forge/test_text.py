@@ -1,0 +1,104 @@
+"""Titles and texts by templates."""
+
+from dataclasses import replace
+
+import pytest
+
+from parallelproject.forge.protocol import Limits
+from parallelproject.forge.text import Report, TaskLine, render_body, render_title
+from parallelproject.git.outcome import PolicyError
+
+pytest.importorskip("jinja2")
+
+LIMITS = Limits(title=240, body=65_535)
+REPORT = Report(
+    "checkout",
+    (
+        TaskLine("api", "Define the API", "9b1e77c0aa11bb22", 2, "coder", "exit code 1"),
+        TaskLine("db", "A schema", "1234567890abcdef", 1, "dba"),
+        TaskLine(
+            "ui", "The page", None, 3, "coder", "Conflict: page.html", True, "refs/parallelproject/r1/ui/salvage/3"
+        ),
+    ),
+    branch="parallel/checkout",
+    base="main",
+)
+
+
+def test_the_text_is_a_table_of_what_landed_and_lists_of_what_failed_and_was_retried() -> None:
+    assert render_body(REPORT, LIMITS) == (
+        "| Task | Title | Commit | Attempts | Role |\n"
+        "|---|---|---|---:|---|\n"
+        "| `api` | Define the API | `9b1e77c0aa11` | 2 | coder |\n"
+        "| `db` | A schema | `1234567890ab` | 1 | dba |\n"
+        "\n"
+        "### Failed\n"
+        "- `ui` The page: Conflict\\: page.html; its work is kept in `refs/parallelproject/r1/ui/salvage/3`\n"
+        "\n"
+        "### Retried\n"
+        "- `api`: 2 attempts, exit code 1\n"
+    )
+
+
+def test_the_title_names_project_level_and_progress() -> None:
+    assert render_title(REPORT, LIMITS) == "checkout (2 of 3 tasks)"
+    assert render_title(replace(REPORT, level=2), LIMITS) == "checkout: level 2 (2 of 3 tasks)"
+
+
+def test_a_report_without_tasks_has_a_text() -> None:
+    assert render_body(Report("p"), LIMITS) == "\n"
+    assert render_title(Report("p"), LIMITS) == "p (0 of 0 tasks)"
+
+
+def test_a_template_of_ones_own_sees_the_report_and_is_escaped() -> None:
+    template = "{% for task in tasks %}{{ task.id }}={{ task.title | upper }} {% endfor %}{{ branch }} to {{ base }}"
+    report = Report("p", (TaskLine("a", "x|@y"),), branch="b", base="m")
+    assert render_body(report, LIMITS, template) == "a\\=X".replace("\\=", "=") + "\\|@\u200bY b to m\n"
+    assert render_title(report, LIMITS, "{{ tasks[0].title }} @bob") == "x|@\u200by @\u200bbob"
+
+
+def test_a_filter_cannot_cut_an_escape_in_two() -> None:
+    report = Report("p", (TaskLine("a", "||||"),))
+    assert render_body(report, LIMITS, "{{ tasks[0].title[:1] }}|") == "\\||\n"
+
+
+@pytest.mark.parametrize("size", [300, 2_000, 65_535])
+def test_a_text_that_would_be_too_long_tells_of_as_many_as_have_room(size: int) -> None:
+    many = [TaskLine(f"t{i}", "\N{ROCKET} " * 10, "9b1e77c0aa11", 1, "coder") for i in range(3000)]
+    failed = TaskLine("bad", "x", None, 1, "", "exit code 1", True, "refs/parallelproject/r/bad/salvage/1")
+    body = render_body(Report("p", (*many, failed)), Limits(240, size))
+    units = len(body.encode("utf-16-le")) // 2
+    assert size - 100 < units <= size or size == 300
+    assert "refs/parallelproject/r/bad/salvage/1" in body
+    shown = body.count("| coder |")
+    assert f"…and {3000 - shown} more" in body
+
+
+def test_a_text_that_is_too_long_without_any_task_is_cut() -> None:
+    body = render_body(REPORT, Limits(240, 50), "x" * 60)
+    assert body == "x" * 49 + "…"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ unknown }}",
+        "{{ tasks[0].unknown }}",
+        "{% for %}",
+        "{{ 1 / 0 }}",
+        "{% include '/etc/passwd' %}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ project.__class__ }}",
+        "{{ tasks.__getitem__.__globals__ }}",
+        "{{ landed.append(1) }}",
+        "{{ code.__globals__ }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ '{0.__class__}'.format(project) }}",
+        "{{ range(999999999) | list }}",
+        "{{ 'x' + 1 }}",
+    ],
+)
+def test_a_template_that_is_wrong_or_reaches_out_is_refused(template: str) -> None:
+    with pytest.raises(PolicyError, match=r"pullRequest\.body: the template is wrong") as error:
+        render_body(REPORT, LIMITS, template)
+    assert "root:" not in str(error.value)
