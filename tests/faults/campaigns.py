@@ -74,7 +74,9 @@ class Volume:
 
     def run(self, lab: Lab, patch: str = "") -> Outcome:
         """Makes it."""
-        return run_one(lab, self.graph, Chance(RATE, list(mixed()), self.seed), self.seed, patch=patch, seconds=_VOLUME_SECONDS)
+        return run_one(
+            lab, self.graph, Chance(RATE, list(mixed()), self.seed), self.seed, patch=patch, seconds=_VOLUME_SECONDS
+        )
 
     def took_place(self, outcome: Outcome) -> bool:
         """Whether anything went wrong."""
