@@ -1,7 +1,7 @@
 """Writes status: with the version it was computed from, never without a change, and not more often than of use.
 
-At once when the headline changes (accepted, completed), otherwise at most once a second, and less often where
-a write takes long, as of a large object or on a busy server: tasks are what the server is there for.
+At once when the headline changes (accepted, completed), otherwise at most once a second, and less often for
+large objects or many at once: a server that is busy with statuses has less time for tasks.
 """
 
 import asyncio
@@ -13,14 +13,17 @@ from parallelproject.controller.events import Notice, event, notices
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.status import says_the_same
 from parallelproject.core.times import iso
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.api import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
 
 SPACING_SECONDS = 1.0
 SPACING_SECONDS_MAX = 5.0
-SHARE = 0.05
-"""Of the time, what the writes of one project may take: one that takes 0.1 s is followed by the next after 2 s."""
+BYTES_PER_SECOND = 64 * 1024
+"""Of all projects together; beyond that, writes that can wait come up to SPACING_SECONDS_MAX apart. A status of 500
+tasks is 73 kB, and takes an API server 0.1 s of processor time."""
+_BYTES_OF_ANY = 4096
+"""What a write takes however small it is."""
 _BACKOFF_MAX = 30.0
 _EVENTS_WAITING_MAX = 1000
 
@@ -48,6 +51,8 @@ class Writer:
         self._again_in = again_in
         self._drop = drop
         self._tasks: set[asyncio.Task[None]] = set()
+        self._busy_until = 0.0
+        """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
 
     def offer(self, project: Project, headline: object, render: Callable[[], Json]) -> None:
         """Writes the status if it is time; else has the project planned again when it is.
@@ -106,16 +111,21 @@ class Writer:
         body = {"metadata": {"resourceVersion": project.resource_version}, "status": change}
         # What the API server does not keep (null) must not look like a change the next time.
         kept = {key: value for key, value in status.items() if value is not None}
-        began = time.monotonic()
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
         if project.update(answer):
             self._again(project)
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
         project.failures_to_write = 0
-        now = time.monotonic()
-        project.next_write = now + min(SPACING_SECONDS_MAX, max(SPACING_SECONDS, (now - began) / SHARE))
+        project.next_write = self._next_write(len(encode(status)))
         self._tell(project, list(notices(before, kept)))
+
+    def _next_write(self, size: int) -> float:
+        """When a project may be written again that was just written with so many bytes."""
+        now = time.monotonic()
+        took = (size + _BYTES_OF_ANY) / BYTES_PER_SECOND
+        self._busy_until = min(max(self._busy_until, now) + took, now + SPACING_SECONDS_MAX)
+        return max(self._busy_until, now + SPACING_SECONDS)
 
     async def _refused(self, project: Project, error: ApiError) -> None:
         """A version conflict means that somebody else wrote: read, and plan anew on that."""
