@@ -97,7 +97,7 @@ class Children:
         except (OSError, ValueError) as error:
             with suppress(OSError):
                 os.write(log, f"cannot start {order['argv'][0]}: {error}\n".encode(errors="replace"))
-            code = _RESULTS.get(error.errno or 0) if isinstance(error, OSError) else 126
+            code = start_failure(error)
             reason = "ExitCode" if code else "StartFailed"
             self._roster.ended(task, number)
             return AttemptRow(task, number, FAILED, started, self._clock(), reason, code)
@@ -219,6 +219,11 @@ class Children:
         task = environment.get(b"PPROJ_TASK_ID", b"").decode(errors="replace")
         number = environment.get(b"PPROJ_ATTEMPT", b"")
         return number.isdigit() and (task, int(number)) not in self._by_attempt
+
+
+def start_failure(error: OSError | ValueError) -> int | None:
+    """The exit code that a shell gives for a program that cannot be started; None where it is not the program's."""
+    return _RESULTS.get(error.errno or 0) if isinstance(error, OSError) else 126
 
 
 def zombie(kind: int, id: int) -> Any:

@@ -15,15 +15,18 @@ from parallelproject.run import lock
 from parallelproject.run.board import Board, View
 from parallelproject.run.changes import changed_since, notice
 from parallelproject.run.clock import Clock
+from parallelproject.run.delivery import Deliveries
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End, Engine
 from parallelproject.run.errors import RunError
 from parallelproject.run.history import History, recover
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import PlainView
+from parallelproject.run.push import push, remote_of
 from parallelproject.run.resume import Resumption, resume
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.summary import already_done, summary
+from parallelproject.run.target import Target, find_target
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -64,7 +67,12 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
                 raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
             clock = Clock()
-            history = recover(store, spill, clock.now())
+            has_begun = bool(store.attempts())
+            target = find_target(project.name, spec, options.repository, directory, store.run_id, has_begun)
+            deliveries = Deliveries(target, spec, directory) if target else None
+            if target and options.push:
+                remote_of(target)  # so that it is known before anything runs
+            history = recover(store, spill, clock.now(), deliveries)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -73,8 +81,11 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if changed:
                 say(f"warning: {notice(changed)}")
             if resumed.done:
-                already_done(board, history, options)
-                return EXIT_SUCCEEDED
+                already_done(board, history, options, target)
+                return _pushed(target, options, EXIT_SUCCEEDED, say)
+            if target:
+                target.begin(directory, say)
+                directory.create_for_landing()
             store.begin_session(clock.now())
             store.close()
             processes.begin(
@@ -85,7 +96,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -128,12 +139,14 @@ def _run(
     processes: Processes,
     options: RunOptions,
     say: Say,
+    deliveries: Deliveries | None,
 ) -> int:
     view = _view(board, options)
     with Interrupts() as interrupts:
         engine = Engine(
-            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds
-        )
+            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
+            deliveries,
+        )  # fmt: skip
         lost = None
         end = End.TROUBLE
         try:
@@ -145,7 +158,7 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now()))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries))
         finally:
             processes.close()
             view.close()
@@ -156,10 +169,24 @@ def _run(
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options)
+    target = deliveries.target if deliveries else None
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, target)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
-    return EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+    code = EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+    return _pushed(target, options, code, say) if end is End.COMPLETED else code
+
+
+def _pushed(target: Target | None, options: RunOptions, code: int, say: Say) -> int:
+    """Pushes what has landed, if that is asked for; gives the exit code."""
+    if not (target and options.push):
+        return code
+    try:
+        say(f"{target.branch} is pushed to {push(target)}")
+    except RunError as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+    return code
 
 
 def _view(board: Board, options: RunOptions) -> View:
