@@ -1,12 +1,13 @@
 """A run with a repository that is started again: in the middle, at its end, or with something else."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.run.checkout import BRANCH, Checkout, Striker
-from tests.run.runner import Runner, tasks
+from tests.run.runner import Runner, tasks, until
 
 Make = Callable[..., Runner]
 STEP = "echo $PPROJ_TASK_ID >> $JOURNAL; echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt; echo out > $PPROJ_OUTPUTS/f"
@@ -87,6 +88,28 @@ def test_a_run_that_has_landed_all_has_nothing_to_do_and_shows_it_again(landing:
     assert run.journal() == ["a"]
 
 
+def test_an_interrupted_command_has_its_work_kept(landing: Make, checkout: Checkout) -> None:
+    run = landing(tasks("a"), f"{STEP}; sleep 1000 & wait")
+    process = run.start()
+    until(run.journal)
+    process.signal(signal.SIGTERM)
+    process.finish(130)
+    assert checkout.state() == {"a/salvage/1"}
+    assert [row.phase for row in run.attempts()] == ["Stopped"]
+    run.command = STEP
+    run.run()
+    assert checkout.tasks() == ["a"]
+
+
+def test_a_landing_is_not_cut_off_by_a_request_to_end(landing: Make, checkout: Checkout, striker: Striker) -> None:
+    run = landing(tasks("a"), STEP)
+    striker.arm('kill -TERM $PPID; real "$@"', command="write-tree")
+    run.start(before=striker.use).finish(0)
+    assert striker.has_struck
+    assert run.journal() == checkout.tasks() == ["a"]
+    assert [row.number for row in run.attempts()] == [1]
+
+
 def test_fresh_goes_on_top_of_what_has_landed_before(landing: Make, checkout: Checkout) -> None:
     run = landing(tasks("a"), STEP)
     run.run()
@@ -94,6 +117,8 @@ def test_fresh_goes_on_top_of_what_has_landed_before(landing: Make, checkout: Ch
     run.run()
     assert checkout.tasks() == ["a", "a"]
     assert checkout.show("a.txt") == "a\na"
+    assert checkout.state() == {"a/landed"}
+    assert len(checkout.git("for-each-ref", "refs/parallelproject").splitlines()) == 1  # the first run's is gone
 
 
 def test_the_repository_cannot_be_changed_in_the_middle(landing: Make, checkout: Checkout, tmp_path: Path) -> None:

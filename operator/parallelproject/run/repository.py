@@ -117,6 +117,13 @@ class Repository:
                 found.setdefault(folders[folder], {})[ref.removeprefix(f"{folder}/")] = commit
         return found
 
+    def forget_landed(self, run: str) -> None:
+        """Removes the refs that say what has landed of a run. Those of work that did not land stay."""
+        root = TaskRefs(run, "x").run_folder
+        found = self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/").splitlines()
+        lines = [f"delete {line}\n" for line in found if line.partition(" ")[0].endswith("/landed")]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
         """By commit, the paths that it changed."""
         found: dict[str, list[str]] = {}

@@ -26,7 +26,7 @@ from parallelproject.run.push import push, remote_of
 from parallelproject.run.resume import Resumption, resume
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.summary import already_done, summary
-from parallelproject.run.target import Target, find_target
+from parallelproject.run.target import Target, find_target, forget
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -84,7 +84,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 already_done(board, history, options, target)
                 return _pushed(target, options, EXIT_SUCCEEDED, say)
             if target:
-                target.begin(directory, say)
+                target.begin(spec, directory, say)
                 directory.create_for_landing()
             store.begin_session(clock.now())
             store.close()
@@ -121,6 +121,7 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
                 closing(Spill(directory.spill)) as spill,
             ):
                 recover(store, spill, 0.0)  # so that none of its processes is left
+                forget(directory, store.run_id)
         if fresh:
             directory.empty()
         directory.create()

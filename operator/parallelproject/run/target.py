@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from parallelproject.git.address import parse
+from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
 from parallelproject.git.refs import check_branch
 from parallelproject.model.problem import Problem, ProblemsError
@@ -30,7 +32,7 @@ class Target:
     is_new: bool
     """Whether this is the run's first session."""
 
-    def begin(self, directory: StateDirectory, say: Say) -> None:
+    def begin(self, spec: Spec, directory: StateDirectory, say: Say) -> None:
         """Has the branch there, and notes for later sessions where the work lands.
 
         Raises:
@@ -49,6 +51,8 @@ class Target:
         if ahead:
             commits = f"{ahead} commit{'s' if ahead > 1 else ''}"
             say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work goes on top")
+        if spec.git and (spec.git.forge or spec.git.pull_request):
+            say(f"note: spec.git.forge and pullRequest are for a cluster: here the work stays on {self.branch}")
         note = _note(directory)
         new = note.with_name(f"{note.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
@@ -99,6 +103,14 @@ def find_target(
         found = f"the run in {directory.path} lands on {noted['branch']} in {noted['repository']}"
         raise RunError(f"{found}, not on {branch} in {here[0]}", "--fresh forgets it, --state-dir DIR keeps it")
     return Target(repository, branch, Base(**noted["base"]), run, False)
+
+
+def forget(directory: StateDirectory, run: str) -> None:
+    """Removes from the repository what a run needs that is to be forgotten. Work that did not land stays there."""
+    with suppress(RunError, GitFailedError, OSError):  # a repository that is gone has nothing to forget
+        noted = _read(_note(directory))
+        if noted:
+            Repository(Path(noted["repository"]), directory.path / "git" / "home").forget_landed(run)
 
 
 def _folder(git: Git | None) -> Path | None:
