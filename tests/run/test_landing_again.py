@@ -68,11 +68,15 @@ def test_trouble_that_outlasts_all_attempts_loses_nothing_and_a_new_run_lands(
     assert run.journal() == checkout.tasks() == ["a"]
 
 
-def test_a_refusal_is_final_and_a_new_run_lands_what_was_done(landing: Make, checkout: Checkout) -> None:
+@pytest.mark.parametrize("setting", ["refuse", "ignore", "updateInstead"])
+def test_a_refusal_is_final_and_a_new_run_lands_what_was_done(landing: Make, checkout: Checkout, setting: str) -> None:
+    checkout.git("config", "receive.denyCurrentBranch", setting)
+    checkout.git("config", "receive.denyDeletes", "true")
     run = landing(tasks("a"), f"{STEP}; git -C {checkout.path} switch --quiet {BRANCH}")
     output = run.run(1)
     assert "a: AuthOrProtected, 1 attempt" in output
     assert "Done and safe, still to land: a" in output
+    assert checkout.git("status", "--porcelain") == ""
     checkout.git("switch", "--quiet", "main")
     run.run()
     assert run.journal() == checkout.tasks() == ["a"]

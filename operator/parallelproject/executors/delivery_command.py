@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from parallelproject.executors import process_tree
-from parallelproject.executors.process_children import start_failure
+from parallelproject.executors.start_failure import start_failure
 
 
 class Ended(NamedTuple):
