@@ -52,6 +52,8 @@ def test_three_levels_land_in_order_each_on_what_the_ones_before_have_landed(lan
     assert checkout.git("log", "-1", "--format=%s|%b", checkout.ref("a/landed")).startswith("Do a|All of it.")
     assert [checkout.show(f"{i}.txt") for i in "abcd"] == ["a", "b", "c", "d"]
     checkout.check()
+    assert list((run.state / "work").iterdir()) == []  # it is all in the repository
+    assert {entry.name for entry in (run.state / "git").iterdir()} == {"home", "landing"}
     assert f"Landed: 4 commits on {BRANCH}" in output
     assert f"git -C checkout log --oneline main..{BRANCH}" in output
     short = checkout.git("rev-parse", "--short=10", BRANCH)
@@ -221,6 +223,23 @@ def test_the_repository_of_the_manifest_its_branch_base_and_author_are_taken(run
     output = run.run()
     assert checkout.git("log", "-1", "--format=%an %ae %cn", "work/x") == "Agents agents@acme.example Agents"
     assert "log --oneline dev..work/x" in output
+
+
+def test_the_container_of_a_role_runs_in_the_workspace_and_is_told_of_it(landing: Make, checkout: Checkout) -> None:
+    container = {"name": "c", "command": ["sh", "-c", 'pwd > "$1/where.txt"; echo $X >> where.txt', "sh"]}
+    container |= {"args": ["$(PPROJ_WORKSPACE)"], "env": [{"name": "X", "value": "in $(PPROJ_WORKSPACE)"}]}
+    role = {"name": "r", "podTemplate": {"spec": {"containers": [container]}}}
+    run = landing({"tasks": tasks("a"), "roles": [role]})
+    run.run()
+    workspace = run.state / "work/a.1"
+    assert checkout.show("where.txt").splitlines() == [str(workspace), f"in {workspace}"]
+
+
+def test_a_command_that_is_not_there_fails_as_in_a_shell(landing: Make, checkout: Checkout) -> None:
+    role = {"name": "r", "podTemplate": {"spec": {"containers": [{"name": "c", "command": ["no-such-program"]}]}}}
+    output = landing({"tasks": tasks("a", maxAttempts=1), "roles": [role]}).run(1)
+    assert "a: exit code 127, 1 attempt" in output
+    assert "cannot start no-such-program" in output
 
 
 def test_a_repository_elsewhere_needs_a_clone(runner: Make) -> None:

@@ -14,7 +14,6 @@ from parallelproject.executors.local_delivery import delivery_of, instruction
 from parallelproject.executors.local_processes import Order
 from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.git.outcome import Outcome, PolicyError
-from parallelproject.model import names
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Spec
 from parallelproject.run.directory import StateDirectory
@@ -77,14 +76,12 @@ class Deliveries:
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
         file.write_text(json.dumps(told))
         argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
-        workspace = str(Places(self._directory.path, order.task).of(order.number).workspace)
-        # The deadline is that of the command: once its work is done, it lands.
-        return order._replace(
-            argv=argv,
-            env=order.env | {names.ENV_WORKSPACE: workspace},
-            cwd=str(self._directory.path),
-            deadline=None,
-        )
+        # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
+        return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
+
+    def workspace(self, task: str, number: int) -> str:
+        """Where an attempt works."""
+        return str(Places(self._directory.path, task).of(number).workspace)
 
     def told(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""

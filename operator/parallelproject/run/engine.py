@@ -152,9 +152,10 @@ class Engine:
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
+        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
         own = environment(self._board.name, graph, task, number) | {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
-            names.ENV_WORKSPACE: directory.workspace(task_id),
+            names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
         }
         if task_id in self.failed:
@@ -166,7 +167,7 @@ class Engine:
             number=number,
             argv=argv,
             env=env,
-            cwd=directory.workspace(task_id),
+            cwd=workspace,
             log=directory.log(task_id, number),
             deadline=deadline,
             grace=self._grace,
