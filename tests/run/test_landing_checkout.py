@@ -1,5 +1,6 @@
 """A run leaves what its owner has in the repository byte for byte as it was."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(runner: Make, tm
     bare.path = tmp_path / "bare.git"
     assert bare.show("a.txt") == "a\nb"
     assert checkout.show("a.txt") == "a"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_repository_of_another_user_is_refused_before_anything_runs(runner: Make, tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    os.chown(checkout.path / ".git", 12345, -1)
+    output = runner(tasks("a"), "echo x >> $JOURNAL", options={"repository": checkout.path}).run(1)
+    assert f"error: {checkout.path}/.git belongs to another user" in output
+    assert "no attempts left" not in output
 
 
 def git_status(checkout: Checkout) -> str:

@@ -1,5 +1,6 @@
 """The caller's repository, as far as a run needs to know it. Nothing here touches what is checked out."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +51,9 @@ class Repository:
             self.address = parse(str(shared), local=True)
         except (PolicyError, GitFailedError, FileNotFoundError) as error:
             raise RunError(f"{folder} cannot be used as a git repository: {error}") from None
+        if shared.stat().st_uid not in _trusted_users():
+            found = f"{shared} belongs to another user, and git serves it to nobody else"
+            raise RunError(found, "run as that user, or chown it")
         self._git = replace(self._own, directory=shared, address=self.address)
 
     def base(self, name: str | None) -> Base:
@@ -155,6 +159,13 @@ class Repository:
     def _text(self, command: str, *arguments: str) -> str:
         git = getattr(self, "_git", self._own)
         return git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+
+def _trusted_users() -> set[int]:
+    """Whose repositories git serves to us (git-config(1), safe.directory): ours, and of root those of who used sudo."""
+    own = os.geteuid()
+    sudo = os.environ.get("SUDO_UID", "")
+    return {own, int(sudo)} if own == 0 and sudo.isdecimal() else {own}
 
 
 def _git_directory(folder: Path) -> Path | None:
