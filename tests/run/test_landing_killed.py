@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.run import delivery
+from tests.run import landing_points
 from tests.run.checkout import LINES, Checkout, Striker
 from tests.run.runner import Runner, tasks, until
 
@@ -31,7 +33,7 @@ SPEC = {
     "defaults": {"backoffSeconds": 0, "maxAttempts": 5},
     "conflicts": {"maxReruns": 5},
 }
-CALLS = 70
+CALLS = 95
 """About as many calls of git as the run makes."""
 
 
@@ -59,15 +61,15 @@ def check(run: Runner, checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("at", range(4, CALLS, 11))
+@pytest.mark.parametrize("at", range(4, CALLS, 13))
 def test_killed_at_a_call_of_git_and_run_again(
     runner: Make, checkout: Checkout, striker: Striker, victim: str, at: int
 ) -> None:
     run = runner(SPEC, EDIT, options={"repository": checkout.path})
     striker.arm(f'{VICTIMS[victim]}; real "$@"', at=at)
     before = checkout.git("rev-parse", "main")
-    process = run.start(before=striker.use)
-    process.finish(None)
+    run.start(before=striker.use).finish(None)
+    assert striker.has_struck
     run.run()
     check(run, checkout)
     assert checkout.git("rev-parse", "main") == before
@@ -90,6 +92,34 @@ def test_killed_while_it_lands_the_command_is_not_run_again(
     assert checkout.tasks() == ["a"]
     assert checkout.state() == {"a/landed"}
     assert "commit" in output
+
+
+@pytest.mark.parametrize("command", [EDIT, EDIT.partition(";")[0]], ids=["edit", "no change"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("point", landing_points.POINTS)
+def test_an_attempt_killed_between_calls_of_git(
+    runner: Make, checkout: Checkout, tmp_path: Path, point: str, after: bool, command: str
+) -> None:
+    run = runner({**SPEC, "tasks": tasks("a")}, command, options={"repository": checkout.path})
+    struck = tmp_path / "struck"
+    words = f"{point!r}, {after!r}, {str(struck)!r}"
+    root = Path(__file__).parents[2]
+
+    def before() -> None:
+        strike = (
+            f"sys.path.insert(0, {str(root)!r}); from tests.run import landing_points; landing_points.strike({words});"
+        )
+        delivery._BOOT = delivery._BOOT.replace("sys.exit(", f"{strike} sys.exit(")
+
+    run.start(before=before).finish(0)
+    assert struck.exists()
+    assert checkout.tasks() == (["a"] if command is EDIT else [])
+    # Once it was noted that the command had ended, it is not run again.
+    not_noted = (point, after) in (("run", True), ("note_end", False))
+    assert len(run.journal()) == (2 if not_noted else 1)
+    left = {"a/landed"} if command is EDIT else set()
+    assert checkout.state() - left <= {"a/salvage/1"}
+    checkout.check()
 
 
 def test_work_that_was_cut_off_is_kept(runner: Make, checkout: Checkout) -> None:

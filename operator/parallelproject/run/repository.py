@@ -45,6 +45,8 @@ class Repository:
             raise RunError(f"{folder} is in no git repository", "--repo names a folder of one; git init makes one")
         self._own = Git(own, home, parse("/", local=True))
         """That of the work tree given: the one with its HEAD."""
+        self._git = self._own
+        """That of all its work trees."""
         try:
             _check_version(self._own)
             shared = Path(self._text("rev-parse", "--path-format=absolute", "--git-common-dir"))
@@ -157,8 +159,7 @@ class Repository:
         return asked.stdout.decode().strip() or None if asked.returncode == 0 else None
 
     def _text(self, command: str, *arguments: str) -> str:
-        git = getattr(self, "_git", self._own)
-        return git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
+        return self._git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
 
 
 def _trusted_users() -> set[int]:
