@@ -1,6 +1,8 @@
 """A run with a repository: every task's work lands as one commit, on what its dependencies have landed."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,6 +242,13 @@ def test_a_command_that_is_not_there_fails_as_in_a_shell(landing: Make, checkout
     output = landing({"tasks": tasks("a", maxAttempts=1), "roles": [role]}).run(1)
     assert "a: exit code 127, 1 attempt" in output
     assert "cannot start no-such-program" in output
+
+
+def test_a_run_without_a_repository_does_not_load_git(tmp_path: Path) -> None:
+    code = (
+        "import sys, parallelproject.run; sys.exit(any(name.startswith('parallelproject.git') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_repository_elsewhere_needs_a_clone(runner: Make) -> None:

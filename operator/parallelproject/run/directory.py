@@ -22,6 +22,8 @@ class StateDirectory:
         self.spill = self.path / "state.spill"
         self.lock = self.path / "lock"
         self.errors = self.path / "supervisor.log"
+        self.repository_note = self.path / "repository.json"
+        """Where the work lands, if it does."""
 
     @classmethod
     def default(cls, project: str) -> "StateDirectory":

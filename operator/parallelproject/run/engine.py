@@ -7,6 +7,7 @@ was interrupted and all that ran has ended.
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import CompiledGraph
@@ -19,11 +20,13 @@ from parallelproject.model import names
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 from parallelproject.run.board import Board, Event, Running, View, What
-from parallelproject.run.delivery import Deliveries
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.history import History, attempt_of
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.trouble import Trouble
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
 
 
 class End(Enum):
@@ -50,7 +53,7 @@ class Engine:
         interrupts: Interrupts,
         view: View,
         grace: float,
-        deliveries: Deliveries | None = None,
+        deliveries: "Deliveries | None" = None,
     ) -> None:
         self._board = board
         self._graph: CompiledGraph = board.graph

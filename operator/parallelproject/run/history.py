@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.executors.local_orphans import INTERRUPTED, clean_up
 from parallelproject.executors.local_record import Record
 from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
-from parallelproject.run.delivery import Deliveries
 from parallelproject.run.errors import RunError
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
 
 PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
 
@@ -34,7 +37,7 @@ class History:
     """Whether the run had come to its end with that."""
 
 
-def recover(store: Store, spill: Spill, now: float, deliveries: Deliveries | None = None) -> History:
+def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | None" = None) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from parallelproject.core.graph import compile_graph
 from parallelproject.executors.local_command import Command, commands
@@ -11,22 +12,24 @@ from parallelproject.executors.local_processes import Processes, SupervisorLostE
 from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import Store
 from parallelproject.model.project import ParallelProject
+from parallelproject.model.spec import Spec
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
 from parallelproject.run.changes import changed_since, notice
 from parallelproject.run.clock import Clock
-from parallelproject.run.delivery import Deliveries
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End, Engine
 from parallelproject.run.errors import RunError
 from parallelproject.run.history import History, recover
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import PlainView
-from parallelproject.run.push import push, remote_of
 from parallelproject.run.resume import Resumption, resume
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.summary import already_done, summary
-from parallelproject.run.target import Target, find_target, forget
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
+    from parallelproject.run.target import Target
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -67,11 +70,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
                 raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
             clock = Clock()
-            has_begun = bool(store.attempts())
-            target = find_target(project.name, spec, options.repository, directory, store.run_id, has_begun)
-            deliveries = Deliveries(target, spec, directory) if target else None
-            if target and options.push:
-                remote_of(target)  # so that it is known before anything runs
+            deliveries = _deliveries(project.name, spec, options, directory, store)
+            target = deliveries.target if deliveries else None
             history = recover(store, spill, clock.now(), deliveries)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
@@ -121,7 +121,7 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
                 closing(Spill(directory.spill)) as spill,
             ):
                 recover(store, spill, 0.0)  # so that none of its processes is left
-                forget(directory, store.run_id)
+                _forget(directory, store.run_id)
         if fresh:
             directory.empty()
         directory.create()
@@ -140,7 +140,7 @@ def _run(
     processes: Processes,
     options: RunOptions,
     say: Say,
-    deliveries: Deliveries | None,
+    deliveries: "Deliveries | None",
 ) -> int:
     view = _view(board, options)
     with Interrupts() as interrupts:
@@ -178,10 +178,37 @@ def _run(
     return _pushed(target, options, code, say) if end is End.COMPLETED else code
 
 
-def _pushed(target: Target | None, options: RunOptions, code: int, say: Say) -> int:
+def _deliveries(
+    project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
+) -> "Deliveries | None":
+    """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
+    asked = options.repository or spec.git or spec.conflicts.enforce_files
+    if not asked and not directory.repository_note.exists():
+        return None
+    from parallelproject.run.delivery import Deliveries
+    from parallelproject.run.push import remote_of
+    from parallelproject.run.target import find_target
+
+    has_begun = bool(store.attempts())
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun)
+    if target and options.push:
+        remote_of(target)  # so that it is known before anything runs
+    return Deliveries(target, spec, directory) if target else None
+
+
+def _forget(directory: StateDirectory, run: str) -> None:
+    if directory.repository_note.exists():
+        from parallelproject.run.target import forget
+
+        forget(directory, run)
+
+
+def _pushed(target: "Target | None", options: RunOptions, code: int, say: Say) -> int:
     """Pushes what has landed, if that is asked for; gives the exit code."""
     if not (target and options.push):
         return code
+    from parallelproject.run.push import push
+
     try:
         say(f"{target.branch} is pushed to {push(target)}")
     except RunError as error:

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from parallelproject.core.attempt import NEW
 from parallelproject.core.metrics import measure
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.times import duration
-from parallelproject.git.failure import GitFailedError
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.run.board import Board
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End
 from parallelproject.run.history import History
-from parallelproject.run.landed import account, commands, report, warnings
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import LOG_LINES, cause
 from parallelproject.run.tail import last_lines
-from parallelproject.run.target import Target
+
+if TYPE_CHECKING:
+    from parallelproject.run.target import Target
 
 _SHOWN = 20
 """Most tasks that are named in one list."""
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def already_done(board: Board, history: History, options: RunOptions, target: Target | None = None) -> None:
+def already_done(board: Board, history: History, options: RunOptions, target: "Target | None" = None) -> None:
     """Says that there is nothing to do."""
     count = len(board.graph.ids)
     if not count:
@@ -56,7 +56,7 @@ def summary(
     directory: StateDirectory,
     end: End,
     options: RunOptions,
-    target: Target | None = None,
+    target: "Target | None" = None,
 ) -> bool:
     """Tells how it ended.
 
@@ -159,10 +159,13 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
     return [Line(""), *lines] if lines else []
 
 
-def _landed(board: Board, target: Target | None) -> tuple[list[Line], list[Line]]:
+def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Line]]:
     """What the repository has of the run, and how to look at it."""
     if target is None:
         return [], []
+    from parallelproject.git.failure import GitFailedError  # here, because git is slow to load
+    from parallelproject.run.landed import account, commands, report, warnings
+
     try:
         found = account(target, board.graph)
     except GitFailedError as error:

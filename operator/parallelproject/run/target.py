@@ -53,7 +53,7 @@ class Target:
             say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work goes on top")
         if spec.git and (spec.git.forge or spec.git.pull_request):
             say(f"note: spec.git.forge and pullRequest are for a cluster: here the work stays on {self.branch}")
-        note = _note(directory)
+        note = directory.repository_note
         new = note.with_name(f"{note.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
         new.write_text(json.dumps({"repository": self.repository.address.url, "branch": self.branch, "base": base}))
@@ -77,7 +77,7 @@ def find_target(
         ProblemsError: what the spec says of it cannot be.
         RunError: the repository cannot be used, or is not that of the earlier sessions.
     """
-    noted = _read(_note(directory))
+    noted = _read(directory.repository_note)
     folder = given if given is not None else _folder(spec.git)
     if folder is None:
         if noted:
@@ -108,7 +108,7 @@ def find_target(
 def forget(directory: StateDirectory, run: str) -> None:
     """Removes from the repository what a run needs that is to be forgotten. Work that did not land stays there."""
     with suppress(RunError, GitFailedError, OSError):  # a repository that is gone has nothing to forget
-        noted = _read(_note(directory))
+        noted = _read(directory.repository_note)
         if noted:
             Repository(Path(noted["repository"]), directory.path / "git" / "home").forget_landed(run)
 
@@ -127,10 +127,6 @@ def _folder(git: Git | None) -> Path | None:
         found = f"{address.url} is not on this machine"
         raise ProblemsError([Problem("spec.git.url", found, "give --repo DIR, a clone of it")])
     return Path(address.url)
-
-
-def _note(directory: StateDirectory) -> Path:
-    return directory.path / "repository.json"
 
 
 def _read(note: Path) -> dict[str, Any] | None:
