@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import chain, core, cost, dispatch, latency, local, makespan, memory
+from bench import chain, core, cost, dispatch, latency, local, local_git, makespan, memory
 from bench.figure import Figure, Series
 from bench.machine import this_machine
 from bench.page import write_page
@@ -23,6 +23,7 @@ from bench.table import table
 BENCHES = {
     "core": core.run,
     "local": local.run,
+    "git": local_git.run,
     "chain": chain.run,
     "latency": latency.run,
     "dispatch": dispatch.run,

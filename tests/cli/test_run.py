@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.run.checkout import Checkout
+
 from .conftest import MANIFEST, Pproj
 
 
@@ -80,3 +82,39 @@ def test_the_state_of_another_file_is_not_taken_for_its_own(pproj: Pproj, tmp_pa
     assert pproj("run", one, "--command", "true").code == 0
     moved = one.rename(tmp_path / "backlog.json")
     assert pproj("run", moved, "--command", "true").code == 0, "a file that was moved takes its state along"
+
+
+def test_a_repository_is_for_a_run_on_this_machine_and_not_yet_for_a_cluster(
+    pproj: Pproj, manifest: Path, tmp_path: Path
+):
+    checkout = Checkout(tmp_path)
+    text = MANIFEST.replace("spec:\n", f"spec:\n  git: {{url: {checkout.path}}}\n  conflicts: {{maxReruns: 1}}\n", 1)
+    manifest.write_text(text)
+    refused = pproj("lint", manifest)
+    assert refused.code == 1
+    assert "spec.git: git delivery is not available in this version" in refused.err + refused.out
+    assert "spec.conflicts.maxReruns: git delivery is not available" in refused.err + refused.out
+    assert pproj("plan", manifest).code == 0
+    result = pproj("run", manifest)
+    assert result.code == 0, result.err
+    assert (tmp_path / ".pproj").is_dir()
+
+
+def test_the_option_for_a_repository_lands_there(pproj: Pproj, tasks_json: Path, tmp_path: Path):
+    checkout = Checkout(tmp_path)
+    result = pproj("run", tasks_json, "--repo", checkout.path, "--command", "touch $PPROJ_TASK_ID", "--name", "demo")
+    assert result.code == 0, result.err
+    assert sorted(checkout.tasks()) == ["2", "3.1", "3.2", "4", "5"]
+    assert "Landed: 5 commits on parallel/demo" in result.out
+
+
+def test_a_branch_for_each_task_is_refused(pproj: Pproj, manifest: Path):
+    manifest.write_text(MANIFEST.replace("spec:\n", "spec:\n  git: {url: /x, strategy: BranchPerTask}\n", 1))
+    result = pproj("run", manifest)
+    assert result.code == 1
+    assert "spec.git.strategy: a branch for each task is not available in this version" in result.err
+
+
+def test_a_push_without_a_repository_is_refused(pproj: Pproj, manifest: Path):
+    result = pproj("run", manifest, "--push")
+    assert (result.code, "--push: there is no repository" in result.err) == (2, True)

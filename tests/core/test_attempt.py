@@ -13,7 +13,8 @@ ENDED_BADLY = [Phase.FAILED, Phase.STOPPED, Phase.LOST]
 
 
 def attempt(number: int, phase: Phase) -> Attempt:
-    reason = "ExitCode" if phase is Phase.FAILED else None
+    failed = "ExitCode" if number % 2 else "Conflict"
+    reason = failed if phase is Phase.FAILED else None
     active = phase in (Phase.ACTIVE, Phase.LAUNCHING)
     started = None if phase is Phase.LAUNCHING else number * 10.0
     return Attempt(number, phase, active, False, started, None if active else number * 10.0 + 5, reason)
@@ -41,7 +42,8 @@ def test_every_attempt_is_counted_once(life: list[Attempt]) -> None:
     record = settle(NEW, life)
     known = [a for a in life if a.phase is not Phase.LAUNCHING]
     assert record.attempts == len(known)
-    assert record.failures == sum(a.phase in (Phase.FAILED, Phase.LOST) for a in known)
+    assert record.failures == sum(a.phase in (Phase.FAILED, Phase.LOST) and a.reason != "Conflict" for a in known)
+    assert record.conflicts == sum(a.reason == "Conflict" for a in known)
     assert (record.state is TaskState.SUCCEEDED) == any(a.phase is Phase.SUCCEEDED for a in known)
     assert (record.state is TaskState.RUNNING) == any(a.phase is Phase.ACTIVE for a in known)
 

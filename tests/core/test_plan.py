@@ -406,6 +406,62 @@ def test_the_next_number_comes_after_all_that_were_recorded_or_seen() -> None:
     assert decide([task("a", maxAttempts=9)], {"a": [failed(5)]}, prior={"a": Record(attempts=3)}).numbers == {"a": 6}
 
 
+# Conflicts
+
+
+def conflict(number: int = 1) -> Attempt:
+    return failed(number, reason="Conflict", ended=99.0)
+
+
+def test_a_task_whose_work_met_a_conflict_runs_again_at_once_and_uses_up_no_attempt() -> None:
+    defaults = {"maxAttempts": 1, "backoffSeconds": 50}
+    decided = decide([task("a")], {"a": [conflict()]}, defaults=defaults)
+    assert decided.numbers == {"a": 2}
+    record = decided.ledger.records["a"]
+    assert (record.failures, record.conflicts, record.reason) == (0, 1, "Conflict")
+    after = decide([task("a")], {"a": [failed(2, ended=99.0)]}, prior=decided.ledger, defaults=defaults)
+    assert after.states["a"] is FAILED
+    assert after.reasons["a"] == Reason.EXIT_CODE
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "seen", "state"),
+    [
+        ({}, 2, PENDING),
+        ({}, 3, FAILED),
+        ({"maxReruns": 0}, 1, FAILED),
+        ({"onMergeConflict": "Fail"}, 1, FAILED),
+    ],
+)
+def test_conflicts_are_final_when_the_reruns_are_used_up(
+    conflicts: dict[str, Any], seen: int, state: TaskState
+) -> None:
+    tasks = [task("a"), task("b", "a")]
+    attempts = [conflict(i + 1) for i in range(seen)]
+    decided = decide(tasks, {"a": attempts}, conflicts=conflicts, defaults={"maxAttempts": 9})
+    assert decided.states["a"] is state
+    assert decided.reasons["a"] == (Reason.CONFLICT if state is FAILED else Reason.STARTING)
+    assert decided.plan.completed is (state is FAILED)
+
+
+@pytest.mark.parametrize("reason", ["BranchRewritten", "Policy", "AuthOrProtected"])
+def test_what_another_attempt_cannot_mend_is_final(reason: str) -> None:
+    decided = decide([task("a", maxAttempts=9)], {"a": [failed(reason=reason)]})
+    assert (decided.states["a"], decided.reasons["a"]) == (FAILED, reason)
+
+
+@pytest.mark.parametrize("reason", ["Transient", "Exhausted"])
+def test_trouble_with_the_remote_is_tried_again_as_a_failure_is(reason: str) -> None:
+    assert decide([task("a")], {"a": [failed(reason=reason)]}).numbers == {"a": 2}
+
+
+def test_the_commit_of_a_success_is_in_its_record() -> None:
+    landed = succeeded(2)._replace(commit="9b1e77c")
+    record = decide([task("a")], {"a": [conflict(), landed]}).ledger.records["a"]
+    assert (record.commit, record.conflicts) == ("9b1e77c", 1)
+    assert decide([task("a")], {"a": [succeeded()._replace(commit="x")]}).ledger.records["a"].commit == "x"
+
+
 # Attempts that are not where they should be
 
 

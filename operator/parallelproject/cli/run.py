@@ -42,6 +42,18 @@ def run(
         Path | None,
         typer.Option("--state-dir", metavar="DIR", help="Where the run keeps its state; by default .pproj/NAME."),
     ] = None,
+    repo: Annotated[
+        Path | None,
+        typer.Option(
+            "--repo",
+            metavar="DIR",
+            help="Give each task a workspace of its own from this git repository, and land its work there, on the "
+            "branch parallel/NAME. What is checked out in DIR is not touched.",
+        ),
+    ] = None,
+    push: Annotated[
+        bool, typer.Option("--push", help="With a repository: push the branch to its remote at the end.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
     format: Format = None,
     tag: Tag = None,
@@ -60,18 +72,22 @@ def run(
         raise Failure(
             "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
         )
-    imported = read_file(file, format, tag, dangling, all_tasks, name)
+    imported = read_file(file, format, tag, dangling, all_tasks, name, here=True)
     tell(imported)
     project = _with(settings, imported) if settings else imported.project
     if command is None and project.spec.tasks and not project.spec.roles:
         found = f"{file}: nothing says what runs a task"
         raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
+    if push and repo is None and project.spec.git is None:
+        raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
     options = RunOptions(
         command=command,
         parallelism=parallelism,
         scheduling=scheduling,
         state_dir=state_dir,
         fresh=fresh,
+        repository=repo,
+        push=push,
         no_color=not terminal.color_allowed(sys.stdout),
         source=file if str(file) != "-" else None,
         rerun=_again(),
@@ -86,7 +102,7 @@ def _with(settings: list[str], imported: Imported) -> ParallelProject:
     from parallelproject.cli.importing import changed  # here, because it loads what only a cluster needs
 
     manifest = changed(imported, settings)
-    return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"]))
+    return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"], here=True))
 
 
 def _again() -> str:

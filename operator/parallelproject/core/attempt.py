@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 
 
 class Phase(Enum):
@@ -45,6 +45,8 @@ class Attempt(NamedTuple):
     """What it is called where it runs: the Job's name."""
     claim: str = ""
     """The ``CompiledGraph.claim`` that its task had when it was started; empty where that cannot have changed."""
+    commit: str | None = None
+    """The short name of the commit that its work landed as."""
 
 
 class Record(NamedTuple):
@@ -58,18 +60,23 @@ class Record(NamedTuple):
     attempts: int = 0
     """Attempts started: the last one's number."""
     failures: int = 0
-    """Attempts that failed or were lost."""
+    """Attempts that failed or were lost, without those of ``conflicts``."""
     reason: str | None = None
     """Why the last failed attempt failed."""
     exit_code: int | None = None
     started: float | None = None
     ended: float | None = None
     job: str | None = None
+    conflicts: int = 0
+    """Attempts whose work did not fit on what had landed."""
+    commit: str | None = None
+    """The commit that its work landed as."""
 
 
 NEW = Record()
 
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
+_CONFLICT = Reason.CONFLICT
 _LAUNCHING, _ACTIVE, _WELL, _STOPPED, _LOST = Phase.LAUNCHING, Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 
 
@@ -83,15 +90,15 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _ = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name)
-    state, number, failures, reason, code, started, ended, job = record
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit)
+    state, number, failures, reason, code, started, ended, job, conflicts, _ = record
     if state is _SUCCEEDED:
         return record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _ = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit = seen
         if phase is _LAUNCHING:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -106,17 +113,20 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             began = began or (started if found == number else None)
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase is not _LAUNCHING))
-            return Record(_SUCCEEDED, number, failures, None, None, began, end, name)
+            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit)
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
             state, ended = _PENDING, end
             if phase is not _STOPPED:
-                failures += 1
+                if phase is not _LOST and why == _CONFLICT:
+                    conflicts += 1
+                else:
+                    failures += 1
                 reason = "Lost" if phase is _LOST else why
                 code = exit_code
-    return Record(state, number, failures, reason, code, started, ended, job)
+    return Record(state, number, failures, reason, code, started, ended, job, conflicts)
 
 
 def _by_number(attempt: Attempt) -> int:

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from parallelproject.core.cycles import find_cycles
@@ -64,6 +64,8 @@ class CompiledGraph:
     max_attempts: tuple[int, ...]
     forgiven: dict[int, int]
     """Failures that no longer count, for the few tasks that have any."""
+    forgiven_conflicts: dict[int, int] = field(default_factory=dict)
+    """The same of conflicts, which count apart."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:

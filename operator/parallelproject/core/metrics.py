@@ -21,6 +21,8 @@ class Figures(NamedTuple):
     """Attempts beyond each task's first."""
     peak: int
     """Most tasks at work at once."""
+    conflict_rate: float | None
+    """Conflicts divided by landings tried; None where nothing was to land."""
 
 
 def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
@@ -31,6 +33,8 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
     wall = max(0.0, end - (ledger.start_time if ledger.start_time is not None else end))
     work = sum(took)
     speedup = work / wall if wall else 0.0
+    conflicts = sum(r.conflicts for r in records)
+    landings = conflicts + sum(r.commit is not None for r in records)
     return Figures(
         wall=wall,
         work=work,
@@ -39,13 +43,14 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
         retries=sum(r.attempts - 1 for r in records if r.attempts > 1),
         peak=ledger.peak,
+        conflict_rate=conflicts / landings if landings else None,
     )
 
 
 def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
     """The figures as status shows them: whole seconds, ratios with two decimals."""
     figures = measure(graph, ledger, now)
-    return {
+    shown = {
         "wallSeconds": round(figures.wall),
         "workSeconds": round(figures.work),
         "criticalPathSeconds": round(figures.critical_path),
@@ -54,6 +59,9 @@ def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
         "retries": figures.retries,
         "peakParallelism": figures.peak,
     }
+    if figures.conflict_rate is not None:
+        shown["conflictRate"] = f"{figures.conflict_rate:.2f}"
+    return shown
 
 
 def _longest_chain(graph: CompiledGraph, took: list[float]) -> float:

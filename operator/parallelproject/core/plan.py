@@ -17,13 +17,21 @@ from parallelproject.core.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.files import overlap
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.standing import Standing, Unseen
-from parallelproject.model.spec import FailurePolicy, FileOverlap, Scheduling, Spec
+from parallelproject.model.spec import FailurePolicy, FileOverlap, MergeConflict, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 
 BACKOFF_MAX = 360
 """Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
 
-FINAL_REASONS = frozenset({Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
+FINAL_REASONS = frozenset(
+    {
+        Reason.INVALID_POD_TEMPLATE,
+        Reason.NAME_CONFLICT,
+        Reason.BRANCH_REWRITTEN,
+        Reason.POLICY,
+        Reason.AUTH_OR_PROTECTED,
+    }
+)
 """Failures that another attempt cannot mend."""
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
@@ -132,7 +140,9 @@ def plan(
     records, states = standing.records, standing.states.copy()
 
     # 2. What has failed for good, and whom that keeps from running.
-    failed = [i for i in sorted(standing.failing) if states[i] is _PENDING and _is_final(graph, i, standing.record(i))]
+    failed = [
+        i for i in sorted(standing.failing) if states[i] is _PENDING and _is_final(graph, spec, i, standing.record(i))
+    ]
     closed: dict[int, str | None] = {i: standing.record(i).reason for i in failed}
     for i in failed:
         states[i] = _FAILED
@@ -260,11 +270,12 @@ class _Room:
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
     """When a task that has failed may start again: the wait doubles with each failure that counts.
 
-    At once where all failures so far are forgiven. More forgiven than there are (by hand: pproj retry forgives those
-    that are there) must not make it fail in a loop without end: then all count here, and the wait is a second at least.
+    At once where all failures so far are forgiven, and after a conflict, since what it met has landed. More forgiven
+    than there are (by hand: pproj retry forgives those that are there) must not make it fail in a loop without end:
+    then all count here, and the wait is a second at least.
     """
     failures = record.failures - graph.forgiven.get(task, 0)
-    if failures == 0 or record.ended is None:
+    if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
         return -math.inf
     first = spec.defaults.backoff_seconds
     if failures < 0:
@@ -272,7 +283,10 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     return record.ended + min(first * 2.0 ** min(failures - 1, 64), max(first, BACKOFF_MAX))
 
 
-def _is_final(graph: CompiledGraph, task: int, record: Record) -> bool:
+def _is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:
+    reruns = spec.conflicts.max_reruns if spec.conflicts.on_merge_conflict is MergeConflict.RERUN else 0
+    if record.conflicts - graph.forgiven_conflicts.get(task, 0) > reruns:
+        return True
     failures = record.failures - graph.forgiven.get(task, 0)
     return failures >= graph.max_attempts[task] or (failures > 0 and record.reason in FINAL_REASONS)
 

@@ -43,7 +43,7 @@ class Standing:
     unfinished: list[int] = field(default_factory=list)
     """By level: how many of its tasks have not succeeded."""
     failing: set[int] = field(default_factory=set)
-    """Tasks that have failed before and not succeeded."""
+    """Tasks that have failed or met a conflict before and not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks that an attempt is asked for."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Standing:
                 new.strangers[task_id] = None
             else:
                 new.states[i] = record.state
-                if record.failures and record.state is not _SUCCEEDED:
+                if (record.failures or record.conflicts) and record.state is not _SUCCEEDED:
                     new.failing.add(i)
         changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
         new._settle(changes)
@@ -163,7 +163,7 @@ class Standing:
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
-            if record[2]:
+            if record[2] or record[8]:
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
         self._let_go()
         return moved
@@ -209,7 +209,8 @@ class Standing:
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
-            if record.state is _PENDING and not record.failures and not is_held:
+            has_failed = record.failures or record.conflicts
+            if record.state is _PENDING and not has_failed and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)
 

@@ -53,6 +53,8 @@ def read_row(row: Mapping[str, Any]) -> Record:
         started=epoch(row.get("startTime")),
         ended=epoch(row.get("completionTime")),
         job=row.get("jobName"),
+        conflicts=_count(row, "conflicts"),
+        commit=row.get("commit"),
     )
 
 
@@ -177,6 +179,9 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
         row["attempts"] = record.attempts
         if record.failures:
             row["failures"] = record.failures
+        if record.conflicts:
+            row["conflicts"] = record.conflicts
+        if record.failures or record.conflicts:
             if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
                 row["failure"] = str(record.reason)
             if record.exit_code is not None and state is not _SUCCEEDED:
@@ -187,6 +192,8 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
             row["completionTime"] = iso(int(record.ended))
         if record.job and state is not _SUCCEEDED:
             row["jobName"] = record.job
+        if record.commit:
+            row["commit"] = record.commit
     return row
 
 

@@ -60,8 +60,9 @@ class Processes:
         self.channel = Channel(ours)
         source = str(Path(parallelproject.__file__).parent.parent)
         self._process = subprocess.Popen(
-            # -S -E: nothing but the standard library, which is there in a fifth of the time.
-            [sys.executable, "-S", "-E", "-c", _BOOT, str(theirs.fileno()), source],
+            # -S: nothing but the standard library, which is there in a fifth of the time. -I: from where it belongs,
+            # not from the current directory.
+            [sys.executable, "-S", "-I", "-c", _BOOT, str(theirs.fileno()), source],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],

@@ -23,6 +23,7 @@ create table if not exists attempts (
     primary key (task, number)
 ) without rowid;
 create table if not exists retries (task text primary key, forgive integer not null) without rowid;
+create table if not exists reruns (task text primary key, forgive integer not null) without rowid;
 create table if not exists sessions (
     id integer primary key, started real not null, ended real, completed integer not null default 0
 );
@@ -110,10 +111,15 @@ class Store:
         """By task: how many of its failures no longer count."""
         return dict(self._db.execute("select task, forgive from retries"))
 
-    def forgive(self, failures: Mapping[str, int]) -> None:
-        """Writes down that these failures no longer count."""
+    def reruns(self) -> dict[str, int]:
+        """By task: how many of its conflicts no longer count."""
+        return dict(self._db.execute("select task, forgive from reruns"))
+
+    def forgive(self, failures: Mapping[str, int], conflicts: Mapping[str, int]) -> None:
+        """Writes down that these failures and conflicts no longer count."""
         with self._transaction():
             self._db.executemany("insert or replace into retries values (?, ?)", failures.items())
+            self._db.executemany("insert or replace into reruns values (?, ?)", conflicts.items())
 
     def sessions(self) -> list[Session]:
         """Every session so far, in order."""

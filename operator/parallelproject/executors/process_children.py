@@ -20,19 +20,13 @@ from typing import Any
 from parallelproject.executors import process_tree
 from parallelproject.executors.local_roster import Cut, Roster
 from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow
+from parallelproject.executors.start_failure import start_failure
 
 ENV_RUN = "PPROJ_RUN"
 """In the environment of every process of a run: the run's id, by which its processes are found again."""
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All: a shell that starts us in the background ignores some, and its tasks would inherit that."""
-_RESULTS = {
-    errno.ENOENT: 127,  # as a shell has it: no such command
-    errno.ENOTDIR: 127,
-    errno.EACCES: 126,
-    errno.ENOEXEC: 126,
-    errno.E2BIG: 126,
-}
 STRAYS_EVERY = 1.0
 """Least seconds between two searches for strays: each looks at every process of the machine."""
 
@@ -97,7 +91,7 @@ class Children:
         except (OSError, ValueError) as error:
             with suppress(OSError):
                 os.write(log, f"cannot start {order['argv'][0]}: {error}\n".encode(errors="replace"))
-            code = _RESULTS.get(error.errno or 0) if isinstance(error, OSError) else 126
+            code = start_failure(error)
             reason = "ExitCode" if code else "StartFailed"
             self._roster.ended(task, number)
             return AttemptRow(task, number, FAILED, started, self._clock(), reason, code)

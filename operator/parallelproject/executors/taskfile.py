@@ -36,6 +36,7 @@ def task_document(
                 "state": record.state.value,
                 "attempts": record.attempts,
                 "outputs": dict((outputs or {}).get(graph.ids[parent], {})),
+                **({"commit": record.commit} if record.commit else {}),
             }
         )
     return {

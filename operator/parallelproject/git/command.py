@@ -59,8 +59,12 @@ _CONFIG = (
 )
 _KEPT = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "ALL_PROXY")
 """What is taken from our own environment: where programs are, and how the network is reached."""
-# In a repository of this machine our own receive-pack runs, which leaves its housekeeping and its hooks alone.
-LOCAL_RECEIVE_PACK = "git -c core.hooksPath=/dev/null -c receive.autogc=false -c gc.auto=0 receive-pack"
+# In a repository of this machine our own receive-pack runs, which leaves its housekeeping and its hooks alone. Whatever
+# its settings say, no work tree is changed or left behind its branch, and refs of ours may be removed.
+LOCAL_RECEIVE_PACK = (
+    "git -c core.hooksPath=/dev/null -c receive.autogc=false -c gc.auto=0 "
+    "-c receive.denyCurrentBranch=refuse -c receive.denyDeletes=false receive-pack"
+)
 
 
 @dataclass(frozen=True, slots=True)

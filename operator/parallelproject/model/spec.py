@@ -154,12 +154,14 @@ class Git(Model):
     """Where the tasks' work lands."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]
-    """The repository: https or ssh."""
+    """The repository: https or ssh; for a run on this machine also a folder, as an absolute path."""
     base_ref: Annotated[str, Field(min_length=1, max_length=255)] = "main"
     """Branch that the work starts from and is merged into."""
     branch: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """The shared branch; by default parallel/NAME."""
-    strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
+    strategy: Annotated[LandingStrategy, Later("a branch for each task", ("BranchPerTask",))] = (
+        LandingStrategy.SHARED_BRANCH
+    )
     """SharedBranch: one branch, one commit a task. BranchPerTask: a branch and a pull request each."""
     credentials_secret_ref: SecretRef | None = None
     """Secret with username and password, or ssh-privatekey and known_hosts."""
@@ -176,10 +178,12 @@ class Conflicts(Model):
 
     on_file_overlap: FileOverlap = FileOverlap.SERIALIZE
     """Tasks that declare the same file never run together (Serialize), are reported (Warn), or neither (Ignore)."""
-    on_merge_conflict: Annotated[MergeConflict, Later(GIT)] = MergeConflict.RERUN
+    on_merge_conflict: Annotated[MergeConflict, Later(GIT, here=True)] = MergeConflict.RERUN
     """Rerun: the task runs again on what has landed. Fail: it fails."""
-    max_reruns: Annotated[int, Field(strict=True, ge=0, le=20), Later(GIT)] = 2
+    max_reruns: Annotated[int, Field(strict=True, ge=0, le=20), Later(GIT, here=True)] = 2
     """Most re-runs of one task after conflicts."""
+    enforce_files: Annotated[StrictBool, Later(GIT, here=True)] = False
+    """Whether work that changes other files than those declared by its task is refused; of a task that declares none, nothing is."""
 
 
 class Role(Model):
@@ -274,7 +278,7 @@ class Spec(Model):
     """What runs a task: a Kubernetes Job."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""
-    git: Annotated[Git | None, Later(GIT)] = None
+    git: Annotated[Git | None, Later(GIT, here=True)] = None
     """Where the tasks' work lands; without it tasks run without a repository."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""

@@ -48,6 +48,13 @@ class Reason(StrEnum):
     LOST = "Lost"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
     NAME_CONFLICT = "NameConflict"
+    # Failed, by git
+    CONFLICT = "Conflict"
+    BRANCH_REWRITTEN = "BranchRewritten"
+    POLICY = "Policy"
+    AUTH_OR_PROTECTED = "AuthOrProtected"
+    EXHAUSTED = "Exhausted"
+    TRANSIENT = "Transient"
 
 
 class ConditionType(StrEnum):
@@ -139,6 +146,8 @@ class TaskStatus(Model):
     """The Job of the last attempt, while it runs or where it failed."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
+    conflicts: Annotated[Count | None, Later(GIT)] = None
+    """Attempts whose work did not fit on what had landed: they count apart from failures."""
     commit: Annotated[str | None, Field(max_length=64), Later(GIT)] = None
     """The commit that its work landed as."""
 

@@ -36,6 +36,8 @@ class Event(NamedTuple):
     log: str | None = None
     again_in: float | None = None
     """After a failure: seconds until the next attempt; None when there will be none."""
+    commit: str | None = None
+    """The short name of the commit that its work landed as."""
 
 
 class Running(NamedTuple):

@@ -22,6 +22,8 @@ class StateDirectory:
         self.spill = self.path / "state.spill"
         self.lock = self.path / "lock"
         self.errors = self.path / "supervisor.log"
+        self.repository_note = self.path / "repository.json"
+        """Where the work lands, if it does."""
 
     @classmethod
     def default(cls, project: str) -> "StateDirectory":
@@ -36,6 +38,11 @@ class StateDirectory:
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
+
+    def create_for_landing(self) -> None:
+        """Makes the folders for what lands in a repository."""
+        for folder in ("git", "results"):
+            (self.path / folder).mkdir(exist_ok=True)
 
     def claim(self, source: Path) -> Path | None:
         """Notes the file whose tasks these are; or says which other one it is, if that is still there.
@@ -86,12 +93,13 @@ class StateDirectory:
                 found[path[len(root) + 1 :]] = path
         return dict(sorted(found.items()))
 
-    def prepare(self, task: str, attempt: int, document: dict[str, Any]) -> None:
+    def prepare(self, task: str, attempt: int, document: dict[str, Any], *, folders: bool = True) -> None:
         """Makes an attempt's empty workspace and outputs, and its task file.
 
-        Empty, because that is what a new pod finds: an attempt never sees the remains of the one before.
+        Empty, because that is what a new pod finds: an attempt never sees the remains of the one before. Without
+        ``folders`` that is left to the attempt's own process, which knows whether the command is to run at all.
         """
-        for folder in (self.workspace(task), self.outputs(task)):
+        for folder in (self.workspace(task), self.outputs(task)) if folders else ():
             try:
                 os.mkdir(folder)  # noqa: PTH102 - a Path costs as much as the call itself
             except FileExistsError:

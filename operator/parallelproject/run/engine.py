@@ -7,6 +7,7 @@ was interrupted and all that ran has ended.
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import CompiledGraph
@@ -23,6 +24,9 @@ from parallelproject.run.directory import StateDirectory
 from parallelproject.run.history import History, attempt_of
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.trouble import Trouble
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
 
 
 class End(Enum):
@@ -49,6 +53,7 @@ class Engine:
         interrupts: Interrupts,
         view: View,
         grace: float,
+        deliveries: "Deliveries | None" = None,
     ) -> None:
         self._board = board
         self._graph: CompiledGraph = board.graph
@@ -65,6 +70,7 @@ class Engine:
         self._interrupts = interrupts
         self._view = view
         self._grace = grace
+        self._deliveries = deliveries
         self._ended: list[AttemptRow] = []
         self._skipped: set[int] = set()
         self._trouble = Trouble()
@@ -148,26 +154,32 @@ class Engine:
         task_id = graph.ids[task]
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
-        directory.prepare(task_id, number, document)
+        directory.prepare(task_id, number, document, folders=self._deliveries is None)
+        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
         own = environment(self._board.name, graph, task, number) | {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
-            names.ENV_WORKSPACE: directory.workspace(task_id),
+            names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
         }
         if task_id in self.failed:
-            own[names.ENV_FEEDBACK] = directory.log(task_id, self.failed[task_id])
+            own[names.ENV_FEEDBACK] = self._feedback(task_id, self.failed[task_id])
         argv, env = self._commands[graph.role[task]].resolve(own)
         deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
-        return Order(
+        order = Order(
             task=task_id,
             number=number,
             argv=argv,
             env=env,
-            cwd=directory.workspace(task_id),
+            cwd=workspace,
             log=directory.log(task_id, number),
             deadline=deadline,
             grace=self._grace,
         )
+        return self._deliveries.order(graph, task, order) if self._deliveries else order
+
+    def _feedback(self, task: str, number: int) -> str:
+        """What says why an attempt failed."""
+        return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
 
     def _end(self) -> End | None:
         """Whether it is over."""
@@ -223,8 +235,9 @@ class Engine:
                 # A start changes nothing, unless it was to be stopped and could not be yet.
                 stopped = self._board.plan is not None and self._board.plan.stopped is not None
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
-        for row in report.ended:
-            self._observed[row.task] = [attempt_of(row, self._clock.now())]
+        for ended in report.ended:
+            row = self._deliveries.told(ended) if self._deliveries else ended
+            self._observed[row.task] = [attempt_of(row, self._clock.now(), self._commit(row))]
             self._board.running.pop(row.task, None)
             self._ended.append(row)
             if row.phase == FAILED:
@@ -241,6 +254,10 @@ class Engine:
             self._again = True
         elif report.started:
             self._all_well()
+
+    def _commit(self, row: AttemptRow) -> str | None:
+        """The commit that an attempt's work landed as."""
+        return self._deliveries.commit(row) if self._deliveries else None
 
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):
@@ -259,7 +276,7 @@ class Engine:
         took = (row.ended or now) - row.started
         log = self._directory.log(row.task, row.number)
         if row.phase == SUCCEEDED:
-            return Event(What.SUCCEEDED, row.task, row.number, took, log=log)
+            return Event(What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row))
         if row.phase != FAILED:
             return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
         i = self._graph.index[row.task]

@@ -1,7 +1,8 @@
 """What earlier sessions of a run have left: their attempts, as the planner wants to see them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.executors.local_orphans import INTERRUPTED, clean_up
@@ -9,6 +10,9 @@ from parallelproject.executors.local_record import Record
 from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
 from parallelproject.run.errors import RunError
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
 
 PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
 
@@ -33,11 +37,11 @@ class History:
     """Whether the run had come to its end with that."""
 
 
-def recover(store: Store, spill: Spill, now: float) -> History:
+def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | None" = None) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
-    count as stopped. Only to be called with the lock held.
+    count as stopped. Only to be called with the lock held. Of ``deliveries`` it counts what they tell of their ends.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -54,22 +58,35 @@ def recover(store: Store, spill: Spill, now: float) -> History:
     if running:
         store.write([row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED) for row in running])
         rows = store.attempts()
-    return _read(rows, store.sessions(), now)
+    if deliveries:
+        rows = [deliveries.told(row) for row in rows]
+    commit = deliveries.commit if deliveries else None
+    return _read(rows, store.sessions(), now, commit)
 
 
-def attempt_of(row: AttemptRow, now: float) -> Attempt:
-    """A row as the planner sees it. What lies in the future, after the clock was put back, counts as now."""
+def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as.
+
+    What lies in the future, after the clock was put back, counts as now.
+    """
     at_work = row.phase == RUNNING
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
-    return Attempt(row.number, PHASES[row.phase], at_work, False, started, ended, row.reason, row.exit_code)
+    return Attempt(
+        row.number, PHASES[row.phase], at_work, False, started, ended, row.reason, row.exit_code, commit=commit
+    )
 
 
-def _read(rows: Sequence[AttemptRow], sessions: Sequence[Session], now: float) -> History:
+def _read(
+    rows: Sequence[AttemptRow],
+    sessions: Sequence[Session],
+    now: float,
+    commit: Callable[[AttemptRow], str | None] | None,
+) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
     for row in rows:
-        attempts.setdefault(row.task, []).append(attempt_of(row, now))
+        attempts.setdefault(row.task, []).append(attempt_of(row, now, commit(row) if commit else None))
         failed.pop(row.task, None)
         if row.phase == FAILED:
             failed[row.task] = row.number

@@ -27,6 +27,10 @@ class RunOptions:
     view: View = "auto"
     """auto: live on a terminal, else plain."""
     no_color: bool = False
+    repository: Path | None = None
+    """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
+    push: bool = False
+    """Whether the branch is pushed to a remote of the repository at the end."""
     grace_seconds: float = 10.0
     """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
     source: Path | None = None

@@ -141,7 +141,9 @@ def _titles(board: Board, tasks: Sequence[str], room: int) -> dict[str, Text]:
 
 def _finished(event: Event, board: Board, name_width: int) -> Text:
     sign, style = _LOOKS.get(event.what, (" ", ""))
-    what = f"succeeded in {duration(event.took)}" if event.what is What.SUCCEEDED else sentence(event, board)
+    landed = f", landed as {event.commit}" if event.commit else ""
+    good = event.what is What.SUCCEEDED
+    what = f"succeeded in {duration(event.took)}{landed}" if good else sentence(event, board)
     return Text.assemble((f"{sign} ", style), f"{_cut(event.task, name_width)}  ", (what, style))
 
 

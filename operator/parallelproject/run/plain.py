@@ -58,7 +58,8 @@ def sentence(event: Event, board: Board) -> str:
         return "started" if event.number == 1 else f"started, attempt {event.number}"
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
-        return f"succeeded in {duration(event.took)}{again} ({board.progress})"
+        landed = f", landed as {event.commit}" if event.commit else ""
+        return f"succeeded in {duration(event.took)}{again}{landed} ({board.progress})"
     if event.what is What.FAILED:
         after = f"failed ({cause(event.reason, event.exit_code)}) after {duration(event.took)}"
         if event.again_in is None:

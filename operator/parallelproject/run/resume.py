@@ -29,30 +29,31 @@ def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now
     A run that was cut off goes on as if it had not been. One that had come to its end with failures tries
     the failed tasks again: their failures so far no longer count, which is written down.
     """
-    forgiven = store.retries()
-    graph, spec = _forgiving(graph, spec, forgiven)
+    forgiven, reruns = store.retries(), store.reruns()
+    graph, spec = _forgiving(graph, spec, forgiven, reruns)
     # Time between the sessions is not the run's: it could not work.
     ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak)
     found = plan(graph, spec, ledger, history.attempts, now)
     if history.completed and found.completed and not found.stopped:
-        again = {
-            task_id: found.ledger.records[task_id].failures
-            for task_id, state in zip(graph.ids, found.states, strict=True)
-            if state is TaskState.FAILED
-        }
-        if again:
-            store.forgive(again)
-            graph, spec = _forgiving(graph, spec, forgiven | again)
+        failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
+        again = {i: found.ledger.records[i].failures for i in failed if found.ledger.records[i].failures}
+        conflicts = {i: found.ledger.records[i].conflicts for i in failed if found.ledger.records[i].conflicts}
+        if failed:
+            store.forgive(again, conflicts)
+            graph, spec = _forgiving(graph, spec, forgiven | again, reruns | conflicts)
             found = plan(graph, spec, ledger, history.attempts, now)
     done = all(state is TaskState.SUCCEEDED for state in found.states)
     ledger = replace(ledger, records=found.ledger.records)
     return Resumption(graph, spec, ledger, found, done)
 
 
-def _forgiving(graph: CompiledGraph, spec: Spec, failures: Mapping[str, int]) -> tuple[CompiledGraph, Spec]:
+def _forgiving(
+    graph: CompiledGraph, spec: Spec, failures: Mapping[str, int], conflicts: Mapping[str, int]
+) -> tuple[CompiledGraph, Spec]:
     forgive = {retry.id: retry.forgive for retry in spec.retries}
     for task_id, count in failures.items():
         forgive[task_id] = max(count, forgive.get(task_id, 0))
     retries = [Retry(id=task_id, forgive=count) for task_id, count in forgive.items()]
     forgiven = {graph.index[task_id]: count for task_id, count in forgive.items() if task_id in graph.index}
-    return replace(graph, forgiven=forgiven), spec.model_copy(update={"retries": retries})
+    reruns = {graph.index[task_id]: count for task_id, count in conflicts.items() if task_id in graph.index}
+    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns), spec.model_copy(update={"retries": retries})

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from parallelproject.core.graph import compile_graph
 from parallelproject.executors.local_command import Command, commands
@@ -11,6 +12,7 @@ from parallelproject.executors.local_processes import Processes, SupervisorLostE
 from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import Store
 from parallelproject.model.project import ParallelProject
+from parallelproject.model.spec import Spec
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
 from parallelproject.run.changes import changed_since, notice
@@ -24,6 +26,10 @@ from parallelproject.run.plain import PlainView
 from parallelproject.run.resume import Resumption, resume
 from parallelproject.run.signals import Interrupts
 from parallelproject.run.summary import already_done, summary
+
+if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
+    from parallelproject.run.target import Target
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -64,7 +70,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
                 raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
             clock = Clock()
-            history = recover(store, spill, clock.now())
+            deliveries = _deliveries(project.name, spec, options, directory, store)
+            target = deliveries.target if deliveries else None
+            history = recover(store, spill, clock.now(), deliveries)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -73,8 +81,11 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if changed:
                 say(f"warning: {notice(changed)}")
             if resumed.done:
-                already_done(board, history, options)
-                return EXIT_SUCCEEDED
+                already_done(board, history, options, target)
+                return _pushed(target, options, EXIT_SUCCEEDED, say)
+            if target:
+                target.begin(spec, directory, say)
+                directory.create_for_landing()
             store.begin_session(clock.now())
             store.close()
             processes.begin(
@@ -85,7 +96,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -110,6 +121,7 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
                 closing(Spill(directory.spill)) as spill,
             ):
                 recover(store, spill, 0.0)  # so that none of its processes is left
+                _forget(directory, store.run_id)
         if fresh:
             directory.empty()
         directory.create()
@@ -128,12 +140,14 @@ def _run(
     processes: Processes,
     options: RunOptions,
     say: Say,
+    deliveries: "Deliveries | None",
 ) -> int:
     view = _view(board, options)
     with Interrupts() as interrupts:
         engine = Engine(
-            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds
-        )
+            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
+            deliveries,
+        )  # fmt: skip
         lost = None
         end = End.TROUBLE
         try:
@@ -145,7 +159,7 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now()))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries))
         finally:
             processes.close()
             view.close()
@@ -156,10 +170,51 @@ def _run(
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options)
+    target = deliveries.target if deliveries else None
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, target)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
-    return EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+    code = EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+    return _pushed(target, options, code, say) if end is End.COMPLETED else code
+
+
+def _deliveries(
+    project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
+) -> "Deliveries | None":
+    """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
+    asked = options.repository or spec.git or spec.conflicts.enforce_files
+    if not asked and not directory.repository_note.exists():
+        return None
+    from parallelproject.run.delivery import Deliveries
+    from parallelproject.run.push import remote_of
+    from parallelproject.run.target import find_target
+
+    has_begun = bool(store.attempts())
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun)
+    if target and options.push:
+        remote_of(target)  # so that it is known before anything runs
+    return Deliveries(target, spec, directory) if target else None
+
+
+def _forget(directory: StateDirectory, run: str) -> None:
+    if directory.repository_note.exists():
+        from parallelproject.run.target import forget
+
+        forget(directory, run)
+
+
+def _pushed(target: "Target | None", options: RunOptions, code: int, say: Say) -> int:
+    """Pushes what has landed, if that is asked for; gives the exit code."""
+    if not (target and options.push):
+        return code
+    from parallelproject.run.push import push
+
+    try:
+        say(f"{target.branch} is pushed to {push(target)}")
+    except RunError as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+    return code
 
 
 def _view(board: Board, options: RunOptions) -> View:

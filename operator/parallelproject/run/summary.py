@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from parallelproject.core.attempt import NEW
 from parallelproject.core.metrics import measure
@@ -21,6 +21,9 @@ from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import LOG_LINES, cause
 from parallelproject.run.tail import last_lines
 
+if TYPE_CHECKING:
+    from parallelproject.run.target import Target
+
 _SHOWN = 20
 """Most tasks that are named in one list."""
 
@@ -32,7 +35,7 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def already_done(board: Board, history: History, options: RunOptions) -> None:
+def already_done(board: Board, history: History, options: RunOptions, target: "Target | None" = None) -> None:
     """Says that there is nothing to do."""
     count = len(board.graph.ids)
     if not count:
@@ -41,7 +44,8 @@ def already_done(board: Board, history: History, options: RunOptions) -> None:
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
-    lines = [Line(text, "green"), Line(""), Line("Next", "bold")]
+    told, steps = _landed(board, target)
+    lines = [Line(text, "green"), *told, Line(""), Line("Next", "bold"), *steps]
     _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
 
 
@@ -52,6 +56,7 @@ def summary(
     directory: StateDirectory,
     end: End,
     options: RunOptions,
+    target: "Target | None" = None,
 ) -> bool:
     """Tells how it ended.
 
@@ -62,6 +67,7 @@ def summary(
         directory: Where the logs are.
         end: Why it ended.
         options: Where to tell it, and by which command it was started.
+        target: Where the work has landed, if anywhere.
 
     Returns:
         Whether all tasks have succeeded.
@@ -73,7 +79,8 @@ def summary(
     lines = [_headline(board, states, end), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
-    lines += _next_steps(states, end, failed, directory, options)
+    told, steps = _landed(board, target)
+    lines += [*told, *_next_steps(states, end, directory, options, steps)]
     _show(lines, options)
     return states[TaskState.SUCCEEDED] == len(board.graph.ids)
 
@@ -113,6 +120,8 @@ def _figures(board: Board, ledger: Ledger) -> list[Line]:
     ]
     if figures.retries:
         parts.append(f"retries {figures.retries}")
+    if figures.conflict_rate:
+        parts.append(f"conflict rate {figures.conflict_rate:.2f}")
     return [Line("  " + " · ".join(parts))]
 
 
@@ -138,6 +147,8 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
     good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
     retried = [f"{i} (attempt {r.attempts})" for i, r in good if r.failures]
     lines = [Line(f"Succeeded after failures: {_listed(retried)}", "yellow")] if retried else []
+    again = [f"{i} (attempt {r.attempts})" for i, r in good if r.conflicts]
+    lines += [Line(f"Run again after a conflict: {_listed(again)}", "yellow")] if again else []
     by_reason: dict[str, list[str]] = {}
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
@@ -148,14 +159,29 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
     return [Line(""), *lines] if lines else []
 
 
+def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Line]]:
+    """What the repository has of the run, and how to look at it."""
+    if target is None:
+        return [], []
+    from parallelproject.git.failure import GitFailedError  # here, because git is slow to load
+    from parallelproject.run.landed import account, commands, report, warnings
+
+    try:
+        found = account(target, board.graph)
+    except GitFailedError as error:
+        return [Line(f"What landed cannot be told: {error}", "yellow")], []
+    lines = [Line(""), *map(Line, report(found)), *(Line(text, "yellow") for text in warnings(found))]
+    return lines, [_step(command, what) for command, what in commands(found)]
+
+
 def _next_steps(
     states: Counter[TaskState],
     end: End,
-    failed: Mapping[str, int],
     directory: StateDirectory,
     options: RunOptions,
+    first: Sequence[Line],
 ) -> list[Line]:
-    steps = []
+    steps = [*first]
     if end is End.SUSPENDED:
         steps.append(_step(options.rerun, "goes on, once spec.suspend is false"))
     elif end is not End.COMPLETED:

@@ -18,7 +18,8 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How tasks are taken from a file of another tool. A manifest is taken as it is, only ``name`` applies."""
+    """How tasks are taken from a file of another tool. A manifest is taken as it is, only ``name`` and
+    ``here`` apply."""
 
     tag: str | None = None
     """TaskMaster: the tag; by default the current one, then ``master``, then the first."""
@@ -36,5 +37,7 @@ class Options:
     """The words that choose roles; by default the package's own ``roles.yaml``."""
     infer_files: bool = True
     """A task that declares no files gets the paths found in its text."""
+    here: bool = False
+    """A manifest is meant for this machine, where something may be available that is not yet in a cluster."""
     name: str | None = None
     """Name of the project; by default that of the manifest or of the folder."""

@@ -1,0 +1,77 @@
+"""What tasks have really changed, beside what they had declared. Pure."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from parallelproject.core.files import fits
+from parallelproject.core.graph import CompiledGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A path that tasks changed which nothing had kept apart: they may have been at work at the same time."""
+
+    path: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The difference between what was declared and what was done."""
+
+    undeclared: Mapping[str, tuple[str, ...]]
+    """By task, what it changed beside what it had declared; tasks that declared nothing are not among them."""
+    overlaps: tuple[Overlap, ...]
+
+
+def compare(graph: CompiledGraph, changed: Mapping[str, Sequence[str]]) -> Comparison:
+    """Compares.
+
+    Args:
+        graph: The compiled spec.
+        changed: By task id, the paths that its work changed.
+    """
+    undeclared: dict[str, tuple[str, ...]] = {}
+    writers: dict[str, list[int]] = defaultdict(list)
+    silent: set[tuple[int, str]] = set()
+    for task_id, paths in changed.items():
+        i = graph.index[task_id]
+        declared = graph.claim[i].split("\n")[1:]
+        beside = tuple(path for path in paths if not any(fits(path, pattern) for pattern in declared))
+        silent.update((i, path) for path in beside)
+        if declared and beside:
+            undeclared[task_id] = beside
+        for path in paths:
+            writers[path].append(i)
+    above: dict[int, set[int]] = {}
+    overlaps = []
+    for path, tasks in sorted(writers.items()):
+        found: set[int] = set()
+        for at, i in enumerate(tasks):
+            for j in tasks[at + 1 :]:
+                kept_apart = (i, path) not in silent and (j, path) not in silent
+                if not kept_apart and not _ordered(graph, i, j, above):
+                    found |= {i, j}
+        if found:
+            overlaps.append(Overlap(path, tuple(graph.ids[i] for i in sorted(found))))
+    return Comparison(undeclared, tuple(overlaps))
+
+
+def _ordered(graph: CompiledGraph, i: int, j: int, above: dict[int, set[int]]) -> bool:
+    """Whether one of two tasks waits for the other."""
+    return i in _above(graph, j, above) or j in _above(graph, i, above)
+
+
+def _above(graph: CompiledGraph, i: int, known: dict[int, set[int]]) -> set[int]:
+    """All that a task waits for, directly or not."""
+    if i not in known:
+        found: set[int] = set()
+        open_ = list(graph.parents[i])
+        while open_:
+            parent = open_.pop()
+            if parent not in found:
+                found.add(parent)
+                open_ += graph.parents[parent]
+        known[i] = found
+    return known[i]

@@ -1,0 +1,69 @@
+"""What became of an attempt whose work was to land, as its own process has written it down."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from parallelproject.git.land import Landed
+from parallelproject.git.outcome import DeliveryError, Outcome
+from parallelproject.git.prepare import Prepared
+
+FAILED = "Failed"
+"""The outcome of an attempt whose command did not come to a good end."""
+_GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
+
+
+class Result(NamedTuple):
+    """The end of one attempt."""
+
+    outcome: str
+    """A word of ``git.outcome``, or FAILED."""
+    reason: str = ""
+    """One word in CamelCase, more exact than the outcome."""
+    message: str = ""
+    """For people."""
+    exit_code: int = 0
+    """That of the attempt's process."""
+    commit: str | None = None
+    """The task's commit on the branch."""
+    ref: str | None = None
+    """Where work is kept that did not land."""
+    paths: Sequence[str] = ()
+    """Those that it is about."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the task needs nothing more."""
+        return self.outcome in _GOOD
+
+    @property
+    def is_delivery(self) -> bool:
+        """Whether the outcome is that of the delivery, not of the command."""
+        return self.outcome != FAILED
+
+
+def of_landed(landed: Landed | Prepared) -> Result:
+    """Of work that is on the branch, or was found there."""
+    return Result(landed.outcome, commit=landed.commit)
+
+
+def of_error(error: DeliveryError) -> Result:
+    """Of a delivery that did not reach its end."""
+    return Result(error.outcome, error.reason, str(error), error.exit_code, None, error.ref, error.paths)
+
+
+def write(path: Path, result: Result) -> None:
+    """Writes it all, or nothing."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(result._asdict()))
+    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
+
+
+def read(path: Path) -> Result | None:
+    """What was written; None where nothing is, or nothing that can be read."""
+    try:
+        return Result(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None

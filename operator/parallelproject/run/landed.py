@@ -1,0 +1,127 @@
+"""What is told at the end of a run with a repository: what landed, what is kept, and how to look at both."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallelproject.core.compare import Comparison, compare
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.git.refs import TaskRefs
+from parallelproject.run.target import Target
+
+_SHOWN = 10
+"""Most tasks or paths that are named in one list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the repository has of a run, by its refs alone."""
+
+    target: Target
+    landed: Mapping[str, str]
+    """By task, its commit."""
+    kept: Mapping[str, tuple[str, ...]]
+    """By task, the refs of work that did not land, the last attempt's last."""
+    waiting: tuple[str, ...]
+    """Tasks whose work is safe and still has to land."""
+    comparison: Comparison
+
+
+def account(target: Target, graph: CompiledGraph) -> Account:
+    """Reads it.
+
+    Raises:
+        GitFailedError: the repository cannot be read.
+    """
+    found = target.repository.task_refs(target.run, list(graph.ids))
+    landed = {task: refs["landed"] for task, refs in found.items() if "landed" in refs}
+    paths = target.repository.changed_paths(list(landed.values()))
+    kept = {}
+    for task, refs in found.items():
+        folder = TaskRefs(target.run, task).folder
+        names = sorted((name for name in refs if "/" in name), key=_attempt)
+        if names:
+            kept[task] = tuple(f"{folder}/{name}" for name in names)
+    waiting = tuple(task for task, refs in found.items() if "result" in refs and "landed" not in refs)
+    changed = {task: paths.get(commit, ()) for task, commit in landed.items()}
+    return Account(target, landed, kept, waiting, compare(graph, changed))
+
+
+def report(account: Account) -> list[str]:
+    """What landed and what did not, a line each."""
+    target = account.target
+    count = len(account.landed)
+    lines = [f"Landed: {_count(count, 'commit')} on {target.branch}" if count else f"Nothing landed on {target.branch}"]
+    open_ = {task: refs[-1] for task, refs in account.kept.items() if task not in account.landed}
+    if open_:
+        lines.append("Kept, not landed:")
+        lines += [f"  {task}: {ref}" for task, ref in list(open_.items())[:_SHOWN]]
+        lines += _more(len(open_))
+    if account.waiting:
+        lines.append(f"Done and safe, still to land: {_listed(account.waiting)}")
+    return lines
+
+
+def warnings(account: Account) -> list[str]:
+    """What was changed beside what had been declared."""
+    lines = []
+    overlaps = account.comparison.overlaps
+    if overlaps:
+        lines.append("Changed by tasks that nothing kept apart (it merged; declare the file in their files):")
+        lines += [f"  {overlap.path}: {_listed(overlap.tasks)}" for overlap in overlaps[:_SHOWN]]
+        lines += _more(len(overlaps))
+    undeclared = account.comparison.undeclared
+    if undeclared:
+        lines.append("Changed beside the files that the task declares:")
+        lines += [f"  {task}: {_listed(paths)}" for task, paths in list(undeclared.items())[:_SHOWN]]
+        lines += _more(len(undeclared))
+    return lines
+
+
+def commands(account: Account) -> list[tuple[str, str]]:
+    """Commands to look at it, each with what it does."""
+    target = account.target
+    git = _git(target.repository.folder)
+    base, branch = shlex.quote(target.base.name), shlex.quote(target.branch)
+    found = []
+    if account.landed:
+        found += [
+            (f"{git} log --oneline {base}..{branch}", "shows what landed, a commit a task"),
+            (f"{git} diff {base}...{branch}", "shows all of it as one change"),
+        ]
+    last = next((refs[-1] for task, refs in account.kept.items() if task not in account.landed), None)
+    if last:
+        ref = shlex.quote(last)
+        found += [
+            (f"{git} show {ref}", "shows work that did not land"),
+            (f"{git} branch recovered {ref}", "gets it back, as a branch"),
+        ]
+    return found
+
+
+def _attempt(name: str) -> tuple[int, str]:
+    """``salvage/2`` and ``conflict/1`` in the order of their attempts."""
+    number = name.partition("/")[2].partition("-")[0]
+    return (int(number) if number.isdecimal() else 0, name)
+
+
+def _git(folder: Path) -> str:
+    """The command, for whoever stands where the run was started."""
+    here = Path.cwd()
+    if here == folder or folder in here.parents:
+        return "git"
+    shown = str(folder).removeprefix(f"{here}/")
+    return f"git -C {shlex.quote(shown)}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count - _SHOWN} more"] if count > _SHOWN else []

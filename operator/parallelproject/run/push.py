@@ -1,0 +1,44 @@
+"""``--push``: the branch on a remote, by the very command that a person would type, with that person's own settings."""
+
+import os
+import subprocess
+
+from parallelproject.git.failure import clean
+from parallelproject.run.errors import RunError
+from parallelproject.run.target import Target
+
+_SECONDS = 600
+_WHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""Variables that would lead git to another repository; they are set where a hook has started us."""
+
+
+def remote_of(target: Target) -> str:
+    """The name of the remote.
+
+    Raises:
+        RunError: there is none to be told.
+    """
+    name = target.repository.remote(target.base.name)
+    if name is None:
+        mend = "git remote add origin URL"
+        raise RunError(f"--push: {target.repository.folder} has no remote to push {target.branch} to", mend)
+    return name
+
+
+def push(target: Target) -> str:
+    """Pushes the branch, never by force; gives the name of the remote.
+
+    Raises:
+        RunError: it could not be pushed. The message holds no address, which may hold a password.
+    """
+    remote = remote_of(target)
+    ref = f"refs/heads/{target.branch}"
+    environment = {name: value for name, value in os.environ.items() if name not in _WHERE}
+    command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
+    try:
+        done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise RunError(f"--push: no end after {_SECONDS} s") from None
+    if done.returncode:
+        raise RunError(f"--push: {target.branch} was not pushed to {remote}: {clean(done.stderr, ())}")
+    return remote
