@@ -152,8 +152,19 @@ class Namespace:
         return [(e["reason"], e.get("message") or "") for e in of_project]
 
     def until(self, wanted: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
-        """Wait for something."""
-        return until(wanted, what, seconds=seconds)
+        """Wait for something. A server that is out of breath has not said that it is not so."""
+
+        def asked() -> T | None:
+            try:
+                return wanted()
+            except ApiError as error:
+                if error.is_definite:
+                    raise
+                return None  # as "Too large resource version", while its cache is behind
+
+        found = until(asked, what, seconds=seconds)
+        assert found is not None
+        return found
 
     def wait(self, wanted: Callable[[Json], object], what: str, name: str = "p", seconds: float = SECONDS) -> Json:
         """Wait until a project is as wanted; the project then."""
@@ -168,7 +179,7 @@ class Namespace:
                 return False
 
         try:
-            until(holds, f"{what} of project {name}", seconds=seconds)
+            self.until(holds, f"{what} of project {name}", seconds)
         except Exception as error:
             error.add_note(json.dumps(last.get("status"), indent=1)[:6000])
             raise

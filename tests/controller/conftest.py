@@ -103,9 +103,11 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
         item.stash[_LOG_START] = operator.position()
     report = yield
     if operator is not None and report.failed:
-        lines = operator.output(item.stash.get(_LOG_START, 0)).splitlines()[-200:]
-        report.sections.append(("the operator's log", "\n".join(lines)))
+        lines = operator.output(item.stash.get(_LOG_START, 0)).splitlines()[-_LOG_LINES:]
+        report.sections.append(("the operator's log", "\n".join(line[:_LOG_WIDTH] for line in lines)))
     return report
 
 
 _LOG_START = pytest.StashKey[int]()
+_LOG_LINES, _LOG_WIDTH = 30, 300
+"""So that what failed is not hidden by it where only the end of the output is kept."""

@@ -21,7 +21,7 @@ from parallelproject.forge.protocol import (
 )
 from parallelproject.forge.server import Server, segment
 from parallelproject.forge.session import Session
-from parallelproject.forge.titles import with_prefix, without_prefix
+from parallelproject.forge.titles import new_title, titled, without_prefix
 from parallelproject.forge.verdict import verdict
 from parallelproject.git.outcome import AuthOrProtectedError
 
@@ -78,22 +78,13 @@ class Gitea:
 
     async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
         """See ``Forge``. 409: there is an open one for this base and head."""
-        title = with_prefix(words.title, _PREFIX, draft=words.draft)
-        body = {"title": title, "body": words.body, "head": head, "base": base}
-        try:
-            return _pull((await self.session.call("POST", f"{self._repository}/pulls", body, once=True)).body)
-        except LostAnswerError:
-            return None
-        except AnswerError as error:
-            if error.status == 409:
-                return None
-            raise
+        body = {"title": titled(words, _PREFIX), "body": words.body, "head": head, "base": base}
+        made = await self.session.create(f"{self._repository}/pulls", body, lambda error: error.status == 409)
+        return None if made is None else _pull(made)
 
     async def update(self, pull: PullRequest, words: Words) -> None:
         """See ``Forge``."""
-        body: dict[str, Any] = {}
-        if (pull.words.title, pull.words.draft) != (with_prefix(words.title, "", draft=False), words.draft):
-            body["title"] = with_prefix(words.title, _PREFIX, draft=words.draft)
+        body = new_title(pull.words, words, _PREFIX)
         if not same_text(pull.words.body, words.body):
             body["body"] = words.body
         if body:

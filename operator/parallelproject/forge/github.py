@@ -65,14 +65,8 @@ class GitHub:
     async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
         """See ``Forge``."""
         body = {"title": words.title, "body": words.body, "head": head, "base": base, "draft": words.draft}
-        try:
-            return _pull((await self.session.call("POST", f"{self._repository}/pulls", body, once=True)).body)
-        except LostAnswerError:
-            return None
-        except AnswerError as error:
-            if error.status == 422 and "already exists" in error.said:
-                return None
-            raise
+        made = await self.session.create(f"{self._repository}/pulls", body, _says_it_is_there)
+        return None if made is None else _pull(made)
 
     async def update(self, pull: PullRequest, words: Words) -> None:
         """See ``Forge``."""
@@ -166,6 +160,10 @@ class GitHub:
 
     def _path(self, pull: PullRequest) -> str:
         return f"{self._repository}/pulls/{pull.number}"
+
+
+def _says_it_is_there(error: AnswerError) -> bool:
+    return error.status == 422 and "already exists" in error.said
 
 
 def _pull(row: dict[str, Any]) -> PullRequest:

@@ -20,7 +20,7 @@ from parallelproject.forge.protocol import (
 )
 from parallelproject.forge.server import Server, segment
 from parallelproject.forge.session import Session
-from parallelproject.forge.titles import with_prefix, without_prefix
+from parallelproject.forge.titles import new_title, titled, without_prefix
 from parallelproject.forge.verdict import worst
 from parallelproject.git.outcome import AuthOrProtectedError
 
@@ -67,24 +67,17 @@ class GitLab:
         body = {
             "source_branch": head,
             "target_branch": base,
-            "title": with_prefix(words.title, _PREFIX, draft=words.draft),
+            "title": titled(words, _PREFIX),
             "description": words.body,
             "remove_source_branch": False,
         }
-        try:
-            return _pull((await self.session.call("POST", f"{self._project}/merge_requests", body, once=True)).body)
-        except LostAnswerError:
-            return None
-        except AnswerError as error:
-            if error.status == 409:
-                return None
-            raise
+        path = f"{self._project}/merge_requests"
+        made = await self.session.create(path, body, lambda error: error.status == 409)
+        return None if made is None else _pull(made)
 
     async def update(self, pull: PullRequest, words: Words) -> None:
         """See ``Forge``. Of the fields only those that differ are sent: each would be a note on the merge request."""
-        body: dict[str, Any] = {}
-        if (pull.words.title, pull.words.draft) != (with_prefix(words.title, "", draft=False), words.draft):
-            body["title"] = with_prefix(words.title, _PREFIX, draft=words.draft)
+        body = new_title(pull.words, words, _PREFIX)
         if not same_text(pull.words.body, words.body):
             body["description"] = words.body
         if labels := missing_labels(pull, words):

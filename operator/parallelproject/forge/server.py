@@ -5,12 +5,12 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from parallelproject.git.address import parse
 from parallelproject.git.outcome import AuthOrProtectedError, PolicyError
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import ForgeType
+from parallelproject.proxies import proxy_for
 
 _API = {ForgeType.GITHUB: "/api/v3", ForgeType.GITLAB: "/api/v4", ForgeType.GITEA: "/api/v1"}
 _GITHUB = "https://api.github.com"
@@ -37,8 +37,7 @@ class Server:
     @property
     def proxy(self) -> str | None:
         """The proxy that the environment gives for it."""
-        at = urlsplit(self.api)
-        return None if at.hostname and proxy_bypass(at.hostname) else getproxies().get(at.scheme)
+        return proxy_for(self.api)
 
     @property
     def context(self) -> ssl.SSLContext | bool:

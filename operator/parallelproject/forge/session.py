@@ -145,6 +145,27 @@ class Session:
                 raise TransientError("RateLimited" if limited else "ForgeUnreachable", told)
             await self.clock.sleep(wait)
 
+    async def create(self, path: str, body: Any, is_there: Callable[[AnswerError], bool]) -> Any:
+        """Makes something, once; None where it may be there already, and is to be looked for.
+
+        Args:
+            path: Where.
+            body: What, as JSON.
+            is_there: Whether a refusal says that it is there.
+
+        Raises:
+            AnswerError: the forge refuses.
+            DeliveryError: it cannot be asked.
+        """
+        try:
+            return (await self.call("POST", path, body, once=True)).body
+        except LostAnswerError:
+            return None
+        except AnswerError as error:
+            if is_there(error):
+                return None
+            raise
+
     async def _try(
         self, method: str, path: str, body: Any, params: Mapping[str, str | int] | None
     ) -> tuple[Answer | None, str]:

@@ -10,14 +10,14 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
 import yaml
 from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
+
+from parallelproject.proxies import proxy_for
 
 Json = dict[str, Any]
 
@@ -63,7 +63,7 @@ class Api:
     def __init__(self, configuration: client.Configuration, namespace: str) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
         # The environment is read once: a session that trusts it reads .netrc and proxies for every request, in threads.
-        proxy = configuration.proxy or _proxy(str(configuration.host))
+        proxy = configuration.proxy or proxy_for(str(configuration.host))
         configuration.client_session_kwargs = {"trust_env": False, "proxy": proxy}
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
@@ -220,12 +220,6 @@ def _decode(text: bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:  # nested deeper than it reads, or no JSON indeed
         return json.loads(text)
-
-
-def _proxy(server: str) -> str | None:
-    """The proxy that the environment gives for a server, as curl understands it."""
-    at = urlsplit(server)
-    return None if at.hostname and proxy_bypass(at.hostname) else getproxies().get(at.scheme)
 
 
 def _read(path: str) -> str:
