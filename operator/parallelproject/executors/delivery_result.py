@@ -10,8 +10,7 @@ from parallelproject.git.land import Landed
 from parallelproject.git.outcome import DeliveryError, Outcome
 from parallelproject.git.prepare import Prepared
 
-FAILED = "Failed"
-"""The outcome of an attempt whose command did not come to a good end."""
+FAILED = Outcome.COMMAND_FAILED.value
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 
 

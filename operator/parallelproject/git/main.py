@@ -1,8 +1,9 @@
-"""The command that containers run: ``pproj-git prepare|land|salvage [FILE]``.
+"""The command that containers run: ``pproj-git prepare|deliver|land|salvage [FILE]``.
 
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
-those of ``outcome``; an error in the program itself is 25, since the work is where it was.
+those of ``outcome``; an error in the program itself is 25, since the work is where it was. ``deliver`` is ``land`` for
+the container beside a task's: it waits for the command to end, and keeps what one that failed has left.
 """
 
 import argparse
@@ -12,22 +13,26 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from parallelproject.git import sidecar
 from parallelproject.git.delivery import Delivery, Place
-from parallelproject.git.land import land
+from parallelproject.git.land import Landed, land
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError
-from parallelproject.git.prepare import prepare
-from parallelproject.git.salvage import salvage
+from parallelproject.git.prepare import Prepared, prepare
+from parallelproject.git.salvage import Salvaged, salvage
+from parallelproject.git.sidecar import Failed, State
 
 VARIABLE = "PPROJ_GIT"
 RESULT_MAX = 4096
 """Most bytes of a result (kubelet's limit of a termination message)."""
-_STEPS: dict[str, Callable[[Delivery, Place], Any]] = {"prepare": prepare, "land": land, "salvage": salvage}
+_SIGNING_KEY = "signing-key"
+"""In the folder of credentials: the key that commits on the branch are signed with."""
 _INTERNAL = 25
+_STEPS = ("prepare", "deliver", "land", "salvage")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,13 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("step", choices=_STEPS)
     parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; without it, {VARIABLE} holds it")
     parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
+    parser.add_argument("--state", type=Path, help="in a pod: the folder shared with the task's container")
+    parser.add_argument("--tools", type=Path, help="in a pod: where prepare puts what runs the task's command")
+    parser.add_argument("--busybox", type=Path, default=sidecar.BUSYBOX, help="the shell that prepare puts there")
     asked = parser.parse_args(arguments)
-    if asked.step != "prepare":
+    if asked.step == "deliver" and not asked.state:
+        parser.error("deliver needs --state")
+    if asked.step == "prepare" and bool(asked.state) != bool(asked.tools):
+        parser.error("--state and --tools go together")
+    if asked.step in ("land", "salvage"):
         # Nothing is gained by stopping half-way: what is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         delivery, place = read(asked.file.read_text() if asked.file else os.environ.get(VARIABLE, ""))
-        code, result = 0, _shown(asdict(_STEPS[asked.step](delivery, place)))
+        code, result = 0, _shown(asdict(_step(asked, delivery, place)))
+    except sidecar.StoppedError:
+        return sidecar.STOPPED
     except DeliveryError as error:
         code = error.exit_code
         told = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
@@ -61,6 +75,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
+    match asked.step:
+        case "deliver":
+            return sidecar.deliver(delivery, place, State(asked.state))
+        case "prepare" if asked.state:
+            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.busybox)
+        case "prepare":
+            return prepare(delivery, place)
+        case "land":
+            return land(delivery, place)
+        case _:
+            return salvage(delivery, place)
+
+
 def read(text: str) -> tuple[Delivery, Place]:
     """Reads an instruction.
 
@@ -75,7 +103,10 @@ def read(text: str) -> tuple[Delivery, Place]:
         unknown = sorted(set(content) - set(Delivery.__dataclass_fields__))
         if unknown:
             raise PolicyError("InvalidInstruction", f"the instruction has unknown fields: {', '.join(unknown)}")
-        return TypeAdapter(Delivery).validate_python(content), TypeAdapter(Place).validate_python(place)
+        delivery = TypeAdapter(Delivery).validate_python(content)
+        if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
+            delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
+        return delivery, TypeAdapter(Place).validate_python(place)
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, found["loc"])) + f": {found['msg']}" for found in error.errors())
         raise PolicyError("InvalidInstruction", f"the instruction is not valid: {fields}") from None

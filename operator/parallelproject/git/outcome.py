@@ -18,6 +18,8 @@ class Outcome(StrEnum):
     NO_CHANGE = "NoChange"
     """The task changed nothing."""
     SALVAGED = "Salvaged"
+    COMMAND_FAILED = "Failed"
+    """The task's command did not come to a good end."""
     CONFLICT = "Conflict"
     BRANCH_REWRITTEN = "BranchRewritten"
     POLICY = "Policy"

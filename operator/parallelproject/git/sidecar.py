@@ -1,0 +1,148 @@
+"""The git container beside a task's: it waits until the command has ended, and lands or keeps what it left.
+
+The two containers meet in a folder of their pod, ``State``. The task can write there, so nothing in it is trusted
+further than the task's own word on how it ended. What there is to do is known from the private git directory alone.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from parallelproject.git.delivery import Delivery, Place
+from parallelproject.git.land import Landed, land
+from parallelproject.git.outcome import DeliveryError, Outcome
+from parallelproject.git.prepare import Prepared, prepare, prepared_base
+from parallelproject.git.salvage import salvage
+
+BUSYBOX = Path("/bin/busybox")
+"""Linked statically, so that it runs in any image."""
+WRAPPER = Path(__file__).with_name("run.sh")
+STOPPED = 143
+"""Exit code of one that was asked to end before the command had begun."""
+_POLL = 0.05
+_CODE_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The folder in which the two containers meet. The names in it are those of ``run.sh``."""
+
+    folder: Path
+
+    def skip(self) -> None:
+        """Has the command not run: there is nothing left to do for it."""
+        (self.folder / "skip").touch()
+
+    def has_started(self) -> bool:
+        """Whether the lock has been taken."""
+        return os.path.lexists(self.folder / "started")
+
+    def wait_end(self) -> int | None:
+        """Waits until nobody holds the lock; the command's exit code, or None: it was killed with its wrapper."""
+        lock = _open(self.folder / "lock")
+        if lock is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            finally:
+                os.close(lock)
+        code = _open(self.folder / "code")
+        if code is None:
+            return None
+        try:
+            text = os.read(code, _CODE_MAX).strip()
+        finally:
+            os.close(code)
+        return int(text) if text.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The command did not come to a good end."""
+
+    outcome: Outcome
+    """``COMMAND_FAILED``."""
+    exit_code: int | None = None
+    """None: it was killed from outside, as by a lack of memory."""
+    ref: str | None = None
+    """Where what it left is kept."""
+    message: str = ""
+    """Why it could not be kept."""
+
+
+class StoppedError(Exception):
+    """It was asked to end before there was anything to do."""
+
+
+def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, busybox: Path = BUSYBOX) -> Prepared:
+    """Prepares the workspace, and what the task's container needs to run its command.
+
+    Args:
+        delivery: What is to be delivered.
+        place: Where.
+        state: Where the two containers meet.
+        tools: The folder that the wrapper and its shell are copied to.
+        busybox: The shell.
+
+    Raises:
+        DeliveryError: with what it means for the task.
+    """
+    os.umask(0)  # the task's container may be another user
+    tools.mkdir(exist_ok=True)
+    for source, name in ((busybox, "busybox"), (WRAPPER, "run.sh")):
+        shutil.copyfile(source, tools / name)
+        (tools / name).chmod(0o755)
+    prepared = prepare(delivery, place)
+    if prepared.outcome is not Outcome.PREPARED:
+        state.skip()
+    return prepared
+
+
+def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
+    """Waits for the end of the command, then lands its work, or keeps it where the command failed.
+
+    Raises:
+        StoppedError: SIGTERM came before the command had begun.
+        DeliveryError: it did not land.
+    """
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    # Once there is work, nothing is gained by stopping half-way: what is not safe yet would be lost.
+    signal.signal(signal.SIGTERM, stop)
+    if prepared_base(place) is None:
+        return land(delivery, place)
+    while not state.has_started():
+        if stopping:
+            raise StoppedError
+        time.sleep(_POLL)
+    code = state.wait_end()
+    if code == 0:
+        return land(delivery, place)
+    try:
+        return Failed(Outcome.COMMAND_FAILED, code, salvage(delivery, place).ref)
+    except DeliveryError as error:  # how the task ended is told by its own container
+        return Failed(Outcome.COMMAND_FAILED, code, None, f"what it left could not be kept: {error}")
+
+
+def _open(path: Path) -> int | None:
+    """A plain file of the task's, opened without following or waiting for whatever else it has put there."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES, errno.ENXIO):
+            return None
+        raise
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        return None
+    return file

@@ -1,0 +1,202 @@
+"""The containers of a pod, as processes: prepare, the wrapped command, and the git container beside it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parallelproject.git.sidecar import STOPPED
+from tests.git.remote import BRANCH, Remote, git
+from tests.git.test_main import instruction
+
+AGENT = 12_345
+"""A user."""
+SECONDS = 30.0
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users")
+
+
+class Pod:
+    """One attempt's pod. Where no busybox is installed, its commands are those of the system."""
+
+    def __init__(
+        self, remote: Remote, task: str, *, before: tuple[str, ...] = (), number: int = 1, **fields: Any
+    ) -> None:
+        self.remote, self.task, self._before = remote, task, before
+        self.folder = remote.folder / f"pod-{task}-{number}"
+        names = ("workspace", "private", "state", "bin")
+        self.workspace, self.private, self.state, self.tools = (self.folder / name for name in names)
+        for folder in (self.workspace, self.private, self.state, self.tools):
+            folder.mkdir(parents=True)
+            folder.chmod(0o777)
+        self._file = self.folder / "delivery.json"
+        place = {"workspace": str(self.workspace), "private": str(self.private), "attempt": number}
+        self._file.write_text(json.dumps(instruction(remote, task, **place, **fields)))
+        self._busybox = Path(shutil.which("busybox") or self.folder / "busybox")
+        if not self._busybox.exists():
+            self._busybox.write_text('#!/bin/sh\nexec "$@"\n')
+            self._busybox.chmod(0o755)
+
+    def prepare(self) -> tuple[int, dict[str, Any]]:
+        tools = ("--tools", str(self.tools), "--busybox", str(self._busybox))
+        return self._result(self._git("prepare", *tools))
+
+    def command(self, *argv: str, before: tuple[str, ...] = (), uid: int | None = None) -> subprocess.Popen[bytes]:
+        wrapped = (str(self.tools / "busybox"), "sh", str(self.tools / "run.sh"), str(self.state), str(self.workspace))
+        groups: list[int] | None = None if uid is None else []
+        return subprocess.Popen(
+            (*before, *wrapped, *argv), cwd=self.workspace, start_new_session=True,
+            user=uid, group=uid, extra_groups=groups,
+        )  # fmt: skip
+
+    def deliver(self) -> subprocess.Popen[bytes]:
+        return self._git("deliver")
+
+    def end(self, process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any]]:
+        return self._result(process)
+
+    def run(self, *argv: str) -> tuple[int, int, dict[str, Any]]:
+        """All of it; the codes of both containers, and the result."""
+        assert self.prepare()[0] == 0
+        beside = self.deliver()
+        code = self.command(*argv).wait(SECONDS)
+        return code, *self.end(beside)
+
+    def until(self, met: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not met():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def _git(self, step: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "parallelproject.git.main", step, str(self._file), "--state", str(self.state)]
+        return subprocess.Popen([*self._before, *command, *arguments], stdout=subprocess.PIPE)
+
+    @staticmethod
+    def _result(process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any]]:
+        said, _ = process.communicate(timeout=SECONDS)
+        return process.returncode, json.loads(said or b"{}")
+
+
+def test_work_lands_when_the_command_has_ended(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    code, beside, result = pod.run("sh", "-c", 'sleep 0.3; echo "$1" > new', "sh", "two words")
+    assert (code, beside, result["outcome"]) == (0, 0, "Landed")
+    assert remote.show("new") == "two words"
+
+
+def test_what_a_failed_command_left_is_kept_and_its_own_exit_code_tells(remote: Remote) -> None:
+    code, beside, result = Pod(remote, "a").run("sh", "-c", "echo half > new; exit 7")
+    assert (code, beside) == (7, 0)
+    assert result == {"outcome": "Failed", "exitCode": 7, "ref": "refs/parallelproject/run-1/a/salvage/1"}
+    assert result["ref"] in remote.refs()
+
+
+def test_a_command_that_was_killed_with_its_wrapper_has_failed(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside, command = pod.deliver(), pod.command("sh", "-c", "echo half > new; sleep 60")
+    pod.until((pod.workspace / "new").exists)
+    os.killpg(command.pid, signal.SIGKILL)
+    assert command.wait(SECONDS) == -signal.SIGKILL
+    code, result = pod.end(beside)
+    assert (code, result["outcome"], "exitCode" in result) == (0, "Failed", False)
+    assert result["ref"] in remote.refs()
+
+
+def test_work_that_waits_on_the_remote_lands_without_the_command(remote: Remote) -> None:
+    first = Pod(remote, "a")
+    assert first.run("sh", "-c", "echo 1 > new")[2]["outcome"] == "Landed"
+    landed = Pod(remote, "a", number=2)
+    assert landed.prepare()[1]["outcome"] == "AlreadyLanded"
+    beside = landed.deliver()
+    assert landed.command("sh", "-c", "touch ran").wait(SECONDS) == 0
+    assert not (landed.workspace / "ran").exists()
+    code, result = landed.end(beside)
+    assert (code, result["outcome"], result["commit"]) == (0, "AlreadyLanded", remote.tip())
+
+
+def test_a_signal_reaches_the_command_and_its_end_is_waited_for(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver()
+    command = pod.command("sh", "-c", "trap 'sleep 0.3; echo saved > new; exit 0' TERM; touch ready; sleep 60 & wait")
+    pod.until(lambda: (pod.workspace / "ready").exists() and _handles_sigterm(beside.pid))
+    command.terminate()
+    beside.terminate()  # as when a pod is deleted: both are told
+    assert command.wait(SECONDS) == 0
+    assert pod.end(beside)[1]["outcome"] == "Landed"
+    assert remote.show("new") == "saved"
+
+
+def test_told_to_end_before_the_command_has_begun_it_ends(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver()
+    pod.until(lambda: _handles_sigterm(beside.pid))
+    beside.terminate()
+    assert pod.end(beside) == (STOPPED, {})
+
+
+def _handles_sigterm(pid: int) -> bool:
+    fields = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    return bool(int(fields["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("name", ["lock", "code"])
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_what_the_task_puts_in_place_of_the_wrapper_s_files_neither_hangs_nor_is_read(
+    remote: Remote, name: str, kind: str
+) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    secret = pod.private / "zero"
+    secret.write_text("0")
+    target = pod.state / name
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "link":
+        target.symlink_to(secret)
+    else:
+        target.mkdir()
+    (pod.state / "started").touch()
+    code, result = pod.end(pod.deliver())
+    assert (code, result["outcome"], "exitCode" in result) == (0, "Failed", False)
+
+
+@needs_root
+def test_the_task_s_container_may_be_another_user_than_git(remote: Remote) -> None:
+    without_power = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")  # else root reads what is not for it
+    pod = Pod(remote, "a", before=without_power)
+    for path in (remote.folder, *remote.folder.parents):
+        path.chmod(path.stat().st_mode | 0o001)
+    code, prepared = pod.prepare()
+    assert (code, prepared["outcome"]) == (0, "Prepared")
+    beside = pod.deliver()
+    work = "umask 077; echo 2 >> README; mkdir own; echo x > own/secret-mode; echo x > own/run; chmod +x own/run"
+    assert pod.command("sh", "-c", work, uid=AGENT).wait(SECONDS) == 0
+    code, result = pod.end(beside)
+    assert (code, result["outcome"], sorted(result["paths"])) == (0, "Landed", ["README", "own/run", "own/secret-mode"])
+    listed = git(remote.path, "ls-tree", "-r", BRANCH)
+    modes = {line.split("\t")[1]: line.split(" ")[0] for line in listed.splitlines()}
+    assert (modes["own/run"], modes["own/secret-mode"]) == ("100755", "100644")
+
+
+@needs_root
+def test_nothing_writes_any_more_when_the_command_has_ended(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver()
+    busy = "(while :; do date > ticks; done) & (while :; do date > tocks; done) & sleep 0.2"
+    command = pod.command("sh", "-c", busy, before=("unshare", "--pid", "--fork", "--mount-proc"))
+    assert command.wait(SECONDS) == 0
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (0, "Landed")
+    assert remote.show("ticks") == (pod.workspace / "ticks").read_text().removesuffix("\n")
