@@ -92,3 +92,11 @@ def test_a_success_keeps_the_number_of_a_later_attempt() -> None:
     assert settle(NEW, both).attempts == 2
     earlier = Record(TaskState.RUNNING, attempts=2, failures=1)
     assert settle(earlier, both).attempts == 2
+
+
+def test_the_commit_of_a_success_is_taken_in_when_it_is_heard_and_stays() -> None:
+    done = attempt(1, Phase.SUCCEEDED)
+    heard = settle(settle(NEW, [done]), [done._replace(commit="9b1e77c000")])
+    assert heard == settle(NEW, [done._replace(commit="9b1e77c000")])
+    assert settle(heard, [done]) == settle(heard, []) == heard
+    assert settle(heard, [done._replace(commit="another000")]) == heard

@@ -189,6 +189,31 @@ def test_succeeded_is_told_with_its_time():
     assert found.answer == "attempt 1 succeeded at 2027-01-15T07:59:50Z, after 50 s"
 
 
+def conflict(project: Project, number: int) -> Project:
+    return project.seen("a", Phase.FAILED, number, reason="Conflict")
+
+
+def test_what_landed_is_told_with_its_commit_and_the_conflicts_before():
+    found = conflict(Project(t("a")), 1).seen("a", Phase.SUCCEEDED, 2, commit="9b1e77c000").why("a")
+    assert found.answer.endswith("and landed as 9b1e77c000")
+    assert found.more == ("its work did not fit on what had landed once, and it was run again on that",)
+
+
+def test_a_conflict_that_is_final_is_told_with_its_limit():
+    found = conflict(conflict(Project(t("a"), conflicts={"maxReruns": 1}), 1), 2).why("a")
+    assert found.answer.startswith("all 2 attempts failed; the last one with Conflict")
+    assert "it was in conflict twice, and maxReruns is 1" in found.more
+    found = conflict(Project(t("a"), conflicts={"onMergeConflict": "Fail"}), 1).why("a")
+    assert "it was in conflict once, and onMergeConflict is Fail" in found.more
+
+
+@pytest.mark.parametrize("reason", ["BranchRewritten", "Policy", "AuthOrProtected"])
+def test_a_failure_to_land_is_told_with_what_lies_behind_it(reason: str):
+    found = Project(t("a")).seen("a", Phase.FAILED, reason=reason).why("a")
+    assert reason in found.answer
+    assert len(found.more[0]) > 60
+
+
 def test_a_task_that_left_the_spec_is_told():
     project = Project(t("a"))
     project.seen("gone", Phase.SUCCEEDED)

@@ -15,6 +15,7 @@ from parallelproject.core.plan import Launch, Stop
 from parallelproject.executors.job import is_ours, job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
 from parallelproject.executors.sightings import Key
+from parallelproject.executors.taskfile import conflict_feedback
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
@@ -37,9 +38,21 @@ class Actions:
         warn: Callable[[Project, str, str], None],
         may_start: Callable[[Project], bool],
         drop: Callable[[Project], None],
+        git_image: str,
     ) -> None:
+        """Prepares them.
+
+        Args:
+            api: An open connection.
+            again: Has a project planned again.
+            warn: Tells of something that no status shows.
+            may_start: Whether we are still the one who works for a project.
+            drop: Forgets a project that is not there any more.
+            git_image: The image that lands work.
+        """
         self._api = api
         self._again = again
+        self._git_image = git_image
         self._warn = warn
         self._may_start = may_start
         self._drop = drop
@@ -54,8 +67,9 @@ class Actions:
             key = Key(project.graph.ids[launch.task], launch.number)
             try:
                 manifest = job_manifest(
-                    project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records
-                )
+                    project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records,
+                    git_image=self._git_image, feedback=_feedback(project, key),
+                )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
                 project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
@@ -241,6 +255,16 @@ class Actions:
     @staticmethod
     def _name(project: Project, key: Key) -> str:
         return job_name(project.owner.name, project.owner.uid, key.task, key.number)
+
+
+def _feedback(project: Project, key: Key) -> str:
+    """What the attempt before this one has left to be heeded."""
+    before = key.number - 1
+    conflict = project.sightings.conflict(Key(key.task, before))
+    if conflict is None:
+        return ""
+    kept = f"What attempt {before} did is kept in the repository: {conflict.ref}" if conflict.ref else ""
+    return conflict_feedback(before, conflict.paths, kept)
 
 
 async def _pause(failures: int, error: ApiError) -> None:

@@ -18,6 +18,7 @@ from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.plan import plan
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
+from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
 from parallelproject.executors.sightings import Key, Sightings
 from parallelproject.kube.api import Api
@@ -34,12 +35,13 @@ _job_name = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
 class Controller:
     """Runs every project that it is told of."""
 
-    def __init__(self, api: Api, namespaces: tuple[str, ...] = ()) -> None:
+    def __init__(self, api: Api, namespaces: tuple[str, ...] = (), git_image: str = GIT_IMAGE) -> None:
         """Prepares it; ``run`` starts it.
 
         Args:
             api: An open connection.
             namespaces: Where to look for Jobs and pods; empty: in all of them.
+            git_image: The image that lands work.
         """
         self._api = api
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
@@ -48,7 +50,7 @@ class Controller:
         self._work = asyncio.Event()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop)
-        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop)
+        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop, git_image)
         self._verifier = Verifier(api, self._take)
         self._newest = 0  # revision of the newest project event
         self.fence = Fence(api)

@@ -18,6 +18,7 @@ import kopf
 
 from parallelproject.controller.controller import Controller
 from parallelproject.controller.health import Health
+from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.kube.api import REQUEST_SECONDS, Api
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS
 from parallelproject.model import names
@@ -40,6 +41,8 @@ class OperatorOptions:
     health_host: str = "0.0.0.0"
     """Address that the probes listen on: the kubelet asks from outside the pod."""
     health_port: int = 8080
+    git_image: str = GIT_IMAGE
+    """The image that lands work, in the pods of projects with ``spec.git``."""
 
 
 async def operate(options: OperatorOptions) -> None:
@@ -48,7 +51,7 @@ async def operate(options: OperatorOptions) -> None:
     stop = asyncio.Event()
     _on_signals(stop)
     async with await Api.connect(options.kubeconfig, options.context) as api:
-        controller = Controller(api, tuple(options.namespaces))
+        controller = Controller(api, tuple(options.namespaces), options.git_image)
         ready = asyncio.Event()
         health = Health(controller.reflectors, ready)
         works = {

@@ -93,9 +93,11 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         found, phase, _, _, began, end, _, _, name, _, commit = attempts[0]
         if phase is _WELL and found == 1:
             return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit)
-    state, number, failures, reason, code, started, ended, job, conflicts, _ = record
+    state, number, failures, reason, code, started, ended, job, conflicts, landed = record
     if state is _SUCCEEDED:
-        return record
+        # What it landed as may be heard later than that it did: another object tells it.
+        heard = None if landed else next((seen.commit for seen in attempts if seen.commit), None)
+        return record._replace(commit=heard) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
         found, phase, _, _, began, end, why, exit_code, name, _, commit = seen

@@ -14,13 +14,26 @@ from parallelproject.core.plan import backoff_ends
 from parallelproject.core.status import condition, read_row
 from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
-from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
 
 NAMED = 8
 """Most tasks named in one sentence."""
 _PENDING, _RUNNING = TaskState.PENDING.value, TaskState.RUNNING.value
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED.value, TaskState.FAILED.value, TaskState.SKIPPED.value
+
+
+_DELIVERY: dict[str | None, str] = {
+    Reason.CONFLICT.value: "its work does not fit on what has landed since it began; it is kept in the repository",
+    Reason.BRANCH_REWRITTEN.value: (
+        "the branch no longer contains the commit that its work is based on: somebody has pushed by force or deleted it"
+    ),
+    Reason.POLICY.value: "its work, or what was asked for, may not land; what may be kept of it is in the repository",
+    Reason.AUTH_OR_PROTECTED.value: "the repository refuses us: the credentials are wrong, or the branch is protected",
+    Reason.EXHAUSTED.value: "the branch moved at every try; the work is safe in the repository, and only has to land",
+    Reason.TRANSIENT.value: "the repository could not be reached for long, or the container that lands was cut off",
+}
+"""What lies behind a failure to land."""
 
 
 class UnknownTaskError(Exception):
@@ -221,14 +234,16 @@ class _Inquiry:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        return self._say(i, reason, answer, *more, job=record.job, mend="logs")
+        return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend="logs")
 
     def _succeeded(self, i: int, reason: str) -> Why:
         record = self._record(i)
         answer = f"attempt {record.attempts} succeeded"
         if record.started is not None and record.ended is not None:
             answer += f" at {iso(int(record.ended))}, after {duration(record.ended - record.started)}"
-        return self._say(i, reason, answer)
+        if record.commit:
+            answer += f", and landed as {record.commit}"
+        return self._say(i, reason, answer, *_conflicts(record))
 
     def _failed(self, i: int, reason: str) -> Why:
         record = self._record(i)
@@ -236,7 +251,13 @@ class _Inquiry:
         answer = f"{tried} failed; the last one with {_failure(record)}"
         if record.ended is not None:
             answer += f", at {iso(int(record.ended))}"
-        more = [f"the Job of the last attempt is {record.job}"] if record.job else []
+        more = [_DELIVERY[record.reason]] if record.reason in _DELIVERY else []
+        if record.reason == Reason.CONFLICT.value:
+            again = self.spec.conflicts.on_merge_conflict is MergeConflict.RERUN
+            limit = f"maxReruns is {self.spec.conflicts.max_reruns}" if again else "onMergeConflict is Fail"
+            more.append(f"it was in conflict {_count(record.conflicts)}, and {limit}")
+        if record.job:
+            more.append(f"the Job of the last attempt is {record.job}")
         waiting = self._skipped_after(i)
         if waiting:
             more.append(f"{self._named(waiting, states=False)} did not run because of it")
@@ -377,6 +398,17 @@ def _failure(record: Record) -> str:
         return f"exit code {record.exit_code}"
     code = f" {record.exit_code}" if record.exit_code is not None else ""
     return f"{record.reason or 'no reason told'}{code}"
+
+
+def _conflicts(record: Record) -> list[str]:
+    """That it was run again after conflicts."""
+    if not record.conflicts:
+        return []
+    return [f"its work did not fit on what had landed {_count(record.conflicts)}, and it was run again on that"]
+
+
+def _count(times: int) -> str:
+    return "once" if times == 1 else "twice" if times == 2 else f"{times} times"
 
 
 def _times(count: int) -> str:

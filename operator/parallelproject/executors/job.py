@@ -11,18 +11,26 @@ from typing import Any
 
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
+from parallelproject.executors import delivery_pod
+from parallelproject.executors.pod import (
+    OUTPUTS,
+    TASK_FOLDER,
+    TASK_VOLUME,
+    WORK_VOLUME,
+    WORKSPACE,
+    Json,
+    child,
+    folder,
+    joined,
+    mapping,
+)
 from parallelproject.executors.taskfile import environment, task_document
 from parallelproject.model import names
 from parallelproject.model.base import Model
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 
-Json = dict[str, Any]
-
-TASK_FOLDER = "/pproj/task"
-WORKSPACE = "/pproj/workspace"
-OUTPUTS = "/pproj/outputs"
-_TASK_FILE = "task.json"
+_TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
 _DEPTH_MAX = 100  # a PodTemplateSpec needs some 15
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
@@ -58,6 +66,7 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
             problems.append(Problem(where, "is missing", mend, "CommandRequired"))
         elif _is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
+    problems += delivery_pod.problems_of(spec)
     if problems:
         return problems
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
@@ -88,23 +97,39 @@ def job_manifest(
     task: int,
     number: int,
     records: Mapping[str, Record],
+    *,
+    git_image: str = delivery_pod.IMAGE,
+    feedback: str = "",
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
     Exactly once rests on: ``backoffLimit: 0`` (a failure is counted by us), ``podReplacementPolicy: Failed``
     (never two pods of it alive), and Ignore for DisruptionTarget (an eviction is not the task's fault).
+
+    Args:
+        owner: The project.
+        spec: Its spec.
+        graph: The compiled spec.
+        task: The task, as its number in the graph.
+        number: Of the attempt, from 1.
+        records: By task id; at least those of the task's dependencies.
+        git_image: The image that lands work, where the spec has ``git``.
+        feedback: What the attempt before has left to be heeded.
     """
     template = _pod_template(spec, graph.role[task])
     marks = labels(owner, graph, task, number)
     document = task_document(owner.name, graph, task, number, records)
-    metadata = _child(template, "metadata")
-    metadata["labels"] = {**_strings(metadata.get("labels")), **marks}
-    metadata["annotations"] = {
-        **_strings(metadata.get("annotations")),
-        names.ANNOTATION_TASK: json.dumps(document, ensure_ascii=False, separators=(",", ":")),
-    }
+    files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
+    if feedback:
+        files[_FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
+    if spec.git:
+        told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
+    metadata = child(template, "metadata")
+    metadata["labels"] = {**mapping(metadata.get("labels")), **marks}
+    metadata["annotations"] = {**mapping(metadata.get("annotations")), **dict(files.values())}
     metadata.pop("name", None)
-    pod = _child(template, "spec")
+    pod = child(template, "spec")
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
@@ -114,24 +139,21 @@ def job_manifest(
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,
     }
+    if feedback:
+        ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{_FEEDBACK_FILE}"
     theirs = agent.get("env")
     if isinstance(theirs, list):
         theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    agent["env"] = _joined([{"name": name, "value": value} for name, value in ours.items()], theirs)
+    agent["env"] = joined([{"name": name, "value": value} for name, value in ours.items()], theirs)
     agent.setdefault("workingDir", WORKSPACE)
-    # Two folders of one volume: a volume more takes an API server some 4 % longer for all that happens to a pod.
-    mounts: list[Json] = [
-        {"name": "pproj-task", "mountPath": TASK_FOLDER, "readOnly": True},
-        {"name": "pproj-work", "mountPath": WORKSPACE, "subPath": "workspace"},
-        {"name": "pproj-work", "mountPath": OUTPUTS, "subPath": "outputs"},
+    read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
+    agent["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], agent.get("volumeMounts"))
+    items = [
+        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, (annotation, _) in files.items()
     ]
-    agent["volumeMounts"] = _joined(mounts, agent.get("volumeMounts"))
-    field = {"fieldPath": f"metadata.annotations['{names.ANNOTATION_TASK}']"}
-    volumes: list[Json] = [
-        {"name": "pproj-task", "downwardAPI": {"items": [{"path": _TASK_FILE, "fieldRef": field}]}},
-        {"name": "pproj-work", "emptyDir": {}},
-    ]
-    pod["volumes"] = _joined(volumes, pod.get("volumes"))
+    volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
+    pod["volumes"] = joined(volumes, pod.get("volumes"))
     body: Json = {
         "backoffLimit": 0,
         "completions": 1,
@@ -143,6 +165,9 @@ def job_manifest(
         "template": template,
     }
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    if spec.git:
+        delivery_pod.add_delivery(pod, spec.git, git_image)
+        deadline = delivery_pod.deadline_of(deadline)
     if deadline:
         body["activeDeadlineSeconds"] = deadline
     return {
@@ -205,19 +230,3 @@ def _children(node: object) -> Iterable[object]:
     if isinstance(node, Model):
         return [*vars(node).values(), *(node.model_extra or {}).values()]
     return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-
-
-def _joined(ours: list[Json], theirs: object) -> object:
-    """Our entries and those of the template; what is no list there is left to the API server to refuse."""
-    return ours if theirs is None else [*ours, *theirs] if isinstance(theirs, list) else theirs
-
-
-def _child(parent: Json, key: str) -> Json:
-    child = parent.get(key)
-    if not isinstance(child, dict):
-        child = parent[key] = {}
-    return child
-
-
-def _strings(value: object) -> dict[str, str]:
-    return value if isinstance(value, dict) else {}

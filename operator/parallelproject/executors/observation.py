@@ -4,13 +4,42 @@ A pod that succeeded is believed at once: the Job controller tells of it up to a
 counts only when the Job has failed, since a Job replaces a pod that was evicted.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.times import epoch
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_STOP
+from parallelproject.executors import delivery_pod
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP
 from parallelproject.model.status import Reason
+
+_BY_CODE = {
+    20: Reason.CONFLICT,
+    21: Reason.BRANCH_REWRITTEN,
+    22: Reason.POLICY,
+    23: Reason.AUTH_OR_PROTECTED,
+    24: Reason.EXHAUSTED,
+}
+"""Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
+_COMMIT = 10
+"""Characters of a commit's name that are written down."""
+
+
+class Delivered(NamedTuple):
+    """What became of a pod's work."""
+
+    reason: Reason | None = None
+    """Why it did not land; None where it did, or where the task's own container failed."""
+    commit: str | None = None
+    """The short name of the task's commit on the branch."""
+    paths: tuple[str, ...] = ()
+    """The paths of a conflict."""
+    ref: str | None = None
+    """Where work is kept that did not land."""
+
+
+_NOT_DELIVERED = Delivered()
 
 
 class JobView(NamedTuple):
@@ -40,6 +69,7 @@ class PodView(NamedTuple):
     ended: float | None
     exit_code: int | None
     container_reason: str
+    delivered: Delivered = _NOT_DELIVERED
 
     @property
     def is_live(self) -> bool:
@@ -70,8 +100,12 @@ def view_job(job: Mapping[str, Any]) -> JobView:
 
 
 def view_pod(pod: Mapping[str, Any]) -> PodView:
-    """Reads a pod; its exit code is that of the first container in order that did not end well."""
+    """Reads a pod; its exit code is that of the first container in order that did not end well.
+
+    Those that land its work tell by a word how they ended, and have no exit code that would say anything of the task.
+    """
     status = pod.get("status") or {}
+    delivered = _delivered(pod) if ANNOTATION_DELIVERY in (pod["metadata"].get("annotations") or {}) else _NOT_DELIVERED
     ends = []
     for container in status.get("containerStatuses") or ():
         ended = (container.get("state") or {}).get("terminated")
@@ -95,7 +129,39 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         ended=max(times, default=None),
         exit_code=code,
         container_reason=reason,
+        delivered=delivered,
     )
+
+
+def _delivered(pod: Mapping[str, Any]) -> Delivered:
+    """What the containers that land a pod's work say of it; each says it in its termination message."""
+    status = pod.get("status") or {}
+    agent = pod["spec"]["containers"][0]["name"]
+    ends = {
+        container.get("name"): (container.get("state") or {}).get("terminated") or {}
+        for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    }
+    for name in (delivery_pod.PREPARE, delivery_pod.GIT):
+        ended = ends.get(name) or {}
+        code, told = ended.get("exitCode"), _message(ended)
+        commit, paths = told.get("commit"), told.get("paths")
+        ref = told["ref"] if isinstance(told.get("ref"), str) else None
+        if code and not (ends.get(agent) or {}).get("exitCode"):
+            reason = _BY_CODE.get(code, Reason.TRANSIENT)
+            conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
+            return Delivered(reason, None, tuple(map(str, conflict)), ref)
+        if name == delivery_pod.GIT and code == 0:
+            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref)
+    return _NOT_DELIVERED
+
+
+def _message(ended: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A termination message that is a JSON object; empty for any other."""
+    try:
+        found = json.loads(ended.get("message") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
@@ -115,7 +181,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     stopped = bool(job and job.stopped_for)
     ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
-        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=name)
+        commit = next((pod.delivered.commit for pod in pods if pod.delivered.commit), None)
+        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=commit)
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and job.outcome == "Failed" and not live:
@@ -124,6 +191,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         reason, code = Reason.POD_FAILED, None
         if job.reason == "DeadlineExceeded":
             reason = Reason.DEADLINE_EXCEEDED
+        elif failed and failed.delivered.reason:
+            reason = failed.delivered.reason
         elif failed and failed.exit_code is not None:
             reason, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, reason, code, name)

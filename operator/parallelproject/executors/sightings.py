@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.executors.observation import JobView, PodView, attempt_of
+from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.model.status import Reason
 
 
@@ -123,6 +123,11 @@ class Sightings:
         """Name of the attempt's Job, where it was seen."""
         job = self._jobs.get(key)
         return job.name if job else None
+
+    def conflict(self, key: Key) -> Delivered | None:
+        """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
+        found = [pod.delivered for pod in self._pods.get(key, {}).values()]
+        return next((delivered for delivered in found if delivered.reason is Reason.CONFLICT), None)
 
     def _refresh(self, key: Key) -> None:
         self._numbers[key.task].add(key.number)

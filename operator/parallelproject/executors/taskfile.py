@@ -1,6 +1,6 @@
 """What a task is told: its task file and its environment. Pure, and the same in a pod and on a laptop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Record
@@ -60,3 +60,19 @@ def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> 
         names.ENV_LEVEL: str(graph.level[task]),
         names.ENV_ROLE: graph.role[task] or "",
     }
+
+
+def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:
+    """What the attempt after a conflict is told.
+
+    Args:
+        number: Of the attempt whose work did not fit.
+        paths: The paths that both it and what had landed have changed.
+        kept: A line that says where its work is kept; may be empty.
+    """
+    lines = [
+        f"Attempt {number} did its work on an older state of the branch, and it does not fit on what has landed "
+        "since. Do the task again on the files as they are now. Both have changed:",
+        *paths,
+    ]
+    return "\n".join([*lines, "", kept] if kept else lines) + "\n"

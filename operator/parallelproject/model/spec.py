@@ -29,7 +29,7 @@ Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
-GIT = "git delivery"
+PULL_REQUESTS = "pull requests"
 
 
 class Scheduling(StrEnum):
@@ -167,9 +167,9 @@ class Git(Model):
     """Secret with username and password, or ssh-privatekey and known_hosts."""
     author: Author | None = None
     """Author of the commits."""
-    forge: Forge | None = None
+    forge: Annotated[Forge | None, Later(PULL_REQUESTS, here=True)] = None
     """Where pull requests are opened."""
-    pull_request: PullRequest | None = None
+    pull_request: Annotated[PullRequest | None, Later(PULL_REQUESTS, here=True)] = None
     """How the work is offered for review."""
 
 
@@ -178,11 +178,11 @@ class Conflicts(Model):
 
     on_file_overlap: FileOverlap = FileOverlap.SERIALIZE
     """Tasks that declare the same file never run together (Serialize), are reported (Warn), or neither (Ignore)."""
-    on_merge_conflict: Annotated[MergeConflict, Later(GIT, here=True)] = MergeConflict.RERUN
+    on_merge_conflict: MergeConflict = MergeConflict.RERUN
     """Rerun: the task runs again on what has landed. Fail: it fails."""
-    max_reruns: Annotated[int, Field(strict=True, ge=0, le=20), Later(GIT, here=True)] = 2
+    max_reruns: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
     """Most re-runs of one task after conflicts."""
-    enforce_files: Annotated[StrictBool, Later(GIT, here=True)] = False
+    enforce_files: StrictBool = False
     """Whether work that changes other files than those declared by its task is refused; of a task that declares none, nothing is."""
 
 
@@ -278,7 +278,7 @@ class Spec(Model):
     """What runs a task: a Kubernetes Job."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""
-    git: Annotated[Git | None, Later(GIT, here=True)] = None
+    git: Git | None = None
     """Where the tasks' work lands; without it tasks run without a repository."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from parallelproject.model.base import Later, Model
-from parallelproject.model.spec import GIT, MAX_TASKS
+from parallelproject.model.spec import MAX_TASKS, PULL_REQUESTS
 
 Count = Annotated[int, Field(ge=0)]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
@@ -115,7 +115,7 @@ class LevelStatus(Model):
     """Those that failed for good."""
     skipped: Count
     """Those that will not run."""
-    pull_request: Annotated[dict[str, str] | None, Later(GIT)] = None
+    pull_request: Annotated[dict[str, str] | None, Later(PULL_REQUESTS)] = None
     """The pull request of the level."""
 
 
@@ -146,9 +146,9 @@ class TaskStatus(Model):
     """The Job of the last attempt, while it runs or where it failed."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
-    conflicts: Annotated[Count | None, Later(GIT)] = None
+    conflicts: Count | None = None
     """Attempts whose work did not fit on what had landed: they count apart from failures."""
-    commit: Annotated[str | None, Field(max_length=64), Later(GIT)] = None
+    commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit that its work landed as."""
 
 
@@ -169,7 +169,7 @@ class Metrics(Model):
     """Attempts beyond each task's first."""
     peak_parallelism: Count
     """Most tasks at work at once."""
-    conflict_rate: Annotated[str | None, Field(max_length=64), Later(GIT)] = None
+    conflict_rate: Annotated[str | None, Field(max_length=64)] = None
     """Conflicts divided by landings tried."""
 
 

@@ -13,6 +13,7 @@ from parallelproject.executors.delivery_result import Result
 from parallelproject.executors.local_delivery import delivery_of, instruction
 from parallelproject.executors.local_processes import Order
 from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.executors.taskfile import conflict_feedback
 from parallelproject.git.outcome import Outcome, PolicyError
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Spec
@@ -113,15 +114,9 @@ class Deliveries:
         if result is None or result.outcome != Outcome.CONFLICT:
             return self._directory.log(task, number)
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
-        lines = [
-            f"Attempt {number} did its work on an older state of the branch, and it does not fit on what has landed "
-            "since. Do the task again on the files as they are now. Both have changed:",
-            *result.paths,
-        ]
-        if result.ref:
-            where = self.target.repository.address.url
-            lines += ["", f"What attempt {number} did: git --git-dir={where} show {result.ref}"]
-        file.write_text("\n".join(lines) + "\n", errors="surrogateescape")
+        where = self.target.repository.address.url
+        kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
+        file.write_text(conflict_feedback(number, result.paths, kept), errors="surrogateescape")
         return str(file)
 
 

@@ -1,0 +1,186 @@
+"""What a pod gets so that its task's work lands: ``prepare`` before the task's container, ``git`` beside it.
+
+Pure. The task's container sees the checkout, and what runs its command; the private git directory and the credentials
+are mounted in the two others only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.executors.pod import (
+    OUTPUTS,
+    TASK_FOLDER,
+    TASK_VOLUME,
+    WORK_VOLUME,
+    WORKSPACE,
+    Json,
+    entries,
+    folder,
+    joined,
+    mapping,
+)
+from parallelproject.git.address import parse
+from parallelproject.git.delivery import Delivery, Person
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.podtemplate import PodTemplate
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Git, Spec
+
+PREPARE, GIT = "prepare", "git"
+"""Names of the containers."""
+IMAGE = "parallelproject-git"
+"""Image of both, where the operator is told no other."""
+DELIVERY_FILE = "delivery.json"
+_STATE, _TOOLS, _PRIVATE, _CREDENTIALS = "/pproj/state", "/pproj/bin", "/pproj/private", "/pproj/credentials"
+_CREDENTIALS_VOLUME = "pproj-credentials"
+_DEADLINE = 86_400
+"""Longest that an attempt takes which names no deadline: ``git`` waits for a command, also for one whose container
+cannot be started."""
+_BODY_MAX = 8_000
+"""Characters of a description that stand in a commit; instruction and task file together must fit annotations."""
+_REQUESTS = {"cpu": "20m", "memory": "64Mi"}
+
+
+def branch_of(git: Git, project: str) -> str:
+    """The shared branch, without ``refs/heads/``."""
+    return git.branch or f"parallel/{project}"
+
+
+def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
+    """What ``pproj-git`` is told of an attempt.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid, which its refs and trailers are known by.
+        graph: The compiled spec.
+        task: The task, as its number in the graph.
+        number: Of the attempt.
+    """
+    described = graph.tasks[task]
+    told: Json = {
+        "url": git.url,
+        "branch": branch_of(git, project),
+        "baseRef": git.base_ref,
+        "run": uid,
+        "task": graph.ids[task],
+        "attempt": number,
+        "title": described.title,
+        "body": described.description[:_BODY_MAX],
+        "policy": {"files": graph.claim[task].split("\n")[1:], "enforceFiles": spec.conflicts.enforce_files},
+        "workspace": WORKSPACE,
+        "private": _PRIVATE,
+    }
+    if git.author:
+        told["author"] = told["committer"] = {"name": git.author.name, "email": git.author.email}
+    if git.credentials_secret_ref:
+        told["credentials"] = _CREDENTIALS
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def problems_of(spec: Spec) -> list[Problem]:
+    """What keeps the work of a spec from landing from a cluster as it asks for."""
+    git, found = spec.git, list[Problem]()
+    if git is None:
+        if spec.conflicts.enforce_files:
+            place = "spec.conflicts.enforceFiles"
+            found.append(Problem(place, "needs a repository to compare with", "set spec.git, or remove it"))
+        return found
+    try:
+        parse(git.url)
+    except PolicyError as error:
+        found.append(Problem("spec.git.url", str(error).removeprefix("git url: it ")))
+    try:
+        author = Person(git.author.name, git.author.email) if git.author else Person("x", "x@localhost")
+        Delivery(
+            url="https://localhost/x", branch=branch_of(git, "x"), base_ref=git.base_ref, run="x", task="x",
+            author=author,
+        )  # fmt: skip
+    except PolicyError as error:
+        found.append(Problem("spec.git", str(error)))
+    for i, role in enumerate(spec.roles):
+        if role.pod_template is not None:
+            place = f"spec.roles[{i}].podTemplate.spec"
+            found += [Problem(f"{place}{where}", what, mend) for where, what, mend in _clashes(role.pod_template)]
+    return found
+
+
+def add_delivery(pod: Json, git: Git, image: str) -> None:
+    """Adds the two containers to a pod's spec, and wraps the command of its first one.
+
+    Args:
+        pod: The spec of a pod that has the volumes of every task; it is changed.
+        git: Where the work lands.
+        image: The image of ``pproj-git``.
+    """
+    agent = pod["containers"][0]
+    agent["command"] = [f"{_TOOLS}/busybox", "sh", f"{_TOOLS}/run.sh", _STATE, WORKSPACE, *agent["command"]]
+    agent["volumeMounts"] = joined([folder(_TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
+    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
+        # The checkout may belong to another user than the image's: git would refuse to look at it.
+        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
+        agent["env"] = joined([{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust], agent["env"])
+
+    told = f"{TASK_FOLDER}/{DELIVERY_FILE}"
+    result = ["--result", "/dev/termination-log"]
+    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(_PRIVATE), folder(_STATE)]
+    if git.credentials_secret_ref:
+        mounts.append({"name": _CREDENTIALS_VOLUME, "mountPath": _CREDENTIALS, "readOnly": True})
+        secret = {"secretName": git.credentials_secret_ref.name}
+        pod["volumes"] = joined([{"name": _CREDENTIALS_VOLUME, "secret": secret}], pod["volumes"])
+    common: Json = {"image": image, "securityContext": _security(pod), "resources": {"requests": _REQUESTS}}
+    prepare = {
+        "name": PREPARE,
+        **common,
+        "command": ["pproj-git", "prepare", told, "--state", _STATE, "--tools", _TOOLS, *result],
+        "volumeMounts": [*mounts, folder(WORKSPACE), folder(_TOOLS)],
+    }
+    beside = {
+        "name": GIT,
+        **common,
+        "command": ["pproj-git", "deliver", told, "--state", _STATE, *result],
+        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True)],
+    }
+    # Before those of the template, which may have something to do in the checkout.
+    pod["initContainers"] = joined([prepare], pod.get("initContainers"))
+    pod["containers"].append(beside)
+
+
+def deadline_of(given: int | None) -> int:
+    """Longest time of an attempt's Job, in seconds."""
+    return given or _DEADLINE
+
+
+def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
+    """What in a template does not go with delivery: where, what it is, and the mend."""
+    pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    for field in ("shareProcessNamespace", "hostPID"):
+        if pod.get(field):
+            yield f".{field}", "would let the task read the git container's credentials", "remove it"
+    for container in (*entries(pod.get("initContainers")), *entries(pod.get("containers"))):
+        name = container.get("name")
+        if name in (PREPARE, GIT):
+            yield "", f"has a container {name}, which is the name of one that lands the work", "rename it"
+        for mount in entries(container.get("volumeMounts")):
+            volume, part = mount.get("name"), mount.get("subPath")
+            ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)
+            if ours or volume == _CREDENTIALS_VOLUME:
+                mend = f"mount {WORK_VOLUME} with subPath workspace or outputs"
+                yield "", f"mounts {volume}, which holds what a task must not see, in {name}", mend
+
+
+def _security(pod: Mapping[str, Any]) -> Json:
+    """As little as it needs. As the user of the task's container where one is named: what is theirs is ours then."""
+    agent, whole = mapping(pod["containers"][0].get("securityContext")), mapping(pod.get("securityContext"))
+    user = {key: value for key in ("runAsUser", "runAsGroup") if (value := agent.get(key, whole.get(key))) is not None}
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": user.get("runAsUser") != 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        **user,
+    }

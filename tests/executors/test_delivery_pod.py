@@ -1,0 +1,181 @@
+"""The pod of an attempt whose work lands: who sees what, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from parallelproject.core.graph import compile_graph
+from parallelproject.executors.job import Owner, check_for_cluster, job_manifest
+from parallelproject.git.main import read
+from parallelproject.model.project import parse_spec
+
+Json = dict[str, Any]
+OWNER = Owner("shop", "agents", "0f5e4a52-0000-4000-8000-000000000000")
+GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
+
+
+def spec(pod: Json | None = None, git: Json | None = None, **fields: Any) -> Json:
+    container = {"name": "agent", "image": "x", "command": ["agent", "--file", "$(PPROJ_TASK_FILE)"], "args": ["-v"]}
+    template = {"spec": {"containers": [container], **(pod or {})}}
+    return {
+        "roles": [{"name": "r", "podTemplate": template}],
+        "tasks": [{"id": "a"}],
+        "git": GIT | (git or {}),
+        **fields,
+    }
+
+
+def job(data: Json, number: int = 1, feedback: str = "") -> Json:
+    given = parse_spec(data)
+    made = job_manifest(OWNER, given, compile_graph(given), 0, number, {}, git_image="git:1", feedback=feedback)
+    json.dumps(made)
+    return made
+
+
+def pod_of(made: Json) -> Json:
+    pod: Json = made["spec"]["template"]["spec"]
+    return pod
+
+
+def containers(made: Json) -> dict[str, Json]:
+    pod = pod_of(made)
+    return {c["name"]: c for c in (*pod["initContainers"], *pod["containers"])}
+
+
+def mounted(container: Json) -> dict[str, str]:
+    return {m["mountPath"]: m["name"] for m in container["volumeMounts"]}
+
+
+def test_only_the_containers_that_land_see_the_git_directory_and_the_credentials() -> None:
+    found = containers(job(spec()))
+    assert list(found) == ["prepare", "agent", "git"]
+    for name in ("prepare", "git"):
+        assert {"/pproj/private", "/pproj/credentials"} <= mounted(found[name]).keys()
+    assert not {"/pproj/private", "/pproj/credentials"} & mounted(found["agent"]).keys()
+    assert all("subPath" in m for m in found["agent"]["volumeMounts"] if m["name"] == "pproj-work")
+
+
+def test_no_credential_is_in_the_manifest_and_none_is_mounted_where_none_is_named() -> None:
+    made = job(spec(git={"credentialsSecretRef": None}))
+    assert "credentials" not in json.dumps(made)
+
+
+def test_the_command_is_wrapped_and_its_arguments_stay() -> None:
+    agent = containers(job(spec()))["agent"]
+    wrapper = ["/pproj/bin/busybox", "sh", "/pproj/bin/run.sh", "/pproj/state", "/pproj/workspace"]
+    assert agent["command"] == [*wrapper, "agent", "--file", "$(PPROJ_TASK_FILE)"]
+    assert agent["args"] == ["-v"]
+
+
+def test_the_instruction_is_one_that_pproj_git_reads() -> None:
+    conflicts = {"enforceFiles": True}
+    author = {"name": "agents", "email": "agents@acme.example"}
+    tasks = [{"id": "a", "title": "A title", "description": "ü" * 30_000, "files": ["src/**"]}]
+    made = job(spec(git={"author": author, "branch": "work/x"}, conflicts=conflicts, tasks=tasks), number=3)
+    notes = made["spec"]["template"]["metadata"]["annotations"]
+    delivery, place = read(notes["parallelproject.io/delivery"])
+    assert (delivery.branch, delivery.base_ref, delivery.run, delivery.task) == ("work/x", "main", OWNER.uid, "a")
+    assert (delivery.attempt, delivery.title, delivery.author.name) == (3, "A title", "agents")
+    assert (delivery.policy.files, delivery.policy.enforce_files) == (("src/**",), True)
+    assert (str(place.workspace), str(place.private)) == ("/pproj/workspace", "/pproj/private")
+    assert sum(map(len, (value.encode() for value in notes.values()))) < 256 * 1024
+
+
+def test_the_branch_is_named_after_the_project() -> None:
+    delivery, _ = read(job(spec())["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    assert delivery.branch == "parallel/shop"
+
+
+def test_feedback_is_a_file() -> None:
+    made = job(spec(), number=2, feedback="Both have changed: x")
+    assert made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/feedback"] == "Both have changed: x"
+    items = pod_of(made)["volumes"]
+    paths = {item["path"] for volume in items for item in volume.get("downwardAPI", {}).get("items", ())}
+    assert paths == {"task.json", "delivery.json", "feedback.txt"}
+    assert "PPROJ_FEEDBACK" not in {entry["name"] for entry in containers(job(spec()))["agent"]["env"]}
+
+
+def test_it_runs_as_the_task_s_user_where_one_is_named() -> None:
+    assert "runAsUser" not in containers(job(spec()))["git"]["securityContext"]
+    made = job(spec({"securityContext": {"runAsUser": 1000, "runAsGroup": 2000}}))
+    assert (
+        containers(made)["git"]["securityContext"] | {"runAsUser": 1000} == containers(made)["git"]["securityContext"]
+    )
+    root = containers(job(spec({"securityContext": {"runAsUser": 0}})))["prepare"]["securityContext"]
+    assert (root["runAsUser"], root["runAsNonRoot"]) == (0, False)
+
+
+def test_an_attempt_always_ends() -> None:
+    assert job(spec())["spec"]["activeDeadlineSeconds"] == 86_400
+    assert job(spec(defaults={"activeDeadlineSeconds": 60}))["spec"]["activeDeadlineSeconds"] == 60
+
+
+def test_the_template_s_own_containers_and_settings_stay() -> None:
+    own = {
+        "name": "install",
+        "image": "y",
+        "volumeMounts": [{"name": "pproj-work", "subPath": "workspace", "mountPath": "/w"}],
+    }
+    data = spec({"initContainers": [own]})
+    data["roles"][0]["podTemplate"]["spec"]["containers"].append({"name": "db", "image": "z"})
+    env = [{"name": "GIT_CONFIG_COUNT", "value": "0"}]
+    data["roles"][0]["podTemplate"]["spec"]["containers"][0]["env"] = env
+    found = containers(job(data))
+    assert list(found) == ["prepare", "install", "agent", "db", "git"]
+    assert [e["value"] for e in found["agent"]["env"] if e["name"] == "GIT_CONFIG_COUNT"] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "place", "found"),
+    [
+        ({"shareProcessNamespace": True}, ".shareProcessNamespace", "would let the task read"),
+        ({"hostPID": True}, ".hostPID", "would let the task read"),
+        ({"initContainers": [{"name": "git", "image": "x"}]}, "", "has a container git"),
+        ({"containers": [{"name": "prepare", "image": "x", "command": ["x"]}]}, "", "has a container prepare"),
+    ],
+)
+def test_a_template_that_does_not_go_with_delivery_is_refused(pod: Json, place: str, found: str) -> None:
+    (problem,) = check_for_cluster(parse_spec(spec(pod)))
+    assert problem.place == f"spec.roles[0].podTemplate.spec{place}"
+    assert found in problem.found
+    assert check_for_cluster(parse_spec({**spec(pod), "git": None})) == []
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        {"name": "pproj-work", "mountPath": "/all"},
+        {"name": "pproj-work", "mountPath": "/p", "subPath": "private"},
+        {"name": "pproj-work", "mountPath": "/p", "subPath": "workspace/../private"},
+        {"name": "pproj-work", "mountPath": "/p", "subPathExpr": "$(X)"},
+        {"name": "pproj-credentials", "mountPath": "/c"},
+    ],
+)
+def test_a_template_cannot_mount_what_a_task_must_not_see(mount: Json) -> None:
+    data = spec()
+    data["roles"][0]["podTemplate"]["spec"]["containers"][0]["volumeMounts"] = [mount]
+    (problem,) = check_for_cluster(parse_spec(data))
+    assert "holds what a task must not see" in problem.found
+
+
+@pytest.mark.parametrize(
+    ("git", "place"),
+    [
+        ({"url": "/srv/shop.git"}, "spec.git.url"),
+        ({"url": "https://user:password@git.example/x.git"}, "spec.git.url"),
+        ({"branch": "-x"}, "spec.git"),
+        ({"baseRef": "a..b"}, "spec.git"),
+        ({"author": {"name": "<>", "email": "x"}}, "spec.git"),
+    ],
+)
+def test_where_nothing_can_land_the_spec_is_refused(git: Json, place: str) -> None:
+    (problem,) = check_for_cluster(parse_spec(spec(git=git)))
+    assert problem.place == place
+    assert "password" not in str(problem).replace("a password", "")
+
+
+def test_files_cannot_be_enforced_without_a_repository() -> None:
+    data = spec(conflicts={"enforceFiles": True}) | {"git": None}
+    (problem,) = check_for_cluster(parse_spec(data))
+    assert problem.place == "spec.conflicts.enforceFiles"
