@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git.main import RESULT_MAX, encode
+from parallelproject.git.wire import RESULT_MAX, encode
 from tests.git.remote import BRANCH, Remote
 
 

@@ -5,7 +5,7 @@ off at any moment and called again.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from parallelproject.git.merge import combine
 from parallelproject.git.outcome import ConflictError, ExhaustedError, PolicyError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Pushed, Update, push
-from parallelproject.git.refs import check_branch
+from parallelproject.git.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.git.store import Store, opened
 from parallelproject.model.problem import quoted
 
@@ -53,6 +53,19 @@ class Branches:
             said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
         found = {ref: commit for commit, _, ref in (line.partition("\t") for line in said.decode().splitlines())}
         return {name: found.get(ref) for ref, name in refs.items()}
+
+    def task_refs(self, run: str, tasks: Iterable[str]) -> dict[str, dict[str, str]]:
+        """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for.
+
+        Raises:
+            DeliveryError: the remote cannot be asked.
+        """
+        pattern = f"{TaskRefs(run, 'x').run_folder}/*"
+        with self._open() as store:
+            url = store.git.address.url
+            said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
+        lines = (line.partition("\t") for line in said.decode().splitlines())
+        return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
 
     def contains(self, base: str, commit: str) -> bool:
         """Whether a commit is on the branch ``base``."""

@@ -7,31 +7,23 @@ the container beside a task's: it waits for the command to end, and keeps what o
 """
 
 import argparse
-import json
 import os
-import re
 import signal
 import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from parallelproject.git import sidecar
+from parallelproject.git import sidecar, wire
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.land import Landed, land
-from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError
 from parallelproject.git.prepare import Prepared, prepare
 from parallelproject.git.salvage import Salvaged, salvage
 from parallelproject.git.sidecar import Failed, State
 
 VARIABLE = "PPROJ_GIT"
-RESULT_MAX = 4096
-"""Most bytes of a result (kubelet's limit of a termination message)."""
 _SIGNING_KEY = "signing-key"
 """In the folder of credentials: the key that commits on the branch are signed with."""
-_INTERNAL = 25
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
@@ -54,20 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         delivery, place = read(asked.file.read_text() if asked.file else os.environ.get(VARIABLE, ""))
-        code, result = 0, _shown(asdict(_step(asked, delivery, place)))
+        code, result = 0, wire.shown(asdict(_step(asked, delivery, place)))
     except sidecar.StoppedError:
         return sidecar.STOPPED
-    except DeliveryError as error:
-        code = error.exit_code
-        told = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
-        result = _shown({**told, "paths": error.paths, "ref": error.ref})
     except Exception as error:
-        code = _INTERNAL
-        # Without the message: what is in it is not known, and it must hold no credential.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
-        result = _shown({"outcome": Outcome.TRANSIENT, "reason": "InternalError", "message": text})
-    text = encode(result)
+        code, result = wire.of_error(error)
+    text = wire.encode(result)
     if asked.result:
         asked.result.write_text(text)
     else:
@@ -95,62 +79,12 @@ def read(text: str) -> tuple[Delivery, Place]:
     Raises:
         PolicyError: it is none; the message names the fields.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        content = _snake(json.loads(text))
-        place = {name: content.pop(name, None) for name in ("workspace", "private")}
-        unknown = sorted(set(content) - set(Delivery.__dataclass_fields__))
-        if unknown:
-            raise PolicyError("InvalidInstruction", f"the instruction has unknown fields: {', '.join(unknown)}")
-        delivery = TypeAdapter(Delivery).validate_python(content)
-        if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
-            delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-        return delivery, TypeAdapter(Place).validate_python(place)
-    except ValidationError as error:
-        fields = ", ".join(".".join(map(str, found["loc"])) + f": {found['msg']}" for found in error.errors())
-        raise PolicyError("InvalidInstruction", f"the instruction is not valid: {fields}") from None
-    except (ValueError, TypeError, AttributeError):
-        raise PolicyError("InvalidInstruction", "the instruction is not a JSON object") from None
-
-
-def encode(result: Mapping[str, Any]) -> str:
-    """A result as JSON of at most ``RESULT_MAX`` bytes: long lists are cut, with their full length beside them."""
-    shown = dict(result)
-    text = json.dumps(shown)
-    lists = [key for key, value in shown.items() if isinstance(value, list)]
-    while len(text) > RESULT_MAX:
-        longest = max(lists, key=lambda key: len(json.dumps(shown[key])), default=None)
-        if longest is None or not shown[longest]:
-            shown["message"] = str(shown.get("message", ""))[:300] + "…"
-            return json.dumps(shown)
-        shown.setdefault(f"{longest}Total", len(shown[longest]))
-        shown[longest] = shown[longest][: len(shown[longest]) // 2]
-        text = json.dumps(shown)
-    return text
-
-
-def _shown(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result's fields as they are written: camelCase, text that every reader takes, nothing that is empty."""
-    return {_camel(key): _text(value) for key, value in result.items() if value not in (None, (), "")}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [_text(item) for item in value]
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
-def _snake(value: Any) -> Any:
-    """Keys in snake_case, as the classes have them."""
-    if isinstance(value, dict):
-        return {re.sub(r"(?<!^)([A-Z])", r"_\1", str(key)).lower(): _snake(item) for key, item in value.items()}
-    return value
+    content = wire.parse(text)
+    place = {name: content.pop(name, None) for name in ("workspace", "private")}
+    delivery = wire.as_type(Delivery, content)
+    if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
+        delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
+    return delivery, wire.as_type(Place, place)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Names of refs: which are valid, and where a task's state is kept on the remote."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parallelproject.git.outcome import PolicyError
@@ -124,3 +125,33 @@ class TaskRefs:
     def conflict(self, attempt: int) -> str:
         """An attempt's work that did not fit on what had landed."""
         return f"{self.folder}/conflict/{attempt}"
+
+
+def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """The refs of a run's tasks.
+
+    Args:
+        run: Name of the run.
+        tasks: Ids of its tasks; others are left out.
+        refs: Names of refs, and the commits that they stand for.
+
+    Returns:
+        By task, its refs as in ``landed`` or ``salvage/1``, with their commits.
+    """
+    folders = {TaskRefs(run, task).folder: task for task in tasks}
+    found: dict[str, dict[str, str]] = {}
+    for name, commit in refs:
+        folder = "/".join(name.split("/")[:4])
+        if folder in folders:
+            found.setdefault(folders[folder], {})[name.removeprefix(f"{folder}/")] = commit
+    return found
+
+
+def kept_work(refs: Iterable[str]) -> list[str]:
+    """Of a task's refs those that keep work which did not land, in the order of their attempts."""
+
+    def attempt(name: str) -> tuple[int, str]:
+        number = name.partition("/")[2].partition("-")[0]
+        return (int(number) if number.isdecimal() else 0, name)
+
+    return sorted((name for name in refs if "/" in name), key=attempt)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallelproject.core.compare import Comparison, compare
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.git.refs import TaskRefs
+from parallelproject.git.refs import TaskRefs, kept_work
 from parallelproject.run.target import Target
 
 _SHOWN = 10
@@ -40,7 +40,7 @@ def account(target: Target, graph: CompiledGraph) -> Account:
     kept = {}
     for task, refs in found.items():
         folder = TaskRefs(target.run, task).folder
-        names = sorted((name for name in refs if "/" in name), key=_attempt)
+        names = kept_work(refs)
         if names:
             kept[task] = tuple(f"{folder}/{name}" for name in names)
     waiting = tuple(task for task, refs in found.items() if "result" in refs and "landed" not in refs)
@@ -98,12 +98,6 @@ def commands(account: Account) -> list[tuple[str, str]]:
             (f"{git} branch recovered {ref}", "gets it back, as a branch"),
         ]
     return found
-
-
-def _attempt(name: str) -> tuple[int, str]:
-    """``salvage/2`` and ``conflict/1`` in the order of their attempts."""
-    number = name.partition("/")[2].partition("-")[0]
-    return (int(number) if number.isdecimal() else 0, name)
 
 
 def _git(folder: Path) -> str:

@@ -8,7 +8,7 @@ from parallelproject.git.address import parse
 from parallelproject.git.command import Git
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
-from parallelproject.git.refs import TaskRefs, check_branch
+from parallelproject.git.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.run.errors import RunError
 
 _NO_REF = "0" * 40
@@ -113,15 +113,11 @@ class Repository:
 
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""
-        folders = {TaskRefs(run, task).folder: task for task in tasks}
-        found: dict[str, dict[str, str]] = {}
         root = TaskRefs(run, "x").run_folder
-        for line in self._text("for-each-ref", "--format=%(objectname) %(refname)", f"{root}/").splitlines():
-            commit, _, ref = line.partition(" ")
-            folder = "/".join(ref.split("/")[:4])
-            if folder in folders:
-                found.setdefault(folders[folder], {})[ref.removeprefix(f"{folder}/")] = commit
-        return found
+        listed = self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/").splitlines()
+        return refs_by_task(
+            run, tasks, ((name, commit) for name, _, commit in (line.partition(" ") for line in listed))
+        )
 
     def forget_landed(self, run: str) -> None:
         """Removes the refs that say what has landed of a run. Those of work that did not land stay."""

@@ -1,0 +1,87 @@
+"""The command of publishing Jobs: a project's work as it is on the remote, told on its pull request."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forge.conftest import CANARY
+from tests.forge.standin import StandIn
+from tests.forge.world import World
+from tests.git.remote import BRANCH, RUN, Remote
+
+
+@pytest.fixture(autouse=True)
+def work(remote: Remote) -> None:
+    """Two tasks have landed, one has failed."""
+    remote.done("a", {"x": "1"}).land()
+    remote.done("b", {"y": "1"}, number=3).land()
+    remote.done("c", {"z": "half"}).salvage()
+
+
+@pytest.fixture
+def instruction(standin: StandIn, remote: Remote, tmp_path: Path) -> dict[str, Any]:
+    token = tmp_path / "token"
+    token.write_text(CANARY)
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "title": "Write | x", "role": "coder"},
+        {"id": "b", "attempts": 3, "reason": "Conflict"},
+        {"id": "c", "failed": True, "reason": "ExitCode 1"},
+        {"id": "d", "title": "not there yet"},
+    ]
+    return {
+        "url": str(remote.path), "local": True, "base": "main", "branch": BRANCH, "project": "shop", "run": RUN,
+        "private": str(tmp_path / "publish"), "labels": ["agents"], "tasks": rows,
+        "forge": {"type": standin.kind, "url": standin.url, "token": str(token), "project": World.project},
+    }  # fmt: skip
+
+
+def publish(instruction: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    command = [sys.executable, "-m", "parallelproject.forge.main"]
+    environment = {**os.environ, "PPROJ_PUBLISH": json.dumps(instruction)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert CANARY not in done.stdout
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_what_landed_was_retried_and_failed_is_told_on_one_pull_request(
+    instruction: dict[str, Any], world: World, remote: Remote
+) -> None:
+    code, result = publish(instruction)
+    (branch,) = result["branches"]
+    assert (code, branch["end"], branch["number"], branch["state"]) == (0, "Open", 1, "open")
+    assert branch["branch"] == BRANCH
+    assert World.project in branch["url"]
+    (pull,) = world.pulls
+    assert pull.title == "shop (2 of 3 tasks)"
+    landed = remote.refs()[f"refs/parallelproject/{RUN}/a/landed"]
+    assert landed[:7] in pull.body
+    assert "Write \\| x" in pull.body
+    assert "3 attempts, Conflict" in pull.body
+    assert f"refs/parallelproject/{RUN}/c/salvage/1" in pull.body
+    assert "not there yet" not in pull.body
+    assert publish(instruction) == (code, result)
+    assert len(world.pulls) == 1
+
+
+def test_a_task_that_has_landed_after_all_has_not_failed(instruction: dict[str, Any], world: World) -> None:
+    instruction["tasks"][1] |= {"failed": True}
+    publish(instruction)
+    assert "### Failed\n- `c`" in world.pulls[0].body.replace("\n\n", "\n")
+    assert world.pulls[0].title == "shop (2 of 3 tasks)"
+
+
+def test_what_is_wrong_is_told_with_its_exit_code(instruction: dict[str, Any], tmp_path: Path) -> None:
+    assert publish(instruction | {"title": "{{ nothing }}"})[0] == 22
+    assert publish(instruction | {"what": 1}) == (
+        22,
+        {"outcome": "Policy", "reason": "InvalidInstruction", "message": "the instruction has unknown fields: what"},
+    )
+    (tmp_path / "token").unlink()
+    code, result = publish(instruction)
+    assert (code, result["outcome"], result["reason"]) == (23, "AuthOrProtected", "CredentialMissing")
