@@ -84,7 +84,7 @@ def test_the_state_of_another_file_is_not_taken_for_its_own(pproj: Pproj, tmp_pa
     assert pproj("run", moved, "--command", "true").code == 0, "a file that was moved takes its state along"
 
 
-def test_a_repository_is_for_a_run_on_this_machine_and_not_yet_for_a_cluster(
+def test_a_repository_of_this_machine_is_for_a_run_on_it_and_not_for_a_cluster(
     pproj: Pproj, manifest: Path, tmp_path: Path
 ):
     checkout = Checkout(tmp_path)
@@ -92,8 +92,7 @@ def test_a_repository_is_for_a_run_on_this_machine_and_not_yet_for_a_cluster(
     manifest.write_text(text)
     refused = pproj("lint", manifest)
     assert refused.code == 1
-    assert "spec.git: git delivery is not available in this version" in refused.err + refused.out
-    assert "spec.conflicts.maxReruns: git delivery is not available" in refused.err + refused.out
+    assert "spec.git.url: is neither https://host/path" in refused.err + refused.out
     assert pproj("plan", manifest).code == 0
     result = pproj("run", manifest)
     assert result.code == 0, result.err

@@ -12,7 +12,7 @@ FILES = ["a", "b", "d/x", "d/y", "d/*", "d/", "e/**/f.py", "*.md"]
 
 
 def compiled(**fields: Any) -> tuple[CompiledGraph, Spec]:
-    spec = parse_spec(fields, here=True)
+    spec = parse_spec(fields)
     return compile_graph(spec), spec
 
 
@@ -66,4 +66,4 @@ def specs(
     }
     if deadlines and draw(st.integers(0, 4)) == 0:
         fields["activeDeadlineSeconds"] = draw(st.integers(5, 80))
-    return parse_spec(fields, here=True)
+    return parse_spec(fields)

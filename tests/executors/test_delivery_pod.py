@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from parallelproject.core.graph import compile_graph
-from parallelproject.executors.job import Owner, check_for_cluster, job_manifest
+from parallelproject.executors.job import check_for_cluster, job_manifest
+from parallelproject.executors.owner import Owner
 from parallelproject.git.main import read
 from parallelproject.model.project import parse_spec
 

@@ -90,9 +90,9 @@ WRONG: dict[str, tuple[Manifest, list[str]]] = {
         manifest({"conflicts": {"onFileOverlap": "Serialise"}}),
         ["spec.conflicts.onFileOverlap", '"Serialize", "Warn", "Ignore"'],
     ),
-    "a field of a later version": (
-        manifest({"git": {"url": "https://git.example/shop.git"}}),
-        [".spec.git", "field not declared in schema"],
+    "a strategy of a later version": (
+        manifest({"git": {"url": "https://git.example/shop.git", "strategy": "BranchPerTask"}}),
+        ["spec.git.strategy", 'values: "SharedBranch"'],
     ),
     "a misspelt field": (manifest({"paralelism": 4}), [".spec.paralelism", "field not declared in schema"]),
     "a misspelt field of a task": (

@@ -134,7 +134,7 @@ class Runner:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
             out = open(1, "w", closefd=False)  # noqa: SIM115
             options = RunOptions(**{"command": self.command, "view": "plain", **self.options}, stdout=out, stderr=out)
-            project = ParallelProject(metadata={"name": "demo"}, spec=parse_spec(self.spec, here=True))
+            project = ParallelProject(metadata={"name": "demo"}, spec=parse_spec(self.spec))
             return run_project(project, options)
 
         return Started(body, terminal)
@@ -142,7 +142,7 @@ class Runner:
     def run(self, code: int | None = 0) -> str:
         """Runs to the end within this process, and gives what it said."""
         said = StringIO()
-        spec = parse_spec(self.spec, here=True)
+        spec = parse_spec(self.spec)
         options = RunOptions(
             command=self.command, view="plain", stdout=said, stderr=said, state_dir=self.state, **self.options
         )

@@ -52,7 +52,7 @@ def run(
     """
     if no_color:
         terminal.forbid_color()
-    imported = read_file(file, format, tag, dangling, all_tasks, here=True)
+    imported = read_file(file, format, tag, dangling, all_tasks)
     project = imported.project
     asked = {"scheduling": scheduling, "parallelism": parallelism}
     spec = project.spec.model_copy(update={key: value for key, value in asked.items() if value is not None})

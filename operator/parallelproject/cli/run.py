@@ -72,7 +72,7 @@ def run(
         raise Failure(
             "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
         )
-    imported = read_file(file, format, tag, dangling, all_tasks, name, here=True)
+    imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
     project = _with(settings, imported) if settings else imported.project
     if command is None and project.spec.tasks and not project.spec.roles:
@@ -102,7 +102,7 @@ def _with(settings: list[str], imported: Imported) -> ParallelProject:
     from parallelproject.cli.importing import changed  # here, because it loads what only a cluster needs
 
     manifest = changed(imported, settings)
-    return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"], here=True))
+    return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"]))
 
 
 def _again() -> str:

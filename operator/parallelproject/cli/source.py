@@ -27,18 +27,14 @@ def read_file(
     dangling: Dangling = Dangling.ERROR,
     include_done: bool = False,
     name: str | None = None,
-    *,
-    here: bool = False,
 ) -> Imported:
     """A project from FILE. Tasks of a tag other than master make a project of another name, never the same twice.
-
-    With ``here`` a manifest may ask for what only a run on this machine has yet.
 
     Raises:
         ProblemsError: everything wrong with the file.
         Failure: ``--tag`` was given for a file without tags.
     """
-    options = Options(tag=tag, include_done=include_done, dangling=dangling.value, name=name, here=here)
+    options = Options(tag=tag, include_done=include_done, dangling=dangling.value, name=name)
     imported = load(file, format=format.value if format else None, options=options)
     report = imported.report
     if tag is not None and report.format is not Format.TASKMASTER:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.project import Json, Project
-from parallelproject.core.plan import Launch, Stop
+from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import is_ours, job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
-from parallelproject.executors.sightings import Key
+from parallelproject.executors.publish_job import publish_manifest
+from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
@@ -77,6 +78,15 @@ class Actions:
                 continue
             project.sightings.launching(key, project.graph.claim[launch.task])
             self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
+
+    def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
+        """Starts an attempt at publishing; it counts as launching at once."""
+        spec, graph, key = project.spec, project.graph, Key(PUBLISHING, number)
+        if graph is None or spec is None or spec.git is None:
+            return
+        manifest = publish_manifest(project.owner, spec, spec.git, graph, plan, revision, number, self._git_image)
+        project.sightings.launching(key, revision)
+        self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 
     def stop(self, project: Project, stop: Stop) -> None:
         """Stops an attempt; nothing if that is under way already."""

@@ -16,7 +16,9 @@ from parallelproject.controller.fence import Fence
 from parallelproject.controller.project import Json, Project
 from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
-from parallelproject.core.plan import plan
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.plan import Plan, plan
+from parallelproject.core.publishing import Publishing, publishing, revision_of
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
@@ -24,6 +26,7 @@ from parallelproject.executors.sightings import Key, Sightings
 from parallelproject.kube.api import Api
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
+from parallelproject.model.spec import Spec
 
 log = logging.getLogger(__name__)
 
@@ -190,21 +193,38 @@ class Controller:
             self._actions.stop(project, stop)
         for unseen in decided.unseen:
             self._actions.look_up(project, Key(unseen.id, unseen.number))
-        headline = (project.generation, decided.completed, decided.stopped)
+        published = self._publish(project, spec, graph, decided, now)
+        headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
 
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
-            return render_status(graph, spec, decided, project.status, project.generation, now)
+            return render_status(graph, spec, decided, project.status, project.generation, now, published)
 
         self._writer.offer(project, headline, render)
-        wake = decided.wake_at
-        if decided.completed and spec.ttl_seconds_after_finished is not None:
+        wake = min((at for at in (decided.wake_at, published and published.wake_at) if at is not None), default=None)
+        is_done = decided.completed and (published is None or published.is_settled)
+        if is_done and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
             if expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
             wake = max(expires, now + 1)
         if wake is not None:
             self._put_later(project, max(0.0, wake - now))
+
+    def _publish(
+        self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan, now: float
+    ) -> Publishing | None:
+        """Has the work of the levels that are done published; None where there is no forge to publish it at."""
+        if spec.git is None or spec.git.forge is None:
+            return None
+        state = (project.generation, decided.level, decided.completed)
+        if project.publication[0] != state:
+            project.publication = (state, revision_of(graph, spec, decided))
+        revision = project.publication[1]
+        published = publishing(revision, spec, project.status, project.sightings.publishings(), now)
+        if published.launch is not None:
+            self._actions.publish(project, decided, revision, published.launch)
+        return published
 
     # The queue.
 

@@ -8,7 +8,8 @@ from typing import Any
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
-from parallelproject.executors.job import Owner, check_for_cluster
+from parallelproject.executors.job import check_for_cluster
+from parallelproject.executors.owner import Owner
 from parallelproject.executors.sightings import Key, Sightings
 from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
@@ -43,6 +44,8 @@ class Project:
         """Requests under way, so that none is sent twice at once."""
         self.headline: object = None
         """What must be written at once when it changes."""
+        self.publication: tuple[object, str] = (None, "")
+        """What of the work is to be published, as a word, and what it was worked out from."""
         self.writing = False
         self.next_write = -math.inf
         """Monotonic time before which only a changed headline is written."""

@@ -11,6 +11,7 @@ from parallelproject.core.attempt import NEW, Attempt, Record, settle
 from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
+from parallelproject.core.publishing import Publishing
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import MAX_TASKS, Spec
@@ -59,13 +60,20 @@ def read_row(row: Mapping[str, Any]) -> Record:
 
 
 def render_status(
-    graph: CompiledGraph, spec: Spec, plan: Plan, last: Mapping[str, Any], generation: int, now: float
+    graph: CompiledGraph,
+    spec: Spec,
+    plan: Plan,
+    last: Mapping[str, Any],
+    generation: int,
+    now: float,
+    published: Publishing | None = None,
 ) -> Json:
     """The status after a plan.
 
     Args:
         last: The status written before: conditions keep their times from it where they did not change.
         generation: metadata.generation of the spec.
+        published: How publishing stands; None where nothing is published.
     """
     records = plan.ledger.records
     rows = [
@@ -84,7 +92,7 @@ def render_status(
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
         "counts": {"total": total, **_state_counts(counts)},
-        "conditions": _conditions(graph, spec, plan, counts, last, generation, now),
+        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
             for i, tasks in enumerate(graph.levels)
@@ -94,6 +102,8 @@ def render_status(
     }
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
+    if published is not None and published.record is not None:
+        status["publication"] = published.record
     return status
 
 
@@ -123,7 +133,7 @@ def rejected_status(
         (ConditionType.COMPLETED, "False", reason, "nothing starts until the spec is accepted"),
         (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
     ]
-    kept = {key: last[key] for key in ("startTime", "level") if key in last}
+    kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
     return (
         kept
         | {
@@ -218,6 +228,7 @@ def _conditions(
     last: Mapping[str, Any],
     generation: int,
     now: float,
+    published: Publishing | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -247,6 +258,8 @@ def _conditions(
         (ConditionType.COMPLETED, *completed),
         (ConditionType.SUCCEEDED, *succeeded),
     ]
+    if published is not None:
+        conditions.append((ConditionType.PUBLISHED, *published.condition))
     return _dated(conditions, last, generation, now)
 
 

@@ -33,7 +33,8 @@ PREPARE, GIT = "prepare", "git"
 IMAGE = "parallelproject-git"
 """Image of both, where the operator is told no other."""
 DELIVERY_FILE = "delivery.json"
-_STATE, _TOOLS, _PRIVATE, _CREDENTIALS = "/pproj/state", "/pproj/bin", "/pproj/private", "/pproj/credentials"
+PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
+_STATE, _TOOLS = "/pproj/state", "/pproj/bin"
 _CREDENTIALS_VOLUME = "pproj-credentials"
 _DEADLINE = 86_400
 """Longest that an attempt takes which names no deadline: ``git`` waits for a command, also for one whose container
@@ -72,12 +73,12 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         "body": described.description[:_BODY_MAX],
         "policy": {"files": graph.claim[task].split("\n")[1:], "enforceFiles": spec.conflicts.enforce_files},
         "workspace": WORKSPACE,
-        "private": _PRIVATE,
+        "private": PRIVATE,
     }
     if git.author:
         told["author"] = told["committer"] = {"name": git.author.name, "email": git.author.email}
     if git.credentials_secret_ref:
-        told["credentials"] = _CREDENTIALS
+        told["credentials"] = CREDENTIALS
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -126,12 +127,12 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
 
     told = f"{TASK_FOLDER}/{DELIVERY_FILE}"
     result = ["--result", "/dev/termination-log"]
-    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(_PRIVATE), folder(_STATE)]
+    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
     if git.credentials_secret_ref:
-        mounts.append({"name": _CREDENTIALS_VOLUME, "mountPath": _CREDENTIALS, "readOnly": True})
+        mounts.append({"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True})
         secret = {"secretName": git.credentials_secret_ref.name}
         pod["volumes"] = joined([{"name": _CREDENTIALS_VOLUME, "secret": secret}], pod["volumes"])
-    common: Json = {"image": image, "securityContext": _security(pod), "resources": {"requests": _REQUESTS}}
+    common: Json = {"image": image, **locked_down(pod)}
     prepare = {
         "name": PREPARE,
         **common,
@@ -172,11 +173,15 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
                 yield "", f"mounts {volume}, which holds what a task must not see, in {name}", mend
 
 
-def _security(pod: Mapping[str, Any]) -> Json:
-    """As little as it needs. As the user of the task's container where one is named: what is theirs is ours then."""
-    agent, whole = mapping(pod["containers"][0].get("securityContext")), mapping(pod.get("securityContext"))
+def locked_down(pod: Mapping[str, Any]) -> Json:
+    """Security context and resources of a container of ours: as little as it needs.
+
+    As the user of the pod's first container where one is named: what is theirs is ours then.
+    """
+    agent = mapping((entries(pod.get("containers")) or [{}])[0].get("securityContext"))
+    whole = mapping(pod.get("securityContext"))
     user = {key: value for key in ("runAsUser", "runAsGroup") if (value := agent.get(key, whole.get(key))) is not None}
-    return {
+    security = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
@@ -184,3 +189,4 @@ def _security(pod: Mapping[str, Any]) -> Json:
         "seccompProfile": {"type": "RuntimeDefault"},
         **user,
     }
+    return {"securityContext": security, "resources": {"requests": _REQUESTS}}

@@ -6,12 +6,12 @@ downward-API volume, never formatted into a command or into YAML.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.executors import delivery_pod
+from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import (
     OUTPUTS,
     TASK_FOLDER,
@@ -36,15 +36,6 @@ _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
 """What a task's row in the status takes, and a little more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The project that Jobs belong to."""
-
-    name: str
-    namespace: str
-    uid: str
 
 
 def check_for_cluster(spec: Spec) -> list[Problem]:
@@ -178,16 +169,7 @@ def job_manifest(
             "namespace": owner.namespace,
             "labels": marks,
             "annotations": {names.ANNOTATION_CLAIM: graph.claim[task]},
-            "ownerReferences": [
-                {
-                    "apiVersion": names.API_VERSION,
-                    "kind": names.KIND,
-                    "name": owner.name,
-                    "uid": owner.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [owner.reference],
         },
         "spec": body,
     }

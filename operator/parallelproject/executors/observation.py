@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_PUBLISH, ANNOTATION_STOP
 from parallelproject.model.status import Reason
 
 _BY_CODE = {
@@ -70,6 +70,8 @@ class PodView(NamedTuple):
     exit_code: int | None
     container_reason: str
     delivered: Delivered = _NOT_DELIVERED
+    message: str = ""
+    """What its container said at its end, where it publishes."""
 
     @property
     def is_live(self) -> bool:
@@ -105,7 +107,8 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
     Those that land its work tell by a word how they ended, and have no exit code that would say anything of the task.
     """
     status = pod.get("status") or {}
-    delivered = _delivered(pod) if ANNOTATION_DELIVERY in (pod["metadata"].get("annotations") or {}) else _NOT_DELIVERED
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    delivered = _delivered(pod) if ANNOTATION_DELIVERY in annotations else _NOT_DELIVERED
     ends = []
     for container in status.get("containerStatuses") or ():
         ended = (container.get("state") or {}).get("terminated")
@@ -130,7 +133,13 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         exit_code=code,
         container_reason=reason,
         delivered=delivered,
+        message=_said(status) if ANNOTATION_PUBLISH in annotations else "",
     )
+
+
+def _said(status: Mapping[str, Any]) -> str:
+    found = [(c.get("state") or {}).get("terminated") or {} for c in status.get("containerStatuses") or ()]
+    return next((str(ended["message"]) for ended in found if ended.get("message")), "")
 
 
 def _delivered(pod: Mapping[str, Any]) -> Delivered:

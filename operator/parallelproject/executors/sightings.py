@@ -5,10 +5,11 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.publishing import Told
 from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.model.status import Reason
 
@@ -20,6 +21,11 @@ class Key(NamedTuple):
     number: int
 
 
+PUBLISHING = ""
+"""The "task" of attempts at publishing. No task has this id, and it is a label value: all that keeps a task's attempts
+single keeps theirs."""
+
+
 class Sightings:
     """Jobs, pods, requests under way and refusals of one project."""
 
@@ -28,13 +34,14 @@ class Sightings:
         self._pods: dict[Key, dict[str, PodView]] = defaultdict(dict)
         self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
         self._launching: dict[Key, str] = {}  # with the claim
-        self._refused: dict[Key, tuple[Reason, float]] = {}
+        self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
         self._orphans: set[Key] = set()
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
         """Those of tasks that are not settled: what ``plan`` is given."""
+        self._publishing: list[Attempt] = []
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
@@ -84,9 +91,9 @@ class Sightings:
 
     def refused(self, key: Key, reason: Reason | None, now: float) -> None:
         """The Job was certainly not made: for good with a reason, else to be planned again."""
-        self._launching.pop(key, None)
+        claim = self._launching.pop(key, "")
         if reason is not None:
-            self._refused[key] = (reason, now)
+            self._refused[key] = (reason, now, claim)
         self._refresh(key)
 
     def forget(self, key: Key) -> None:
@@ -95,6 +102,24 @@ class Sightings:
         self._pods.pop(key, None)
         self._gone.pop(key, None)
         self._refresh(key)
+
+    def publishings(self) -> list[Told]:
+        """All attempts at publishing that are seen or under way."""
+        found = []
+        for attempt in self._publishing:
+            key = Key(PUBLISHING, attempt.number)
+            job, pods = self._jobs.get(key), self._pods.get(key, {}).values()
+            refused = self._refused.get(key)
+            claim = job.claim if job else refused[2] if refused else self._launching.get(key, "")
+            has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
+            pod = next((pod for pod in pods if not pod.is_live), None)
+            found.append(
+                Told(
+                    attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
+                    attempt.exit_code, pod.message if pod else "",
+                )
+            )  # fmt: skip
+        return found
 
     def settle(self, tasks: Iterable[str]) -> None:
         """A plan has taken in all that is seen of these tasks; it need be told of them only when that changes."""
@@ -113,11 +138,14 @@ class Sightings:
 
     def is_active(self, key: Key) -> bool:
         """Whether an attempt is there and not known to have ended."""
-        return any(a.number == key.number and a.phase is Phase.ACTIVE for a in self.attempts.get(key.task, ()))
+        return any(a.number == key.number and a.phase is Phase.ACTIVE for a in self._seen(key.task))
 
     def is_at_work(self, key: Key) -> bool:
         """Whether an attempt is seen that holds a slot."""
-        return any(a.number == key.number and a.at_work for a in self.attempts.get(key.task, ()))
+        return any(a.number == key.number and a.at_work for a in self._seen(key.task))
+
+    def _seen(self, task: str) -> Sequence[Attempt]:
+        return self._publishing if task == PUBLISHING else self.attempts.get(task, ())
 
     def job_name(self, key: Key) -> str | None:
         """Name of the attempt's Job, where it was seen."""
@@ -141,6 +169,10 @@ class Sightings:
             found = self._attempt(Key(key.task, number))
             if found is not None:
                 attempts.append(found)
+        if key.task == PUBLISHING:
+            self.changed |= self._publishing != attempts
+            self._publishing = attempts
+            return
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
         self.changed = True
@@ -157,6 +189,6 @@ class Sightings:
         if key in self._launching:
             return Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
         if key in self._refused:
-            reason, at = self._refused[key]
+            reason, at, _ = self._refused[key]
             return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)
         return None

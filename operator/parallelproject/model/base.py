@@ -29,28 +29,25 @@ class Later:
     """What it will belong to, in the words of an error message: "git delivery"."""
     values: tuple[str, ...] = ()
     """The values that come later; empty: the whole field does."""
-    here: bool = False
-    """Whether a run on this machine has it already, so that only a cluster refuses it."""
 
 
-def later_fields(model: Model, path: str, *, here: bool = False) -> Iterator[tuple[str, str]]:
+def later_fields(model: Model, path: str) -> Iterator[tuple[str, str]]:
     """Yields (path, feature) for everything set in ``model`` whose feature is not there yet.
 
     Args:
         model: A part of the resource.
         path: Its place.
-        here: Whether it is meant for a run on this machine, not for a cluster.
     """
     for name in sorted(model.model_fields_set):
         field = type(model).model_fields[name]
         value = getattr(model, name)
         place = f"{path}.{field.alias or name}"
         for mark in field.metadata:
-            if not isinstance(mark, Later) or (here and mark.here):
+            if not isinstance(mark, Later):
                 continue
             if value is not None and (not mark.values or str(value) in mark.values):
                 yield place, mark.feature
                 break
         else:
             if isinstance(value, Model):
-                yield from later_fields(value, place, here=here)
+                yield from later_fields(value, place)

@@ -12,12 +12,14 @@ from parallelproject.model.base import Model
 
 
 def field_docs(model: type[Model]) -> dict[str, str]:
-    """By field, the text that stands below it in the class; fields without one are left out."""
+    """By field, the text that stands below it in the class or one that it extends; fields without one are left out."""
+    inherited = [field_docs(base) for base in model.__bases__ if issubclass(base, Model) and base is not Model]
     tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
     (described,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    return {
+    own = {
         field.target.id: inspect.cleandoc(below.value.value)
         for field, below in pairwise(described.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
     }
+    return {name: text for docs in (*inherited, own) for name, text in docs.items()}

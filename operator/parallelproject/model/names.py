@@ -24,6 +24,8 @@ ANNOTATION_TASK = f"{GROUP}/task-file"
 """On a pod: the task file's JSON, mounted by the downward API."""
 ANNOTATION_DELIVERY = f"{GROUP}/delivery"
 """On a pod: what ``pproj-git`` is told, mounted by the downward API."""
+ANNOTATION_PUBLISH = f"{GROUP}/publish"
+"""On a pod: what ``pproj-publish`` is told, mounted by the downward API."""
 ANNOTATION_FEEDBACK = f"{GROUP}/feedback"
 """On a pod: what the attempt before has left to be heeded, mounted by the downward API."""
 ANNOTATION_CLAIM = f"{GROUP}/claim"
@@ -56,7 +58,7 @@ def job_name(project: str, uid: str, task: str, attempt: int) -> str:
     Args:
         project: Name of the project; for people.
         uid: The project's uid: a project deleted and made again has other Jobs.
-        task: Id of the task.
+        task: Id of the task; empty for an attempt at publishing.
         attempt: Number of the attempt, from 1.
 
     Returns:
@@ -65,7 +67,7 @@ def job_name(project: str, uid: str, task: str, attempt: int) -> str:
     digest = hashlib.sha256(f"{uid}/{task}/{attempt}".encode()).hexdigest()[:_DIGEST]
     end = f"-{attempt}-{digest}"
     room = _NAME_MAX - len(end)
-    task_part = _dns(task)[: max(8, room - len(project) - 1)]
+    task_part = (_dns(task) if task else "publish")[: max(8, room - len(project) - 1)]
     project_part = _dns(project)[: room - len(task_part) - 1].strip("-")
     return f"{project_part}-{task_part.strip('-')}{end}"
 

@@ -34,12 +34,11 @@ class ParallelProject(Model):
         return {"apiVersion": API_VERSION, "kind": KIND, "metadata": self.metadata, "spec": spec}
 
 
-def parse_spec(data: object, *, here: bool = False) -> Spec:
+def parse_spec(data: object) -> Spec:
     """Reads a spec from plain data.
 
     Args:
         data: The spec.
-        here: Whether it is meant for a run on this machine, which has what a cluster has not yet.
 
     Raises:
         ProblemsError: every field that is missing, unknown, of the wrong type or out of bounds, by its
@@ -51,7 +50,7 @@ def parse_spec(data: object, *, here: bool = False) -> Spec:
         raise ProblemsError(problems_of(error, "spec")) from None
     later = [
         Problem(place, f"{feature} is not available in this version", "remove it")
-        for place, feature in later_fields(spec, "spec", here=here)
+        for place, feature in later_fields(spec, "spec")
     ]
     if later:
         raise ProblemsError(later)

@@ -29,8 +29,6 @@ Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
-PULL_REQUESTS = "pull requests"
-
 
 class Scheduling(StrEnum):
     """When a task may start."""
@@ -136,7 +134,7 @@ class Forge(Model):
 class PullRequest(Model):
     """How the work is offered for review."""
 
-    scope: PullRequestScope = PullRequestScope.PROJECT
+    scope: Annotated[PullRequestScope, Later("a pull request for each level", ("Level",))] = PullRequestScope.PROJECT
     """One pull request for the project, or one for each level."""
     draft: StrictBool = False
     """Whether it is opened as a draft."""
@@ -167,9 +165,9 @@ class Git(Model):
     """Secret with username and password, or ssh-privatekey and known_hosts."""
     author: Author | None = None
     """Author of the commits."""
-    forge: Annotated[Forge | None, Later(PULL_REQUESTS, here=True)] = None
+    forge: Forge | None = None
     """Where pull requests are opened."""
-    pull_request: Annotated[PullRequest | None, Later(PULL_REQUESTS, here=True)] = None
+    pull_request: PullRequest | None = None
     """How the work is offered for review."""
 
 

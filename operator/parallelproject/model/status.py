@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from parallelproject.model.base import Later, Model
-from parallelproject.model.spec import MAX_TASKS, PULL_REQUESTS
+from parallelproject.model.spec import MAX_TASKS
 
 Count = Annotated[int, Field(ge=0)]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
@@ -64,13 +64,14 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
     COMPLETED = "Completed"
     SUCCEEDED = "Succeeded"
+    PUBLISHED = "Published"
 
 
 class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed or Succeeded."""
+    """Accepted, Suspended, Completed, Succeeded, and with a forge Published."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -115,7 +116,7 @@ class LevelStatus(Model):
     """Those that failed for good."""
     skipped: Count
     """Those that will not run."""
-    pull_request: Annotated[dict[str, str] | None, Later(PULL_REQUESTS)] = None
+    pull_request: Annotated[dict[str, str] | None, Later("a pull request for each level")] = None
     """The pull request of the level."""
 
 
@@ -173,6 +174,36 @@ class Metrics(Model):
     """Conflicts divided by landings tried."""
 
 
+class PullRequestStatus(Model):
+    """A pull request of the project."""
+
+    branch: Annotated[str, Field(max_length=255)]
+    """The branch that it offers."""
+    number: Count
+    """Its number at the forge."""
+    url: Annotated[str, Field(max_length=2048)]
+    """Where it can be read."""
+    state: Annotated[str, Field(max_length=16)]
+    """State when it was last looked at: open, merged or closed."""
+
+
+class Publication(Model):
+    """What the last publishing found."""
+
+    revision: Annotated[str, Field(max_length=64)]
+    """What was published: another word for each state of the work."""
+    attempts: Count
+    """Number of the last attempt, of all so far."""
+    published: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    """Status of the condition Published after it."""
+    reason: Annotated[str, Field(max_length=64)]
+    """Opened, Merged, ChecksFailed and others."""
+    message: Annotated[str, Field(max_length=2048)] = ""
+    """A sentence for people."""
+    pull_requests: Annotated[list[PullRequestStatus], Field(max_length=100)] = []
+    """The pull requests."""
+
+
 class Status(Model):
     """What is known of the project; written by the operator alone."""
 
@@ -189,10 +220,12 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks stand where."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed and Succeeded."""
+    """Accepted, Suspended, Completed, Succeeded, and with a forge Published."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """How far each level is."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
     """A row for each task, in the order of the spec; then those removed from it."""
+    publication: Publication | None = None
+    """What the last publishing found; with a forge."""
     metrics: Metrics | None = None
     """Figures of the run."""

@@ -46,7 +46,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
         findings.error(at("apiVersion"), found, f"write {API_VERSION}")
     metadata = _metadata(data.get("metadata"), findings, options, default_name, at)
     try:
-        spec = parse_spec({} if data.get("spec") is None else data["spec"], here=options.here)
+        spec = parse_spec({} if data.get("spec") is None else data["spec"])
     except ProblemsError as error:
         findings.errors.extend(_told(problem, document, at(problem.place)) for problem in error.problems)
     findings.stop_if_errors()

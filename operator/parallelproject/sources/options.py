@@ -37,7 +37,5 @@ class Options:
     """The words that choose roles; by default the package's own ``roles.yaml``."""
     infer_files: bool = True
     """A task that declares no files gets the paths found in its text."""
-    here: bool = False
-    """A manifest is meant for this machine, where something may be available that is not yet in a cluster."""
     name: str | None = None
     """Name of the project; by default that of the manifest or of the folder."""

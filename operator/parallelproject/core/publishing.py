@@ -1,0 +1,170 @@
+"""When a project's work is published, and what became of it. Pure.
+
+What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
+level ends and when the project does. An attempt of a publishing belongs to one revision. Publishing twice does no harm
+(it looks before it opens anything), so nothing is written down but how the last one ended.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.plan import Plan
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
+
+Json = dict[str, Any]
+
+TRIES = 10
+"""Most attempts for one revision."""
+FIRST_WAIT, LONGEST_WAIT = 10.0, 1800.0
+"""Seconds between two attempts, doubled with each: somebody may have to mend a token, or a check takes its time."""
+_FINAL_CODE = 22
+"""The exit code of what another attempt cannot mend: what was asked for is not allowed."""
+_WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
+"""How a publishing ends that did what was asked, and the condition's reason then."""
+_BADLY = frozenset({"ChecksFailed", "Conflict", "Closed", "Refused"})
+"""How it ends where a person has to do something. After anything else it is tried again."""
+_MESSAGE_MAX = 1000
+_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+
+
+class Told(NamedTuple):
+    """One attempt at publishing, as it is seen."""
+
+    number: int
+    revision: str
+    has_ended: bool
+    succeeded: bool = False
+    ended: float | None = None
+    exit_code: int | None = None
+    message: str = ""
+    """What it said at its end: JSON."""
+
+
+class Publishing(NamedTuple):
+    """What to do about publishing, and how it stands."""
+
+    launch: int | None
+    """The number of the attempt to start."""
+    revision: str
+    """What is to be published; empty: nothing yet."""
+    condition: tuple[str, str, str]
+    """Status, reason and message of the condition Published."""
+    record: Json | None
+    """``status.publication``: what the last publishing found."""
+    wake_at: float | None = None
+    is_settled: bool = False
+    """Whether nothing more will be done for this revision."""
+
+
+def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
+    """The tasks that can be told of: those of the levels that are done, or all at the end."""
+    last = len(graph.levels) if plan.completed else plan.level
+    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+
+
+def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
+    """What is to be published, as a short word; empty where no work of a level that is done has succeeded."""
+    done = done_tasks(graph, plan)
+    if spec.git is None or not any(plan.states[i] is TaskState.SUCCEEDED for i in done):
+        return ""
+    records = plan.ledger.records
+    rows = [
+        (graph.ids[i], plan.states[i].value, record.attempts if (record := records.get(graph.ids[i])) else 0)
+        for i in done
+    ]
+    text = json.dumps([spec.git.model_dump(mode="json"), plan.completed, rows], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def publishing(revision: str, spec: Spec, last: Mapping[str, Any], seen: Sequence[Told], now: float) -> Publishing:
+    """Decides.
+
+    Args:
+        revision: What is to be published (``revision_of``).
+        spec: The spec; it has ``git`` and a forge.
+        last: The status written before.
+        seen: All attempts at publishing that are seen, of any revision.
+        now: Seconds since the epoch.
+    """
+    written = last.get("publication")
+    record: Json | None = written if isinstance(written, dict) else None
+    if not revision:
+        return Publishing(None, "", ("Unknown", "Waiting", "nothing has landed yet"), record, None, True)
+    mine = [told for told in seen if told.revision == revision]
+    ended = [told for told in mine if told.has_ended]
+    if ended:
+        final = _result(spec, revision, max(ended, key=_by_number), len(ended))
+        record = final.record if final.record is not None else record
+    elif record is not None and record.get("revision") == revision and not mine and _said(record)[0] != "Unknown":
+        # The Jobs of it are gone: what was written down counts.
+        return Publishing(None, revision, _said(record), record, None, True)
+    else:
+        final = None
+    if final is not None and final.is_settled:
+        return final
+    waiting = ("Unknown", "Publishing", "" if final is None else final.condition[2])
+    if any(not told.has_ended for told in seen):
+        return Publishing(None, revision, waiting, record)
+    start = -1.0
+    if ended:
+        start = (max(ended, key=_by_number).ended or now) + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (len(ended) - 1))
+    if start > now:
+        return Publishing(None, revision, final.condition if final else waiting, record, start)
+    known = [told.number for told in seen] + [int(record.get("attempts") or 0) if record else 0]
+    return Publishing(max(known, default=0) + 1, revision, waiting, record)
+
+
+def _result(spec: Spec, revision: str, told: Told, tries: int) -> Publishing:
+    """What an attempt that has ended means."""
+    said = _json(told.message)
+    found = said.get("branches")
+    branches: list[Json] = [b for b in found if isinstance(b, dict)] if isinstance(found, list) else []
+    pulls = [
+        {"branch": str(b.get("branch", ""))[:255], "number": int(b["number"]), "url": str(b.get("url", ""))[:2048],
+         "state": str(b.get("state", ""))[:16]}
+        for b in branches
+        if isinstance(b.get("number"), int) and b["number"] > 0
+    ]  # fmt: skip
+    ends = [str(b.get("end", "")) for b in branches]
+    if not told.succeeded:
+        reason = str(said.get("reason") or "PublishingFailed")[:64]
+        message = str(said.get("message") or f"the publishing Job failed with exit code {told.exit_code}")
+        is_final = told.exit_code == _FINAL_CODE or tries >= TRIES
+    elif not ends:  # what it said is gone with its pod
+        reason, message, is_final = "Published", "", True
+    else:
+        bad = next((end for end in ends if end not in _WELL), None)
+        is_final = bad is None or bad in _BADLY or tries >= TRIES
+        reason = _WELL[ends[-1]] if bad is None else bad
+        words = [str(b.get("message") or "") for b in branches if b.get("message")]
+        message = "; ".join([*(str(pull["url"]) for pull in pulls if pull["url"]), *words])
+    good = told.succeeded and all(end in _WELL for end in ends)
+    status = "True" if good else "False" if is_final else "Unknown"
+    record: Json = {
+        "revision": revision, "attempts": told.number, "published": status, "reason": reason,
+        "message": message[:_MESSAGE_MAX], "pullRequests": pulls[:100],
+    }  # fmt: skip
+    return Publishing(None, revision, _said(record), record, None, is_final)
+
+
+def _said(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The condition that a record was written with."""
+    status = record.get("published")
+    known = status if status in ("True", "False", "Unknown") else "Unknown"
+    return str(known), str(record.get("reason") or "Publishing"), str(record.get("message") or "")
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _by_number(told: Told) -> int:
+    return told.number

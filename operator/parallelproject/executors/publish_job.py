@@ -1,0 +1,161 @@
+"""The Job of an attempt at publishing. Pure: builds the manifest, sends nothing."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from parallelproject.core.attempt import NEW
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.plan import Plan
+from parallelproject.core.publishing import done_tasks
+from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, branch_of, locked_down
+from parallelproject.executors.owner import Owner
+from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
+from parallelproject.executors.sightings import PUBLISHING
+from parallelproject.model import names
+from parallelproject.model.spec import Git, MergeMode, PullRequest, Spec
+from parallelproject.model.status import TaskState
+
+WAIT_SECONDS = 1800
+"""How long one attempt waits for checks and approvals."""
+_FILE = "publish.json"
+_TOKEN = "/pproj/token"
+_MARGIN = 1800
+_BYTES_MAX = 200_000
+"""Of an instruction; annotations have 256 KiB."""
+_TITLES = (200, 60, 0)
+"""Characters of a title that are told, tried in turn until all rows have room."""
+
+
+def publish_manifest(
+    owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan, revision: str, number: int, image: str
+) -> Json:
+    """The Job of attempt ``number`` at publishing.
+
+    Args:
+        owner: The project.
+        spec: Its spec.
+        git: Its ``git``, which has a forge.
+        graph: The compiled spec.
+        plan: Where the tasks stand.
+        revision: What is published.
+        number: Of the attempt, of all of this project.
+        image: The image that has ``pproj-publish``.
+    """
+    marks = {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_PROJECT: owner.name,
+        names.LABEL_PROJECT_UID: owner.uid,
+        names.LABEL_TASK: PUBLISHING,
+        names.LABEL_ATTEMPT: str(number),
+    }
+    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
+    item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
+    volumes: list[Json] = [
+        {"name": TASK_VOLUME, "downwardAPI": {"items": [item]}},
+        {"name": WORK_VOLUME, "emptyDir": {}},
+    ]
+    if git.credentials_secret_ref:
+        mounts.append({"name": "pproj-credentials", "mountPath": CREDENTIALS, "readOnly": True})
+        volumes.append({"name": "pproj-credentials", "secret": {"secretName": git.credentials_secret_ref.name}})
+    token = git.forge.token_secret_ref if git.forge else None
+    if token:
+        mounts.append({"name": "pproj-token", "mountPath": _TOKEN, "readOnly": True})
+        items = [{"key": token.key, "path": "token"}]
+        volumes.append({"name": "pproj-token", "secret": {"secretName": token.name, "items": items}})
+    container = {
+        "name": "publish",
+        "image": image,
+        "command": ["pproj-publish", f"{TASK_FOLDER}/{_FILE}", "--result", "/dev/termination-log"],
+        "volumeMounts": mounts,
+        **locked_down({}),
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": names.job_name(owner.name, owner.uid, PUBLISHING, number),
+            "namespace": owner.namespace,
+            "labels": marks,
+            "annotations": {names.ANNOTATION_CLAIM: revision},
+            "ownerReferences": [owner.reference],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
+            "activeDeadlineSeconds": WAIT_SECONDS + _MARGIN,
+            "template": {
+                "metadata": {
+                    "labels": marks,
+                    "annotations": {names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan)},
+                },
+                "spec": {
+                    "restartPolicy": "Never",
+                    "automountServiceAccountToken": False,
+                    "containers": [container],
+                    "volumes": volumes,
+                },
+            },
+        },
+    }
+
+
+def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
+    """What ``pproj-publish`` is told: it merges only the whole, and only where nothing has failed."""
+    wanted = git.pull_request or PullRequest()
+    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
+    told: Json = {
+        "url": git.url,
+        "base": git.base_ref.removeprefix("refs/heads/"),
+        "branch": branch_of(git, owner.name),
+        "project": owner.name,
+        "run": owner.uid,
+        "private": PRIVATE,
+        "labels": wanted.labels,
+        "draft": wanted.draft,
+        "merge": (wanted.merge if is_whole else MergeMode.MANUAL).value,
+        "waitSeconds": WAIT_SECONDS,
+    }
+    if wanted.title:
+        told["title"] = wanted.title
+    if wanted.body:
+        told["body"] = wanted.body
+    if git.credentials_secret_ref:
+        told["credentials"] = CREDENTIALS
+    if git.forge:
+        told["forge"] = {"type": git.forge.type.value}
+        if git.forge.url:
+            told["forge"]["url"] = git.forge.url
+        if git.forge.token_secret_ref:
+            told["forge"]["token"] = f"{_TOKEN}/token"
+    done = done_tasks(graph, plan)
+    for length in _TITLES:
+        text = json.dumps(told | {"tasks": _rows(graph, plan, done, length)}, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode(errors="replace")) <= _BYTES_MAX:
+            break
+    return text
+
+
+def _rows(graph: CompiledGraph, plan: Plan, tasks: Sequence[int], title: int) -> list[dict[str, Any]]:
+    rows = []
+    for i in tasks:
+        state, record = plan.states[i], plan.ledger.records.get(graph.ids[i], NEW)
+        if state is TaskState.SKIPPED:
+            continue
+        row: dict[str, Any] = {"id": graph.ids[i]}
+        if text := graph.tasks[i].title[:title]:
+            row["title"] = text
+        if record.attempts > 1:
+            row["attempts"] = record.attempts
+        if graph.role[i]:
+            row["role"] = graph.role[i]
+        if state is TaskState.FAILED:
+            code = f" {record.exit_code}" if record.exit_code is not None else ""
+            row |= {"failed": True, "reason": f"{record.reason}{code}"}
+        elif record.conflicts:
+            row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
+        rows.append(row)
+    return rows

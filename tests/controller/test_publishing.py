@@ -1,0 +1,112 @@
+"""Projects with a forge: when their work is published, and what is made of how that ended.
+
+The nodes are fake, and so is what the publishing Job says; what it does is tested in tests/forge.
+"""
+
+import json
+
+import pytest
+
+from parallelproject.core.publishing import FIRST_WAIT
+from tests.controller.cluster import Json, Namespace, condition, spec, task
+from tests.controller.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+GIT: Json = {
+    "url": "https://git.example/acme/shop.git",
+    "credentialsSecretRef": {"name": "shop-git"},
+    "forge": {"type": "Gitea", "tokenSecretRef": {"name": "shop-forge", "key": "token"}},
+    "pullRequest": {"labels": ["agents"], "merge": "WhenChecksPass"},
+}
+
+
+def publishings(ns: Namespace) -> list[Json]:
+    """What the publishing Jobs were told, in their order."""
+    jobs = [job for job in ns.jobs() if job["metadata"]["labels"]["parallelproject.io/task"] == ""]
+    jobs.sort(key=lambda job: int(job["metadata"]["labels"]["parallelproject.io/attempt"]))
+    notes = [job["spec"]["template"]["metadata"]["annotations"] for job in jobs]
+    return [json.loads(note["parallelproject.io/publish"]) for note in notes]
+
+
+def published(ns: Namespace, status: str, name: str = "p") -> Json:
+    """The project once it has ended and its last publishing has."""
+    return ns.wait(
+        lambda p: condition(p, "Completed")["status"] == "True" and condition(p, "Published")["status"] == status,
+        f"Published {status}",
+        name,
+    )
+
+
+def test_each_level_s_end_and_the_project_s_is_published_and_only_the_whole_is_merged(ns: Namespace) -> None:
+    ns.create(spec(task("a"), task("b", seconds=1), task("c", "a", seconds=1), git=GIT))
+    done = published(ns, "True")
+    assert condition(done, "Published")["reason"] == "Opened"
+    assert "https://forge.example/acme/shop/pulls/7" in condition(done, "Published")["message"]
+    (pull,) = done["status"]["publication"]["pullRequests"]
+    assert (pull["number"], pull["state"]) == (7, "open")
+    first, last = publishings(ns)
+    assert {row["id"] for row in first["tasks"]} == {"a", "b"}
+    assert {row["id"] for row in last["tasks"]} == {"a", "b", "c"}
+    assert (first["merge"], last["merge"]) == ("Manual", "WhenChecksPass")
+    assert (last["branch"], last["base"], last["labels"]) == ("parallel/p", "main", ["agents"])
+
+
+def test_what_failed_is_told_and_then_nothing_is_merged(ns: Namespace) -> None:
+    tasks = (task("a"), task("bad", fail_attempts=9, exit_code=3), task("c", "bad"))
+    ns.create(spec(*tasks, git=GIT, defaults={"maxAttempts": 1}))
+    done = published(ns, "True")
+    assert condition(done, "Succeeded")["status"] == "False"
+    told = publishings(ns)[-1]
+    assert told["merge"] == "Manual"
+    assert {row["id"]: row.get("reason") for row in told["tasks"]} == {"a": None, "bad": "ExitCode 3"}
+
+
+def test_where_nothing_succeeded_nothing_is_published(ns: Namespace) -> None:
+    ns.create(spec(task("a", fail_attempts=9), git=GIT, defaults={"maxAttempts": 1}))
+    done = published(ns, "Unknown")
+    assert condition(done, "Published")["reason"] == "Waiting"
+    assert publishings(ns) == []
+
+
+def test_without_a_forge_nothing_is_said_of_publishing(ns: Namespace) -> None:
+    ns.create(spec(task("a"), git={"url": GIT["url"]}))
+    assert condition(ns.wait_end(), "Published") == {}
+
+
+def test_a_refusal_is_tried_again_after_a_wait(ns: Namespace) -> None:
+    ns.create(spec(task("a"), git=GIT), name="refused")
+    project = ns.wait(lambda p: condition(p, "Published")["reason"] == "ForgeRefused", "a refusal", "refused")
+    assert condition(project, "Published")["status"] == "Unknown"
+    assert "HTTP 401" in condition(project, "Published")["message"]
+    done = published(ns, "True", "refused")
+    assert done["status"]["publication"]["attempts"] == 2
+    assert len(publishings(ns)) == 2
+    assert FIRST_WAIT < 30
+
+
+def test_what_is_not_allowed_is_final_until_the_spec_says_otherwise(ns: Namespace) -> None:
+    ns.create(spec(task("a"), git=GIT), name="forbidden")
+    done = published(ns, "False", "forbidden")
+    assert condition(done, "Published")["reason"] == "InvalidTemplate"
+    ns.patch({"git": {"pullRequest": {"title": "better"}}}, "forbidden")
+    ns.until(lambda: len(publishings(ns)) == 2, "another attempt")
+    assert publishings(ns)[-1]["title"] == "better"
+
+
+def test_after_a_restart_nothing_is_published_again(ns: Namespace, operator: OperatorProcess) -> None:
+    ns.create(spec(task("a"), git=GIT))
+    before = published(ns, "True")
+    ns.kubectl("delete", "jobs", "--all", "--wait=true")
+    operator.kill()
+    operator.start()
+    ns.create(spec(task("b"), git=GIT), name="other")
+    published(ns, "True", "other")
+    assert [told["project"] for told in publishings(ns)] == ["other"]
+    assert ns.get()["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_a_project_stays_until_it_is_published(ns: Namespace) -> None:
+    ns.create(spec(task("a"), git=GIT, ttlSecondsAfterFinished=0), name="refused")
+    ns.until(lambda: len(publishings(ns)) == 2, "the second attempt")
+    ns.until(lambda: not ns.exists("refused"), "its end")
