@@ -24,6 +24,7 @@ from parallelproject.cli.arguments import (
 )  # fmt: skip
 from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.program import typed
+from parallelproject.cli.publish import publisher
 from parallelproject.cli.source import placed, read_file, tell
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
@@ -52,8 +53,22 @@ def run(
         ),
     ] = None,
     push: Annotated[
-        bool, typer.Option("--push", help="With a repository: push the branch to its remote at the end.")
+        bool,
+        typer.Option(
+            "--push",
+            help="With a repository: push the branch to its remote at the end; with spec.git.forge, also open its pull "
+            "request or bring it up to date.",
+        ),
     ] = False,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            "--credentials",
+            metavar="DIR",
+            help="Files for publishing: username, password or token, ssh-privatekey and known_hosts, ca.crt, and "
+            "forge-token where it is another; by default git is asked for the password.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
     format: Format = None,
     tag: Tag = None,
@@ -80,6 +95,7 @@ def run(
         raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
+    git = project.spec.git
     options = RunOptions(
         command=command,
         parallelism=parallelism,
@@ -88,6 +104,7 @@ def run(
         fresh=fresh,
         repository=repo,
         push=push,
+        publish=publisher(project.name, git, credentials) if push and git and git.forge else None,
         no_color=not terminal.color_allowed(sys.stdout),
         source=file if str(file) != "-" else None,
         rerun=_again(),

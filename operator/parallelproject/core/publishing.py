@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from parallelproject.core.attempt import NEW
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
 from parallelproject.model.spec import Spec
@@ -78,6 +79,35 @@ def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
     ]
     text = json.dumps([spec.git.model_dump(mode="json"), plan.completed, rows], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
+    """What is told of each task that can be told of.
+
+    Args:
+        graph: The compiled spec.
+        plan: Where the tasks stand.
+        title: Most characters of a task's title.
+    """
+    rows = []
+    for i in done_tasks(graph, plan):
+        state, record = plan.states[i], plan.ledger.records.get(graph.ids[i], NEW)
+        if state is TaskState.SKIPPED:
+            continue
+        row: Json = {"id": graph.ids[i]}
+        if text := graph.tasks[i].title[:title]:
+            row["title"] = text
+        if record.attempts > 1:
+            row["attempts"] = record.attempts
+        if graph.role[i]:
+            row["role"] = graph.role[i]
+        if state is TaskState.FAILED:
+            code = f" {record.exit_code}" if record.exit_code is not None else ""
+            row |= {"failed": True, "reason": f"{record.reason}{code}"}
+        elif record.conflicts:
+            row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
+        rows.append(row)
+    return rows
 
 
 def publishing(revision: str, spec: Spec, last: Mapping[str, Any], seen: Sequence[Told], now: float) -> Publishing:

@@ -1,13 +1,10 @@
 """The Job of an attempt at publishing. Pure: builds the manifest, sends nothing."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
-from parallelproject.core.attempt import NEW
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
-from parallelproject.core.publishing import done_tasks
+from parallelproject.core.publishing import task_rows
 from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, branch_of, locked_down
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
@@ -131,31 +128,8 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
             told["forge"]["url"] = git.forge.url
         if git.forge.token_secret_ref:
             told["forge"]["token"] = f"{_TOKEN}/token"
-    done = done_tasks(graph, plan)
     for length in _TITLES:
-        text = json.dumps(told | {"tasks": _rows(graph, plan, done, length)}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(told | {"tasks": task_rows(graph, plan, length)}, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             break
     return text
-
-
-def _rows(graph: CompiledGraph, plan: Plan, tasks: Sequence[int], title: int) -> list[dict[str, Any]]:
-    rows = []
-    for i in tasks:
-        state, record = plan.states[i], plan.ledger.records.get(graph.ids[i], NEW)
-        if state is TaskState.SKIPPED:
-            continue
-        row: dict[str, Any] = {"id": graph.ids[i]}
-        if text := graph.tasks[i].title[:title]:
-            row["title"] = text
-        if record.attempts > 1:
-            row["attempts"] = record.attempts
-        if graph.role[i]:
-            row["role"] = graph.role[i]
-        if state is TaskState.FAILED:
-            code = f" {record.exit_code}" if record.exit_code is not None else ""
-            row |= {"failed": True, "reason": f"{record.reason}{code}"}
-        elif record.conflicts:
-            row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
-        rows.append(row)
-    return rows

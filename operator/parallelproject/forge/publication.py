@@ -71,6 +71,8 @@ class Publication:
     """Whether the repository may be one on this machine."""
     private: Path
     """A folder of our own."""
+    state: Path | None = None
+    """The repository on this machine that has the tasks' refs; by default they are in the one that is published."""
     title: str | None = None
     body: str | None = None
     labels: tuple[str, ...] = ()
@@ -114,8 +116,10 @@ async def publish(publication: Publication) -> list[Published]:
     Raises:
         DeliveryError: it could not be published; called again, it goes on.
     """
-    branches = publication.branches
-    refs = await asyncio.to_thread(branches.task_refs, publication.run, [row.id for row in publication.tasks])
+    branches, state = publication.branches, publication.branches
+    if publication.state:
+        state = Branches(url=str(publication.state), private=publication.private / "state", local=True)
+    refs = await asyncio.to_thread(state.task_refs, publication.run, [row.id for row in publication.tasks])
     lines = {row.id: _line(publication, row, refs.get(row.id, {})) for row in publication.tasks}
     told = tuple(line for line in lines.values() if line.commit or line.failed)
     waiting = Waiting(seconds=publication.wait_seconds)

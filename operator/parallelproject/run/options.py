@@ -3,9 +3,12 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from parallelproject.model.spec import Scheduling, Spec
+
+if TYPE_CHECKING:
+    from parallelproject.run.push import Publish
 
 View = Literal["auto", "live", "plain"]
 
@@ -31,6 +34,8 @@ class RunOptions:
     """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
     push: bool = False
     """Whether the branch is pushed to a remote of the repository at the end."""
+    publish: "Publish | None" = None
+    """Publishes what was pushed."""
     grace_seconds: float = 10.0
     """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
     source: Path | None = None

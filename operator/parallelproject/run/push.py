@@ -2,12 +2,32 @@
 
 import os
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from parallelproject.git.failure import clean
 from parallelproject.run.errors import RunError
 from parallelproject.run.target import Target
 
 _SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What was pushed, for whoever publishes it."""
+
+    url: str
+    """The remote's address, as the repository's owner has set it."""
+    target: Target
+    tasks: Sequence[Mapping[str, Any]]
+    """What is to be told of each (``core.publishing.task_rows``)."""
+    is_whole: bool
+    """Whether all tasks have succeeded."""
+
+
+Publish = Callable[[Pushed], list[str]]
+"""Publishes, and gives lines to be told. Raises RunError."""
 _WHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """Variables that would lead git to another repository; they are set where a hook has started us."""
 
@@ -42,3 +62,17 @@ def push(target: Target) -> str:
     if done.returncode:
         raise RunError(f"--push: {target.branch} was not pushed to {remote}: {clean(done.stderr, ())}")
     return remote
+
+
+def address_of(target: Target, remote: str) -> str:
+    """The address that the branch is pushed to.
+
+    Raises:
+        RunError: git does not tell it.
+    """
+    command = ["git", f"--git-dir={target.repository.address.url}", "remote", "get-url", "--push", "--", remote]
+    environment = {name: value for name, value in os.environ.items() if name not in _WHERE}
+    done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, text=True)
+    if done.returncode:
+        raise RunError(f"--push: git knows no address of {remote}")
+    return done.stdout.strip()

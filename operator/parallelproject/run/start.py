@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph import compile_graph
+from parallelproject.core.publishing import task_rows
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
 
+_TITLE_MAX = 200
+"""Characters of a task's title that are told where its work is published."""
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Say = Callable[[str], None]
@@ -82,7 +85,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 say(f"warning: {notice(changed)}")
             if resumed.done:
                 already_done(board, history, options, target)
-                return _pushed(target, options, EXIT_SUCCEEDED, say)
+                return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
                 target.begin(spec, directory, say)
                 directory.create_for_landing()
@@ -175,7 +178,7 @@ def _run(
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
-    return _pushed(target, options, code, say) if end is End.COMPLETED else code
+    return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
 
 
 def _deliveries(
@@ -203,14 +206,20 @@ def _forget(directory: StateDirectory, run: str) -> None:
         forget(directory, run)
 
 
-def _pushed(target: "Target | None", options: RunOptions, code: int, say: Say) -> int:
-    """Pushes what has landed, if that is asked for; gives the exit code."""
-    if not (target and options.push):
+def _pushed(target: "Target | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
+    """Pushes what has landed, and publishes it, if that is asked for; gives the exit code."""
+    plan = board.plan
+    if not (target and options.push and plan):
         return code
-    from parallelproject.run.push import push
+    from parallelproject.run.push import Pushed, address_of, push
 
     try:
-        say(f"{target.branch} is pushed to {push(target)}")
+        remote = push(target)
+        say(f"{target.branch} is pushed to {remote}")
+        if options.publish:
+            rows = task_rows(board.graph, plan, _TITLE_MAX)
+            for line in options.publish(Pushed(address_of(target, remote), target, rows, code == EXIT_SUCCEEDED)):
+                say(line)
     except RunError as error:
         say(f"error: {error}")
         return EXIT_FAILED

@@ -51,8 +51,6 @@ class Target:
         if ahead:
             commits = f"{ahead} commit{'s' if ahead > 1 else ''}"
             say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work goes on top")
-        if spec.git and (spec.git.forge or spec.git.pull_request):
-            say(f"note: spec.git.forge and pullRequest are for a cluster: here the work stays on {self.branch}")
         note = directory.repository_note
         new = note.with_name(f"{note.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
