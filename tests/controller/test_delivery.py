@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from parallelproject.cli.retry import failed_tasks, retry_patch
 from tests.controller.cluster import Json, Namespace, condition, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster
@@ -56,6 +57,20 @@ def test_conflicts_without_end_end(ns: Namespace) -> None:
     ns.create(spec(delivering("a", attempts=9), git=GIT, conflicts=conflicts))
     row = rows(ns.wait_end())["a"]
     assert (row["state"], row["reason"], row["attempts"], row["conflicts"]) == ("Failed", "Conflict", 2, 2)
+
+
+def test_conflicts_can_be_retried_after_the_end(ns: Namespace) -> None:
+    made = ns.create(spec(delivering("a", attempts=2), git=GIT, conflicts={"maxReruns": 1}))
+    row = rows(ns.wait_end())["a"]
+    assert (row["reason"], row["conflicts"]) == ("Conflict", 2)
+    patch = retry_patch(ns.get(), failed_tasks(ns.get(), ["a"]))
+    assert patch["spec"]["retries"] == [{"id": "a", "forgive": 0, "forgiveConflicts": 2}]
+    ns.patch(patch["spec"])
+    done = ns.wait(lambda p: p["metadata"]["generation"] > made["metadata"]["generation"]
+                   and p["status"]["observedGeneration"] == p["metadata"]["generation"]
+                   and condition(p, "Completed")["status"] == "True", "the end")  # fmt: skip
+    row = rows(done)["a"]
+    assert (row["state"], row["attempts"]) == ("Succeeded", 3)
 
 
 def test_where_conflicts_are_to_fail_they_do(ns: Namespace) -> None:

@@ -219,10 +219,15 @@ def test_a_task_s_role_is_its_own_else_the_default_else_the_only_one() -> None:
 
 def test_attempts_and_forgiven_failures_are_by_task() -> None:
     tasks = [{"id": "a", "maxAttempts": 5}, {"id": "b"}]
-    retries = [{"id": "b", "forgive": 2}, {"id": "gone", "forgive": 1}]
+    retries = [
+        {"id": "b", "forgive": 2, "forgiveConflicts": 3},
+        {"id": "a", "forgiveConflicts": 1},
+        {"id": "gone", "forgive": 1},
+    ]
     graph, _ = compiled(tasks=tasks, defaults={"maxAttempts": 3}, retries=retries)
     assert graph.max_attempts == (5, 3)
     assert graph.forgiven == {1: 2}
+    assert graph.forgiven_conflicts == {1: 3, 0: 1}
 
 
 def test_a_dependency_given_twice_counts_once() -> None:

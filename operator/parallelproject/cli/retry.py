@@ -1,6 +1,6 @@
 """``pproj retry``: failures that no longer count, so that tasks run again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ from parallelproject.cli.failure import Failure
 from parallelproject.cli.state import rows
 from parallelproject.core.graph import did_you_mean
 from parallelproject.core.status import condition
+from parallelproject.model.problem import listed
 
 if TYPE_CHECKING:
     from parallelproject.cli.cluster import Cluster
@@ -54,14 +55,21 @@ async def run(
     raise Failure(f"{name} is being changed all the time by others", hint="try again")
 
 
-def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, int]:
-    """The failed tasks that are meant, each with its failures so far.
+def _entry(row: Mapping[str, Any]) -> Json:
+    """The entry of spec.retries that forgives what a failed task has behind it."""
+    conflicts = int(row.get("conflicts") or 0)
+    forgive = int(row.get("failures") or 0) or (0 if conflicts else 1)
+    return {"id": row["id"], "forgive": forgive} | ({"forgiveConflicts": conflicts} if conflicts else {})
+
+
+def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
+    """The failed tasks that are meant, each with the entry of spec.retries that forgives its failures so far.
 
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
     name = project["metadata"]["name"]
-    failures = {row["id"]: int(row.get("failures") or 1) for row in rows(project) if row.get("state") == "Failed"}
+    failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
@@ -78,14 +86,13 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, int]:
     return {task: failures[task] for task in wanted}
 
 
-def retry_patch(project: Json, failed: dict[str, int]) -> Json:
+def retry_patch(project: Json, failed: dict[str, Json]) -> Json:
     """A merge patch that forgives these failures and lets a stopped project go on."""
     spec: Json = {}
     if failed:
-        forgiven = {entry["id"]: entry["forgive"] for entry in project["spec"].get("retries") or ()}
+        forgiven = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
         known = {task["id"] for task in project["spec"].get("tasks") or ()}
-        forgiven = {id: count for id, count in (forgiven | failed).items() if id in known}
-        spec["retries"] = [{"id": id, "forgive": count} for id, count in forgiven.items()]
+        spec["retries"] = [entry for id, entry in (forgiven | failed).items() if id in known]
     if project["spec"].get("stop"):
         spec["stop"] = False
     return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}
@@ -103,7 +110,6 @@ def _nothing(project: Json) -> None:
 
 def _told(name: str, tasks: list[str], stopped: bool) -> None:
     if tasks:
-        shown = ", ".join(tasks[:8]) + (f" and {len(tasks) - 8} more" if len(tasks) > 8 else "")
-        terminal.show(f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {shown}")
+        terminal.show(f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}")
     if stopped:
         terminal.show(f"{name} is no longer stopped: it goes on")

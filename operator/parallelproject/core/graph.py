@@ -7,7 +7,7 @@ twice, dependencies on tasks that are not there, cycles, roles that do not exist
 import difflib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -92,6 +92,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         problems += _cycles(ids, parents)
     if problems:
         raise ProblemsError(problems)
+    forgiven, forgiven_conflicts = forgiven_by(spec, index)
     seconds = _expected_seconds(tasks)
     rank = list(seconds)
     for i in reversed(topological):
@@ -124,8 +125,16 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         role=role,
         claim=tuple("\n".join((mine or "", *written)) for mine, written in zip(role, files, strict=True)),
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
-        forgiven={index[retry.id]: retry.forgive for retry in spec.retries if retry.id in index},
+        forgiven=forgiven,
+        forgiven_conflicts=forgiven_conflicts,
     )
+
+
+def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], dict[int, int]]:
+    """By task, how many of its failures and how many of its conflicts no longer count, where any are."""
+    known = [(index[retry.id], retry) for retry in spec.retries if retry.id in index]
+    failures = {task: retry.forgive for task, retry in known if retry.forgive}
+    return failures, {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts}
 
 
 def role_of(spec: Spec, task: Task) -> str | None:

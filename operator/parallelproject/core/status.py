@@ -13,7 +13,7 @@ from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.publishing import Publishing
 from parallelproject.core.times import epoch, iso
-from parallelproject.model.problem import Problem
+from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
 from parallelproject.model.status import ConditionType, Reason, TaskState
 
@@ -269,8 +269,8 @@ def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
         record = plan.ledger.records[task_id]
         code = f" {record.exit_code}" if record.exit_code is not None else ""
         shown.append(f"{task_id} ({record.reason}{code}, attempts {record.attempts})")
-    more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
-    return f"{len(failed)} failed: {', '.join(shown)}{more}"
+    rest = [*shown, *failed[10:]]
+    return f"{len(failed)} failed: {listed(rest, 10)}"
 
 
 def _dated(

@@ -13,6 +13,7 @@ from parallelproject.git.prepare import prepared_base
 from parallelproject.git.push import Pushed, Update, push
 from parallelproject.git.snapshot import snapshot
 from parallelproject.git.store import Store, opened
+from parallelproject.model.problem import listed
 
 _TRIES = 10
 _SALVAGED = "salvaged"
@@ -99,7 +100,7 @@ def save(store: Store, ref: str, commit: str, instead_of: Update | None = None) 
 
 def refused(store: Store, base: str, violations: Sequence[Violation]) -> PolicyError:
     """The error for work that may not land, after what may be kept of it has been."""
-    text = "; ".join(map(str, violations[:5])) + (f"; and {len(violations) - 5} more" if len(violations) > 5 else "")
+    text = listed(violations, 5, "; ")
     ref = None
     try:
         ref = keep(store, base).ref

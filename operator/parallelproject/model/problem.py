@@ -1,5 +1,6 @@
 """What is wrong with an input, told so that its author can mend it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +40,13 @@ class ProblemsError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+def listed(items: Sequence[object], most: int, between: str = ", ") -> str:
+    """The first of many, as in ``a, b and 3 more``."""
+    shown = between.join(map(str, items[:most]))
+    more = f"{'' if between == ', ' else between.strip()} and {len(items) - most:,} more"
+    return shown + more if len(items) > most else shown
 
 
 def quoted(value: object, limit: int = 80) -> str:

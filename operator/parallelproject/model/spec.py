@@ -247,12 +247,14 @@ class Task(Model):
 
 
 class Retry(Model):
-    """Failures of one task that no longer count, so that it runs again; written by pproj retry."""
+    """Failures and conflicts of one task that no longer count, so that it runs again; written by pproj retry."""
 
     id: TaskId
     """Id of the task."""
-    forgive: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    forgive: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """How many of its failures, from the first on, are forgiven."""
+    forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """How many of its conflicts are, which count by themselves."""
 
 
 class Spec(Model):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
+from parallelproject.model.problem import listed
 from parallelproject.model.status import TaskState
 from parallelproject.run.directory import StateDirectory
 
@@ -34,8 +35,8 @@ def changed_since(graph: CompiledGraph, records: Mapping[str, Record], directory
 
 def notice(tasks: list[str]) -> str:
     """A line about them."""
-    some = ", ".join(tasks[:_SHOWN]) + (f" and {len(tasks) - _SHOWN} more" if len(tasks) > _SHOWN else "")
     one = len(tasks) == 1
     what = "1 task has" if one else f"{len(tasks)} tasks have"
     again = "is not run again" if one else "are not run again"
-    return f"{what} changed since {'it' if one else 'they'} succeeded, and {again}: {some} (--fresh runs all anew)"
+    since = f"{what} changed since {'it' if one else 'they'} succeeded"
+    return f"{since}, and {again}: {listed(tasks, _SHOWN)} (--fresh runs all anew)"

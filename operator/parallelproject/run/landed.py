@@ -1,13 +1,14 @@
 """What is told at the end of a run with a repository: what landed, what is kept, and how to look at both."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from parallelproject.core.compare import Comparison, compare
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.git.refs import TaskRefs, kept_work
+from parallelproject.model.problem import listed
 from parallelproject.run.target import Target
 
 _SHOWN = 10
@@ -59,7 +60,7 @@ def report(account: Account) -> list[str]:
         lines += [f"  {task}: {ref}" for task, ref in list(open_.items())[:_SHOWN]]
         lines += _more(len(open_))
     if account.waiting:
-        lines.append(f"Done and safe, still to land: {_listed(account.waiting)}")
+        lines.append(f"Done and safe, still to land: {listed(account.waiting, _SHOWN)}")
     return lines
 
 
@@ -69,12 +70,12 @@ def warnings(account: Account) -> list[str]:
     overlaps = account.comparison.overlaps
     if overlaps:
         lines.append("Changed by tasks that nothing kept apart (it merged; declare the file in their files):")
-        lines += [f"  {overlap.path}: {_listed(overlap.tasks)}" for overlap in overlaps[:_SHOWN]]
+        lines += [f"  {overlap.path}: {listed(overlap.tasks, _SHOWN)}" for overlap in overlaps[:_SHOWN]]
         lines += _more(len(overlaps))
     undeclared = account.comparison.undeclared
     if undeclared:
         lines.append("Changed beside the files that the task declares:")
-        lines += [f"  {task}: {_listed(paths)}" for task, paths in list(undeclared.items())[:_SHOWN]]
+        lines += [f"  {task}: {listed(paths, _SHOWN)}" for task, paths in list(undeclared.items())[:_SHOWN]]
         lines += _more(len(undeclared))
     return lines
 
@@ -111,10 +112,6 @@ def _git(folder: Path) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _more(count: int) -> list[str]:

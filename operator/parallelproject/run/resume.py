@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph import CompiledGraph, forgiven_by
 from parallelproject.core.plan import Ledger, Plan, plan
 from parallelproject.executors.local_store import Store
 from parallelproject.model.spec import Retry, Spec
@@ -50,10 +50,16 @@ def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now
 def _forgiving(
     graph: CompiledGraph, spec: Spec, failures: Mapping[str, int], conflicts: Mapping[str, int]
 ) -> tuple[CompiledGraph, Spec]:
-    forgive = {retry.id: retry.forgive for retry in spec.retries}
-    for task_id, count in failures.items():
-        forgive[task_id] = max(count, forgive.get(task_id, 0))
-    retries = [Retry(id=task_id, forgive=count) for task_id, count in forgive.items()]
-    forgiven = {graph.index[task_id]: count for task_id, count in forgive.items() if task_id in graph.index}
-    reruns = {graph.index[task_id]: count for task_id, count in conflicts.items() if task_id in graph.index}
-    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns), spec.model_copy(update={"retries": retries})
+    given = {retry.id: retry for retry in spec.retries}
+    retries = []
+    for task_id in dict.fromkeys([*given, *failures, *conflicts]):
+        asked = given.get(task_id) or Retry(id=task_id)
+        forgive = max(asked.forgive, failures.get(task_id, 0))
+        retries.append(
+            Retry(
+                id=task_id, forgive=forgive, forgive_conflicts=max(asked.forgive_conflicts, conflicts.get(task_id, 0))
+            )
+        )
+    spec = spec.model_copy(update={"retries": retries})
+    forgiven, reruns = forgiven_by(spec, graph.index)
+    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns), spec

@@ -12,6 +12,7 @@ from parallelproject.core.attempt import NEW
 from parallelproject.core.metrics import measure
 from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.times import duration
+from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.run.board import Board
 from parallelproject.run.directory import StateDirectory
@@ -146,16 +147,16 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
     records = [(task_id, ledger.records.get(task_id, NEW)) for task_id in board.graph.ids]
     good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
     retried = [f"{i} (attempt {r.attempts})" for i, r in good if r.failures]
-    lines = [Line(f"Succeeded after failures: {_listed(retried)}", "yellow")] if retried else []
+    lines = [Line(f"Succeeded after failures: {listed(retried, _SHOWN)}", "yellow")] if retried else []
     again = [f"{i} (attempt {r.attempts})" for i, r in good if r.conflicts]
-    lines += [Line(f"Run again after a conflict: {_listed(again)}", "yellow")] if again else []
+    lines += [Line(f"Run again after a conflict: {listed(again, _SHOWN)}", "yellow")] if again else []
     by_reason: dict[str, list[str]] = {}
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and plan.completed and not plan.stopped:
             by_reason.setdefault("the run ended with the failure before", []).append(task_id)
-    lines += [Line(f"Skipped, because {why}: {_listed(ids)}") for why, ids in by_reason.items()]
+    lines += [Line(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
     return [Line(""), *lines] if lines else []
 
 
@@ -203,11 +204,6 @@ def _step(command: str, what: str) -> Line:
 
 def _all(count: int) -> str:
     return f"all {count} tasks" if count != 1 else "the task"
-
-
-def _listed(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    return ", ".join(ids[:_SHOWN]) + more
 
 
 def _short(path: str) -> str:

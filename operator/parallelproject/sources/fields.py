@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from parallelproject.model.problem import quoted
+from parallelproject.model.problem import listed, quoted
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need
@@ -121,8 +121,7 @@ def refuse_duplicates(items: Iterable[Item], findings: Findings) -> list[Item]:
 def warn_of_doubtful(ids: Sequence[str], meaning: str, mend: str, findings: Findings) -> None:
     """Names tasks that will run although their state may mean that they should not; ten of them."""
     if ids:
-        more = f" and {len(ids) - 10:,} more" if len(ids) > 10 else ""
-        found = f"{meaning}, and will run: {', '.join(quoted(id)[1:-1] for id in ids[:10])}{more}"
+        found = f"{meaning}, and will run: {listed([quoted(id)[1:-1] for id in ids], 10)}"
         findings.warn(findings.file, found, mend)
 
 
