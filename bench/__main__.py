@@ -14,9 +14,9 @@ from rich.console import Console
 
 from bench import chain, core, cost, dispatch, latency, local, local_git, makespan, memory
 from bench.figure import Figure, Series
-from bench.machine import this_machine
+from bench.machine import Machine, this_machine
 from bench.page import write_page
-from bench.report import Report, read_report, write_report
+from bench.report import Report, read_report, with_others, write_report
 from bench.setting import Setting
 from bench.table import table
 
@@ -42,14 +42,25 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each side runs (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found to a file")
     parser.add_argument("--docs", action="store_true", help="write the page and its plots in docs/")
-    parser.add_argument("--from", type=Path, dest="given", metavar="FILE", help="measure nothing; read such a file")
+    parser.add_argument(
+        "--from", type=Path, dest="given", metavar="FILE",
+        help="read such a file, and measure only what is named, in place of what it says of that",
+    )  # fmt: skip
     options = parser.parse_args()
     unknown = set(options.names) - BENCHES.keys()
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    report = read_report(options.given) if options.given else _measure(options.names, options.short, options.rounds)
-    if options.json:
-        write_report(report, options.json)
+    report = read_report(options.given) if options.given else None
+    names = options.names or (() if report else BENCHES)
+    machine = this_machine()
+    with ExitStack() as stack:
+        setting = Setting(stack, short=options.short, rounds=options.rounds)
+        for name in BENCHES:
+            if name in names:
+                report = with_others(report, _measure(name, setting, machine))
+                if options.json:  # each time: what follows takes long, and may go wrong
+                    write_report(report, options.json)
+    assert report
     if options.docs:
         write_page(report, DOCS)
     Console(width=None if sys.stdout.isatty() else 200).print(table(report.figures))
@@ -61,16 +72,10 @@ def main() -> int:
     return 1 if over else 0
 
 
-def _measure(names: list[str], short: bool, rounds: int) -> Report:
+def _measure(name: str, setting: Setting, machine: Machine) -> Report:
     began, start = datetime.now(UTC).replace(microsecond=0), time.monotonic()
-    machine = this_machine()
-    found: list[Figure | Series] = []
-    with ExitStack() as stack:
-        setting = Setting(stack, short=short, rounds=rounds)
-        for name, run in BENCHES.items():
-            if name in (names or BENCHES):
-                print(f"{name} …", file=sys.stderr, flush=True)
-                found.extend(run(setting))
+    print(f"{name} …", file=sys.stderr, flush=True)
+    found: list[Figure | Series] = list(BENCHES[name](setting))
     return Report(
         began=began,
         minutes=round((time.monotonic() - start) / 60, 1),

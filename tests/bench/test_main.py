@@ -47,6 +47,17 @@ def test_one_benchmark_runs_alone_and_leaves_its_figures(tmp_path: Path) -> None
     assert found.rounds == 2
 
 
+def test_one_can_be_measured_anew_in_place_of_what_was_found_of_it(figures: Path, tmp_path: Path) -> None:
+    core = replace(FIGURES[0], bench="core")
+    write_report(replace(REPORT, figures=(core, *FIGURES)), figures)
+    done = bench("core", "--short", "--from", str(figures), "--json", str(tmp_path / "found.json"))
+    assert done.returncode == 0, done.stderr
+    found = read_report(tmp_path / "found.json")
+    assert found.figures[: len(FIGURES)] == FIGURES
+    assert core not in found.figures
+    assert {figure.bench for figure in found.figures} == {"core", *(figure.bench for figure in FIGURES)}
+
+
 def test_an_unknown_name_is_refused() -> None:
     done = bench("dispach")
     assert done.returncode == 2

@@ -132,9 +132,9 @@ WRONG: dict[str, tuple[Manifest, list[str]]] = {
         manifest(task(description="x" * 65_537)),
         ["spec.tasks[1].description", "Too long: may not be more than"],
     ),
-    "501 dependencies": (
-        manifest(task(dependencies=[f"t{i}" for i in range(501)])),
-        ["spec.tasks[1].dependencies", "501", "at most 500 items"],
+    "2,001 dependencies": (
+        manifest(task(dependencies=[f"t{i}" for i in range(MAX_TASKS + 1)])),
+        ["spec.tasks[1].dependencies", "2001", "at most 2000 items"],
     ),
     "2,001 tasks": (
         manifest({"tasks": [{"id": f"t{i}"} for i in range(MAX_TASKS + 1)]}),

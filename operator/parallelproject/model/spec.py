@@ -226,7 +226,7 @@ class Task(Model):
     """A line that says what it is."""
     description: Annotated[str, Field(max_length=32_768)] = ""
     """What is to be done, for whoever does it; reaches the task in its task file."""
-    dependencies: Annotated[list[TaskId], Field(max_length=500)] = []
+    dependencies: Annotated[list[TaskId], Field(max_length=MAX_TASKS)] = []
     """Ids of the tasks that must have succeeded before this one starts."""
     files: Annotated[list[FilePattern], Field(max_length=100)] = []
     """Paths or globs that it writes, relative to the repository; tasks that share one do not run together."""
