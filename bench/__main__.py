@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import chain, core, cost, dispatch, latency, local, local_git, makespan, memory
+from bench import chain, core, cost, dispatch, git, latency, local, makespan, memory
 from bench.figure import Figure, Series
 from bench.machine import Machine, this_machine
 from bench.page import write_page
@@ -23,7 +23,7 @@ from bench.table import table
 BENCHES = {
     "core": core.run,
     "local": local.run,
-    "git": local_git.run,
+    "git": git.run,
     "chain": chain.run,
     "latency": latency.run,
     "dispatch": dispatch.run,
@@ -76,6 +76,7 @@ def _measure(name: str, setting: Setting, machine: Machine) -> Report:
     began, start = datetime.now(UTC).replace(microsecond=0), time.monotonic()
     print(f"{name} …", file=sys.stderr, flush=True)
     found: list[Figure | Series] = list(BENCHES[name](setting))
+    assert all(item.bench == name for item in found if isinstance(item, Figure))
     return Report(
         began=began,
         minutes=round((time.monotonic() - start) / 60, 1),

@@ -30,7 +30,7 @@ def run(setting: Setting) -> Iterator[Figure]:
             }
             times = in_turns(setting.rounds, sides)
         yield Figure(
-            "local",
+            "git",
             f"what git adds to a task that {what}, one after the other, {_FILES} files",
             "s",
             tuple(a - b for a, b in zip(times["with"], times["without"], strict=True)),
