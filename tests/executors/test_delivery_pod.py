@@ -4,11 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parallelproject.core.graph import compile_graph
 from parallelproject.executors.job import check_for_cluster, job_manifest
 from parallelproject.executors.owner import Owner
 from parallelproject.git.main import read
+from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 
 Json = dict[str, Any]
@@ -180,3 +183,35 @@ def test_files_cannot_be_enforced_without_a_repository() -> None:
     data = spec(conflicts={"enforceFiles": True}) | {"git": None}
     (problem,) = check_for_cluster(parse_spec(data))
     assert problem.place == "spec.conflicts.enforceFiles"
+
+
+def test_a_template_nested_without_end_is_refused_before_it_is_read() -> None:
+    deep: Json = {}
+    for _ in range(2000):
+        deep = {"x": deep}
+    data = spec()
+    data["roles"][0]["podTemplate"]["spec"]["affinity"] = deep
+    (problem,) = check_for_cluster(parse_spec(data))
+    assert "nested" in problem.found
+
+
+@given(
+    st.fixed_dictionaries(
+        {"url": st.text(max_size=40)},
+        optional={
+            "branch": st.text(min_size=1, max_size=40),
+            "baseRef": st.text(min_size=1, max_size=40),
+            "author": st.fixed_dictionaries(
+                {"name": st.text(min_size=1, max_size=20), "email": st.text(min_size=1, max_size=20)}
+            ),
+        },
+    )
+)
+def test_whatever_git_says_has_an_answer_and_what_is_accepted_makes_an_instruction(git: Json) -> None:
+    try:
+        given_spec = parse_spec(spec(git=git))
+    except ProblemsError:
+        return
+    if not check_for_cluster(given_spec):
+        told = job(spec(git=git))["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"]
+        assert read(told)[0].task == "a"

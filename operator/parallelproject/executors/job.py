@@ -57,7 +57,7 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
             problems.append(Problem(where, "is missing", mend, "CommandRequired"))
         elif _is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
-    problems += delivery_pod.problems_of(spec)
+    problems = problems or delivery_pod.problems_of(spec)  # which reads templates that are known to be sound
     if problems:
         return problems
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)

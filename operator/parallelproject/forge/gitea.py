@@ -1,5 +1,6 @@
 """Gitea and Forgejo (docs.gitea.com/api; where it leaves something open, its source, routers/api/v1/repo/pull.go)."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,7 +16,6 @@ from parallelproject.forge.protocol import (
     PullRequest,
     State,
     Words,
-    chosen,
     missing_labels,
     same_text,
 )
@@ -39,6 +39,7 @@ _METHODS = (
     ("allow_squash_merge", "squash"),
 )
 _COLOUR = "#ededed"
+_DUPLICATE = "<!-- parallelproject: duplicate -->"
 
 
 class Gitea:
@@ -77,10 +78,24 @@ class Gitea:
         return await self._with_head(_pull(await self.session.get(self._path(pull))))
 
     async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
-        """See ``Forge``. 409: there is an open one for this base and head."""
+        """See ``Forge``. 409: there is an open one for this base and head.
+
+        Gitea looks whether there is one and then opens one, without a lock in between (CreatePullRequest): asked
+        twice at the same time, it opens two. Their numbers are given out one after the other, each seen by the next,
+        so the later one makes way.
+        """
         body = {"title": titled(words, _PREFIX), "body": words.body, "head": head, "base": base}
         made = await self.session.create(f"{self._repository}/pulls", body, lambda error: error.status == 409)
-        return None if made is None else _pull(made)
+        if made is None:
+            return None
+        pull = _pull(made)
+        rows = await self.session.get(f"{self._repository}/pulls", state="open", base_branch=base, limit=_PAGE, page=1)
+        first = min((row["number"] for row in _fitting(rows, head, base)), default=pull.number)
+        if first < pull.number:
+            told = {"state": "closed", "body": f"Opened at the same time as #{first}.\n\n{_DUPLICATE}"}
+            await self.session.call("PATCH", self._path(pull), told)
+            return None
+        return pull
 
     async def update(self, pull: PullRequest, words: Words) -> None:
         """See ``Forge``."""
@@ -106,9 +121,10 @@ class Gitea:
     async def merge(self, pull: PullRequest, sha: str) -> Merging:
         """See ``Forge``.
 
-        405: merged already, a draft, not ready, or "Please try again later" while it looks for conflicts; 409: the
-        head is not ``head_commit_id`` ("head out of date"), the base moved ("merge push out of date"), a conflict, or
-        a push that a hook refused (MergePullRequest).
+        404: closed meanwhile, or not for us to see, which another look will tell; 405: merged already, a draft, not
+        ready, or "Please try again later" while it looks for conflicts; 409: the head is not ``head_commit_id`` ("head
+        out of date"), the base moved ("merge push out of date"), a conflict, or a push that a hook refused
+        (MergePullRequest).
         """
         body = {"Do": await self._merge_method(), "head_commit_id": sha, "delete_branch_after_merge": False}
         try:
@@ -118,7 +134,7 @@ class Gitea:
         except AnswerError as error:
             if error.status == 405 and "not allowed to merge" in error.said:
                 raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
-            if error.status == 409 and "out of date" in error.said:
+            if error.status == 404 or (error.status == 409 and "out of date" in error.said):
                 return Merging(Merge.MOVED, error.said)
             if error.status in (405, 409):
                 behind = "behind the base" in error.said
@@ -132,13 +148,13 @@ class Gitea:
 
     async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> PullRequest | None:
         """The newest of this state."""
-        query: dict[str, str | int] = {"state": state, "sort": "recentupdate", "limit": _PAGE}
+        # In the order in which they were opened: it is the same from one page to the next.
+        query: dict[str, str | int] = {"state": state, "base_branch": base, "limit": _PAGE}
         rows = self.session.rows(f"{self._repository}/pulls", query, full=_FULL)
         seen = 0
         async for row in rows:
-            own = row["head"]["repo_id"] == row["base"]["repo_id"]  # and not a fork's
-            if own and (found := chosen([_pull(row)], head, base)):
-                return await self._with_head(found)
+            for fitting in _fitting([row], head, base):
+                return await self._with_head(_pull(fitting))
             if (seen := seen + 1) >= most:
                 break
         return None
@@ -162,16 +178,23 @@ class Gitea:
         return replace(pull, sha=sha)
 
     async def _label(self, name: str) -> int:
-        """The number of a label, of the repository or its organisation; made where there is none."""
+        """The number of a label, of the repository or its organisation; made where there is none.
+
+        Gitea makes a second one of the same name without a word. Of those made at the same time the first counts.
+        """
         for _ in range(2):
             if (known := await self._known_labels()).get(name.casefold()):
                 return known[name.casefold()]
             label = {"name": name, "color": _COLOUR}
             try:
-                made = (await self.session.call("POST", f"{self._repository}/labels", label, once=True)).body
-                return int(made["id"])
+                made = int((await self.session.call("POST", f"{self._repository}/labels", label, once=True)).body["id"])
             except LostAnswerError:
                 await self.session.clock.back_off(1)
+                continue
+            first = (await self._known_labels()).get(name.casefold(), made)
+            if first != made:
+                await self.session.call("DELETE", f"{self._repository}/labels/{made}")
+            return first
         raise AnswerError(500, f"the label {name!r} could not be made", "")
 
     async def _known_labels(self) -> dict[str, int]:
@@ -179,7 +202,8 @@ class Gitea:
         for path in (f"/orgs/{segment(self.session.server.owner)}/labels", f"{self._repository}/labels"):
             try:
                 async for row in self.session.rows(path, {"limit": _PAGE}, full=_FULL):
-                    found[row["name"].casefold()] = row["id"]
+                    key, number = row["name"].casefold(), int(row["id"])
+                    found[key] = min(number, found.get(key, number))
             except AnswerError as error:
                 if error.status not in (403, 404):  # it belongs to a user, who has none
                     raise
@@ -193,6 +217,18 @@ class Gitea:
 
     def _path(self, pull: PullRequest) -> str:
         return f"{self._repository}/pulls/{pull.number}"
+
+
+def _fitting(rows: Iterable[dict[str, Any]], head: str, base: str) -> Iterator[dict[str, Any]]:
+    """Those for this head and base, without those of forks, and without those that have made way for another."""
+    for row in rows:
+        own = row["head"]["repo_id"] == row["base"]["repo_id"]
+        if (
+            own
+            and (row["head"]["label"], row["base"]["label"]) == (head, base)
+            and _DUPLICATE not in (row["body"] or "")
+        ):
+            yield row
 
 
 def _pull(row: dict[str, Any]) -> PullRequest:

@@ -27,7 +27,9 @@ def ref_problem(name: str) -> str | None:
     found = _FORBIDDEN.search(name)
     if not name or name == "@":
         return "is no name"
-    if len(name.encode(errors="surrogateescape")) > _LONGEST:
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "is not text"
+    if len(name.encode()) > _LONGEST:
         return f"is longer than {_LONGEST} bytes"
     if found:
         return f"contains {quoted(found[0])}"
@@ -36,8 +38,6 @@ def ref_problem(name: str) -> str | None:
     for part in name.split("/"):
         if part.startswith(".") or part.endswith(".lock"):
             return f"has the part {quoted(part)}, which git keeps for itself"
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        return "is not text"
     return None
 
 
