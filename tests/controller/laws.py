@@ -6,7 +6,7 @@ pod has ended (by other than a disruption, after which its Job goes on) or the J
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import zip_longest
@@ -53,16 +53,24 @@ class _World:
     def succeeded(self, task: str) -> bool:
         return any(job.succeeded for job in self.by_task[task])
 
-    def at_work(self) -> set[str]:
-        return {job.task for job in self.jobs.values() if job.at_work}
+    def at_work(self, but: Collection[str] = ()) -> set[str]:
+        return {job.task for job in self.jobs.values() if job.at_work and job.name not in but}
 
 
-def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = (), grace: float = GRACE_SECONDS) -> list[str]:
+def judge(
+    happened: Sequence[Happened],
+    *,
+    without_job: Iterable[str] = (),
+    grace: float = GRACE_SECONDS,
+    uninvited: Collection[str] = (),
+) -> list[str]:
     """Every breach of a law, in words; empty where all was well.
 
     Args:
         happened: The ``history`` of the project.
         without_job: Tasks that failed for good before they had a Job, and so are done without any.
+        uninvited: Attempts whose creation was asked for by an operator that was dead when it was done, which nobody can
+            keep out: slots, roles and files are judged without them.
         grace: For so many seconds after an edit of the spec a creation may still follow the spec from before.
     """
     world = _World()
@@ -79,7 +87,7 @@ def judge(happened: Sequence[Happened], *, without_job: Iterable[str] = (), grac
             world.by_task[job.task].append(job)
             # The operator may not have seen the last edits: one of the specs it can have seen must allow it.
             seen = [s for s, after in zip_longest(specs, specs[1:]) if _in_force(after, change, grace)]
-            judged = [_judge_start(world, job, _Spec(s.value), frozenset(without_job)) for s in seen]
+            judged = [_judge_start(world, job, _Spec(s.value), frozenset(without_job), uninvited) for s in seen]
             least: list[str] = min(judged, key=len, default=[f"{job.name} was created without a project"])
             breaches += least
         elif change.kind == "pod-created":
@@ -146,7 +154,7 @@ class _Spec:
         self.role_caps = {r["name"]: r.get("maxConcurrent") for r in spec.get("roles") or ()}
         self.serializes = (spec.get("conflicts") or {}).get("onFileOverlap", "Serialize") == "Serialize"
         self._defaults: Json = spec.get("defaults") or {}
-        self._forgiven = {r["id"]: r["forgive"] for r in spec.get("retries") or ()}
+        self._forgiven = {r["id"]: r.get("forgive", 0) for r in spec.get("retries") or ()}
         self._levels: dict[str, int] = {}
         left = set(self.tasks)
         while free := {task for task in left if not left.intersection(self.parents(task))}:
@@ -173,7 +181,9 @@ class _Spec:
         return self.tasks.get(task, {}).get("files") or []
 
 
-def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[str]) -> list[str]:
+def _judge_start(
+    world: _World, new: _Job, spec: _Spec, without_job: frozenset[str], uninvited: Collection[str]
+) -> list[str]:
     """What the spec forbids; ``new`` is among the Jobs already."""
     if new.task not in spec.tasks:
         return [f"{new.name} was created and is no task"]
@@ -184,7 +194,7 @@ def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[s
         for parent in spec.parents(new.task)
         if not world.succeeded(parent)
     ]
-    working = world.at_work()
+    working = world.at_work(but=uninvited)
     if len(working) > spec.cap:
         breaches.append(f"{new.name} made it {len(working)} tasks at work, over the cap of {spec.cap}")
     role = spec.role(new.task)
@@ -192,7 +202,7 @@ def _judge_start(world: _World, new: _Job, spec: _Spec, without_job: frozenset[s
     cap = spec.role_caps.get(role)
     if cap and len(of_role) > cap:
         breaches.append(f"{new.name} made it {len(of_role)} tasks of role {role} at work, over its cap of {cap}")
-    for other in working - {new.task} if spec.serializes else ():
+    for other in working - {new.task} if spec.serializes and new.name not in uninvited else ():
         if overlap(spec.files(new.task), spec.files(other)):
             breaches.append(f"{new.name} was created while {other}, which writes the same files, was at work")
     if spec.by_level:

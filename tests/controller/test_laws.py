@@ -169,3 +169,13 @@ def test_order_is_that_of_revisions_not_of_lines() -> None:
     made = log(task("a"), task("b", "a"), scheduling="Graph").run("a").job("b")
     made.events.reverse()
     assert made.breaches() == []
+
+
+def test_what_a_dead_operator_asked_for_takes_no_slot_but_runs_once_and_in_its_turn() -> None:
+    two = log(task("a"), task("b"), parallelism=1).job("a").job("b")
+    assert judge(history(two.events, PROJECT), uninvited={"b#1"}) == []
+    assert judge(history(two.events, PROJECT), uninvited={"c#1"}) != []
+    early = log(task("a"), task("b", "a"), scheduling="Graph").job("a").job("b")
+    assert judge(history(early.events, PROJECT), uninvited={"b#1"}) == ["b#1 was created before a had succeeded"]
+    again = log(task("a")).run("a").run("a", 2)
+    assert judge(history(again.events, PROJECT), uninvited={"a#2"}) == ["a#2 was created after a had succeeded"]

@@ -5,6 +5,7 @@ unless the plan says so. All of it runs in one event loop, see ``lab``.
 """
 
 import asyncio
+import json
 import re
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from parallelproject.model.names import LABEL_ATTEMPT, LABEL_TASK
 from tests.faults.answers import error_answer, error_event
 from tests.faults.kinds import WRITE, classify, event_kind, is_write, names_of
 from tests.faults.plan import KILLS, NO_FAULT, Action, Fault, Plan
@@ -48,6 +50,8 @@ class Traffic:
     """Watches that the operator which runs now has open, by name."""
     late: int = 0
     """Requests of operators that are dead which have yet to reach the API server."""
+    uninvited: set[str] = field(default_factory=set)
+    """Attempts, as in ``a#1``, whose Job such a request has asked for: by then its slot may be another's."""
     last: float = 0.0
     """Monotonic time of the last request."""
 
@@ -163,6 +167,9 @@ class Proxy:
 
     async def _forward_late(self, request: web.BaseRequest, body: bytes | None, seconds: float) -> None:
         self.traffic.late += 1
+        if body and request.method == "POST" and request.path.endswith("/jobs"):
+            marks = json.loads(body)["metadata"]["labels"]
+            self.traffic.uninvited.add(f"{marks[LABEL_TASK]}#{marks[LABEL_ATTEMPT]}")
         await asyncio.sleep(seconds)
         await self._forward(request, request.raw_path, body)
         self.traffic.late -= 1

@@ -171,7 +171,7 @@ def verdict(run: Run, made: Json, last: Json) -> list[str]:
 
     until(is_logged, "the audit log", seconds=10)
     asked = by_user(events, USER)
-    breaches = judge(history(events, made["metadata"]["uid"]))
+    breaches = judge(history(events, made["metadata"]["uid"]), uninvited=run.traffic.uninvited)
     breaches += [f"refused: {line}" for code in (400, 403, 422) for line in refusals(asked, code)]
     return breaches + [f"written after the end: {line}" for line in _written_after_end(asked)]
 
