@@ -51,7 +51,8 @@ class Traffic:
     late: int = 0
     """Requests of operators that are dead which have yet to reach the API server."""
     uninvited: set[str] = field(default_factory=set)
-    """Attempts, as in ``a#1``, whose Job such a request has asked for: by then its slot may be another's."""
+    """Attempts, as in ``a#1``, whose Job was asked for by an operator that died before it was there: its slot may be
+    another's by then."""
     last: float = 0.0
     """Monotonic time of the last request."""
 
@@ -77,6 +78,8 @@ class Proxy:
         self._runner: web.ServerRunner | None = None
         self._open: set[asyncio.Task[object]] = set()
         self._late: set[asyncio.Task[None]] = set()
+        self._creating: set[str] = set()
+        """Attempts whose Job the API server is just asked to create."""
         self._versions: set[int] = set()
         self._held: dict[str, float] = {}  # by the name of a watch: how long the next one is silent
         self.traffic = Traffic()
@@ -162,24 +165,30 @@ class Proxy:
         return answer
 
     async def _kill_operator(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.traffic.uninvited |= self._creating
         await self._kill()
         return _dropped(request)
 
     async def _forward_late(self, request: web.BaseRequest, body: bytes | None, seconds: float) -> None:
         self.traffic.late += 1
-        if body and request.method == "POST" and request.path.endswith("/jobs"):
-            marks = json.loads(body)["metadata"]["labels"]
-            self.traffic.uninvited.add(f"{marks[LABEL_TASK]}#{marks[LABEL_ATTEMPT]}")
+        if attempt := _attempt_of(request, body):
+            self.traffic.uninvited.add(attempt)
         await asyncio.sleep(seconds)
         await self._forward(request, request.raw_path, body)
         self.traffic.late -= 1
         self.traffic.last = time.monotonic()
 
     async def _forward(self, request: web.BaseRequest, url: str, body: bytes | None) -> web.Response:
-        async with self._session.request(
-            request.method, URL(self._upstream + url, encoded=True), data=body, headers=_headers(request)
-        ) as answer:
-            content = await answer.read()
+        attempt = _attempt_of(request, body)
+        if attempt:
+            self._creating.add(attempt)
+        try:
+            async with self._session.request(
+                request.method, URL(self._upstream + url, encoded=True), data=body, headers=_headers(request)
+            ) as answer:
+                content = await answer.read()
+        finally:
+            self._creating.discard(attempt)
         found = _VERSION.search(content)
         if found and answer.status < 300:
             self._versions.add(int(found[1]))
@@ -282,3 +291,11 @@ def _dropped(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+def _attempt_of(request: web.BaseRequest, body: bytes | None) -> str:
+    """The attempt, as in ``a#1``, whose Job a request is to create; empty for any other request."""
+    if request.method != "POST" or not body or not request.path.endswith("/jobs"):
+        return ""
+    marks = json.loads(body)["metadata"]["labels"]
+    return f"{marks[LABEL_TASK]}#{marks[LABEL_ATTEMPT]}"
