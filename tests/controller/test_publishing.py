@@ -4,6 +4,7 @@ The nodes are fake, and so is what the publishing Job says; what it does is test
 """
 
 import json
+from functools import partial
 
 import pytest
 
@@ -110,3 +111,20 @@ def test_a_project_stays_until_it_is_published(ns: Namespace) -> None:
     ns.create(spec(task("a"), git=GIT, ttlSecondsAfterFinished=0), name="refused")
     ns.until(lambda: len(publishings(ns)) == 2, "the second attempt")
     ns.until(lambda: not ns.exists("refused"), "its end")
+
+
+def test_an_operator_killed_at_any_moment_publishes_each_state_once(ns: Namespace, operator: OperatorProcess) -> None:
+    tasks = [task(f"t{level}{i}", *([f"t{level - 1}{i}"] if level else [])) for level in range(3) for i in range(2)]
+    ns.create(spec(*tasks, git=GIT))
+
+    def goes_on(seen: int) -> bool:
+        return len(ns.jobs()) > seen or condition(ns.get(), "Published").get("status") == "True"
+
+    for _ in range(6):
+        ns.until(partial(goes_on, len(ns.jobs())), "another Job")
+        operator.kill()
+        operator.start()
+    published(ns, "True")
+    told = [json.dumps([row["id"] for row in instruction["tasks"]]) for instruction in publishings(ns)]
+    assert len(told) == len(set(told))
+    assert json.loads(told[-1]) == [t["id"] for t in tasks]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ def publisher(project: str, git: Git, credentials: Path | None) -> "Publish":
     def publish(pushed: "Pushed") -> list[str]:
         with ExitStack() as stack:
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pproj-")))
-            folder = credentials or _asked(pushed.url, private)
+            folder = credentials or _asked(pushed, private)
             return [_told(found) for found in _publish(project, git, folder, private, pushed)]
 
     return publish
@@ -95,27 +96,34 @@ _WORDS = {
 }
 
 
-def _asked(url: str, private: Path) -> Path:
-    """A folder with the password that the user's own git has for a remote.
+def _asked(pushed: "Pushed", private: Path) -> Path:
+    """A folder with the password and the certificates that the user's own git has for a remote.
 
     Raises:
         RunError: it has none that can be had without asking a person.
     """
     folder = private / "credentials"
     folder.mkdir(mode=0o700)
-    at = urlsplit(url)
+    at = urlsplit(pushed.url)
+    if not at.scheme:
+        return folder  # a folder of this machine
     if at.scheme == "https":
-        asked = f"protocol=https\nhost={at.hostname}{f':{at.port}' if at.port else ''}\npath={at.path.lstrip('/')}\n\n"
-        environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}
-        done = subprocess.run(
-            ["git", "credential", "fill"], input=asked, env=environment, capture_output=True, text=True,
-            timeout=_ASKED_SECONDS,
-        )  # fmt: skip
-        found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        if done.returncode == 0 and found.get("password"):
+        where = f"protocol=https\nhost={at.hostname}{f':{at.port}' if at.port else ''}\npath={at.path.lstrip('/')}\n\n"
+        found = dict(line.split("=", 1) for line in _git(pushed, "credential", "fill", stdin=where) if "=" in line)
+        for authority in _git(pushed, "config", "--type=path", "--get-urlmatch", "http.sslCAInfo", pushed.url):
+            shutil.copyfile(authority, folder / "ca.crt")
+        if found.get("password"):
             for name in ("username", "password"):
                 (folder / name).write_text(found.get(name, ""))
             return folder
-    if not at.scheme:
-        return folder  # a folder of this machine
     raise RunError(f"publishing: git has no password for {at.hostname or 'the remote'}", "give --credentials DIR")
+
+
+def _git(pushed: "Pushed", *arguments: str, stdin: str = "") -> list[str]:
+    """What the user's own git says, asking nobody; nothing where it refuses."""
+    done = subprocess.run(
+        ["git", *arguments], input=stdin, capture_output=True, text=True, timeout=_ASKED_SECONDS,
+        cwd=pushed.target.repository.folder,
+        env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
+    )  # fmt: skip
+    return done.stdout.splitlines() if done.returncode == 0 else []

@@ -1,0 +1,120 @@
+"""A run on this machine whose work is published: by ``pproj run --push``, from a clone, to a real forge."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rig.gitearepository import Repository
+from tests.gitea.setup import ROBOT, checking, mounted
+
+BRANCH = "parallel/shop"
+COMMAND = 'test "$PPROJ_TASK_ID" != "$BREAKS" || { echo half > broken.txt; exit 3; }; echo 1 > "$PPROJ_TASK_ID.txt"'
+
+
+class Clone:
+    """Somebody's clone, whose git has the robot's password."""
+
+    def __init__(self, folder: Path, repository: Repository, token: str) -> None:
+        self.folder, self.repository = folder, repository
+        self.path = folder / "clone"
+        self.token = token
+        self.credentials = mounted(folder, repository.gitea, token)
+        helper = folder / "helper"
+        helper.write_text(f"#!/bin/sh\ncat >/dev/null\necho username={ROBOT}\necho password={token}\n")
+        helper.chmod(0o700)
+        (folder / "gitconfig").write_text(
+            f"[http]\nsslCAInfo = {self.credentials}/ca.crt\n[credential]\nhelper = {helper}\n"
+            "[user]\nname = somebody\nemail = somebody@example.org\n"
+        )
+        self.git("clone", "--quiet", repository.url, str(self.path), cwd=folder)
+
+    def git(self, *arguments: str, cwd: Path | None = None) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=cwd or self.path, env=self._environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def run(self, *options: str, breaks: str = "", code: int = 0, **pull_request: Any) -> str:
+        """``pproj run --push``; what it said."""
+        git = {
+            "url": str(self.path),
+            "forge": {"type": "Gitea", "url": self.repository.gitea.url},
+            "pullRequest": {"labels": ["agents"], **pull_request},
+        }
+        tasks = [{"id": "a", "title": "Do | a"}, {"id": "b"}, {"id": "c", "dependencies": ["a"]}]
+        spec = {"git": git, "tasks": tasks, "defaults": {"maxAttempts": 1}}
+        manifest = {
+            "apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject", "metadata": {"name": "shop"},
+            "spec": spec,
+        }  # fmt: skip
+        file = self.folder / "shop.yaml"
+        file.write_text(yaml.safe_dump(manifest))
+        pproj = Path(sys.executable).with_name("pproj")
+        state = ["--state-dir", str(self.folder / "state")]
+        done = subprocess.run(
+            [str(pproj), "run", str(file), "--push", "--command", COMMAND, *state, *options],
+            env=self._environment | {"BREAKS": breaks}, cwd=self.folder, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert done.returncode == code, said
+        assert self.token not in said
+        return said
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        return {**own, "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+@pytest.fixture
+def clone(repository: Repository, token: str, tmp_path: Path) -> Clone:
+    return Clone(tmp_path, repository, token)
+
+
+def test_the_pull_request_is_opened_once_told_of_all_and_merged_when_the_whole_is_checked(clone: Clone) -> None:
+    repository = clone.repository
+    repository.protect("main", ["ci"])
+    before = repository.tip("main")
+    said = clone.run(breaks="b", code=1, merge="WhenChecksPass")
+    (pull,) = repository.pulls()
+    assert f"{BRANCH}: its pull request is open: {pull['html_url']}" in said
+    assert pull["title"] == "shop (1 of 2 tasks)"  # c waits in a level that did not begin
+    assert "Do \\| a" in pull["body"]
+    assert "### Failed" in pull["body"]
+    assert "/b/salvage/1" in pull["body"]
+    assert [label["name"] for label in pull["labels"]] == ["agents"]
+    assert repository.tip("main") == before
+
+    with checking(repository, lambda sha: "success") as judged:
+        said = clone.run(merge="WhenChecksPass")
+    assert f"{BRANCH}: merged: {pull['html_url']}" in said
+    (pull,) = repository.pulls()
+    assert (pull["merged"], pull["title"]) == (True, "shop (3 of 3 tasks)")
+    assert pull["head"]["sha"] in judged
+    assert repository.text("c.txt") == "1\n"
+    log = clone.git("ls-remote", "origin", BRANCH)
+    assert log.split()[0] == clone.git("rev-parse", BRANCH)
+
+
+def test_with_credentials_of_a_folder_and_by_hand(clone: Clone) -> None:
+    said = clone.run("--credentials", str(clone.credentials))
+    (pull,) = clone.repository.pulls("open")
+    assert f"its pull request is open: {pull['html_url']}" in said
+    assert clone.run("--credentials", str(clone.credentials)).count("its pull request is open") == 1
+    assert len(clone.repository.pulls()) == 1
+
+
+def test_a_wrong_token_is_told_and_the_branch_is_pushed_all_the_same(clone: Clone) -> None:
+    (clone.credentials / "password").write_text("wrong-token-0123456789\n")
+    said = clone.run("--credentials", str(clone.credentials), code=1)
+    assert f"{BRANCH} is pushed to origin" in said
+    assert f"error: publishing {BRANCH}: " in said
+    assert "wrong-token" not in said
+    assert clone.repository.tip(BRANCH)
+    assert "its pull request is open" in clone.run()
