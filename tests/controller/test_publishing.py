@@ -4,7 +4,10 @@ The nodes are fake, and so is what the publishing Job says; what it does is test
 """
 
 import json
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +33,12 @@ def publishings(ns: Namespace) -> list[Json]:
     return [json.loads(note["parallelproject.io/publish"]) for note in notes]
 
 
+def pproj_get(ns: Namespace) -> str:
+    pproj = Path(sys.executable).with_name("pproj")
+    command = [str(pproj), "get", "p", "-n", ns.name, "--kubeconfig", str(ns.cluster.kubeconfig), "-o", "wide"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def published(ns: Namespace, status: str, name: str = "p") -> Json:
     """The project once it has ended and its last publishing has."""
     return ns.wait(
@@ -44,6 +53,9 @@ def test_each_level_s_end_and_the_project_s_is_published_and_only_the_whole_is_m
     done = published(ns, "True")
     assert condition(done, "Published")["reason"] == "Opened"
     assert "https://forge.example/acme/shop/pulls/7" in condition(done, "Published")["message"]
+    shown = pproj_get(ns)
+    assert "https://forge.example/acme/shop/pulls/7 (open)" in shown
+    assert "parallel/p of https://git.example/acme/shop.git" in shown
     (pull,) = done["status"]["publication"]["pullRequests"]
     assert (pull["number"], pull["state"]) == (7, "open")
     first, last = publishings(ns)

@@ -83,6 +83,12 @@ def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
             ("Speedup", f"{metrics.get('speedup')} (work {span(metrics.get('workSeconds', 0))}, "
              f"critical path {span(metrics.get('criticalPathSeconds', 0))}, retries {metrics.get('retries', 0)})")
         )  # fmt: skip
+    git = spec.get("git") or {}
+    if git:
+        branch = git.get("branch") or f"parallel/{metadata['name']}"
+        found.append(("Lands on", f"{branch} of {git.get('url')}"))
+    for pull in (status.get("publication") or {}).get("pullRequests") or ():
+        found.append(("Pull request", f"{pull['url'] or pull['number']} ({pull['state']})"))
     return found
 
 
@@ -109,14 +115,14 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
         default_role = spec["roles"][0]["name"]
     terminal.show("\nTasks")
     headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
-    headings += ["ROLE", "EXIT", "JOB"] if wide else []
+    headings += ["ROLE", "EXIT", "COMMIT", "JOB"] if wide else []
     table = []
     for row in found:
         cells = [row["id"], row.get("state", ""), _reason(row), _text(row.get("level"))]
         cells += [_text(row.get("attempts")), _time(row)]
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
-            cells += [role, _text(row.get("exitCode")), row.get("jobName", "")]
+            cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
         table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
     show_table([*headings, "TITLE"], table, _INDENT)
 
