@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from rig.binaries import find_or_build
+from rig.binaries import find_or_build, find_or_build_gitea
 from rig.controlplane import ControlPlane
 from rig.errors import RigError
 from rig.project import project_manifests
@@ -31,7 +31,8 @@ Ctrl-C ends it and removes everything.
 
 
 def _build() -> None:
-    print(find_or_build().folder)  # noqa: T201
+    for folder in (find_or_build().folder, find_or_build_gitea().folder):
+        print(folder)  # noqa: T201
 
 
 def _up(nodes: int) -> None:
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m rig", description="A Kubernetes control plane on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="find or build its programs, and print their folder")
+    commands.add_parser("build", help="find or build its programs and a Gitea, and print their folders")
     up = commands.add_parser("up", help="start one for development, until Ctrl-C")
     up.add_argument("--nodes", type=int, default=4, metavar="N", help="how many fake nodes (default: 4)")
     chosen = parser.parse_args(arguments)

@@ -1,8 +1,9 @@
-"""Where the programs of the control plane are: found, or built once and kept.
+"""Where the programs of the control plane, and a Gitea, are: found, or built once and kept.
 
 In this order: the folder in ``KUBEBUILDER_ASSETS``, if it has all that are needed; the cache; a build with Go from
 ``tools/go``, into the cache. The cache is ``$PPROJ_TOOLS_CACHE``, else ``$XDG_CACHE_HOME/parallelproject/tools``, else
-``~/.cache/parallelproject/tools``, with a folder for each state of what is built from.
+``~/.cache/parallelproject/tools``, with a folder for each state of what is built from. Gitea is built from a module of
+its own, ``tools/gitea``: its requirements and those of Kubernetes exclude each other.
 """
 
 import contextlib
@@ -23,11 +24,16 @@ from pathlib import Path
 from rig.errors import RigError
 from rig.process import Process
 
-GO_MODULE = Path(__file__).parent.parent / "go"
+_TOOLS = Path(__file__).parent.parent
+
+_ENVIRONMENT = {"GOFLAGS": "", "GOWORK": "off"}
 
 KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
 BARE = ("etcd", "kube-apiserver", "kubectl")
 FULL = (*BARE, "kube-controller-manager", "kube-scheduler", "kwok")
+GITEA = "gitea"
+GITEA_FILES = "gitea-files"
+"""The folder beside Gitea that has what it reads when it runs."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,52 @@ class _Target:
     name: str
     package: str
     names: tuple[str, ...] = ()
+    tags: str = ""
+    files: str = ""
+    """The name of the folder that the next ones are copied into: module caches are closed to other users."""
+    folders: tuple[str, ...] = ()
+    """Those of its module that it reads when it runs."""
 
 
-_TARGETS = (
-    _Target("kube", ".", KUBE),
-    _Target("etcd", "go.etcd.io/etcd/server/v3"),
-    _Target("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+@dataclass(frozen=True)
+class _Recipe:
+    """A Go module of ours, and what is built from it."""
+
+    what: str
+    module: Path
+    sources: tuple[str, ...]
+    targets: tuple[_Target, ...]
+    cgo: bool = False
+    """Whether it takes a C compiler."""
+    instead: str = ""
+    """What else can be done where it cannot be built."""
+
+
+_CONTROL_PLANE = _Recipe(
+    "the control plane",
+    _TOOLS / "go",
+    ("go.mod", "go.sum", "main.go"),
+    (
+        _Target("kube", ".", KUBE),
+        _Target("etcd", "go.etcd.io/etcd/server/v3"),
+        _Target("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    ),
+    instead=", or set KUBEBUILDER_ASSETS to a folder that has " + ", ".join(FULL),
+)
+_GITEA = _Recipe(
+    "Gitea",
+    _TOOLS / "gitea",
+    ("go.mod", "go.sum"),
+    (
+        _Target(
+            GITEA,
+            "code.gitea.io/gitea",
+            tags="sqlite sqlite_unlock_notify",
+            files=GITEA_FILES,
+            folders=("templates", "options", "public"),
+        ),
+    ),
+    cgo=True,
 )
 
 
@@ -81,16 +127,25 @@ def find_or_build(needed: Iterable[str] = FULL, *, progress: Callable[[str], Non
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and (given := Binaries(Path(assets))).has(needed):
         return given
+    return _kept_or_built(_CONTROL_PLANE, needed, progress)
+
+
+def find_or_build_gitea(*, progress: Callable[[str], None] = say_on_stderr) -> Binaries:
+    """The folder that has ``GITEA`` and ``GITEA_FILES``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_GITEA, (GITEA,), progress)
+
+
+def _kept_or_built(recipe: _Recipe, needed: Iterable[str], progress: Callable[[str], None]) -> Binaries:
     cache = _cache_folder()
-    toolchain = _go_toolchain()
-    kept = Binaries(cache / _key(toolchain))
+    toolchain = _go_toolchain(recipe)
+    kept = Binaries(cache / _key(recipe, toolchain))
     if kept.has(needed):
         return kept
     cache.mkdir(parents=True, exist_ok=True)
     log = kept.folder.with_suffix(".log")
-    with _locked(kept.folder.with_suffix(".lock"), progress):
+    with _locked(kept.folder.with_suffix(".lock"), recipe, progress):
         if not kept.has(needed):
-            _build(kept.folder, log, progress)
+            _build(recipe, kept.folder, log, progress)
     if not kept.has(needed):
         raise RigError(f"{kept.folder} has not all of: {', '.join(needed)}; remove it and try again")
     return kept
@@ -103,76 +158,77 @@ def _cache_folder() -> Path:
     return Path(home).absolute() / "parallelproject" / "tools"
 
 
-def _go_toolchain() -> dict[str, str]:
-    go = shutil.which("go")
+def _go_toolchain(recipe: _Recipe) -> dict[str, str]:
+    go, module = shutil.which("go"), recipe.module
     if go is None:
         raise RigError(
-            "the control plane's programs must be built, and there is no `go` on the PATH: install Go "
-            f"(see {GO_MODULE / 'go.mod'} for the version), or set KUBEBUILDER_ASSETS to a folder that has "
-            + ", ".join(FULL)
+            f"{recipe.what} must be built, and there is no `go` on the PATH: install Go "
+            f"(see {module / 'go.mod'} for the version){recipe.instead}"
         )
     names = ("GOVERSION", "GOOS", "GOARCH")
-    asked = subprocess.run([go, "env", "-json", *names], cwd=GO_MODULE, capture_output=True, text=True, check=False)
+    asked = subprocess.run([go, "env", "-json", *names], cwd=module, capture_output=True, text=True, check=False)
     if asked.returncode != 0:
-        raise RigError(f"`go env` failed in {GO_MODULE}:\n{asked.stderr}")
+        raise RigError(f"`go env` failed in {module}:\n{asked.stderr}")
     answer = json.loads(asked.stdout)
     return {"go": go, **{name: str(answer[name]) for name in names}}
 
 
-def _key(toolchain: dict[str, str]) -> str:
+def _key(recipe: _Recipe, toolchain: dict[str, str]) -> str:
     """A name for what is built from: sources, flags, toolchain, machine."""
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum", "main.go"):
-        digest.update((GO_MODULE / name).read_bytes())
-    flags = [_flags(target) for target in _TARGETS]
+    for name in recipe.sources:
+        digest.update((recipe.module / name).read_bytes())
+    flags = [_flags(recipe, target) for target in recipe.targets]
     made_by = [toolchain["GOVERSION"], toolchain["GOOS"], toolchain["GOARCH"]]
     digest.update(json.dumps([flags, made_by]).encode())
     return digest.hexdigest()[:16]
 
 
-def _flags(target: _Target) -> list[str]:
+def _flags(recipe: _Recipe, target: _Target) -> list[str]:
     linker = "-s -w"
     if target.names:  # else they say that they are v0.0.0
-        version = re.search(r"^\tk8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)$", (GO_MODULE / "go.mod").read_text(), re.M)
+        requirements = recipe.module / "go.mod"
+        version = re.search(r"^\tk8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)$", requirements.read_text(), re.M)
         if version is None:
-            raise RigError(f"{GO_MODULE / 'go.mod'} requires no k8s.io/kubernetes")
+            raise RigError(f"{requirements} requires no k8s.io/kubernetes")
         for variable, value in zip(("gitVersion", "gitMajor", "gitMinor"), version.groups(), strict=True):
             linker += f" -X k8s.io/component-base/version.{variable}={value}"
-    return ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={linker}", target.package]
+    tags = [f"-tags={target.tags}"] if target.tags else []
+    return ["-mod=readonly", "-trimpath", "-buildvcs=false", *tags, f"-ldflags={linker}", target.package]
 
 
 @contextlib.contextmanager
-def _locked(file: Path, progress: Callable[[str], None]) -> Iterator[None]:
+def _locked(file: Path, recipe: _Recipe, progress: Callable[[str], None]) -> Iterator[None]:
     with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress(f"waiting for another process that builds the control plane ({file}) ...")
+            progress(f"waiting for another process that builds {recipe.what} ({file}) ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _build(folder: Path, log: Path, progress: Callable[[str], None]) -> None:
+def _build(recipe: _Recipe, folder: Path, log: Path, progress: Callable[[str], None]) -> None:
     """Build all into ``folder``, which is there either whole or not at all."""
     go = str(shutil.which("go"))
     started = time.monotonic()
     log.write_text("")
-    progress(f"building the control plane's programs: once, some minutes; log: {log}")
+    progress(f"building {recipe.what}: once, some minutes; log: {log}")
     prefix = f".build-{folder.name}-"
     for orphan in folder.parent.glob(f"{prefix}*"):  # of a build that was killed; we hold the lock
         shutil.rmtree(orphan)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as scratch:
         out = Path(scratch) / "bin"
         out.mkdir()
-        for number, target in enumerate(_TARGETS, 1):
+        for number, target in enumerate(recipe.targets, 1):
             what = ", ".join(target.names) or target.name
-            progress(f"building {what} ({number}/{len(_TARGETS)}) ...")
+            progress(f"building {what} ({number}/{len(recipe.targets)}) ...")
             builder = Process(
                 f"go build {target.package}",
-                [go, "build", *_flags(target)[:-1], "-o", str(out / target.name), target.package],
+                [go, "build", *_flags(recipe, target)[:-1], "-o", str(out / target.name), target.package],
                 log,
-                cwd=GO_MODULE,
-                env={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
+                cwd=recipe.module,
+                env={**_ENVIRONMENT, "CGO_ENABLED": "1" if recipe.cgo else "0"},
             )
             try:
                 code = builder.wait()
@@ -182,7 +238,26 @@ def _build(folder: Path, log: Path, progress: Callable[[str], None]) -> None:
                 raise RigError(f"building {target.name} failed (exit code {code}); its log is {log}\n{builder.tail()}")
             for name in target.names:
                 (out / name).symlink_to(target.name)
+            if target.folders:
+                _copy(target, recipe.module, out / target.files)
         if folder.exists():  # incomplete: something else was there
             shutil.rmtree(folder)
         out.rename(folder)
     progress(f"built in {time.monotonic() - started:.0f} s: {folder}")
+
+
+def _copy(target: _Target, module: Path, out: Path) -> None:
+    """Copy what the program reads when it runs, without the modes of the module cache, where nothing can be removed."""
+    asked = subprocess.run(
+        [str(shutil.which("go")), "list", "-m", "-f", "{{.Dir}}", target.package],
+        cwd=module, env={**os.environ, **_ENVIRONMENT}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if asked.returncode != 0:
+        raise RigError(f"`go list` failed in {module}:\n{asked.stderr}")
+    start = Path(asked.stdout.strip())
+    for top in target.folders:
+        for file in (start / top).rglob("*"):
+            if file.is_file():
+                copy = out / file.relative_to(start)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)

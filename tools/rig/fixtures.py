@@ -8,21 +8,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.binaries import Binaries, find_or_build
+from rig.binaries import Binaries, find_or_build, find_or_build_gitea
 from rig.controlplane import ControlPlane
+from rig.gitea import Gitea
 from rig.project import project_manifests
 
-_NEEDS = frozenset({"binaries", "control_plane"})
+_BUILDS = ((frozenset({"binaries", "control_plane"}), find_or_build), (frozenset({"gitea"}), find_or_build_gitea))
+"""By fixtures, what has to be there for them."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the programs, if a test needs them, before the first test: a build is no part of a test's time."""
     if session.config.option.collectonly:
         return
-    if any(_NEEDS.intersection(getattr(item, "fixturenames", ())) for item in session.items):
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            find_or_build()
+    for fixtures, build in _BUILDS:
+        if any(fixtures.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+            capture = session.config.pluginmanager.getplugin("capturemanager")
+            with capture.global_and_fixture_disabled():
+                build()
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,10 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.create_namespace(name)
     yield name
     control_plane.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def gitea() -> Iterator[Gitea]:
+    """One Gitea for all tests of this process; each makes repositories of its own."""
+    with Gitea() as server:
+        yield server
