@@ -7,7 +7,8 @@ from aiohttp import web
 from tests.forge.world import Pull, RefusedError, World
 
 _SAID = {
-    "closed": (405, ""),
+    "merged": (405, "The PR is already merged"),
+    "closed": (404, "The target couldn't be found."),
     "draft": (405, "Work in progress PRs cannot be merged"),
     "base": (409, "merge push out of date"),
     "head": (409, "head out of date"),
@@ -107,7 +108,7 @@ def routes(world: World) -> list[web.RouteDef]:
         try:
             world.merge(of(request), body["head_commit_id"])
         except RefusedError as error:
-            status, said = _SAID[error.why]
+            status, said = _SAID["merged" if of(request).state == "merged" else error.why]
             return web.json_response({"message": said}, status=status)
         return web.Response()
 
