@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import Imported, LeftOut, Options, read
-from parallelproject.sources.bounds import TASKS_MAX
+from parallelproject.sources.bounds import DEPENDENCIES_MAX, TASKS_MAX
 
 
 def task(id: int | str, *needs: int | str, **more: Any) -> dict[str, Any]:
@@ -355,7 +355,8 @@ def test_more_tasks_than_a_project_holds_are_refused(monkeypatch: pytest.MonkeyP
 
 
 def test_more_dependencies_than_a_task_may_have_are_refused():
-    data = [task(n) for n in range(501)]
-    (line,) = problems([*data, task("last", *range(501))])
-    assert "waits for 501 tasks" in line
-    assert len(needs(load([*data, task("last", *range(500))]))["last"]) == 500
+    most = DEPENDENCIES_MAX
+    data = [task(n) for n in range(most + 1)]
+    (line,) = problems([*data, task("last", *range(most + 1))])
+    assert f"waits for {most + 1:,} tasks" in line
+    assert len(needs(load([*data, task("last", *range(most))]))["last"]) == most

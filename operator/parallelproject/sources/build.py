@@ -7,7 +7,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import texts
-from parallelproject.sources.bounds import DEPENDENCIES_MAX, DESCRIPTION_MAX, FILES_MAX, TASKS_MAX, TITLE_MAX
+from parallelproject.sources.bounds import DEPENDENCIES_MAX, DESCRIPTION_MAX, EDGES_MAX, FILES_MAX, TASKS_MAX, TITLE_MAX
 from parallelproject.sources.choose import Selection
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import label_values
@@ -70,6 +70,7 @@ class _Maker:
         self._selection = selection
         self._options = options
         self._findings = findings
+        self._edges = 0
         self._table: RoleTable = options.roles or default_roles()
 
     def task(self, item: Item) -> Task:
@@ -90,6 +91,12 @@ class _Maker:
             found = f"waits for {len(needs):,} tasks; a task can wait for at most {DEPENDENCIES_MAX}"
             self._findings.error(item.place, found, "put one task between, that waits for them")
             needs = needs[:DEPENDENCIES_MAX]
+        self._edges += len(needs)
+        if self._edges > EDGES_MAX:
+            if self._edges - len(needs) <= EDGES_MAX:  # told once
+                found = f"with this one the tasks wait for more than {EDGES_MAX:,} others in all"
+                self._findings.error(item.place, found, "put one task between large groups, that waits for the first")
+            needs = []
         return Task(
             id=id,
             title=title,
