@@ -115,7 +115,7 @@ def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iter
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(0.1):  # to list pull requests costs the server more than anything else here
             for pull in repository.pulls("open"):
                 sha = pull["head"]["sha"]
                 if sha not in judged and (state := judge(sha)):

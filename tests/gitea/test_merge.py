@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.protocol import Forge, Merging, PullRequest, State
+from parallelproject.forge.protocol import Forge, Merge, Merging, PullRequest, State
 from parallelproject.forge.published import End
 from parallelproject.model.spec import MergeMode
 from rig.gitearepository import Repository
@@ -105,6 +105,18 @@ def test_a_head_that_moves_between_check_and_merge_is_not_merged_untested(
     assert [merging.merge.name for merging in asked] in (["MOVED"], ["BLOCKED"])
     assert repository.tip("main") == start
     assert repository.pull(1)["state"] == "open"
+
+
+def test_one_that_a_person_closes_between_check_and_merge_stays_closed(
+    publisher: Publisher, repository: Repository, tip: str
+) -> None:
+    repository.set_status(tip, "success")
+    start = repository.tip("main")
+    asked: list[Merging] = []
+    published = publisher.shared(WHEN, wrap=lambda forge: _before_merge(forge, lambda: repository.close(1), asked))
+    assert (published.end, published.state) == (End.CLOSED, State.CLOSED)
+    assert [merging.merge for merging in asked] == [Merge.MOVED]
+    assert repository.tip("main") == start
 
 
 def test_a_base_that_moves_between_check_and_merge_is_merged_into(

@@ -143,7 +143,9 @@ class Gitea:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {"HOME": str(self._home), "USER": self._account, "GITEA_WORK_DIR": str(self._home)}
+        # A push starts it three times more, as hooks: without collecting garbage it is ready in two thirds of the time.
+        collect = {"GOGC": "400"}
+        return {"HOME": str(self._home), "USER": self._account, "GITEA_WORK_DIR": str(self._home), **collect}
 
     def _end(self) -> None:
         if self._process:
