@@ -45,7 +45,7 @@ bench-short: $(DEV) ## Measure little, in two minutes: fails only on what is far
 	@PYTHONPATH=tools $(BIN)/python -m bench --short
 lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
-tools: $(DEV) ## Build the programs of the test control plane, unless they are there
+tools: $(DEV) ## Build the test control plane and a Gitea, unless they are there
 	@$(RIG) build
 clean: ## Remove what was set up and built here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pproj build dist

@@ -105,7 +105,7 @@ class Publisher:
 
 @contextmanager
 def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iterator[list[str]]:
-    """Checks the head of every open pull request, once, while the block runs; gives the SHAs that it has judged.
+    """Checks what is on the branches other than ``main``, each commit once, while the block runs; gives their SHAs.
 
     Args:
         repository: Where.
@@ -115,9 +115,9 @@ def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iter
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(0.1):  # to list pull requests costs the server more than anything else here
-            for pull in repository.pulls("open"):
-                sha = pull["head"]["sha"]
+        while not stop.wait(0.1):
+            heads = repository.heads()
+            for sha in {sha: name for name, sha in heads.items() if name != "main"}:
                 if sha not in judged and (state := judge(sha)):
                     judged.append(sha)
                     repository.set_status(sha, state)

@@ -7,6 +7,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +20,9 @@ from parallelproject.forge.published import End
 from parallelproject.forge.session import Session
 from parallelproject.git.refs import task_branch
 from parallelproject.model.spec import MergeMode
+from rig import Gitea
 from rig.gitearepository import Repository
-from tests.gitea.setup import Publisher, Settings, checking
+from tests.gitea.setup import OWNER, ROBOT, Publisher, Settings, checking, mounted
 
 pytestmark = pytest.mark.gitea
 # From a server of their own: this process has threads, which a fork would not take along.
@@ -26,6 +30,16 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.gitea.test_killed", "aiohttp", "parallelproject.forge.gitea"])
 _PATIENCE = 60.0
 KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A publishing that dies after so many changes."""
+
+    repository: Repository
+    publisher: Publisher
+    name: str
+    at: int
 
 
 def shared(publisher: Publisher, name: str) -> Any:
@@ -62,31 +76,53 @@ def killed(step: Callable[[Publisher, str], Any], settings: Settings, name: str,
     return process.exitcode
 
 
-def test_killed_after_each_change_of_a_branch_that_is_merged(publisher: Publisher, repository: Repository) -> None:
-    repository.protect("main", ["ci"])
-    changes = ["opened", "label-made", "label-added", "merged"]
-    for at, name in enumerate(changes, 1):
-        tip = repository.commit(name, {name: "1"}, name, start="main")
+@pytest.fixture
+def each(users: Gitea, token: str, tmp_path: Path) -> Callable[[dict[str, int], Callable[[Scene], None]], None]:
+    """Plays one scene for each of these deaths, two at a time; each has a repository of its own."""
+
+    def play(death: tuple[str, int], scene: Callable[[Scene], None]) -> None:
+        name, at = death
+        repository = users.repository(OWNER, f"{tmp_path.name[:40]}-{name}", {ROBOT: "write"})
+        repository.protect("main", ["ci"])
+        (tmp_path / name).mkdir()
+        settings = Settings(repository.url, tmp_path / name / "publish", mounted(tmp_path / name, users, token))
+        scene(Scene(repository, Publisher(settings), name, at))
+
+    def play_all(deaths: dict[str, int], scene: Callable[[Scene], None]) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda death: play(death, scene), deaths.items()))
+
+    return play_all
+
+
+def test_killed_after_each_change_of_a_branch_that_is_merged(each: Callable[..., None]) -> None:
+    def scene(scene: Scene) -> None:
+        repository, name = scene.repository, scene.name
+        tip = repository.commit(name, {"x": "1"}, "a", start="main")
         repository.set_status(tip, "success")
-        assert killed(shared, publisher.settings, name, at) == KILLED
-        assert repository.pulls()[-1]["merged"] == (name == "merged")
-        assert shared(publisher, name).end is End.MERGED
-        (pull,) = [pull for pull in repository.pulls() if pull["head"]["label"] == name]
+        assert killed(shared, scene.publisher.settings, name, scene.at) == KILLED
+        assert repository.pull(1)["merged"] == (name == "merged")
+        assert shared(scene.publisher, name).end is End.MERGED
+        (pull,) = repository.pulls()
         assert ([label["name"] for label in pull["labels"]], pull["body"]) == ([name], "text")
         assert repository.parents(pull["merge_commit_sha"])[1] == tip
-    assert sorted(label["name"] for label in repository.request("GET", "/labels")) == sorted(changes)
+        assert [label["name"] for label in repository.request("GET", "/labels")] == [name]
+
+    each({"opened": 1, "label-made": 2, "label-added": 3, "merged": 4}, scene)
 
 
-def test_killed_after_each_change_of_a_merge_queue(publisher: Publisher, repository: Repository) -> None:
-    repository.protect("main", ["ci"])
-    with checking(repository, lambda sha: "success"):
-        for at, name in ((2, "both-opened"), (3, "one-merged"), (4, "commented")):
-            for task in "ab":
-                repository.commit(task_branch(name, task), {name: f"by {task}"}, task, start="main")
-            assert killed(per_task, publisher.settings, name, at) == KILLED
-            assert [pull["merged"] for pull in repository.pulls()[-2:]] == [at > 2, False]
-            assert [one.end for one in per_task(publisher, name)] == [End.MERGED, End.CONFLICT]
-            pulls = [pull for pull in repository.pulls() if pull["head"]["label"].startswith(f"{name}/")]
-            assert [(pull["merged"], pull["comments"]) for pull in pulls] == [(True, 0), (False, 1)]
-            assert repository.text(name) == "by a"
-            assert repository.tip(task_branch(name, "a")) is None
+def test_killed_after_each_change_of_a_merge_queue(each: Callable[..., None]) -> None:
+    def scene(scene: Scene) -> None:
+        repository, name = scene.repository, scene.name
+        for task in "ab":
+            repository.commit(task_branch(name, task), {"x": f"by {task}"}, task, start="main")
+        with checking(repository, lambda sha: "success"):
+            assert killed(per_task, scene.publisher.settings, name, scene.at) == KILLED
+            assert [pull["merged"] for pull in repository.pulls()] == [name != "both-opened", False]
+            assert [one.end for one in per_task(scene.publisher, name)] == [End.MERGED, End.CONFLICT]
+        pulls = repository.pulls()
+        assert [(pull["merged"], pull["comments"]) for pull in pulls] == [(True, 0), (False, 1)]
+        assert repository.text("x") == "by a"
+        assert repository.tip(task_branch(name, "a")) is None
+
+    each({"both-opened": 2, "one-merged": 3, "commented": 4}, scene)

@@ -80,10 +80,6 @@ def test_where_none_is_required_those_that_are_there_decide(
     assert publisher.shared(WHEN).end is End.MERGED
 
 
-def test_without_any_check_it_is_merged(publisher: Publisher, repository: Repository, tip: str) -> None:
-    assert publisher.shared(WHEN).end is End.MERGED
-
-
 @pytest.mark.parametrize("required", [True, False])
 def test_a_head_that_moves_between_check_and_merge_is_not_merged_untested(
     publisher: Publisher, repository: Repository, tip: str, required: bool
@@ -173,7 +169,9 @@ def test_a_conflict_is_told_with_its_paths(publisher: Publisher, repository: Rep
     assert (published.end, published.paths, published.state) == (End.CONFLICT, ("x",), State.OPEN)
 
 
-def test_the_repository_s_own_way_to_merge_is_taken(publisher: Publisher, repository: Repository, tip: str) -> None:
+def test_without_any_check_it_is_merged_in_the_repository_s_own_way(
+    publisher: Publisher, repository: Repository, tip: str
+) -> None:
     ways = {f"allow_{way}": False for way in ("merge_commits", "rebase", "rebase_explicit", "fast_forward_only_merge")}
     repository.request("PATCH", "", {"has_pull_requests": True, **ways, "allow_squash_merge": True})
     published = publisher.shared(WHEN)

@@ -70,4 +70,4 @@ def test_one_that_passes_alone_and_fails_on_the_others_stays_out(publisher: Publ
 
 
 def said(repository: Repository, commit: str) -> str:
-    return str(repository.request("GET", f"/git/commits/{commit}")["commit"]["message"])
+    return str(repository.about(commit)["commit"]["message"])

@@ -122,11 +122,7 @@ def test_one_that_a_person_closed_stays_closed(publisher: Publisher, repository:
     published = publisher.shared()
     assert (published.end, published.number, published.state) == (End.CLOSED, 1, State.CLOSED)
     assert repository.pulls() == before
-
-
-def test_new_work_after_one_was_closed_is_offered_in_a_new_one(publisher: Publisher, repository: Repository) -> None:
-    publisher.shared()
-    repository.close(1)
+    # New work is offered in a new one.
     repository.commit(BRANCH, {"y": "2"}, "b")
     published = publisher.shared()
     assert (published.number, published.end) == (2, End.OPEN)
@@ -172,16 +168,3 @@ def test_labels_of_the_organisation_are_used(users: Gitea, token: str, tmp_path:
     Publisher(Settings(repository.url, tmp_path / "publish", mounted(tmp_path, users, token))).shared()
     assert [label["id"] for label in repository.pull(1)["labels"]] == [made["id"]]
     assert repository.request("GET", "/labels") == []
-
-
-def test_a_comment_is_made_once(publisher: Publisher, repository: Repository) -> None:
-    publisher.shared()
-
-    async def say(forge: Forge) -> None:
-        pull = await forge.find(BRANCH, "main")
-        assert pull
-        for text, key in (("It conflicts.", "conflict 1"), ("It conflicts.", "conflict 1"), ("Again.", "conflict 2")):
-            await forge.comment(pull, text, key)
-
-    publisher.run(say)
-    assert [text.split("\n")[0] for text in repository.comments(1)] == ["It conflicts.", "Again."]

@@ -60,9 +60,19 @@ class Repository:
         found = self.request("GET", f"/contents/{quote(path)}?ref={quote(ref, safe='')}")
         return base64.b64decode(found["content"]).decode()
 
+    def heads(self) -> dict[str, str]:
+        """The SHAs at the tips of all branches, by their names."""
+        listed = self.request("GET", "/git/refs/heads")
+        return {row["ref"].removeprefix("refs/heads/"): row["object"]["sha"] for row in listed}
+
+    def about(self, commit: str) -> dict[str, Any]:
+        """A commit: its ``parents``, and in ``commit`` its ``message``."""
+        found: dict[str, Any] = self.request("GET", f"/git/commits/{commit}?stat=false&files=false&verification=false")
+        return found
+
     def parents(self, commit: str) -> list[str]:
         """The SHAs of a commit's parents."""
-        return [str(parent["sha"]) for parent in self.request("GET", f"/git/commits/{commit}")["parents"]]
+        return [str(parent["sha"]) for parent in self.about(commit)["parents"]]
 
     def protect(self, rule: str, checks: Sequence[str] = (), **more: Any) -> None:
         """Protect branches, and require checks of what is merged into them; everyone who may write may push.
