@@ -13,10 +13,6 @@ from tests.gitea.setup import OWNER, ROBOT, SCOPES, Publisher, Settings, mounted
 __all__ = ["gitea"]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "gitea: needs a Gitea (built once, then cached)")
-
-
 @pytest.fixture(scope="session")
 def users(gitea: Gitea) -> Gitea:
     """The server, with those who use it."""

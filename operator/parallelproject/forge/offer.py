@@ -26,9 +26,9 @@ class Offer:
 async def offered(forge: Forge, branches: Branches, offer: Offer, clock: Clock) -> PullRequest | None:
     """The pull request of a branch, open and with these words on it, or the one that has dealt with the same work.
 
-    One that has ended counts as long as the branch has gained nothing since. All forges refuse a second open one
-    for the same head and base, so what is asked for here at the same time by another, or arrives late after its
-    answer was lost, makes none.
+    One that has ended counts as long as the branch has gained nothing since. Forges refuse a second open one for the
+    same head and base, so what arrives late after its answer was lost makes none. Gitea looks for it without a lock:
+    of several that were opened in the same moment all but one are closed again (``gitea.Gitea.create``).
 
     Returns:
         None: the branch is gone, or has nothing that its base has not, and was in no pull request.
