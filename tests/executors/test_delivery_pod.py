@@ -67,7 +67,7 @@ def test_no_credential_is_in_the_manifest_and_none_is_mounted_where_none_is_name
 
 def test_the_command_is_wrapped_and_its_arguments_stay() -> None:
     agent = containers(job(spec()))["agent"]
-    wrapper = ["/pproj/bin/busybox", "sh", "/pproj/bin/run.sh", "/pproj/state", "/pproj/workspace"]
+    wrapper = ["/pproj/bin/pproj-wrap", "/pproj/state", "/pproj/workspace"]
     assert agent["command"] == [*wrapper, "agent", "--file", "$(PPROJ_TASK_FILE)"]
     assert agent["args"] == ["-v"]
 

@@ -2,18 +2,19 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parallelproject.git.sidecar import STOPPED
+from rig.binaries import find_or_build_wrapper
 from tests.git.remote import BRANCH, Remote, git
 from tests.git.test_main import instruction
 
@@ -24,7 +25,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be othe
 
 
 class Pod:
-    """One attempt's pod. Where no busybox is installed, its commands are those of the system."""
+    """One attempt's pod."""
 
     def __init__(
         self, remote: Remote, task: str, *, before: tuple[str, ...] = (), number: int = 1, **fields: Any
@@ -39,17 +40,13 @@ class Pod:
         self._file = self.folder / "delivery.json"
         place = {"workspace": str(self.workspace), "private": str(self.private), "attempt": number}
         self._file.write_text(json.dumps(instruction(remote, task, **place, **fields)))
-        self._busybox = Path(shutil.which("busybox") or self.folder / "busybox")
-        if not self._busybox.exists():
-            self._busybox.write_text('#!/bin/sh\nexec "$@"\n')
-            self._busybox.chmod(0o755)
 
     def prepare(self) -> tuple[int, dict[str, Any]]:
-        tools = ("--tools", str(self.tools), "--busybox", str(self._busybox))
+        tools = ("--tools", str(self.tools), "--wrapper", str(find_or_build_wrapper()))
         return self._result(self._git("prepare", *tools))
 
     def command(self, *argv: str, before: tuple[str, ...] = (), uid: int | None = None) -> subprocess.Popen[bytes]:
-        wrapped = (str(self.tools / "busybox"), "sh", str(self.tools / "run.sh"), str(self.state), str(self.workspace))
+        wrapped = (str(self.tools / "pproj-wrap"), str(self.state), str(self.workspace))
         groups: list[int] | None = None if uid is None else []
         return subprocess.Popen(
             (*before, *wrapped, *argv), cwd=self.workspace, start_new_session=True,
@@ -107,8 +104,53 @@ def test_a_command_that_was_killed_with_its_wrapper_has_failed(remote: Remote) -
     os.killpg(command.pid, signal.SIGKILL)
     assert command.wait(SECONDS) == -signal.SIGKILL
     code, result = pod.end(beside)
-    assert (code, result["outcome"], "exitCode" in result) == (0, "Failed", False)
+    assert (code, result["outcome"], "exitCode" in result) == (25, "Failed", False)
     assert result["ref"] in remote.refs()
+
+
+def test_where_the_end_cannot_be_told_neither_container_ends_well(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver()
+    (pod.state / "code.new").mkdir()
+    assert pod.command("sh", "-c", "echo 1 > new").wait(SECONDS) == 125
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (25, "Failed")
+
+
+def test_the_command_is_the_image_s_own_with_its_signals_and_its_exit_code(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    said = "import signal; print(*(signal.getsignal(s) is not signal.SIG_IGN for s in (2, 3, 15)))"
+    out = pod.workspace / "said"
+    command = pod.command("sh", "-c", f"exec {sys.executable} -c '{said}' > {out}")
+    assert command.wait(SECONDS) == 0
+    assert out.read_text().split() == ["True"] * 3
+    assert pod.command("no-such-command").wait(SECONDS) == 127
+    assert pod.command(str(pod.workspace)).wait(SECONDS) in (126, 127)
+    assert pod.command("sh", "-c", "kill -9 $$").wait(SECONDS) == 137
+
+
+def test_an_end_and_a_signal_in_the_same_moment_keep_the_exit_code(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    for _ in range(5):
+        command = pod.command("sh", "-c", "echo $$ > new; mv new ready; until test -e go; do :; done; exit 7")
+        pod.until((pod.workspace / "ready").exists)
+        child = int((pod.workspace / "ready").read_text())
+        command.send_signal(signal.SIGSTOP)
+        pod.until(partial(_is_in_state, command.pid, "T"))
+        (pod.workspace / "go").touch()
+        pod.until(partial(_is_in_state, child, "Z"))
+        command.terminate()
+        command.send_signal(signal.SIGCONT)
+        assert command.wait(SECONDS) == 7
+        for name in ("ready", "go"):
+            (pod.workspace / name).unlink()
+
+
+def _is_in_state(pid: int, state: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].startswith(state)
 
 
 def test_work_that_waits_on_the_remote_lands_without_the_command(remote: Remote) -> None:
@@ -168,7 +210,7 @@ def test_what_the_task_puts_in_place_of_the_wrapper_s_files_neither_hangs_nor_is
         target.mkdir()
     (pod.state / "started").touch()
     code, result = pod.end(pod.deliver())
-    assert (code, result["outcome"], "exitCode" in result) == (0, "Failed", False)
+    assert (code, result["outcome"], "exitCode" in result) == (25, "Failed", False)
 
 
 @needs_root

@@ -31,6 +31,7 @@ _ENVIRONMENT = {"GOFLAGS": "", "GOWORK": "off"}
 KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
 BARE = ("etcd", "kube-apiserver", "kubectl")
 FULL = (*BARE, "kube-controller-manager", "kube-scheduler", "kwok")
+WRAPPER = "pproj-wrap"
 GITEA = "gitea"
 GITEA_FILES = "gitea-files"
 """The folder beside Gitea that has what it reads when it runs."""
@@ -89,6 +90,12 @@ _CONTROL_PLANE = _Recipe(
     ),
     instead=", or set KUBEBUILDER_ASSETS to a folder that has " + ", ".join(FULL),
 )
+_WRAPPER = _Recipe(
+    "the wrapper of tasks' commands",
+    _TOOLS.parent / "operator" / "wrapper",
+    ("go.mod", "main.go"),
+    (_Target(WRAPPER, "."),),
+)
 _GITEA = _Recipe(
     "Gitea",
     _TOOLS / "gitea",
@@ -133,6 +140,11 @@ def find_or_build(needed: Iterable[str] = FULL, *, progress: Callable[[str], Non
 def find_or_build_gitea(*, progress: Callable[[str], None] = say_on_stderr) -> Binaries:
     """The folder that has ``GITEA`` and ``GITEA_FILES``; otherwise like ``find_or_build``."""
     return _kept_or_built(_GITEA, (GITEA,), progress)
+
+
+def find_or_build_wrapper(*, progress: Callable[[str], None] = say_on_stderr) -> Path:
+    """The program ``WRAPPER``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_WRAPPER, (WRAPPER,), progress)[WRAPPER]
 
 
 def _kept_or_built(recipe: _Recipe, needed: Iterable[str], progress: Callable[[str], None]) -> Binaries:

@@ -118,7 +118,7 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
         image: The image of ``pproj-git``.
     """
     agent = pod["containers"][0]
-    agent["command"] = [f"{_TOOLS}/busybox", "sh", f"{_TOOLS}/run.sh", _STATE, WORKSPACE, *agent["command"]]
+    agent["command"] = [f"{_TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
     agent["volumeMounts"] = joined([folder(_TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
     if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
         # The checkout may belong to another user than the image's: git would refuse to look at it.

@@ -17,6 +17,7 @@ from pathlib import Path
 from parallelproject.git import sidecar, wire
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.land import Landed, land
+from parallelproject.git.outcome import TransientError
 from parallelproject.git.prepare import Prepared, prepare
 from parallelproject.git.salvage import Salvaged, salvage
 from parallelproject.git.sidecar import Failed, State
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
     parser.add_argument("--state", type=Path, help="in a pod: the folder shared with the task's container")
     parser.add_argument("--tools", type=Path, help="in a pod: where prepare puts what runs the task's command")
-    parser.add_argument("--busybox", type=Path, default=sidecar.BUSYBOX, help="the shell that prepare puts there")
+    parser.add_argument("--wrapper", type=Path, default=sidecar.WRAPPER, help="what prepare puts there")
     asked = parser.parse_args(arguments)
     if asked.step == "deliver" and not asked.state:
         parser.error("deliver needs --state")
@@ -46,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         delivery, place = read(asked.file.read_text() if asked.file else os.environ.get(VARIABLE, ""))
-        code, result = 0, wire.shown(asdict(_step(asked, delivery, place)))
+        ended = _step(asked, delivery, place)
+        # Of a command whose end is not known it must not look as if its work had landed.
+        code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
+        result = wire.shown(asdict(ended))
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
@@ -64,7 +68,7 @@ def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepar
         case "deliver":
             return sidecar.deliver(delivery, place, State(asked.state))
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.busybox)
+            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.wrapper)
         case "prepare":
             return prepare(delivery, place)
         case "land":

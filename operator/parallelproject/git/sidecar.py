@@ -21,9 +21,9 @@ from parallelproject.git.outcome import DeliveryError, Outcome
 from parallelproject.git.prepare import Prepared, prepare, prepared_base
 from parallelproject.git.salvage import salvage
 
-BUSYBOX = Path("/bin/busybox")
-"""Linked statically, so that it runs in any image."""
-WRAPPER = Path(__file__).with_name("run.sh")
+WRAPPER = Path("/usr/local/bin/pproj-wrap")
+"""What runs a task's command in its own container (operator/wrapper): linked statically, so that it needs nothing of
+that container's image."""
 STOPPED = 143
 """Exit code of one that was asked to end before the command had begun."""
 _POLL = 0.05
@@ -32,7 +32,7 @@ _CODE_MAX = 16
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The folder in which the two containers meet. The names in it are those of ``run.sh``."""
+    """The folder in which the two containers meet. The names in it are those of ``operator/wrapper/main.go``."""
 
     folder: Path
 
@@ -69,7 +69,7 @@ class Failed:
     outcome: Outcome
     """``COMMAND_FAILED``."""
     exit_code: int | None = None
-    """None: it was killed from outside, as by a lack of memory."""
+    """None: it was killed from outside, as by a lack of memory, or could not say how it ended."""
     ref: str | None = None
     """Where what it left is kept."""
     message: str = ""
@@ -80,24 +80,23 @@ class StoppedError(Exception):
     """It was asked to end before there was anything to do."""
 
 
-def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, busybox: Path = BUSYBOX) -> Prepared:
+def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wrapper: Path = WRAPPER) -> Prepared:
     """Prepares the workspace, and what the task's container needs to run its command.
 
     Args:
         delivery: What is to be delivered.
         place: Where.
         state: Where the two containers meet.
-        tools: The folder that the wrapper and its shell are copied to.
-        busybox: The shell.
+        tools: The folder that the wrapper is copied to.
+        wrapper: The wrapper.
 
     Raises:
         DeliveryError: with what it means for the task.
     """
     os.umask(0)  # the task's container may be another user
     tools.mkdir(exist_ok=True)
-    for source, name in ((busybox, "busybox"), (WRAPPER, "run.sh")):
-        shutil.copyfile(source, tools / name)
-        (tools / name).chmod(0o755)
+    shutil.copyfile(wrapper, tools / WRAPPER.name)
+    (tools / WRAPPER.name).chmod(0o755)
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError
 
-RESULT_MAX = 4096
-"""Most bytes of a result (kubelet's limit of a termination message)."""
+RESULT_MAX = 1536
+"""Most bytes of a result. The kubelet keeps 4 KiB of a container's termination message, and 12 KiB of all that a pod
+has: with this, those of eight containers."""
 _INTERNAL = 25
 T = TypeVar("T")
 

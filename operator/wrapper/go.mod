@@ -1,0 +1,3 @@
+module parallelproject.io/wrapper
+
+go 1.24

@@ -1,0 +1,136 @@
+// Command pproj-wrap runs a task's command in the task's own container, and tells the git container beside it when and
+// how it has ended. It is copied into the container by the init container, and needs nothing of its image.
+//
+//	pproj-wrap STATE WORKSPACE COMMAND…
+//
+// STATE is a folder of both containers (operator/parallelproject/git/sidecar.py reads it): "lock" is held as long as
+// the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip", made before,
+// says that there is nothing to run.
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+const (
+	notTold     = 125 // The end could not be written down: the container must not count as one that did its work.
+	notRunnable = 126
+	notFound    = 127
+)
+
+func main() {
+	if len(os.Args) < 4 {
+		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
+		os.Exit(notTold)
+	}
+	os.Exit(wrap(os.Args[1], os.Args[2], os.Args[3:]))
+}
+
+func wrap(state, workspace string, command []string) int {
+	if _, err := os.Lstat(filepath.Join(state, "skip")); err == nil {
+		return 0
+	}
+	lock, err := os.OpenFile(filepath.Join(state, "lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(state, "started"), nil, 0o666)
+	}
+	if err != nil {
+		return failed(notTold, "cannot begin", err)
+	}
+	code := run(command)
+	if os.Getpid() == 1 {
+		// Nothing that the command left running writes any more.
+		_ = syscall.Kill(-1, syscall.SIGKILL)
+		for {
+			if _, err := syscall.Wait4(-1, nil, 0, nil); err != nil && err != syscall.EINTR {
+				break
+			}
+		}
+	}
+	open(workspace)
+	if err := tell(state, code); err != nil {
+		return failed(notTold, "cannot tell how it ended", err)
+	}
+	return code
+}
+
+// run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
+func run(command []string) int {
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return failed(notFound, "cannot start "+command[0], err)
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1,
+		syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT)
+	process, err := os.StartProcess(path, command, &os.ProcAttr{
+		Env:   os.Environ(),
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		return failed(notRunnable, "cannot start "+command[0], err)
+	}
+	go func() {
+		for number := range signals {
+			_ = syscall.Kill(process.Pid, number.(syscall.Signal))
+		}
+	}()
+	for {
+		// Of any child: as a container's first process it inherits those that lose their parent.
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return failed(notTold, "cannot wait for "+command[0], err)
+		case pid == process.Pid && status.Exited():
+			return status.ExitStatus()
+		case pid == process.Pid && status.Signaled():
+			return 128 + int(status.Signal())
+		}
+	}
+}
+
+// open makes what the command left readable: the git container may be another user than the image's own.
+func open(workspace string) {
+	_ = filepath.WalkDir(workspace, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type()&^fs.ModeDir != 0 {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil
+		}
+		wanted := info.Mode().Perm() | 0o444
+		if entry.IsDir() || wanted&0o111 != 0 {
+			wanted |= 0o111
+		}
+		if wanted != info.Mode().Perm() { // a change for nothing would have git read the file again
+			_ = os.Chmod(path, wanted)
+		}
+		return nil
+	})
+}
+
+func tell(state string, code int) error {
+	file := filepath.Join(state, "code")
+	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"), 0o666); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+func failed(code int, what string, err error) int {
+	fmt.Fprintf(os.Stderr, "pproj: %s: %v\n", what, err)
+	return code
+}
