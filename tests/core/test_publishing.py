@@ -47,7 +47,7 @@ def told(number: int, *, code: int = 0, message: str = "", revision: str = R, at
 
 
 def decide(*seen: Told, last: dict[str, Any] | None = None, now: float = 1000.0) -> Publishing:
-    return publishing(R, SPEC, last or {}, seen, now)
+    return publishing(R, last or {}, seen, now)
 
 
 def test_the_work_of_levels_that_are_done_is_what_is_published() -> None:
@@ -62,7 +62,7 @@ def test_the_work_of_levels_that_are_done_is_what_is_published() -> None:
 
 def test_nothing_is_published_where_all_has_failed() -> None:
     assert revision_of(GRAPH, SPEC, planned(("a", Phase.FAILED), ("b", Phase.FAILED))) == ""
-    assert publishing("", SPEC, {}, [], 0.0).launch is None
+    assert publishing("", {}, [], 0.0).launch is None
 
 
 def test_one_attempt_at_a_time_of_whatever_revision() -> None:

@@ -215,3 +215,29 @@ def test_whatever_git_says_has_an_answer_and_what_is_accepted_makes_an_instructi
     if not check_for_cluster(given_spec):
         told = job(spec(git=git))["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"]
         assert read(told)[0].task == "a"
+
+
+def test_what_would_not_fit_into_annotations_is_refused_before_anything_runs() -> None:
+    many = [{"id": f"{'x' * 50}-{i}"} for i in range(1999)]
+    (problem,) = check_for_cluster(
+        parse_spec(spec(tasks=[*many, {"id": "last", "dependencies": [t["id"] for t in many]}]))
+    )
+    assert problem.place == "spec.tasks[1999]"
+    assert "put one task between" in problem.mend
+    few = [{"id": f"t{i}"} for i in range(1000)]
+    assert (
+        check_for_cluster(parse_spec(spec(tasks=[*few, {"id": "last", "dependencies": [t["id"] for t in few]}]))) == []
+    )
+    long = [
+        {
+            "id": "a",
+            "description": "\n" * 32_768,
+            "parameters": [{"name": f"p{i}", "value": "é" * 4096} for i in range(30)],
+        }
+    ]
+    assert [p.place for p in check_for_cluster(parse_spec(spec(tasks=long)))] == ["spec.tasks[0]"]
+
+
+def test_the_branch_of_this_very_project_is_checked() -> None:
+    assert check_for_cluster(parse_spec(spec()), "a.lock")
+    assert check_for_cluster(parse_spec(spec()), "a.lock.b") == []

@@ -40,11 +40,11 @@ class Clone:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def run(self, *options: str, breaks: str = "", code: int = 0, **pull_request: Any) -> str:
+    def run(self, *options: str, breaks: str = "", code: int = 0, forge: str | None = None, **pull_request: Any) -> str:
         """``pproj run --push``; what it said."""
         git = {
             "url": str(self.path),
-            "forge": {"type": "Gitea", "url": self.repository.gitea.url},
+            "forge": {"type": "Gitea", "url": forge or self.repository.gitea.url},
             "pullRequest": {"labels": ["agents"], **pull_request},
         }
         tasks = [{"id": "a", "title": "Do | a"}, {"id": "b"}, {"id": "c", "dependencies": ["a"]}]
@@ -117,4 +117,16 @@ def test_a_wrong_token_is_told_and_the_branch_is_pushed_all_the_same(clone: Clon
     assert f"error: publishing {BRANCH}: " in said
     assert "wrong-token" not in said
     assert clone.repository.tip(BRANCH)
+    assert "its pull request is open" in clone.run()
+
+
+def test_the_password_of_the_remote_is_not_sent_to_another_host(clone: Clone) -> None:
+    said = clone.run(forge="https://elsewhere.example", code=1)
+    assert "git's password is for 127.0.0.1, and is not sent to elsewhere.example" in said
+    assert f"{BRANCH} is pushed to origin" in said
+
+
+def test_a_remote_with_its_password_in_its_address_is_published_to(clone: Clone) -> None:
+    with_password = clone.repository.url.replace("https://", f"https://{ROBOT}:{clone.token}@")
+    clone.git("remote", "set-url", "origin", with_password)
     assert "its pull request is open" in clone.run()

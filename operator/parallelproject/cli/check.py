@@ -24,7 +24,7 @@ def check(project: ParallelProject) -> tuple[CompiledGraph | None, list[Problem]
         graph = compile_graph(project.spec)
     except ProblemsError as error:
         problems += error.problems
-    problems += check_for_cluster(project.spec)
+    problems += check_for_cluster(project.spec, project.name or "x")
     count = len(project.spec.tasks)
     if count > MAX_TASKS:
         found = f"{count:,} are more than a project in a cluster holds ({MAX_TASKS:,})"

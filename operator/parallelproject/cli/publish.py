@@ -1,7 +1,6 @@
 """Publishing at the end of a local run: what is asked of the forge, with whose credentials, and what is said of it."""
 
 import asyncio
-import os
 import shutil
 import subprocess
 import tempfile
@@ -9,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from parallelproject.model.spec import ForgeType, Git, MergeMode, PullRequest
+from parallelproject.model.spec import Forge, ForgeType, Git, MergeMode, PullRequest
 from parallelproject.run.errors import RunError
 
 if TYPE_CHECKING:
     from parallelproject.forge.published import Published
     from parallelproject.run.push import Publish, Pushed
 
-_TOKENS = ("forge-token", "token", "password")
-"""Files of a folder of credentials, the first that is there holds the forge's token: it is a password of git's, too."""
+_FORGE_TOKEN = "forge-token"
+_PASSWORDS = ("token", "password")
+"""Files of a folder of credentials that hold git's password: a forge's token is one."""
+_SAME = {"api.github.com": "github.com"}
 _ASKED_SECONDS = 60
 
 
@@ -51,11 +52,10 @@ def _publish(project: str, git: Git, credentials: Path, private: Path, pushed: "
     at: dict[str, Any] = {"type": forge.type.value if forge else ForgeType.NONE.value}
     if forge and forge.url:
         at["url"] = forge.url
-    token = next((credentials / name for name in _TOKENS if (credentials / name).is_file()), None)
-    if token:
-        at["token"] = token
+    if forge and forge.type is not ForgeType.NONE:
+        at["token"] = _token(credentials, forge, pushed)
     fields: Mapping[str, Any] = {
-        "url": pushed.url,
+        "url": _without_user(pushed.url),
         "base": target.base.name,
         "branch": target.branch,
         "project": project,
@@ -76,6 +76,39 @@ def _publish(project: str, git: Git, credentials: Path, private: Path, pushed: "
         return asyncio.run(publication.publish(wire.as_type(publication.Publication, fields)))
     except DeliveryError as error:
         raise RunError(f"publishing {target.branch}: {error}") from None
+
+
+def _token(credentials: Path, forge: Forge, pushed: "Pushed") -> Path:
+    """The file with the forge's token. Git's password is sent to the host that it is for, and to no other.
+
+    Raises:
+        RunError: there is none.
+    """
+    own = credentials / _FORGE_TOKEN
+    if own.is_file():
+        return own
+    host = _host(pushed.url)
+    asked = _host(forge.url) if forge.url else host
+    if _SAME.get(asked, asked) != host:
+        found = f"publishing: git's password is for {host or 'the remote'}, and is not sent to {asked}"
+        raise RunError(found, f"give --credentials DIR with the token in {_FORGE_TOKEN}")
+    found_password = next((credentials / name for name in _PASSWORDS if (credentials / name).is_file()), None)
+    if found_password is None:
+        raise RunError("publishing: there is no token for the forge", f"give --credentials DIR with {_FORGE_TOKEN}")
+    return found_password
+
+
+def _host(url: str) -> str:
+    """The host of an address, also of one as in ``git@host:path``."""
+    if "://" in url:
+        return urlsplit(url).hostname or ""
+    return "" if url.startswith("/") else url.partition(":")[0].rpartition("@")[2]
+
+
+def _without_user(url: str) -> str:
+    """An https address as the isolated git takes it: who it is for is among the credentials."""
+    at = urlsplit(url)
+    return url if at.scheme != "https" else at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
 def _told(found: "Published") -> str:
@@ -104,26 +137,37 @@ def _asked(pushed: "Pushed", private: Path) -> Path:
     """
     folder = private / "credentials"
     folder.mkdir(mode=0o700)
-    at = urlsplit(pushed.url)
-    if not at.scheme:
+    if pushed.url.startswith(("/", "file:///")):
         return folder  # a folder of this machine
+    at = urlsplit(pushed.url)
     if at.scheme == "https":
-        where = f"protocol=https\nhost={at.hostname}{f':{at.port}' if at.port else ''}\npath={at.path.lstrip('/')}\n\n"
-        found = dict(line.split("=", 1) for line in _git(pushed, "credential", "fill", stdin=where) if "=" in line)
+        user = f"username={unquote(at.username)}\n" if at.username else ""
+        host = f"{at.hostname}:{at.port}" if at.port else f"{at.hostname}"
+        where = f"protocol=https\nhost={host}\npath={at.path.lstrip('/')}\n{user}\n"
+        if at.password:
+            found = {"username": unquote(at.username or "git"), "password": unquote(at.password)}
+        else:
+            found = dict(line.split("=", 1) for line in _git(pushed, "credential", "fill", stdin=where) if "=" in line)
         for authority in _git(pushed, "config", "--type=path", "--get-urlmatch", "http.sslCAInfo", pushed.url):
             shutil.copyfile(authority, folder / "ca.crt")
         if found.get("password"):
             for name in ("username", "password"):
                 (folder / name).write_text(found.get(name, ""))
             return folder
-    raise RunError(f"publishing: git has no password for {at.hostname or 'the remote'}", "give --credentials DIR")
+    found_host = _host(pushed.url) or "the remote"
+    raise RunError(f"publishing: git has no password for {found_host} that could be used", "give --credentials DIR")
 
 
 def _git(pushed: "Pushed", *arguments: str, stdin: str = "") -> list[str]:
     """What the user's own git says, asking nobody; nothing where it refuses."""
-    done = subprocess.run(
-        ["git", *arguments], input=stdin, capture_output=True, text=True, timeout=_ASKED_SECONDS,
-        cwd=pushed.target.repository.folder,
-        env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
-    )  # fmt: skip
+    from parallelproject.run.push import own_environment
+
+    try:
+        done = subprocess.run(
+            ["git", *arguments], input=stdin, capture_output=True, text=True, timeout=_ASKED_SECONDS,
+            cwd=pushed.target.repository.folder,
+            env=own_environment() | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RunError(f"publishing: git {arguments[0]} has no end after {_ASKED_SECONDS} s") from None
     return done.stdout.splitlines() if done.returncode == 0 else []

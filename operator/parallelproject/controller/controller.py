@@ -217,11 +217,13 @@ class Controller:
         """Has the work of the levels that are done published; None where there is no forge to publish it at."""
         if spec.git is None or spec.git.forge is None:
             return None
-        state = (project.generation, decided.level, decided.completed)
+        standing = decided.ledger.standing  # of the levels that are done: a task may succeed late
+        late = sum(standing.unfinished[: decided.level]) if standing else 0
+        state = (project.generation, decided.level, decided.completed, late)
         if project.publication[0] != state:
             project.publication = (state, revision_of(graph, spec, decided))
         revision = project.publication[1]
-        published = publishing(revision, spec, project.status, project.sightings.publishings(), now)
+        published = publishing(revision, project.status, project.sightings.publishings(), now)
         if published.launch is not None:
             self._actions.publish(project, decided, revision, published.launch)
         return published

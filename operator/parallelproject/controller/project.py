@@ -110,7 +110,7 @@ class Project:
         try:
             spec = parse_spec({} if data is None else data)
             graph = compile_graph(spec)
-            problems = check_for_cluster(spec)
+            problems = check_for_cluster(spec, self.owner.name)
             if problems:
                 raise ProblemsError(problems)
         except ProblemsError as error:

@@ -110,12 +110,11 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
     return rows
 
 
-def publishing(revision: str, spec: Spec, last: Mapping[str, Any], seen: Sequence[Told], now: float) -> Publishing:
+def publishing(revision: str, last: Mapping[str, Any], seen: Sequence[Told], now: float) -> Publishing:
     """Decides.
 
     Args:
         revision: What is to be published (``revision_of``).
-        spec: The spec; it has ``git`` and a forge.
         last: The status written before.
         seen: All attempts at publishing that are seen, of any revision.
         now: Seconds since the epoch.
@@ -126,29 +125,30 @@ def publishing(revision: str, spec: Spec, last: Mapping[str, Any], seen: Sequenc
         return Publishing(None, "", ("Unknown", "Waiting", "nothing has landed yet"), record, None, True)
     mine = [told for told in seen if told.revision == revision]
     ended = [told for told in mine if told.has_ended]
-    if ended:
-        final = _result(spec, revision, max(ended, key=_by_number), len(ended))
-        record = final.record if final.record is not None else record
-    elif record is not None and record.get("revision") == revision and not mine and _said(record)[0] != "Unknown":
-        # The Jobs of it are gone: what was written down counts.
-        return Publishing(None, revision, _said(record), record, None, True)
-    else:
-        final = None
+    newest = max(ended, key=_by_number) if ended else None
+    final: Publishing | None = None
+    # Where Jobs or pods are gone, and with them what they said, what was written down counts.
+    is_told = newest is not None and (newest.message or newest.number != _count(record))
+    if record is not None and record.get("revision") == revision and not (is_told or (mine and newest is None)):
+        final = Publishing(None, revision, _said(record), record, None, _said(record)[0] != "Unknown")
+    elif newest:
+        final = _result(revision, newest, len(ended))
+        record = final.record
     if final is not None and final.is_settled:
         return final
     waiting = ("Unknown", "Publishing", "" if final is None else final.condition[2])
     if any(not told.has_ended for told in seen):
         return Publishing(None, revision, waiting, record)
-    start = -1.0
-    if ended:
-        start = (max(ended, key=_by_number).ended or now) + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (len(ended) - 1))
+    # One that is gone without an end is not waited after.
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (len(ended) - 1)) if ended else 0.0
+    start = newest.ended + wait if newest and newest.ended is not None else -1.0
     if start > now:
         return Publishing(None, revision, final.condition if final else waiting, record, start)
-    known = [told.number for told in seen] + [int(record.get("attempts") or 0) if record else 0]
-    return Publishing(max(known, default=0) + 1, revision, waiting, record)
+    numbers = [told.number for told in seen] + [_count(record)]
+    return Publishing(max(numbers) + 1, revision, waiting, record)
 
 
-def _result(spec: Spec, revision: str, told: Told, tries: int) -> Publishing:
+def _result(revision: str, told: Told, tries: int) -> Publishing:
     """What an attempt that has ended means."""
     said = _json(told.message)
     found = said.get("branches")
@@ -164,6 +164,8 @@ def _result(spec: Spec, revision: str, told: Told, tries: int) -> Publishing:
         reason = str(said.get("reason") or "PublishingFailed")[:64]
         message = str(said.get("message") or f"the publishing Job failed with exit code {told.exit_code}")
         is_final = told.exit_code == _FINAL_CODE or tries >= TRIES
+    elif not ends and told.message:
+        reason, message, is_final = "PublishingFailed", "what the publishing Job said cannot be read", tries >= TRIES
     elif not ends:  # what it said is gone with its pod
         reason, message, is_final = "Published", "", True
     else:
@@ -172,7 +174,7 @@ def _result(spec: Spec, revision: str, told: Told, tries: int) -> Publishing:
         reason = _WELL[ends[-1]] if bad is None else bad
         words = [str(b.get("message") or "") for b in branches if b.get("message")]
         message = "; ".join([*(str(pull["url"]) for pull in pulls if pull["url"]), *words])
-    good = told.succeeded and all(end in _WELL for end in ends)
+    good = told.succeeded and all(end in _WELL for end in ends) and (bool(ends) or not told.message)
     status = "True" if good else "False" if is_final else "Unknown"
     record: Json = {
         "revision": revision, "attempts": told.number, "published": status, "reason": reason,
@@ -186,6 +188,12 @@ def _said(record: Mapping[str, Any]) -> tuple[str, str, str]:
     status = record.get("published")
     known = status if status in ("True", "False", "Unknown") else "Unknown"
     return str(known), str(record.get("reason") or "Publishing"), str(record.get("message") or "")
+
+
+def _count(record: Mapping[str, Any] | None) -> int:
+    """The number of the last attempt that is written down."""
+    count = record.get("attempts") if record else 0
+    return count if isinstance(count, int) and count > 0 else 0
 
 
 def _json(text: str) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ _CREDENTIALS_VOLUME = "pproj-credentials"
 _DEADLINE = 86_400
 """Longest that an attempt takes which names no deadline: ``git`` waits for a command, also for one whose container
 cannot be started."""
-_BODY_MAX = 8_000
+BODY_MAX = 8_000
 """Characters of a description that stand in a commit; instruction and task file together must fit annotations."""
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
@@ -70,7 +70,7 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         "task": graph.ids[task],
         "attempt": number,
         "title": described.title,
-        "body": described.description[:_BODY_MAX],
+        "body": described.description[:BODY_MAX],
         "policy": {"files": graph.claim[task].split("\n")[1:], "enforceFiles": spec.conflicts.enforce_files},
         "workspace": WORKSPACE,
         "private": PRIVATE,
@@ -82,7 +82,7 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def problems_of(spec: Spec) -> list[Problem]:
+def problems_of(spec: Spec, project: str) -> list[Problem]:
     """What keeps the work of a spec from landing from a cluster as it asks for."""
     git, found = spec.git, list[Problem]()
     if git is None:
@@ -97,7 +97,7 @@ def problems_of(spec: Spec) -> list[Problem]:
     try:
         author = Person(git.author.name, git.author.email) if git.author else Person("x", "x@localhost")
         Delivery(
-            url="https://localhost/x", branch=branch_of(git, "x"), base_ref=git.base_ref, run="x", task="x",
+            url="https://localhost/x", branch=branch_of(git, project), base_ref=git.base_ref, run="x", task="x",
             author=author,
         )  # fmt: skip
     except PolicyError as error:

@@ -5,7 +5,7 @@ downward-API volume, never formatted into a command or into YAML.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from parallelproject.core.attempt import Record
@@ -34,11 +34,13 @@ _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
 _DEPTH_MAX = 100  # a PodTemplateSpec needs some 15
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
+_TOLD_BYTES, _TOLD_MARGIN, _TOLD_OF_EACH = 262_144, 8_192, 80
+"""Bytes of all annotations of a pod; what is in them besides texts; what is told of a dependency, besides its id."""
 _ROW_BYTES = 200
 """What a task's row in the status takes, and a little more."""
 
 
-def check_for_cluster(spec: Spec) -> list[Problem]:
+def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     """What keeps a spec that is valid from running in a cluster.
 
     A role without a template, a first container without a command, and more than one object can hold.
@@ -57,7 +59,9 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
             problems.append(Problem(where, "is missing", mend, "CommandRequired"))
         elif _is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
-    problems = problems or delivery_pod.problems_of(spec)  # which reads templates that are known to be sound
+    problems = (
+        problems or delivery_pod.problems_of(spec, project) or list(_too_much_to_tell(spec))
+    )  # which reads templates that are known to be sound
     if problems:
         return problems
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
@@ -67,6 +71,19 @@ def check_for_cluster(spec: Spec) -> list[Problem]:
         found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"
         problems.append(Problem("spec", found, "shorten descriptions, or make it several projects"))
     return problems
+
+
+def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
+    """Tasks whose task file would not fit into the annotations of a pod."""
+    for i, task in enumerate(spec.tasks):
+        texts = [task.title, task.description, task.description[: delivery_pod.BODY_MAX] if spec.git else ""]
+        texts += [*(parameter.value for parameter in task.parameters), *task.files]
+        size = _TOLD_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
+        size += sum(2 * len(need) + _TOLD_OF_EACH for need in task.dependencies)
+        if size > _TOLD_BYTES:
+            found = f"what the task is told would be some {size:,} bytes; a pod's annotations hold {_TOLD_BYTES:,}"
+            mend = "shorten its texts, or put one task between it and those that it waits for"
+            yield Problem(f"spec.tasks[{i}]", found, mend)
 
 
 def labels(owner: Owner, graph: CompiledGraph, task: int, number: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The Job of an attempt at publishing. Pure: builds the manifest, sends nothing."""
 
 import json
+from itertools import accumulate, takewhile
 
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
@@ -129,7 +130,20 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
         if git.forge.token_secret_ref:
             told["forge"]["token"] = f"{_TOKEN}/token"
     for length in _TITLES:
-        text = json.dumps(told | {"tasks": task_rows(graph, plan, length)}, ensure_ascii=False, separators=(",", ":"))
+        rows = task_rows(graph, plan, length)
+        text = _json(told | {"tasks": rows})
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
-            break
-    return text
+            return text
+    # Those that failed first, and of them all as many as there is room for.
+    rows = sorted(
+        ({key: row[key] for key in row if key != "role"} for row in rows), key=lambda row: "failed" not in row
+    )
+    room = _BYTES_MAX - len(_json(told).encode(errors="replace"))
+    kept = takewhile(
+        lambda used: used <= room, accumulate(len(_json(row).encode(errors="replace")) + 1 for row in rows)
+    )
+    return _json(told | {"tasks": rows[: sum(1 for _ in kept)]})
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

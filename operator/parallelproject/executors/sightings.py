@@ -170,8 +170,7 @@ class Sightings:
             if found is not None:
                 attempts.append(found)
         if key.task == PUBLISHING:
-            self.changed |= self._publishing != attempts
-            self._publishing = attempts
+            self._publishing, self.changed = attempts, True  # what a pod says of it is not in the attempt
             return
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return

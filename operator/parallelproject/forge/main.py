@@ -12,11 +12,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from parallelproject.forge.publication import Publication, publish
 from parallelproject.git import wire
 
 VARIABLE = "PPROJ_PUBLISH"
+_PATHS, _MESSAGE = 3, 300
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = asked.file.read_text() if asked.file else os.environ.get(VARIABLE, "")
         publication = wire.as_type(Publication, wire.parse(text))
         published = asyncio.run(publish(publication))
-        code, result = 0, {"branches": [wire.shown(asdict(one)) for one in published]}
+        code, result = 0, {"branches": [_short(wire.shown(asdict(one))) for one in published]}
     except Exception as error:
         code, result = wire.of_error(error)
     said = wire.encode(result)
@@ -38,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print(said)  # noqa: T201  the command's result
     return code
+
+
+def _short(told: dict[str, Any]) -> dict[str, Any]:
+    """What is said of one branch, short enough that how it ended is never cut off."""
+    told.pop("mergeCommit", None)
+    cut = {"paths": told.get("paths", [])[:_PATHS], "message": told.get("message", "")[:_MESSAGE]}
+    return told | {key: value for key, value in cut.items() if value}
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def cause(said: str) -> Cause:
     return Cause.NETWORK if _NETWORK.search(said) else Cause.OTHER
 
 
-_LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def clean(said: bytes, secrets: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ def push(target: Target) -> str:
     """
     remote = remote_of(target)
     ref = f"refs/heads/{target.branch}"
-    environment = {name: value for name, value in os.environ.items() if name not in _WHERE}
+    environment = own_environment()
     command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
     try:
         done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS)
@@ -64,6 +64,11 @@ def push(target: Target) -> str:
     return remote
 
 
+def own_environment() -> dict[str, str]:
+    """The caller's environment, without what would lead git to another repository."""
+    return {name: value for name, value in os.environ.items() if name not in _WHERE}
+
+
 def address_of(target: Target, remote: str) -> str:
     """The address that the branch is pushed to.
 
@@ -71,8 +76,7 @@ def address_of(target: Target, remote: str) -> str:
         RunError: git does not tell it.
     """
     command = ["git", f"--git-dir={target.repository.address.url}", "remote", "get-url", "--push", "--", remote]
-    environment = {name: value for name, value in os.environ.items() if name not in _WHERE}
-    done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, text=True)
+    done = subprocess.run(command, env=own_environment() | {"LC_ALL": "C"}, capture_output=True, text=True)
     if done.returncode:
         raise RunError(f"--push: git knows no address of {remote}")
     return done.stdout.strip()

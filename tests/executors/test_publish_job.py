@@ -1,0 +1,45 @@
+"""The Job of a publishing: what it is told has room, whatever the project is."""
+
+import json
+from typing import Any
+
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.graph import compile_graph
+from parallelproject.core.plan import Ledger, plan
+from parallelproject.executors.owner import Owner
+from parallelproject.executors.publish_job import publish_manifest
+from parallelproject.forge.publication import Publication
+from parallelproject.git import wire
+from parallelproject.model.project import parse_spec
+
+GIT = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "c"},
+       "forge": {"type": "GitHub", "tokenSecretRef": {"name": "f", "key": "t"}},
+       "pullRequest": {"title": "{{ project }}", "merge": "WhenChecksPass"}}  # fmt: skip
+
+
+def told(count: int, failed: int = 0, **task: Any) -> dict[str, Any]:
+    tasks = [{"id": f"{'x' * 55}-{i}", "role": "r" * 40, **task} for i in range(count)]
+    spec = parse_spec({"git": GIT, "tasks": tasks, "defaults": {"maxAttempts": 1}, "roles": [{"name": "r" * 40}]})
+    graph = compile_graph(spec)
+    phases = [Phase.FAILED] * failed + [Phase.SUCCEEDED] * (count - failed)
+    seen = {t.id: [Attempt(1, phase, ended=1.0, reason="Policy")] for t, phase in zip(spec.tasks, phases, strict=True)}
+    planned = plan(graph, spec, Ledger(start_time=0.0), seen, 2.0)
+    assert spec.git
+    made = publish_manifest(Owner("p", "n", "uid"), spec, spec.git, graph, planned, "revision", 1, "image")
+    text = made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/publish"]
+    assert len(text.encode()) < 210_000
+    found: dict[str, Any] = json.loads(text)
+    wire.as_type(Publication, wire.parse(text))
+    return found
+
+
+def test_of_too_many_tasks_as_many_are_told_as_have_room_those_that_failed_first() -> None:
+    few = told(3, failed=1, title="A title")
+    assert (len(few["tasks"]), few["tasks"][0]["title"], few["merge"]) == (3, "A title", "Manual")
+    many = told(2000, failed=3, title="é" * 500)
+    assert 1000 < len(many["tasks"]) <= 2000
+    assert [row["id"][-2:] for row in many["tasks"] if "failed" in row] == ["-0", "-1", "-2"]
+
+
+def test_the_whole_is_merged_where_that_is_asked_for() -> None:
+    assert told(2)["merge"] == "WhenChecksPass"
