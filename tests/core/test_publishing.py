@@ -19,8 +19,10 @@ from parallelproject.core.publishing import (
     Told,
     publishing,
     revision_of,
+    stage,
 )
 from parallelproject.core.status import render_status
+from parallelproject.forge.published import End
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Status
 
@@ -43,7 +45,7 @@ def said(*ends: str) -> str:
 
 
 def told(number: int, *, code: int = 0, message: str = "", revision: str = R, at: float = 100.0) -> Told:
-    return Told(number, revision, True, code == 0, at, code or None, message)
+    return Told(number, revision, True, code == 0, at, code or None, code == 22, message)
 
 
 def decide(*seen: Told, last: dict[str, Any] | None = None, now: float = 1000.0) -> Publishing:
@@ -58,6 +60,28 @@ def test_the_work_of_levels_that_are_done_is_what_is_published() -> None:
     assert first == revision_of(GRAPH, SPEC, planned(("b", well), ("a", well)))
     whole = revision_of(GRAPH, SPEC, planned(("a", well), ("b", well), ("c", well)))
     assert len({"", first, whole}) == 3
+
+
+def test_a_task_that_succeeds_after_it_was_given_up_is_published_too() -> None:
+    tasks = [{"id": "a"}, {"id": "b"}, {"id": "d", "dependencies": ["b"]}]
+    spec = parse_spec({"git": GIT, "failurePolicy": "Continue", "defaults": {"maxAttempts": 1}, "tasks": tasks})
+    graph = compile_graph(spec)
+    b = ("b", Phase.SUCCEEDED)
+    plans = []
+    for a in (Phase.FAILED, Phase.SUCCEEDED):
+        seen = {task: [Attempt(1, phase, started=1.0, ended=2.0, reason="Lost")] for task, phase in (("a", a), b)}
+        plans.append(plan(graph, spec, Ledger(start_time=0.0), seen, 10.0))
+    before, after = plans
+    assert (before.level, before.completed) == (after.level, after.completed) == (1, False)
+    assert revision_of(graph, spec, before) != revision_of(graph, spec, after)
+    assert stage(before) != stage(after)
+
+
+def test_every_end_of_a_publishing_has_its_meaning() -> None:
+    retried = {"NotInTime", "Moved", "Behind"}
+    for end in End:
+        found = decide(told(1, message=said(end.value)))
+        assert found.is_settled is (end.value not in retried), end
 
 
 def test_nothing_is_published_where_all_has_failed() -> None:
@@ -145,3 +169,24 @@ def test_it_ends_whatever_happens_and_is_written_down_as_the_schema_has_it(ends:
     status = render_status(GRAPH, SPEC, planned(("a", Phase.SUCCEEDED)), {}, 1, now, found)
     Status.model_validate(status)
     assert [c["type"] for c in status["conditions"]][-1] == "Published"
+
+
+def test_what_was_written_down_counts_when_the_pod_is_gone_and_its_job_is_not() -> None:
+    good = {"publication": decide(told(2, message=said("Open"))).record}
+    again = decide(told(2), last=good)
+    assert (again.launch, again.condition, again.is_settled) == (None, ("True", "Opened", "https://x/7"), True)
+    assert again.record == good["publication"]
+    wrong = {"publication": decide(told(2, code=22, message='{"reason": "InvalidTemplate"}')).record}
+    assert decide(told(2, code=22), last=wrong).condition[:2] == ("False", "InvalidTemplate")
+    assert decide(Told(3, R, False), last=good).condition[1] == "Publishing"
+    assert decide(told(3, code=25), last=good, now=101.0).condition[:2] == ("Unknown", "PublishingFailed")
+
+
+def test_one_that_is_gone_without_an_end_is_followed_by_another() -> None:
+    assert decide(Told(1, R, True)).launch == 2
+    assert decide(*(Told(n + 1, R, True) for n in range(TRIES))).is_settled
+
+
+def test_what_cannot_be_read_is_no_success() -> None:
+    found = decide(told(1, message='{"branches": [], "branchesTotal": 1}'), now=101.0)
+    assert (found.condition[:2], found.is_settled) == (("Unknown", "PublishingFailed"), False)

@@ -70,6 +70,10 @@ def test_the_command_is_wrapped_and_its_arguments_stay() -> None:
     wrapper = ["/pproj/bin/pproj-wrap", "/pproj/state", "/pproj/workspace"]
     assert agent["command"] == [*wrapper, "agent", "--file", "$(PPROJ_TASK_FILE)"]
     assert agent["args"] == ["-v"]
+    environment = {entry["name"]: entry["value"] for entry in agent["env"]}
+    assert [environment[f"GIT_CONFIG_{key}"] for key in ("COUNT", "KEY_0", "VALUE_0")] == [
+        "1", "safe.directory", "/pproj/workspace"
+    ]  # fmt: skip
 
 
 def test_the_instruction_is_one_that_pproj_git_reads() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph import compile_graph
-from parallelproject.executors.job import check_for_cluster, is_ours, job_manifest
+from parallelproject.executors.job import check_for_cluster, job_manifest
+from parallelproject.executors.once import is_ours
 from parallelproject.executors.owner import Owner
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from parallelproject.forge.main import brief
+from parallelproject.forge.protocol import State
+from parallelproject.forge.published import End, Published
+from parallelproject.git import wire
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World
@@ -85,3 +89,16 @@ def test_what_is_wrong_is_told_with_its_exit_code(instruction: dict[str, Any], t
     (tmp_path / "token").unlink()
     code, result = publish(instruction)
     assert (code, result["outcome"], result["reason"]) == (23, "AuthOrProtected", "CredentialMissing")
+
+
+def test_how_it_ended_is_said_however_much_there_is_to_say() -> None:
+    paths = tuple(f"src/{'x' * 100}/{i}" for i in range(200))
+    url = f"https://forge.example/{'y' * 100}/pulls/7"
+    published = Published(
+        branch="b" * 200, end=End.CONFLICT, number=7, url=url, state=State.OPEN, message="m" * 5000, paths=paths,
+        merge_commit="0" * 40,
+    )  # fmt: skip
+    text = wire.encode({"branches": [brief(published)]})
+    assert len(text.encode()) <= wire.RESULT_MAX
+    (found,) = json.loads(text)["branches"]
+    assert (found["end"], found["number"], found["url"], found["state"]) == ("Conflict", 7, url, "open")

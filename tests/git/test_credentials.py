@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from parallelproject.git.delivery import Delivery, Place
+from parallelproject.git.failure import clean
 from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, Outcome, PolicyError
 from tests.git.remote import BRANCH, ENVIRONMENT, Attempt, Remote, git
 
@@ -263,3 +264,8 @@ def test_commits_on_the_branch_are_signed_where_a_key_is_given(remote: Remote, k
     public = key.with_name("ssh-privatekey.pub").read_text()
     signers.write_text(f"parallelproject@localhost {public}")
     git(remote.path, "-c", f"gpg.ssh.allowedSignersFile={signers}", "verify-commit", BRANCH)
+
+
+def test_a_login_in_an_address_of_git_s_words_is_left_out_whatever_it_is_made_of() -> None:
+    said = b"fatal: unable to access 'https://user:p@ss:w@rd@git.example/x.git/': no"
+    assert clean(said, ()) == "fatal: unable to access 'https://git.example/x.git/': no"

@@ -5,15 +5,20 @@ from rig.fixtures import binaries, control_plane, namespace, pytest_collection_f
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from rig.binaries import Binaries, find_or_build, find_or_build_gitea
+from rig.binaries import Binaries, find_or_build, find_or_build_gitea, find_or_build_wrapper
 from rig.controlplane import ControlPlane
 from rig.gitea import Gitea
 from rig.project import project_manifests
 
-_BUILDS = ((frozenset({"binaries", "control_plane"}), find_or_build), (frozenset({"gitea"}), find_or_build_gitea))
+_BUILDS = (
+    (frozenset({"binaries", "control_plane"}), find_or_build),
+    (frozenset({"gitea"}), find_or_build_gitea),
+    (frozenset({"wrapper"}), find_or_build_wrapper),
+)
 """By fixtures, what has to be there for them."""
 
 
@@ -48,6 +53,12 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.create_namespace(name)
     yield name
     control_plane.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def wrapper() -> Path:
+    """The program that runs a task's command in its own container."""
+    return find_or_build_wrapper()
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.plan import Launch, Plan, Stop
-from parallelproject.executors.job import is_ours, job_manifest, stop_patch
+from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
+from parallelproject.executors.once import is_ours
 from parallelproject.executors.publish_job import publish_manifest
 from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback

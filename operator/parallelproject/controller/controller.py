@@ -18,7 +18,7 @@ from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan, plan
-from parallelproject.core.publishing import Publishing, publishing, revision_of
+from parallelproject.core.publishing import Publishing, publishing, revision_of, stage
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
@@ -217,9 +217,7 @@ class Controller:
         """Has the work of the levels that are done published; None where there is no forge to publish it at."""
         if spec.git is None or spec.git.forge is None:
             return None
-        standing = decided.ledger.standing  # of the levels that are done: a task may succeed late
-        late = sum(standing.unfinished[: decided.level]) if standing else 0
-        state = (project.generation, decided.level, decided.completed, late)
+        state = (project.generation, stage(decided))
         if project.publication[0] != state:
             project.publication = (state, revision_of(graph, spec, decided))
         revision = project.publication[1]

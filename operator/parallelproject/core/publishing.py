@@ -22,8 +22,6 @@ TRIES = 10
 """Most attempts for one revision."""
 FIRST_WAIT, LONGEST_WAIT = 10.0, 1800.0
 """Seconds between two attempts, doubled with each: somebody may have to mend a token, or a check takes its time."""
-_FINAL_CODE = 22
-"""The exit code of what another attempt cannot mend: what was asked for is not allowed."""
 _WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
 """How a publishing ends that did what was asked, and the condition's reason then."""
 _BADLY = frozenset({"ChecksFailed", "Conflict", "Closed", "Refused"})
@@ -41,6 +39,8 @@ class Told(NamedTuple):
     succeeded: bool = False
     ended: float | None = None
     exit_code: int | None = None
+    is_forbidden: bool = False
+    """Whether what was asked for is not allowed, which another attempt cannot mend."""
     message: str = ""
     """What it said at its end: JSON."""
 
@@ -50,8 +50,6 @@ class Publishing(NamedTuple):
 
     launch: int | None
     """The number of the attempt to start."""
-    revision: str
-    """What is to be published; empty: nothing yet."""
     condition: tuple[str, str, str]
     """Status, reason and message of the condition Published."""
     record: Json | None
@@ -65,6 +63,13 @@ def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
     """The tasks that can be told of: those of the levels that are done, or all at the end."""
     last = len(graph.levels) if plan.completed else plan.level
     return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+
+
+def stage(plan: Plan) -> tuple[int, bool, int]:
+    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
+    standing = plan.ledger.standing
+    # A task of a level that is done may succeed late, after it was given up.
+    return plan.level, plan.completed, sum(standing.unfinished[: plan.level]) if standing else 0
 
 
 def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
@@ -122,7 +127,7 @@ def publishing(revision: str, last: Mapping[str, Any], seen: Sequence[Told], now
     written = last.get("publication")
     record: Json | None = written if isinstance(written, dict) else None
     if not revision:
-        return Publishing(None, "", ("Unknown", "Waiting", "nothing has landed yet"), record, None, True)
+        return Publishing(None, ("Unknown", "Waiting", "nothing has landed yet"), record, None, True)
     mine = [told for told in seen if told.revision == revision]
     ended = [told for told in mine if told.has_ended]
     newest = max(ended, key=_by_number) if ended else None
@@ -130,7 +135,7 @@ def publishing(revision: str, last: Mapping[str, Any], seen: Sequence[Told], now
     # Where Jobs or pods are gone, and with them what they said, what was written down counts.
     is_told = newest is not None and (newest.message or newest.number != _count(record))
     if record is not None and record.get("revision") == revision and not (is_told or (mine and newest is None)):
-        final = Publishing(None, revision, _said(record), record, None, _said(record)[0] != "Unknown")
+        final = Publishing(None, _said(record), record, None, _said(record)[0] != "Unknown")
     elif newest:
         final = _result(revision, newest, len(ended))
         record = final.record
@@ -138,14 +143,14 @@ def publishing(revision: str, last: Mapping[str, Any], seen: Sequence[Told], now
         return final
     waiting = ("Unknown", "Publishing", "" if final is None else final.condition[2])
     if any(not told.has_ended for told in seen):
-        return Publishing(None, revision, waiting, record)
+        return Publishing(None, waiting, record)
     # One that is gone without an end is not waited after.
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (len(ended) - 1)) if ended else 0.0
     start = newest.ended + wait if newest and newest.ended is not None else -1.0
     if start > now:
-        return Publishing(None, revision, final.condition if final else waiting, record, start)
+        return Publishing(None, final.condition if final else waiting, record, start)
     numbers = [told.number for told in seen] + [_count(record)]
-    return Publishing(max(numbers) + 1, revision, waiting, record)
+    return Publishing(max(numbers) + 1, waiting, record)
 
 
 def _result(revision: str, told: Told, tries: int) -> Publishing:
@@ -163,7 +168,7 @@ def _result(revision: str, told: Told, tries: int) -> Publishing:
     if not told.succeeded:
         reason = str(said.get("reason") or "PublishingFailed")[:64]
         message = str(said.get("message") or f"the publishing Job failed with exit code {told.exit_code}")
-        is_final = told.exit_code == _FINAL_CODE or tries >= TRIES
+        is_final = told.is_forbidden or tries >= TRIES
     elif not ends and told.message:
         reason, message, is_final = "PublishingFailed", "what the publishing Job said cannot be read", tries >= TRIES
     elif not ends:  # what it said is gone with its pod
@@ -180,7 +185,7 @@ def _result(revision: str, told: Told, tries: int) -> Publishing:
         "revision": revision, "attempts": told.number, "published": status, "reason": reason,
         "message": message[:_MESSAGE_MAX], "pullRequests": pulls[:100],
     }  # fmt: skip
-    return Publishing(None, revision, _said(record), record, None, is_final)
+    return Publishing(None, _said(record), record, None, is_final)
 
 
 def _said(record: Mapping[str, Any]) -> tuple[str, str, str]:

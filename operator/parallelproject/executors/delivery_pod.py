@@ -128,10 +128,9 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     told = f"{TASK_FOLDER}/{DELIVERY_FILE}"
     result = ["--result", "/dev/termination-log"]
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
-    if git.credentials_secret_ref:
-        mounts.append({"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True})
-        secret = {"secretName": git.credentials_secret_ref.name}
-        pod["volumes"] = joined([{"name": _CREDENTIALS_VOLUME, "secret": secret}], pod["volumes"])
+    if given := credentials_of(git):
+        mounts.append(given[0])
+        pod["volumes"] = joined([given[1]], pod["volumes"])
     common: Json = {"image": image, **locked_down(pod)}
     prepare = {
         "name": PREPARE,
@@ -148,6 +147,14 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     # Before those of the template, which may have something to do in the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
     pod["containers"].append(beside)
+
+
+def credentials_of(git: Git) -> tuple[Json, Json] | None:
+    """The mount and the volume of git's credentials, for containers of ours alone; None where none are named."""
+    if git.credentials_secret_ref is None:
+        return None
+    mount = {"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True}
+    return mount, {"name": _CREDENTIALS_VOLUME, "secret": {"secretName": git.credentials_secret_ref.name}}
 
 
 def deadline_of(given: int | None) -> int:

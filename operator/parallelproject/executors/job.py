@@ -6,11 +6,10 @@ downward-API volume, never formatted into a command or into YAML.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.executors import delivery_pod
+from parallelproject.executors import delivery_pod, once
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import (
     OUTPUTS,
@@ -86,18 +85,6 @@ def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
             yield Problem(f"spec.tasks[{i}]", found, mend)
 
 
-def labels(owner: Owner, graph: CompiledGraph, task: int, number: int) -> dict[str, str]:
-    """The labels of everything made for an attempt."""
-    return {
-        names.LABEL_MANAGED_BY: names.MANAGED_BY,
-        names.LABEL_PROJECT: owner.name,
-        names.LABEL_PROJECT_UID: owner.uid,
-        names.LABEL_TASK: graph.ids[task],
-        names.LABEL_LEVEL: str(graph.level[task]),
-        names.LABEL_ATTEMPT: str(number),
-    }
-
-
 def job_manifest(
     owner: Owner,
     spec: Spec,
@@ -111,9 +98,6 @@ def job_manifest(
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
-    Exactly once rests on: ``backoffLimit: 0`` (a failure is counted by us), ``podReplacementPolicy: Failed``
-    (never two pods of it alive), and Ignore for DisruptionTarget (an eviction is not the task's fault).
-
     Args:
         owner: The project.
         spec: Its spec.
@@ -125,7 +109,7 @@ def job_manifest(
         feedback: What the attempt before has left to be heeded.
     """
     template = _pod_template(spec, graph.role[task])
-    marks = labels(owner, graph, task, number)
+    marks = once.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
     document = task_document(owner.name, graph, task, number, records)
     files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
@@ -162,34 +146,11 @@ def job_manifest(
     ]
     volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
     pod["volumes"] = joined(volumes, pod.get("volumes"))
-    body: Json = {
-        "backoffLimit": 0,
-        "completions": 1,
-        "parallelism": 1,
-        "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {
-            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
-        },
-        "template": template,
-    }
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
     if spec.git:
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
-    if deadline:
-        body["activeDeadlineSeconds"] = deadline
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": names.job_name(owner.name, owner.uid, graph.ids[task], number),
-            "namespace": owner.namespace,
-            "labels": marks,
-            "annotations": {names.ANNOTATION_CLAIM: graph.claim[task]},
-            "ownerReferences": [owner.reference],
-        },
-        "spec": body,
-    }
+    return once.manifest(owner, marks, graph.claim[task], template, deadline)
 
 
 def stop_patch(why: str) -> Json:
@@ -198,16 +159,6 @@ def stop_patch(why: str) -> Json:
     Deleting it would lose that; ``spec.suspend`` would leave it unfinished.
     """
     return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": {"activeDeadlineSeconds": 1}}
-
-
-def is_ours(job: Mapping[str, Any], owner: Owner, task_id: str, number: int) -> bool:
-    """Whether a Job belongs to this very attempt, by its controller's uid; labels alone prove nothing."""
-    metadata = job.get("metadata") or {}
-    marks = metadata.get("labels") or {}
-    controlled = any(
-        ref.get("controller") and ref.get("uid") == owner.uid for ref in metadata.get("ownerReferences") or ()
-    )
-    return controlled and marks.get(names.LABEL_TASK) == task_id and marks.get(names.LABEL_ATTEMPT) == str(number)
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:

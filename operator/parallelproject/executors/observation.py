@@ -11,16 +11,11 @@ from typing import Any, NamedTuple
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
+from parallelproject.git.outcome import DeliveryError
 from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_PUBLISH, ANNOTATION_STOP
 from parallelproject.model.status import Reason
 
-_BY_CODE = {
-    20: Reason.CONFLICT,
-    21: Reason.BRANCH_REWRITTEN,
-    22: Reason.POLICY,
-    23: Reason.AUTH_OR_PROTECTED,
-    24: Reason.EXHAUSTED,
-}
+_BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
 """Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
 _COMMIT = 10
 """Characters of a commit's name that are written down."""

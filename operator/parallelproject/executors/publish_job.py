@@ -6,7 +6,8 @@ from itertools import accumulate, takewhile
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
 from parallelproject.core.publishing import task_rows
-from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, branch_of, locked_down
+from parallelproject.executors import once
+from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, branch_of, credentials_of, locked_down
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
 from parallelproject.executors.sightings import PUBLISHING
@@ -40,22 +41,16 @@ def publish_manifest(
         number: Of the attempt, of all of this project.
         image: The image that has ``pproj-publish``.
     """
-    marks = {
-        names.LABEL_MANAGED_BY: names.MANAGED_BY,
-        names.LABEL_PROJECT: owner.name,
-        names.LABEL_PROJECT_UID: owner.uid,
-        names.LABEL_TASK: PUBLISHING,
-        names.LABEL_ATTEMPT: str(number),
-    }
+    marks = once.labels(owner, PUBLISHING, number)
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
     item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
     volumes: list[Json] = [
         {"name": TASK_VOLUME, "downwardAPI": {"items": [item]}},
         {"name": WORK_VOLUME, "emptyDir": {}},
     ]
-    if git.credentials_secret_ref:
-        mounts.append({"name": "pproj-credentials", "mountPath": CREDENTIALS, "readOnly": True})
-        volumes.append({"name": "pproj-credentials", "secret": {"secretName": git.credentials_secret_ref.name}})
+    if given := credentials_of(git):
+        mounts.append(given[0])
+        volumes.append(given[1])
     token = git.forge.token_secret_ref if git.forge else None
     if token:
         mounts.append({"name": "pproj-token", "mountPath": _TOKEN, "readOnly": True})
@@ -68,37 +63,19 @@ def publish_manifest(
         "volumeMounts": mounts,
         **locked_down({}),
     }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
+    template: Json = {
         "metadata": {
-            "name": names.job_name(owner.name, owner.uid, PUBLISHING, number),
-            "namespace": owner.namespace,
             "labels": marks,
-            "annotations": {names.ANNOTATION_CLAIM: revision},
-            "ownerReferences": [owner.reference],
+            "annotations": {names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan)},
         },
         "spec": {
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {
-                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
-            },
-            "activeDeadlineSeconds": WAIT_SECONDS + _MARGIN,
-            "template": {
-                "metadata": {
-                    "labels": marks,
-                    "annotations": {names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan)},
-                },
-                "spec": {
-                    "restartPolicy": "Never",
-                    "automountServiceAccountToken": False,
-                    "containers": [container],
-                    "volumes": volumes,
-                },
-            },
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "containers": [container],
+            "volumes": volumes,
         },
     }
+    return once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN)
 
 
 def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:

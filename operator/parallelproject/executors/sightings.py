@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.publishing import Told
 from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
+from parallelproject.git.outcome import PolicyError
 from parallelproject.model.status import Reason
 
 
@@ -116,7 +117,7 @@ class Sightings:
             found.append(
                 Told(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, pod.message if pod else "",
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, pod.message if pod else "",
                 )
             )  # fmt: skip
         return found

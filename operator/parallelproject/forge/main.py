@@ -7,14 +7,14 @@ pull request was left open, as the result says.
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from parallelproject.forge.publication import Publication, publish
+from parallelproject.forge.published import Published
 from parallelproject.git import wire
 
 VARIABLE = "PPROJ_PUBLISH"
@@ -28,25 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
     asked = parser.parse_args(arguments)
     try:
-        text = asked.file.read_text() if asked.file else os.environ.get(VARIABLE, "")
-        publication = wire.as_type(Publication, wire.parse(text))
+        publication = wire.as_type(Publication, wire.parse(wire.asked(asked.file, VARIABLE)))
         published = asyncio.run(publish(publication))
-        code, result = 0, {"branches": [_short(wire.shown(asdict(one))) for one in published]}
+        code, result = 0, {"branches": [brief(one) for one in published]}
     except Exception as error:
         code, result = wire.of_error(error)
-    said = wire.encode(result)
-    if asked.result:
-        asked.result.write_text(said)
-    else:
-        print(said)  # noqa: T201  the command's result
+    wire.answer(result, asked.result)
     return code
 
 
-def _short(told: dict[str, Any]) -> dict[str, Any]:
+def brief(published: Published) -> dict[str, Any]:
     """What is said of one branch, short enough that how it ended is never cut off."""
-    told.pop("mergeCommit", None)
-    cut = {"paths": told.get("paths", [])[:_PATHS], "message": told.get("message", "")[:_MESSAGE]}
-    return told | {key: value for key, value in cut.items() if value}
+    kept = replace(published, merge_commit=None, paths=published.paths[:_PATHS], message=published.message[:_MESSAGE])
+    return wire.shown(asdict(kept))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ the container beside a task's: it waits for the command to end, and keeps what o
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nothing is gained by stopping half-way: what is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        delivery, place = read(asked.file.read_text() if asked.file else os.environ.get(VARIABLE, ""))
+        delivery, place = read(wire.asked(asked.file, VARIABLE))
         ended = _step(asked, delivery, place)
         # Of a command whose end is not known it must not look as if its work had landed.
         code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
@@ -55,11 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return sidecar.STOPPED
     except Exception as error:
         code, result = wire.of_error(error)
-    text = wire.encode(result)
-    if asked.result:
-        asked.result.write_text(text)
-    else:
-        print(text)  # noqa: T201  the command's result
+    wire.answer(result, asked.result)
     return code
 
 

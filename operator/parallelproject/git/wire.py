@@ -1,18 +1,18 @@
 """What containers are told and what they answer: JSON with the fields of our classes in camelCase."""
 
 import json
+import os
 import re
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError
+from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 
 RESULT_MAX = 1536
 """Most bytes of a result. The kubelet keeps 4 KiB of a container's termination message, and 12 KiB of all that a pod
 has: with this, those of eight containers."""
-_INTERNAL = 25
 T = TypeVar("T")
 
 
@@ -57,7 +57,21 @@ def of_error(error: Exception) -> tuple[int, dict[str, Any]]:
     # Without the message: what is in it is not known, and it must hold no credential.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
-    return _INTERNAL, shown({"outcome": Outcome.TRANSIENT, "reason": "InternalError", "message": text})
+    return TransientError.exit_code, shown({"outcome": Outcome.TRANSIENT, "reason": "InternalError", "message": text})
+
+
+def asked(file: Path | None, variable: str) -> str:
+    """The text of an instruction: that of a file, or of an environment variable."""
+    return file.read_text() if file else os.environ.get(variable, "")
+
+
+def answer(result: Mapping[str, Any], file: Path | None) -> None:
+    """Writes a result into a file, or to standard output."""
+    text = encode(result)
+    if file:
+        file.write_text(text)
+    else:
+        print(text)  # noqa: T201  the command's result
 
 
 def encode(result: Mapping[str, Any]) -> str:
