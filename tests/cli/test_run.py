@@ -107,11 +107,16 @@ def test_the_option_for_a_repository_lands_there(pproj: Pproj, tasks_json: Path,
     assert "Landed: 5 commits on parallel/demo" in result.out
 
 
-def test_a_branch_for_each_task_is_refused(pproj: Pproj, manifest: Path):
-    manifest.write_text(MANIFEST.replace("spec:\n", "spec:\n  git: {url: /x, strategy: BranchPerTask}\n", 1))
-    result = pproj("run", manifest)
-    assert result.code == 1
-    assert "spec.git.strategy: a branch for each task is not available in this version" in result.err
+def test_where_each_task_has_a_branch_all_land_beside_them(pproj: Pproj, tmp_path: Path):
+    checkout = Checkout(tmp_path)
+    tasks = [{"id": "a"}, {"id": "b", "dependencies": ["a"]}]
+    git = {"url": str(checkout.path), "strategy": "BranchPerTask"}
+    manifest = {"apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject", "metadata": {"name": "demo"}}
+    file = tmp_path / "demo.yaml"
+    file.write_text(json.dumps(manifest | {"spec": {"git": git, "tasks": tasks}}))
+    result = pproj("run", file, "--command", "echo 1 > $PPROJ_TASK_ID.txt")
+    assert result.code == 0, result.err
+    assert "Landed: 2 commits on parallel/demo/_all" in result.out
 
 
 def test_a_push_without_a_repository_is_refused(pproj: Pproj, manifest: Path):

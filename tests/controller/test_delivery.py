@@ -35,6 +35,20 @@ def test_what_landed_is_in_the_status(ns: Namespace) -> None:
     assert told["dependencies"][0]["commit"] == found["a"]["commit"]
 
 
+def test_what_nothing_had_announced_is_in_the_status_and_told(ns: Namespace) -> None:
+    beside = '"undeclared": ["x", "y"], "undeclaredTotal": 7, "shared": ["y"]'
+    ns.create(spec(task("a", parameters=[{"name": "git_beside", "value": beside}]), task("b"), git=GIT))
+    found = rows(ns.wait_end())
+    assert (found["a"]["undeclared"], found["a"]["shared"]) == (7, 1)
+    assert not found["b"].keys() & {"undeclared", "shared"}
+    commit = found["a"]["commit"]
+    told = {reason: message for reason, message in ns.events() if reason in ("UndeclaredFiles", "SharedFiles")}
+    assert told == {
+        "UndeclaredFiles": f"a: 7 besides the files that it declares, in {commit}",
+        "SharedFiles": f"a: 1 changed by others while it ran, in {commit}; it merged",
+    }
+
+
 def test_after_a_conflict_the_task_runs_again_and_is_told_of_it(ns: Namespace) -> None:
     message = {
         "outcome": "Conflict",

@@ -33,10 +33,10 @@ def publishings(ns: Namespace) -> list[Json]:
     return [json.loads(note["parallelproject.io/publish"]) for note in notes]
 
 
-def pproj_get(ns: Namespace) -> str:
-    pproj = Path(sys.executable).with_name("pproj")
-    command = [str(pproj), "get", "p", "-n", ns.name, "--kubeconfig", str(ns.cluster.kubeconfig), "-o", "wide"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def pproj(ns: Namespace, *arguments: str) -> str:
+    command = [str(Path(sys.executable).with_name("pproj")), *arguments, "-n", ns.name]
+    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
+    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
 
 
 def published(ns: Namespace, status: str, name: str = "p") -> Json:
@@ -53,7 +53,7 @@ def test_each_level_s_end_and_the_project_s_is_published_and_only_the_whole_is_m
     done = published(ns, "True")
     assert condition(done, "Published")["reason"] == "Opened"
     assert "https://forge.example/acme/shop/pulls/7" in condition(done, "Published")["message"]
-    shown = pproj_get(ns)
+    shown = pproj(ns, "get", "p", "-o", "wide")
     assert "https://forge.example/acme/shop/pulls/7 (open)" in shown
     assert "parallel/p of https://git.example/acme/shop.git" in shown
     (pull,) = done["status"]["publication"]["pullRequests"]
@@ -73,6 +73,27 @@ def test_what_failed_is_told_and_then_nothing_is_merged(ns: Namespace) -> None:
     told = publishings(ns)[-1]
     assert told["merge"] == "Manual"
     assert {row["id"]: row.get("reason") for row in told["tasks"]} == {"a": None, "bad": "ExitCode 3"}
+
+
+def test_each_level_waits_for_the_merge_of_the_one_before(ns: Namespace, operator: OperatorProcess) -> None:
+    by_level = GIT | {"pullRequest": {"scope": "Level", "merge": "WhenChecksPass"}}
+    ns.create(spec(task("a"), task("b", "a"), git=by_level), name="levels")
+    project = ns.wait(lambda p: condition(p, "Published")["reason"] == "ChecksFailed", "failed checks", "levels")
+    ns.wait_state("b", "Pending", "WaitingForMerge", name="levels")
+    said = pproj(ns, "why", "levels", "b")
+    assert (
+        "it is in level 1, which starts when the pull request of level 0, https://forge.example/pulls/1, is merged"
+        in said
+    )
+    assert "ChecksFailed" in said
+    assert project["status"]["levels"][0]["pullRequest"]["number"] == 1
+    operator.kill()
+    operator.start()
+    done = published(ns, "True", "levels")
+    assert done["status"]["publication"]["mergedLevels"] == 2
+    assert [level["pullRequest"]["number"] for level in done["status"]["levels"]] == [1, 2]
+    told = publishings(ns)
+    assert [(one["levels"], one["wholeLevels"]) for one in told] == [(1, 1), (1, 1), (2, 2)]
 
 
 def test_where_nothing_succeeded_nothing_is_published(ns: Namespace) -> None:

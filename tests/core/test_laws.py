@@ -1,6 +1,7 @@
 """The laws of the planner, over random projects in a world where things come late, fail, vanish and change."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations_with_replacement, pairwise
 from random import Random
 from typing import Any
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.files import normalise
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Ledger, Plan, plan
-from parallelproject.model.spec import FailurePolicy, FileOverlap, Scheduling, Spec
+from parallelproject.core.plan import Ledger, Plan, plan, succeeded_below
+from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
 from tests.core.paths import all_paths, overlap
@@ -100,6 +101,31 @@ def without_future(launched: Launched) -> set[str]:
 def test_no_more_tasks_are_at_work_than_parallelism_at_any_moment(history: History) -> None:
     for launched in history.launches:
         assert len(launched.at_work) < launched.planned.spec.parallelism
+
+
+MERGED_BY_LEVEL = Git.model_validate(
+    {"url": "https://x/y", "forge": {"type": "Gitea"}, "pullRequest": {"scope": "Level", "merge": "WhenChecksPass"}}
+)
+
+
+@examples(80)
+@given(st.builds(history_of, specs(scheduling=("Levels",)), seeds, chaoses), st.integers(0, 4))
+def test_no_level_starts_before_those_below_it_are_merged(history: History, merged: int) -> None:
+    for planned in history.plans:
+        graph, standing = planned.graph, planned.plan.ledger.standing
+        assert standing is not None
+        known = (min(merged, len(graph.levels)), succeeded_below(standing, min(merged, len(graph.levels))))
+        prior = replace(planned.prior, merged=known, standing=None)
+        spec = planned.spec.model_copy(update={"git": MERGED_BY_LEVEL})
+        made = plan(graph, spec, prior, planned.observed, planned.now)
+        assert all(graph.level[launch.task] <= merged for launch in made.launches)
+        waiting = {i for i, reason in enumerate(made.reasons) if reason is Reason.WAITING_FOR_MERGE}
+        assert all(graph.level[i] == made.level > merged for i in waiting)
+        # Whoever waits for that would otherwise start, or wait for something else than a level or a dependency.
+        others = (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES)
+        assert not any(planned.plan.reasons[i] in others for i in waiting)
+        if merged >= min(made.level, len(graph.levels)):
+            assert (made.launches, made.reasons) == (planned.plan.launches, planned.plan.reasons)
 
 
 @examples(80)

@@ -13,25 +13,31 @@ from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, Plan, plan
 from parallelproject.core.publishing import (
     FIRST_WAIT,
+    LONGEST_AWAITED,
     LONGEST_WAIT,
     TRIES,
     Publishing,
     Told,
+    instruction,
+    merged_levels,
+    merged_now,
     publishing,
     revision_of,
     stage,
 )
-from parallelproject.core.status import render_status
+from parallelproject.core.status import read_status, render_status
 from parallelproject.forge.published import End
+from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
-from parallelproject.model.status import Status
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason, Status
 
 GIT = {"url": "https://git.example/acme/shop.git", "forge": {"type": "Gitea"}}
 SPEC = parse_spec(
     {"git": GIT, "scheduling": "Graph", "tasks": [{"id": "a"}, {"id": "b"}, {"id": "c", "dependencies": ["a"]}]}
 )
 GRAPH = compile_graph(SPEC)
-R = "revision"
+R = "where1-now"
 
 
 def planned(*ended: tuple[str, Phase]) -> Plan:
@@ -78,7 +84,7 @@ def test_a_task_that_succeeds_after_it_was_given_up_is_published_too() -> None:
 
 
 def test_every_end_of_a_publishing_has_its_meaning() -> None:
-    retried = {"NotInTime", "Moved", "Behind"}
+    retried = {"NotInTime", "Moved", "Behind", "Waiting"}
     for end in End:
         found = decide(told(1, message=said(end.value)))
         assert found.is_settled is (end.value not in retried), end
@@ -91,8 +97,8 @@ def test_nothing_is_published_where_all_has_failed() -> None:
 
 def test_one_attempt_at_a_time_of_whatever_revision() -> None:
     assert decide().launch == 1
-    assert decide(Told(3, "earlier", False)).launch is None
-    assert decide(told(3, revision="earlier")).launch == 4
+    assert decide(Told(3, "where1-before", False)).launch is None
+    assert decide(told(3, revision="where1-before")).launch == 4
     assert decide(Told(1, R, False)).condition[:2] == ("Unknown", "Publishing")
 
 
@@ -149,7 +155,7 @@ ENDS = st.sampled_from(["Open", "Merged", "NotInTime", "Moved", "Behind", "Check
 
 @given(st.lists(ENDS, min_size=TRIES, max_size=TRIES), st.integers(0, 10))
 def test_it_ends_whatever_happens_and_is_written_down_as_the_schema_has_it(ends: list[Any], before: int) -> None:
-    seen = [told(n + 1, revision="earlier") for n in range(before)]
+    seen = [told(n + 1, revision="where1-before") for n in range(before)]
     now, starts, found = 1000.0, list[float](), decide(*seen)
     for end in ends:
         if found.launch is None:
@@ -190,3 +196,162 @@ def test_one_that_is_gone_without_an_end_is_followed_by_another() -> None:
 def test_what_cannot_be_read_is_no_success() -> None:
     found = decide(told(1, message='{"branches": [], "branchesTotal": 1}'), now=101.0)
     assert (found.condition[:2], found.is_settled) == (("Unknown", "PublishingFailed"), False)
+
+
+def by_level(count: int = 3, policy: str = "FinishLevel", **pull: Any) -> Spec:
+    """A chain, each task a level, with a pull request for each."""
+    tasks = [{"id": f"t{i}", "dependencies": [f"t{i - 1}"] if i else []} for i in range(count)]
+    wanted = {"scope": "Level", "merge": "WhenChecksPass", **pull}
+    return parse_spec({"git": GIT | {"pullRequest": wanted}, "failurePolicy": policy, "tasks": tasks})
+
+
+def after(spec: Spec, *phases: Phase, merged: int = 0) -> Plan:
+    seen = {f"t{i}": [Attempt(1, p, started=1.0, ended=2.0, reason="Policy")] for i, p in enumerate(phases)}
+    return plan(compile_graph(spec), spec, Ledger(start_time=0.0, merged=(merged, merged)), seen, 10.0)
+
+
+def test_a_level_starts_when_the_one_before_is_merged() -> None:
+    spec = by_level()
+    waiting = after(spec, Phase.SUCCEEDED)
+    assert (waiting.launches, waiting.completed, waiting.reasons[1]) == ([], False, Reason.WAITING_FOR_MERGE)
+    assert [launch.task for launch in after(spec, Phase.SUCCEEDED, merged=1).launches] == [1]
+    assert after(spec, Phase.SUCCEEDED, Phase.SUCCEEDED, merged=1).launches == []
+    for without in (by_level(merge="Manual"), by_level(scope="Project")):
+        assert [launch.task for launch in after(without, Phase.SUCCEEDED).launches] == [1]
+
+
+def test_a_run_that_publishes_at_its_end_waits_for_no_merge() -> None:
+    spec = by_level()
+    seen = {"t0": [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)]}
+    planned = plan(compile_graph(spec), spec, Ledger(start_time=0.0), seen, 10.0)
+    assert [launch.task for launch in planned.launches] == [1]
+    assert planned.ledger.merged is None
+
+
+def test_what_tasks_wait_for_is_looked_at_for_as_long_as_they_wait() -> None:
+    message = json.dumps({"ends": {"ChecksFailed": 1}, "mergedLevels": 0, "branches": []})
+    seen = [told(n + 1, message=message, at=1000.0) for n in range(3 * TRIES)]
+    found = publishing(R, {}, seen, 1000.0, 1)
+    assert (found.is_settled, found.launch, found.wake_at) == (False, None, 1000.0 + LONGEST_AWAITED)
+    assert found.condition[:2] == ("False", "ChecksFailed")
+    assert publishing(R, {}, seen, 1000.0 + LONGEST_AWAITED, 1).launch == 3 * TRIES + 1
+    record = publishing(R, {}, seen, 1000.0, 0).record
+    assert publishing(R, {"publication": record}, [], 1001.0, 1).launch is None  # its Jobs are gone
+    assert publishing(R, {"publication": record}, [], 2000.0, 1).launch == 3 * TRIES + 1
+    merged = told(40, message=json.dumps({"ends": {"Merged": 1}, "mergedLevels": 1, "branches": []}))
+    assert publishing(R, {}, [*seen, merged], 1000.0, 1).is_settled
+
+
+def test_what_is_merged_is_written_down_and_read_again() -> None:
+    spec = by_level()
+    branch = {"branch": "x-level-0", "level": 0, "end": "Merged", "number": 4, "url": "https://x/4", "state": "merged"}
+    message = json.dumps({"ends": {"Merged": 1}, "mergedLevels": 1, "branches": [branch]})
+    found = decide(told(1, message=message))
+    status = render_status(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED), {}, 1, 10.0, found)
+    Status.model_validate(status)
+    assert status["levels"][0]["pullRequest"] == {"number": 4, "url": "https://x/4", "state": "merged"}
+    assert "pullRequest" not in status["levels"][1]
+    assert read_status(status).merged == (0, 0)  # it counts when it is known to be of this very work
+    assert merged_now(R, found.record, after(spec, Phase.SUCCEEDED)) == (1, 1)
+    assert merged_now("where1-other", found.record, after(spec, Phase.SUCCEEDED)) == (0, 0)
+    # A publishing that comes to nothing does not undo it.
+    later = publishing("where1-next", status, [told(2, code=25, revision="where1-next")], 10_000.0)
+    assert later.record
+    assert merged_levels(later.record) == 1
+    assert [pull["number"] for pull in later.record["pullRequests"]] == [4]
+    # In another repository, nothing of it counts.
+    moved = publishing("where2-next", status, [told(2, code=25, revision="where2-next")], 10_000.0)
+    assert moved.record
+    assert (merged_levels(moved.record), moved.record["pullRequests"]) == (0, [])
+    assert publishing("where2-next", status, [], 10_000.0).launch == 2
+
+
+def test_a_level_that_gained_work_since_it_was_merged_is_not_merged() -> None:
+    spec = by_level()
+    seen = {f"t{i}": [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)] for i in range(2)}
+    stale = plan(compile_graph(spec), spec, Ledger(start_time=0.0, merged=(2, 1)), seen, 10.0)
+    assert (stale.launches, stale.reasons[2]) == ([], Reason.WAITING_FOR_MERGE)
+    assert plan(compile_graph(spec), spec, Ledger(start_time=0.0, merged=(2, 2)), seen, 10.0).launches
+
+
+def test_what_landed_above_a_level_is_told_so_that_its_branch_ends_before_that() -> None:
+    spec = by_level(merge="Manual", policy="Continue")
+    tasks = [*spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")["tasks"], {"id": "late"}]
+    spec = parse_spec({"git": GIT | {"pullRequest": {"scope": "Level"}}, "failurePolicy": "Continue", "tasks": tasks})
+    said = instruction(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED, Phase.SUCCEEDED), "p", 60)
+    assert (said["levels"], said["above"]) == (0, ["t0", "t1"])
+
+
+def test_tries_that_got_further_do_not_count() -> None:
+    stuck = json.dumps({"ends": {"NotInTime": 1}, "branches": []})
+    moving = json.dumps({"ends": {"NotInTime": 1, "Merged": 1}, "branches": [], "progress": True})
+    seen = [told(n + 1, message=stuck if n % 5 else moving, at=1000.0) for n in range(3 * TRIES)]
+    assert not publishing(R, {}, seen, 1000.0).is_settled
+    # … also where the Jobs of the first are gone and only the record knows of them.
+    record: dict[str, Any] | None = None
+    for number in range(1, TRIES + 1):
+        assert publishing(R, {"publication": record}, [], 10_000.0).launch == number
+        found = publishing(R, {"publication": record}, [told(number, message=stuck)], 101.0)
+        record = found.record
+        assert record
+        assert record["tries"] == number
+    assert found.is_settled
+
+
+def test_the_wait_is_kept_when_the_jobs_are_gone() -> None:
+    record = decide(told(1, code=25), now=100.0).record
+    assert publishing(R, {"publication": record}, [], 101.0).launch is None
+    assert publishing(R, {"publication": record}, [], 100.0 + FIRST_WAIT).launch == 2
+
+
+def test_what_is_settled_stands_while_it_is_looked_at_again() -> None:
+    message = json.dumps({"ends": {"ChecksFailed": 1}, "mergedLevels": 0, "branches": []})
+    record = publishing(R, {}, [told(1, message=message)], 100.0, 1).record
+    for seen in ([], [Told(2, R, False)], [told(1, message=message), Told(2, R, False)]):
+        assert publishing(R, {"publication": record}, seen, 10_000.0, 1).condition[:2] == ("False", "ChecksFailed")
+
+
+def test_a_level_is_told_as_whole_when_nothing_in_it_failed() -> None:
+    well, bad = Phase.SUCCEEDED, Phase.FAILED
+
+    def levels(planned: Plan, spec: Spec) -> tuple[int, int]:
+        said = instruction(compile_graph(spec), spec, planned, "p", 60)
+        return said["levels"], said["wholeLevels"]
+
+    spec = by_level()
+    assert levels(after(spec, well), spec) == (1, 1)
+    assert levels(after(spec, well, well, merged=1), spec) == (2, 2)
+    broken = {"defaults": {"maxAttempts": 1}}
+    spec = parse_spec(by_level().model_dump(by_alias=True, exclude_defaults=True, mode="json") | broken)
+    assert levels(after(spec, well, bad, merged=1), spec) == (3, 1)  # the last one is skipped: the project has ended
+    goes_on = parse_spec(
+        by_level(policy="Continue").model_dump(by_alias=True, exclude_defaults=True, mode="json") | broken
+    )
+    assert levels(after(goes_on, well, bad, merged=1), goes_on) == (3, 3)
+
+
+def test_what_each_task_builds_on_is_told_where_each_has_a_branch() -> None:
+    spec = parse_spec(
+        SPEC.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+        | {"git": GIT | {"strategy": "BranchPerTask"}}
+    )
+    well = Phase.SUCCEEDED
+    said = instruction(compile_graph(spec), spec, planned(("a", well), ("b", well), ("c", well)), "p", 60)
+    assert {row["id"]: row.get("after") for row in said["tasks"]} == {"a": None, "b": None, "c": ["a"]}
+    assert (said["branch"], said["line"], said["merge"]) == ("parallel/p", "parallel/p/_all", "Manual")
+
+
+@pytest.mark.parametrize(
+    ("git", "more", "found"),
+    [
+        ({"strategy": "BranchPerTask"}, {}, "with strategy BranchPerTask each task has a pull request of its own"),
+        ({}, {"scheduling": "Graph"}, "with scheduling Graph levels do not end one after the other"),
+    ],
+)
+def test_levels_that_cannot_be_offered_are_refused(git: dict[str, Any], more: dict[str, Any], found: str) -> None:
+    spec = parse_spec({"git": GIT | {"pullRequest": {"scope": "Level"}} | git, "tasks": [{"id": "a"}], **more})
+    with pytest.raises(ProblemsError) as error:
+        compile_graph(spec)
+    (problem,) = error.value.problems
+    assert problem.place == "spec.git.pullRequest.scope"
+    assert found in str(problem)

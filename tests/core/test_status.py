@@ -5,12 +5,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Record
+from parallelproject.core.attempt import Beside, Record
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.status import read_status, render_status, says_the_same
 from parallelproject.model.spec import MAX_TASKS, Spec, Task
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import Reason, Status, TaskState
 
 
 def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
@@ -27,12 +27,14 @@ def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
 def test_what_is_written_is_read_back():
     spec = Spec(tasks=[Task(id="a"), Task(id="b", dependencies=["a"])])
     graph = compile_graph(spec)
-    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c")}
+    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", Beside(2, 1))}
     decided = plan(graph, spec, Ledger(records, start_time=1.0), {}, 10.0)
     written = render_status(graph, spec, decided, {}, 1, 10.0)
     read = read_status(written)
     assert read.records["a"] == records["a"]
+    Status.model_validate(written)
     assert (written["tasks"][0]["commit"], written["metrics"]["conflictRate"]) == ("9b1e77c", "0.50")
+    assert (written["tasks"][0]["undeclared"], written["tasks"][0]["shared"]) == (2, 1)
     assert read.start_time == 1.0
     again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0)
     assert says_the_same(again, written)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.attempt import Attempt, Beside, Phase
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.status import rejected_status, render_status
@@ -28,6 +28,7 @@ class Project:
         self.graph = compile_graph(self.spec)
         self.observed: dict[str, list[Attempt]] = {}
         self.status: dict[str, Any] = {}
+        self.merged: tuple[int, int] | None = None
 
     def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
         at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
@@ -41,7 +42,7 @@ class Project:
         return self
 
     def why(self, task: str) -> Why:
-        made = plan(self.graph, self.spec, Ledger(start_time=NOW - 100), self.observed, NOW)
+        made = plan(self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW)
         self.status = render_status(self.graph, self.spec, made, {}, 1, NOW)
         return why(self.graph, self.spec, self.status, task, NOW)
 
@@ -197,6 +198,30 @@ def test_what_landed_is_told_with_its_commit_and_the_conflicts_before():
     found = conflict(Project(t("a")), 1).seen("a", Phase.SUCCEEDED, 2, commit="9b1e77c000").why("a")
     assert found.answer.endswith("and landed as 9b1e77c000")
     assert found.more == ("its work did not fit on what had landed once, and it was run again on that",)
+
+
+def test_what_nothing_had_announced_is_told():
+    found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", beside=Beside(2, 1)).why("a")
+    assert found.more == (
+        "it changed 2 paths besides the files that it declares",
+        "it changed a path that other work changed while it ran: that merged, but only declared files are kept apart",
+    )
+
+
+def test_who_waits_for_a_merge_is_told_for_which():
+    pull = {"scope": "Level", "merge": "WhenChecksPass"}
+    git = {"url": "https://git.example/x/y.git", "forge": {"type": "Gitea"}, "pullRequest": pull}
+    project = Project(t("a"), t("b", "a"), git=git).seen("a", Phase.SUCCEEDED)
+    project.merged = (0, 0)
+    found = project.why("b")
+    assert (found.state, found.reason) == ("Pending", "WaitingForMerge")
+    assert found.answer == "it is in level 1, which starts when the pull request of level 0 is merged"
+    status = project.status
+    status["levels"][0]["pullRequest"] = {"number": 4, "url": "https://git.example/x/y/pulls/4", "state": "open"}
+    status["conditions"].append({"type": "Published", "status": "False", "reason": "ChecksFailed", "message": "ci: 1"})
+    told = why(project.graph, project.spec, status, "b", NOW)
+    assert "the pull request of level 0, https://git.example/x/y/pulls/4, is merged" in told.answer
+    assert told.more == ("publishing says ChecksFailed: ci: 1",)
 
 
 def test_a_conflict_that_is_final_is_told_with_its_limit():

@@ -1,10 +1,13 @@
 """What is seen of attempts, in any order and with gaps, adds up to where they stand."""
 
+from typing import Any
+
 import pytest
 
 from parallelproject.core.attempt import Phase
-from parallelproject.executors.observation import JobView, PodView
+from parallelproject.executors.observation import JobView, PodView, view_pod
 from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.model.names import ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 
 A1, A2 = Key("a", 1), Key("a", 2)
@@ -156,3 +159,41 @@ def test_nothing_is_left_of_what_was_forgotten(seen: Sightings) -> None:
     seen.forget(A1)
     assert seen.is_empty
     assert seen.attempts == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "delivers", "trouble"),
+    [
+        ({"phase": "Pending"}, False, None),
+        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, False,
+         None),
+        ({"phase": "Pending", "initContainerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}, False,
+         "ImagePullBackOff"),
+        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "InvalidImageName"}}}]}, False,
+         "InvalidImageName"),
+        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True,
+         "StartError"),
+        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, False, None),
+        ({"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True, None),
+        ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
+         False, "Unschedulable"),
+        ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
+         False, None),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_pod_from_beginning_is_seen(
+    seen: Sightings, status: dict[str, Any], delivers: bool, trouble: str | None
+) -> None:
+    owner = {"controller": True, "uid": "j"}
+    metadata = {"ownerReferences": [owner], "annotations": {ANNOTATION_DELIVERY: "{}"} if delivers else {}}
+    containers = [{"name": "agent"}]
+    seen.job_seen(A1, job())
+    seen.pod_seen(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
+    assert seen.troubles == ({"a": trouble} if trouble else {})
+    assert seen.attempts["a"][0].cannot_begin is (trouble == "StartError")
+
+
+def test_an_attempt_that_was_stopped_since_it_could_not_start_has_failed(seen: Sightings) -> None:
+    seen.job_seen(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for="StartError"))
+    (attempt,) = seen.attempts["a"]
+    assert (attempt.phase, attempt.reason) == (Phase.FAILED, Reason.START_ERROR)

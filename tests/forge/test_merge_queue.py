@@ -83,6 +83,21 @@ def test_a_conflict_is_given_back_and_the_others_go_on(publisher: Publisher, wor
     assert len(world.merges) == len(world.pulls) == 3
 
 
+def test_one_that_nobody_approves_does_not_hold_up_the_others_for_long(publisher: Publisher, world: World) -> None:
+    world.approved = False
+    published = publisher.per_task(TASKS)
+    assert [p.end for p in published] == [End.NOT_IN_TIME] * 3
+    assert publisher.time.passed < publisher.seconds / 2
+
+
+def test_all_together_take_no_longer_than_was_allowed(publisher: Publisher, world: World) -> None:
+    world.ci = lambda sha: "pending"
+    published = publisher.per_task(TASKS)
+    assert [p.end for p in published] == [End.NOT_IN_TIME] * 3
+    assert "its turn has not come yet" in published[2].message
+    assert publisher.time.passed < publisher.seconds + 60
+
+
 def test_by_hand_each_is_offered_and_none_is_merged(publisher: Publisher, world: World) -> None:
     published = publisher.per_task(TASKS, MergeMode.MANUAL)
     assert [(p.end, p.number) for p in published] == [(End.OPEN, 1), (End.OPEN, 2), (End.OPEN, 3)]

@@ -4,19 +4,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parallelproject.forge.main import brief
+from parallelproject.forge.main import brief, summary
 from parallelproject.forge.protocol import State
+from parallelproject.forge.publication import Publication
 from parallelproject.forge.published import End, Published
 from parallelproject.git import wire
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World
 from tests.git.remote import BRANCH, RUN, Remote
+
+PUBLICATION = Publication(
+    url="https://x/y", base="main", branch="parallel/x", project="x", run="r", private=Path("/nonexistent")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +108,22 @@ def test_how_it_ended_is_said_however_much_there_is_to_say() -> None:
     assert len(text.encode()) <= wire.RESULT_MAX
     (found,) = json.loads(text)["branches"]
     assert (found["end"], found["number"], found["url"], found["state"]) == ("Conflict", 7, url, "open")
+
+
+def test_of_very_many_those_are_told_that_somebody_has_to_look_at() -> None:
+    branch = {"number": 7, "url": "https://forge.example/acme/shop/pulls/7", "state": State.MERGED}
+    published = [
+        Published(branch=f"parallel/x/{'t' * 50}-{i}", task=f"{'t' * 50}-{i}", end=End.MERGED, is_news=True, **branch)
+        for i in range(100)
+    ]
+    published[3] = replace(published[3], end=End.CHECKS_FAILED)
+    published[5] = replace(published[5], end=End.WAITING)
+    text = json.dumps(summary(PUBLICATION, published))
+    said = json.loads(text)
+    assert len(text) <= 4000
+    assert said["ends"] == {"Merged": 98, "ChecksFailed": 1, "Waiting": 1}
+    assert [branch["end"] for branch in said["branches"][:3]] == ["ChecksFailed", "Waiting", "Merged"]
+    assert said["branches"][2]["task"].endswith("-99")
+    assert 10 < len(said["branches"]) < 100
+    assert (said["branchesTotal"], said["progress"]) == (100, True)
+    assert "progress" not in summary(PUBLICATION, [replace(one, is_news=False) for one in published])

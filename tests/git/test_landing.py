@@ -63,8 +63,9 @@ def test_edits_of_one_file_are_merged(remote: Remote) -> None:
     lines = remote.show("a.txt", "main").splitlines()
     first = remote.done("a", {"a.txt": "\n".join(["FIRST", *lines[1:], ""])})
     second = remote.done("b", {"a.txt": "\n".join([*lines[:-1], "LAST", ""])})
-    first.land()
-    second.land()
+    second.write("b", "alone")
+    assert first.land().shared == ()
+    assert second.land().shared == ("a.txt",)
     assert remote.show("a.txt").splitlines() == ["FIRST", *lines[1:-1], "LAST"]
 
 
@@ -388,3 +389,10 @@ def test_salvage_keeps_what_a_failed_attempt_left(remote: Remote) -> None:
     assert remote.done("b", {}).salvage().outcome is Outcome.NO_CHANGE
     assert remote.attempt("c").salvage().outcome is Outcome.NO_CHANGE
     assert remote.attempt("a", 2).prepare().outcome is Outcome.PREPARED
+
+
+@pytest.mark.parametrize(("there", "branch"), [("parallel/x", "parallel/x/_all"), ("parallel/x/a", "parallel/x")])
+def test_a_branch_that_cannot_be_beside_another_is_told(remote: Remote, there: str, branch: str) -> None:
+    remote.commit(there, {}, "in the way", force_parent=remote.tip("main"))
+    with pytest.raises(PolicyError, match=f'has a branch "{there}", beside which there can be none "{branch}"'):
+        remote.attempt("a", branch=branch).prepare()

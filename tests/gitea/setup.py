@@ -14,7 +14,7 @@ from parallelproject.forge.connect import connected
 from parallelproject.forge.merging import Waiting
 from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import Forge, Words
-from parallelproject.forge.publish import branch_per_task, shared_branch
+from parallelproject.forge.publish import one_by_one, shared_branch
 from parallelproject.forge.published import Published
 from parallelproject.forge.server import Server, locate
 from parallelproject.git.branches import Branches
@@ -85,7 +85,7 @@ class Publisher:
     def per_task(self, tasks: Sequence[str], branch: str = BRANCH) -> list[Published]:
         offers = [Offer(task_branch(branch, task), "main", Words(f"Do {task}"), task) for task in tasks]
         merge = MergeMode.WHEN_CHECKS_PASS
-        return self.run(lambda forge: branch_per_task(forge, self.settings.branches(), offers, merge, self._waiting))
+        return self.run(lambda forge: one_by_one(forge, self.settings.branches(), offers, merge, self._waiting))
 
     def run(self, call: Callable[[Forge], Awaitable[T]]) -> T:
         """Anything with the forge."""

@@ -40,10 +40,20 @@ class Clone:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def run(self, *options: str, breaks: str = "", code: int = 0, forge: str | None = None, **pull_request: Any) -> str:
+    def run(
+        self,
+        *options: str,
+        breaks: str = "",
+        code: int = 0,
+        forge: str | None = None,
+        strategy: str = "SharedBranch",
+        command: str = COMMAND,
+        **pull_request: Any,
+    ) -> str:
         """``pproj run --push``; what it said."""
         git = {
             "url": str(self.path),
+            "strategy": strategy,
             "forge": {"type": "Gitea", "url": forge or self.repository.gitea.url},
             "pullRequest": {"labels": ["agents"], **pull_request},
         }
@@ -58,7 +68,7 @@ class Clone:
         pproj = Path(sys.executable).with_name("pproj")
         state = ["--state-dir", str(self.folder / "state")]
         done = subprocess.run(
-            [str(pproj), "run", str(file), "--push", "--command", COMMAND, *state, *options],
+            [str(pproj), "run", str(file), "--push", "--command", command, *state, *options],
             env=self._environment | {"BREAKS": breaks}, cwd=self.folder, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         said = done.stdout + done.stderr
@@ -130,3 +140,43 @@ def test_a_remote_with_its_password_in_its_address_is_published_to(clone: Clone)
     with_password = clone.repository.url.replace("https://", f"https://{ROBOT}:{clone.token}@")
     clone.git("remote", "set-url", "origin", with_password)
     assert "its pull request is open" in clone.run()
+
+
+def test_each_task_is_merged_by_itself_and_one_that_met_another_s_work_is_run_again(clone: Clone) -> None:
+    """a and b write the same file, and nobody had said so: whoever lands second does it again, on the other's work."""
+    repository = clone.repository
+    repository.protect("main", ["ci"])
+    both = f'{COMMAND}; test "$PPROJ_TASK_ID" = c || {{ sleep 0.5; echo "$PPROJ_TASK_ID" >> both.txt; }}'
+    with checking(repository, lambda sha: "success") as judged:
+        said = clone.run(strategy="BranchPerTask", merge="WhenChecksPass", command=both)
+    assert "Conflict" in said
+    pulls = sorted(repository.pulls(), key=lambda pull: pull["number"])
+    assert all(pull["merged"] for pull in pulls)
+    assert sorted(pull["head"]["ref"] for pull in pulls) == [f"{BRANCH}/{task}" for task in "abc"]
+    assert {pull["head"]["sha"] for pull in pulls} <= set(judged)
+    assert sorted(repository.text("both.txt").split()) == ["a", "b"]
+    landed = clone.git("log", "--reverse", "--format=%(trailers:key=Parallel-Task,valueonly)", f"main..{BRANCH}/_all")
+    assert landed.split() == [pull["head"]["ref"].rpartition("/")[2] for pull in pulls]
+    assert set(repository.heads()) == {"main", f"{BRANCH}/_all"}
+    assert said.count(": merged: ") == 3
+
+
+def test_each_level_is_merged_by_itself(clone: Clone) -> None:
+    repository = clone.repository
+    repository.protect("main", ["ci"])
+    with checking(repository, lambda sha: "success"):
+        said = clone.run(scope="Level", merge="WhenChecksPass")
+    pulls = sorted(repository.pulls(), key=lambda pull: pull["number"])
+    assert [(pull["title"], pull["merged"]) for pull in pulls] == [
+        ("shop: level 0 (2 of 2 tasks)", True), ("shop: level 1 (1 of 1 tasks)", True)
+    ]  # fmt: skip
+    assert repository.text("c.txt") == "1\n"
+    assert f"{BRANCH}-level-1: merged: {pulls[1]['html_url']}" in said
+
+
+def test_a_level_with_a_failure_is_offered_with_what_landed_and_left_open(clone: Clone) -> None:
+    said = clone.run(scope="Level", merge="WhenChecksPass", breaks="b", code=1)
+    (pull,) = clone.repository.pulls()
+    assert (pull["state"], pull["title"]) == ("open", "shop: level 0 (1 of 2 tasks)")
+    assert "/b/salvage/1" in pull["body"]
+    assert f"{BRANCH}-level-0: its pull request is open" in said

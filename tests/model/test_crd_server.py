@@ -90,9 +90,9 @@ WRONG: dict[str, tuple[Manifest, list[str]]] = {
         manifest({"conflicts": {"onFileOverlap": "Serialise"}}),
         ["spec.conflicts.onFileOverlap", '"Serialize", "Warn", "Ignore"'],
     ),
-    "a strategy of a later version": (
-        manifest({"git": {"url": "https://git.example/shop.git", "strategy": "BranchPerTask"}}),
-        ["spec.git.strategy", 'values: "SharedBranch"'],
+    "an unknown strategy": (
+        manifest({"git": {"url": "https://git.example/shop.git", "strategy": "BranchPerPerson"}}),
+        ["spec.git.strategy", '"SharedBranch", "BranchPerTask"'],
     ),
     "a misspelt field": (manifest({"paralelism": 4}), [".spec.paralelism", "field not declared in schema"]),
     "a misspelt field of a task": (

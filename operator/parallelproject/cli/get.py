@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import GetOutput, Name
@@ -10,6 +11,8 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.state import rows
 from parallelproject.cli.tables import age, show_table, span
 from parallelproject.core.times import epoch
+from parallelproject.model.branches import landing_branch
+from parallelproject.model.spec import Git
 
 if TYPE_CHECKING:
     from parallelproject.cli.cluster import Cluster
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _INDENT = "  "
+_PULLS_SHOWN = 10
+"""Most pull requests that are named: those that are not merged, where there are any."""
 
 
 @on_cluster
@@ -85,11 +90,20 @@ def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
         )  # fmt: skip
     git = spec.get("git") or {}
     if git:
-        branch = git.get("branch") or f"parallel/{metadata['name']}"
-        found.append(("Lands on", f"{branch} of {git.get('url')}"))
-    for pull in (status.get("publication") or {}).get("pullRequests") or ():
-        found.append(("Pull request", f"{pull['url'] or pull['number']} ({pull['state']})"))
+        found.append(("Lands on", f"{_landing_branch(git, metadata['name'])} of {git.get('url')}"))
+    pulls = (status.get("publication") or {}).get("pullRequests") or []
+    waiting = [pull for pull in pulls if pull.get("state") != "merged"]
+    for pull in (waiting or pulls)[-_PULLS_SHOWN:]:
+        about = f"level {pull['level']}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
+        found.append(("Pull request", f"{pull['url'] or pull['number']} ({about}{pull['state']})"))
     return found
+
+
+def _landing_branch(git: Json, project: str) -> str:
+    try:
+        return landing_branch(Git.model_validate(git, by_name=False), project)
+    except ValidationError:  # of a newer version than ours
+        return str(git.get("branch") or "a branch")
 
 
 def _show_levels(status: Json) -> None:

@@ -1,16 +1,17 @@
 """Publishing at the end of a local run: what is asked of the forge, with whose credentials, and what is said of it."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from parallelproject.model.spec import Forge, ForgeType, Git, MergeMode, PullRequest
+from parallelproject.model.spec import Forge, ForgeType, Git
 from parallelproject.run.errors import RunError
 
 if TYPE_CHECKING:
@@ -24,11 +25,10 @@ _SAME = {"api.github.com": "github.com"}
 _ASKED_SECONDS = 60
 
 
-def publisher(project: str, git: Git, credentials: Path | None) -> "Publish":
-    """What publishes a project's branch at the end of its run.
+def publisher(git: Git, credentials: Path | None) -> "Publish":
+    """What publishes a project's work at the end of its run.
 
     Args:
-        project: The project's name.
         git: ``spec.git``, with a forge.
         credentials: A folder with files as a Secret for git has them; None: git is asked for a password.
     """
@@ -37,40 +37,32 @@ def publisher(project: str, git: Git, credentials: Path | None) -> "Publish":
         with ExitStack() as stack:
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pproj-")))
             folder = credentials or _asked(pushed, private)
-            return [_told(found) for found in _publish(project, git, folder, private, pushed)]
+            return [_told(found) for found in _publish(git, folder, private, pushed)]
 
     return publish
 
 
-def _publish(project: str, git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
+def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
     # Here, since a run that publishes nothing needs none of it.
     from parallelproject.forge import publication
     from parallelproject.git import wire
     from parallelproject.git.outcome import DeliveryError
 
-    wanted, forge, target = git.pull_request or PullRequest(), git.forge, pushed.target
+    forge, target = git.forge, pushed.target
     at: dict[str, Any] = {"type": forge.type.value if forge else ForgeType.NONE.value}
     if forge and forge.url:
         at["url"] = forge.url
     if forge and forge.type is not ForgeType.NONE:
         at["token"] = _token(credentials, forge, pushed)
-    fields: Mapping[str, Any] = {
+    fields = wire.parse(json.dumps(pushed.told)) | {
         "url": _without_user(pushed.url),
         "base": target.base.name,
-        "branch": target.branch,
-        "project": project,
         "run": target.run,
         "state": target.repository.address.url,
         "forge": at,
         "credentials": credentials,
         "local": pushed.url.startswith(("/", "file:///")),
         "private": private / "git",
-        "title": wanted.title,
-        "body": wanted.body,
-        "labels": wanted.labels,
-        "draft": wanted.draft,
-        "merge": wanted.merge if pushed.is_whole else MergeMode.MANUAL,
-        "tasks": pushed.tasks,
     }
     try:
         return asyncio.run(publication.publish(wire.as_type(publication.Publication, fields)))
@@ -126,6 +118,7 @@ _WORDS = {
     "Closed": "its pull request was closed by somebody, and is not opened again",
     "Nothing": "there is nothing in it that its base has not",
     "Conflict": "its pull request is open, and does not merge",
+    "Waiting": "its pull request is open",
 }
 
 

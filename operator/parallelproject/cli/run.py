@@ -104,7 +104,7 @@ def run(
         fresh=fresh,
         repository=repo,
         push=push,
-        publish=publisher(project.name, git, credentials) if push and git and git.forge else None,
+        publish=publisher(git, credentials) if push and git and git.forge else None,
         no_color=not terminal.color_allowed(sys.stdout),
         source=file if str(file) != "-" else None,
         rerun=_again(),

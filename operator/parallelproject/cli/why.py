@@ -54,6 +54,8 @@ def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
     if found.job and found.mend in ("retry", "logs"):
         follow = " -f" if found.mend == "logs" else ""
         commands.append(f"kubectl logs{place} job/{found.job}{follow}")
+    if found.job and found.mend == "pod":
+        commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
     if found.mend == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
         commands.append(f"{typed()} retry{place} {name}{tasks}")

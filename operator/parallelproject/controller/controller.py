@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +18,8 @@ from parallelproject.controller.project import Json, Project
 from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan, plan
-from parallelproject.core.publishing import Publishing, publishing, revision_of, stage
+from parallelproject.core.plan import Plan, plan, waits_for_merge
+from parallelproject.core.publishing import Publishing, merged_now, publishing, revision_of, stage
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
@@ -198,7 +199,8 @@ class Controller:
 
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
-            return render_status(graph, spec, decided, project.status, project.generation, now, published)
+            last, troubles = project.status, sightings.troubles
+            return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
 
         self._writer.offer(project, headline, render)
         wake = min((at for at in (decided.wake_at, published and published.wake_at) if at is not None), default=None)
@@ -221,9 +223,14 @@ class Controller:
         if project.publication[0] != state:
             project.publication = (state, revision_of(graph, spec, decided))
         revision = project.publication[1]
-        published = publishing(revision, project.status, project.sightings.publishings(), now)
+        awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
+        published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
         if published.launch is not None:
             self._actions.publish(project, decided, revision, published.launch)
+        merged = merged_now(revision, published.record, decided)
+        if merged != project.ledger.merged:
+            project.ledger = replace(project.ledger, merged=merged)
+            self._put(project)  # tasks may have waited for it
         return published
 
     # The queue.

@@ -19,7 +19,8 @@ class Notice(NamedTuple):
 def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Notice]:
     """What happened between two statuses of a project.
 
-    A task's start and success are told by its Job; told are here failures, levels and the project itself.
+    A task's start and success are told by its Job; told are here failures, files that nothing had announced, levels and
+    the project itself.
     """
     old, new = condition(before, "Accepted"), condition(after, "Accepted")
     if (old.get("status"), old.get("observedGeneration")) != (new.get("status"), new.get("observedGeneration")):
@@ -37,6 +38,12 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Not
             yield Notice("TaskFailed", f"{row['id']}: {_failure(row, row.get('reason'))}", warning=True)
         elif row.get("failures", 0) > earlier.get("failures", 0) and row["state"] != "Succeeded":
             yield Notice("AttemptFailed", f"{row['id']}: {_failure(row, row.get('failure'))}", warning=True)
+        if row.get("undeclared") and not earlier.get("undeclared"):
+            found = f"{row['id']}: {row['undeclared']} besides the files that it declares, in {row.get('commit')}"
+            yield Notice("UndeclaredFiles", found, warning=True)
+        if row.get("shared") and not earlier.get("shared"):
+            found = f"{row['id']}: {row['shared']} changed by others while it ran, in {row.get('commit')}; it merged"
+            yield Notice("SharedFiles", found, warning=True)
     done = {level["index"] for level in before.get("levels") or () if _is_done(level)}
     ended = [level for level in after.get("levels") or () if _is_done(level) and level["index"] not in done]
     if ended:  # one for all of them: a chain of short tasks ends several levels a second

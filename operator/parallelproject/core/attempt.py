@@ -27,6 +27,18 @@ class Phase(Enum):
     """It was there and is gone, and nobody knows how it ended."""
 
 
+class Beside(NamedTuple):
+    """How many paths a task's work changed that nothing had announced."""
+
+    undeclared: int = 0
+    """Besides those that it declares, where it declares any."""
+    shared: int = 0
+    """Changed as well by work that landed while it ran. It merged, but nothing kept the two apart."""
+
+
+NOTHING = Beside()
+
+
 class Attempt(NamedTuple):
     """One attempt as an executor sees it now. Times are seconds since the epoch."""
 
@@ -39,7 +51,7 @@ class Attempt(NamedTuple):
     started: float | None = None
     ended: float | None = None
     reason: str | None = None
-    """Why it failed."""
+    """Why it failed; of one that is there, what keeps it from beginning."""
     exit_code: int | None = None
     name: str | None = None
     """What it is called where it runs: the Job's name."""
@@ -47,6 +59,12 @@ class Attempt(NamedTuple):
     """The ``CompiledGraph.claim`` that its task had when it was started; empty where that cannot have changed."""
     commit: str | None = None
     """The short name of the commit that its work landed as."""
+    beside: Beside = NOTHING
+
+    @property
+    def cannot_begin(self) -> bool:
+        """Whether it is there and never will begin, so that nothing but its deadline would end it."""
+        return self.reason == Reason.START_ERROR and self.phase is Phase.ACTIVE
 
 
 class Record(NamedTuple):
@@ -71,6 +89,7 @@ class Record(NamedTuple):
     """Attempts whose work did not fit on what had landed."""
     commit: str | None = None
     """The commit that its work landed as."""
+    beside: Beside = NOTHING
 
 
 NEW = Record()
@@ -90,17 +109,17 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _, commit = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, beside = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed = record
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, beside)
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
     if state is _SUCCEEDED:
         # What it landed as may be heard later than that it did: another object tells it.
-        heard = None if landed else next((seen.commit for seen in attempts if seen.commit), None)
-        return record._replace(commit=heard) if heard else record
+        heard = None if landed else next((seen for seen in attempts if seen.commit), None)
+        return record._replace(commit=heard.commit, beside=heard.beside) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside = seen
         if phase is _LAUNCHING:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -115,7 +134,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             began = began or (started if found == number else None)
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase is not _LAUNCHING))
-            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit)
+            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, beside)
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None

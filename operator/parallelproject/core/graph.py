@@ -15,7 +15,7 @@ from parallelproject.core.cycles import find_cycles
 from parallelproject.core.files import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import Spec, Task
+from parallelproject.model.spec import Scheduling, Spec, Task
 
 BOTTLENECKS = 5
 """How many bottlenecks are named."""
@@ -81,7 +81,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     index = {task_id: i for i, task_id in enumerate(ids)}
     problems = _duplicates(ids)
     parents = _resolve(tasks, index, problems)
-    problems += _check_roles(spec) + _check_parameters(tasks)
+    problems += _check_roles(spec) + _check_parameters(tasks) + _check_git(spec)
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
     for i, above in enumerate(parents):
@@ -235,6 +235,19 @@ def _check_roles(spec: Spec) -> list[Problem]:
                 mend = "name one, or set spec.defaults.role"
                 problems.append(Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", mend))
     return problems
+
+
+def _check_git(spec: Spec) -> list[Problem]:
+    if spec.git is None or not spec.git.is_by_level:
+        return []
+    place = "spec.git.pullRequest.scope"
+    if spec.git.is_by_task:
+        found = "Level: with strategy BranchPerTask each task has a pull request of its own"
+        return [Problem(place, found, "remove one of the two")]
+    if spec.scheduling is not Scheduling.LEVELS:
+        found = f"Level: with scheduling {spec.scheduling} levels do not end one after the other"
+        return [Problem(place, found, "set spec.scheduling: Levels, or scope: Project")]
+    return []
 
 
 def _check_parameters(tasks: Sequence[Task]) -> list[Problem]:

@@ -17,7 +17,14 @@ from parallelproject.core.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.files import overlap
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.standing import Standing, Unseen
-from parallelproject.model.spec import FailurePolicy, FileOverlap, MergeConflict, Scheduling, Spec
+from parallelproject.model.spec import (
+    FailurePolicy,
+    FileOverlap,
+    MergeConflict,
+    MergeMode,
+    Scheduling,
+    Spec,
+)
 from parallelproject.model.status import Reason, TaskState
 
 BACKOFF_MAX = 360
@@ -48,6 +55,9 @@ class Ledger:
     completion_time: float | None = None
     peak: int = 0
     """Most tasks that were at work at once."""
+    merged: tuple[int, int] | None = None
+    """So many levels from the first on are merged, with so many tasks that had succeeded in them: where another one has
+    since, they are not. What a level may wait for; None: none does."""
     standing: Standing | None = field(default=None, compare=False, repr=False)
     """What the plan that made this ledger found out. It counts only with these very records and the same graph."""
 
@@ -65,7 +75,7 @@ class Stop(NamedTuple):
     id: str
     attempt: Attempt
     why: str
-    """Stopped, DeadlineExceeded, FailFast, Removed or Succeeded (by another attempt)."""
+    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt) or StartError."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,18 +173,22 @@ def plan(
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     why = stopped or ("FailFast" if fail_fast else None)
     stops = [
-        Stop(task_id, attempt, why or ("Removed" if task_id in standing.strangers else "Succeeded"))
+        Stop(task_id, attempt, reason)
         for task_id in (standing.live if why else standing.surplus)
         for attempt in standing.live[task_id]
         if not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-    ]
+        and (reason := why or _surplus_for(standing, task_id, attempt))
+    ]  # fmt: skip
     if stopped:
         for i, state in enumerate(states):
             if state is _PENDING:
                 states[i], closed[i] = _SKIPPED, Reason.STOPPED
 
     # 4. Who starts.
-    room = _Room(graph, spec, standing, level, now)
+    merged = len(graph.levels)
+    if prior.merged is not None and waits_for_merge(spec):
+        merged = prior.merged[0] if prior.merged[1] == succeeded_below(standing, prior.merged[0]) else 0
+    room = _Room(graph, spec, standing, level, merged, now)
     launches: list[Launch] = []
     for place in () if stopped or spec.suspend else standing.ready:
         if room.at_work >= spec.parallelism:
@@ -219,7 +233,7 @@ def plan(
         completed=completed,
         stopped=stopped,
         wake_at=wake if wake < math.inf and not completed else None,
-        ledger=Ledger(records, start_time, completion_time, max(prior.peak, room.at_work), standing),
+        ledger=Ledger(records, start_time, completion_time, max(prior.peak, room.at_work), prior.merged, standing),
         _explain=explain,
     )
 
@@ -227,9 +241,12 @@ def plan(
 class _Room:
     """What is left of slots, roles and files while it is decided who starts."""
 
-    def __init__(self, graph: CompiledGraph, spec: Spec, standing: Standing, level: int, now: float) -> None:
+    def __init__(
+        self, graph: CompiledGraph, spec: Spec, standing: Standing, level: int, merged: int, now: float
+    ) -> None:
         self.at_work = standing.at_work
         self._graph, self._spec, self._standing, self._now = graph, spec, standing, now
+        self._merged = merged
         self._gate = level if spec.scheduling is Scheduling.LEVELS else len(graph.levels)
         self._roles, self._busy = standing.roles.copy(), standing.busy.copy()
         self._caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
@@ -241,6 +258,8 @@ class _Room:
         graph, spec = self._graph, self._spec
         if graph.level[i] > self._gate:
             return Reason.WAITING_FOR_LEVEL
+        if graph.level[i] > self._merged:
+            return Reason.WAITING_FOR_MERGE
         if spec.suspend:
             return Reason.SUSPENDED
         if i in self._standing.failing and backoff_ends(graph, spec, i, self._standing.record(i)) > self._now:
@@ -265,6 +284,19 @@ class _Room:
         self._roles[role] = self._roles.get(role, 0) + 1
         for pattern in self._graph.locks.touched[i]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
+
+
+def waits_for_merge(spec: Spec) -> bool:
+    """Whether a level starts when the pull request of the one before is merged."""
+    git = spec.git
+    if git is None or git.forge is None or git.pull_request is None:
+        return False
+    return git.is_by_level and git.pull_request.merge is MergeMode.WHEN_CHECKS_PASS
+
+
+def succeeded_below(standing: Standing, level: int) -> int:
+    """How many tasks have succeeded in the levels below one."""
+    return sum(map(len, standing.graph.levels[:level])) - sum(standing.unfinished[:level])
 
 
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
@@ -311,6 +343,15 @@ def _skip_after(
     for i, state in enumerate(states):
         if state is _PENDING and graph.level[i] > last:
             states[i], reasons[i] = _SKIPPED, Reason.STOPPED
+
+
+def _surplus_for(standing: Standing, task_id: str, attempt: Attempt) -> str | None:
+    """Why an attempt is at work for nothing; None: it is not."""
+    if task_id in standing.strangers:
+        return "Removed"
+    if standing.records.get(task_id, NEW).state is _SUCCEEDED:
+        return "Succeeded"
+    return Reason.START_ERROR if attempt.cannot_begin else None
 
 
 def _files(claim: str) -> list[str]:

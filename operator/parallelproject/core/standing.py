@@ -175,7 +175,9 @@ class Standing:
             self.live[task_id] = live
         if is_unseen:
             self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
-        is_surplus = bool(live) and (i is None or record.state is _SUCCEEDED)
+        is_surplus = bool(live) and (
+            i is None or record.state is _SUCCEEDED or any(attempt.cannot_begin for attempt in live)
+        )
         (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
         self.at_work += slots
         foreign = self._hold_foreign(task_id, i, live)

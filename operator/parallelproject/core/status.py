@@ -5,9 +5,10 @@ Rows are plain dictionaries, short and in spec order; fields that say nothing ar
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from parallelproject.core.attempt import NEW, Attempt, Record, settle
+from parallelproject.core.attempt import NEW, Attempt, Beside, Record, settle
 from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
@@ -35,6 +36,7 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         start_time=epoch(status.get("startTime")),
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
+        merged=(0, 0),  # what was published is compared with what there is before it counts
     )
 
 
@@ -56,6 +58,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         job=row.get("jobName"),
         conflicts=_count(row, "conflicts"),
         commit=row.get("commit"),
+        beside=Beside(_count(row, "undeclared"), _count(row, "shared")),
     )
 
 
@@ -67,6 +70,7 @@ def render_status(
     generation: int,
     now: float,
     published: Publishing | None = None,
+    troubles: Mapping[str, str] = MappingProxyType({}),
 ) -> Json:
     """The status after a plan.
 
@@ -74,12 +78,16 @@ def render_status(
         last: The status written before: conditions keep their times from it where they did not change.
         generation: metadata.generation of the spec.
         published: How publishing stands; None where nothing is published.
+        troubles: By task, what keeps the attempt that is there from beginning.
     """
     records = plan.ledger.records
     rows = [
         render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
+    for row in rows if troubles else ():
+        if row["state"] == _RUNNING.value and row["id"] in troubles:
+            row["reason"] = troubles[row["id"]]
     for task_id in _shown(plan.removed, records, 2 * MAX_TASKS - len(rows)):
         record, state = records.get(task_id, NEW), plan.removed[task_id]
         rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
@@ -104,6 +112,10 @@ def render_status(
         status["completionTime"] = iso(int(plan.ledger.completion_time))
     if published is not None and published.record is not None:
         status["publication"] = published.record
+        for pull in published.record.get("pullRequests") or ():
+            if pull.get("level", levels) < levels:
+                told = {key: pull[key] for key in ("number", "url", "state")}
+                status["levels"][pull["level"]]["pullRequest"] = told
     return status
 
 
@@ -204,6 +216,7 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
             row["jobName"] = record.job
         if record.commit:
             row["commit"] = record.commit
+            row |= {key: count for key, count in record.beside._asdict().items() if count}
     return row
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from parallelproject.core.attempt import NEW, Record
 from parallelproject.core.graph import CompiledGraph, did_you_mean
 from parallelproject.core.plan import backoff_ends
+from parallelproject.core.publishing import merged_levels
 from parallelproject.core.status import condition, read_row
 from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
@@ -34,6 +35,14 @@ _DELIVERY: dict[str | None, str] = {
     Reason.TRANSIENT.value: "the repository could not be reached for long, or the container that lands was cut off",
 }
 """What lies behind a failure to land."""
+
+
+_TROUBLE: dict[str, str] = {
+    Reason.UNSCHEDULABLE.value: "no node takes its pod: none has room, or its template asks for one that is not there",
+    Reason.IMAGE_PULL_BACK_OFF.value: "an image of its pod cannot be pulled: the name is wrong, or a secret is missing",
+    Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
+}
+"""What keeps a pod from beginning."""
 
 
 class UnknownTaskError(Exception):
@@ -63,7 +72,7 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     mend: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs`` or nothing."""
+    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs``, ``pod`` or nothing."""
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
@@ -130,6 +139,7 @@ class _Inquiry:
         waits: dict[str, Callable[[int, str], Why]] = {
             Reason.WAITING_FOR_DEPENDENCIES.value: self._dependencies,
             Reason.WAITING_FOR_LEVEL.value: self._level,
+            Reason.WAITING_FOR_MERGE.value: self._merge,
             Reason.WAITING_FOR_SLOT.value: self._slot,
             Reason.WAITING_FOR_FILES.value: self._files,
             Reason.WAITING_FOR_ROLE.value: self._role,
@@ -160,6 +170,19 @@ class _Inquiry:
         answer = f"it is in level {mine}, and level {lowest} is not done: {self._named(here)}"
         more = "its own dependencies are done: with scheduling Graph it could start now"
         return self._say(i, reason, answer, more, tasks=here, mend="graph")
+
+    def _merge(self, i: int, reason: str) -> Why:
+        found = self.status.get("publication")
+        merged = merged_levels(found)
+        rows = self.status.get("levels")
+        pull = rows[merged].get("pullRequest") if isinstance(rows, list) and merged < len(rows) else None
+        which = f"the pull request of level {merged}"
+        if pull:
+            which += f", {pull.get('url')},"
+        answer = f"it is in level {self.graph.level[i]}, which starts when {which} is merged"
+        published = condition(self.status, "Published")
+        said = f"{published.get('reason')}: {published.get('message')}".removesuffix(": ")
+        return self._say(i, reason, answer, *([f"publishing says {said}"] if published else []))
 
     def _slot(self, i: int, reason: str) -> Why:
         holders = self._at_work()
@@ -230,11 +253,15 @@ class _Inquiry:
         record = self._record(i)
         answer = f"attempt {record.attempts} is at work{self._since(record)}"
         more = []
+        if reason:
+            answer = f"attempt {record.attempts} cannot begin{self._since(record)}"
+            more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
         if record.job:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend="logs")
+        mend = "pod" if reason else "logs"
+        return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
 
     def _succeeded(self, i: int, reason: str) -> Why:
         record = self._record(i)
@@ -243,7 +270,7 @@ class _Inquiry:
             answer += f" at {iso(int(record.ended))}, after {duration(record.ended - record.started)}"
         if record.commit:
             answer += f", and landed as {record.commit}"
-        return self._say(i, reason, answer, *_conflicts(record))
+        return self._say(i, reason, answer, *_conflicts(record), *_beside(record))
 
     def _failed(self, i: int, reason: str) -> Why:
         record = self._record(i)
@@ -405,6 +432,24 @@ def _conflicts(record: Record) -> list[str]:
     if not record.conflicts:
         return []
     return [f"its work did not fit on what had landed {_count(record.conflicts)}, and it was run again on that"]
+
+
+def _beside(record: Record) -> list[str]:
+    """What its work changed that nothing had announced."""
+    undeclared, shared = record.beside
+    found = []
+    if undeclared:
+        found.append(f"it changed {_paths(undeclared)} besides the files that it declares")
+    if shared:
+        found.append(
+            f"it changed {_paths(shared)} that other work changed while it ran: that merged, but only declared files "
+            "are kept apart"
+        )
+    return found
+
+
+def _paths(count: int) -> str:
+    return "a path" if count == 1 else f"{count} paths"
 
 
 def _count(times: int) -> str:

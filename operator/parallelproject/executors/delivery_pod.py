@@ -24,6 +24,8 @@ from parallelproject.executors.pod import (
 from parallelproject.git.address import parse
 from parallelproject.git.delivery import Delivery, Person
 from parallelproject.git.outcome import PolicyError
+from parallelproject.git.refs import check_branch, task_branch
+from parallelproject.model.branches import landing_branch, level_branch, offered_branch
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, Spec
@@ -44,11 +46,6 @@ BODY_MAX = 8_000
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
 
-def branch_of(git: Git, project: str) -> str:
-    """The shared branch, without ``refs/heads/``."""
-    return git.branch or f"parallel/{project}"
-
-
 def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
     """What ``pproj-git`` is told of an attempt.
 
@@ -64,7 +61,7 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
     described = graph.tasks[task]
     told: Json = {
         "url": git.url,
-        "branch": branch_of(git, project),
+        "branch": landing_branch(git, project),
         "baseRef": git.base_ref,
         "run": uid,
         "task": graph.ids[task],
@@ -97,9 +94,11 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     try:
         author = Person(git.author.name, git.author.email) if git.author else Person("x", "x@localhost")
         Delivery(
-            url="https://localhost/x", branch=branch_of(git, project), base_ref=git.base_ref, run="x", task="x",
+            url="https://localhost/x", branch=landing_branch(git, project), base_ref=git.base_ref, run="x", task="x",
             author=author,
         )  # fmt: skip
+        for name in _offered(spec, git, project):
+            check_branch(name, "branch")
     except PolicyError as error:
         found.append(Problem("spec.git", str(error)))
     for i, role in enumerate(spec.roles):
@@ -107,6 +106,14 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
             place = f"spec.roles[{i}].podTemplate.spec"
             found += [Problem(f"{place}{where}", what, mend) for where, what, mend in _clashes(role.pod_template)]
     return found
+
+
+def _offered(spec: Spec, git: Git, project: str) -> list[str]:
+    """The branches that will be offered."""
+    branch = offered_branch(git, project)
+    if git.is_by_task:
+        return [task_branch(branch, task.id) for task in spec.tasks]
+    return [level_branch(branch, len(spec.tasks))] if git.is_by_level else [branch]
 
 
 def add_delivery(pod: Json, git: Git, image: str) -> None:

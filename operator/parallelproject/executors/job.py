@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.executors import delivery_pod, once
+from parallelproject.executors import delivery_pod, once, publish_job
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import (
     OUTPUTS,
@@ -59,7 +59,10 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         elif _is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
     problems = (
-        problems or delivery_pod.problems_of(spec, project) or list(_too_much_to_tell(spec))
+        problems
+        or delivery_pod.problems_of(spec, project)
+        or publish_job.problems_of(spec)
+        or list(_too_much_to_tell(spec))
     )  # which reads templates that are known to be sound
     if problems:
         return problems

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.attempt import NOTHING, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
 from parallelproject.git.outcome import DeliveryError
@@ -19,6 +19,12 @@ _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryEr
 """Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
 _COMMIT = 10
 """Characters of a commit's name that are written down."""
+
+
+_NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
+_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""The kubelet says both in turn, as long as it tries."""
+_ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 class Delivered(NamedTuple):
@@ -32,6 +38,7 @@ class Delivered(NamedTuple):
     """The paths of a conflict."""
     ref: str | None = None
     """Where work is kept that did not land."""
+    beside: Beside = NOTHING
 
 
 _NOT_DELIVERED = Delivered()
@@ -67,6 +74,8 @@ class PodView(NamedTuple):
     delivered: Delivered = _NOT_DELIVERED
     message: str = ""
     """What its container said at its end, where it publishes."""
+    trouble: str | None = None
+    """What keeps it from beginning."""
 
     @property
     def is_live(self) -> bool:
@@ -129,7 +138,34 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         container_reason=reason,
         delivered=delivered,
         message=_said(status) if ANNOTATION_PUBLISH in annotations else "",
+        trouble=_trouble(status, waits_for_command=ANNOTATION_DELIVERY in annotations),
     )
+
+
+def _trouble(status: Mapping[str, Any], *, waits_for_command: bool) -> str | None:
+    """What keeps a pod from beginning: a word of the kubelet's or the scheduler's.
+
+    Args:
+        status: The pod's.
+        waits_for_command: Whether a container of ours waits there for one that may never start.
+    """
+    if status.get("phase") not in (None, "Pending", "Running"):
+        return None
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        state = container.get("state") or {}
+        waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
+        if ended.get("reason") in _NOT_STARTED and waits_for_command:
+            return Reason.START_ERROR
+        if reason := str(waiting.get("reason") or ""):
+            if reason in _PULLING:
+                return Reason.IMAGE_PULL_BACK_OFF
+            if reason not in _ON_ITS_WAY:
+                return reason[:64]
+    scheduled: Mapping[str, Any] = next(
+        (c for c in status.get("conditions") or () if c.get("type") == "PodScheduled"), {}
+    )
+    is_unschedulable = (scheduled.get("status"), scheduled.get("reason")) == ("False", "Unschedulable")
+    return Reason.UNSCHEDULABLE if is_unschedulable else None
 
 
 def _said(status: Mapping[str, Any]) -> str:
@@ -155,8 +191,15 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
             conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
             return Delivered(reason, None, tuple(map(str, conflict)), ref)
         if name == delivery_pod.GIT and code == 0:
-            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref)
+            beside = Beside(_length(told, "undeclared"), _length(told, "shared"))
+            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, beside)
     return _NOT_DELIVERED
+
+
+def _length(told: Mapping[str, Any], name: str) -> int:
+    """How long a list was before it was cut to have room."""
+    found, total = told.get(name), told.get(f"{name}Total")
+    return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
 
 
 def _message(ended: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,14 +228,20 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     stopped = bool(job and job.stopped_for)
     ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
-        commit = next((pod.delivered.commit for pod in pods if pod.delivered.commit), None)
-        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=commit)
+        told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
+        return Attempt(
+            number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=told.commit, beside=told.beside
+        )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and job.outcome == "Failed" and not live:
-        if stopped:
+        if stopped and job.stopped_for != Reason.START_ERROR:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
         reason, code = Reason.POD_FAILED, None
+        if stopped:
+            return Attempt(
+                number, Phase.FAILED, False, False, started, ended or job.ended, Reason.START_ERROR, None, name
+            )
         if job.reason == "DeadlineExceeded":
             reason = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
@@ -205,4 +254,6 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         return Attempt(number, phase, started=started, ended=ended, name=name)
     # A Job that has failed has ended its pods first: what they say of it is on its way.
     at_work = (live or not failed or job is None) and not (job and job.outcome)
-    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, name=name, claim=job.claim if job else "")
+    trouble = next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)
+    claim = job.claim if job else ""
+    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, reason=trouble, name=name, claim=claim)

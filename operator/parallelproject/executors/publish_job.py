@@ -3,27 +3,48 @@
 import json
 from itertools import accumulate, takewhile
 
+from parallelproject.core import publishing
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
-from parallelproject.core.publishing import task_rows
 from parallelproject.executors import once
-from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, branch_of, credentials_of, locked_down
+from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
 from parallelproject.executors.sightings import PUBLISHING
 from parallelproject.model import names
-from parallelproject.model.spec import Git, MergeMode, PullRequest, Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Git, PullRequest, Spec
 
 WAIT_SECONDS = 1800
 """How long one attempt waits for checks and approvals."""
 _FILE = "publish.json"
 _TOKEN = "/pproj/token"
 _MARGIN = 1800
+_KEPT_SECONDS = 6 * 3600
+"""How long a Job is kept, with its log, after its end; how it ended is in the status."""
 _BYTES_MAX = 200_000
 """Of an instruction; annotations have 256 KiB."""
+_ROW_BYTES, _NAME_BYTES = 120, 3
+"""Of what is told of a task besides ids, and beside each id that it depends on."""
 _TITLES = (200, 60, 0)
 """Characters of a title that are told, tried in turn until all rows have room."""
+
+
+def problems_of(spec: Spec) -> list[Problem]:
+    """More tasks than can be told of, where none may be left out: each is offered, or decides where a level ends."""
+    git = spec.git
+    if git is None or git.forge is None or not (git.is_by_task or git.is_by_level):
+        return []
+    wanted = git.pull_request or PullRequest()
+    size = len(_json({"title": wanted.title, "body": wanted.body, "labels": wanted.labels}).encode(errors="replace"))
+    for task in spec.tasks:
+        needs = task.dependencies if git.is_by_task else ()
+        size += len(task.id) + _ROW_BYTES + sum(len(need) + _NAME_BYTES for need in needs)
+    if size <= _BYTES_MAX:
+        return []
+    found = f"what has to be told to publish them would be some {size:,} bytes; there is room for {_BYTES_MAX:,}"
+    mend = "give them shorter ids, make it several projects, or offer all of it in one pull request"
+    return [Problem("spec.tasks", found, mend)]
 
 
 def publish_manifest(
@@ -75,45 +96,37 @@ def publish_manifest(
             "volumes": volumes,
         },
     }
-    return once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN)
+    made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN)
+    made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
+    return made
 
 
 def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
-    """What ``pproj-publish`` is told: it merges only the whole, and only where nothing has failed."""
-    wanted = git.pull_request or PullRequest()
-    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
-    told: Json = {
+    """What ``pproj-publish`` is told."""
+    where: Json = {
         "url": git.url,
         "base": git.base_ref.removeprefix("refs/heads/"),
-        "branch": branch_of(git, owner.name),
-        "project": owner.name,
         "run": owner.uid,
         "private": PRIVATE,
-        "labels": wanted.labels,
-        "draft": wanted.draft,
-        "merge": (wanted.merge if is_whole else MergeMode.MANUAL).value,
         "waitSeconds": WAIT_SECONDS,
     }
-    if wanted.title:
-        told["title"] = wanted.title
-    if wanted.body:
-        told["body"] = wanted.body
     if git.credentials_secret_ref:
-        told["credentials"] = CREDENTIALS
+        where["credentials"] = CREDENTIALS
     if git.forge:
-        told["forge"] = {"type": git.forge.type.value}
+        where["forge"] = {"type": git.forge.type.value}
         if git.forge.url:
-            told["forge"]["url"] = git.forge.url
+            where["forge"]["url"] = git.forge.url
         if git.forge.token_secret_ref:
-            told["forge"]["token"] = f"{_TOKEN}/token"
+            where["forge"]["token"] = f"{_TOKEN}/token"
     for length in _TITLES:
-        rows = task_rows(graph, plan, length)
-        text = _json(told | {"tasks": rows})
+        told = where | publishing.instruction(graph, spec, plan, owner.name, length)
+        text = _json(told)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text
     # Those that failed first, and of them all as many as there is room for.
     rows = sorted(
-        ({key: row[key] for key in row if key != "role"} for row in rows), key=lambda row: "failed" not in row
+        ({key: row[key] for key in row if key != "role"} for row in told.pop("tasks")),
+        key=lambda row: "failed" not in row,
     )
     room = _BYTES_MAX - len(_json(told).encode(errors="replace"))
     kept = takewhile(

@@ -128,6 +128,16 @@ class Sightings:
             self.unsettled.pop(task, None)
 
     @property
+    def troubles(self) -> dict[str, str]:
+        """By task, what keeps an attempt that is there from beginning."""
+        return {
+            task: attempt.reason
+            for task, attempts in self.unsettled.items()
+            for attempt in attempts
+            if attempt.phase is Phase.ACTIVE and attempt.reason
+        }
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is seen or under way."""
         return not (self._jobs or self._pods or self._gone or self._launching)

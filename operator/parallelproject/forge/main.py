@@ -1,13 +1,15 @@
 """The command that publishing Jobs run: ``pproj-publish [FILE]``.
 
 Its instruction is JSON: the fields of ``Publication`` in camelCase, in FILE or in ``PPROJ_PUBLISH``. Its result is
-JSON of at most 4 KiB, with a list of what became of each branch. Exit codes are those of ``pproj-git``; 0 also where a
-pull request was left open, as the result says.
+JSON of at most 4 KiB: how many branches ended how, and what became of each. Exit codes are those of ``pproj-git``; 0
+also where a pull request was left open, as the result says.
 """
 
 import argparse
 import asyncio
+import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import Any
 from parallelproject.forge.publication import Publication, publish
 from parallelproject.forge.published import Published
 from parallelproject.git import wire
+from parallelproject.model.spec import PullRequestScope
 
 VARIABLE = "PPROJ_PUBLISH"
 _PATHS, _MESSAGE = 3, 300
+_RESULT_MAX = 4000
+"""Bytes of the result. The pod has no other container; the kubelet keeps 4 KiB."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,17 +35,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         publication = wire.as_type(Publication, wire.parse(wire.asked(asked.file, VARIABLE)))
         published = asyncio.run(publish(publication))
-        code, result = 0, {"branches": [brief(one) for one in published]}
+        code, result = 0, summary(publication, published)
     except Exception as error:
         code, result = wire.of_error(error)
-    wire.answer(result, asked.result)
+    wire.answer(result, asked.result, _RESULT_MAX)
     return code
+
+
+def summary(publication: Publication, published: Sequence[Published]) -> dict[str, Any]:
+    """What is said of all: how many ended how, and of as many as have room what became of them.
+
+    Those first that somebody has to look at, the first in the queue before those that wait for it; of the others the
+    last, which has changed last.
+    """
+    said: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
+    if any(one.is_news for one in published):
+        said["progress"] = True
+    if publication.scope is PullRequestScope.LEVEL:
+        open_ = [one.level for one in published if one.level is not None and not one.end.is_merged]
+        said["mergedLevels"] = min([publication.levels, *open_])
+    room = _RESULT_MAX - len(wire.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
+    well = [one for one in reversed(published) if one.end.is_well]
+    for one in [*(one for one in published if not one.end.is_well), *well]:
+        row = brief(one)
+        room -= len(json.dumps(row)) + 2
+        if room < 0:
+            said["branchesTotal"] = len(published)
+            break
+        said["branches"].append(row)
+    return said
 
 
 def brief(published: Published) -> dict[str, Any]:
     """What is said of one branch, short enough that how it ended is never cut off."""
     kept = replace(published, merge_commit=None, paths=published.paths[:_PATHS], message=published.message[:_MESSAGE])
-    return wire.shown(asdict(kept))
+    return {key: value for key, value in wire.shown(asdict(kept)).items() if key != "isNews"}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Merging what was tested, and nothing else: the commit whose checks have passed is named in the request."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -23,6 +24,8 @@ class Waiting:
     """As long a commit must have no check at all before that counts as "none is required": they start with delay."""
     longest: float = 30.0
     """Longest time between two looks; the first are closer together."""
+    approval: float = math.inf
+    """How long to wait where the checks have passed and the forge still does not merge: somebody has to approve."""
     clock: Clock = field(default_factory=Clock)
 
 
@@ -100,6 +103,8 @@ async def _merge(
                     return Tried(End.MOVED, pull, said)
                 if answer.merge is Merge.BLOCKED and (paths := await _conflicts(branches, pull)):
                     return Tried(End.CONFLICT, pull, said, paths)
+                if answer.merge is Merge.BLOCKED:
+                    deadline = min(deadline, clock.monotonic() + waiting.approval)
         elif (await asyncio.to_thread(branches.tips, pull.head))[pull.head] != sha:
             return Tried(End.MOVED, pull, f"{pull.head} is not at {sha[:12]} any more")
         else:

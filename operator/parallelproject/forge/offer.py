@@ -21,6 +21,14 @@ class Offer:
     words: Words
     task: str | None = None
     """Whose branch it is, where each task has one."""
+    level: int | None = None
+    """The level that it ends with, where each has one."""
+    after: tuple[str, ...] = ()
+    """The branches whose work it contains besides its own: it is merged after them."""
+    is_held: bool = False
+    """Whether it is left to a person, whatever is asked for: something of it has failed."""
+    obstacle: str = ""
+    """Why it is not offered at all: it builds on what was turned down."""
 
 
 async def offered(forge: Forge, branches: Branches, offer: Offer, clock: Clock) -> PullRequest | None:

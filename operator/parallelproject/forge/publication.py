@@ -4,21 +4,23 @@ May be killed at any moment and called again.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallelproject.forge.connect import connected
 from parallelproject.forge.merging import Waiting
 from parallelproject.forge.offer import Offer
-from parallelproject.forge.protocol import Forge, Words
-from parallelproject.forge.publish import branch_per_task, shared_branch
-from parallelproject.forge.published import Published
+from parallelproject.forge.parts import Parts
+from parallelproject.forge.protocol import Words
+from parallelproject.forge.publish import one_by_one, shared_branch
+from parallelproject.forge.published import End, Published
 from parallelproject.forge.server import Server, locate
-from parallelproject.forge.text import Report, TaskLine, render_body, render_title
+from parallelproject.forge.text import Report, TaskLine, marked, render_body, render_title
 from parallelproject.git.branches import Branches
-from parallelproject.git.refs import TaskRefs, kept_work, task_branch
-from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode
+from parallelproject.git.line import Line
+from parallelproject.git.refs import TaskRefs, kept_work
+from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 
 _AUTHORITY, _SIGNING_KEY = "ca.crt", "signing-key"
 """In the folder of credentials: the certificates of a server of one's own, and what commits are signed with."""
@@ -36,6 +38,9 @@ class TaskRow:
     """Whether it has failed for good. Of the others, those whose work has landed are told of."""
     reason: str = ""
     """Why it failed, or had to be tried again."""
+    level: int = 0
+    after: tuple[str, ...] = ()
+    """The tasks that it depends on directly; told where each has a branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +65,15 @@ class Publication:
     base: str
     """The branch that the work is to be merged into."""
     branch: str
-    """The shared branch, or what the tasks' branches begin with."""
+    """The branch that is offered, or what the names of those begin with that are."""
+    line: str = ""
+    """The branch that all tasks land on, where it is another one."""
     strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
+    scope: PullRequestScope = PullRequestScope.PROJECT
+    levels: int = 0
+    """So many levels from the first on are done."""
+    whole_levels: int = 0
+    """So many levels from the first on may be merged, where each has a pull request: nothing of them has failed."""
     project: str
     run: str
     """The run's name in refs."""
@@ -78,9 +90,14 @@ class Publication:
     labels: tuple[str, ...] = ()
     draft: bool = False
     merge: MergeMode = MergeMode.MANUAL
+    is_whole: bool = False
+    """Whether all tasks have succeeded. Once that is merged, refs are kept of what did not land, and of nothing else;
+    on one's own machine of all, for who looks at the run later."""
     wait_seconds: float = 3600.0
     """How long to wait for checks and approvals."""
     tasks: tuple[TaskRow, ...] = ()
+    above: tuple[str, ...] = ()
+    """Tasks of levels that are not done whose work may have landed: a level's branch ends before that."""
 
     @property
     def branches(self) -> Branches:
@@ -111,7 +128,7 @@ async def publish(publication: Publication) -> list[Published]:
     """Publishes a project as its work stands on the remote now.
 
     Returns:
-        Where it was left: one branch, or one for each task that has a branch.
+        Where it was left: one branch, or one for each level or task.
 
     Raises:
         DeliveryError: it could not be published; called again, it goes on.
@@ -119,22 +136,51 @@ async def publish(publication: Publication) -> list[Published]:
     branches, state = publication.branches, publication.branches
     if publication.state:
         state = Branches(url=str(publication.state), private=publication.private / "state", local=True)
-    refs = await asyncio.to_thread(state.task_refs, publication.run, [row.id for row in publication.tasks])
+    names = [*(row.id for row in publication.tasks), *publication.above]
+    refs = await asyncio.to_thread(state.task_refs, publication.run, names)
     lines = {row.id: _line(publication, row, refs.get(row.id, {})) for row in publication.tasks}
+    above = [commit for task in publication.above if (commit := refs.get(task, {}).get("landed"))]
     told = tuple(line for line in lines.values() if line.commit or line.failed)
+    done = await _publish(publication, branches, told, above)
+    if publication.is_whole and publication.state is None:
+        merged = {one.task for one in done if one.end is End.MERGED}
+        landed = {task: line.commit for task, line in lines.items() if line.commit}
+        arrived = await asyncio.to_thread(branches.among, publication.base, landed.values())
+        gone = {task: commit for task, commit in landed.items() if task in merged or commit in arrived}
+        await asyncio.to_thread(branches.forget_landed, publication.run, gone)
+    return done
+
+
+async def _publish(
+    publication: Publication, branches: Branches, told: tuple[TaskLine, ...], above: Sequence[str]
+) -> list[Published]:
     waiting = Waiting(seconds=publication.wait_seconds)
     async with connected(publication.forge.type, branches, publication.server) as forge:
-        if publication.strategy is LandingStrategy.SHARED_BRANCH:
-            offer = Offer(publication.branch, publication.base, _words(publication, forge, told))
-            return [await shared_branch(forge, branches, offer, publication.merge, waiting)]
-        offers = [
-            Offer(
-                task_branch(publication.branch, line.id), publication.base, _words(publication, forge, (line,)), line.id
+
+        def words(shown: Sequence[TaskLine], level: int | None = None, after: Sequence[str] = ()) -> Words:
+            report = Report(
+                publication.project, tuple(shown), level, publication.branch, publication.base, tuple(after)
             )
-            for line in told
-            if line.commit
-        ]
-        return await branch_per_task(forge, branches, offers, publication.merge, waiting)
+            title = render_title(report, forge.limits, publication.title)
+            body = marked(render_body(report, forge.limits, publication.body), publication.run, forge.limits)
+            return Words(title, body, publication.labels, publication.draft)
+
+        per_task = publication.strategy is LandingStrategy.BRANCH_PER_TASK
+        if not per_task and publication.scope is PullRequestScope.PROJECT:
+            offer = Offer(publication.branch, publication.base, words(told))
+            return [await shared_branch(forge, branches, offer, publication.merge, waiting)]
+        line = Line(branches, publication.line or publication.branch, publication.base)
+        parts = Parts(forge, line, publication.branch, publication.run, {line.id: line for line in told}, words)
+        if per_task:
+            offers = await parts.tasks({row.id: row.after for row in publication.tasks})
+            return await one_by_one(forge, branches, offers, publication.merge, waiting)
+        level_of = {row.id: row.level for row in publication.tasks}
+        offers = await parts.levels(level_of, publication.whole_levels, above)
+        done = await one_by_one(forge, branches, offers, publication.merge, waiting, anew=False)
+        is_merged = publication.merge is MergeMode.WHEN_CHECKS_PASS and all(one.end.is_merged for one in done)
+        if is_merged and publication.state is None:  # else it is a copy of somebody's branch, who goes on with that
+            await asyncio.to_thread(line.follow)
+        return done
 
 
 def _line(publication: Publication, row: TaskRow, refs: Mapping[str, str]) -> TaskLine:
@@ -144,12 +190,3 @@ def _line(publication: Publication, row: TaskRow, refs: Mapping[str, str]) -> Ta
     commit = refs.get("landed")
     failed = row.failed and not commit
     return TaskLine(row.id, row.title, commit, row.attempts, row.role, row.reason, failed, salvage)
-
-
-def _words(publication: Publication, forge: Forge, lines: tuple[TaskLine, ...]) -> Words:
-    report = Report(publication.project, lines, None, publication.branch, publication.base)
-    title, body = publication.title, publication.body
-    return Words(
-        render_title(report, forge.limits, title), render_body(report, forge.limits, body), publication.labels,
-        publication.draft,
-    )  # fmt: skip

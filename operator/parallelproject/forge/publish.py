@@ -1,10 +1,11 @@
-"""Publishing, as callers see it: one branch for all tasks, or one for each.
+"""Publishing, as callers see it: one branch for all tasks, or several that are merged in their order.
 
 Both may be killed at any moment and called again.
 """
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from parallelproject.forge.answer import AnswerError
 from parallelproject.forge.markdown import code
@@ -14,9 +15,12 @@ from parallelproject.forge.protocol import Forge, PullRequest, State
 from parallelproject.forge.published import End, Published, told
 from parallelproject.git.branches import Branches
 from parallelproject.git.outcome import PolicyError
+from parallelproject.model.problem import listed
 from parallelproject.model.spec import MergeMode
 
-_SHOWN_PATHS = 20
+_SHOWN_PATHS, _SHOWN_BRANCHES = 20, 3
+_APPROVAL = 60.0
+"""Seconds for which others wait until one is approved whose checks have passed."""
 
 
 async def shared_branch(
@@ -44,61 +48,87 @@ async def shared_branch(
         raise error.as_outcome() from error
 
 
-async def branch_per_task(
-    forge: Forge, branches: Branches, offers: Iterable[Offer], merge: MergeMode, waiting: Waiting | None = None
+async def one_by_one(
+    forge: Forge,
+    branches: Branches,
+    offers: Iterable[Offer],
+    merge: MergeMode,
+    waiting: Waiting | None = None,
+    *,
+    anew: bool = True,
 ) -> list[Published]:
-    """Publishes a branch for each task, and merges them one at a time in this order.
+    """Publishes several branches, and merges them one at a time in this order.
 
     Each is brought up to date with what the ones before it have brought in, and checked as it will be merged. What
-    does not merge, or fails its checks, is left open and the next one's turn comes. A branch is deleted when its merge
-    has been seen in the target.
+    does not merge, or fails its checks, is left open; the next one's turn comes, unless it builds on that. A branch is
+    deleted when its merge has been seen in the target.
 
     Args:
         forge: Where the pull requests are.
         branches: The repository.
-        offers: The tasks' branches (``git.refs.task_branch``), in the order of (wave, priority, id).
+        offers: The branches, each after those that it builds on.
         merge: Manual: people merge them.
-        waiting: How long to wait for each one's checks.
+        waiting: How long to wait for the checks of all.
+        anew: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is made
+            anew there. Others are brought up to date, by a merge, where the target asks for it.
 
     Raises:
         DeliveryError: the forge or the remote was in trouble, or refuses us; called again, it goes on.
     """
     waiting = waiting or Waiting()
     queue: list[tuple[Offer, PullRequest | None, str]] = []
+    done: list[Published] = []
     try:
         for offer in offers:
             try:
+                if offer.obstacle:
+                    queue.append((offer, None, ""))
+                    continue
                 queue.append((offer, await offered(forge, branches, offer, waiting.clock), ""))
             except (AnswerError, PolicyError) as error:
                 queue.append((offer, None, _own_fault(error)))
-        return [await _in_turn(forge, branches, *entry, merge, waiting) for entry in queue]
+        merged: set[str] = set()
+        deadline = waiting.clock.monotonic() + waiting.seconds
+        for offer, pull, refused in queue:
+            left = deadline - waiting.clock.monotonic()
+            before = [branch for branch in offer.after if branch not in merged]
+            if refused:
+                found = told(offer, End.REFUSED, None, refused)
+            elif offer.obstacle:
+                found = told(offer, End.WAITING, None, offer.obstacle)
+            elif pull is None or merge is MergeMode.MANUAL or pull.state is not State.OPEN or offer.is_held:
+                found = _left(offer, pull)
+                if pull is not None and found.end is End.MERGED and merge is not MergeMode.MANUAL:
+                    await _delete(branches, pull)  # by somebody, or by a life of ours that was cut off
+            elif before:
+                found = told(offer, End.WAITING, pull, f"waits for the merge of {listed(before, _SHOWN_BRANCHES)}")
+            elif left <= 0:
+                found = told(offer, End.NOT_IN_TIME, pull, "its turn has not come yet")
+            else:
+                found = await _in_turn(
+                    forge, branches, offer, pull, replace(waiting, seconds=left, approval=_APPROVAL), anew=anew
+                )
+            done.append(found)
+            if found.end.is_merged:
+                merged.add(offer.branch)
+        return done
     except AnswerError as error:
         raise error.as_outcome() from error
 
 
 async def _in_turn(
-    forge: Forge,
-    branches: Branches,
-    offer: Offer,
-    pull: PullRequest | None,
-    refused: str,
-    merge: MergeMode,
-    waiting: Waiting,
+    forge: Forge, branches: Branches, offer: Offer, pull: PullRequest, waiting: Waiting, *, anew: bool
 ) -> Published:
     """Merges one, when its turn has come."""
-    if refused:
-        return told(offer.branch, End.REFUSED, None, refused, task=offer.task)
-    if pull is None or merge is MergeMode.MANUAL or pull.state is State.CLOSED:
-        return _left(offer, pull)
     try:
-        tried = await bring_in(forge, branches, pull, waiting, queued=True)
+        tried = await bring_in(forge, branches, pull, waiting, queued=anew)
         if tried.end is End.CONFLICT:
             await _say_conflict(forge, tried)
     except (AnswerError, PolicyError) as error:
-        return told(offer.branch, End.REFUSED, pull, _own_fault(error), task=offer.task)
+        return told(offer, End.REFUSED, pull, _own_fault(error))
     if tried.end is End.MERGED:
         await _delete(branches, tried.pull)
-    return _result(offer, tried)
+    return replace(_result(offer, tried), is_news=tried.end is End.MERGED)
 
 
 async def _delete(branches: Branches, pull: PullRequest) -> None:
@@ -133,8 +163,8 @@ def _own_fault(error: AnswerError | PolicyError) -> str:
 def _left(offer: Offer, pull: PullRequest | None) -> Published:
     """The result where nothing is merged by us."""
     ends = {State.OPEN: End.OPEN, State.MERGED: End.MERGED, State.CLOSED: End.CLOSED}
-    return told(offer.branch, ends[pull.state] if pull else End.NOTHING, pull, task=offer.task)
+    return told(offer, ends[pull.state] if pull else End.NOTHING, pull)
 
 
 def _result(offer: Offer, tried: Tried) -> Published:
-    return told(offer.branch, tried.end, tried.pull, tried.message, tried.paths, offer.task)
+    return told(offer, tried.end, tried.pull, tried.message, tried.paths)

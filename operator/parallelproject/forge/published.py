@@ -1,8 +1,9 @@
 """How a publishing ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import PullRequest, State
 
 
@@ -29,6 +30,18 @@ class End(StrEnum):
     """The branch has nothing that its target has not."""
     REFUSED = "Refused"
     """By the forge, for this pull request alone."""
+    WAITING = "Waiting"
+    """To be merged after others that it builds on, which are not merged yet."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether what was asked for is done."""
+        return self in (End.MERGED, End.OPEN, End.DRAFT, End.NOTHING)
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the target has all of it."""
+        return self in (End.MERGED, End.NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +60,18 @@ class Published:
     paths: tuple[str, ...] = ()
     """Those in conflict."""
     task: str | None = None
+    """Whose branch it is, where each task has one."""
+    level: int | None = None
+    """The level that it ends with, where each has a branch."""
+    is_news: bool = False
+    """Whether it was merged by this very call."""
 
 
-def told(
-    branch: str,
-    end: End,
-    pull: PullRequest | None,
-    message: str = "",
-    paths: tuple[str, ...] = (),
-    task: str | None = None,
-) -> Published:
+def told(offer: Offer, end: End, pull: PullRequest | None, message: str = "", paths: tuple[str, ...] = ()) -> Published:
     """The result for a branch and its pull request, where there is one."""
-    if pull is None:
-        return Published(branch=branch, end=end, message=message, paths=paths, task=task)
-    return Published(
-        branch=branch, end=end, number=pull.number, url=pull.url, state=pull.state, merge_commit=pull.merge_commit,
-        message=message, paths=paths, task=task,
+    found = Published(
+        branch=offer.branch, end=end, message=message, paths=paths, task=offer.task, level=offer.level
     )  # fmt: skip
+    if pull is None:
+        return found
+    return replace(found, number=pull.number, url=pull.url, state=pull.state, merge_commit=pull.merge_commit)

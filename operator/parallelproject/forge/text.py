@@ -18,6 +18,11 @@ TITLE = (
     "{{ project }}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
 )
 BODY = """\
+{% if after %}
+Builds on the work of {% for task in after %}{{ code(task) }}{% if not loop.last %}, {% endif %}{% endfor %}: \
+merge that first.
+
+{% endif %}
 {% if landed %}
 | Task | Title | Commit | Attempts | Role |
 |---|---|---|---:|---|
@@ -76,6 +81,8 @@ class Report:
     """Where a level has a pull request of its own."""
     branch: str = ""
     base: str = ""
+    after: tuple[str, ...] = ()
+    """The tasks whose work it builds on, where each has a pull request of its own and theirs are not merged."""
     omitted: int = field(default=0, kw_only=True)
     """Landed tasks for which there was no room."""
 
@@ -87,6 +94,7 @@ class Report:
             "level": self.level,
             "branch": self.branch,
             "base": self.base,
+            "after": self.after,
             "tasks": self.tasks,
             "landed": landed,
             "failed": [task for task in self.tasks if task.failed],
@@ -133,6 +141,21 @@ def render_body(report: Report, limits: Limits, template: str | None = None) -> 
         middle = (least + most) // 2
         least, most = (middle, most) if markdown.length(text(middle)) <= limits.body else (least, middle)
     return markdown.cut(text(least), limits.body)
+
+
+def marked(body: str, run: str, limits: Limits) -> str:
+    """A text with the run's name in it, for nobody to see: it tells whose a pull request is."""
+    mark = _mark(run)
+    return f"{markdown.cut(body, limits.body - markdown.length(mark) - 2).rstrip()}\n\n{mark}"
+
+
+def is_of(body: str, run: str) -> bool:
+    """Whether a pull request with this text is one of this run's."""
+    return _mark(run) in body
+
+
+def _mark(run: str) -> str:
+    return f"<!-- parallelproject run {run} -->"
 
 
 def _shortened(report: Report, count: int) -> Report:

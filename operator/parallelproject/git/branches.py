@@ -5,7 +5,7 @@ off at any moment and called again.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from parallelproject.git.store import Store, opened
 from parallelproject.model.problem import quoted
 
 _TRIES = 10
+_AT_ONCE = 200
+"""Most refs that are removed by one push."""
 _US = Person("parallelproject", "parallelproject@localhost")
 
 
@@ -47,10 +49,14 @@ class Branches:
         Raises:
             DeliveryError: the remote cannot be asked.
         """
+        with self.open() as store:
+            return self.tips_in(store, *names)
+
+    def tips_in(self, store: Store, *names: str) -> dict[str, str | None]:
+        """The same, asked with a directory that is open."""
         refs = {check_branch(name, "branch"): name for name in names}
-        with self._open() as store:
-            url = store.git.address.url
-            said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
+        url = store.git.address.url
+        said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
         found = {ref: commit for commit, _, ref in (line.partition("\t") for line in said.decode().splitlines())}
         return {name: found.get(ref) for ref, name in refs.items()}
 
@@ -61,36 +67,61 @@ class Branches:
             DeliveryError: the remote cannot be asked.
         """
         pattern = f"{TaskRefs(run, 'x').run_folder}/*"
-        with self._open() as store:
+        with self.open() as store:
             url = store.git.address.url
             said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
         lines = (line.partition("\t") for line in said.decode().splitlines())
         return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
 
+    def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:
+        """Removes the refs that keep a run's tasks from landing twice: for a run whose work is merged, and has ended.
+
+        Work that did not land stays. What is not removed, because the remote is in trouble, does no harm.
+
+        Args:
+            run: The run.
+            landed: By task, its commit.
+
+        Raises:
+            DeliveryError: the remote refuses.
+        """
+        updates = [Update(TaskRefs(run, task).landed, commit, None) for task, commit in landed.items()]
+        with self.open() as store:
+            for at in range(0, len(updates), _AT_ONCE):
+                push(store.git, updates[at : at + _AT_ONCE])
+
     def contains(self, base: str, commit: str) -> bool:
         """Whether a commit is on the branch ``base``."""
-        with self._open() as store:
-            self._fetch(store, base)
-            return store.commit_of(commit) is not None and _is_ancestor(store, commit, _seen(base))
+        with self.open() as store:
+            self.fetch(store, base)
+            return store.commit_of(commit) is not None and is_ancestor(store, commit, seen_ref(base))
+
+    def among(self, base: str, commits: Iterable[str]) -> set[str]:
+        """Those of the commits that are on the branch ``base``."""
+        with self.open() as store:
+            self.fetch(store, base)
+            return {
+                commit for commit in commits if store.commit_of(commit) and is_ancestor(store, commit, seen_ref(base))
+            }
 
     def merged(self, branch: str, base: str) -> bool:
         """Whether ``base`` has all that ``branch`` has: by its commits, or by the same changes squashed or rebased."""
-        with self._open() as store:
-            self._fetch(store, branch, base)
-            head, target = _seen(branch), _seen(base)
-            if _is_ancestor(store, head, target):
+        with self.open() as store:
+            self.fetch(store, branch, base)
+            head, target = seen_ref(branch), seen_ref(base)
+            if is_ancestor(store, head, target):
                 return True
             try:
-                return _combined(store, target, head) == store.text("rev-parse", f"{target}^{{tree}}")
+                return combined(store, target, head) == store.text("rev-parse", f"{target}^{{tree}}")
             except ConflictError:
                 return False
 
     def conflicts(self, branch: str, base: str) -> tuple[str, ...]:
         """The paths for which ``branch`` does not merge into ``base``."""
-        with self._open() as store:
-            self._fetch(store, branch, base)
+        with self.open() as store:
+            self.fetch(store, branch, base)
             try:
-                _combined(store, _seen(base), _seen(branch))
+                combined(store, seen_ref(base), seen_ref(branch))
             except ConflictError as conflict:
                 return conflict.paths
             return ()
@@ -111,11 +142,11 @@ class Branches:
             ConflictError: it does not merge; the branch is as it was.
             ExhaustedError: the branch moved at each try.
         """
-        with self._open() as store:
+        with self.open() as store:
             for tries in range(_TRIES):
-                self._fetch(store, branch, base)
-                tip, target = (store.text("rev-parse", _seen(name)) for name in (branch, base))
-                if _is_ancestor(store, target, tip):
+                self.fetch(store, branch, base)
+                tip, target = (store.text("rev-parse", seen_ref(name)) for name in (branch, base))
+                if is_ancestor(store, target, tip):
                     return tip
                 update = Update(check_branch(branch, "branch"), tip, self._updated(store, branch, base, anew=anew))
                 if push(store.git, [update]) is Pushed.DONE:
@@ -131,12 +162,12 @@ class Branches:
             ExhaustedError: the branch moved, or the remote was in trouble, at each try.
         """
         ref = check_branch(base, "base")
-        with self._open() as store:
+        with self.open() as store:
             for tries in range(_TRIES):
-                self._fetch(store, base, branch)
-                target = store.text("rev-parse", _seen(base))
-                if store.commit_of(commit) is None or not _is_ancestor(store, target, commit):
-                    return store.commit_of(commit) is not None and _is_ancestor(store, commit, target)
+                self.fetch(store, base, branch)
+                target = store.text("rev-parse", seen_ref(base))
+                if store.commit_of(commit) is None or not is_ancestor(store, target, commit):
+                    return store.commit_of(commit) is not None and is_ancestor(store, commit, target)
                 if target == commit or push(store.git, [Update(ref, target, commit)]) is Pushed.DONE:
                     return True
                 pause(tries)
@@ -144,7 +175,7 @@ class Branches:
 
     def delete(self, branch: str, tip: str) -> bool:
         """Deletes a branch that still has this tip, and says whether it is gone."""
-        with self._open() as store:
+        with self.open() as store:
             for tries in range(_TRIES):
                 pushed = push(store.git, [Update(check_branch(branch, "branch"), tip, None)])
                 if pushed is not Pushed.UNKNOWN:
@@ -154,18 +185,30 @@ class Branches:
 
     def _updated(self, store: Store, branch: str, base: str, *, anew: bool) -> str:
         """The commit that brings the branch up to date."""
-        head, target = _seen(branch), _seen(base)
-        tree = _combined(store, target, head)
+        head, target = seen_ref(branch), seen_ref(base)
+        tree = combined(store, target, head)
         parents = store.text("rev-list", "--parents", "--max-count=2", f"{target}..{head}", "--").splitlines()
-        people = {"GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email}
         if anew and len(parents) == 1 and len(parents[0].split()) == 2:
-            form = "%an%x00%ae%x00%ad%x00%B"
-            said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", head)
-            name, email, date, text = said.split("\0", 3)
-            people |= {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date}
-            return make_commit(store, tree, [target], text, people, signed=True)
-        people |= {"GIT_AUTHOR_NAME": self.committer.name, "GIT_AUTHOR_EMAIL": self.committer.email}
-        return make_commit(store, tree, [head, target], f"Merge {base} into {branch}\n", people, signed=True)
+            return self.remade(store, tree, target, head)
+        return self.joined(store, tree, [head, target], f"Merge {base} into {branch}\n")
+
+    def remade(self, store: Store, tree: str, parent: str, commit: str) -> str:
+        """A commit made anew elsewhere: the same words, author and dates, so that it is the same each time."""
+        form = "%an%x00%ae%x00%ad%x00%B"
+        said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+        name, email, date, text = said.split("\0", 3)
+        people = {
+            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
+            "GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email,
+        }  # fmt: skip
+        return make_commit(store, tree, [parent], text, people, signed=True)
+
+    def joined(self, store: Store, tree: str, parents: Sequence[str], text: str) -> str:
+        """A merge of ours."""
+        us = self.committer
+        people = {f"GIT_{who}_NAME": us.name for who in ("AUTHOR", "COMMITTER")}
+        people |= {f"GIT_{who}_EMAIL": us.email for who in ("AUTHOR", "COMMITTER")}
+        return make_commit(store, tree, parents, text, people, signed=True)
 
     @property
     def _delivery(self) -> Delivery:
@@ -177,15 +220,26 @@ class Branches:
         )  # fmt: skip
 
     @contextmanager
-    def _open(self) -> Iterator[Store]:
+    def open(self) -> Iterator[Store]:
+        """The private git directory.
+
+        Raises:
+            DeliveryError: in place of what git says of a failure.
+        """
         try:
             with opened(self._delivery, Place(self.private / "no-workspace", self.private)) as store:
                 yield store
         except GitFailedError as error:
             raise error.as_outcome() from error
 
-    def _fetch(self, store: Store, *names: str) -> None:
-        refspecs = [f"+{check_branch(name, 'branch')}:{_seen(name)}" for name in names]
+    def fetch(self, store: Store, *names: str) -> None:
+        """Fetches branches, to be found as ``seen_ref``.
+
+        Raises:
+            PolicyError: one of them is not there.
+            GitFailedError: the remote cannot be asked.
+        """
+        refspecs = [f"+{check_branch(name, 'branch')}:{seen_ref(name)}" for name in names]
         try:
             patiently(lambda: store.fetch(refspecs))
         except GitFailedError as error:
@@ -199,17 +253,19 @@ def _missing(names: Sequence[str], error: GitFailedError) -> PolicyError:
     return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.said}")
 
 
-def _seen(name: str) -> str:
+def seen_ref(name: str) -> str:
+    """Where a branch is kept here."""
     # By a digest: a branch "a" that is gone and a branch "a/b" that came after it must not be in each other's way.
     return f"refs/seen/heads/{hashlib.sha256(name.encode()).hexdigest()[:20]}"
 
 
-def _is_ancestor(store: Store, old: str, new: str) -> bool:
+def is_ancestor(store: Store, old: str, new: str) -> bool:
+    """Whether ``new`` contains ``old``."""
     return store.git.run("merge-base", "--is-ancestor", old, new, codes=(0, 1)).returncode == 0
 
 
-def _combined(store: Store, target: str, head: str) -> str:
-    """The tree of both.
+def combined(store: Store, target: str, head: str) -> str:
+    """The tree of two branches merged.
 
     Raises:
         ConflictError: there is none; without any paths, they have no commit in common.

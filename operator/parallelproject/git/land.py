@@ -7,9 +7,10 @@ changed: of any number of landers, one succeeds.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parallelproject.git.changes import changes
+from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
@@ -52,6 +53,8 @@ class Landed:
     """What it changed."""
     undeclared: tuple[str, ...] = ()
     """Those of them that the task had not declared."""
+    shared: tuple[str, ...] = ()
+    """Those of them that work changed as well which has landed since its base: it merged."""
     pushes: int = 0
     """How often the branch was tried."""
 
@@ -248,4 +251,13 @@ class _Landing:
         self._keep_ours(str(work.attempt))
         changed = changes(work.store.git, work.base, work.commit)
         beside = undeclared(changed, work.store.delivery.policy)
-        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), beside, self.pushes)
+        shared = self._shared(work, commit, changed) if outcome is Outcome.LANDED else ()
+        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), beside, shared, self.pushes)
+
+    def _shared(self, work: Work, commit: str, changed: Sequence[Change]) -> tuple[str, ...]:
+        """What the work and what has landed since its base have both changed."""
+        parent = work.store.text("rev-parse", f"{commit}^")
+        if parent == work.base:
+            return ()
+        theirs = {change.path for change in changes(work.store.git, work.base, parent)}
+        return tuple(change.path for change in changed if change.path in theirs)

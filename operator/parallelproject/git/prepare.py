@@ -14,6 +14,7 @@ from parallelproject.git.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
+from parallelproject.model.problem import quoted
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -84,8 +85,26 @@ def _branch(store: Store) -> Seen:
         # Losing this to another task is fine: the next look sees its branch.
         push(store.git, [Update(store.delivery.branch_ref, None, base)])
         if tries:
+            _check_room(store)
             pause(tries)
     raise TransientError("BranchNotMade", f"the branch {store.delivery.branch} could not be made in {_TRIES} tries")
+
+
+def _check_room(store: Store) -> None:
+    """Refuses a branch that there cannot be, beside one that is there: ``a`` and ``a/b`` exclude each other.
+
+    Raises:
+        PolicyError: with the name of the other.
+    """
+    branch, url = store.delivery.branch, store.git.address.url
+    above = ["/".join(branch.split("/")[:count]) for count in range(1, branch.count("/") + 1)]
+    patterns = [f"refs/heads/{name}" for name in (*above, f"{branch}/*")]
+    listed = store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *patterns).stdout.decode(errors="replace")
+    found = [line.partition("\t")[2].removeprefix("refs/heads/") for line in listed.splitlines()]
+    other = next((name for name in found if name in above or name.startswith(f"{branch}/")), None)
+    if other:
+        text = f"git: the repository has a branch {quoted(other)}, beside which there can be none {quoted(branch)}"
+        raise PolicyError("BranchInTheWay", f"{text}: delete it, or set another spec.git.branch")
 
 
 def _base(store: Store) -> str:

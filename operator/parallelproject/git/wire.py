@@ -65,21 +65,21 @@ def asked(file: Path | None, variable: str) -> str:
     return file.read_text() if file else os.environ.get(variable, "")
 
 
-def answer(result: Mapping[str, Any], file: Path | None) -> None:
-    """Writes a result into a file, or to standard output."""
-    text = encode(result)
+def answer(result: Mapping[str, Any], file: Path | None, most: int = RESULT_MAX) -> None:
+    """Writes a result of at most so many bytes into a file, or to standard output."""
+    text = encode(result, most)
     if file:
         file.write_text(text)
     else:
         print(text)  # noqa: T201  the command's result
 
 
-def encode(result: Mapping[str, Any]) -> str:
-    """A result as JSON of at most ``RESULT_MAX`` bytes: long lists are cut, with their full length beside them."""
+def encode(result: Mapping[str, Any], most: int = RESULT_MAX) -> str:
+    """A result as JSON of at most so many bytes: long lists are cut, with their full length beside them."""
     kept = dict(result)
     text = json.dumps(kept)
     lists = [key for key, value in kept.items() if isinstance(value, list)]
-    while len(text) > RESULT_MAX:
+    while len(text) > most:
         longest = max(lists, key=lambda key: len(json.dumps(kept[key])), default=None)
         if longest is None or not kept[longest]:
             kept["message"] = str(kept.get("message", ""))[:300] + "…"

@@ -134,8 +134,8 @@ class Forge(Model):
 class PullRequest(Model):
     """How the work is offered for review."""
 
-    scope: Annotated[PullRequestScope, Later("a pull request for each level", ("Level",))] = PullRequestScope.PROJECT
-    """One pull request for the project, or one for each level."""
+    scope: PullRequestScope = PullRequestScope.PROJECT
+    """One pull request for the project, or one for each level; then with merge WhenChecksPass a level starts when that of the one before is merged."""
     draft: StrictBool = False
     """Whether it is opened as a draft."""
     title: Annotated[str, Field(max_length=256)] | None = None
@@ -156,11 +156,9 @@ class Git(Model):
     base_ref: Annotated[str, Field(min_length=1, max_length=255)] = "main"
     """Branch that the work starts from and is merged into."""
     branch: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    """The shared branch; by default parallel/NAME."""
-    strategy: Annotated[LandingStrategy, Later("a branch for each task", ("BranchPerTask",))] = (
-        LandingStrategy.SHARED_BRANCH
-    )
-    """SharedBranch: one branch, one commit a task. BranchPerTask: a branch and a pull request each."""
+    """The shared branch, or what the names of the tasks' branches begin with; by default parallel/NAME."""
+    strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
+    """SharedBranch: the branch that all tasks land on is offered. BranchPerTask: they land on BRANCH/_all, and each is offered on a branch and in a pull request of its own."""
     credentials_secret_ref: SecretRef | None = None
     """Secret with username and password, or ssh-privatekey and known_hosts."""
     author: Author | None = None
@@ -169,6 +167,16 @@ class Git(Model):
     """Where pull requests are opened."""
     pull_request: PullRequest | None = None
     """How the work is offered for review."""
+
+    @property
+    def is_by_level(self) -> bool:
+        """Whether each level has a pull request of its own."""
+        return self.pull_request is not None and self.pull_request.scope is PullRequestScope.LEVEL
+
+    @property
+    def is_by_task(self) -> bool:
+        """Whether each task has a branch and a pull request of its own."""
+        return self.strategy is LandingStrategy.BRANCH_PER_TASK
 
 
 class Conflicts(Model):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from parallelproject.model.base import Later, Model
+from parallelproject.model.base import Model
 from parallelproject.model.spec import MAX_TASKS
 
 Count = Annotated[int, Field(ge=0)]
@@ -32,12 +32,18 @@ class Reason(StrEnum):
     # Pending
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     WAITING_FOR_LEVEL = "WaitingForLevel"
+    WAITING_FOR_MERGE = "WaitingForMerge"
     WAITING_FOR_SLOT = "WaitingForSlot"
     WAITING_FOR_FILES = "WaitingForFiles"
     WAITING_FOR_ROLE = "WaitingForRole"
     SUSPENDED = "Suspended"
     STARTING = "Starting"
     BACKOFF = "Backoff"
+    # Running, and not begun
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
+    START_ERROR = "StartError"
+    """Of a container that cannot be started; also Failed."""
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
@@ -101,6 +107,17 @@ class Counts(Model):
     """Tasks that will not run."""
 
 
+class LevelPullRequest(Model):
+    """The pull request of a level."""
+
+    number: Count
+    """Its number at the forge."""
+    url: Annotated[str, Field(max_length=2048)]
+    """Where it can be read."""
+    state: Annotated[str, Field(max_length=16)]
+    """State when it was last looked at: open, merged or closed."""
+
+
 class LevelStatus(Model):
     """How far a level is."""
 
@@ -116,8 +133,8 @@ class LevelStatus(Model):
     """Those that failed for good."""
     skipped: Count
     """Those that will not run."""
-    pull_request: Annotated[dict[str, str] | None, Later("a pull request for each level")] = None
-    """The pull request of the level."""
+    pull_request: LevelPullRequest | None = None
+    """The pull request of the level, where each has one."""
 
 
 class TaskStatus(Model):
@@ -151,6 +168,10 @@ class TaskStatus(Model):
     """Attempts whose work did not fit on what had landed: they count apart from failures."""
     commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit that its work landed as."""
+    undeclared: Count | None = None
+    """Paths that its work changed besides the files that it declares."""
+    shared: Count | None = None
+    """Paths that its work changed and work that landed while it ran: it merged, but nothing kept the two apart."""
 
 
 class Metrics(Model):
@@ -185,6 +206,10 @@ class PullRequestStatus(Model):
     """Where it can be read."""
     state: Annotated[str, Field(max_length=16)]
     """State when it was last looked at: open, merged or closed."""
+    level: Count | None = None
+    """The level that it ends with, where each has one."""
+    task: Annotated[str | None, Field(max_length=63)] = None
+    """The task whose work it is, where each has one."""
 
 
 class Publication(Model):
@@ -194,6 +219,10 @@ class Publication(Model):
     """What was published: another word for each state of the work."""
     attempts: Count
     """Number of the last attempt, of all so far."""
+    tries: Count = 0
+    """Attempts at this revision since one of them got any further."""
+    completion_time: Timestamp | None = None
+    """When the last attempt ended."""
     published: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """Status of the condition Published after it."""
     reason: Annotated[str, Field(max_length=64)]
@@ -201,7 +230,9 @@ class Publication(Model):
     message: Annotated[str, Field(max_length=2048)] = ""
     """A sentence for people."""
     pull_requests: Annotated[list[PullRequestStatus], Field(max_length=100)] = []
-    """The pull requests."""
+    """The pull requests; of very many the latest."""
+    merged_levels: Count | None = None
+    """So many levels from the first on are merged, where each has a pull request."""
 
 
 class Status(Model):

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,8 @@ class Pushed:
     url: str
     """The remote's address, as the repository's owner has set it."""
     target: Target
-    tasks: Sequence[Mapping[str, Any]]
-    """What is to be told of each (``core.publishing.task_rows``)."""
-    is_whole: bool
-    """Whether all tasks have succeeded."""
+    told: Mapping[str, Any]
+    """What is to be published (``core.publishing.instruction``)."""
 
 
 Publish = Callable[[Pushed], list[str]]

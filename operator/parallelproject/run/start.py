@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph import compile_graph
-from parallelproject.core.publishing import task_rows
+from parallelproject.core.publishing import instruction
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill
@@ -217,8 +217,8 @@ def _pushed(target: "Target | None", board: Board, options: RunOptions, code: in
         remote = push(target)
         say(f"{target.branch} is pushed to {remote}")
         if options.publish:
-            rows = task_rows(board.graph, plan, _TITLE_MAX)
-            for line in options.publish(Pushed(address_of(target, remote), target, rows, code == EXIT_SUCCEEDED)):
+            told = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
+            for line in options.publish(Pushed(address_of(target, remote), target, told)):
                 say(line)
     except RunError as error:
         say(f"error: {error}")

@@ -11,6 +11,7 @@ from parallelproject.git.address import parse
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
 from parallelproject.git.refs import check_branch
+from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec
 from parallelproject.run.directory import StateDirectory
@@ -85,7 +86,7 @@ def find_target(
             place = "spec.conflicts.enforceFiles"
             raise ProblemsError([Problem(place, "needs a repository to compare with", "give --repo DIR, or remove it")])
         return None
-    branch = spec.git.branch if spec.git and spec.git.branch else f"parallel/{project}"
+    branch = landing_branch(spec.git, project)
     try:
         check_branch(branch, "spec.git.branch")
     except PolicyError as error:

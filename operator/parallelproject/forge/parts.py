@@ -1,0 +1,160 @@
+"""What is offered in place of the branch that all tasks land on: a branch for each level, or for each task.
+
+Both are cut from that branch, where each task is one commit and conflicts have been dealt with.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from parallelproject.forge.offer import Offer
+from parallelproject.forge.protocol import Forge, PullRequest, State, Words
+from parallelproject.forge.text import TaskLine, is_of
+from parallelproject.git.line import Line
+from parallelproject.git.refs import task_branch
+from parallelproject.model.branches import level_branch
+from parallelproject.model.problem import listed
+
+_NAMED = 3
+
+Write = Callable[[Sequence[TaskLine], int | None, Sequence[str]], Words]
+"""The words of a pull request: of these tasks, of this level, after these tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A line, and what is to be told of the tasks on it."""
+
+    forge: Forge
+    line: Line
+    branch: str
+    """What the names of the branches begin with."""
+    run: str
+    """The run. What has the same name and is of another does not count."""
+    lines: Mapping[str, TaskLine]
+    """By task: those that have landed, and those that have failed."""
+    write: Write
+
+    async def levels(self, level_of: Mapping[str, int], whole: int, above: Sequence[str]) -> list[Offer]:
+        """A branch for each level, made or brought up to date. Each contains those before it.
+
+        What lands after work of a later level, because it was tried again, is told of with that.
+
+        Args:
+            level_of: By task, its level.
+            whole: So many levels from the first on may be merged.
+            above: Commits of levels that are not done.
+        """
+        later = {f"\0{i}": commit for i, commit in enumerate(above)}
+        order = await self._order(later)
+        members: dict[int, list[str]] = {}
+        highest = 0
+        for task in takewhile(lambda task: task not in later, order):
+            highest = max(highest, level_of[task])
+            members.setdefault(highest, []).append(task)
+        offers: list[Offer] = []
+        failed = [task for task, line in self.lines.items() if line.failed]
+        for level, tasks in sorted(members.items()):
+            branch = level_branch(self.branch, level)
+            commit = self.lines[tasks[-1]].commit
+            assert commit
+            found = await self._ours(branch)
+            is_done = found is not None and (
+                found.state is State.CLOSED
+                or (found.state is State.MERGED and await asyncio.to_thread(self.line.covers, found.sha, commit))
+            )
+            if not is_done:
+                await asyncio.to_thread(self.line.reach, branch, commit)
+            shown = {*tasks, *(task for task in failed if level_of[task] <= level or level == max(members))}
+            failed = [task for task in failed if task not in shown]
+            words = self.write([line for task, line in self.lines.items() if task in shown], level, ())
+            after = (offers[-1].branch,) if offers else ()
+            offers.append(Offer(branch, self.line.base, words, level=level, after=after, is_held=level >= whole))
+        return offers
+
+    async def tasks(self, needs: Mapping[str, Sequence[str]]) -> list[Offer]:
+        """A branch for each task that has landed, in the order in which they did. It has the task's commit, and before
+        it those of the tasks that it depends on and that are not merged yet.
+
+        Args:
+            needs: By task, those that it depends on directly.
+        """
+        order = await self._order({})
+        below = _below(order, needs)
+        closed, there = set[str](), dict[str, str]()
+        merged: set[str] = set()
+        tips = await asyncio.to_thread(self.line.branches.tips, *(self._branch(task) for task in order))
+        for task in order:
+            branch = self._branch(task)
+            found = await self._ours(branch) if tips[branch] is None else None
+            if found is not None and found.state is State.CLOSED:
+                closed.add(task)
+            elif tips[branch] is not None:
+                there[task] = branch
+            elif found is not None and found.state is State.MERGED:
+                merged.add(task)
+            elif not below[task] & closed:
+                if await self._cut(task, [other for other in order if other in below[task] - merged], below, there):
+                    there[task] = branch
+                else:
+                    merged.add(task)
+        landed = {task: line.commit for task, line in self.lines.items() if line.commit}
+        # Of one that builds on more than was told, the branch has all that the line had when it landed.
+        found_in = await asyncio.to_thread(self.line.contained, there, landed)
+        offers = []
+        for task in order:
+            before = [
+                other
+                for other in order
+                if other != task and other not in merged and other in below[task] | found_in.get(task, frozenset())
+            ]
+            turned_down = [other for other in before if other in closed]
+            is_offered = task in there or task in merged or task in closed
+            obstacle = "" if is_offered else f"builds on {listed(turned_down, _NAMED)}, which was turned down"
+            words = self.write([self.lines[task]], None, before)
+            after = tuple(map(self._branch, before))
+            offers.append(Offer(self._branch(task), self.line.base, words, task, after=after, obstacle=obstacle))
+        return offers
+
+    async def _cut(
+        self, task: str, before: Sequence[str], below: Mapping[str, frozenset[str]], there: Mapping[str, str]
+    ) -> bool:
+        """Makes a task's branch, on that of the one before it that has the most of what it needs; says whether it is
+        there."""
+        on = max((other for other in before if other in there), key=lambda other: len(below[other]), default=None)
+        rest = [other for other in before if on is None or (other != on and other not in below[on])]
+        commits = [commit for other in (*rest, task) if (commit := self.lines[other].commit)]
+        return await asyncio.to_thread(self.line.cut, self._branch(task), commits, self._branch(on) if on else None)
+
+    async def _order(self, others: Mapping[str, str]) -> list[str]:
+        landed = {task: line.commit for task, line in self.lines.items() if line.commit}
+        return await asyncio.to_thread(self.line.order, {**landed, **others})
+
+    async def _ours(self, branch: str) -> PullRequest | None:
+        """This run's pull request of a branch, open or ended."""
+        found = await self.forge.find(branch, self.line.base)
+        return found if found is not None and is_of(found.words.body, self.run) else None
+
+    def _branch(self, task: str) -> str:
+        return task_branch(self.branch, task)
+
+
+def _below(order: Sequence[str], needs: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """By task, all those on the line that it depends on, directly or not."""
+    known: dict[str, frozenset[str]] = {}
+
+    def found(task: str) -> frozenset[str]:
+        open_ = [task]
+        while open_:
+            last = open_[-1]
+            missing = [need for need in needs.get(last, ()) if need not in known]
+            if missing:
+                open_ += missing
+                continue
+            open_.pop()
+            known[last] = frozenset[str]().union(*({need} | known[need] for need in needs.get(last, ())))
+        return known[task]
+
+    landed = set(order)
+    return {task: found(task) & landed for task in order}

@@ -1,0 +1,186 @@
+"""The branch that all tasks land on, a commit each, and the branches cut from it that are offered in its place.
+
+Every change of the remote is a compare-and-swap, so each function may be cut off at any moment and called again.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from parallelproject.git.branches import Branches, combined, is_ancestor, seen_ref
+from parallelproject.git.commit import make_commit
+from parallelproject.git.merge import combine
+from parallelproject.git.outcome import ConflictError, ExhaustedError
+from parallelproject.git.patience import pause
+from parallelproject.git.push import Pushed, Update, push
+from parallelproject.git.refs import check_branch
+from parallelproject.git.store import Store
+
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The branch that all tasks land on."""
+
+    branches: Branches
+    """The repository."""
+    name: str
+    """The branch."""
+    base: str
+    """The branch that its work is to be merged into."""
+
+    def order(self, landed: Mapping[str, str]) -> list[str]:
+        """The tasks in the order in which they landed.
+
+        Args:
+            landed: By task, its commit. Those whose commit is not on the branch any more are left out.
+
+        Raises:
+            DeliveryError: the remote cannot be asked, or has no such branch.
+        """
+        if not landed:
+            return []
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.name)
+            there = [commit for commit in landed.values() if store.commit_of(commit)]
+            # The first of them: they lie on one line, and what is below it may be the history of many years.
+            asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
+            first = asked.stdout.decode().split() if asked else []
+            below = [f"^{first[0]}^@"] if first else []
+            listed = store.text("rev-list", "--topo-order", "--reverse", seen_ref(self.name), *below, "--").splitlines()
+        place = {commit: i for i, commit in enumerate(listed)}
+        return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
+
+    def covers(self, head: str, commit: str) -> bool:
+        """Whether the head of a pull request that was merged had a commit of the line; where that head is not to be had
+        any more, whether the base has its changes."""
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.name, self.base)
+            if store.commit_of(head):
+                return is_ancestor(store, commit, head)
+            try:
+                tree = _picked(store, commit, seen_ref(self.base))
+            except ConflictError:
+                return False
+            return tree == store.text("rev-parse", f"{seen_ref(self.base)}^{{tree}}")
+
+    def contained(self, branches: Mapping[str, str], landed: Mapping[str, str]) -> dict[str, frozenset[str]]:
+        """By branch's key, the tasks whose commits on the line are in it and not in the base.
+
+        Args:
+            branches: Branches that are there, by any key.
+            landed: By task, its commit on the line.
+        """
+        if not branches:
+            return {}
+        tasks = {commit: task for task, commit in landed.items()}
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.base, *branches.values())
+            return {
+                key: frozenset(
+                    tasks[commit]
+                    for commit in store.text("rev-list", f"{seen_ref(self.base)}..{seen_ref(name)}", "--").split()
+                    if commit in tasks
+                )
+                for key, name in branches.items()
+            }
+
+    def reach(self, branch: str, commit: str) -> None:
+        """Has a branch contain a commit of the line: made there, moved forward, or by a merge where others have
+        pushed to it. None is made of what the base has already.
+
+        Raises:
+            ConflictError: what others have pushed does not merge with it.
+            DeliveryError: the branch could not be moved.
+        """
+        ref = check_branch(branch, "branch")
+        with self.branches.open() as store:
+            for tries in range(_TRIES):
+                tip = self._tip(store, branch)
+                if is_ancestor(store, commit, tip or seen_ref(self.base)):
+                    return
+                new = commit
+                if tip and not is_ancestor(store, tip, commit):
+                    tree = combined(store, tip, commit)
+                    new = self.branches.joined(store, tree, [tip, commit], f"Merge {self.name} into {branch}\n")
+                if push(store.git, [Update(ref, tip, new)]) is Pushed.DONE:
+                    return
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {branch} moved at each of {_TRIES} tries")
+
+    def cut(self, branch: str, commits: Sequence[str], on: str | None = None) -> bool:
+        """Makes a branch with the changes of a task and of those that it builds on; one that is there is left as it is.
+
+        Says whether it is there. It is not where it would have nothing that the branch before it has not: what was
+        merged is not offered again.
+
+        Each commit is made anew on the one before it. Where that cannot be, since one of them builds on more than is
+        known, the branch is the line up to the last of them.
+
+        Args:
+            branch: The branch.
+            commits: On the line, in their order there; the last one is the task's.
+            on: The branch to begin with; by default the base.
+
+        Raises:
+            DeliveryError: the branch could not be made.
+        """
+        ref = check_branch(branch, "branch")
+        with self.branches.open() as store:
+            for tries in range(_TRIES):
+                start = on or self.base
+                self.branches.fetch(store, start)
+                if self._tip(store, branch):
+                    return True
+                new = self._anew(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
+                if store.text("rev-parse", f"{new}^{{tree}}") == store.text("rev-parse", f"{seen_ref(start)}^{{tree}}"):
+                    return False
+                if push(store.git, [Update(ref, None, new)]) is Pushed.DONE:
+                    return True
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {branch} could not be made in {_TRIES} tries")
+
+    def follow(self) -> None:
+        """Moves the line forward to its base, which has all its work: what lands next stands on what was merged.
+
+        Raises:
+            DeliveryError: the remote is in trouble.
+        """
+        tips = self.branches.tips(self.name, self.base)
+        tip, target = tips[self.name], tips[self.base]
+        if tip and target and self.branches.contains(self.base, tip):
+            with self.branches.open() as store:
+                push(store.git, [Update(check_branch(self.name, "branch"), tip, target)])  # or at the next publishing
+        elif tip and target:
+            with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
+                self.branches.onto(self.name, self.base)
+
+    def _tip(self, store: Store, branch: str) -> str | None:
+        """Where the branch is now; it, the line and the base are fetched."""
+        tip = self.branches.tips_in(store, branch)[branch]
+        self.branches.fetch(store, self.name, self.base, *([branch] if tip else []))
+        return store.commit_of(seen_ref(branch)) if tip else None
+
+    def _anew(self, store: Store, start: str, commits: Sequence[str]) -> str | None:
+        """The last of the commits, made anew after the others; None: they do not fit."""
+        at = start
+        for commit in commits:
+            try:
+                tree = _picked(store, commit, at)
+            except ConflictError:
+                return None
+            at = self.branches.remade(store, tree, at, commit)
+        return at
+
+
+def _picked(store: Store, commit: str, onto: str) -> str:
+    """The tree of one commit's changes on top of another commit.
+
+    Raises:
+        ConflictError: they do not fit.
+    """
+    # git before 2.40 merges from where two commits have parted, whatever it is told: this one parts at the right place.
+    names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
+    return combine(store, f"{commit}^", other, commit)
