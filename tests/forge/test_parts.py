@@ -150,6 +150,7 @@ def test_each_task_has_a_branch_with_its_work_and_what_it_builds_on(
     assert changed(remote, f"{BRANCH}/c") == ["Do a", "Do c"]
     assert git(remote.path, "rev-parse", f"{BRANCH}/c^") == remote.tip(f"{BRANCH}/a")
     assert "Builds on the work of `a`: merge that first." in world.pull(3).body
+    assert [pull.title for pull in world.pulls] == ["shop: a", "shop: b", "shop: See | this"]
     assert "Builds on" not in world.pull(2).body
     before = remote.refs()
     assert ends(project.tasks("Manual")) == {"/a": "Open", "/b": "Open", "/c": "Open"}

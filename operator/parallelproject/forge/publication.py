@@ -155,17 +155,18 @@ async def _publish(
     publication: Publication, branches: Branches, told: tuple[TaskLine, ...], above: Sequence[str]
 ) -> list[Published]:
     waiting = Waiting(seconds=publication.wait_seconds)
+    per_task = publication.strategy is LandingStrategy.BRANCH_PER_TASK
     async with connected(publication.forge.type, branches, publication.server) as forge:
 
         def words(shown: Sequence[TaskLine], level: int | None = None, after: Sequence[str] = ()) -> Words:
             report = Report(
-                publication.project, tuple(shown), level, publication.branch, publication.base, tuple(after)
-            )
+                publication.project, tuple(shown), level, publication.branch, publication.base, tuple(after),
+                shown[0] if per_task else None,
+            )  # fmt: skip
             title = render_title(report, forge.limits, publication.title)
             body = marked(render_body(report, forge.limits, publication.body), publication.run, forge.limits)
             return Words(title, body, publication.labels, publication.draft)
 
-        per_task = publication.strategy is LandingStrategy.BRANCH_PER_TASK
         if not per_task and publication.scope is PullRequestScope.PROJECT:
             offer = Offer(publication.branch, publication.base, words(told))
             return [await shared_branch(forge, branches, offer, publication.merge, waiting)]

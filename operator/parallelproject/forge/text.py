@@ -15,7 +15,9 @@ from parallelproject.git.outcome import PolicyError
 from parallelproject.model.problem import quoted
 
 TITLE = (
-    "{{ project }}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
+    "{{ project }}{% if task %}: {{ task.title or task.id }}"
+    "{% else %}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
+    "{% endif %}"
 )
 BODY = """\
 {% if after %}
@@ -83,6 +85,8 @@ class Report:
     base: str = ""
     after: tuple[str, ...] = ()
     """The tasks whose work it builds on, where each has a pull request of its own and theirs are not merged."""
+    task: TaskLine | None = None
+    """Where each task has a pull request of its own."""
     omitted: int = field(default=0, kw_only=True)
     """Landed tasks for which there was no room."""
 
@@ -95,6 +99,7 @@ class Report:
             "branch": self.branch,
             "base": self.base,
             "after": self.after,
+            "task": self.task,
             "tasks": self.tasks,
             "landed": landed,
             "failed": [task for task in self.tasks if task.failed],
