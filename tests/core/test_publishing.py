@@ -188,8 +188,10 @@ def test_what_was_written_down_counts_when_the_pod_is_gone_and_its_job_is_not() 
     assert decide(told(3, code=25), last=good, now=101.0).condition[:2] == ("Unknown", "PublishingFailed")
 
 
-def test_one_that_is_gone_without_an_end_is_followed_by_another() -> None:
-    assert decide(Told(1, R, True)).launch == 2
+def test_one_that_is_gone_without_an_end_is_followed_by_another_after_a_wait() -> None:
+    found = decide(Told(1, R, True), now=1000.0)
+    assert (found.launch, found.wake_at) == (None, 1000.0 + FIRST_WAIT)
+    assert decide(last={"publication": found.record}, now=1000.0 + FIRST_WAIT).launch == 2
     assert decide(*(Told(n + 1, R, True) for n in range(TRIES))).is_settled
 
 
@@ -254,10 +256,12 @@ def test_what_is_merged_is_written_down_and_read_again() -> None:
     assert read_status(status).merged == (0, 0)  # it counts when it is known to be of this very work
     assert merged_now(R, found.record, after(spec, Phase.SUCCEEDED)) == (1, 1)
     assert merged_now("where1-other", found.record, after(spec, Phase.SUCCEEDED)) == (0, 0)
-    # A publishing that comes to nothing does not undo it.
+    # A publishing that comes to nothing does not undo it, unless there is something new.
+    again = publishing(R, status, [told(2, code=25)], 10_000.0)
+    assert merged_levels(again.record) == 1
     later = publishing("where1-next", status, [told(2, code=25, revision="where1-next")], 10_000.0)
     assert later.record
-    assert merged_levels(later.record) == 1
+    assert merged_levels(later.record) == 0
     assert [pull["number"] for pull in later.record["pullRequests"]] == [4]
     # In another repository, nothing of it counts.
     moved = publishing("where2-next", status, [told(2, code=25, revision="where2-next")], 10_000.0)
@@ -280,6 +284,9 @@ def test_what_landed_above_a_level_is_told_so_that_its_branch_ends_before_that()
     spec = parse_spec({"git": GIT | {"pullRequest": {"scope": "Level"}}, "failurePolicy": "Continue", "tasks": tasks})
     said = instruction(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED, Phase.SUCCEEDED), "p", 60)
     assert (said["levels"], said["above"]) == (0, ["t0", "t1"])
+    # Also of one that has failed as far as is known: its work may have landed before it was cut off.
+    said = instruction(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED, Phase.LOST), "p", 60)
+    assert said["above"] == ["t0", "t1"]
 
 
 def test_tries_that_got_further_do_not_count() -> None:
@@ -355,3 +362,34 @@ def test_levels_that_cannot_be_offered_are_refused(git: dict[str, Any], more: di
     (problem,) = error.value.problems
     assert problem.place == "spec.git.pullRequest.scope"
     assert found in str(problem)
+
+
+def test_what_fails_its_checks_does_not_end_it_for_those_that_may_get_further() -> None:
+    def ended(**ends: int) -> Publishing:
+        return decide(told(1, message=json.dumps({"ends": ends, "branches": []})), now=101.0)
+
+    going_on = ended(Merged=5, ChecksFailed=1, NotInTime=44)
+    assert (going_on.is_settled, going_on.condition[:2]) == (False, ("Unknown", "ChecksFailed"))
+    assert going_on.wake_at
+    stuck = ended(Merged=5, ChecksFailed=1, Waiting=3)
+    assert (stuck.is_settled, stuck.condition[:2]) == (True, ("False", "ChecksFailed"))
+    assert not ended(Waiting=3).is_settled
+
+
+def test_an_edit_that_is_undone_is_published_again_when_another_revision_was_under_way() -> None:
+    mine, other = told(1, message=said("Open")), Told(2, "where1-other", False)
+    record = {"publication": decide(mine).record}
+    assert decide(mine, last=record).is_settled
+    assert decide(mine, other, last=record).launch is None  # one at a time
+    ended = told(2, message=said("Merged"), revision="where1-other")
+    assert decide(mine, ended, last=record).launch == 3
+    assert decide(mine, ended, told(3, message=said("Open")), last=record).is_settled
+
+
+def test_failures_before_an_edit_that_was_undone_do_not_count() -> None:
+    before = [told(n + 1, code=25) for n in range(TRIES)]
+    assert decide(*before).is_settled
+    other = told(TRIES + 1, code=25, revision="where1-other")
+    record = publishing("where1-other", {"publication": decide(*before).record}, [*before, other], 1000.0).record
+    found = decide(*before, other, told(TRIES + 2, code=25), last={"publication": record})
+    assert (found.is_settled, found.record and found.record["tries"]) == (False, 1)

@@ -1,15 +1,16 @@
 """SIGKILL at every request to the forge and at every call of git, then again: one pull request, one merge."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parallelproject.forge.published import End
 from parallelproject.git.refs import task_branch
-from tests.forge.setup import BRANCH, Publisher
+from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn
-from tests.forge.victim import KILLED, per_task, run, shared
+from tests.forge.victim import KILLED, branch_per_level, branch_per_task, per_task, run, shared
 from tests.forge.world import World
 from tests.git.killer import Killer
 from tests.git.remote import Remote, git
@@ -83,6 +84,38 @@ def test_killed_at_every_request_of_a_merge_queue(
         assert (len(world.pulls), len(world.merges)) == (3, 2), request
         assert [len(pull.comments) for pull in world.pulls] == [0, 1, 0], request
         check_queue(remote)
+    git(remote.path, "fsck", "--full", "--strict")
+
+
+@pytest.mark.parametrize("standin", ["Gitea"], indirect=True)
+@pytest.mark.parametrize(("step", "pulls"), [(branch_per_task, 3), (branch_per_level, 2)])
+def test_killed_at_every_request_that_changes_something_of_parts(
+    standin: StandIn,
+    publisher: Publisher,
+    world: World,
+    remote: Remote,
+    tmp_path: Path,
+    step: Callable[[Settings], None],
+    pulls: int,
+) -> None:
+    line = f"{BRANCH}/_all"
+    for task in "abc":
+        remote.done(task, {task: "1"}, branch=line).land()
+    world.ci = lambda sha: "passed"
+    scene = Scene(standin, publisher, tmp_path)
+    assert run(step, publisher.settings, standin) == 0
+    requests = [(at, request) for at, request in enumerate(standin.requests, 1) if request[0] != "GET"]
+    assert len(requests) >= 2 * pulls
+    for at, request in requests:
+        for how in ("kill-before", "kill-after"):
+            scene.reset()
+            standin.fault = lambda index, method, path, at=at, how=how: how if index == at else None
+            assert run(step, publisher.settings, standin) == KILLED, request
+            standin.fault = lambda index, method, path: None
+            assert run(step, publisher.settings, standin) == 0, request
+            assert (len(world.pulls), len(world.merges)) == (pulls, pulls), request
+            assert remote.files("main") >= {"a", "b", "c"}
+            assert {name for name in remote.refs() if name.startswith("refs/heads/")} == {f"refs/heads/{line}"}
     git(remote.path, "fsck", "--full", "--strict")
 
 

@@ -317,6 +317,31 @@ def test_what_is_on_another_branch_is_not_forgotten(project: Project, world: Wor
     assert remote.state() == {"a/landed"}
 
 
+def test_what_a_person_changed_before_the_merge_is_not_offered_again(
+    project: Project, world: World, remote: Remote
+) -> None:
+    """Squashed, with a correction: nothing in the base tells that it is the same work."""
+    project.land("a", {"a": "wrong"})
+    project.levels(1, merge="Manual")
+    squashed = remote.commit("main", {"a": "right"}, "level 0, corrected")
+    pull = world.pull(1)
+    pull.last, pull.state, pull.merge_commit = world.sha(pull), "merged", squashed
+    git(remote.path, "update-ref", "-d", f"refs/heads/{level_branch(BRANCH, 0)}")
+    for _ in range(2):
+        assert (project.levels(1)["mergedLevels"], len(world.pulls)) == (1, 1)
+    assert level_branch(BRANCH, 0) not in remote.refs()
+
+
+def test_without_a_forge_tasks_that_changed_the_same_lines_are_brought_in_once(remote: Remote, tmp_path: Path) -> None:
+    project = Project({"type": "None"}, remote, tmp_path)
+    project.land("a", {"README": "by a\n"}, LINE)
+    project.land("b", {"README": "by b, after a\n"}, LINE, after=["a"])
+    for _ in range(3):
+        assert set(project.tasks()["ends"]) <= {"Merged", "Nothing"}
+        assert remote.show("README", "main") == "by b, after a"
+    assert {name for name in remote.refs() if name.startswith("refs/heads/")} == {f"refs/heads/{LINE}"}
+
+
 def test_without_a_forge_levels_and_tasks_are_brought_in_too(remote: Remote, tmp_path: Path) -> None:
     project = Project({"type": "None"}, remote, tmp_path)
     project.land("a", {"a": "1"})

@@ -1,12 +1,17 @@
 """Publishing in a process of its own, which can be killed."""
 
+import asyncio
 import multiprocessing
 from collections.abc import Callable
+from typing import Any
 
+from parallelproject.forge.publication import ForgeAt, Publication, TaskRow, publish
 from parallelproject.git.outcome import DeliveryError
-from parallelproject.model.spec import MergeMode
-from tests.forge.setup import Publisher, Settings
+from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
+from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn
+from tests.forge.world import World
+from tests.git.remote import RUN
 
 # From a server of their own: this process has threads, which a fork would not take along.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -23,6 +28,29 @@ def shared(settings: Settings) -> None:
 def per_task(settings: Settings) -> None:
     """Three tasks; the second conflicts."""
     Publisher(settings).per_task(["a", "b", "c"])
+
+
+def branch_per_task(settings: Settings) -> None:
+    """Three tasks that have landed on one line, each offered and merged by itself."""
+    rows = (TaskRow(id="a"), TaskRow(id="b", after=("a",)), TaskRow(id="c"))
+    _publish(settings, strategy=LandingStrategy.BRANCH_PER_TASK, line=f"{BRANCH}/_all", tasks=rows)
+
+
+def branch_per_level(settings: Settings) -> None:
+    """Two levels."""
+    rows = (TaskRow(id="a"), TaskRow(id="b", level=1), TaskRow(id="c", level=1))
+    _publish(settings, scope=PullRequestScope.LEVEL, line=f"{BRANCH}/_all", levels=2, whole_levels=2, tasks=rows)
+
+
+def _publish(settings: Settings, **more: Any) -> None:
+    forge = ForgeAt(
+        type=ForgeType(settings.kind), url=settings.url, token=settings.token, project=World.project
+    )  # fmt: skip
+    publication = Publication(
+        url=settings.repository, local=True, base="main", branch=BRANCH, project="shop", run=RUN,
+        private=settings.folder, forge=forge, merge=MergeMode.WHEN_CHECKS_PASS, **more,
+    )  # fmt: skip
+    asyncio.run(publish(publication))
 
 
 def _ends(step: Callable[[Settings], None], settings: Settings) -> None:

@@ -33,6 +33,8 @@ _WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "No
 """How a publishing ends that did what was asked, and the condition's reason then; of several the first counts."""
 _BADLY = frozenset({"ChecksFailed", "Conflict", "Closed", "Refused"})
 """How it ends where a person has to do something. After anything else it is tried again."""
+_STUCK = frozenset({"Waiting"})
+"""How one ends that waits for such a one."""
 _MESSAGE_MAX = 1000
 _PULLS_MAX, _PULLS_NAMED = 100, 3
 _WHERE = 6
@@ -138,8 +140,9 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         told |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
-        succeeded = (i for i, state in enumerate(plan.states) if state is TaskState.SUCCEEDED)
-        if above := [graph.ids[i] for i in succeeded if graph.level[i] >= done]:
+        # What has landed is not always known to have: of an attempt that was cut off after that, it shows later.
+        begun = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
+        if above := [graph.ids[i] for i in begun if i is not None and graph.level[i] >= done]:
             told["above"] = above
         for row in told["tasks"]:
             if level := graph.level[graph.index[row["id"]]]:
@@ -211,14 +214,16 @@ def publishing(
         return Publishing(None, ("Unknown", "Waiting", "nothing has landed yet"), known, None, True)
     count = _count(known)
     record = known if known is not None and str(known.get("revision"))[:_WHERE] == revision[:_WHERE] else None
-    is_same = record is not None and record.get("revision") == revision
-    mine = [told for told in seen if told.revision == revision]
+    # What was published before another revision was is not what is there now.
+    floor = max((told.number for told in seen if told.revision != revision), default=0)
+    is_same = record is not None and record.get("revision") == revision and count >= floor
+    mine = [told for told in seen if told.revision == revision and told.number > floor]
     ended = sorted((told for told in mine if told.has_ended), key=_by_number)
     # Where Jobs or pods are gone, and with them what they said, what was written down counts.
     news = [told for told in ended if told.number > count or (told.number == count and told.message)]
     final: Publishing | None = None
     if news:
-        final = _result(revision, news[-1], _tries(ended, record if is_same else None), record)
+        final = _result(revision, news[-1], _tries(ended, record if is_same else None), record, now)
         record = final.record
     is_awaited = merged_levels(record) < awaited_levels
     if not news and is_same and record is not None and (is_awaited or ended or not mine):
@@ -233,8 +238,7 @@ def publishing(
         return Publishing(None, meanwhile, record)
     start = -1.0
     if final is not None and record is not None:
-        # One that is gone without an end is not waited after.
-        at = ended[-1].ended if ended else epoch(record.get("completionTime"))
+        at = ended[-1].ended if ended and ended[-1].ended is not None else epoch(record.get("completionTime"))
         longest = LONGEST_AWAITED if is_awaited else LONGEST_WAIT
         if at is not None:
             start = at + min(longest, FIRST_WAIT * 2.0 ** min(max(_number(record, "tries") - 1, 0), 64))
@@ -277,7 +281,7 @@ def _number(record: Mapping[str, Any] | None, key: str) -> int:
     return found if isinstance(found, int) and found > 0 else 0
 
 
-def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | None) -> Publishing:
+def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | None, now: float) -> Publishing:
     """What an attempt that has ended means."""
     said = _json(told.message)
     found = said.get("branches")
@@ -297,7 +301,9 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
         reason, message, is_final = "Published", "", True
     else:
         bad = [end for end in ends if end not in _WELL]
-        is_final = not bad or any(end in _BADLY for end in bad) or tries >= TRIES
+        # Where others may still get further, what is in somebody's way alone does not end it.
+        is_stuck = any(end in _BADLY for end in bad) and all(end in _BADLY or end in _STUCK for end in bad)
+        is_final = not bad or is_stuck or tries >= TRIES
         well = next((word for end, word in _WELL.items() if end in ends), "NothingToPublish")
         reason = (next((end for end in bad if end in _BADLY), bad[0]) if bad else well) or "PublishingFailed"
         message = _message(branches, ends)
@@ -308,12 +314,13 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
     latest = {pull["branch"]: pull for pull in [*_pulls((before or {}).get("pullRequests")), *pulls]}
     record: Json = {
         "revision": revision, "attempts": told.number, "tries": tries, "published": status, "reason": reason[:64],
+        "completionTime": iso(int(now if told.ended is None else told.ended)),
         "message": message[:_MESSAGE_MAX], "pullRequests": list(latest.values())[-_PULLS_MAX:],
     }  # fmt: skip
-    if told.ended is not None:
-        record["completionTime"] = iso(int(told.ended))
-    if merged is not None or merged_levels(before):
-        record["mergedLevels"] = merged_levels(before) if merged is None else merged
+    if merged is None and before is not None and before.get("revision") == revision:
+        merged = merged_levels(before) or None
+    if merged is not None:
+        record["mergedLevels"] = merged
     return Publishing(None, _said(record), record, None, is_final)
 
 

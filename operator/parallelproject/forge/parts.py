@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import Forge, PullRequest, State, Words
-from parallelproject.forge.text import TaskLine, is_of
+from parallelproject.forge.text import TaskLine, offered_at
 from parallelproject.git.line import Line
 from parallelproject.git.refs import task_branch
 from parallelproject.model.branches import level_branch
@@ -18,8 +18,8 @@ from parallelproject.model.problem import listed
 
 _NAMED = 3
 
-Write = Callable[[Sequence[TaskLine], int | None, Sequence[str]], Words]
-"""The words of a pull request: of these tasks, of this level, after these tasks."""
+Write = Callable[[Sequence[TaskLine], int | None, Sequence[str], str], Words]
+"""The words of a pull request: of these tasks, of this level, after these tasks, with this commit as its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class Parts:
             branch = level_branch(self.branch, level)
             commit = self.lines[tasks[-1]].commit
             assert commit
-            found = await self._ours(branch)
+            found, offered = await self._ours(branch)
             is_done = found is not None and (
                 found.state is State.CLOSED
-                or (found.state is State.MERGED and await asyncio.to_thread(self.line.covers, found.sha, commit))
+                or (found.state is State.MERGED and await asyncio.to_thread(self.line.covers, offered, commit))
             )
             if not is_done:
                 await asyncio.to_thread(self.line.reach, branch, commit)
             shown = {*tasks, *(task for task in failed if level_of[task] <= level or level == max(members))}
             failed = [task for task in failed if task not in shown]
-            words = self.write([line for task, line in self.lines.items() if task in shown], level, ())
+            words = self.write([line for task, line in self.lines.items() if task in shown], level, (), commit)
             after = (offers[-1].branch,) if offers else ()
             offers.append(Offer(branch, self.line.base, words, level=level, after=after, is_held=level >= whole))
         return offers
@@ -87,7 +87,7 @@ class Parts:
         tips = await asyncio.to_thread(self.line.branches.tips, *(self._branch(task) for task in order))
         for task in order:
             branch = self._branch(task)
-            found = await self._ours(branch) if tips[branch] is None else None
+            found, _ = await self._ours(branch) if tips[branch] is None else (None, "")
             if found is not None and found.state is State.CLOSED:
                 closed.add(task)
             elif tips[branch] is not None:
@@ -112,7 +112,7 @@ class Parts:
             turned_down = [other for other in before if other in closed]
             is_offered = task in there or task in merged or task in closed
             obstacle = "" if is_offered else f"builds on {listed(turned_down, _NAMED)}, which was turned down"
-            words = self.write([self.lines[task]], None, before)
+            words = self.write([self.lines[task]], None, before, self.lines[task].commit or "")
             after = tuple(map(self._branch, before))
             offers.append(Offer(self._branch(task), self.line.base, words, task, after=after, obstacle=obstacle))
         return offers
@@ -131,10 +131,11 @@ class Parts:
         landed = {task: line.commit for task, line in self.lines.items() if line.commit}
         return await asyncio.to_thread(self.line.order, {**landed, **others})
 
-    async def _ours(self, branch: str) -> PullRequest | None:
-        """This run's pull request of a branch, open or ended."""
+    async def _ours(self, branch: str) -> tuple[PullRequest | None, str]:
+        """This run's pull request of a branch, open or ended, and the last commit that it offers."""
         found = await self.forge.find(branch, self.line.base)
-        return found if found is not None and is_of(found.words.body, self.run) else None
+        offered = offered_at(found.words.body, self.run) if found is not None else None
+        return (None, "") if offered is None else (found, offered)
 
     def _branch(self, task: str) -> str:
         return task_branch(self.branch, task)

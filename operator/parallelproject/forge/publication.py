@@ -158,13 +158,15 @@ async def _publish(
     per_task = publication.strategy is LandingStrategy.BRANCH_PER_TASK
     async with connected(publication.forge.type, branches, publication.server) as forge:
 
-        def words(shown: Sequence[TaskLine], level: int | None = None, after: Sequence[str] = ()) -> Words:
+        def words(
+            shown: Sequence[TaskLine], level: int | None = None, after: Sequence[str] = (), commit: str = ""
+        ) -> Words:
             report = Report(
                 publication.project, tuple(shown), level, publication.branch, publication.base, tuple(after),
                 shown[0] if per_task else None,
             )  # fmt: skip
             title = render_title(report, forge.limits, publication.title)
-            body = marked(render_body(report, forge.limits, publication.body), publication.run, forge.limits)
+            body = marked(render_body(report, forge.limits, publication.body), publication.run, commit, forge.limits)
             return Words(title, body, publication.labels, publication.draft)
 
         if not per_task and publication.scope is PullRequestScope.PROJECT:

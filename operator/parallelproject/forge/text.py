@@ -5,6 +5,7 @@ escaped. A template that never ends or fills the memory harms whoever wrote it: 
 author's own namespace or on the author's own machine.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -148,19 +149,23 @@ def render_body(report: Report, limits: Limits, template: str | None = None) -> 
     return markdown.cut(text(least), limits.body)
 
 
-def marked(body: str, run: str, limits: Limits) -> str:
-    """A text with the run's name in it, for nobody to see: it tells whose a pull request is."""
-    mark = _mark(run)
+def marked(body: str, run: str, commit: str, limits: Limits) -> str:
+    """A text with the run's name and what is offered in it, for nobody to see: it tells whose a pull request is.
+
+    Args:
+        body: The text.
+        run: The run.
+        commit: The last commit that is offered, as it landed.
+        limits: Of the forge.
+    """
+    mark = f"<!-- parallelproject run {run} at {commit} -->"
     return f"{markdown.cut(body, limits.body - markdown.length(mark) - 2).rstrip()}\n\n{mark}"
 
 
-def is_of(body: str, run: str) -> bool:
-    """Whether a pull request with this text is one of this run's."""
-    return _mark(run) in body
-
-
-def _mark(run: str) -> str:
-    return f"<!-- parallelproject run {run} -->"
+def offered_at(body: str, run: str) -> str | None:
+    """The last commit that a pull request with this text offers; None: it is none of this run's."""
+    found = re.search(rf"<!-- parallelproject run {re.escape(run)} at ([0-9a-f]*) -->", body)
+    return found[1] if found else None
 
 
 def _shortened(report: Report, count: int) -> Report:

@@ -29,7 +29,8 @@ class History:
     """The commit of this task among those since."""
 
 
-def _trailer(key: str) -> str:
+def trailer_format(key: str) -> str:
+    """What has git print a trailer's value."""
     return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
 
 
@@ -39,7 +40,7 @@ def work_of(store: Store, commit: str) -> Work:
     Raises:
         PolicyError: it is none of this task.
     """
-    form = "%P%x00%ad%x00" + "%x00".join(map(_trailer, (RUN, TASK, ATTEMPT)))
+    form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
     said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
     base, date, run, task, attempt = said.split("\0")
     if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
@@ -51,7 +52,7 @@ def since(store: Store, base: str, tip: str) -> History:
     """What has happened on the branch since the base."""
     if base == tip:
         return History(False, None)
-    form = "%m%H%x00" + "%x00".join(map(_trailer, (RUN, TASK)))
+    form = "%m%H%x00" + "%x00".join(map(trailer_format, (RUN, TASK)))
     rewritten, landed = False, None
     for line in store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--").splitlines():
         commit, run, task = line.split("\0")
@@ -63,4 +64,4 @@ def since(store: Store, base: str, tip: str) -> History:
 
 def attempt_of(store: Store, commit: str) -> str:
     """The number of the attempt that a commit came from; empty when it does not say."""
-    return store.text("log", "-1", "--no-walk", f"--format={_trailer(ATTEMPT)}", commit)
+    return store.text("log", "-1", "--no-walk", f"--format={trailer_format(ATTEMPT)}", commit)

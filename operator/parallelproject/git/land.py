@@ -29,7 +29,7 @@ from parallelproject.git.patience import patiently
 from parallelproject.git.policy import undeclared
 from parallelproject.git.prepare import forget_result, prepared_base
 from parallelproject.git.push import Pushed, Update, push
-from parallelproject.git.queue import wait_for_turn
+from parallelproject.git.queue import AT_ONCE, glance, wait_for_turn
 from parallelproject.git.salvage import refused, save
 from parallelproject.git.snapshot import snapshot
 from parallelproject.git.store import Seen, Store, opened
@@ -118,7 +118,7 @@ class _Landing:
         deadline = time.monotonic() + SECONDS
         for tries in range(TRIES):
             begin = time.monotonic()
-            done = self._try()
+            done = self._try(is_first=not tries)
             if done:
                 return done
             if time.monotonic() > deadline:
@@ -127,11 +127,18 @@ class _Landing:
         ref = self.store.delivery.refs.result
         raise ExhaustedError("BranchBusy", f"the branch moved at each of {tries + 1} tries", ref=ref)
 
-    def _try(self) -> Landed | None:
+    def _try(self, *, is_first: bool) -> Landed | None:
         """One round. None: another one is needed."""
         store = self.current.store if self.current else self.store
         try:
-            seen = store.look()
+            seen = None
+            if is_first and self.mine:
+                seen, place = glance(store)
+                is_ours = seen.result == self.mine.commit and seen.landed is None
+                if is_ours and seen.tip and not self.rootless and place is not None and place >= AT_ONCE:
+                    return None  # where many begin in the same moment, all but one would try for nothing
+            if seen is None or not self._is_alone(seen):
+                seen = store.look()
         except GitFailedError as error:
             if error.cause is Cause.NETWORK:
                 return None
@@ -149,6 +156,11 @@ class _Landing:
             self._push_again()
             return None
         return self._onto(self.current, seen, seen.tip)
+
+    def _is_alone(self, seen: Seen) -> bool:
+        """Whether nothing has happened on the remote since the base but the push of our work."""
+        work = self.mine
+        return work is not None and seen == Seen(work.base, work.commit, None)
 
     def _onto(self, work: Work, seen: Seen, tip: str) -> Landed | None:
         """Tries to put the work on this tip."""

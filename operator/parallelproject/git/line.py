@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from parallelproject.git.branches import Branches, combined, is_ancestor, seen_ref
 from parallelproject.git.commit import make_commit
+from parallelproject.git.history import trailer_format
 from parallelproject.git.merge import combine
 from parallelproject.git.outcome import ConflictError, ExhaustedError
 from parallelproject.git.patience import pause
 from parallelproject.git.push import Pushed, Update, push
 from parallelproject.git.refs import check_branch
 from parallelproject.git.store import Store
+from parallelproject.git.trailers import RUN, TASK
 
 _TRIES = 10
+_WHOSE = f"{trailer_format(RUN)} {trailer_format(TASK)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,11 @@ class Line:
         place = {commit: i for i, commit in enumerate(listed)}
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
 
-    def covers(self, head: str, commit: str) -> bool:
-        """Whether the head of a pull request that was merged had a commit of the line; where that head is not to be had
-        any more, whether the base has its changes."""
+    def covers(self, offered: str, commit: str) -> bool:
+        """Whether a commit of the line is among those up to another one that was offered."""
         with self.branches.open() as store:
-            self.branches.fetch(store, self.name, self.base)
-            if store.commit_of(head):
-                return is_ancestor(store, commit, head)
-            try:
-                tree = _picked(store, commit, seen_ref(self.base))
-            except ConflictError:
-                return False
-            return tree == store.text("rev-parse", f"{seen_ref(self.base)}^{{tree}}")
+            self.branches.fetch(store, self.name)
+            return store.commit_of(offered) is not None and is_ancestor(store, commit, offered)
 
     def contained(self, branches: Mapping[str, str], landed: Mapping[str, str]) -> dict[str, frozenset[str]]:
         """By branch's key, the tasks whose commits on the line are in it and not in the base.
@@ -133,6 +129,8 @@ class Line:
                 self.branches.fetch(store, start)
                 if self._tip(store, branch):
                     return True
+                if self._has_arrived(store, commits[-1]):
+                    return False
                 new = self._anew(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
                 if store.text("rev-parse", f"{new}^{{tree}}") == store.text("rev-parse", f"{seen_ref(start)}^{{tree}}"):
                     return False
@@ -155,6 +153,14 @@ class Line:
         elif tip and target:
             with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
                 self.branches.onto(self.name, self.base)
+
+    def _has_arrived(self, store: Store, commit: str) -> bool:
+        """Whether the base has a task's work, be it as a commit that was made anew: its trailers tell."""
+        base = seen_ref(self.base)
+        if is_ancestor(store, commit, base):
+            return True
+        own = store.text("log", "-1", "--no-walk", f"--format={_WHOSE}", commit)
+        return own in store.text("log", f"--format={_WHOSE}", f"{commit}..{base}", "--").splitlines()
 
     def _tip(self, store: Store, branch: str) -> str | None:
         """Where the branch is now; it, the line and the base are fetched."""

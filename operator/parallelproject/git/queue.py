@@ -9,13 +9,15 @@ import time
 
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.patience import pause
-from parallelproject.git.store import Store
+from parallelproject.git.store import Seen, Store
 
-_AT_ONCE = 2
+AT_ONCE = 2
 """So many may try at once: the second is ready when the first has landed."""
 _STANDSTILL = 5.0
 """After so many seconds without headway those before us are passed; on a slow machine, after as many tries' time."""
 _STANDSTILL_TRIES = 8
+_FIRST_STANDSTILL = 1.0
+"""The same before the first try. Of an attempt that is gone for good ``result`` may stand there for ever."""
 _SHORTEST, _LONGEST = 0.05, 10.0
 
 
@@ -29,33 +31,43 @@ def wait_for_turn(store: Store, tries: int, took: float, deadline: float) -> Non
         deadline: When to stop waiting, in seconds of the monotonic clock.
     """
     each = _SHORTEST  # estimated seconds that one landing takes
-    patience = max(_STANDSTILL, _STANDSTILL_TRIES * took)
+    patience = max(_STANDSTILL, _STANDSTILL_TRIES * took) if tries else _FIRST_STANDSTILL
     ahead = None
     moved = time.monotonic()
     while True:
         try:
-            now_ahead = _ahead(store)
+            _, now_ahead = glance(store)
         except GitFailedError:
             now_ahead = None
         now = time.monotonic()
         if now_ahead is None or now > deadline:
             return pause(tries)
-        if now_ahead < _AT_ONCE or now - moved > patience:
+        if now_ahead < AT_ONCE or now - moved > patience:
             return None
         if ahead is not None:
             each = (now - moved) / (ahead - now_ahead) if now_ahead < ahead else max(each, now - moved)
         if ahead != now_ahead:
             ahead, moved = now_ahead, now
-        estimate = each * (now_ahead - _AT_ONCE + 1)
+        estimate = each * (now_ahead - AT_ONCE + 1)
         time.sleep(random.uniform(0.5, 1.0) * min(max(estimate, _SHORTEST), _LONGEST))
 
 
-def _ahead(store: Store) -> int | None:
-    """How many stand before us; None: we do not stand in the line."""
-    refs = store.delivery.refs
-    listed = store.git.remote(
-        "ls-remote", "--quiet", "--refs", "--", store.git.address.url, f"{refs.run_folder}/*/result"
-    )
-    names = sorted(line.partition("\t")[2] for line in listed.stdout.decode(errors="replace").splitlines())
-    waiting = [name for name in names if name.startswith(refs.run_folder + "/")]
-    return waiting.index(refs.result) if refs.result in waiting else None
+def glance(store: Store) -> tuple[Seen, int | None]:
+    """The remote's refs as they are now, without what they stand for, and how many stand in the line before us.
+
+    Half as dear as a look: enough where nobody else has landed.
+
+    Returns:
+        The refs, and our place from 0; None: we do not stand in the line.
+
+    Raises:
+        GitFailedError: the remote cannot be asked.
+    """
+    refs, branch = store.delivery.refs, store.delivery.branch_ref
+    names = (branch, refs.landed, f"{refs.run_folder}/*/result")
+    said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
+    lines = (line.partition("\t") for line in said.decode(errors="replace").splitlines())
+    found = {name: commit for commit, _, name in lines}
+    waiting = sorted(name for name in found if name.startswith(f"{refs.run_folder}/") and name.endswith("/result"))
+    place = waiting.index(refs.result) if refs.result in waiting else None
+    return Seen(found.get(branch), found.get(refs.result), found.get(refs.landed)), place
