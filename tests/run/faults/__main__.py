@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=300, metavar="N", help="how many random pairs (default 300)")
     parser.add_argument("--seed", type=int, default=1, help="of the random pairs")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each Nth case only, pairs aside")
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="leave out the first N, to go on after them")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.cases:
@@ -38,6 +39,7 @@ def main() -> int:
             cases += islice(no_room(counts), 0, None, options.every)
         else:
             say("only root can make a small disk: that it is full is left out")
+    cases = cases[options.skip :]
     say(f"{len(cases)} cases")
     began = time.monotonic()
     outcomes = []
