@@ -146,8 +146,9 @@ def watch_engine(plan: Plan) -> None:
         if report and SUPERVISOR not in points.pids:
             guard = self._process.pid
             with suppress(OSError):  # the guard is dead, and so nobody knows
-                found = Path(f"/proc/{guard}/task/{guard}/children").read_text()
-                points.pids[SUPERVISOR] = int(found or 0)
+                found = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
+                # Once the supervisor is dead, its tasks are the guard's children.
+                points.pids[SUPERVISOR] = int(found[0]) if len(found) == 1 else 0
         return report
 
     Processes.receive = received  # type: ignore[method-assign]
