@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, Plan, plan
+from parallelproject.core.publication import instruction, revision_of, stage
 from parallelproject.core.publishing import (
     FIRST_WAIT,
     LONGEST_AWAITED,
@@ -18,12 +19,9 @@ from parallelproject.core.publishing import (
     TRIES,
     Publishing,
     Told,
-    instruction,
     merged_levels,
     merged_now,
     publishing,
-    revision_of,
-    stage,
 )
 from parallelproject.core.status import read_status, render_status
 from parallelproject.forge.published import End

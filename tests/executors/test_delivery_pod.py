@@ -245,3 +245,13 @@ def test_what_would_not_fit_into_annotations_is_refused_before_anything_runs() -
 def test_the_branch_of_this_very_project_is_checked() -> None:
     assert check_for_cluster(parse_spec(spec()), "a.lock")
     assert check_for_cluster(parse_spec(spec()), "a.lock.b") == []
+
+
+@pytest.mark.parametrize("git", [{"strategy": "BranchPerTask"}, {"pullRequest": {"scope": "Level"}}])
+def test_the_branches_that_will_be_offered_are_checked(git: dict[str, Any]) -> None:
+    def found(branch: str) -> list[str]:
+        return [str(problem) for problem in check_for_cluster(parse_spec(spec(git={**GIT, "branch": branch, **git})))]
+
+    assert found("b" * 150) == []
+    (told,) = found("b" * 196)
+    assert "is longer than 200 bytes" in told

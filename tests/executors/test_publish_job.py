@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.executors.owner import Owner
-from parallelproject.executors.publish_job import publish_manifest
+from parallelproject.executors.publish_job import problems_of, publish_manifest
 from parallelproject.forge.publication import Publication
 from parallelproject.git import wire
 from parallelproject.model.project import parse_spec
@@ -46,3 +48,17 @@ def test_of_too_many_tasks_as_many_are_told_as_have_room_those_that_failed_first
 
 def test_the_whole_is_merged_where_that_is_asked_for() -> None:
     assert told(2)["merge"] == "WhenChecksPass"
+
+
+@pytest.mark.parametrize("git", [{"strategy": "BranchPerTask"}, {"pullRequest": {"scope": "Level"}}])
+def test_more_tasks_than_can_be_told_are_refused_where_none_may_be_left_out(git: dict[str, Any]) -> None:
+    def found(count: int, parents: int = 0, **more: Any) -> list[str]:
+        ids = [f"{'x' * 58}-{i}" for i in range(count)]
+        tasks = [{"id": id, "dependencies": ids[max(0, i - parents) : i]} for i, id in enumerate(ids)]
+        return [str(problem) for problem in problems_of(parse_spec({"git": GIT | git | more, "tasks": tasks}))]
+
+    assert found(1000) == []
+    (told,) = found(2000)
+    assert told.startswith("spec.tasks: what has to be told to publish them would be some 3")
+    assert found(2000, pullRequest={"scope": "Project"}, strategy="SharedBranch") == []
+    assert bool(found(500, parents=10)) is ("strategy" in git)  # only there dependencies are told

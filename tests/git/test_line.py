@@ -104,6 +104,22 @@ def test_what_the_base_has_is_not_offered_again(remote: Remote, line: Line) -> N
     }
 
 
+def test_what_the_base_has_is_not_offered_again_also_where_others_changed_it_since(remote: Remote, line: Line) -> None:
+    landed = land(remote, ("n", {"n": "1"}), ("a", {"a": "1"}))
+    line.cut("x/a", [landed["a"]])
+    git(remote.path, "update-ref", "refs/heads/main", remote.tip("x/a"))  # merged: another commit than on the line
+    remote.commit("main", {"a": "2"}, "theirs")
+    assert line.cut("y/a", [landed["a"]]) is False
+
+
+def test_what_landed_after_it_was_offered_is_told_from_what_was_offered(remote: Remote, line: Line) -> None:
+    landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
+    assert line.covers(landed["b"], landed["a"])
+    assert line.covers(landed["a"], landed["a"])
+    assert not line.covers(landed["a"], landed["b"])
+    assert not line.covers("0" * 40, landed["a"])
+
+
 def test_one_that_builds_on_another_stands_on_that_one_s_branch(remote: Remote, line: Line) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("n", {"n": "1"}), ("b", {"b": "1"}), ("c", {"c": "1"}))
     line.cut("x/a", [landed["a"]])

@@ -19,7 +19,8 @@ from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan, plan, waits_for_merge
-from parallelproject.core.publishing import Publishing, merged_now, publishing, revision_of, stage
+from parallelproject.core.publication import revision_of, stage
+from parallelproject.core.publishing import Publishing, merged_now, publishing
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod

@@ -36,7 +36,7 @@ class Beside(NamedTuple):
     """Changed as well by work that landed while it ran. It merged, but nothing kept the two apart."""
 
 
-NOTHING = Beside()
+NOTHING_BESIDE = Beside()
 
 
 class Attempt(NamedTuple):
@@ -59,7 +59,7 @@ class Attempt(NamedTuple):
     """The ``CompiledGraph.claim`` that its task had when it was started; empty where that cannot have changed."""
     commit: str | None = None
     """The short name of the commit that its work landed as."""
-    beside: Beside = NOTHING
+    beside: Beside = NOTHING_BESIDE
 
     @property
     def cannot_begin(self) -> bool:
@@ -89,7 +89,7 @@ class Record(NamedTuple):
     """Attempts whose work did not fit on what had landed."""
     commit: str | None = None
     """The commit that its work landed as."""
-    beside: Beside = NOTHING
+    beside: Beside = NOTHING_BESIDE
 
 
 NEW = Record()

@@ -177,7 +177,7 @@ def plan(
         for task_id in (standing.live if why else standing.surplus)
         for attempt in standing.live[task_id]
         if not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-        and (reason := why or _surplus_for(standing, task_id, attempt))
+        and (reason := why or standing.surplus_for(task_id, attempt))
     ]  # fmt: skip
     if stopped:
         for i, state in enumerate(states):
@@ -343,15 +343,6 @@ def _skip_after(
     for i, state in enumerate(states):
         if state is _PENDING and graph.level[i] > last:
             states[i], reasons[i] = _SKIPPED, Reason.STOPPED
-
-
-def _surplus_for(standing: Standing, task_id: str, attempt: Attempt) -> str | None:
-    """Why an attempt is at work for nothing; None: it is not."""
-    if task_id in standing.strangers:
-        return "Removed"
-    if standing.records.get(task_id, NEW).state is _SUCCEEDED:
-        return "Succeeded"
-    return Reason.START_ERROR if attempt.cannot_begin else None
 
 
 def _files(claim: str) -> list[str]:

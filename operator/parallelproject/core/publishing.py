@@ -1,25 +1,18 @@
 """When a project's work is published, and what became of it. Pure.
 
-Where each level has a pull request that is merged when its checks pass, the next level waits for that.
-
-What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
-level ends and when the project does. An attempt of a publishing belongs to one revision. Publishing twice does no harm
-(it looks before it opens anything), so nothing is written down but how the last one ended.
+An attempt of a publishing belongs to one revision (``core.publication``). Publishing twice does no harm (it looks
+before it opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
+that is merged when its checks pass, the next level waits for that.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import NEW
-from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan, succeeded_below
+from parallelproject.core.publication import is_elsewhere
 from parallelproject.core.times import epoch, iso
-from parallelproject.model.branches import landing_branch, offered_branch
-from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
-from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
 
@@ -29,7 +22,7 @@ FIRST_WAIT, LONGEST_WAIT = 10.0, 1800.0
 """Seconds between two attempts, doubled with each: somebody may have to mend a token, or a check takes its time."""
 LONGEST_AWAITED = 600.0
 """The same while tasks wait for the merge, which may be done by hand: it is looked at for as long as they wait."""
-_WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
+WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
 """How a publishing ends that did what was asked, and the condition's reason then; of several the first counts."""
 _BADLY = frozenset({"ChecksFailed", "Conflict", "Closed", "Refused"})
 """How it ends where a person has to do something. After anything else it is tried again."""
@@ -37,10 +30,6 @@ _STUCK = frozenset({"Waiting"})
 """How one ends that waits for such a one."""
 _MESSAGE_MAX = 1000
 _PULLS_MAX, _PULLS_NAMED = 100, 3
-_WHERE = 6
-"""Characters of a revision that stand for the repository and the kind of branches: with others, nothing of what was
-found before counts."""
-_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 
 
 class Told(NamedTuple):
@@ -72,130 +61,6 @@ class Publishing(NamedTuple):
     """Whether nothing more will be done for this revision."""
 
 
-def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
-    """The tasks that can be told of: those of the levels that are done, or all at the end."""
-    last = len(graph.levels) if plan.completed else plan.level
-    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
-
-
-def stage(plan: Plan) -> tuple[int, bool, int]:
-    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
-    standing = plan.ledger.standing
-    # A task of a level that is done may succeed late, after it was given up.
-    return plan.level, plan.completed, sum(standing.unfinished[: plan.level]) if standing else 0
-
-
-def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
-    """What is to be published, as a short word; empty where no work of a level that is done has succeeded."""
-    done = done_tasks(graph, plan)
-    if spec.git is None or not any(plan.states[i] is TaskState.SUCCEEDED for i in done):
-        return ""
-    records = plan.ledger.records
-    rows = [
-        (graph.ids[i], plan.states[i].value, record.attempts if (record := records.get(graph.ids[i])) else 0)
-        for i in done
-    ]
-    git = spec.git
-    where = [git.url, git.base_ref, git.branch, git.strategy.value, git.is_by_level]
-    return f"{_digest(where)[:_WHERE]}-{_digest([git.model_dump(mode='json'), plan.completed, rows])[:12]}"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
-
-
-def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, title: int) -> Json:
-    """What a publishing is told, besides where the repository is and how it is reached: fields of ``pproj-publish``.
-
-    Args:
-        graph: The compiled spec.
-        spec: The spec.
-        plan: Where the tasks stand.
-        project: The project's name.
-        title: Most characters of a task's title.
-    """
-    git, wanted = spec.git, (spec.git.pull_request if spec.git else None) or PullRequest()
-    told: Json = {
-        "project": project,
-        "branch": offered_branch(git, project),
-        "line": landing_branch(git, project),
-        "strategy": (git.strategy if git else LandingStrategy.SHARED_BRANCH).value,
-        "scope": wanted.scope.value,
-        "labels": wanted.labels,
-        "draft": wanted.draft,
-        "merge": wanted.merge.value,
-        "tasks": task_rows(graph, plan, title),
-    }
-    if wanted.title:
-        told["title"] = wanted.title
-    if wanted.body:
-        told["body"] = wanted.body
-    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
-    if is_whole:
-        told["isWhole"] = True
-    if git and git.is_by_task:
-        for row in told["tasks"]:
-            if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
-                row["after"] = needs
-    elif git and git.is_by_level:
-        done = _done_levels(graph, plan)
-        told |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
-        # What has landed is not always known to have: of an attempt that was cut off after that, it shows later.
-        begun = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
-        if above := [graph.ids[i] for i in begun if i is not None and graph.level[i] >= done]:
-            told["above"] = above
-        for row in told["tasks"]:
-            if level := graph.level[graph.index[row["id"]]]:
-                row["level"] = level
-    elif not is_whole:  # only then is it merged
-        told["merge"] = MergeMode.MANUAL.value
-    return told
-
-
-def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
-    """What is told of each task that can be told of.
-
-    Args:
-        graph: The compiled spec.
-        plan: Where the tasks stand.
-        title: Most characters of a task's title.
-    """
-    rows = []
-    for i in done_tasks(graph, plan):
-        state, record = plan.states[i], plan.ledger.records.get(graph.ids[i], NEW)
-        if state is TaskState.SKIPPED:
-            continue
-        row: Json = {"id": graph.ids[i]}
-        if text := graph.tasks[i].title[:title]:
-            row["title"] = text
-        if record.attempts > 1:
-            row["attempts"] = record.attempts
-        if graph.role[i]:
-            row["role"] = graph.role[i]
-        if state is TaskState.FAILED:
-            code = f" {record.exit_code}" if record.exit_code is not None else ""
-            row |= {"failed": True, "reason": f"{record.reason}{code}"}
-        elif record.conflicts:
-            row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
-        rows.append(row)
-    return rows
-
-
-def _done_levels(graph: CompiledGraph, plan: Plan) -> int:
-    return len(graph.levels) if plan.completed else plan.level
-
-
-def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
-    """How many levels from the first on may be merged: those that are done, up to one in which something failed."""
-    done = _done_levels(graph, plan)
-    if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
-        return done
-    broken = (
-        level for level in range(done) if any(plan.states[i] is not TaskState.SUCCEEDED for i in graph.levels[level])
-    )
-    return next(broken, done)
-
-
 def publishing(
     revision: str, last: Mapping[str, Any], seen: Sequence[Told], now: float, awaited_levels: int = 0
 ) -> Publishing:
@@ -213,7 +78,7 @@ def publishing(
     if not revision:
         return Publishing(None, ("Unknown", "Waiting", "nothing has landed yet"), known, None, True)
     count = _count(known)
-    record = known if known is not None and str(known.get("revision"))[:_WHERE] == revision[:_WHERE] else None
+    record = known if known is not None and not is_elsewhere(revision, str(known.get("revision"))) else None
     # What was published before another revision was is not what is there now.
     floor = max((told.number for told in seen if told.revision != revision), default=0)
     is_same = record is not None and record.get("revision") == revision and count >= floor
@@ -300,15 +165,15 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
     elif not is_read:  # what it said is gone with its pod
         reason, message, is_final = "Published", "", True
     else:
-        bad = [end for end in ends if end not in _WELL]
+        bad = [end for end in ends if end not in WELL]
         # Where others may still get further, what is in somebody's way alone does not end it.
         is_stuck = any(end in _BADLY for end in bad) and all(end in _BADLY or end in _STUCK for end in bad)
         is_final = not bad or is_stuck or tries >= TRIES
-        well = next((word for end, word in _WELL.items() if end in ends), "NothingToPublish")
+        well = next((word for end, word in WELL.items() if end in ends), "NothingToPublish")
         reason = (next((end for end in bad if end in _BADLY), bad[0]) if bad else well) or "PublishingFailed"
         message = _message(branches, ends)
         merged = merged_levels(said) if "mergedLevels" in said else None
-    good = told.succeeded and all(end in _WELL for end in ends) and (is_read or not told.message)
+    good = told.succeeded and all(end in WELL for end in ends) and (is_read or not told.message)
     status = "True" if good else "False" if is_final else "Unknown"
     # Of very many only some are told each time; how the others were left stays as it was told last.
     latest = {pull["branch"]: pull for pull in [*_pulls((before or {}).get("pullRequests")), *pulls]}

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
@@ -51,7 +51,7 @@ class Standing:
     unseen: dict[str, Unseen] = field(default_factory=dict)
     """By task id. It may be there, so it holds a slot until it was looked up."""
     surplus: set[str] = field(default_factory=set)
-    """Those of ``live`` that nobody wants any more: their task has succeeded or left the spec."""
+    """Those of ``live`` with an attempt that nobody wants any more (``surplus_for``)."""
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that left the spec, in that order."""
     at_work: int = 0
@@ -103,6 +103,14 @@ class Standing:
     def record(self, i: int) -> Record:
         """What is written down of a task."""
         return self.records.get(self.graph.ids[i], NEW)
+
+    def surplus_for(self, task_id: str, attempt: Attempt) -> str | None:
+        """Why an attempt is at work for nothing; None: it is not."""
+        if task_id not in self.graph.index:
+            return "Removed"
+        if self.records.get(task_id, NEW).state is _SUCCEEDED:
+            return "Succeeded"
+        return Reason.START_ERROR if attempt.cannot_begin else None
 
     def is_free(self, i: int) -> bool:
         """Whether all dependencies of a task have succeeded."""
@@ -175,9 +183,7 @@ class Standing:
             self.live[task_id] = live
         if is_unseen:
             self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
-        is_surplus = bool(live) and (
-            i is None or record.state is _SUCCEEDED or any(attempt.cannot_begin for attempt in live)
-        )
+        is_surplus = any(self.surplus_for(task_id, attempt) for attempt in live)
         (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
         self.at_work += slots
         foreign = self._hold_foreign(task_id, i, live)

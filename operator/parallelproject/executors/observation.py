@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import NOTHING, Attempt, Beside, Phase
+from parallelproject.core.attempt import NOTHING_BESIDE, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
 from parallelproject.git.outcome import DeliveryError
@@ -38,7 +38,7 @@ class Delivered(NamedTuple):
     """The paths of a conflict."""
     ref: str | None = None
     """Where work is kept that did not land."""
-    beside: Beside = NOTHING
+    beside: Beside = NOTHING_BESIDE
 
 
 _NOT_DELIVERED = Delivered()

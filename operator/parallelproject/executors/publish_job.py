@@ -3,7 +3,7 @@
 import json
 from itertools import accumulate, takewhile
 
-from parallelproject.core import publishing
+from parallelproject.core import publication
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
 from parallelproject.executors import once
@@ -119,7 +119,7 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
         if git.forge.token_secret_ref:
             where["forge"]["token"] = f"{_TOKEN}/token"
     for length in _TITLES:
-        told = where | publishing.instruction(graph, spec, plan, owner.name, length)
+        told = where | publication.instruction(graph, spec, plan, owner.name, length)
         text = _json(told)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from parallelproject.core.publishing import WELL
 from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import PullRequest, State
 
@@ -36,7 +37,7 @@ class End(StrEnum):
     @property
     def is_well(self) -> bool:
         """Whether what was asked for is done."""
-        return self in (End.MERGED, End.OPEN, End.DRAFT, End.NOTHING)
+        return self.value in WELL
 
     @property
     def is_merged(self) -> bool:

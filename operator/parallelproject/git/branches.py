@@ -92,9 +92,7 @@ class Branches:
 
     def contains(self, base: str, commit: str) -> bool:
         """Whether a commit is on the branch ``base``."""
-        with self.open() as store:
-            self.fetch(store, base)
-            return store.commit_of(commit) is not None and is_ancestor(store, commit, seen_ref(base))
+        return commit in self.among(base, [commit])
 
     def among(self, base: str, commits: Iterable[str]) -> set[str]:
         """Those of the commits that are on the branch ``base``."""

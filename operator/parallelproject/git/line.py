@@ -146,11 +146,8 @@ class Line:
             DeliveryError: the remote is in trouble.
         """
         tips = self.branches.tips(self.name, self.base)
-        tip, target = tips[self.name], tips[self.base]
-        if tip and target and self.branches.contains(self.base, tip):
-            with self.branches.open() as store:
-                push(store.git, [Update(check_branch(self.name, "branch"), tip, target)])  # or at the next publishing
-        elif tip and target:
+        target = tips[self.base]
+        if tips[self.name] and target and not self.branches.fast_forward(self.name, self.base, target):
             with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
                 self.branches.onto(self.name, self.base)
 

@@ -21,7 +21,7 @@ class Pushed:
     """The remote's address, as the repository's owner has set it."""
     target: Target
     told: Mapping[str, Any]
-    """What is to be published (``core.publishing.instruction``)."""
+    """What is to be published (``core.publication.instruction``)."""
 
 
 Publish = Callable[[Pushed], list[str]]

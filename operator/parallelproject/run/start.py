@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph import compile_graph
-from parallelproject.core.publishing import instruction
+from parallelproject.core.publication import instruction
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill

@@ -1,0 +1,151 @@
+"""What of a project is published, and what its publishing is told. Pure.
+
+What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
+level ends and when the project does.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from parallelproject.core.attempt import NEW
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.plan import Plan
+from parallelproject.model.branches import landing_branch, offered_branch
+from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
+from parallelproject.model.status import TaskState
+
+Json = dict[str, Any]
+
+_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+_WHERE = 6
+
+
+def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
+    """The tasks that can be told of: those of the levels that are done, or all at the end."""
+    last = len(graph.levels) if plan.completed else plan.level
+    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+
+
+def stage(plan: Plan) -> tuple[int, bool, int]:
+    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
+    standing = plan.ledger.standing
+    # A task of a level that is done may succeed late, after it was given up.
+    return plan.level, plan.completed, sum(standing.unfinished[: plan.level]) if standing else 0
+
+
+def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
+    """What is to be published, as a short word; empty where no work of a level that is done has succeeded."""
+    done = done_tasks(graph, plan)
+    if spec.git is None or not any(plan.states[i] is TaskState.SUCCEEDED for i in done):
+        return ""
+    records = plan.ledger.records
+    rows = [
+        (graph.ids[i], plan.states[i].value, record.attempts if (record := records.get(graph.ids[i])) else 0)
+        for i in done
+    ]
+    git = spec.git
+    where = [git.url, git.base_ref, git.branch, git.strategy.value, git.is_by_level]
+    return f"{_digest(where)[:_WHERE]}-{_digest([git.model_dump(mode='json'), plan.completed, rows])[:12]}"
+
+
+def is_elsewhere(revision: str, other: str) -> bool:
+    """Whether two revisions are of another repository or another kind of branches: nothing found of one counts for the
+    other."""
+    return revision[:_WHERE] != other[:_WHERE]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
+
+
+def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, title: int) -> Json:
+    """What a publishing is told, besides where the repository is and how it is reached: fields of ``pproj-publish``.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        plan: Where the tasks stand.
+        project: The project's name.
+        title: Most characters of a task's title.
+    """
+    git, wanted = spec.git, (spec.git.pull_request if spec.git else None) or PullRequest()
+    told: Json = {
+        "project": project,
+        "branch": offered_branch(git, project),
+        "line": landing_branch(git, project),
+        "strategy": (git.strategy if git else LandingStrategy.SHARED_BRANCH).value,
+        "scope": wanted.scope.value,
+        "labels": wanted.labels,
+        "draft": wanted.draft,
+        "merge": wanted.merge.value,
+        "tasks": task_rows(graph, plan, title),
+    }
+    if wanted.title:
+        told["title"] = wanted.title
+    if wanted.body:
+        told["body"] = wanted.body
+    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
+    if is_whole:
+        told["isWhole"] = True
+    if git and git.is_by_task:
+        for row in told["tasks"]:
+            if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
+                row["after"] = needs
+    elif git and git.is_by_level:
+        done = _done_levels(graph, plan)
+        told |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
+        # What has landed is not always known to have: of an attempt that was cut off after that, it shows later.
+        begun = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
+        if above := [graph.ids[i] for i in begun if i is not None and graph.level[i] >= done]:
+            told["above"] = above
+        for row in told["tasks"]:
+            if level := graph.level[graph.index[row["id"]]]:
+                row["level"] = level
+    elif not is_whole:  # only then is it merged
+        told["merge"] = MergeMode.MANUAL.value
+    return told
+
+
+def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
+    """What is told of each task that can be told of.
+
+    Args:
+        graph: The compiled spec.
+        plan: Where the tasks stand.
+        title: Most characters of a task's title.
+    """
+    rows = []
+    for i in done_tasks(graph, plan):
+        state, record = plan.states[i], plan.ledger.records.get(graph.ids[i], NEW)
+        if state is TaskState.SKIPPED:
+            continue
+        row: Json = {"id": graph.ids[i]}
+        if text := graph.tasks[i].title[:title]:
+            row["title"] = text
+        if record.attempts > 1:
+            row["attempts"] = record.attempts
+        if graph.role[i]:
+            row["role"] = graph.role[i]
+        if state is TaskState.FAILED:
+            code = f" {record.exit_code}" if record.exit_code is not None else ""
+            row |= {"failed": True, "reason": f"{record.reason}{code}"}
+        elif record.conflicts:
+            row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
+        rows.append(row)
+    return rows
+
+
+def _done_levels(graph: CompiledGraph, plan: Plan) -> int:
+    return len(graph.levels) if plan.completed else plan.level
+
+
+def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
+    """How many levels from the first on may be merged: those that are done, up to one in which something failed."""
+    done = _done_levels(graph, plan)
+    if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
+        return done
+    broken = (
+        level for level in range(done) if any(plan.states[i] is not TaskState.SUCCEEDED for i in graph.levels[level])
+    )
+    return next(broken, done)
