@@ -3,8 +3,8 @@
 //
 //	pproj-wrap STATE WORKSPACE COMMAND…
 //
-// STATE is a folder of both containers (operator/parallelproject/git/sidecar.py reads it): "lock" is held as long as
-// the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip", made before,
+// STATE is a folder of both containers (operator/parallelproject/git/sidecar.py reads it): "lock", made before, is held
+// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip", made before,
 // says that there is nothing to run.
 package main
 
@@ -26,6 +26,10 @@ const (
 )
 
 func main() {
+	// Not to be traced by what it runs, which is the same user: that could have it give the lock away before its end.
+	if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); err != 0 {
+		os.Exit(failed(notTold, "cannot begin", err))
+	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
 		os.Exit(notTold)

@@ -45,7 +45,8 @@ def manifest(name: str, *tasks: dict[str, Any], **spec: Any) -> str:
 @pytest.fixture(scope="module")
 def operator(control_plane: ControlPlane) -> Iterator[None]:
     """The operator as a process, for all namespaces."""
-    command = [BIN / "pproj", "controller", "--kubeconfig", control_plane.kubeconfig, "--health-port", "0"]
+    ports = ["--health-port", "0", "--metrics-port", "0"]
+    command = [BIN / "pproj", "controller", "--kubeconfig", control_plane.kubeconfig, *ports]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         yield
         process.terminate()

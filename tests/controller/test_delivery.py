@@ -42,8 +42,12 @@ def test_what_nothing_had_announced_is_in_the_status_and_told(ns: Namespace) -> 
     assert (found["a"]["undeclared"], found["a"]["shared"]) == (7, 1)
     assert not found["b"].keys() & {"undeclared", "shared"}
     commit = found["a"]["commit"]
-    told = {reason: message for reason, message in ns.events() if reason in ("UndeclaredFiles", "SharedFiles")}
-    assert told == {
+
+    def told() -> dict[str, str]:
+        return {reason: message for reason, message in ns.events() if reason in ("UndeclaredFiles", "SharedFiles")}
+
+    ns.until(lambda: len(told()) == 2, "both to be told")
+    assert told() == {
         "UndeclaredFiles": f"a: 7 besides the files that it declares, in {commit}",
         "SharedFiles": f"a: 1 changed by others while it ran, in {commit}; it merged",
     }

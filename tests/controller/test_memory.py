@@ -1,10 +1,12 @@
 """What the controller keeps in memory: the project that is there, and nothing of those that are gone."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from kubernetes.aio import client
 
 from parallelproject.controller.controller import Controller, _Jobs, _Pods
+from parallelproject.controller.leader import Leader
 from parallelproject.kube.api import Api
 from parallelproject.model.names import job_name
 from tests.controller.cluster import spec, task
@@ -14,7 +16,9 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def controller() -> Controller:
-    return Controller(cast(Api, None))  # nothing is asked for before it runs
+    configuration = client.Configuration(host="http://127.0.0.1:1")  # nothing is asked for before it runs
+    api = Api(configuration, "default")
+    return Controller(api, Leader(api, "me"))
 
 
 def project(uid: str = "new", version: int = 100) -> Json:

@@ -70,6 +70,7 @@ def test_a_run_goes_on_after_the_api_server_was_away(
         ns.wait(lambda p, done=done: p["status"]["counts"]["succeeded"] >= done, f"{done} successes")  # type: ignore[misc]
         since = audit.position()
         cluster.restart_apiserver()
+        ns.wait(lambda p, done=done: p["status"]["counts"]["succeeded"] > done, "one more")  # type: ignore[misc]
         audit.outages.append((since, audit.position()))
     end = ns.wait_end()
     assert set(states(end).values()) == {"Succeeded"}

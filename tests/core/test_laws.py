@@ -13,6 +13,7 @@ from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.files import normalise
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Ledger, Plan, plan, succeeded_below
+from parallelproject.core.sharing import Share
 from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
@@ -473,3 +474,19 @@ def test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger(history: H
 def test_a_project_ends_the_same_whatever_came_late_or_was_restarted(spec: Spec, seed: int, chaos: Chaos) -> None:
     calm = simulate(spec, seed, Chaos(failing=chaos.failing))
     assert simulate(spec, seed, chaos).final == calm.final
+
+
+@examples(40)
+@given(histories, st.integers(0, 4))
+def test_what_is_shared_with_others_only_holds_back(history: History, room: int) -> None:
+    for planned in history.plans:
+        alone = plan(planned.graph, planned.spec, planned.prior, planned.observed, planned.now)
+        shared = plan(planned.graph, planned.spec, planned.prior, planned.observed, planned.now, Share(room))
+        assert list(shared.launches) == list(alone.launches)[:room]
+        assert (shared.at_work + shared.wanted, shared.stops) == (alone.at_work, alone.stops)
+        assert (shared.states, shared.completed, shared.level) == (alone.states, alone.completed, alone.level)
+        held = {launch.task for launch in list(alone.launches)[room:]}
+        for i, state in enumerate(shared.states):
+            assert state is not PENDING or shared.reasons[i] is not None
+            if i in held:
+                assert shared.reasons[i] is Reason.WAITING_FOR_CAPACITY

@@ -191,3 +191,13 @@ def after_edit(spec: Spec, graph: CompiledGraph, random: Random) -> tuple[Spec, 
         return new, compile_graph(new)
     except ProblemsError:
         return spec, graph
+
+
+def test_a_commit_that_is_heard_of_after_the_success_is_written_down() -> None:
+    graph = compile_graph(parse_spec({"tasks": [{"id": "a"}]}))
+    ended = Attempt(1, Phase.SUCCEEDED)
+    first = Standing.of(graph, {}, {"a": (ended,)})
+    assert first.record(0).commit is None
+    landed = (ended._replace(commit="9b1e77c"),)
+    assert first.after({"a": landed}).record(0).commit == "9b1e77c"
+    assert Standing.of(graph, first.records, {"a": landed}).record(0).commit == "9b1e77c"

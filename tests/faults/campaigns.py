@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from tests.controller.cluster import task
 from tests.faults.editing import Edited
+from tests.faults.frozen import Frozen
 from tests.faults.graphs import Graph
 from tests.faults.kinds import WRITE, is_write
 from tests.faults.lab import Lab
 from tests.faults.plan import Action, Chance, Fault
 from tests.faults.scenario import Outcome, run_one
+from tests.faults.storm import Storm
 from tests.faults.sweep import RESOURCES, SMALL, Case, Trial, cases
 
 RATE = 0.02
@@ -22,6 +24,7 @@ _VOLUME_SECONDS = 900
 PAIRS = 300
 VOLUMES = 80
 SEQUELS = 300
+FROZEN = 30
 _KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -117,11 +120,23 @@ def edits(counts: Counts, seed: int) -> Iterator[Edited]:
     return (Edited(SEQUELS * (seed - 1) + i) for i in range(1, SEQUELS + 1))
 
 
+def frozen(counts: Counts, seed: int) -> Iterator[Frozen]:
+    """Leaders that stand still until another one leads, and then go on."""
+    return (Frozen(FROZEN * (seed - 1) + i) for i in range(1, FROZEN + 1))
+
+
+def storms(counts: Counts, seed: int) -> Iterator[Storm]:
+    """Everything at once, for minutes."""
+    yield Storm(seed)
+
+
 CAMPAIGNS: Mapping[str, Callable[[Counts, int], Iterable[Trial]]] = {
     "single": singles,
     "pairs": pairs,
     "again": killed_again,
     "volume": volume,
     "edits": edits,
+    "frozen": frozen,
+    "storm": storms,
 }
 """By name; each is given the counts and a seed."""

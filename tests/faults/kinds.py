@@ -40,8 +40,9 @@ def _says_completed(body: bytes | None) -> bool:
 
 
 def is_write(kind: str) -> bool:
-    """Whether a request asks for a change."""
-    return kind.partition("-")[0] in _VERBS.values()
+    """Whether a request asks for a change, of other than the Lease: how often that is renewed is a matter of time."""
+    verb, _, of = kind.partition("-")
+    return verb in _VERBS.values() and of != "lease"
 
 
 def event_kind(kind: str) -> str:

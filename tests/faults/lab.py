@@ -6,10 +6,12 @@ thread of its own, so that a test can do as it likes meanwhile.
 
 import asyncio
 import contextlib
+import random
 import ssl
 import threading
 import time
 from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,6 +19,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import yaml
 
+from parallelproject.controller.leader import SECONDS
 from rig import ControlPlane
 from rig.deadline import until
 from rig.operator import ACCOUNT, USER
@@ -31,7 +34,9 @@ from tests.faults.proxy import Proxy, Traffic
 T = TypeVar("T")
 
 _WATCHES = ("watch-projects", "watch-jobs", "watch-pods")
-_RESTARTS_MAX = 50
+_TAKE_OVER_SECONDS = 20
+"""Longest time from the end of a Lease until another one leads, on a machine that is busy."""
+_RESTARTS_MAX = 100
 """An operator that ends more often by itself, or is killed more often, is left dead."""
 
 
@@ -54,6 +59,9 @@ class Lab:
             self.audit = AuditLog(self.cluster.audit_log)
             user = yaml.safe_load(self.cluster.service_account_kubeconfig(SYSTEM, ACCOUNT).read_text())
             self._token: str = user["users"][0]["user"]["token"]
+            create = ("-n", SYSTEM, "create")  # each run has a Lease of its own
+            self.cluster.kubectl(*create, "role", "leases", "--verb=get,create,update", "--resource=leases")
+            self.cluster.kubectl(*create, "rolebinding", "leases", "--role=leases", f"--user={USER}")
             self._thread.start()
             stack.callback(self._end_loop)
             self.run(self._open())
@@ -125,6 +133,13 @@ class Lab:
         file.write_text(yaml.safe_dump(config))
         return file
 
+    async def holder(self, lease: str) -> str:
+        """Who leads by a Lease; empty for nobody."""
+        url = f"{self.cluster.url}/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{lease}"
+        async with self.session.get(url, headers={"Authorization": f"Bearer {self._token}"}) as answer:
+            found = await answer.json()
+        return str((found.get("spec") or {}).get("holderIdentity") or "")
+
     def quiet(self, seconds: float) -> list[str]:
         """Has one operator look at everything that was ever run here for a while; what it wrote, in words.
 
@@ -140,6 +155,16 @@ class Lab:
         return [told(e) for e in found if (e.get("objectRef") or {}).get("resource") != "leases"]
 
 
+@dataclass(frozen=True)
+class Election:
+    """An operator's part in the election of a leader, as its options."""
+
+    lease_name: str
+    identity: str = "a"
+    """Whoever is started again in its place has it too."""
+    lease_seconds: int = SECONDS
+
+
 class Run:
     """One operator behind its proxy, in a namespace of its own; started again whenever it ends.
 
@@ -147,7 +172,13 @@ class Run:
     """
 
     def __init__(
-        self, lab: Lab, plan: Plan | None = None, *, patch: str = "", namespaces: tuple[str, ...] | None = None
+        self,
+        lab: Lab,
+        plan: Plan | None = None,
+        *,
+        patch: str = "",
+        namespaces: tuple[str, ...] | None = None,
+        election: Election | None = None,
     ) -> None:
         """Describes it.
 
@@ -156,17 +187,22 @@ class Run:
             plan: The faults.
             patch: Python statements that are executed in each operator process before it starts.
             namespaces: Where the operator works; a new namespace by default, everywhere if empty.
+            election: Its part in the election of a leader; by default it has no rival.
         """
         self.lab = lab
         self._patch = patch
         self._plan = plan or Listed(())
         self._namespaces = namespaces
+        self._election = election
         self._operator: Operator | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._is_ending = False
         self.codes: list[int] = []
         """How operator processes ended, in order; -9 was killed."""
         self.starts = 0
+        self._thawing: list[asyncio.Task[None]] = []
+        self.taken_over = 0
+        """How often another one took over while it stood still."""
 
     def __enter__(self) -> Self:
         self.since = self.lab.audit.position()
@@ -174,8 +210,10 @@ class Run:
             self.namespace = self.lab.namespace()
             self._namespaces = (self.namespace.name,)
         name = "-".join(self._namespaces) or "all"
+        self.election = self._election or Election(name)
+        name += f"-{self.election.identity}"
         self.log = self.lab.cluster.folder / f"operator-{name}.log"
-        self._proxy = Proxy(self.lab.cluster.url, self.lab.session, self._plan, self._kill)
+        self._proxy = Proxy(self.lab.cluster.url, self.lab.session, self._plan, self._kill, self._freeze)
         self._kubeconfig = self.lab.kubeconfig(self.lab.run(self._proxy.start()), name)
         return self
 
@@ -230,8 +268,9 @@ class Run:
         while self.starts < _RESTARTS_MAX and not self._is_ending:
             self.starts += 1
             self._operator = await self.lab.operators.start(
-                kubeconfig=self._kubeconfig, namespaces=self._namespaces, log=self.log, patch=self._patch
-            )
+                kubeconfig=self._kubeconfig, namespaces=self._namespaces, log=self.log,
+                election=asdict(self.election), patch=self._patch,
+            )  # fmt: skip
             self.codes.append(await asyncio.shield(self._operator.ended))
             self._proxy.forget_operator()
 
@@ -239,8 +278,25 @@ class Run:
         if self._operator is not None:
             await self._operator.kill()
 
+    async def _freeze(self) -> None:
+        """The operator stands still until another one leads, and a little longer; returns at once."""
+        if self._operator is not None:
+            self._operator.freeze()
+            self._thawing.append(asyncio.create_task(self._thaw(self._operator)))
+
+    async def _thaw(self, operator: Operator) -> None:
+        try:
+            async with asyncio.timeout(self.election.lease_seconds + _TAKE_OVER_SECONDS):
+                while await self.lab.holder(self.election.lease_name) in ("", self.election.identity):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            self.taken_over += 1
+            await asyncio.sleep(random.random())  # the other is just beginning, or in the middle of it
+        finally:
+            operator.thaw()
+
     async def _end(self) -> None:
         self._is_ending = True
+        await asyncio.gather(*self._thawing, return_exceptions=True)
         while self._supervisor is not None and not self._supervisor.done():
             await self._kill()
             await asyncio.wait([self._supervisor], timeout=0.05)  # it may just be starting one

@@ -24,6 +24,14 @@ class Operator:
         self._signal(signal.SIGKILL)
         await asyncio.shield(self.ended)
 
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         """SIGTERM; returns when it has ended."""
         self._signal(signal.SIGTERM)
@@ -68,19 +76,23 @@ class Operators:
         if self._reader is not None:
             await self._reader
 
-    async def start(self, *, kubeconfig: Path, namespaces: Sequence[str], log: Path, patch: str = "") -> Operator:
+    async def start(
+        self, *, kubeconfig: Path, namespaces: Sequence[str], log: Path, election: dict[str, Any], patch: str = ""
+    ) -> Operator:
         """Starts one.
 
         Args:
             kubeconfig: Where its API server is.
             namespaces: Where it works; empty: everywhere.
             log: A file that its log is appended to.
+            election: Options of the operator that are about it.
             patch: Python statements that are executed in it before it starts.
         """
         wanted: dict[str, Any] = {
             "kubeconfig": str(kubeconfig),
             "namespaces": list(namespaces),
             "log": str(log),
+            "election": election,
             "patch": patch,
         }
         started: asyncio.Future[Operator] = asyncio.get_running_loop().create_future()

@@ -19,6 +19,8 @@ class Action(Enum):
     """The operator is killed when the API server has answered, and never sees the answer."""
     KILL_LATE = "kill-late"
     """The operator is killed, and its request reaches the API server ``seconds`` later, when the next is at work."""
+    FREEZE = "freeze"
+    """The operator stands still when the API server has answered, until another one leads; then it goes on."""
     DROP_BEFORE = "drop-before"
     """The connection is closed; the API server never sees the request. Of a watch: closed inside an event."""
     DROP_AFTER = "drop-after"

@@ -61,7 +61,12 @@ class Proxy:
     """The proxy of one run."""
 
     def __init__(
-        self, upstream: str, session: aiohttp.ClientSession, plan: Plan, kill: Callable[[], Awaitable[None]]
+        self,
+        upstream: str,
+        session: aiohttp.ClientSession,
+        plan: Plan,
+        kill: Callable[[], Awaitable[None]],
+        freeze: Callable[[], Awaitable[None]],
     ) -> None:
         """Prepares it.
 
@@ -70,11 +75,13 @@ class Proxy:
             session: Connections to it.
             plan: The faults.
             kill: Kills the operator, and returns when it is dead.
+            freeze: Has the operator stand still until another one leads; returns at once.
         """
         self._upstream = upstream
         self._session = session
         self._plan = plan
         self._kill = kill
+        self._freeze = freeze
         self._runner: web.ServerRunner | None = None
         self._open: set[asyncio.Task[object]] = set()
         self._late: set[asyncio.Task[None]] = set()
@@ -114,7 +121,8 @@ class Proxy:
         kind = classify(request.method, request.rel_url.path, request.rel_url.query.get("watch") in ("1", "true"))
         body = await request.read() if request.can_read_body else None
         fault = self._count(names_of(kind, body))
-        self.traffic.last = time.monotonic()
+        if not kind.endswith("-lease"):  # that never ends
+            self.traffic.last = time.monotonic()
         if kind.startswith("watch-"):
             return await self._watch(request, kind, fault)
         write = None
@@ -156,6 +164,8 @@ class Proxy:
             write.status = answer.status
         if action is Action.KILL_AFTER:
             return await self._kill_operator(request)
+        if action is Action.FREEZE:
+            await self._freeze()
         if action is Action.DROP_AFTER:
             return _dropped(request)
         if action is Action.ANSWER_AFTER:

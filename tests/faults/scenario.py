@@ -51,6 +51,8 @@ class Outcome:
     """From the operator's start to the end of the project."""
     starts: int = 0
     """Operator processes."""
+    taken_over: int = 0
+    """How often another operator took over from one that stood still."""
     tasks: int = 0
     """Attempts that the graph takes."""
     evidence: str = ""
@@ -136,10 +138,12 @@ def has_ended(project: Json) -> bool:
 def wait_quiet(run: Run) -> None:
     """Waits until the operator, perhaps a new one, has everything before its eyes and nobody asks for more."""
 
-    def quiet() -> bool:
-        return run.is_ready() and not run.traffic.late and time.monotonic() - run.traffic.last > _QUIET_SECONDS
+    until(lambda: is_quiet(run), "the operator to watch and be quiet", seconds=_SETTLE_SECONDS)
 
-    until(quiet, "the operator to watch and be quiet", seconds=_SETTLE_SECONDS)
+
+def is_quiet(run: Run) -> bool:
+    """Whether the operator has everything before its eyes and asks for no more."""
+    return run.is_ready() and not run.traffic.late and time.monotonic() - run.traffic.last > _QUIET_SECONDS
 
 
 def compare(project: Json, graph: Graph) -> list[str]:

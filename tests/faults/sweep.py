@@ -26,6 +26,7 @@ RESOURCES = ("projects", "jobs", "pods")
 _LONG_SECONDS = 3.0
 """Longer than the Job controller takes to tell of a Job, and than the operator waits between two status writes."""
 _ANSWERS = (409, 429, 500, 503)
+_KILLED = (Action.KILL_BEFORE, Action.KILL_AFTER, Action.KILL_LATE)
 
 
 class Trial(Protocol):
@@ -91,6 +92,7 @@ def cases(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
             yield Case("answer-after-504", graph, (Fault(Action.ANSWER_AFTER, kind, k, status=504),))
         # The server is away for a while, and everything is refused.
         yield Case("answer-503", graph, (Fault(Action.ANSWER, kind, 1, times=4, status=503),))
+    yield from _elections(graph)
     yield from _watches(graph, counts)
     yield from _lists(graph)
     yield from _old_lists(graph, counts)
@@ -116,6 +118,16 @@ def _watches(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
         yield Case("watch-hold", graph, (Fault(Action.DELAY, watch, 1, seconds=_LONG_SECONDS),))
 
 
+def _elections(graph: str) -> Iterator[Case]:
+    """The Lease is made by the first operator, and taken over by the one that comes after it was killed."""
+    killed = Fault(Action.KILL_AFTER, "write", 5)
+    for kind, before in (("create-lease", ()), ("update-lease", (killed,))):
+        for action in (*_KILLED, Action.DROP_BEFORE, Action.DROP_AFTER, Action.DOUBLE, Action.DELAY):
+            yield Case("lease", graph, (*before, Fault(action, kind, 1, seconds=1)))
+        for status in _ANSWERS:
+            yield Case("lease", graph, (*before, Fault(Action.ANSWER, kind, 1, status=status)))
+
+
 def _lists(graph: str) -> Iterator[Case]:
     for resource in RESOURCES:
         name = f"list-{resource}"
@@ -128,8 +140,8 @@ def _lists(graph: str) -> Iterator[Case]:
 
 def _old_lists(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
     """The next operator sees the world as it was, and goes on seeing it so for a while."""
-    # The first write, of the Lease, comes before the first list, and the last ones not in every run.
-    for k in (1 + place for place in _places(counts["write"] * 3 // 4, 4)):
+    # The last writes do not come in every run.
+    for k in _places(counts["write"] * 3 // 4, 4):
         for stale in (("projects",), ("jobs",), ("pods",), ("jobs", "pods"), RESOURCES):
             for age, seconds in ((1.0, _LONG_SECONDS), (0.5, 0.0)):
                 old = (Fault(Action.OLD, f"list-{r}", 2, age=age, seconds=seconds) for r in stale)

@@ -38,7 +38,10 @@ def _operator(wanted: dict[str, Any], parent: int) -> None:
     os.closerange(3, 256)
     exec(wanted["patch"], {"__name__": "patch"})
     configure(False, logging.INFO)
-    asyncio.run(operate(OperatorOptions(tuple(wanted["namespaces"]), wanted["kubeconfig"], None, "127.0.0.1", 0)))
+    options = OperatorOptions(
+        tuple(wanted["namespaces"]), wanted["kubeconfig"], None, "127.0.0.1", 0, "127.0.0.1", 0, **wanted["election"]
+    )
+    asyncio.run(operate(options))
 
 
 def _fork(wanted: dict[str, Any]) -> int:

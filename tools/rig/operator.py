@@ -3,9 +3,12 @@
 The command is run, nothing of it is imported. It never outlives the Python process that started it.
 """
 
+import os
+import signal
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from rig.controlplane import ControlPlane
@@ -21,21 +24,26 @@ _READY_SECONDS = 30
 class OperatorProcess:
     """``pproj controller`` against one control plane; its log is kept over restarts."""
 
-    def __init__(self, cluster: ControlPlane, *, name: str = "operator", patch: str = "") -> None:
+    def __init__(
+        self, cluster: ControlPlane, *, name: str = "operator", patch: str = "", options: Sequence[str] = ()
+    ) -> None:
         """Describe it; ``start`` starts it.
 
         Args:
             cluster: The control plane that it works for.
-            name: Of its log file.
+            name: Of its log file, and in the election.
             patch: Python statements that are executed in it before it starts, to set limits that a test cannot
                 wait for. Without them it is the command itself that runs.
+            options: Further ones of the command.
         """
         self._cluster = cluster
+        self._name = name
         self._patch = patch
+        self._options = tuple(options)
         self.log = cluster.folder / f"{name}.log"
         self._kubeconfig = cluster.service_account_kubeconfig(NAMESPACE, ACCOUNT)
         self._process: Process | None = None
-        self._port = 0
+        self._port = self._metrics_port = 0
 
     @property
     def kubeconfig(self) -> Path:
@@ -49,12 +57,14 @@ class OperatorProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it is ready."""
-        (self._port,) = free_ports(1)
+        self._port, self._metrics_port = free_ports(2)
         command = [str(Path(sys.executable).with_name("pproj"))]
         if self._patch:
             command = [sys.executable, "-c", f"{self._patch}\nfrom parallelproject.cli.main import main\nmain()"]
         health = ["--health-host", "127.0.0.1", "--health-port", str(self._port)]
-        arguments = ["controller", "--kubeconfig", str(self._kubeconfig), *health]
+        metrics = ["--metrics-host", "127.0.0.1", "--metrics-port", str(self._metrics_port)]
+        identity = ["--identity", f"rig-{self._name}"]  # started again it need not wait for its own Lease to run out
+        arguments = ["controller", "--kubeconfig", str(self._kubeconfig), *health, *metrics, *identity, *self._options]
         self._process = Process("operator", [*command, *arguments], self.log)
         if wait:
             self.wait_ready()
@@ -74,6 +84,12 @@ class OperatorProcess:
         except OSError:
             return 0
 
+    def metrics(self, accept: str = "text/plain") -> str:
+        """What it tells at ``/metrics``, in the format that is asked for."""
+        address = f"http://127.0.0.1:{self._metrics_port}/metrics"
+        with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": accept}), timeout=10) as answer:
+            return str(answer.read().decode())
+
     def check(self) -> None:
         """Raise if it has ended by itself."""
         self._running.check()
@@ -82,6 +98,19 @@ class OperatorProcess:
         """SIGKILL."""
         self._running.kill()
         self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def wait_ended(self) -> int:
+        """Wait until it has ended by itself; its exit code."""
+        process, self._process = self._running, None
+        return process.wait()
 
     def stop(self) -> None:
         """SIGTERM; nothing if it does not run."""

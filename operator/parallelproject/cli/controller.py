@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from parallelproject.controller.leader import LEASE, SECONDS, LostLeaseError
 from parallelproject.controller.logs import configure
 from parallelproject.controller.operator import OperatorOptions, operate
+from parallelproject.core.sharing import Limits
 from parallelproject.executors.delivery_pod import IMAGE
 from parallelproject.kube.api import NoClusterError
 
@@ -20,17 +22,38 @@ def run(
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     health_host: Annotated[str, typer.Option(help="Address of /healthz and /readyz.")] = "0.0.0.0",
     health_port: Annotated[int, typer.Option(help="Port of /healthz and /readyz.")] = 8080,
+    metrics_host: Annotated[str, typer.Option(help="Address of /metrics.")] = "0.0.0.0",
+    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log tells.")] = 9090,
     git_image: Annotated[
         str, typer.Option(envvar="PPROJ_GIT_IMAGE", help="Image that lands the work of projects with spec.git.")
     ] = IMAGE,
+    identity: Annotated[
+        str, typer.Option(envvar="PPROJ_IDENTITY", help="Who this is in the election of a leader: the uid of the pod.")
+    ] = "",
+    lease_name: Annotated[
+        str, typer.Option(help="Lease, in its own namespace, by which one of several operators is the one at work.")
+    ] = LEASE,
+    lease_duration_seconds: Annotated[
+        int, typer.Option(min=3, help="After so long without a sign of life another operator takes over.")
+    ] = SECONDS,
+    max_concurrent_tasks: Annotated[
+        int, typer.Option(min=0, help="Most tasks of all projects together at work at once; 0: no limit.")
+    ] = 0,
+    max_concurrent_tasks_per_namespace: Annotated[
+        int, typer.Option(min=0, help="The same for each namespace that has no annotation of its own; 0: no limit.")
+    ] = 0,
     log_format: Annotated[str, typer.Option(help="json or text.")] = "json",
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")] = False,
 ) -> None:
     """Run the operator: what the container runs."""
     configure(log_format == "json", logging.DEBUG if verbose else logging.INFO)
-    options = OperatorOptions(tuple(namespaces or ()), kubeconfig, context, health_host, health_port, git_image)
+    options = OperatorOptions(
+        tuple(namespaces or ()), kubeconfig, context, health_host, health_port, metrics_host, metrics_port, git_image,
+        identity=identity, lease_name=lease_name, lease_seconds=lease_duration_seconds,
+        limits=Limits(max_concurrent_tasks or None, max_concurrent_tasks_per_namespace or None),
+    )  # fmt: skip
     try:
         asyncio.run(operate(options))
-    except NoClusterError as error:
+    except (NoClusterError, LostLeaseError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
+from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
@@ -41,6 +42,7 @@ class Actions:
         may_start: Callable[[Project], bool],
         drop: Callable[[Project], None],
         git_image: str,
+        metrics: Metrics,
     ) -> None:
         """Prepares them.
 
@@ -51,10 +53,12 @@ class Actions:
             may_start: Whether we are still the one who works for a project.
             drop: Forgets a project that is not there any more.
             git_image: The image that lands work.
+            metrics: Is told when a task was released.
         """
         self._api = api
         self._again = again
         self._git_image = git_image
+        self._metrics = metrics
         self._warn = warn
         self._may_start = may_start
         self._drop = drop
@@ -78,7 +82,8 @@ class Actions:
                 self._again(project)
                 continue
             project.sightings.launching(key, project.graph.claim[launch.task])
-            self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
+            create = self._create(project, key, manifest, project.generation, self._metrics.woken)
+            self._spawn(project, ("create", key), create)
 
     def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
         """Starts an attempt at publishing; it counts as launching at once."""
@@ -129,7 +134,9 @@ class Actions:
             project.in_flight.discard(mark)
         self._again(project)
 
-    async def _create(self, project: Project, key: Key, manifest: Json, generation: int) -> None:
+    async def _create(
+        self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
+    ) -> None:
         tries = 0
         while self._may_start(project) and project.generation == generation:
             try:
@@ -138,6 +145,8 @@ class Actions:
                         continue
                     tries += 1
                     if await self._try_create(project, key, manifest):
+                        if woken is not None:
+                            self._metrics.released(woken)
                         return
             except ApiError as error:
                 if error.status in (400, 413, 422):

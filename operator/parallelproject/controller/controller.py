@@ -7,25 +7,30 @@ takes time (``actions``, ``writer``) runs beside it and puts the project back in
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from parallelproject.controller.actions import Actions
-from parallelproject.controller.fence import Fence
+from parallelproject.controller.capacity import Capacity
+from parallelproject.controller.leader import Leader
+from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
+from parallelproject.controller.queue import Queue
+from parallelproject.controller.traces import Traces, exporter_from_environment
 from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan, plan, waits_for_merge
 from parallelproject.core.publication import revision_of, stage
 from parallelproject.core.publishing import Publishing, merged_now, publishing
+from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
 from parallelproject.executors.sightings import Key, Sightings
-from parallelproject.kube.api import Api
+from parallelproject.kube.api import METADATA_ONLY, Api, ApiError
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
 from parallelproject.model.spec import Spec
@@ -34,42 +39,60 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
+_KNOWN_SECONDS = 30
+"""Longest wait at the start for projects that are listed and not heard of."""
+_KNOWN_POLL_SECONDS = 0.25
 _job_name = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
 
 
 class Controller:
     """Runs every project that it is told of."""
 
-    def __init__(self, api: Api, namespaces: tuple[str, ...] = (), git_image: str = GIT_IMAGE) -> None:
+    def __init__(
+        self,
+        api: Api,
+        leader: Leader,
+        namespaces: tuple[str, ...] = (),
+        git_image: str = GIT_IMAGE,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         """Prepares it; ``run`` starts it.
 
         Args:
             api: An open connection.
+            leader: This operator's part in the election; it does nothing before it is elected.
             namespaces: Where to look for Jobs and pods; empty: in all of them.
             git_image: The image that lands work.
+            limits: How much may be at work at once, of all projects together.
         """
         self._api = api
+        self._namespaces = namespaces or ("",)
+        self.capacity = Capacity(limits, self._put)
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._sightings: dict[tuple[str, str], Sightings] = {}  # by namespace and project uid
-        self._dirty: dict[tuple[str, str], None] = {}
-        self._work = asyncio.Event()
+        self.queue = Queue()
+        self.metrics = Metrics()
+        self._traces = Traces(exporter_from_environment(), self.metrics.traced)
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
-        self._writer = Writer(api, self._put, self._put_later, self._drop)
-        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop, git_image)
+        self._writer = Writer(api, self._put, self._put_later, self._drop, self.metrics)
+        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop, git_image, self.metrics)
         self._verifier = Verifier(api, self._take)
         self._newest = 0  # revision of the newest project event
-        self.fence = Fence(api)
+        self._leader = leader
         self.reflectors = [
-            Reflector(api, path, SELECTOR, sink, self.fence)
-            for namespace in namespaces or ("",)
+            Reflector(api, path, SELECTOR, sink, leader)
+            for namespace in self._namespaces
             for path, sink in (
                 (_collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
                 (_collection("/api/v1", namespace, "pods"), _Pods(self)),
             )
         ]
+        if not namespaces:  # else there may be no right to see them: they are no part of any namespace
+            self.reflectors.append(Reflector(api, "/api/v1/namespaces", "", self.capacity, leader))
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Works until cancelled, once this operator leads."""
+        await self._leader.elected.wait()
         async with asyncio.TaskGroup() as group:
             for reflector in self.reflectors:
                 group.create_task(reflector.run())
@@ -77,17 +100,54 @@ class Controller:
                 for reflector in self.reflectors:
                     await reflector.synced.wait()
                 log.info("all Jobs and pods are listed; planning starts")
+                group.create_task(self._wait_for_projects())
                 while True:
-                    await self._work.wait()
-                    self._work.clear()
-                    batch, self._dirty = self._dirty, {}
-                    for key in batch:
+                    key, since = await self.queue.take()
+                    with self.metrics.reconciling(since):
                         self._reconcile_safely(key)
-                        await asyncio.sleep(0)  # others may run between two projects
+                    if not self.queue:  # what all of them want is known
+                        self.capacity.distribute()
+                    await asyncio.sleep(0)  # others may run between two projects
             finally:
                 await self._actions.close()
                 await self._writer.close()
                 await self._verifier.close()
+                self._traces.close()
+
+    async def _wait_for_projects(self) -> None:
+        """Waits until every project is known that there is: what is at work of the others counts for a limit, too."""
+        deadline = time.monotonic() + _KNOWN_SECONDS
+        while self.capacity.is_limited and (unknown := await self._unknown()):
+            if time.monotonic() > deadline:
+                log.error("not known after %d s, and not counted for limits: %s", _KNOWN_SECONDS, sorted(unknown)[:10])
+                break
+            await asyncio.sleep(_KNOWN_POLL_SECONDS)
+        self.capacity.all_are_known()
+        self.capacity.distribute()
+
+    async def _unknown(self) -> set[str]:
+        """Projects that there are, and that are not known."""
+        found: set[str] = set()
+        for namespace in self._namespaces:
+            path, params = _collection(f"/apis/{names.API_VERSION}", namespace, names.PLURAL), {"limit": "500"}
+            while True:
+                try:
+                    page = await self._api.request("GET", path, params=params, accept=METADATA_ONLY)
+                except ApiError as error:
+                    return {f"{path}: {error}"}
+                for metadata in (item["metadata"] for item in page.get("items") or ()):
+                    known = self._projects.get((metadata["namespace"], metadata["name"]))
+                    if known is None or known.owner.uid != metadata["uid"]:
+                        found.add(f"{metadata['namespace']}/{metadata['name']}")
+                if not page["metadata"].get("continue"):
+                    break
+                params = {"limit": "500", "continue": page["metadata"]["continue"]}
+        return found
+
+    @property
+    def projects(self) -> Collection[Project]:
+        """All that are known."""
+        return self._projects.values()
 
     # What is seen.
 
@@ -97,7 +157,7 @@ class Controller:
         revision, uid = int(metadata["resourceVersion"]), metadata["uid"]
         project = self._projects.get((metadata["namespace"], metadata["name"]))
         is_known = project is not None and project.owner.uid == uid
-        is_news = kind is not None and revision > max(self._newest, int(self.fence.revision or 0))
+        is_news = kind is not None and revision > max(self._newest, int(self._leader.revision or 0))
         self._newest = max(self._newest, revision)
         if kind == "DELETED":
             self._verifier.drop(uid)
@@ -139,6 +199,7 @@ class Controller:
         """Drops what was seen of an attempt whose project is gone as well."""
         sightings = self.sightings(namespace, uid)
         sightings.forget(key)
+        self._remains(namespace, uid, sightings)
         if sightings.is_empty:
             del self._sightings[namespace, uid]
 
@@ -146,10 +207,16 @@ class Controller:
         """Something was seen of a project's attempts; says whether the project is known."""
         project = self._projects.get((namespace, name))
         if project is None or project.owner.uid != uid:
+            self._remains(namespace, uid, self.sightings(namespace, uid))
             return False
         if project.sightings.changed:
             self._put(project)
         return True
+
+    def _remains(self, namespace: str, uid: str, sightings: Sightings) -> None:
+        self.capacity.remains(namespace, uid, sightings.attempts)
+        if not self.queue:  # nobody else would: there is nothing to plan
+            self.capacity.distribute()
 
     def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
         """Whether an attempt that nobody knows to have ended is looked up, now that its Job is said to be gone."""
@@ -181,14 +248,20 @@ class Controller:
         sightings, spec, graph = project.sightings, project.spec, project.graph
         sightings.changed = False
         if project.deleting:
+            self.capacity.not_planned(project)
             return  # owner references take the Jobs along
         for attempt in sightings.unconfirmed:
             self._actions.look_up(project, attempt)
         if spec is None or graph is None:
+            self.capacity.not_planned(project)
             status = rejected_status(project.problems, project.status, sightings.attempts, project.generation, now)
             self._writer.offer(project, (project.generation, "rejected"), lambda: status)
             return
-        decided = plan(graph, spec, project.ledger, sightings.unsettled, now)
+        with self.metrics.planning():
+            decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
+        self.capacity.planned(project, spec, decided)
+        lands = spec.git is not None
+        self.metrics.planned(project.owner.namespace, project.ledger, decided.ledger, lands=lands)
         project.ledger = decided.ledger
         self._actions.launch(project, decided.launches)
         for stop in decided.stops:
@@ -204,6 +277,8 @@ class Controller:
             return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
 
         self._writer.offer(project, headline, render)
+        if decided.completed and self._writer.is_written(project):
+            self._traces.ended(project)
         wake = min((at for at in (decided.wake_at, published and published.wake_at) if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)
         if is_done and spec.ttl_seconds_after_finished is not None:
@@ -239,8 +314,7 @@ class Controller:
     def _put(self, project: Project) -> None:
         if not self._is_current(project):
             return
-        self._dirty[project.owner.namespace, project.owner.name] = None
-        self._work.set()
+        self.queue.put((project.owner.namespace, project.owner.name))
 
     def _put_later(self, project: Project, seconds: float) -> None:
         key = (project.owner.namespace, project.owner.name)
@@ -263,7 +337,8 @@ class Controller:
         if self._is_current(project):
             key = (project.owner.namespace, project.owner.name)
             del self._projects[key]
-            self._sightings.pop((project.owner.namespace, project.owner.uid), None)
+            if not self.capacity.dropped(project):
+                self._sightings.pop((project.owner.namespace, project.owner.uid), None)
             timer = self._timers.pop(key, None)
             if timer is not None:
                 timer.cancel()

@@ -1,7 +1,8 @@
 """``/healthz`` and ``/readyz``: whether the process does its work, and whether it hears the API server.
 
-A watch can die without an error; both notice it by the time since its last sign of life. An API server that is
-away makes the operator not ready, but does not get it restarted: that would help nobody.
+An operator that stands by is ready when it sees who leads. A watch can die without an error; both notice it by the time
+since its last sign of life. An API server that is away makes the operator not ready, but does not get it restarted:
+that would help nobody.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from parallelproject.controller.leader import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, Reflector
 
 READY_SECONDS = SILENCE_SECONDS + 30
@@ -21,7 +23,8 @@ ALIVE_SECONDS = 2 * SILENCE_SECONDS + 60
 class Health:
     """Serves the two probes."""
 
-    def __init__(self, reflectors: Sequence[Reflector], kopf_ready: asyncio.Event) -> None:
+    def __init__(self, leader: Leader, reflectors: Sequence[Reflector], kopf_ready: asyncio.Event) -> None:
+        self._leader = leader
         self._reflectors = reflectors
         self._kopf_ready = kopf_ready
 
@@ -40,12 +43,19 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         now = time.monotonic()
-        dead = [r.path for r in self._reflectors if now - r.last_try > ALIVE_SECONDS]
-        return _answer([f"no sign of life of the watch of {path} for {ALIVE_SECONDS} s" for path in dead])
+        tries = {"the election": self._leader.last_try}
+        if self._leader.elected.is_set():
+            tries |= {f"the watch of {reflector.path}": reflector.last_try for reflector in self._reflectors}
+        dead = [what for what, last in tries.items() if now - last > ALIVE_SECONDS]
+        return _answer([f"no sign of life of {what} for {ALIVE_SECONDS} s" for what in dead])
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        now = time.monotonic()
-        troubles = [] if self._kopf_ready.is_set() else ["the watch of ParallelProjects has not started"]
+        now, leader = time.monotonic(), self._leader
+        if not leader.elected.is_set():
+            return _answer([leader.trouble] if leader.trouble else [], f"standing by: {leader.holder} leads")
+        troubles = [] if leader.is_leading else [f"the Lease cannot be renewed: {leader.trouble}"]
+        if not self._kopf_ready.is_set():
+            troubles.append("the watch of ParallelProjects has not started")
         for reflector in self._reflectors:
             if not reflector.synced.is_set():
                 troubles.append(f"{reflector.path} is not listed yet")
@@ -54,7 +64,7 @@ class Health:
         return _answer(troubles)
 
 
-def _answer(troubles: list[str]) -> web.Response:
+def _answer(troubles: list[str], well: str = "ok") -> web.Response:
     if troubles:
         return web.Response(status=503, text="\n".join(troubles) + "\n")
-    return web.Response(text="ok\n")
+    return web.Response(text=f"{well}\n")

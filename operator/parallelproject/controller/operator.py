@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,11 @@ from typing import Any
 import kopf
 
 from parallelproject.controller.controller import Controller
+from parallelproject.controller.gauges import Gauges
 from parallelproject.controller.health import Health
+from parallelproject.controller.leader import LEASE, SECONDS, Leader
+from parallelproject.controller.metrics_server import serve_metrics
+from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.kube.api import REQUEST_SECONDS, Api
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS
@@ -41,23 +47,50 @@ class OperatorOptions:
     health_host: str = "0.0.0.0"
     """Address that the probes listen on: the kubelet asks from outside the pod."""
     health_port: int = 8080
+    metrics_host: str = "0.0.0.0"
+    """Address that ``/metrics`` listens on."""
+    metrics_port: int = 9090
+    """0: a free one, which the log tells."""
     git_image: str = GIT_IMAGE
     """The image that lands work, in the pods of projects with ``spec.git``."""
+    identity: str = ""
+    """Who it is in the election, such as the uid of its pod: who comes back under the same one need not wait. No two
+    at once may have the same; by default it is made up."""
+    limits: Limits = NO_LIMITS
+    """How much may be at work at once, of all projects together."""
+    lease_name: str = LEASE
+    """Of the Lease, in its own namespace, by which those that share it elect a leader."""
+    lease_seconds: int = SECONDS
+    """For how long the Lease of a leader that is not heard of any more is respected."""
 
 
 async def operate(options: OperatorOptions) -> None:
-    """Runs until SIGTERM or SIGINT, or until a watch cannot go on."""
+    """Runs until SIGTERM or SIGINT, or until a watch cannot go on.
+
+    Raises:
+        LostLeaseError: another operator leads now.
+        NoClusterError: none is configured.
+    """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * _DEPTH_MAX))
     stop = asyncio.Event()
     _on_signals(stop)
     async with await Api.connect(options.kubeconfig, options.context) as api:
-        controller = Controller(api, tuple(options.namespaces), options.git_image)
+        identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
+        leader = Leader(api, identity, options.lease_name, options.lease_seconds)
+        controller = Controller(api, leader, tuple(options.namespaces), options.git_image, options.limits)
+        metrics = controller.metrics
+        metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
+        api.observe = metrics.requested
         ready = asyncio.Event()
-        health = Health(controller.reflectors, ready)
+        health = Health(leader, controller.reflectors, ready)
         works = {
+            asyncio.create_task(leader.run(), name="election"),
             asyncio.create_task(controller.run(), name="controller"),
             asyncio.create_task(health.serve(options.health_host, options.health_port), name="health"),
-            asyncio.create_task(_watch_projects(controller, api, options, ready, stop), name="kopf"),
+            asyncio.create_task(
+                serve_metrics(metrics.registry, options.metrics_host, options.metrics_port), name="metrics"
+            ),
+            asyncio.create_task(_watch_projects(controller, leader, api, options, ready, stop), name="kopf"),
         }
         stopping = asyncio.create_task(stop.wait())
         log.info("the operator starts", extra={"server": api.server, "namespaces": list(options.namespaces) or "all"})
@@ -66,6 +99,7 @@ async def operate(options: OperatorOptions) -> None:
         for work in works:
             work.cancel()
         results = await asyncio.gather(*works, return_exceptions=True)
+        await leader.release()
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -75,7 +109,12 @@ async def operate(options: OperatorOptions) -> None:
 
 
 async def _watch_projects(
-    controller: Controller, api: Api, options: OperatorOptions, ready: asyncio.Event, stop: asyncio.Event
+    controller: Controller,
+    leader: Leader,
+    api: Api,
+    options: OperatorOptions,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     registry = kopf.OperatorRegistry()
 
@@ -102,7 +141,7 @@ async def _watch_projects(
         controller.project_event(type, body)
 
     with contextlib.suppress(asyncio.CancelledError):
-        await controller.fence.passed.wait()
+        await leader.elected.wait()
         ours = asyncio.all_tasks()  # kopf takes every other task for its own, and cancels it when it ends
         tasks = await kopf.spawn_tasks(
             registry=registry,

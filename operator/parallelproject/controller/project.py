@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.controller.lag import Lag
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
@@ -29,6 +30,7 @@ class Project:
 
     def __init__(self, body: Mapping[str, Any], sightings: Sightings) -> None:
         metadata = body["metadata"]
+        self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
         self.sightings = sightings
         self.spec: Spec | None = None
@@ -49,6 +51,10 @@ class Project:
         self.writing = False
         self.next_write = -math.inf
         """Monotonic time before which only a changed headline is written."""
+        self.lag = Lag()
+        """How far what is written is behind what was planned."""
+        self.traced = ""
+        """The end, as its status has it, whose trace was handed over."""
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 
 from parallelproject.controller.events import Notice, event, notices
+from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.status import says_the_same
 from parallelproject.core.times import iso
@@ -37,6 +38,7 @@ class Writer:
         again: Callable[[Project], None],
         again_in: Callable[[Project, float], None],
         drop: Callable[[Project], None],
+        metrics: Metrics,
     ) -> None:
         """Prepares it.
 
@@ -45,11 +47,13 @@ class Writer:
             again: Has a project planned again.
             again_in: The same, after so many seconds.
             drop: Forgets a project that is not there any more.
+            metrics: Is told how long a status took.
         """
         self._api = api
         self._again = again
         self._again_in = again_in
         self._drop = drop
+        self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
         """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
@@ -61,9 +65,10 @@ class Writer:
             headline: What must be written at once when it changes.
             render: Makes the status; called only when it is to be written, since it takes long for large ones.
         """
+        now = time.monotonic()
+        project.lag.planned(now, writing=project.writing)
         if project.writing:
             return  # planned again when that write is done
-        now = time.monotonic()
         urgent = headline != project.headline
         if not urgent and now < project.next_write:
             self._again_in(project, project.next_write - now)
@@ -71,6 +76,7 @@ class Writer:
         status = render()
         if says_the_same(status, project.status):
             project.headline = headline
+            project.lag.settled()
             return
         project.writing = True
         self._spawn(self._write(project, headline, status))
@@ -117,6 +123,7 @@ class Writer:
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
         project.failures_to_write = 0
+        self._metrics.status_written(project.lag.written(time.monotonic()))
         project.next_write = self._next_write(len(encode(status)))
         self._tell(project, list(notices(before, kept)))
 

@@ -8,14 +8,16 @@ cap, never before a dependency, results monotone, the same answer for the same f
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, count
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from parallelproject.core.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.files import overlap
 from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.sharing import Share
 from parallelproject.core.standing import Standing, Unseen
 from parallelproject.model.spec import (
     FailurePolicy,
@@ -93,6 +95,10 @@ class Plan:
     """Tasks that are no longer in the spec: those that finished, and those still being stopped."""
     at_work: int
     """Attempts that hold a slot, launches included."""
+    wanted: int
+    """Further attempts that would start now, were it not for what this project shares with others."""
+    share: Share | None
+    """What it was allowed to start; None: all."""
     level: int
     """The lowest level with unfinished tasks; the number of levels when there is none."""
     completed: bool
@@ -126,6 +132,7 @@ def plan(
     prior: Ledger,
     observed: Mapping[str, Sequence[Attempt]],
     now: float,
+    share: Share | None = None,
 ) -> Plan:
     """Decides what to do next.
 
@@ -140,6 +147,7 @@ def plan(
             ``settled`` may be left out. An attempt whose start was asked for is seen as LAUNCHING until it is known
             to be there or refused.
         now: Seconds since the epoch.
+        share: What of all that projects share this one may use; None: nothing is shared.
     """
     # 1. What is at work: it holds slots, roles and files.
     standing = prior.standing
@@ -190,13 +198,18 @@ def plan(
         merged = prior.merged[0] if prior.merged[1] == succeeded_below(standing, prior.merged[0]) else 0
     room = _Room(graph, spec, standing, level, merged, now)
     launches: list[Launch] = []
+    most = math.inf if share is None else share.room
+    would = room  # how it were if nothing was shared
     for place in () if stopped or spec.suspend else standing.ready:
-        if room.at_work >= spec.parallelism:
+        if would.at_work >= spec.parallelism:
             break
         i = graph.order[place]
-        if states[i] is _PENDING and room.why_not(i) is None:
-            launches.append(Launch(i, standing.record(i).attempts + 1))
-            room.take(i)
+        if states[i] is _PENDING and would.why_not(i) is None:
+            if len(launches) < most:
+                launches.append(Launch(i, standing.record(i).attempts + 1))
+            elif would is room:
+                would = room.copy()
+            would.take(i)
     wake = math.inf if stopped else deadline
     for i in standing.failing:
         if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and standing.is_free(i):
@@ -211,6 +224,8 @@ def plan(
     runs = room.at_work or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     completed = not runs and (stopped is not None or not any(unfinished))
 
+    beyond = None if share is None else share.reason
+
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
         for i, state in enumerate(states):
@@ -218,7 +233,7 @@ def plan(
                 if i in starting:
                     reasons[i] = Reason.STARTING
                 else:
-                    reasons[i] = room.why_not(i) if standing.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
+                    reasons[i] = room.why_not(i) or beyond if standing.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
         return reasons
 
     completion_time = (prior.completion_time or now) if completed else None
@@ -229,6 +244,8 @@ def plan(
         states=states,
         removed=removed,
         at_work=room.at_work,
+        wanted=would.at_work - room.at_work,
+        share=share,
         level=level,
         completed=completed,
         stopped=stopped,
@@ -252,6 +269,12 @@ class _Room:
         self._caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
         self._serialize = spec.conflicts.on_file_overlap is FileOverlap.SERIALIZE
         self._foreign = {path for claims in standing.foreign.values() for claim in claims for path in _files(claim)}
+
+    def copy(self) -> Self:
+        """Another one that starts as this one is."""
+        made = copy(self)
+        made._roles, made._busy = self._roles.copy(), self._busy.copy()
+        return made
 
     def why_not(self, i: int) -> Reason | None:
         """What keeps a pending task from starting whose dependencies have all succeeded."""

@@ -147,7 +147,7 @@ class Standing:
         moved = []
         for task_id, attempts in changes.items():
             record = records.get(task_id, NEW)
-            if record[0] is not _SUCCEEDED:
+            if record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
                 record = records[task_id] = settle(record, attempts)
             state = record[0]
             i = index.get(task_id)

@@ -245,8 +245,11 @@ def _conditions(
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
+    limited = plan.share if plan.wanted else None
     if spec.suspend:
         suspended = ("True", "Requested", "spec.suspend is true: no new task starts")
+    elif limited is not None and limited.reason is Reason.WAITING_FOR_PROJECT:
+        suspended = ("True", "OtherProject", f"{limited.message}: no new task starts")
     else:
         suspended = ("False", "NotRequested", "")
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
@@ -271,6 +274,8 @@ def _conditions(
         (ConditionType.COMPLETED, *completed),
         (ConditionType.SUCCEEDED, *succeeded),
     ]
+    if limited is not None and limited.reason is Reason.WAITING_FOR_CAPACITY:
+        conditions.append((ConditionType.LIMITED, "True", str(limited.reason), limited.message))
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     return _dated(conditions, last, generation, now)

@@ -141,6 +141,8 @@ class _Inquiry:
             Reason.WAITING_FOR_LEVEL.value: self._level,
             Reason.WAITING_FOR_MERGE.value: self._merge,
             Reason.WAITING_FOR_SLOT.value: self._slot,
+            Reason.WAITING_FOR_CAPACITY.value: self._capacity,
+            Reason.WAITING_FOR_PROJECT.value: self._project,
             Reason.WAITING_FOR_FILES.value: self._files,
             Reason.WAITING_FOR_ROLE.value: self._role,
             Reason.BACKOFF.value: self._backoff,
@@ -197,6 +199,16 @@ class _Inquiry:
         others = "one other is" if len(ahead) == 1 else f"{len(ahead)} others are"
         more = f"{others} before it in the queue" if ahead else "it is the next in the queue"
         return self._say(i, reason, answer, more, tasks=holders)
+
+    def _capacity(self, i: int, reason: str) -> Why:
+        told = condition(self.status, "Limited").get("message") or "what projects share is used up"
+        own = len(self._at_work())
+        more = f"{own} of them {'is' if own == 1 else 'are'} this project's, whose priority is {self.spec.priority}"
+        return self._say(i, reason, f"it could start, but {told}", more)
+
+    def _project(self, i: int, reason: str) -> Why:
+        told = condition(self.status, "Suspended").get("message") or "another project goes first"
+        return self._say(i, reason, f"it could start, but {told}")
 
     def _files(self, i: int, reason: str) -> Why:
         locks = self.graph.locks

@@ -139,7 +139,7 @@ def job_manifest(
     theirs = agent.get("env")
     if isinstance(theirs, list):
         theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    agent["env"] = joined([{"name": name, "value": value} for name, value in ours.items()], theirs)
+    agent["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
     agent.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
     agent["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], agent.get("volumeMounts"))
@@ -169,6 +169,11 @@ def _pod_template(spec: Spec, role: str | None) -> Json:
         if candidate.name == role and candidate.pod_template is not None:
             return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
+
+
+def _literal(value: str) -> str:
+    """A variable's value that the kubelet gives on as it is: it would replace ``$(NAME)``, and make ``$`` of ``$$``."""
+    return value.replace("$", "$$")
 
 
 def _is_deep(template: object) -> bool:

@@ -16,6 +16,7 @@ from parallelproject.git.store import Store, opened
 from parallelproject.model.problem import listed
 
 _TRIES = 10
+_LOOKS = 5
 _SALVAGED = "salvaged"
 
 
@@ -51,9 +52,15 @@ def keep(store: Store, base: str) -> Salvaged:
     commit = store.kept(_SALVAGED)
     if commit is None:
         taken = snapshot(store, base)
-        left_out = tuple(sorted({violation.path for violation in taken.violations if violation.leave_out}))
-        if left_out:
+        for _ in range(_LOOKS):
+            found = {violation.path for violation in taken.violations if violation.leave_out}
+            if not found:
+                break
+            # Looked through again: whoever still writes there could have put into it what the look before did not see.
+            left_out = tuple(sorted({*left_out, *found}))
             taken = snapshot(store, base, left_out)
+        else:
+            raise TransientError("NotKept", f"the work changed each of {_LOOKS} times that it was read")
         if taken.commit is None:
             return Salvaged(Outcome.NO_CHANGE, left_out=left_out)
         commit = taken.commit

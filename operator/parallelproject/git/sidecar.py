@@ -1,7 +1,10 @@
 """The git container beside a task's: it waits until the command has ended, and lands or keeps what it left.
 
 The two containers meet in a folder of their pod, ``State``. The task can write there, so nothing in it is trusted
-further than the task's own word on how it ended. What there is to do is known from the private git directory alone.
+further than the task's own word on how it ended. That it has ended it cannot say: its work is read by a process that
+sees credentials, and as long as the task runs it could put links to those in place of files that are being read. So the
+end is that of the wrapper's lock, on a file that was made before the task began and is known by its inode. What there
+is to do is known from the private git directory alone.
 """
 
 import errno
@@ -28,6 +31,8 @@ STOPPED = 143
 """Exit code of one that was asked to end before the command had begun."""
 _POLL = 0.05
 _CODE_MAX = 16
+_LOCK = "state-lock"
+"""In the private folder: the inode of the wrapper's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,33 @@ class State:
         """Whether the lock has been taken."""
         return os.path.lexists(self.folder / "started")
 
-    def wait_end(self) -> int | None:
-        """Waits until nobody holds the lock; the command's exit code, or None: it was killed with its wrapper."""
+    def make_lock(self) -> int:
+        """Makes the file that the wrapper locks, unless it is there; its inode, which no other file has as long as
+        the wrapper runs."""
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            return os.fstat(lock).st_ino
+        finally:
+            os.close(lock)
+
+    def wait_end(self, inode: int) -> int | None:
+        """Waits until nobody holds the lock; the command's exit code, or None: it was killed with its wrapper.
+
+        Args:
+            inode: What ``make_lock`` gave.
+
+        Raises:
+            ReplacedError: the task has put something else in the lock's place, so its end is not known.
+        """
         lock = _open(self.folder / "lock")
-        if lock is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            finally:
-                os.close(lock)
+        if lock is None:
+            raise ReplacedError
+        try:
+            if os.fstat(lock).st_ino != inode:
+                raise ReplacedError
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        finally:
+            os.close(lock)
         code = _open(self.folder / "code")
         if code is None:
             return None
@@ -80,6 +104,10 @@ class StoppedError(Exception):
     """It was asked to end before there was anything to do."""
 
 
+class ReplacedError(Exception):
+    """The task has removed the lock that tells when it has ended."""
+
+
 def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wrapper: Path = WRAPPER) -> Prepared:
     """Prepares the workspace, and what the task's container needs to run its command.
 
@@ -97,6 +125,8 @@ def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wra
     tools.mkdir(exist_ok=True)
     shutil.copyfile(wrapper, tools / WRAPPER.name)
     (tools / WRAPPER.name).chmod(0o755)
+    place.private.mkdir(parents=True, exist_ok=True)
+    (place.private / _LOCK).write_text(str(state.make_lock()))
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
@@ -124,7 +154,12 @@ def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
         if stopping:
             raise StoppedError
         time.sleep(_POLL)
-    code = state.wait_end()
+    try:
+        code = state.wait_end(int((place.private / _LOCK).read_text()))
+    except ReplacedError:
+        # It may be at work still: nothing of it is read.
+        lost = "the task has removed its lock, so nobody knows when it ends; nothing of its work is kept"
+        return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
         return land(delivery, place)
     try:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
@@ -28,6 +29,8 @@ CONNECTIONS = 100
 _MEND = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Accept, for a list without what the objects hold."""
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
 """Longest watch event: an object is at most 3 MiB in etcd, and JSON escapes make it longer."""
@@ -53,6 +56,10 @@ class ApiError(Exception):
         return 400 <= self.status < 500 and self.status != 408
 
 
+class NotSentError(aiohttp.ClientError):
+    """The guard of an ``Api`` has kept a request from being sent."""
+
+
 class NoClusterError(Exception):
     """No cluster is configured, or its configuration cannot be read."""
 
@@ -64,7 +71,15 @@ class Api:
         configuration.connection_pool_maxsize = CONNECTIONS
         # The environment is read once: a session that trusts it reads .netrc and proxies for every request, in threads.
         proxy = configuration.proxy or proxy_for(str(configuration.host))
-        configuration.client_session_kwargs = {"trust_env": False, "proxy": proxy}
+        configuration.client_session_kwargs = {
+            "trust_env": False,
+            "proxy": proxy,
+            "request_class": self._request_class(),
+        }
+        self.guard: Callable[[str, str], None] = lambda method, path: None
+        """Is given method and path of each request as it is about to leave, and raises NotSentError if it must not."""
+        self.observe: Callable[[str, str, int, float | None], None] = lambda method, path, code, seconds: None
+        """Is told of each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
         self.server = str(configuration.host).rstrip("/")
@@ -94,6 +109,17 @@ class Api:
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise NoClusterError(f"no cluster is configured: {error} ({_MEND})") from None
 
+    def _request_class(self) -> type[aiohttp.ClientRequest]:
+        api = self
+
+        class Guarded(aiohttp.ClientRequest):
+            # Not before: a request may wait for a connection, and the process may be stopped in the meantime.
+            async def send(self, conn: Any) -> aiohttp.ClientResponse:
+                api.guard(self.method, self.url.raw_path)
+                return await super().send(conn)
+
+        return Guarded
+
     async def __aenter__(self) -> Self:
         rest = self._client.rest_client
         self._session = rest.pool_manager = rest._create_pool_manager()  # made lazily by the client itself
@@ -105,7 +131,7 @@ class Api:
     async def token(self) -> str | None:
         """The bearer token, fresh; None where the server is reached by a client certificate."""
         setting = (await self._client.configuration.auth_settings()).get("BearerToken")
-        return str(setting["value"]).removeprefix("Bearer ") if setting else None
+        return str(setting["value"]).rpartition(" ")[2] if setting else None  # after "Bearer", or "bearer" in a pod
 
     @property
     def configuration(self) -> client.Configuration:
@@ -121,6 +147,7 @@ class Api:
         *,
         params: dict[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> Json:
         """One request and its answer.
@@ -130,14 +157,18 @@ class Api:
         """
         write = _encode_as_yaml if content_type == APPLY_PATCH else encode
         data = None if body is None else write(body)
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         timeout = aiohttp.ClientTimeout(total=seconds)
+        began, status = time.monotonic(), 0
         try:
             async with await self._send(method, path, params, headers, data, timeout) as response:
                 text = await response.read()
                 status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            status = 0
             raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+        finally:
+            self.observe(method, path, status, time.monotonic() - began)
         try:
             answer = _decode(text)
         except ValueError:
@@ -166,6 +197,7 @@ class Api:
         headers = {"Accept": "application/json"}
         try:
             async with await self._send("GET", path, {**params, "watch": "1"}, headers, None, timeout) as response:
+                self.observe("GET", path, response.status, None)
                 if response.status >= 400:
                     retry_after = response.headers.get("Retry-After")
                     raise ApiError(

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -59,6 +60,8 @@ class Reflector:
         self._resource_version = ""
         self.synced = asyncio.Event()
         """Set after the first complete list."""
+        self.restarts: Counter[str] = Counter()
+        """Watches that are over, by cause: ended, broken or expired."""
         self.last_contact = 0.0
         """Monotonic time of the last answer of the server."""
         self.last_try = time.monotonic()
@@ -74,17 +77,20 @@ class Reflector:
                     self._floor = self._floor or await self._first_floor()
                     await self._list()
                 await self._watch()
+                self.restarts["ended"] += 1
                 failures = 0
                 if time.monotonic() - self.last_try < 1:
                     await asyncio.sleep(0.1)  # a server that ends each watch at once is not to be hammered
             except ApiError as error:
                 if error.status == 410 or error.reason in ("Expired", "Gone"):
+                    self.restarts["expired"] += 1
                     self._floor, self._resource_version = self._resource_version or self._floor, ""
                     await asyncio.sleep(random.uniform(0.05, 0.1))  # one that says so each time is not to be hammered
                     continue
                 if time.monotonic() - self.last_contact < 1:
                     failures = 0
                 failures += 1
+                self.restarts["broken"] += 1
                 delay = max(error.retry_after, min(_BACKOFF_MAX, 0.1 * 2**failures) * random.uniform(0.5, 1))
                 log.warning("watch of %s broke off: %s; again in %.1f s", self.path, error, delay)
                 await asyncio.sleep(delay)

@@ -33,6 +33,11 @@ ANNOTATION_CLAIM = f"{GROUP}/claim"
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 
+ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
+"""On a namespace: most tasks of all its projects that may be at work at once."""
+ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"
+"""On a namespace: P0 to P4; projects there that ask for a higher priority have this one."""
+
 ENV_PROJECT = "PPROJ_PROJECT"
 ENV_TASK_ID = "PPROJ_TASK_ID"
 ENV_ATTEMPT = "PPROJ_ATTEMPT"

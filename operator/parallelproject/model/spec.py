@@ -30,6 +30,21 @@ Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
+class ProjectPriority(StrEnum):
+    """Who goes first where projects share a limit: P0 is the highest, as in issue trackers."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+    @property
+    def number(self) -> int:
+        """0 for P0."""
+        return int(self.value[1])
+
+
 class Scheduling(StrEnum):
     """When a task may start."""
 
@@ -272,6 +287,10 @@ class Spec(Model):
     """While true no new task starts; running ones finish."""
     stop: StrictBool = False
     """When true running tasks are stopped and the project ends."""
+    priority: ProjectPriority = ProjectPriority.P2
+    """Who goes first where the operator or a namespace may only run so many tasks at once: P0 is the highest, P4 the lowest."""
+    suspend_others: StrictBool = False
+    """While true and until it is done, projects of a lower priority in its namespace start no new task."""
     scheduling: Scheduling = Scheduling.LEVELS
     """Levels: a level starts when the one before is done. Graph: a task starts when its dependencies are."""
     parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4

@@ -36,6 +36,8 @@ class Reason(StrEnum):
     WAITING_FOR_SLOT = "WaitingForSlot"
     WAITING_FOR_FILES = "WaitingForFiles"
     WAITING_FOR_ROLE = "WaitingForRole"
+    WAITING_FOR_CAPACITY = "WaitingForCapacity"
+    WAITING_FOR_PROJECT = "WaitingForProject"
     SUSPENDED = "Suspended"
     STARTING = "Starting"
     BACKOFF = "Backoff"
@@ -71,13 +73,14 @@ class ConditionType(StrEnum):
     COMPLETED = "Completed"
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
+    LIMITED = "Limited"
 
 
 class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, and with a forge Published."""
+    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -251,7 +254,7 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks stand where."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, and with a forge Published."""
+    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """How far each level is."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []

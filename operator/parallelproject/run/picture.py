@@ -26,6 +26,8 @@ _WAITS = {
     Reason.WAITING_FOR_DEPENDENCIES: "for dependencies",
     Reason.WAITING_FOR_LEVEL: "for their level",
     Reason.WAITING_FOR_MERGE: "for a merge",
+    Reason.WAITING_FOR_CAPACITY: "for other projects",
+    Reason.WAITING_FOR_PROJECT: "for another project",
     Reason.WAITING_FOR_SLOT: "for a slot",
     Reason.WAITING_FOR_FILES: "for files that others write",
     Reason.WAITING_FOR_ROLE: "for their role",

@@ -1,0 +1,177 @@
+"""What projects share: how many tasks may be at work at once, in a namespace and in all.
+
+The rule is ``core.sharing``. Here is kept what it needs to know of every project, as of its last plan; what a project
+may start is worked out anew when that has changed, and those that may start more than before are planned again. Where
+there is no limit, and nobody asks to go first, none of this takes place.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from parallelproject.controller.project import Project
+from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.plan import Plan
+from parallelproject.core.sharing import Demand, Limits, Share, shares
+from parallelproject.model import names
+from parallelproject.model.spec import ProjectPriority, Spec
+from parallelproject.model.status import Reason
+
+log = logging.getLogger(__name__)
+
+_NOT_YET = Share(0, Reason.STARTING)
+"""Of a project whose share is worked out next, when it is known what the others want."""
+
+
+class Capacity:
+    """Who may start how many tasks."""
+
+    def __init__(self, limits: Limits, again: Callable[[Project], None]) -> None:
+        """Prepares it.
+
+        Args:
+            limits: Of all, and of namespaces that say nothing themselves.
+            again: Has a project planned again.
+        """
+        self._limits = limits
+        self._again = again
+        self._demands: dict[Project, Demand] = {}  # of those that have or want anything
+        self._suspending: set[Project] = set()
+        self._shares: dict[Project, Share] = {}
+        self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still at work
+        self._is_stale = False
+        self._all_are_known = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any limit is in force, or a project goes first."""
+        limits = self._limits
+        is_by_namespace = limits.namespace is not None or bool(limits.namespaces)
+        return limits.total is not None or is_by_namespace or bool(self._suspending)
+
+    def share(self, project: Project) -> Share | None:
+        """What a project may start now; None: all that it can."""
+        return self._shares.get(project, _NOT_YET) if self.is_limited else None
+
+    def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
+        """A project was planned: what it has and what it could use."""
+        suspends = spec.suspend_others and not spec.suspend and not plan.completed
+        if plan.launches and (share := self._shares.get(project)):
+            self._shares[project] = share._replace(room=share.room - len(plan.launches))
+        self._note(project, spec.priority.number, plan.at_work, plan.wanted, suspends)
+
+    def not_planned(self, project: Project) -> None:
+        """A project is going, or its spec was not accepted: it has what is still at work."""
+        self._note(project, ProjectPriority.P4.number, _at_work(project.sightings.attempts), 0, suspends=False)
+
+    def dropped(self, project: Project) -> bool:
+        """A project is no more; says whether attempts of it still count."""
+        self._suspending.discard(project)
+        self._shares.pop(project, None)
+        if self._demands.pop(project, None) is None:
+            return False
+        own = (project.owner.namespace, project.owner.uid)
+        self._gone[own] = 0
+        self.remains(*own, project.sightings.attempts)
+        return own in self._gone
+
+    def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
+        """What is at work of a project that is no more. One that never was is none of ours, whatever a label says."""
+        if (namespace, uid) in self._gone:
+            self._is_stale = True
+            self._gone[namespace, uid] = _at_work(attempts, but=Phase.LAUNCHING)  # what comes of that is seen later
+            if not self._gone[namespace, uid]:
+                del self._gone[namespace, uid]
+
+    def _note(self, project: Project, priority: int, at_work: int, wanted: int, suspends: bool) -> None:
+        own = project.owner
+        demand = Demand(own.namespace, priority, project.created, at_work, wanted, own.name, suspends)
+        if self._demands.get(project) == demand:
+            return
+        (self._suspending.add if suspends else self._suspending.discard)(project)
+        if at_work or wanted or suspends:
+            self._demands[project] = demand
+            self._is_stale = True
+        elif self._demands.pop(project, None) is not None:
+            self._is_stale = True
+
+    def all_are_known(self) -> None:
+        """Every project that there is has been seen: before, what is at work of the others would not count."""
+        self._all_are_known = self._is_stale = True
+
+    def distribute(self) -> None:
+        """Works out anew what each may start, if anything has changed."""
+        if not self._is_stale or not self._all_are_known:
+            return
+        self._is_stale = False
+        before, self._shares = self._shares, {}
+        if self.is_limited:
+            gone: dict[str, int] = {}
+            for (namespace, _), at_work in self._gone.items():
+                gone[namespace] = gone.get(namespace, 0) + at_work
+            self._shares = shares(self._demands, self._limits, gone)
+        for project, demand in self._demands.items():
+            share = self._shares.get(project)
+            if demand.wanted and (share is None or share.room > 0 or share != before.get(project)):
+                self._again(project)
+
+    # Limits of single namespaces, as their annotations say.
+
+    def seen(self, namespace: Mapping[str, Any]) -> None:
+        """A namespace."""
+        metadata = namespace["metadata"]
+        annotations = metadata.get("annotations") or {}
+        self._set(
+            metadata["name"],
+            _number(metadata["name"], annotations.get(names.ANNOTATION_MAX_CONCURRENT_TASKS)),
+            _priority(metadata["name"], annotations.get(names.ANNOTATION_HIGHEST_PRIORITY)),
+        )
+
+    def gone(self, namespace: Mapping[str, Any]) -> None:
+        """A namespace was deleted."""
+        self._set(namespace["metadata"]["name"], None, None)
+
+    def _set(self, namespace: str, most: int | None, priority: int | None) -> None:
+        limits = self._limits
+        new = replace(
+            limits,
+            namespaces=_with(limits.namespaces, namespace, most),
+            priorities=_with(limits.priorities, namespace, priority),
+        )
+        if new != limits:
+            self._limits, self._is_stale = new, True
+
+
+def _at_work(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:
+    return sum(attempt.at_work and attempt.phase is not but for of_task in attempts.values() for attempt in of_task)
+
+
+def _with(known: Mapping[str, int], key: str, value: int | None) -> dict[str, int]:
+    rest = {name: kept for name, kept in known.items() if name != key}
+    return rest if value is None else {**rest, key: value}
+
+
+def _number(namespace: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.isdecimal() and len(text) < 10:
+        return int(text)
+    log.warning(
+        "namespace %s: annotation %s is %r, which is no number; nothing starts there until it is one, or removed",
+        namespace, names.ANNOTATION_MAX_CONCURRENT_TASKS, text,
+    )  # fmt: skip
+    return 0
+
+
+def _priority(namespace: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return ProjectPriority(text).number
+    except ValueError:
+        log.warning(
+            "namespace %s: annotation %s is %r, and not one of P0 to P4; its projects count as P4",
+            namespace, names.ANNOTATION_HIGHEST_PRIORITY, text,
+        )  # fmt: skip
+        return ProjectPriority.P4.number

@@ -1,0 +1,216 @@
+"""What can be read off the controller's state: read when somebody scrapes, and kept nowhere.
+
+What is told of tasks comes from the statuses, as users see them: a second or some later than the plan. A status is
+gone through once, however often it is told of, since it is never changed but replaced.
+"""
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from parallelproject import __version__
+from parallelproject.controller import metric_names as names
+from parallelproject.controller.metric_names import Metric
+from parallelproject.controller.metrics import Metrics, asked_for
+from parallelproject.controller.project import Project
+from parallelproject.controller.queue import Queue
+from parallelproject.core.status import condition
+from parallelproject.kube.reflector import Reflector
+from parallelproject.model.status import Reason, TaskState
+
+NEW, REJECTED = "New", "Rejected"
+_BY_REASON = {"AllSucceeded": "Succeeded", "TasksFailed": "Failed"}
+STATES = (NEW, REJECTED, "Suspended", "Running", "Succeeded", "Failed", "Stopped", "DeadlineExceeded")
+"""Of a project."""
+_TASK_STATES = frozenset(state.value for state in TaskState)
+_REASONS = frozenset(reason.value for reason in Reason)
+_OTHER = "Other"
+_WORDS_MAX = 40
+FORGET_SECONDS = 3600.0
+"""For so long counters are told of a namespace that has no project any more."""
+
+
+class Observed(Protocol):
+    """The controller, as far as it is looked at."""
+
+    @property
+    def projects(self) -> Collection[Project]:
+        """Those that are known."""
+
+    @property
+    def queue(self) -> Queue:
+        """Those that wait to be planned."""
+
+    @property
+    def reflectors(self) -> Sequence[Reflector]:
+        """The watches of Jobs and pods."""
+
+
+class _Summary(NamedTuple):
+    """What one status says."""
+
+    state: str
+    published: tuple[str, str] | None
+    tasks: Counter[str]
+    reasons: Counter[tuple[str, str]]
+
+
+class Gauges(Collector):
+    """Tells how things stand."""
+
+    def __init__(self, observed: Observed, metrics: Metrics, is_leader: Callable[[], bool]) -> None:
+        """Prepares it.
+
+        Args:
+            observed: The controller.
+            metrics: Has the counters.
+            is_leader: Whether this process is the one at work.
+        """
+        self._observed = observed
+        self._metrics = metrics
+        self._is_leader = is_leader
+        self._summaries: dict[str, tuple[object, _Summary]] = {}  # by the project's uid, with the status it is of
+        self._had_projects: dict[str, float] = {}  # by namespace, the monotonic time when that was seen last
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing: it would take a look at everything."""
+        return ()
+
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        """All gauges, and the counts that the watches keep."""
+        yield from self._of_projects()
+        self._forget_namespaces()
+        yield from self._of_the_queue()
+        yield from self._of_watches()
+        yield _gauge(names.LEADER, {(): float(self._is_leader())})
+        yield _gauge(names.BUILD, {(__version__, platform.python_version()): 1.0})
+
+    def _of_projects(self) -> Iterable[GaugeMetricFamily]:
+        projects: Counter[tuple[str, ...]] = Counter()
+        tasks: Counter[tuple[str, ...]] = Counter()
+        reasons: Counter[tuple[str, ...]] = Counter()
+        publications: Counter[tuple[str, ...]] = Counter()
+        slots: Counter[tuple[str, ...]] = Counter()
+        known = self._observed.projects
+        for namespace in {project.owner.namespace for project in known}:
+            projects.update({(namespace, state): 0 for state in STATES})
+            tasks.update({(namespace, state): 0 for state in _TASK_STATES})
+        for project in known:
+            namespace, said = project.owner.namespace, self._summary(project)
+            projects[namespace, said.state] += 1
+            for state, count in said.tasks.items():
+                tasks[namespace, state] += count
+            for (state, reason), count in said.reasons.items():
+                reasons[namespace, state, reason] += count
+            if said.published is not None:
+                publications[(namespace, *said.published)] += 1
+            standing = project.ledger.standing
+            slots[(namespace,)] += standing.at_work if standing is not None else 0
+        if len(self._summaries) > len(known):
+            uids = {project.owner.uid for project in known}
+            self._summaries = {uid: kept for uid, kept in self._summaries.items() if uid in uids}
+        yield _gauge(names.PROJECTS, projects)
+        yield _gauge(names.TASKS, tasks)
+        yield _gauge(names.TASKS_BY_REASON, reasons)
+        yield _gauge(names.PUBLICATIONS, publications)
+        yield _gauge(names.SLOTS_HELD, slots)
+        yield _gauge(names.RECONCILES_FAILING, {(): float(sum(project.failures > 0 for project in known))})
+        yield _gauge(names.STATUS_OLDEST, {(): _age(project.lag.since for project in known)})
+
+    def _summary(self, project: Project) -> _Summary:
+        status = project.status
+        kept = self._summaries.get(project.owner.uid)
+        if kept is None or kept[0] is not status:
+            kept = self._summaries[project.owner.uid] = (status, summary(status))
+        return kept[1]
+
+    def _forget_namespaces(self) -> None:
+        """Has the counters of namespaces dropped that have had no project for long."""
+        now, counted = time.monotonic(), self._metrics.namespaces
+        has_projects = {project.owner.namespace for project in self._observed.projects}
+        last = self._had_projects
+        self._had_projects = {name: now if name in has_projects else last.get(name, now) for name in counted}
+        for name, at in self._had_projects.items():
+            if now - at > FORGET_SECONDS:
+                self._metrics.forget(name)
+
+    def _of_the_queue(self) -> Iterable[GaugeMetricFamily]:
+        queue = self._observed.queue
+        yield _gauge(names.QUEUE_DEPTH, {(): float(len(queue))})
+        yield _gauge(names.QUEUE_OLDEST, {(): _age([queue.oldest])})
+
+    def _of_watches(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        told = names.WATCH_RESTARTS
+        restarts = CounterMetricFamily(told.name, told.meaning, labels=told.labels)
+        heard: dict[tuple[str, ...], float] = {}
+        counts: Counter[tuple[str, str]] = Counter()
+        for reflector in self._observed.reflectors:
+            resource = asked_for("GET", reflector.path)[1]
+            for cause, count in reflector.restarts.items():
+                counts[resource, cause] += count
+            if reflector.last_contact:
+                heard[(resource,)] = min(heard.get((resource,), reflector.last_contact), reflector.last_contact)
+        for key, count in counts.items():
+            restarts.add_metric(key, count)
+        now = time.monotonic()
+        yield restarts
+        yield _gauge(names.WATCH_SILENCE, {key: max(0.0, now - at) for key, at in heard.items()})
+
+
+def summary(status: Mapping[str, Any]) -> _Summary:
+    """What a status says; whatever in it is not as we write it says nothing."""
+    tasks: Counter[str] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
+    for (state, reason), count in _rows(status).items():  # few, where the rows may be thousands
+        if state in _TASK_STATES:
+            tasks[state] += count
+            if reason is not None:
+                reasons[state, reason if reason in _REASONS else _OTHER] += count
+    found = condition(status, "Published")
+    published = (_word(found.get("status")), _word(found.get("reason"))) if found else None
+    return _Summary(_state(status), published, tasks, reasons)
+
+
+def _rows(status: Mapping[str, Any]) -> Counter[tuple[Any, Any]]:
+    """State and reason of the tasks that are in the spec."""
+    rows = status.get("tasks")
+    rows = rows if isinstance(rows, list) else ()
+    found = [(row.get("state"), row.get("reason")) for row in rows if isinstance(row, dict) and "removed" not in row]
+    try:
+        return Counter(found)
+    except TypeError:  # no words
+        return Counter((str(state), str(reason)) for state, reason in found)
+
+
+def _state(status: Mapping[str, Any]) -> str:
+    if condition(status, "Accepted").get("status") == "False":
+        return REJECTED
+    if condition(status, "Completed").get("status") != "True":
+        if condition(status, "Suspended").get("status") == "True":
+            return "Suspended"
+        return "Running" if condition(status, "Accepted") else NEW
+    reason = condition(status, "Succeeded").get("reason")
+    state = _BY_REASON.get(reason, reason) if isinstance(reason, str) else _OTHER
+    return state if state in STATES else _OTHER
+
+
+def _word(found: object) -> str:
+    """A reason as a label: one that is none of ours would make a series for every text that somebody writes."""
+    return found if isinstance(found, str) and found.isalpha() and len(found) <= _WORDS_MAX else _OTHER
+
+
+def _age(since: Iterable[float | None]) -> float:
+    oldest = min((at for at in since if at is not None), default=None)
+    return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
+
+
+def _gauge(metric: Metric, values: Mapping[Any, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family

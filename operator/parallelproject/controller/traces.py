@@ -1,0 +1,107 @@
+"""A trace of each project that ends, by OpenTelemetry, where an endpoint is named and its SDK is installed.
+
+Off the event loop: one thread makes the spans and sends them, and whatever fails there is told in the log and counted,
+and harms nothing else. Nobody remembers what was exported. An operator that has just started exports what ended a short
+time ago, once more if need be: the ids are the same.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from parallelproject.controller.project import Json, Project
+from parallelproject.core.attempt import Attempt
+from parallelproject.core.spans import Subject, Trace, trace_of
+from parallelproject.core.times import epoch
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""The variables that turn it on. The exporter reads them, and all others of its specification, by itself."""
+RECENT_SECONDS = 900.0
+"""A project that had ended longer ago when it is looked at was somebody else's to export."""
+_WAITING_MAX = 100
+
+
+class Exporter(Protocol):
+    """Sends traces. Both may be called from any thread."""
+
+    def export(self, trace: Trace) -> bool:
+        """Sends one, and says whether it got there."""
+
+    def close(self) -> None:
+        """Gives up what is being sent."""
+
+
+class _Work(NamedTuple):
+    project: Subject
+    status: Json
+    seen: dict[str, tuple[Attempt, ...]]
+
+
+class Traces:
+    """Exports each project's trace once it has ended."""
+
+    def __init__(self, exporter: Exporter | None, tell: Callable[[str], None]) -> None:
+        """Prepares it.
+
+        Args:
+            exporter: Sends them; None: there are to be none.
+            tell: Is told what became of each: exported, failed or dropped.
+        """
+        self._exporter = exporter
+        self._tell = tell
+        self._waiting: queue.Queue[_Work] = queue.Queue(_WAITING_MAX)
+        self._thread: threading.Thread | None = None
+
+    def ended(self, project: Project) -> None:
+        """A project has ended, and its status is written; nothing if this end is exported already, or long ago."""
+        at = project.status.get("completionTime")
+        if self._exporter is None or at is None or at == project.traced:
+            return
+        project.traced = at
+        ended = epoch(at)
+        if ended is None or time.time() - ended > RECENT_SECONDS:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(self._exporter,), name="traces", daemon=True)
+            self._thread.start()
+        owner = project.owner
+        subject = Subject(owner.namespace, owner.name, owner.uid)
+        try:
+            self._waiting.put_nowait(_Work(subject, project.status, project.sightings.attempts.copy()))
+        except queue.Full:
+            log.warning("the trace of %s/%s is dropped: %d wait", owner.namespace, owner.name, _WAITING_MAX)
+            self._tell("dropped")
+
+    def close(self) -> None:
+        """Gives up; whoever comes next exports what had just ended."""
+        if self._exporter is not None:
+            self._exporter.close()
+
+    def _run(self, exporter: Exporter) -> None:
+        while True:
+            work = self._waiting.get()
+            try:
+                trace = trace_of(work.project, work.status, work.seen)
+                done = trace is not None and exporter.export(trace)
+            except Exception:
+                log.exception("the trace of %s/%s", work.project.namespace, work.project.name)
+                done = False
+            self._tell("exported" if done else "failed")
+
+
+def exporter_from_environment() -> Exporter | None:
+    """The exporter that the environment asks for; None where it asks for none, or for one that is not installed."""
+    if not any(map(os.environ.get, ENDPOINTS)) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    try:
+        from parallelproject.controller.otlp import Otlp  # its libraries need not be there
+    except ImportError as error:
+        log.warning("no traces, though %s is set: %s (pip install 'parallelproject[traces]')", ENDPOINTS[0], error)
+        return None
+    return Otlp()

@@ -1,0 +1,172 @@
+"""A project's run as the spans of a trace: the project, its levels, their tasks, the attempts. Pure.
+
+Made of what is written down at the end, so that whoever makes it makes the same: ids are functions of the project's
+uid, of when it ended, and of the place in it. A project that goes on after its end and ends again is another trace.
+
+Times are whole seconds, as Kubernetes has them. The status has those of each task's last attempt; those of earlier ones
+are known as long as their Jobs are there, and an attempt without both has no span. A task that never started has none.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from parallelproject.core.attempt import Attempt, Phase, Record
+from parallelproject.core.status import condition, read_row
+from parallelproject.core.times import epoch
+from parallelproject.model.status import TaskState
+
+Value = str | int | bool
+
+_RESULTS = {
+    Phase.SUCCEEDED: "Succeeded",
+    Phase.FAILED: "Failed",
+    Phase.STOPPED: "Stopped",
+    Phase.LOST: "Failed",
+}
+_ENDED = (TaskState.SUCCEEDED.value, TaskState.FAILED.value)
+
+
+class Span(NamedTuple):
+    """Something that took a time. Times are seconds since the epoch."""
+
+    name: str
+    id: int
+    """64 bits, never 0."""
+    parent: int
+    """The id of the span that it is a part of; 0 for the first."""
+    start: float
+    end: float
+    attributes: Mapping[str, Value]
+    failed: str | None = None
+    """Why it failed; None where it did not."""
+
+
+class Trace(NamedTuple):
+    """A run."""
+
+    id: int
+    """128 bits, never 0."""
+    spans: Sequence[Span]
+    """Each after the one that it is a part of."""
+
+
+class Subject(NamedTuple):
+    """The project."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Sequence[Attempt]]) -> Trace | None:
+    """The trace of a project that has ended; None where its status does not say when.
+
+    Args:
+        project: Which one it is.
+        status: As it is written.
+        seen: By task id, the attempts that are seen.
+    """
+    start, end = epoch(status.get("startTime")), epoch(status.get("completionTime"))
+    if start is None or end is None:
+        return None
+    run = f"{project.uid}/{status['completionTime']}"
+    root = _id(run, 8)
+    result = condition(status, "Succeeded")
+    counts = status.get("counts") or {}
+    attributes: dict[str, Value] = {
+        "k8s.namespace.name": project.namespace,
+        "parallelproject.project.name": project.name,
+        "parallelproject.project.uid": project.uid,
+        "parallelproject.project.result": str(result.get("reason")),
+        **{f"parallelproject.tasks.{state}": count for state, count in sorted(counts.items())},  # the server sorts them
+    }
+    failed = None if result.get("status") == "True" else str(result.get("message") or result.get("reason"))
+    spans = [Span(project.name, root, 0, start, max(start, end), attributes, failed)]
+    levels: dict[int | None, list[list[Span]]] = {}
+    for row in status.get("tasks") or ():
+        found = list(_task(run, row, seen.get(row["id"], ())))
+        if found:
+            levels.setdefault(row.get("level"), []).append(found)
+    for level, tasks in levels.items():
+        parent = root
+        if level is not None:  # a task that left the spec has none
+            parent = _id(f"{run}/{level}", 8)
+            first, last = min(task[0].start for task in tasks), max(task[0].end for task in tasks)
+            failures = sum(task[0].failed is not None for task in tasks)
+            why = f"{failures} failed" if failures else None
+            told: dict[str, Value] = {"parallelproject.level": level + 1, "parallelproject.tasks.started": len(tasks)}
+            spans.append(Span(f"level {level + 1}", parent, root, first, last, told, why))
+        for task in tasks:
+            spans += [task[0]._replace(parent=parent), *task[1:]]
+    return Trace(_id(run, 16), spans)
+
+
+def _task(run: str, row: Mapping[str, Any], seen: Sequence[Attempt]) -> Iterator[Span]:
+    """The span of a task, then those of its attempts; nothing where no time is known."""
+    record = read_row(row)
+    me = _id(f"{run}//{row['id']}", 8)
+    attempts = list(_attempts(run, row, record, seen, me))
+    if not attempts:
+        return
+    attributes: dict[str, Value] = {
+        "parallelproject.task.id": row["id"],
+        "parallelproject.task.state": row["state"],
+        "parallelproject.task.attempts": record.attempts,
+        "parallelproject.task.failures": record.failures,
+        "parallelproject.task.conflicts": record.conflicts,
+    }
+    if row.get("reason"):
+        attributes["parallelproject.task.reason"] = row["reason"]
+    if record.commit:
+        attributes["parallelproject.task.commit"] = record.commit
+    failed = str(row.get("reason")) if row["state"] == TaskState.FAILED.value else None
+    first, last = min(span.start for span in attempts), max(span.end for span in attempts)
+    yield Span(row["id"], me, 0, first, last, attributes, failed)
+    yield from attempts
+
+
+def _attempts(run: str, row: Mapping[str, Any], record: Record, seen: Sequence[Attempt], task: int) -> Iterator[Span]:
+    known = {attempt.number: attempt for attempt in seen}
+    for number in sorted(known.keys() | ({record.attempts} if record.attempts else set())):
+        attempt = known.get(number)
+        start, end = (attempt.started, attempt.ended) if attempt else (None, None)
+        if number == record.attempts:  # what is written counts: it is what another one would find
+            start, end = record.started or start, record.ended or end
+        if start is None or end is None:
+            continue
+        result, reason, code, job = _result(row, record, number, attempt)
+        attributes: dict[str, Value] = {
+            "parallelproject.task.id": row["id"],
+            "parallelproject.attempt": number,
+            "parallelproject.attempt.result": result,
+        }
+        if reason:
+            attributes["parallelproject.attempt.reason"] = reason
+        if code is not None:
+            attributes["process.exit.code"] = code
+        if job:
+            attributes["k8s.job.name"] = job
+        if result == "Succeeded" and record.commit:
+            attributes["parallelproject.commit"] = record.commit
+        why = (reason or result) if result == "Failed" else None
+        start = float(int(start))
+        end = max(start, float(int(end)))
+        yield Span(f"attempt {number}", _id(f"{run}//{row['id']}/{number}", 8), task, start, end, attributes, why)
+
+
+def _result(
+    row: Mapping[str, Any], record: Record, number: int, attempt: Attempt | None
+) -> tuple[str, str | None, int | None, str | None]:
+    """How an attempt ended, why, its exit code and its Job; by the row where it is not seen."""
+    if attempt is not None and attempt.phase in _RESULTS:
+        reason = "Lost" if attempt.phase is Phase.LOST else attempt.reason
+        return _RESULTS[attempt.phase], reason, attempt.exit_code, attempt.name
+    if row["state"] in _ENDED and number == record.attempts:
+        return row["state"], row.get("reason"), record.exit_code, record.job
+    return ("Failed", record.reason, record.exit_code, record.job) if record.reason else ("Unknown", None, None, None)
+
+
+def _id(place: str, size: int) -> int:
+    """So many bytes that are always the same for a place, and never all 0."""
+    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:size]) or 1

@@ -1,0 +1,180 @@
+"""What projects share: a limit of all, one of a namespace, and who goes first. Nobody's labels change any of it."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from rig import ControlPlane
+from tests.controller.audit import AuditLog, Happened, Json, history
+from tests.controller.cluster import Client, Namespace, condition, rows, spec, states, task
+from tests.controller.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+LIMIT = 3
+LABEL = "parallelproject.io"
+ENDS = ("pod-succeeded", "pod-failed", "complete", "failed", "gone")
+
+
+@pytest.fixture(scope="module")
+def limited(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """An operator with a limit, in place of the other."""
+    _operator.stop()
+    made = OperatorProcess(cluster, name="limited", options=("--max-concurrent-tasks", str(LIMIT)))
+    made.start()
+    yield made
+    made.stop()
+    _operator.start()
+
+
+@pytest.fixture
+def team(cluster: ControlPlane, client: Client, limited: OperatorProcess) -> Iterator[Callable[[], Namespace]]:
+    """New namespaces, with that operator at work."""
+    limited.check()
+    names: list[str] = []
+
+    def new() -> Namespace:
+        names.append(f"limited-{secrets.token_hex(4)}")
+        cluster.create_namespace(names[-1])
+        return Namespace(cluster, client, names[-1])
+
+    yield new
+    for name in names:
+        cluster.delete_namespace(name)
+
+
+def many(count: int, seconds: float = 0.3, **fields: object) -> Json:
+    return spec(*(task(f"t{i}", seconds=seconds) for i in range(count)), parallelism=50, **fields)
+
+
+def starts_and_ends(audit: AuditLog, since: int, *made: Json) -> list[Happened]:
+    """What happened to some projects, in order."""
+    events = audit.events(since)
+    return sorted((h for p in made for h in history(events, p["metadata"]["uid"])), key=lambda happened: happened.at)
+
+
+def project_of(happened: Happened) -> str:
+    return str(happened.value["metadata"]["labels"][f"{LABEL}/project"])
+
+
+def most_at_work(happened: list[Happened]) -> int:
+    """Most Jobs that were there at once whose pod had not ended."""
+    most, at_work, owner = 0, set[str](), dict[str, str]()
+    for change in happened:
+        if change.kind == "created":
+            at_work.add(change.uid)
+            most = max(most, len(at_work))
+        elif change.kind == "pod-created":
+            owner[change.uid] = change.value["metadata"]["ownerReferences"][0]["uid"]
+        elif change.kind in ENDS:
+            at_work.discard(owner.get(change.uid, change.uid))
+    return most
+
+
+def test_all_projects_together_never_have_more_at_work_than_the_limit_and_use_it(
+    team: Callable[[], Namespace], audit: AuditLog, limited: OperatorProcess
+) -> None:
+    since, a, b = audit.position(), team(), team()
+    made = [a.create(many(8)), b.create(many(8), "q"), b.create(many(4), "r")]
+    a.wait(lambda p: p["status"]["counts"]["succeeded"] >= 2, "the first successes")
+    limited.kill()  # the next one must count what it finds
+    limited.start()
+    for ns, name in ((a, "p"), (b, "q"), (b, "r")):
+        assert set(states(ns.wait_end(name)).values()) == {"Succeeded"}
+    assert most_at_work(starts_and_ends(audit, since, *made)) == LIMIT
+
+
+def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> None:
+    ns = team()
+    ns.create(many(LIMIT, seconds=60), "long")
+    ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the limit to be used up", "long")
+    ns.create(many(1))
+    ns.wait_state("t0", "Pending", "WaitingForCapacity")
+    found = condition(ns.get(), "Limited")
+    assert (found["status"], found["reason"]) == ("True", "WaitingForCapacity")
+    assert f"{LIMIT} tasks of all projects may be at work at once" in found["message"]
+    ns.delete("long")
+    assert states(ns.wait_end()) == {"t0": "Succeeded"}
+    assert condition(ns.get(), "Limited") == {}
+
+
+def test_a_large_project_does_not_starve_small_ones(team: Callable[[], Namespace], audit: AuditLog) -> None:
+    ns = team()
+    ns.create(many(40), "large")
+    ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the large one to have all there is", "large")
+    for name in ("s1", "s2"):
+        ns.create(many(3), name)
+    for name in ("s1", "s2"):
+        ns.wait_end(name)
+    assert ns.get("large")["status"]["counts"]["pending"] > 20
+    ns.delete("large")
+
+
+def test_the_highest_priority_gets_every_place_that_becomes_free(
+    team: Callable[[], Namespace], audit: AuditLog
+) -> None:
+    since, ns = audit.position(), team()
+    made = [ns.create(many(30), "usual")]
+    ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "all to be in use", "usual")
+    made.append(ns.create(many(9, priority="P0"), "urgent"))
+    ns.wait_end("urgent")
+    created = [project_of(h) for h in starts_and_ends(audit, since, *made) if h.kind == "created"]
+    first = created.index("urgent")
+    assert created[first : first + 9] == ["urgent"] * 9
+    ns.delete("usual")
+
+
+def test_one_that_suspends_others_stands_alone_in_its_namespace(team: Callable[[], Namespace], audit: AuditLog) -> None:
+    ns, far = team(), team()
+    ns.create(spec(task("a", seconds=1), task("b", "a", seconds=1), priority="P0", suspendOthers=True), "first")
+    ns.wait_state("a", "Running", name="first")
+    ns.create(many(2), "later")
+    far.create(many(1))
+    ns.wait_state("t0", "Pending", "WaitingForProject", name="later")
+    told = condition(ns.get("later"), "Suspended")
+    assert (told["status"], told["reason"]) == ("True", "OtherProject")
+    assert "project first goes first" in told["message"]
+    far.wait_end()
+    assert ns.get("later")["status"]["counts"]["running"] == 0
+    end = ns.wait_end("first")
+    last = max(row["completionTime"] for row in rows(end).values())
+    assert min(row["startTime"] for row in rows(ns.wait_end("later")).values()) >= last
+    assert condition(ns.get("later"), "Suspended")["status"] == "False"
+
+
+def test_a_namespace_s_annotation_limits_it_and_no_other(team: Callable[[], Namespace], audit: AuditLog) -> None:
+    since, ns, free = audit.position(), team(), team()
+    ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=1")
+    made = [ns.create(many(3, seconds=1)), ns.create(many(2), "q")]
+    ns.wait_state("t2", "Pending", "WaitingForCapacity")
+    assert f"in namespace {ns.name} 1 task may be at work" in condition(ns.get(), "Limited")["message"]
+    free.create(many(2))
+    free.wait_end()
+    for name in ("p", "q"):
+        ns.wait_end(name)
+    assert most_at_work(starts_and_ends(audit, since, *made)) == 1
+
+
+def test_jobs_with_forged_labels_take_no_place(team: Callable[[], Namespace]) -> None:
+    ns, other = team(), team()
+    mine = other.create(many(1, seconds=60))
+    for i in range(LIMIT + 2):
+        marks = {
+            "app.kubernetes.io/managed-by": "parallelproject",
+            f"{LABEL}/project": "p",
+            f"{LABEL}/project-uid": mine["metadata"]["uid"] if i % 2 else f"no-such-{i}",
+            f"{LABEL}/task": f"x{i}",
+            f"{LABEL}/attempt": "1",
+        }
+        pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none", "command": ["true"]}]}
+        body = {
+            "metadata": {"name": f"forged-{i}", "labels": marks},
+            "spec": {"template": {"metadata": {"labels": marks}, "spec": pod}, "suspend": True},
+        }
+        ns.client("POST", f"/apis/batch/v1/namespaces/{ns.name}/jobs", body)
+    ns.create(many(2), "q")
+    assert set(states(ns.wait_end("q")).values()) == {"Succeeded"}
+    assert all(job["spec"]["suspend"] for job in ns.jobs() if job["metadata"]["name"].startswith("forged"))
+    other.wait_state("t0", "Running")
+    other.delete()
