@@ -2,9 +2,9 @@
 
 from hypothesis import settings
 
-from rig.fixtures import binaries, control_plane, namespace, pytest_collection_finish, wrapper
+from rig.fixtures import binaries, control_plane, helm_program, namespace, pytest_collection_finish, wrapper
 
-__all__ = ["binaries", "control_plane", "namespace", "pytest_collection_finish", "wrapper"]
+__all__ = ["binaries", "control_plane", "helm_program", "namespace", "pytest_collection_finish", "wrapper"]
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -11,6 +11,8 @@ from generate.fields import anchor, fields
 from generate.outputs import OUTPUTS, stale
 from parallelproject.model.crd import COLUMNS, crd, places, project_schema
 
+pytestmark = pytest.mark.usefixtures("helm_program")  # the manifest is rendered
+
 
 def test_the_generated_files_are_up_to_date(pytestconfig: pytest.Config):
     assert stale(pytestconfig.rootpath) == [], "run `make generate`"

@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: the CRD and the reference pages.
+"""Writes what is generated: the CRD and the reference pages from the code, the manifests and a page from the chart.
 
     python -m generate           # write them
     python -m generate --check   # name those that are out of date, and exit 1

@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from generate.install import RenderError
 from generate.outputs import stale, write
+from rig import RigError
 
 ROOT = Path(__file__).parents[2]
 
@@ -12,17 +14,22 @@ ROOT = Path(__file__).parents[2]
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Writes the outputs, or with ``--check`` only compares; the exit code.
 
-    Prints the files that it wrote, or that are out of date; nothing for those that are as they should be.
+    Prints the files that it wrote, or that are out of date; nothing for those that are as they should be. Where the
+    chart cannot be rendered, it says so and writes nothing.
     """
     parser = argparse.ArgumentParser(
-        prog="generate", description="Write the CRD and the reference pages from the code."
+        prog="generate", description="Write the CRD, the reference pages, and the manifests of the chart."
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; name the files that are out of date, and exit 1"
     )
     check = parser.parse_args(arguments).check
 
-    found = stale(root)
+    try:
+        found = stale(root)
+    except (RigError, RenderError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     for path in found:
         sys.stdout.write(f"{path}\n")
     if check:

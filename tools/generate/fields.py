@@ -38,7 +38,7 @@ def _section(place: str, node: Schema) -> str:
     lines = [f"{'#' * level} {place}", "", node["description"], ""]
     lines += ["| Field | Type | Default | Bounds | Description |", "|---|---|---|---|---|"]
     lines += [
-        _row([f"**{name}**", _type(f"{place}.{name}", field), default, _bounds(field), field["description"]])
+        row([f"**{name}**", _type(f"{place}.{name}", field), default, _bounds(field), field["description"]])
         for name, field in node["properties"].items()
         for default in [_default(name in node.get("required", ()), field)]
     ]
@@ -114,7 +114,7 @@ def _columns() -> str:
         "|---|---|---|",
     ]
     lines += [
-        _row(
+        row(
             [
                 f"**{column['name'].upper()}**{' (wide)' if column.get('priority') else ''}",
                 f"`{column['jsonPath']}`",
@@ -131,5 +131,6 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _row(cells: list[Any]) -> str:
+def row(cells: list[Any]) -> str:
+    """A row of a table."""
     return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"

@@ -3,27 +3,25 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import yaml
-
+from generate.chart_crd import crd_template
+from generate.chart_readme import chart_readme
 from generate.cli import commands
 from generate.correctness import correctness
+from generate.crd import crd_file
 from generate.fields import fields
-from parallelproject.model.crd import crd
+from generate.install import install
+from generate.metrics import metrics
 from parallelproject.model.names import CRD_NAME
-
-_HEADER = "# Generated from operator/parallelproject/model by `make generate`; don't edit.\n"
-
-
-def crd_file() -> str:
-    """The CustomResourceDefinition as YAML."""
-    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, allow_unicode=True, width=100)
-
 
 OUTPUTS: dict[str, Callable[[], str]] = {
     f"crds/{CRD_NAME}.yaml": crd_file,
+    "charts/parallelproject/README.md": chart_readme,
+    "charts/parallelproject/templates/crd.yaml": crd_template,
     "docs/design/correctness.md": correctness,
     "docs/reference/cli.md": commands,
     "docs/reference/fields.md": fields,
+    "docs/reference/metrics.md": metrics,
+    "manifests/install.yaml": install,
 }
 """By path in the repository: a function that gives the file's text, the same at every call."""
 

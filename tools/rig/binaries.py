@@ -1,26 +1,22 @@
 """Where the programs of the control plane, and a Gitea, are: found, or built once and kept.
 
-In this order: the folder in ``KUBEBUILDER_ASSETS``, if it has all that are needed; the cache; a build with Go from
-``tools/go``, into the cache. The cache is ``$PPROJ_TOOLS_CACHE``, else ``$XDG_CACHE_HOME/parallelproject/tools``, else
-``~/.cache/parallelproject/tools``, with a folder for each state of what is built from. Gitea is built from a module of
-its own, ``tools/gitea``: its requirements and those of Kubernetes exclude each other.
+In this order: the folder in ``KUBEBUILDER_ASSETS``, if it has all that are needed; the cache, see ``rig.cache``; a
+build with Go from ``tools/go``, into the cache. Gitea is built from a module of its own, ``tools/gitea``: its
+requirements and those of Kubernetes exclude each other.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.cache import Progress, cache_folder, keep, say_on_stderr
 from rig.errors import RigError
 from rig.process import Process
 
@@ -31,7 +27,10 @@ _ENVIRONMENT = {"GOFLAGS": "", "GOWORK": "off"}
 KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
 BARE = ("etcd", "kube-apiserver", "kubectl")
 FULL = (*BARE, "kube-controller-manager", "kube-scheduler", "kwok")
+HELM = "helm"
 WRAPPER = "pproj-wrap"
+RULES = "rules"
+KUBE_SCORE, GITLEAKS = "kube-score", "gitleaks"
 GITEA = "gitea"
 GITEA_FILES = "gitea-files"
 """The folder beside Gitea that has what it reads when it runs."""
@@ -90,11 +89,32 @@ _CONTROL_PLANE = _Recipe(
     ),
     instead=", or set KUBEBUILDER_ASSETS to a folder that has " + ", ".join(FULL),
 )
+_HELM = _Recipe(
+    "Helm",
+    _TOOLS / "go",  # which shares what is compiled with the control plane; its own folder, as not all need it
+    ("go.mod", "go.sum"),
+    (_Target(HELM, "helm.sh/helm/v4/cmd/helm"),),
+)
 _WRAPPER = _Recipe(
     "the wrapper of tasks' commands",
     _TOOLS.parent / "operator" / "wrapper",
     ("go.mod", "main.go"),
     (_Target(WRAPPER, "."),),
+)
+_RULES = _Recipe(
+    "the program that plays the alerts",
+    _TOOLS / "rules",  # a module of its own, as its requirements clash with those of the control plane
+    ("go.mod", "go.sum", "main.go"),
+    (_Target(RULES, "."),),
+)
+_SCANNERS = _Recipe(
+    "the scanners",
+    _TOOLS / "scan",
+    ("go.mod", "go.sum"),
+    (
+        _Target(KUBE_SCORE, "github.com/zegl/kube-score/cmd/kube-score"),
+        _Target(GITLEAKS, "github.com/zricethezav/gitleaks/v8"),
+    ),
 )
 _GITEA = _Recipe(
     "Gitea",
@@ -113,13 +133,7 @@ _GITEA = _Recipe(
 )
 
 
-def say_on_stderr(line: str) -> None:
-    """Tell a person who waits."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
-
-
-def find_or_build(needed: Iterable[str] = FULL, *, progress: Callable[[str], None] = say_on_stderr) -> Binaries:
+def find_or_build(needed: Iterable[str] = FULL, *, progress: Progress = say_on_stderr) -> Binaries:
     """The folder that has the programs ``needed``; the first time on a machine this takes minutes.
 
     Safe to call from several processes at once: one builds, the others wait for it.
@@ -137,37 +151,42 @@ def find_or_build(needed: Iterable[str] = FULL, *, progress: Callable[[str], Non
     return _kept_or_built(_CONTROL_PLANE, needed, progress)
 
 
-def find_or_build_gitea(*, progress: Callable[[str], None] = say_on_stderr) -> Binaries:
+def find_or_build_gitea(*, progress: Progress = say_on_stderr) -> Binaries:
     """The folder that has ``GITEA`` and ``GITEA_FILES``; otherwise like ``find_or_build``."""
     return _kept_or_built(_GITEA, (GITEA,), progress)
 
 
-def find_or_build_wrapper(*, progress: Callable[[str], None] = say_on_stderr) -> Path:
+def find_or_build_helm(*, progress: Progress = say_on_stderr) -> Path:
+    """The program ``HELM``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_HELM, (HELM,), progress)[HELM]
+
+
+def find_or_build_wrapper(*, progress: Progress = say_on_stderr) -> Path:
     """The program ``WRAPPER``; otherwise like ``find_or_build``."""
     return _kept_or_built(_WRAPPER, (WRAPPER,), progress)[WRAPPER]
 
 
-def _kept_or_built(recipe: _Recipe, needed: Iterable[str], progress: Callable[[str], None]) -> Binaries:
-    cache = _cache_folder()
+def find_or_build_rules(*, progress: Progress = say_on_stderr) -> Path:
+    """The program ``RULES``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_RULES, (RULES,), progress)[RULES]
+
+
+def find_or_build_scanners(*, progress: Progress = say_on_stderr) -> Binaries:
+    """The folder that has ``KUBE_SCORE`` and ``GITLEAKS``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_SCANNERS, (KUBE_SCORE, GITLEAKS), progress)
+
+
+def _kept_or_built(recipe: _Recipe, needed: Iterable[str], progress: Progress) -> Binaries:
     toolchain = _go_toolchain(recipe)
-    kept = Binaries(cache / _key(recipe, toolchain))
-    if kept.has(needed):
-        return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    log = kept.folder.with_suffix(".log")
-    with _locked(kept.folder.with_suffix(".lock"), recipe, progress):
-        if not kept.has(needed):
-            _build(recipe, kept.folder, log, progress)
+    kept = Binaries(cache_folder() / _key(recipe, toolchain))
+
+    def build(out: Path) -> None:
+        _build(recipe, out, kept.folder, progress)
+
+    keep(kept.folder, recipe.what, lambda: kept.has(needed), build, progress)
     if not kept.has(needed):
         raise RigError(f"{kept.folder} has not all of: {', '.join(needed)}; remove it and try again")
     return kept
-
-
-def _cache_folder() -> Path:
-    if own := os.environ.get("PPROJ_TOOLS_CACHE"):
-        return Path(own).absolute()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home).absolute() / "parallelproject" / "tools"
 
 
 def _go_toolchain(recipe: _Recipe) -> dict[str, str]:
@@ -209,52 +228,32 @@ def _flags(recipe: _Recipe, target: _Target) -> list[str]:
     return ["-mod=readonly", "-trimpath", "-buildvcs=false", *tags, f"-ldflags={linker}", target.package]
 
 
-@contextlib.contextmanager
-def _locked(file: Path, recipe: _Recipe, progress: Callable[[str], None]) -> Iterator[None]:
-    with file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"waiting for another process that builds {recipe.what} ({file}) ...")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _build(recipe: _Recipe, folder: Path, log: Path, progress: Callable[[str], None]) -> None:
-    """Build all into ``folder``, which is there either whole or not at all."""
-    go = str(shutil.which("go"))
+def _build(recipe: _Recipe, out: Path, folder: Path, progress: Progress) -> None:
+    """Build all into ``out``, which will be ``folder``."""
+    go, log = str(shutil.which("go")), folder.with_suffix(".log")
     started = time.monotonic()
     log.write_text("")
     progress(f"building {recipe.what}: once, some minutes; log: {log}")
-    prefix = f".build-{folder.name}-"
-    for orphan in folder.parent.glob(f"{prefix}*"):  # of a build that was killed; we hold the lock
-        shutil.rmtree(orphan)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as scratch:
-        out = Path(scratch) / "bin"
-        out.mkdir()
-        for number, target in enumerate(recipe.targets, 1):
-            what = ", ".join(target.names) or target.name
-            progress(f"building {what} ({number}/{len(recipe.targets)}) ...")
-            builder = Process(
-                f"go build {target.package}",
-                [go, "build", *_flags(recipe, target)[:-1], "-o", str(out / target.name), target.package],
-                log,
-                cwd=recipe.module,
-                env={**_ENVIRONMENT, "CGO_ENABLED": "1" if recipe.cgo else "0"},
-            )
-            try:
-                code = builder.wait()
-            finally:
-                builder.stop()
-            if code != 0:
-                raise RigError(f"building {target.name} failed (exit code {code}); its log is {log}\n{builder.tail()}")
-            for name in target.names:
-                (out / name).symlink_to(target.name)
-            if target.folders:
-                _copy(target, recipe.module, out / target.files)
-        if folder.exists():  # incomplete: something else was there
-            shutil.rmtree(folder)
-        out.rename(folder)
+    for number, target in enumerate(recipe.targets, 1):
+        what = ", ".join(target.names) or target.name
+        progress(f"building {what} ({number}/{len(recipe.targets)}) ...")
+        builder = Process(
+            f"go build {target.package}",
+            [go, "build", *_flags(recipe, target)[:-1], "-o", str(out / target.name), target.package],
+            log,
+            cwd=recipe.module,
+            env={**_ENVIRONMENT, "CGO_ENABLED": "1" if recipe.cgo else "0"},
+        )
+        try:
+            code = builder.wait()
+        finally:
+            builder.stop()
+        if code != 0:
+            raise RigError(f"building {target.name} failed (exit code {code}); its log is {log}\n{builder.tail()}")
+        for name in target.names:
+            (out / name).symlink_to(target.name)
+        if target.folders:
+            _copy(target, recipe.module, out / target.files)
     progress(f"built in {time.monotonic() - started:.0f} s: {folder}")
 
 

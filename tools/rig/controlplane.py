@@ -1,6 +1,7 @@
 """A Kubernetes control plane that lives as long as a ``with`` block."""
 
 import contextlib
+import json
 import os
 import secrets
 import subprocess
@@ -28,6 +29,8 @@ _STOP_SECONDS = 0.5  # nothing of it is kept
 _ATTEMPTS = 5
 _ADMIN = "admin"
 _DAY_SECONDS = 24 * 3600
+_NOT_APPLIED = frozenset(("Deployment", "PodDisruptionBudget", "Service"))
+"""Kinds that are left out of manifests: their pods would run nothing."""
 
 
 class ControlPlane:
@@ -56,8 +59,8 @@ class ControlPlane:
                 no node, and nothing is garbage collected.
             audit: Whether every request is written to ``audit_log``, see ``audit-policy.yaml``; or another policy.
             users: Names of users without any rights, for ``kubeconfig_for``.
-            manifests: Files that are applied before the controllers start. CRDs belong here: the garbage collector
-                would take up to half a minute to notice one that comes later.
+            manifests: Files that are applied before the controllers start, without what makes pods. CRDs belong here:
+                the garbage collector would take up to half a minute to notice one that comes later.
             extra_apiserver_args: Flags that are added to the API server's.
             binaries: The programs; found or built if not given.
         """
@@ -270,12 +273,13 @@ class ControlPlane:
     def _apply_manifests(self) -> None:
         if not self._manifests:
             return
-        files = [argument for file in self._manifests for argument in ("-f", str(file))]
-        self.kubectl("apply", "--server-side", *files)
-        for file in self._manifests:
-            for document in yaml.safe_load_all(file.read_text()):
-                if document and document["kind"] == "CustomResourceDefinition":
-                    self._await_served(document["spec"])
+        documents = [document for file in self._manifests for document in yaml.safe_load_all(file.read_text())]
+        items = [document for document in documents if document and document["kind"] not in _NOT_APPLIED]
+        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        self.kubectl("apply", "--server-side", "-f", "-", input=objects)
+        for item in items:
+            if item["kind"] == "CustomResourceDefinition":
+                self._await_served(item["spec"])
 
     def _await_served(self, crd: dict[str, Any]) -> None:
         plural = crd["names"]["plural"]
@@ -312,6 +316,17 @@ class ControlPlane:
         """Stop the API server in an orderly way and start it again."""
         self.stop_apiserver()
         self.start_apiserver()
+
+    def restart_etcd(self) -> None:
+        """Kill etcd and start it again, on its port; nothing that it stored is lost. The API server runs on."""
+        self._processes.pop("etcd").kill()
+        self._run("etcd", components.etcd(self._at))
+        self._await(lambda: self._api.request("GET", "/readyz", timeout_seconds=1), "the API server to be ready")
+
+    def restart_controllers(self) -> None:
+        """Stop the controller manager, the scheduler and the fake nodes, and start them again."""
+        self._stop_controllers()
+        self._run_controllers()
 
     def _stop_controllers(self) -> None:
         names = [name for name in self._processes if name not in ("etcd", "kube-apiserver")]

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rig.binaries import Binaries, find_or_build, find_or_build_gitea, find_or_build_wrapper
+from rig.binaries import (
+    Binaries,
+    find_or_build,
+    find_or_build_gitea,
+    find_or_build_helm,
+    find_or_build_rules,
+    find_or_build_wrapper,
+)
 from rig.controlplane import ControlPlane
 from rig.gitea import Gitea
 from rig.project import project_manifests
@@ -17,7 +24,9 @@ from rig.project import project_manifests
 _BUILDS = (
     (frozenset({"binaries", "control_plane"}), find_or_build),
     (frozenset({"gitea"}), find_or_build_gitea),
+    (frozenset({"helm_program"}), find_or_build_helm),
     (frozenset({"wrapper"}), find_or_build_wrapper),
+    (frozenset({"rules"}), find_or_build_rules),
 )
 """By fixtures, what has to be there for them."""
 
@@ -59,6 +68,18 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
 def wrapper() -> Path:
     """The program that runs a task's command in its own container."""
     return find_or_build_wrapper()
+
+
+@pytest.fixture(scope="session")
+def helm_program() -> Path:
+    """Helm."""
+    return find_or_build_helm()
+
+
+@pytest.fixture(scope="session")
+def rules() -> Path:
+    """The program that plays alerts by the engine of Prometheus."""
+    return find_or_build_rules()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,6 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 def project_manifests() -> list[Path]:
-    """The CRDs and the RBAC objects of this repository, as far as they are there."""
-    files = [*sorted((_REPOSITORY / "crds").glob("*.yaml")), _REPOSITORY / "manifests" / "rbac.yaml"]
-    return [file for file in files if file.is_file()]
+    """The manifest that installs the operator, with its CRDs and RBAC objects, if it is there."""
+    file = _REPOSITORY / "manifests" / "install.yaml"
+    return [file] if file.is_file() else []

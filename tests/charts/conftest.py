@@ -1,0 +1,51 @@
+"""The real Helm, and a control plane that nothing of ours was installed on."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rig import Binaries, ControlPlane
+from tests.charts.chart import NAMESPACE, Helm
+
+
+@pytest.fixture(scope="session")
+def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Without a cluster."""
+    return Helm(helm_program, tmp_path_factory.mktemp("helm"))
+
+
+def anything(kind: str) -> dict[str, object]:
+    """A resource of the Prometheus operator, by its name only: it takes whatever fields there are."""
+    group, plural = "monitoring.coreos.com", f"{kind.lower()}s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane without anything of the project but a namespace that takes restricted pods only."""
+    monitoring = tmp_path_factory.mktemp("monitoring") / "crds.json"
+    items = [anything("ServiceMonitor"), anything("PrometheusRule")]
+    monitoring.write_text("\n---\n".join(map(json.dumps, items)))
+    with ControlPlane(binaries=binaries, nodes=2, manifests=[monitoring]) as cluster:
+        cluster.create_namespace(NAMESPACE)
+        cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster_helm(bare: ControlPlane, helm_program: Path) -> Helm:
+    """With that control plane."""
+    return Helm(helm_program, bare.folder / "helm", bare.kubeconfig)
