@@ -49,7 +49,13 @@ class Placed(NamedTuple):
 class Arena:
     """A control plane with the operator at work; both sides have the operator's credentials."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        """Prepares it.
+
+        Args:
+            options: Of the operator.
+        """
+        self._options = options
         self._numbers = itertools.count()
         self._made = 0
         self._runner = asyncio.Runner()
@@ -75,8 +81,11 @@ class Arena:
         self.cluster = ControlPlane(users=(), manifests=project_manifests(), audit=_POLICY).__enter__()
         try:
             self._log = AuditLog(self.cluster.audit_log)
-            self._operator = OperatorProcess(self.cluster)
+            self._operator = OperatorProcess(self.cluster, options=self._options)
+            began = time.monotonic()
             self._operator.start()
+            self.started_in = time.monotonic() - began
+            """Seconds from the operator's start until it was ready."""
             self._api = self._runner.run(_open(self.cluster.kubeconfig))
         except BaseException:
             self.cluster.__exit__(None, None, None)
@@ -148,10 +157,10 @@ class Arena:
         began = {load.name: min(found.created[f"{load.name}-{task.id}"] for task in load.tasks) for load in loads}
         return self._run(found, names, began, cpu, used)
 
-    def idle(self, load: Load) -> str:
-        """A project that nothing waits for: its namespace, once there is nothing to be done for it for now."""
+    def idle(self, *loads: Load) -> str:
+        """Projects that nothing waits for: their namespace, once there is nothing to be done for them for now."""
         namespace, _ = self._prepare()
-        self._create(namespace, [load])
+        self._create(namespace, loads)
         self._await_quiet(_SETTLED_SECONDS)
         return namespace
 
@@ -162,13 +171,23 @@ class Arena:
         """The operator's."""
         return memory(self._operator.pid)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the operator so far."""
+        return cpu_seconds(self._operator.pid)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: that nothing happens can only be seen by looking on."""
+        deadline = time.monotonic() + seconds
+        until(lambda: time.monotonic() > deadline, "time to pass", seconds=seconds + 60)
+
     def position(self) -> int:
         """Where the audit log ends by now."""
         return self._log.position()
 
     def requests(self, since: int) -> list[Request]:
-        """What the operator has asked for since a position."""
-        return [request for request in self._log.recording(since).requests if request.user == USER]
+        """What the operator has asked for since a position; its Lease, which is a matter of time, is left out."""
+        return _asked(self._log.recording(since))
 
     def new_namespace(self) -> str:
         """A namespace, ready for Jobs."""
@@ -200,7 +219,7 @@ class Arena:
         missing = names.keys() - found.succeeded.keys()
         if missing:
             raise RuntimeError(f"{len(missing)} of {len(names)} tasks did not succeed, {sorted(missing)[0]} is one")
-        asked = [request for request in found.requests if request.user == USER]
+        asked = _asked(found)
         return Run(
             began=began,
             created={key: found.created[name] for name, key in names.items()},
@@ -260,6 +279,10 @@ class Arena:
             return time.monotonic() - since >= seconds
 
         until(is_quiet, "the control plane to have nothing to do", seconds=_END_SECONDS)
+
+
+def _asked(found: Recording) -> list[Request]:
+    return [request for request in found.requests if request.user == USER and request.resource != "leases"]
 
 
 async def _open(kubeconfig: Path) -> Api:

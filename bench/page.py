@@ -16,7 +16,7 @@ _PLOTS = {
     "latency": "Distribution of the release latency",
     "makespan": "Makespan by workflow, slots and scheduling",
 }
-_BENCHES = ("dispatch", "chain", "latency", "cost", "makespan", "memory", "core", "local", "git")
+_BENCHES = ("dispatch", "chain", "latency", "cost", "makespan", "memory", "idle", "fairness", "core", "local", "git")
 
 
 def write_page(report: Report, docs: Path) -> None:

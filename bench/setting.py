@@ -25,6 +25,10 @@ class Setting:
     def _arena(self) -> Arena:
         return self._stack.enter_context(Arena())
 
+    def limited_arena(self, limit: int) -> Arena:
+        """A control plane of its own, with an operator that runs so many tasks at once and no more."""
+        return self._stack.enter_context(Arena(("--max-concurrent-tasks", str(limit))))
+
     def arena(self, *, room: int = ROOM) -> Arena:
         """The control plane and the operator, started anew if more Jobs than ``room`` of earlier runs are in it."""
         self._arena.fresh(room)
