@@ -129,7 +129,10 @@ class Proxy:
         if is_write(kind):
             write = Write(self.traffic.counts[WRITE], kind, request.path, fault=fault)
             self.traffic.writes.append(write)
-        return await self._answer(request, kind, body, fault, write)
+        try:
+            return await self._answer(request, kind, body, fault, write)
+        except aiohttp.ClientError:  # the API server itself is away
+            return _dropped(request)
 
     def _count(self, names: tuple[str, ...]) -> Fault:
         self.traffic.counts.update(names)

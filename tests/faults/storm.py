@@ -17,7 +17,7 @@ from tests.faults.scenario import Outcome, compare, has_ended
 
 KILL_SECONDS = 5.0
 RESTART_SECONDS = 25.0
-_LEVELS, _WIDTH = 12, 2
+_WIDTH = 2
 _TASK_SECONDS = 8.0
 _SETTLE_SECONDS = 600
 
@@ -29,6 +29,7 @@ class Storm:
     seed: int
     projects: int = 75
     seconds: float = 300.0
+    levels: int = 12
     kind: str = "storm"
 
     def graphs(self) -> list[Graph]:
@@ -37,7 +38,7 @@ class Storm:
         found = []
         for _ in range(self.projects):
             made: list[Json] = []
-            for i in range(_LEVELS * _WIDTH):
+            for i in range(self.levels * _WIDTH):
                 level = i // _WIDTH
                 above = [f"t{(level - 1) * _WIDTH + k}" for k in range(_WIDTH)] if level else []
                 parents = chance.sample(above, chance.randint(1, len(above))) if above else []
