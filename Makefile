@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
@@ -16,7 +17,8 @@ demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 21 tasks,
 	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh $(CURDIR)/manifests/examples/demo/work.sh' \
 	  --parallelism 4 --set spec.defaults.backoffSeconds=1
 test: $(DEV) ## Set up and run every test, real API server included (its programs are built once, then cached)
-	@$(BIN)/python -m pytest
+	@$(RIG) build > /dev/null
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
 	@$(RIG) up
 
@@ -30,9 +32,11 @@ lint: $(DEV) ## Style, types, layers, and generated files
 format: $(DEV) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-generate: $(DEV) ## Make the CRD and the reference pages from the code
+generate: $(DEV) ## Make the CRD, the reference pages, the README of the chart and install.yaml
 	PYTHONPATH=tools $(BIN)/python -m generate
-e2e: $(DEV) ## The stories of the README, from import to result, against an API server
+images: $(DEV) ## Build the images, with docker or buildah, or as root with a buildah that is fetched; ARGS=--check: twice
+	@PYTHONPATH=tools $(BIN)/python -m rig.images $(ARGS)
+e2e: $(DEV) ## The stories, from import to result, in real containers: kind where docker runs, else as root a node made here
 	@$(BIN)/python -m pytest e2e
 faults: $(DEV) ## Every crash and every fault, of an operator and of a local run, judged (hours; ARGS="--sample 100" for less)
 	@$(BIN)/python -m tests.run.faults
@@ -43,6 +47,10 @@ bench-%: $(DEV)
 	@PYTHONPATH=tools $(BIN)/python -m bench $*
 bench-short: $(DEV) ## Measure little, in two minutes: fails only on what is far out of line
 	@PYTHONPATH=tools $(BIN)/python -m bench --short
+scan: $(DEV) ## What scanners say of the sources, the chart and the Dockerfile (built once, then cached)
+	@PYTHONPATH=tools $(BIN)/python -m scan
+sbom: $(DEV) ## Bills of materials, as CycloneDX, in dist/sbom; ARGS=--images: of the images too, as root
+	@PYTHONPATH=tools $(BIN)/python -m sbom $(ARGS)
 lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
 tools: $(DEV) ## Build the test control plane and a Gitea, unless they are there
@@ -68,4 +76,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo test dev-cluster lint format generate e2e faults bench bench-short lock tools clean help
+.PHONY: demo test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock tools clean help

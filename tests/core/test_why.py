@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from parallelproject.core.attempt import Attempt, Beside, Phase
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.sharing import Share
 from parallelproject.core.status import rejected_status, render_status
 from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
 from parallelproject.model.problem import Problem
@@ -29,6 +30,8 @@ class Project:
         self.observed: dict[str, list[Attempt]] = {}
         self.status: dict[str, Any] = {}
         self.merged: tuple[int, int] | None = None
+        self.share: Share | None = None
+        self.troubles: dict[str, str] = {}
 
     def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
         at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
@@ -42,8 +45,10 @@ class Project:
         return self
 
     def why(self, task: str) -> Why:
-        made = plan(self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW)
-        self.status = render_status(self.graph, self.spec, made, {}, 1, NOW)
+        made = plan(
+            self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW, self.share
+        )
+        self.status = render_status(self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles)
         return why(self.graph, self.spec, self.status, task, NOW)
 
 
@@ -206,6 +211,31 @@ def test_what_nothing_had_announced_is_told():
         "it changed 2 paths besides the files that it declares",
         "it changed a path that other work changed while it ran: that merged, but only declared files are kept apart",
     )
+
+
+def test_who_waits_for_what_projects_share_is_told_for_which_limit():
+    project = Project(t("a"), t("b"), priority="P1").seen("a", Phase.ACTIVE)
+    project.share = Share(0, message="in namespace team 1 task may be at work at once, and so many are")
+    found = project.why("b")
+    assert (found.state, found.reason) == ("Pending", "WaitingForCapacity")
+    assert found.answer == "it could start, but in namespace team 1 task may be at work at once, and so many are"
+    assert found.more == ("1 of them is this project's, whose priority is P1",)
+
+
+def test_who_waits_for_another_project_is_told_for_which():
+    project = Project(t("a"))
+    project.share = Share(0, Reason.WAITING_FOR_PROJECT, "project hotfix goes first (suspendOthers)")
+    found = project.why("a")
+    assert (found.state, found.reason) == ("Pending", "WaitingForProject")
+    assert found.answer == "it could start, but project hotfix goes first (suspendOthers): no new task starts"
+
+
+def test_an_image_that_cannot_be_pulled_is_named():
+    container = {"name": "agent", "image": "registry.example/agnet:1.4", "command": ["agent"]}
+    roles = [{"name": "coder", "podTemplate": {"spec": {"containers": [container]}}}]
+    project = Project(t("a", role="coder"), roles=roles).seen("a", Phase.ACTIVE)
+    project.troubles = {"a": "ImagePullBackOff"}
+    assert project.why("a").more[-1] == "it asks for registry.example/agnet:1.4"
 
 
 def test_who_waits_for_a_merge_is_told_for_which():

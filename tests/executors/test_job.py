@@ -59,7 +59,7 @@ def test_the_task_s_text_travels_as_data() -> None:
     assert document["task"]["description"] == text
     assert container_of(made)["command"] == ["run", "$(PPROJ_TASK_FILE)"]
     env = {e["name"]: e["value"] for e in container_of(made)["env"]}
-    assert env["PPROJ_PARAM_END_POINT"] == text
+    assert env["PPROJ_PARAM_END_POINT"] == text.replace("$", "$$")  # of which the kubelet makes one again
 
 
 def test_our_environment_goes_before_the_template_s() -> None:

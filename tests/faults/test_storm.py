@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 def test_a_leader_that_stood_still_breaks_no_law_when_it_goes_on(lab: Lab) -> None:
     results = list(run_all(lab, [Frozen(5), Frozen(19)], lanes=2))
-    for trial, outcome in results:
+    for _, outcome in results:
         assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
         assert outcome.notes == []
     assert any(trial.took_place(outcome) for trial, outcome in results)

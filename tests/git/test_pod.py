@@ -207,6 +207,7 @@ def test_what_the_task_puts_in_place_of_the_wrapper_s_files_neither_hangs_nor_is
     secret = pod.private / "zero"
     secret.write_text("0")
     target = pod.state / name
+    target.unlink(missing_ok=True)
     if kind == "fifo":
         os.mkfifo(target)
     elif kind == "link":

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from rig.binaries import find_or_build, find_or_build_gitea, find_or_build_rules, find_or_build_wrapper
+from rig.binaries import (
+    find_or_build,
+    find_or_build_gitea,
+    find_or_build_helm,
+    find_or_build_rules,
+    find_or_build_wrapper,
+)
 from rig.controlplane import ControlPlane
 from rig.errors import RigError
 from rig.project import project_manifests
@@ -31,7 +37,7 @@ Ctrl-C ends it and removes everything.
 
 
 def _build() -> None:
-    ours = find_or_build_wrapper().parent, find_or_build_rules().parent
+    ours = find_or_build_wrapper().parent, find_or_build_rules().parent, find_or_build_helm().parent
     for folder in (find_or_build().folder, find_or_build_gitea().folder, *ours):
         print(folder)  # noqa: T201
 

@@ -47,12 +47,14 @@ class Gitea:
     any rights beside those given here.
     """
 
-    def __init__(self, *, binaries: Binaries | None = None) -> None:
+    def __init__(self, *, host: str = _HOST, binaries: Binaries | None = None) -> None:
         """Describe it; entering the block starts it.
 
         Args:
+            host: The address that it listens on, of this machine.
             binaries: The program and its files; found or built if not given.
         """
+        self._host = host
         self._given_binaries = binaries
         self._process: Process | None = None
         self._passwords: dict[str, str] = {}
@@ -86,11 +88,11 @@ class Gitea:
             if file.is_file():
                 _link(file, self._program / file.relative_to(binaries.folder))
         self.ca_file = self._scratch.path / "ca.crt"
-        write_certificate(self.ca_file, self._home / "key.pem", _HOST)
+        write_certificate(self.ca_file, self._home / "key.pem", self._host)
         self._tls = ssl.create_default_context(cafile=str(self.ca_file))
         for attempt in range(1, _ATTEMPTS + 1):
             (port,) = free_ports(1)
-            self.url = f"https://{_HOST}:{port}"
+            self.url = f"https://{self._host}:{port}"
             self._write_settings(port)
             if attempt == 1:
                 self._make_database()
@@ -103,7 +105,8 @@ class Gitea:
 
     def _write_settings(self, port: int) -> None:
         settings = self._home / "app.ini"
-        settings.write_text(_settings(self._account, port, self._home, self._program / GITEA_FILES, self.ca_file))
+        files = self._program / GITEA_FILES
+        settings.write_text(_settings(self._account, self._host, port, self._home, files, self.ca_file))
         if self._as_account:
             for path in (self._home, *self._home.glob("*")):
                 shutil.chown(path, self._account)
@@ -262,7 +265,7 @@ def _link(source: Path, target: Path) -> None:
     target.chmod(target.stat().st_mode | (0o555 if os.access(source, os.X_OK) else 0o444))
 
 
-def _settings(account: str, port: int, home: Path, files: Path, certificate: Path) -> str:
+def _settings(account: str, host: str, port: int, home: Path, files: Path, certificate: Path) -> str:
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-    places = {"account": account, "host": _HOST, "port": port, "home": home, "files": files, "certificate": certificate}
+    places = {"account": account, "host": host, "port": port, "home": home, "files": files, "certificate": certificate}
     return _TEMPLATE.read_text().format(**places, secret=secrets.token_hex(32), internal=secrets.token_hex(32), key=key)

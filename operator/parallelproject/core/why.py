@@ -268,12 +268,22 @@ class _Inquiry:
         if reason:
             answer = f"attempt {record.attempts} cannot begin{self._since(record)}"
             more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
+            if reason == Reason.IMAGE_PULL_BACK_OFF and (images := self._images(i)):
+                more.append(f"it asks for {images}")
         if record.job:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
         mend = "pod" if reason else "logs"
         return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
+
+    def _images(self, i: int) -> str:
+        """Those that the template of a task names."""
+        role = next((role for role in self.spec.roles if role.name == self.graph.role[i]), None)
+        if role is None or role.pod_template is None:
+            return ""
+        containers = role.pod_template.spec.containers
+        return ", ".join(dict.fromkeys(filter(None, (container.image for container in containers))))
 
     def _succeeded(self, i: int, reason: str) -> Why:
         record = self._record(i)

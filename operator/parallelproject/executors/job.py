@@ -121,8 +121,8 @@ def job_manifest(
         told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**mapping(metadata.get("labels")), **marks}
-    metadata["annotations"] = {**mapping(metadata.get("annotations")), **dict(files.values())}
+    metadata["labels"] = {**_theirs(metadata.get("labels")), **marks}
+    metadata["annotations"] = {**_theirs(metadata.get("annotations")), **dict(files.values())}
     metadata.pop("name", None)
     pod = child(template, "spec")
     pod["restartPolicy"] = "Never"
@@ -169,6 +169,11 @@ def _pod_template(spec: Spec, role: str | None) -> Json:
         if candidate.name == role and candidate.pod_template is not None:
             return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
+
+
+def _theirs(found: object) -> Json:
+    """Labels or annotations of a template, without those by which pods are told what they are."""
+    return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
 
 
 def _literal(value: str) -> str:
