@@ -150,6 +150,37 @@ def test_a_template_that_does_not_go_with_delivery_is_refused(pod: Json, place: 
     assert check_for_cluster(parse_spec({**spec(pod), "git": None})) == []
 
 
+_FROM_KEY = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "shop-git", "key": "password"}}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "place"),
+    [
+        (
+            {"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "secret": {"secretName": "shop-git"}}]},
+            ".volumes[1]",
+        ),
+        (
+            {"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "shop-forge"}}]}}]},
+            ".volumes[0]",
+        ),
+        ({"containers": [{"name": "a", "image": "x", "command": ["x"], "env": [_FROM_KEY]}]}, ".containers[0].env"),
+        ({"initContainers": [{"name": "a", "image": "x", "env": [_FROM_KEY]}]}, ".initContainers[0].env"),
+        (
+            {"initContainers": [{"name": "a", "image": "x", "envFrom": [{"secretRef": {"name": "shop-forge"}}]}]},
+            ".initContainers[0].envFrom",
+        ),
+    ],
+)
+def test_a_template_that_gives_the_task_what_lands_its_work_is_refused(pod: Json, place: str) -> None:
+    forge = {"type": "Gitea", "url": "https://git.example", "tokenSecretRef": {"name": "shop-forge", "key": "token"}}
+    (problem,) = check_for_cluster(parse_spec(spec(pod, {"forge": forge})))
+    assert problem.place == f"spec.roles[0].podTemplate.spec{place}"
+    assert "gives the task the Secret shop-" in problem.found
+    text = json.dumps(pod).replace("shop-git", "shop-own").replace("shop-forge", "shop-own")
+    assert check_for_cluster(parse_spec(spec(json.loads(text), {"forge": forge}))) == []
+
+
 @pytest.mark.parametrize(
     "mount",
     [

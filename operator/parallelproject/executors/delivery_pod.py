@@ -5,7 +5,7 @@ are mounted in the two others only.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from parallelproject.core.graph import CompiledGraph
@@ -104,7 +104,8 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     for i, role in enumerate(spec.roles):
         if role.pod_template is not None:
             place = f"spec.roles[{i}].podTemplate.spec"
-            found += [Problem(f"{place}{where}", what, mend) for where, what, mend in _clashes(role.pod_template)]
+            clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git)))
+            found += [Problem(f"{place}{where}", what, mend) for where, what, mend in clashes]
     return found
 
 
@@ -185,6 +186,33 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
             if ours or volume == _CREDENTIALS_VOLUME:
                 mend = f"mount {WORK_VOLUME} with subPath workspace or outputs"
                 yield "", f"mounts {volume}, which holds what a task must not see, in {name}", mend
+
+
+def _secrets(git: Git) -> set[str]:
+    """Names of the Secrets that only containers of ours are to have."""
+    forge = git.forge.token_secret_ref if git.forge else None
+    return {ref.name for ref in (git.credentials_secret_ref, forge) if ref is not None}
+
+
+def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, str, str]]:
+    """Where a template gives its own containers what lands the work: where, what it is, and the mend."""
+    pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    named: list[tuple[str, object]] = []
+    for i, volume in enumerate(entries(pod.get("volumes"))):
+        named.append((f".volumes[{i}]", mapping(volume.get("secret")).get("secretName")))
+        for source in entries(mapping(volume.get("projected")).get("sources")):
+            named.append((f".volumes[{i}]", mapping(source.get("secret")).get("name")))
+    for kind in ("initContainers", "containers"):
+        for i, container in enumerate(entries(pod.get(kind))):
+            for variable in entries(container.get("env")):
+                chosen = mapping(mapping(variable.get("valueFrom")).get("secretKeyRef"))
+                named.append((f".{kind}[{i}].env", chosen.get("name")))
+            for source in entries(container.get("envFrom")):
+                named.append((f".{kind}[{i}].envFrom", mapping(source.get("secretRef")).get("name")))
+    for where, name in named:
+        if name in secrets:
+            mend = "give the task a Secret of its own, with fewer rights, if it needs one"
+            yield where, f"gives the task the Secret {name}, by which its work lands", mend
 
 
 def locked_down(pod: Mapping[str, Any]) -> Json:
