@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import chain, core, cost, dispatch, fairness, git, idle, latency, local, makespan, memory
+from bench import chain, core, cost, dispatch, fairness, git, idle, latency, local, makespan, memory, node
 from bench.figure import Figure, Series
 from bench.machine import Machine, this_machine
 from bench.page import write_page
@@ -32,6 +32,7 @@ BENCHES = {
     "memory": memory.run,
     "idle": idle.run,
     "fairness": fairness.run,
+    "node": node.run,
 }
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -16,7 +16,9 @@ _PLOTS = {
     "latency": "Distribution of the release latency",
     "makespan": "Makespan by workflow, slots and scheduling",
 }
-_BENCHES = ("dispatch", "chain", "latency", "cost", "makespan", "memory", "idle", "fairness", "core", "local", "git")
+_BENCHES = (
+    "dispatch", "chain", "latency", "cost", "makespan", "memory", "idle", "fairness", "node", "core", "local", "git",
+)  # fmt: skip
 
 
 def write_page(report: Report, docs: Path) -> None:

@@ -94,8 +94,9 @@ def _kind(folder: Path) -> Iterator[Cluster]:
             "docker runs here, and there is no `kind` on the PATH to make a cluster with; or set E2E_KUBECONFIG"
         )
     name, kubeconfig = f"pproj-{secrets.token_hex(3)}", folder / "kubeconfig"
-    subprocess.run([kind, "create", "cluster", "--name", name, "--kubeconfig", kubeconfig, "--wait", "2m"], check=True)
     try:
+        create = [kind, "create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig), "--wait", "2m"]
+        subprocess.run(create, check=True)
         asked = ["docker", "network", "inspect", "kind"]
         networks = json.loads(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
         gateways = [row.get("Gateway", "") for row in networks[0]["IPAM"]["Config"]]

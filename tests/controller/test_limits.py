@@ -8,6 +8,7 @@ import pytest
 from rig import ControlPlane
 from tests.controller.audit import AuditLog, Happened, Json, history
 from tests.controller.cluster import Client, Namespace, condition, rows, spec, states, task
+from tests.controller.conftest import FORBIDDEN_ON_PURPOSE
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -34,8 +35,8 @@ def team(cluster: ControlPlane, client: Client, limited: OperatorProcess) -> Ite
     limited.check()
     names: list[str] = []
 
-    def new() -> Namespace:
-        names.append(f"limited-{secrets.token_hex(4)}")
+    def new(prefix: str = "limited") -> Namespace:
+        names.append(f"{prefix}-{secrets.token_hex(4)}")
         cluster.create_namespace(names[-1])
         return Namespace(cluster, client, names[-1])
 
@@ -125,13 +126,17 @@ def test_the_highest_priority_gets_every_place_that_becomes_free(
     ns.delete("usual")
 
 
-def test_one_that_suspends_others_stands_alone_in_its_namespace(team: Callable[[], Namespace], audit: AuditLog) -> None:
+def test_one_that_suspends_others_stands_alone_in_its_namespace(
+    team: Callable[[], Namespace], limited: OperatorProcess
+) -> None:
     ns, far = team(), team()
     ns.create(spec(task("a", seconds=1), task("b", "a", seconds=1), priority="P0", suspendOthers=True), "first")
     ns.wait_state("a", "Running", name="first")
     ns.create(many(2), "later")
     far.create(many(1))
     ns.wait_state("t0", "Pending", "WaitingForProject", name="later")
+    limited.kill()
+    limited.start()
     told = condition(ns.get("later"), "Suspended")
     assert (told["status"], told["reason"]) == ("True", "OtherProject")
     assert "project first goes first" in told["message"]
@@ -141,6 +146,49 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(team: Callable[[
     last = max(row["completionTime"] for row in rows(end).values())
     assert min(row["startTime"] for row in rows(ns.wait_end("later")).values()) >= last
     assert condition(ns.get("later"), "Suspended")["status"] == "False"
+
+
+def test_who_waited_for_one_that_is_deleted_goes_on(team: Callable[[], Namespace]) -> None:
+    ns = team()
+    goes_first = {"suspendOthers": True, "priority": "P0"}
+    ns.create(spec(task("a", fail_attempts=9), defaults={"maxAttempts": 9}, backoff=600, **goes_first), "first")
+    ns.wait_state("a", "Pending", "Backoff", name="first")
+    ns.create(many(1), "later")
+    ns.wait_state("t0", "Pending", "WaitingForProject", name="later")
+    ns.delete("first")
+    assert states(ns.wait_end("later")) == {"t0": "Succeeded"}
+
+
+@pytest.mark.parametrize("how", ["Background", "Foreground"])
+def test_the_places_of_a_project_that_is_deleted_become_free(team: Callable[[], Namespace], how: str) -> None:
+    ns = team()
+    ns.create(many(LIMIT, seconds=60), "long")
+    ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the limit to be used up", "long")
+    ns.delete("long", propagation=how)
+    ns.create(many(2 * LIMIT))
+    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
+    assert ns.get()["status"]["metrics"]["peakParallelism"] == LIMIT
+
+
+def test_a_namespace_where_jobs_are_refused_does_not_keep_what_others_could_use(team: Callable[..., Namespace]) -> None:
+    closed, ns = team(FORBIDDEN_ON_PURPOSE), team()
+    closed.kubectl("create", "quota", "none", "--hard=count/jobs.batch=0")
+    closed.until(lambda: "0" in closed.kubectl("get", "quota", "none", "-o", "jsonpath={.status.hard}"), "the quota")
+    closed.create(many(2 * LIMIT, priority="P0"))
+    closed.wait(lambda p: condition(p, "Accepted"), "its status")
+    ns.create(many(2 * LIMIT))
+    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
+    closed.kubectl("delete", "quota", "none")
+    assert set(states(closed.wait_end()).values()) == {"Succeeded"}
+
+
+def test_a_limit_that_is_raised_is_heard_of_where_nothing_else_happens(team: Callable[[], Namespace]) -> None:
+    ns = team()
+    ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=0")
+    ns.create(many(2))
+    ns.wait_state("t0", "Pending", "WaitingForCapacity")
+    ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=2", "--overwrite")
+    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
 
 
 def test_a_namespace_s_annotation_limits_it_and_no_other(team: Callable[[], Namespace], audit: AuditLog) -> None:

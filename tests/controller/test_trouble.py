@@ -72,3 +72,12 @@ def test_a_command_that_cannot_be_started_is_a_failure_although_git_waits_for_it
     row = rows(done)["a"]
     assert (row["state"], row["reason"], row["failures"], row["attempts"]) == ("Failed", "StartError", 2, 2)
     assert states(done) == {"a": "Failed"}
+
+
+def test_a_job_whose_pods_are_refused_is_told_and_goes_on_when_they_are_not(ns: Namespace) -> None:
+    ns.kubectl("create", "quota", "none", "--hard=pods=0")
+    ns.until(lambda: "0" in ns.kubectl("get", "quota", "none", "-o", "jsonpath={.status.hard}"), "the quota")
+    ns.create(spec(task("a")))
+    ns.wait_state("a", "Running", "PodNotCreated")
+    ns.kubectl("delete", "quota", "none")
+    assert states(ns.wait_end(seconds=60)) == {"a": "Succeeded"}

@@ -62,3 +62,15 @@ def test_more_tasks_than_can_be_told_are_refused_where_none_may_be_left_out(git:
     assert told.startswith("spec.tasks: what has to be told to publish them would be some 3")
     assert found(2000, pullRequest={"scope": "Project"}, strategy="SharedBranch") == []
     assert bool(found(500, parents=10)) is ("strategy" in git)  # only there dependencies are told
+
+
+def test_it_is_pulled_by_what_the_tasks_pods_are_pulled_by() -> None:
+    container = {"name": "agent", "image": "x", "command": ["x"]}
+    pods = [{"containers": [container], "imagePullSecrets": [{"name": name}]} for name in ("one", "two", "one")]
+    roles = [{"name": f"r{i}", "podTemplate": {"spec": pod}} for i, pod in enumerate(pods)]
+    spec = parse_spec({"git": GIT, "tasks": [{"id": "a", "role": "r0"}], "roles": roles})
+    graph = compile_graph(spec)
+    planned = plan(graph, spec, Ledger(start_time=0.0), {"a": [Attempt(1, Phase.SUCCEEDED, ended=1.0)]}, 2.0)
+    assert spec.git
+    made = publish_manifest(Owner("p", "n", "uid"), spec, spec.git, graph, planned, "revision", 1, "image")
+    assert made["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]

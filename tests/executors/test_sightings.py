@@ -6,7 +6,7 @@ import pytest
 
 from parallelproject.core.attempt import Phase
 from parallelproject.executors.observation import JobView, PodView, view_pod
-from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.executors.sightings import POD_SECONDS, Key, Sightings
 from parallelproject.model.names import ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 
@@ -189,7 +189,7 @@ def test_what_keeps_a_pod_from_beginning_is_seen(
     containers = [{"name": "agent"}]
     seen.job_seen(A1, job())
     seen.pod_seen(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
-    assert seen.troubles == ({"a": trouble} if trouble else {})
+    assert seen.troubles(0.0) == ({"a": trouble} if trouble else {})
     assert seen.attempts["a"][0].cannot_begin is (trouble == "StartError")
 
 
@@ -197,3 +197,15 @@ def test_an_attempt_that_was_stopped_since_it_could_not_start_has_failed(seen: S
     seen.job_seen(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for="StartError"))
     (attempt,) = seen.attempts["a"]
     assert (attempt.phase, attempt.reason) == (Phase.FAILED, Reason.START_ERROR)
+
+
+def test_a_job_that_has_no_pod_for_long_is_told(seen: Sightings) -> None:
+    seen.job_seen(A1, job())
+    (attempt,) = seen.attempts["a"]
+    assert attempt.started is not None
+    late = attempt.started + POD_SECONDS
+    assert (seen.troubles(late - 1), seen.next_trouble(late - 1)) == ({}, late)
+    assert (seen.troubles(late), seen.next_trouble(late)) == ({"a": "PodNotCreated"}, None)
+    pod = {"metadata": {"ownerReferences": [{"controller": True, "uid": "j"}]}, "status": {"phase": "Pending"}}
+    seen.pod_seen(A1, "p", view_pod({**pod, "spec": {"containers": [{"name": "agent"}]}}))
+    assert (seen.troubles(late), seen.next_trouble(late - 1)) == ({}, None)

@@ -6,6 +6,7 @@ link to this machine: no address is routed, nothing is translated, and nobody el
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ _MOST = 16
 _START_SECONDS = 30
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUP = "pproj-node-{}"
+_COUNT = itertools.count()
+"""Of the enclosures of this process."""
 _BRIDGE = "pods"
 _OVERLAID = ("var", "run")
 
@@ -41,6 +44,7 @@ class Enclosure:
         if missing := [program for program in _PROGRAMS if not shutil.which(program)]:
             raise RigError(f"a real node needs {', '.join(missing)}: apt-get install util-linux mount iproute2")
         self._scratch = Scratch()
+        self._cgroup = f"{_CGROUP.format(os.getpid())}-{next(_COUNT)}"
         self._holder: Process | None = None
         try:
             self._start()
@@ -118,13 +122,13 @@ class Enclosure:
             layers = f"lowerdir=/{name},upperdir={upper},workdir={work}"
             self.run("mount", "-t", "overlay", "overlay", "-o", layers, f"/{name}")
         for root in _hierarchies():
-            self.run("mount", "--bind", str(root / _CGROUP.format(os.getpid())), str(root))
+            self.run("mount", "--bind", str(root / self._cgroup), str(root))
 
     def _make_cgroups(self) -> list[Path]:
         """A cgroup in each hierarchy, which will be the only one that is seen from within."""
         made = []
         for root in _hierarchies():
-            own = root / _CGROUP.format(os.getpid())
+            own = root / self._cgroup
             own.mkdir(exist_ok=True)
             for file in ("cpuset.cpus", "cpuset.mems"):  # of version 1: to begin with it has none
                 if (root / file).exists() and not (own / file).read_text().strip():
@@ -135,16 +139,22 @@ class Enclosure:
     def _end(self) -> None:
         if self._holder:
             self._holder.kill()
-        self._remove_cgroups(os.getpid())
+            with contextlib.suppress(RigError):  # what is left then is removed by the next one
+                until(self._is_over, "the end of its processes", seconds=_START_SECONDS)
+        self._remove_cgroups(self._cgroup)
         self._scratch.remove()
 
+    def _is_over(self) -> bool:
+        """Whether nothing is in its cgroups any more."""
+        return all(not (root / self._cgroup / "cgroup.procs").read_text() for root in _hierarchies())
+
     @staticmethod
-    def _remove_cgroups(*ended: int) -> None:
+    def _remove_cgroups(*ended: str) -> None:
         """Remove the cgroups of enclosures that have ended, also of those whose processes were killed."""
         for root in _hierarchies():
             for own in root.glob(_CGROUP.format("*")):
-                pid = int(own.name.rpartition("-")[2])
-                if pid not in ended and Path(f"/proc/{pid}").exists():
+                pid = own.name.removeprefix(_CGROUP.format("")).partition("-")[0]
+                if own.name not in ended and Path(f"/proc/{pid}").exists():
                     continue
                 for folder, _, _ in os.walk(own, topdown=False):
                     with contextlib.suppress(OSError):

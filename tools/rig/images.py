@@ -10,6 +10,7 @@ import argparse
 import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,7 @@ _GIT_NEEDS = ("aiohttp", "jinja2", "pydantic")
 """Of the package's requirements those of ``pproj-git`` and ``pproj-publish``."""
 _SCRIPTS = {"controller": ("pproj",), "git": ("pproj-git", "pproj-publish")}
 _PYTHON = "3.11"
-_PLATFORM = "x86_64-manylinux_2_28"
+_PLATFORM = f"{platform.machine()}-manylinux_2_28"
 _SITE = f"lib/python{_PYTHON}/dist-packages"
 _SCRIPT = "#!/usr/bin/python3 -I\nimport sys\n\nfrom {module} import {name}\n\nsys.exit({name}())\n"
 _PACKAGES = ("buildah", "runc")
@@ -69,6 +70,10 @@ class Builder:
             file.unlink(missing_ok=True)  # it would add to it
             self.run("push", *self.build_options[:2], image, f"docker-archive:{file}:{image}")
 
+    def push(self, image: str) -> None:
+        """Push an image to its registry."""
+        self.run("push", *(() if self.is_docker else self.build_options[:2]), image)
+
     def run(self, *arguments: str) -> str:
         """Run one of its commands; what it says on its standard output.
 
@@ -100,12 +105,14 @@ def _buildah(unpacked: Unpacked) -> Builder:
     storage = cache_folder() / "images"
     registries = storage / "registries.conf"
     storage.mkdir(parents=True, exist_ok=True)
-    registries.write_text("unqualified-search-registries = []\n")
+    _write(registries, "unqualified-search-registries = []\n")
     policy = storage / "policy.json"
-    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n')  # of images made here
+    _write(policy, '{"default": [{"type": "insecureAcceptAnything"}]}\n')  # of images made here
     libraries = storage / "ld.so.cache"
     folders = unpacked.environment["LD_LIBRARY_PATH"].split(os.pathsep)
-    _run(["ldconfig", "-X", "-C", str(libraries), *folders], unpacked.environment)
+    with tempfile.NamedTemporaryFile(dir=storage) as made:  # others may be reading the one that is there
+        _run(["ldconfig", "-X", "-C", made.name, *folders], unpacked.environment)
+        _write(libraries, Path(made.name).read_bytes())
     # It starts itself again without its environment, but not without what is mounted.
     with_libraries = (
         "unshare",
@@ -129,6 +136,14 @@ def _buildah(unpacked: Unpacked) -> Builder:
         ("--signature-policy", str(policy), "--isolation", "chroot", "--pull-never", "--layers"),
         {**unpacked.environment, "CONTAINERS_REGISTRIES_CONF": str(registries)},
     )
+
+
+def _write(file: Path, content: str | bytes) -> None:
+    """Replace a file, whole: other processes read it."""
+    data = content.encode() if isinstance(content, str) else content
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
+        new.write(data)
+    Path(new.name).replace(file)
 
 
 def version() -> str:
@@ -333,6 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m rig.images", description="Build the project's images.")
     parser.add_argument("--prefix", default="localhost/", help="what their names begin with (default: %(default)s)")
+    parser.add_argument("--push", action="store_true", help="push them to the registry that their names begin with")
     parser.add_argument("--check", action="store_true", help="build them twice, and fail if the two differ")
     chosen = parser.parse_args(arguments)
     try:
@@ -341,6 +357,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.check and (again := digests(build_images(chosen.prefix, cached=False))) != built:
             sys.stderr.write(f"two builds of one commit differ: {built} and {again}\n")
             return 1
+        if chosen.push:
+            for image in images:
+                find_builder().push(image)
     except RigError as error:
         sys.stderr.write(f"{error}\n")
         return 1

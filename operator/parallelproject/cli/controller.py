@@ -20,9 +20,9 @@ def run(
     ] = None,
     kubeconfig: Annotated[str | None, typer.Option(help="Path of the kubeconfig file.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
-    health_host: Annotated[str, typer.Option(help="Address of /healthz and /readyz.")] = "0.0.0.0",
+    health_host: Annotated[str | None, typer.Option(help="Address of /healthz and /readyz; by default all.")] = None,
     health_port: Annotated[int, typer.Option(help="Port of /healthz and /readyz.")] = 8080,
-    metrics_host: Annotated[str, typer.Option(help="Address of /metrics.")] = "0.0.0.0",
+    metrics_host: Annotated[str | None, typer.Option(help="Address of /metrics; by default all.")] = None,
     metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log tells.")] = 9090,
     git_image: Annotated[
         str, typer.Option(envvar="PPROJ_GIT_IMAGE", help="Image that lands the work of projects with spec.git.")

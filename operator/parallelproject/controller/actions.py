@@ -29,6 +29,7 @@ CREATES_AT_ONCE = 32
 """Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
 _BACKOFF_MAX = 30.0
 _REFUSED_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
 
 
 class Actions:
@@ -107,11 +108,16 @@ class Actions:
         """Deletes a project whose time after its end is over, with all that it owns."""
         self._spawn(project, ("delete", Key("", 0)), self._delete(project))
 
-    async def close(self) -> None:
-        """Leaves what is under way: whoever comes next finds out how it ended."""
-        for task in self._tasks:
+    async def close(self) -> bool:
+        """Waits a little for what is under way, and leaves the rest: whoever comes next finds out how it ended.
+
+        Says whether nothing was left.
+        """
+        left = (await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS))[1] if self._tasks else set()
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
+        return not left
 
     def _spawn(self, project: Project, mark: tuple[str, Key], work: Coroutine[None, None, None]) -> None:
         if mark in project.in_flight:
@@ -243,12 +249,14 @@ class Actions:
                 elif await self._is_there(project):
                     project.sightings.job_gone(key)
                 else:
+                    project.sightings.job_gone(key)
                     self._drop(project)
                 return
             except ApiError as error:
                 failures += 1
                 log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
                 await _pause(failures, error)
+        project.sightings.job_gone(key)  # with its project, or soon: nobody asks for it any more
 
     async def _is_there(self, project: Project) -> bool:
         """Whether a project is still there, and not another one of its name."""

@@ -27,15 +27,17 @@ _NOT_YET = Share(0, Reason.STARTING)
 class Capacity:
     """Who may start how many tasks."""
 
-    def __init__(self, limits: Limits, again: Callable[[Project], None]) -> None:
+    def __init__(self, limits: Limits, again: Callable[[Project], None], changed: Callable[[], None]) -> None:
         """Prepares it.
 
         Args:
             limits: Of all, and of namespaces that say nothing themselves.
             again: Has a project planned again.
+            changed: Is told that ``distribute`` has something to do, whenever nothing else is.
         """
         self._limits = limits
         self._again = again
+        self._changed = changed
         self._demands: dict[Project, Demand] = {}  # of those that have or want anything
         self._suspending: set[Project] = set()
         self._shares: dict[Project, Share] = {}
@@ -52,6 +54,8 @@ class Capacity:
 
     def share(self, project: Project) -> Share | None:
         """What a project may start now; None: all that it can."""
+        if not self._all_are_known:
+            return _NOT_YET
         return self._shares.get(project, _NOT_YET) if self.is_limited else None
 
     def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
@@ -59,7 +63,11 @@ class Capacity:
         suspends = spec.suspend_others and not spec.suspend and not plan.completed
         if plan.launches and (share := self._shares.get(project)):
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
-        self._note(project, spec.priority.number, plan.at_work, plan.wanted, suspends)
+        wanted = plan.wanted
+        if project.refusal is not None:  # else what others could use would be held by tries that come to nothing
+            standing = plan.ledger.standing
+            wanted = 0 if plan.launches or (standing and standing.launching) else min(wanted, 1)
+        self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
 
     def not_planned(self, project: Project) -> None:
         """A project is going, or its spec was not accepted: it has what is still at work."""
@@ -71,6 +79,7 @@ class Capacity:
         self._shares.pop(project, None)
         if self._demands.pop(project, None) is None:
             return False
+        self._stale()
         own = (project.owner.namespace, project.owner.uid)
         self._gone[own] = 0
         self.remains(*own, project.sightings.attempts)
@@ -79,7 +88,7 @@ class Capacity:
     def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
         """What is at work of a project that is no more. One that never was is none of ours, whatever a label says."""
         if (namespace, uid) in self._gone:
-            self._is_stale = True
+            self._stale()
             self._gone[namespace, uid] = _at_work(attempts, but=Phase.LAUNCHING)  # what comes of that is seen later
             if not self._gone[namespace, uid]:
                 del self._gone[namespace, uid]
@@ -92,13 +101,18 @@ class Capacity:
         (self._suspending.add if suspends else self._suspending.discard)(project)
         if at_work or wanted or suspends:
             self._demands[project] = demand
-            self._is_stale = True
+            self._stale()
         elif self._demands.pop(project, None) is not None:
-            self._is_stale = True
+            self._stale()
+
+    def _stale(self) -> None:
+        self._is_stale = True
+        self._changed()
 
     def all_are_known(self) -> None:
         """Every project that there is has been seen: before, what is at work of the others would not count."""
-        self._all_are_known = self._is_stale = True
+        self._all_are_known = True
+        self._stale()
 
     def distribute(self) -> None:
         """Works out anew what each may start, if anything has changed."""
@@ -140,7 +154,8 @@ class Capacity:
             priorities=_with(limits.priorities, namespace, priority),
         )
         if new != limits:
-            self._limits, self._is_stale = new, True
+            self._limits = new
+            self._stale()
 
 
 def _at_work(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:

@@ -67,7 +67,10 @@ class Controller:
         """
         self._api = api
         self._namespaces = namespaces or ("",)
-        self.capacity = Capacity(limits, self._put)
+        self.capacity = Capacity(limits, self._put, self._distribute_soon)
+        self._distributing: asyncio.Handle | None = None
+        self.left_nothing = False
+        """Whether, at its end, no write of its own was under way."""
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._sightings: dict[tuple[str, str], Sightings] = {}  # by namespace and project uid
         self.queue = Queue()
@@ -109,32 +112,38 @@ class Controller:
                         self.capacity.distribute()
                     await asyncio.sleep(0)  # others may run between two projects
             finally:
-                await self._actions.close()
+                self.left_nothing = await self._actions.close()
                 await self._writer.close()
                 await self._verifier.close()
                 self._traces.close()
 
     async def _wait_for_projects(self) -> None:
-        """Waits until every project is known that there is: what is at work of the others counts for a limit, too."""
+        """Waits until every project is known that there is: what is at work of the others counts for a limit, too, and
+        one of them may go first."""
         deadline = time.monotonic() + _KNOWN_SECONDS
-        while self.capacity.is_limited and (unknown := await self._unknown()):
-            if time.monotonic() > deadline:
-                log.error("not known after %d s, and not counted for limits: %s", _KNOWN_SECONDS, sorted(unknown)[:10])
-                break
+        while True:
+            try:
+                unknown = await self._unknown()
+            except ApiError as error:
+                log.warning("listing the names of projects: %s", error)
+                deadline = time.monotonic() + _KNOWN_SECONDS
+            else:
+                if not unknown:
+                    break
+                if time.monotonic() > deadline:
+                    told = sorted(unknown)[:10]
+                    log.error("not known after %d s, and not counted for limits: %s", _KNOWN_SECONDS, told)
+                    break
             await asyncio.sleep(_KNOWN_POLL_SECONDS)
         self.capacity.all_are_known()
-        self.capacity.distribute()
 
     async def _unknown(self) -> set[str]:
-        """Projects that there are, and that are not known."""
+        """Projects that there are, and that are not known; ApiError where that cannot be said."""
         found: set[str] = set()
         for namespace in self._namespaces:
             path, params = _collection(f"/apis/{names.API_VERSION}", namespace, names.PLURAL), {"limit": "500"}
             while True:
-                try:
-                    page = await self._api.request("GET", path, params=params, accept=METADATA_ONLY)
-                except ApiError as error:
-                    return {f"{path}: {error}"}
+                page = await self._api.request("GET", path, params=params, accept=METADATA_ONLY)
                 for metadata in (item["metadata"] for item in page.get("items") or ()):
                     known = self._projects.get((metadata["namespace"], metadata["name"]))
                     if known is None or known.owner.uid != metadata["uid"]:
@@ -195,11 +204,15 @@ class Controller:
             found = self._sightings[namespace, uid] = Sightings()
         return found
 
+    def known(self, namespace: str, uid: str) -> Sightings | None:
+        """The same; None where nothing was seen."""
+        return self._sightings.get((namespace, uid))
+
     def forget(self, namespace: str, uid: str, key: Key) -> None:
         """Drops what was seen of an attempt whose project is gone as well."""
         sightings = self.sightings(namespace, uid)
         sightings.forget(key)
-        self._remains(namespace, uid, sightings)
+        self.capacity.remains(namespace, uid, sightings.attempts)
         if sightings.is_empty:
             del self._sightings[namespace, uid]
 
@@ -207,21 +220,16 @@ class Controller:
         """Something was seen of a project's attempts; says whether the project is known."""
         project = self._projects.get((namespace, name))
         if project is None or project.owner.uid != uid:
-            self._remains(namespace, uid, self.sightings(namespace, uid))
+            self.capacity.remains(namespace, uid, self.sightings(namespace, uid).attempts)
             return False
         if project.sightings.changed:
             self._put(project)
         return True
 
-    def _remains(self, namespace: str, uid: str, sightings: Sightings) -> None:
-        self.capacity.remains(namespace, uid, sightings.attempts)
-        if not self.queue:  # nobody else would: there is nothing to plan
-            self.capacity.distribute()
-
     def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
         """Whether an attempt that nobody knows to have ended is looked up, now that its Job is said to be gone."""
         project = self._projects.get((namespace, name))
-        if project is None or project.owner.uid != uid or not project.sightings.is_active(key):
+        if project is None or project.owner.uid != uid or not project.sightings.is_active(key) or project.deleting:
             return False
         self._actions.look_up(project, key)
         return True
@@ -239,6 +247,7 @@ class Controller:
         except Exception:
             project.failures += 1
             delay = min(_BACKOFF_MAX, 2.0**project.failures)
+            self.capacity.not_planned(project)  # what it was given is not kept from others
             log.exception("reconcile failed; again in %d s", delay, extra=_about(project))
             self._put_later(project, delay)
 
@@ -260,26 +269,26 @@ class Controller:
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
         self.capacity.planned(project, spec, decided)
-        lands = spec.git is not None
-        self.metrics.planned(project.owner.namespace, project.ledger, decided.ledger, lands=lands)
-        project.ledger = decided.ledger
+        before, project.ledger = project.ledger, decided.ledger
         self._actions.launch(project, decided.launches)
         for stop in decided.stops:
             self._actions.stop(project, stop)
         for unseen in decided.unseen:
             self._actions.look_up(project, Key(unseen.id, unseen.number))
+        self.metrics.planned(project.owner.namespace, before, decided.ledger, lands=spec.git is not None)
         published = self._publish(project, spec, graph, decided, now)
         headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
 
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
-            last, troubles = project.status, sightings.troubles
+            last, troubles = project.status, sightings.troubles(now)
             return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
 
         self._writer.offer(project, headline, render)
         if decided.completed and self._writer.is_written(project):
             self._traces.ended(project)
-        wake = min((at for at in (decided.wake_at, published and published.wake_at) if at is not None), default=None)
+        wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
+        wake = min((at for at in wakes if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)
         if is_done and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
@@ -311,8 +320,19 @@ class Controller:
 
     # The queue.
 
+    def _distribute_soon(self) -> None:
+        """What projects share is divided anew, when nothing waits to be planned: then all is known that is wanted."""
+        if self._distributing is None:
+            self._distributing = asyncio.get_running_loop().call_soon(self._distribute)
+
+    def _distribute(self) -> None:
+        self._distributing = None
+        if not self.queue:
+            self.capacity.distribute()
+
     def _put(self, project: Project) -> None:
         if not self._is_current(project):
+            self.capacity.remains(project.owner.namespace, project.owner.uid, project.sightings.attempts)
             return
         self.queue.put((project.owner.namespace, project.owner.name))
 
@@ -351,17 +371,16 @@ class _Sink:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
 
-    def _find(self, obj: Mapping[str, Any]) -> tuple[Sightings, Key, tuple[str, str, str]] | None:
+    def _find(self, obj: Mapping[str, Any]) -> tuple[Key, tuple[str, str, str]] | None:
         metadata = obj["metadata"]
         marks = metadata.get("labels") or {}
         try:
             key = Key(marks[names.LABEL_TASK], int(marks[names.LABEL_ATTEMPT]))
             if not 0 < key.number <= ATTEMPT_MAX:
                 return None
-            at = (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
+            return key, (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
         except (KeyError, ValueError):
             return None  # not made by us, whatever its labels say
-        return self._controller.sightings(at[0], at[2]), key, at
 
     @staticmethod
     def _is_made_by_us(name: str | None, key: Key, at: tuple[str, str, str]) -> bool:
@@ -373,44 +392,58 @@ class _Jobs(_Sink):
     def seen(self, job: Mapping[str, Any]) -> None:
         """A Job; counts only where the project's uid controls it."""
         found = self._find(job)
+        if found is None or not self._is_made_by_us(job["metadata"]["name"], *found):
+            return
+        key, at = found
         owners = job["metadata"].get("ownerReferences") or ()
-        ours = found and self._is_made_by_us(job["metadata"]["name"], *found[1:])
-        if found and ours and any(ref.get("controller") and ref.get("uid") == found[2][2] for ref in owners):
-            found[0].job_seen(found[1], view_job(job))
-            self._controller.touch(*found[2])
+        if any(ref.get("controller") and ref.get("uid") == at[2] for ref in owners):
+            self._controller.sightings(at[0], at[2]).job_seen(key, view_job(job))
+            self._controller.touch(*at)
 
     def gone(self, job: Mapping[str, Any]) -> None:
         """A Job was deleted."""
+        if "status" in job:
+            self.seen(job)
         found = self._find(job)
-        if found:
-            if "status" in job:
-                self.seen(job)
-            if self._controller.asks_after(*found[2], found[1]):
-                return
-            found[0].job_gone(found[1], job["metadata"]["uid"])
-            if not self._controller.touch(*found[2]):
-                self._controller.forget(found[2][0], found[2][2], found[1])
+        if found is None or self._controller.asks_after(*found[1], found[0]):
+            return
+        key, at = found
+        known = self._controller.known(at[0], at[2])
+        if known is not None:
+            known.job_gone(key, job["metadata"]["uid"])
+            if not self._controller.touch(*at):
+                self._controller.forget(at[0], at[2], key)
 
 
 class _Pods(_Sink):
     def seen(self, pod: Mapping[str, Any]) -> None:
         """A pod; whether it counts depends on the Job that controls it."""
         found = self._find(pod)
+        if found is None:
+            return
+        key, at = found
         owners = pod["metadata"].get("ownerReferences") or ()
         name = next((ref.get("name") for ref in owners if ref.get("controller")), None)
-        if found and (name is None or self._is_made_by_us(name, *found[1:])):
-            found[0].pod_seen(found[1], pod["metadata"]["uid"], view_pod(pod))
-            self._controller.touch(*found[2])
+        if self._is_made_by_us(name, key, at):
+            self._controller.sightings(at[0], at[2])
+        elif name is not None:
+            return
+        known = self._controller.known(at[0], at[2])
+        if known is not None:
+            known.pod_seen(key, pod["metadata"]["uid"], view_pod(pod))
+            self._controller.touch(*at)
 
     def gone(self, pod: Mapping[str, Any]) -> None:
         """A pod was deleted."""
+        if "status" in pod:
+            self.seen(pod)
         found = self._find(pod)
-        if found:
-            if "status" in pod:
-                self.seen(pod)
-            found[0].pod_gone(found[1], pod["metadata"]["uid"])
-            if not self._controller.touch(*found[2]):
-                self._controller.forget(found[2][0], found[2][2], found[1])
+        known = found and self._controller.known(found[1][0], found[1][2])
+        if found and known is not None:
+            key, at = found
+            known.pod_gone(key, pod["metadata"]["uid"])
+            if not self._controller.touch(*at):
+                self._controller.forget(at[0], at[2], key)
 
 
 def _collection(group: str, namespace: str, plural: str) -> str:

@@ -28,7 +28,7 @@ class Health:
         self._reflectors = reflectors
         self._kopf_ready = kopf_ready
 
-    async def serve(self, host: str, port: int) -> None:
+    async def serve(self, host: str | None, port: int) -> None:
         """Serves until cancelled."""
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)

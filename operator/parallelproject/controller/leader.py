@@ -13,6 +13,7 @@ it over that has seen it unchanged for its whole duration, by a clock of its own
 
 import asyncio
 import logging
+import math
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,8 @@ LEASE = "parallelproject"
 """Name of the Lease, in the operator's own namespace, where the operator is told no other."""
 SECONDS = 15
 """How long a Lease is good for after it was renewed."""
+_RELEASED = 1
+"""Duration of a Lease that was given back; nobody holds it then."""
 _POLL_SECONDS = 1.0
 """How often one that stands by looks, or one that could not renew tries again, at the latest."""
 
@@ -56,8 +59,10 @@ class Leader:
         self._lease: Json = {}
         self._seen_at = 0.0
         """Since when it is as it is, by our clock."""
+        self._other_seen_at = -math.inf
+        """When another holder was last seen, by our clock."""
         self._acquired = ""
-        self._good_until = 0.0
+        self._sent = self._good_until = 0.0
         self.revision = ""
         """The revision of the write that took the Lease over; empty before it."""
         self.elected = asyncio.Event()
@@ -110,14 +115,15 @@ class Leader:
         self._good_until = 0.0  # whatever becomes of it
         try:
             self._see(await self._reread())
-            await self._put({"holderIdentity": "", "leaseDurationSeconds": 1})
+            await self._put({"holderIdentity": "", "leaseDurationSeconds": _RELEASED})
         except (ApiError, LostLeaseError) as error:
             log.warning("Lease %s/%s was not given back: %s", self._api.namespace, self._name, error)
 
     def _pause(self) -> float:
-        if not self.elected.is_set() or self.trouble:
+        """From the renewal that was sent last to the next, however long its answer took."""
+        if not self.is_leading or self.trouble:
             return min(_POLL_SECONDS, self._seconds / 5)
-        return self._seconds / 3
+        return max(0.0, self._sent + self._seconds / 3 - _now())
 
     def _allow(self, method: str, path: str) -> None:
         """Asked as a request is about to leave: after a pause of whatever kind, it must not."""
@@ -134,8 +140,12 @@ class Leader:
             self._see({})
         spec = self._lease.get("spec") or {}
         good_for = float(spec.get("leaseDurationSeconds") or self._seconds)
-        if self.holder not in ("", self._identity) and _now() < self._seen_at + good_for:
-            return
+        if self.holder not in ("", self._identity):
+            self._other_seen_at = _now()
+            if _now() < self._seen_at + good_for:
+                return
+        elif self.holder != self._identity and good_for != _RELEASED and _now() < self._other_seen_at + self._seconds:
+            return  # deleted, or emptied by hand: who held it may not have heard
         before, now = self.holder, _iso()
         transitions = int(spec.get("leaseTransitions") or 0) + 1
         asked = {"holderIdentity": self._identity, "acquireTime": now, "leaseTransitions": transitions}
@@ -147,22 +157,25 @@ class Leader:
                 return  # another one was quicker
             raise
         self._acquired, self.revision = now, self._lease["metadata"]["resourceVersion"]
-        self._good_until = sent + self._seconds * 2 / 3
+        self._renewed(sent)
         self.elected.set()
         log.info("this operator leads", extra={"lease": self._name, "holder": self._identity, "before": before})
 
     async def _renew(self) -> None:
-        sent = _now()
+        ours, sent = {"leaseDurationSeconds": self._seconds}, _now()
         try:
-            await self._put({})
+            await self._put(ours)
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
             # Our own renewal whose answer was lost, or somebody's label: what counts is whose it is.
             sent = _now()
             self._see(await self._reread())
-            await self._put({})
-        self._good_until = sent + self._seconds * 2 / 3
+            await self._put(ours)
+        self._renewed(sent)
+
+    def _renewed(self, sent: float) -> None:
+        self._sent, self._good_until = sent, sent + self._seconds * 2 / 3
 
     async def _reread(self) -> Json:
         """The Lease as it is now, which must be the very one that this operator took over."""

@@ -10,7 +10,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 log = logging.getLogger(__name__)
 
 
-async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> None:
+async def serve_metrics(registry: CollectorRegistry, host: str | None, port: int) -> None:
     """Serves until cancelled; port 0 is a free one, which the log tells."""
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(registry))

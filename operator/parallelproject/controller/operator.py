@@ -44,10 +44,10 @@ class OperatorOptions:
     """Namespaces to work in; empty: all."""
     kubeconfig: str | None = None
     context: str | None = None
-    health_host: str = "0.0.0.0"
+    health_host: str | None = None
     """Address that the probes listen on: the kubelet asks from outside the pod."""
     health_port: int = 8080
-    metrics_host: str = "0.0.0.0"
+    metrics_host: str | None = None
     """Address that ``/metrics`` listens on."""
     metrics_port: int = 9090
     """0: a free one, which the log tells."""
@@ -99,7 +99,8 @@ async def operate(options: OperatorOptions) -> None:
         for work in works:
             work.cancel()
         results = await asyncio.gather(*works, return_exceptions=True)
-        await leader.release()
+        if controller.left_nothing:  # else the next one is to wait until that has arrived
+            await leader.release()
         for result in results:
             if isinstance(result, Exception):
                 raise result

@@ -40,6 +40,10 @@ _DELIVERY: dict[str | None, str] = {
 _TROUBLE: dict[str, str] = {
     Reason.UNSCHEDULABLE.value: "no node takes its pod: none has room, or its template asks for one that is not there",
     Reason.IMAGE_PULL_BACK_OFF.value: "an image of its pod cannot be pulled: the name is wrong, or a secret is missing",
+    Reason.POD_NOT_CREATED.value: (
+        "its Job has no pod: the API server refuses it (Pod Security, a quota), or the Job controller is far behind; "
+        "the Job's events say which"
+    ),
     Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from beginning."""

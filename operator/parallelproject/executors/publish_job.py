@@ -9,7 +9,7 @@ from parallelproject.core.plan import Plan
 from parallelproject.executors import once
 from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
 from parallelproject.executors.owner import Owner
-from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
+from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
 from parallelproject.executors.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
@@ -92,6 +92,7 @@ def publish_manifest(
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
+            **_pull_secrets(spec),
             "containers": [container],
             "volumes": volumes,
         },
@@ -99,6 +100,16 @@ def publish_manifest(
     made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN)
     made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
     return made
+
+
+def _pull_secrets(spec: Spec) -> Json:
+    """By which the pods of tasks pull images, ours among them."""
+    found: dict[str, Json] = {}
+    for role in spec.roles:
+        if role.pod_template is not None:
+            pod = role.pod_template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+            found |= {str(entry.get("name")): dict(entry) for entry in entries(pod.get("imagePullSecrets"))}
+    return {"imagePullSecrets": list(found.values())} if found else {}
 
 
 def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:

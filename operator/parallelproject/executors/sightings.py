@@ -5,7 +5,7 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
@@ -25,6 +25,10 @@ class Key(NamedTuple):
 PUBLISHING = ""
 """The "task" of attempts at publishing. No task has this id, and it is a label value: all that keeps a task's attempts
 single keeps theirs."""
+
+
+POD_SECONDS = 15
+"""A Job that has no pod for so long is told of: the API server refuses it, or the Job controller is far behind."""
 
 
 class Sightings:
@@ -127,15 +131,28 @@ class Sightings:
         for task in tasks:
             self.unsettled.pop(task, None)
 
-    @property
-    def troubles(self) -> dict[str, str]:
+    def troubles(self, now: float) -> dict[str, str]:
         """By task, what keeps an attempt that is there from beginning."""
-        return {
+        found = {
             task: attempt.reason
             for task, attempts in self.unsettled.items()
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.reason
         }
+        late = {task: Reason.POD_NOT_CREATED for task, since in self._without_pod() if since + POD_SECONDS <= now}
+        return {**late, **found}
+
+    def next_trouble(self, now: float) -> float | None:
+        """When it is to be told next that an attempt has no pod."""
+        return min((at for _, since in self._without_pod() if (at := since + POD_SECONDS) > now), default=None)
+
+    def _without_pod(self) -> Iterator[tuple[str, float]]:
+        """Tasks whose Job is there and has no pod, and since when."""
+        for task, attempts in self.unsettled.items():
+            for attempt in attempts:
+                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and attempt.started is not None
+                if is_waiting and not self._pods.get(Key(task, attempt.number)):
+                    yield task, attempt.started or 0.0
 
     @property
     def is_empty(self) -> bool:

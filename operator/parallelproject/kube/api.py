@@ -17,6 +17,7 @@ import orjson
 import yaml
 from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
+from yarl import URL
 
 from parallelproject.proxies import proxy_for
 
@@ -71,18 +72,19 @@ class Api:
         configuration.connection_pool_maxsize = CONNECTIONS
         # The environment is read once: a session that trusts it reads .netrc and proxies for every request, in threads.
         proxy = configuration.proxy or proxy_for(str(configuration.host))
+        self.server = str(configuration.host).rstrip("/")
         configuration.client_session_kwargs = {
             "trust_env": False,
             "proxy": proxy,
             "request_class": self._request_class(),
         }
         self.guard: Callable[[str, str], None] = lambda method, path: None
-        """Is given method and path of each request as it is about to leave, and raises NotSentError if it must not."""
+        """Is given method and path of each request as it is about to leave, and raises NotSentError if it must not.
+        The path is that on the API server, whatever stands before it in its address."""
         self.observe: Callable[[str, str, int, float | None], None] = lambda method, path, code, seconds: None
         """Is told of each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
-        self.server = str(configuration.host).rstrip("/")
         self._client = client.ApiClient(configuration)
         self._session: aiohttp.ClientSession | None = None
 
@@ -110,12 +112,12 @@ class Api:
             raise NoClusterError(f"no cluster is configured: {error} ({_MEND})") from None
 
     def _request_class(self) -> type[aiohttp.ClientRequest]:
-        api = self
+        api, prefix = self, URL(self.server).raw_path.rstrip("/")
 
         class Guarded(aiohttp.ClientRequest):
             # Not before: a request may wait for a connection, and the process may be stopped in the meantime.
             async def send(self, conn: Any) -> aiohttp.ClientResponse:
-                api.guard(self.method, self.url.raw_path)
+                api.guard(self.method, self.url.raw_path.removeprefix(prefix))
                 return await super().send(conn)
 
         return Guarded

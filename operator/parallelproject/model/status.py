@@ -44,6 +44,7 @@ class Reason(StrEnum):
     # Running, and not begun
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
+    POD_NOT_CREATED = "PodNotCreated"
     START_ERROR = "StartError"
     """Of a container that cannot be started; also Failed."""
     # Skipped
