@@ -43,7 +43,6 @@ class Capacity:
         self._shares: dict[Project, Share] = {}
         self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still at work
         self._is_stale = False
-        self._all_are_known = False
 
     @property
     def is_limited(self) -> bool:
@@ -54,8 +53,6 @@ class Capacity:
 
     def share(self, project: Project) -> Share | None:
         """What a project may start now; None: all that it can."""
-        if not self._all_are_known:
-            return _NOT_YET
         return self._shares.get(project, _NOT_YET) if self.is_limited else None
 
     def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
@@ -109,14 +106,9 @@ class Capacity:
         self._is_stale = True
         self._changed()
 
-    def all_are_known(self) -> None:
-        """Every project that there is has been seen: before, what is at work of the others would not count."""
-        self._all_are_known = True
-        self._stale()
-
     def distribute(self) -> None:
         """Works out anew what each may start, if anything has changed."""
-        if not self._is_stale or not self._all_are_known:
+        if not self._is_stale:
             return
         self._is_stale = False
         before, self._shares = self._shares, {}

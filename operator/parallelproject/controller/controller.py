@@ -41,7 +41,7 @@ SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UI
 _BACKOFF_MAX = 60.0
 _KNOWN_SECONDS = 30
 """Longest wait at the start for projects that are listed and not heard of."""
-_KNOWN_POLL_SECONDS = 0.25
+_KNOWN_POLL_SECONDS, _KNOWN_ERROR_SECONDS = 0.1, 1.0
 _job_name = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
 
 
@@ -102,8 +102,8 @@ class Controller:
             try:
                 for reflector in self.reflectors:
                     await reflector.synced.wait()
-                log.info("all Jobs and pods are listed; planning starts")
-                group.create_task(self._wait_for_projects())
+                await self._wait_for_projects()
+                log.info("all projects, Jobs and pods are known; planning starts")
                 while True:
                     key, since = await self.queue.take()
                     with self.metrics.reconciling(since):
@@ -118,7 +118,7 @@ class Controller:
                 self._traces.close()
 
     async def _wait_for_projects(self) -> None:
-        """Waits until every project is known that there is: what is at work of the others counts for a limit, too, and
+        """Waits until every project is known that there is: what is at work of one counts for the limits of others, and
         one of them may go first."""
         deadline = time.monotonic() + _KNOWN_SECONDS
         while True:
@@ -126,6 +126,7 @@ class Controller:
                 unknown = await self._unknown()
             except ApiError as error:
                 log.warning("listing the names of projects: %s", error)
+                await asyncio.sleep(_KNOWN_ERROR_SECONDS)
                 deadline = time.monotonic() + _KNOWN_SECONDS
             else:
                 if not unknown:
@@ -135,7 +136,6 @@ class Controller:
                     log.error("not known after %d s, and not counted for limits: %s", _KNOWN_SECONDS, told)
                     break
             await asyncio.sleep(_KNOWN_POLL_SECONDS)
-        self.capacity.all_are_known()
 
     async def _unknown(self) -> set[str]:
         """Projects that there are, and that are not known; ApiError where that cannot be said."""
