@@ -12,7 +12,7 @@ from generate import chart_crd
 from generate.crd import crd_text
 from parallelproject.model.crd import crd
 from parallelproject.model.names import CRD_NAME
-from tests.charts.chart import CHART, CI, ROOT, Helm, container, kinds, pick
+from tests.charts.chart import CHART, CI, ROOT, Helm, Object, container, kinds, pick
 
 INSTALL = ROOT / "manifests" / "install.yaml"
 MONITORING = "monitoring.coreos.com/v1"
@@ -92,14 +92,25 @@ def test_each_replica_is_told_who_it_is_and_which_lease_is_theirs(helm: Helm):
 def test_image(helm: Helm, values: dict[str, str], image: str):
     assert container(helm.render({"image": values}))["image"] == image
     git = {"repository": "parallelproject"} | values
-    assert f"--git-image={image}" in container(helm.render({"gitImage": git}))["args"]
+    assert git_image(helm, {"gitImage": git}) == image
+
+
+def git_image(helm: Helm, values: Object) -> str:
+    """The image of pods whose work lands, as the operator is told it."""
+    env = {entry["name"]: entry.get("value", "") for entry in container(helm.render(values))["env"]}
+    return str(env["PPROJ_GIT_IMAGE"])
 
 
 def test_both_images_come_from_one_registry_unless_told_otherwise(helm: Helm):
-    args = container(helm.render({"image": {"registry": "a"}}))["args"]
-    assert "--git-image=a/parallelproject-git:0.1.0" in args
-    args = container(helm.render({"image": {"registry": "a"}, "gitImage": {"registry": "b"}}))["args"]
-    assert "--git-image=b/parallelproject-git:0.1.0" in args
+    assert git_image(helm, {"image": {"registry": "a"}}) == "a/parallelproject-git:0.1.0"
+    assert git_image(helm, {"image": {"registry": "a"}, "gitImage": {"registry": "b"}}) == "b/parallelproject-git:0.1.0"
+
+
+def test_what_can_be_switched_off_or_is_nothing_is_so(helm: Helm):
+    without = container(helm.render({f"{kind}Probe": None for kind in ("startup", "liveness", "readiness")}))
+    assert without["livenessProbe"] == {"httpGet": {"path": "/healthz", "port": "health"}}
+    budget = pick(helm.render({"podDisruptionBudget": {"minAvailable": 0}}), "PodDisruptionBudget")["spec"]
+    assert (budget["minAvailable"], "maxUnavailable" in budget) == (0, False)
 
 
 def test_large_numbers_stay_whole(helm: Helm):
