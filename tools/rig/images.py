@@ -304,8 +304,8 @@ def _install(site: Path, requirements: Sequence[str]) -> None:
         raise RigError("there is no `uv` beside this Python nor on the PATH: make sets it up")
     _run([
         uv, "pip", "install", "--quiet", "--target", str(site), "--python", sys.executable, "--python-version", _PYTHON,
-        "--python-platform", _PLATFORM, "--only-binary", ":all:", "--link-mode", "copy", "--no-config", "--system-certs",
-        *requirements,
+        "--python-platform", _PLATFORM, "--only-binary", ":all:", "--link-mode", "copy", "--no-config",
+        "--system-certs", *requirements,
     ])  # fmt: skip
     shutil.rmtree(site / "bin", ignore_errors=True)  # scripts for the Python of this machine
     for name in (".lock", ".gitignore", "CACHEDIR.TAG"):
