@@ -100,10 +100,18 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     ours: dict[str, str] = {}  # uid by path, of what is the project's
     # By uid: the creation itself is told as failed when its client was killed before the answer.
     created: set[str] = set()
+    owners: dict[str, str] = {}  # by path of a pod, the uid of its Job
     for event in events:
-        if event["verb"] not in _WRITES or not 200 <= event["responseStatus"]["code"] < 300:
-            continue
         ref = event.get("objectRef") or {}
+        if event["verb"] not in _WRITES or not 200 <= event["responseStatus"]["code"] < 300:
+            path = f"{ref.get('resource')}/{ref.get('namespace')}/{ref.get('name')}"
+            if event["responseStatus"]["code"] >= 500 and path in owners and _says_succeeded(event):
+                # etcd may have done it, and died before it could say so: whoever watches is told all the same.
+                received = _seconds(event["requestReceivedTimestamp"])
+                earliest = max((rv for done, rv in finished if done <= received), default=0.0) + 0.5
+                value = {"metadata": {"ownerReferences": [{"uid": owners[path]}]}}
+                found.append(Happened(earliest, received, "pod-succeeded", ours[path], value))
+            continue
         answer = event.get("responseObject") or {}
         metadata = answer.get("metadata") or {}
         seconds, received = _seconds(event["stageTimestamp"]), _seconds(event["requestReceivedTimestamp"])
@@ -119,6 +127,8 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
             if is_object and (metadata.get("labels") or {}).get(f"{LABEL}/project-uid") == project_uid:
                 ours[path] = metadata["uid"]
                 job = _job_of(ref, metadata)
+                if ref["resource"] == "pods":
+                    owners[path] = job
                 if job not in created:
                     created.add(job)
                     found.append(Happened(at - 0.1, seconds, "created", job, answer))
@@ -129,6 +139,11 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
                 kind = "gone" if ref["resource"] == "jobs" else "pod-gone"
                 found += [Happened(earliest, seconds, kind, ours[p], {}) for p in gone if p in ours]
     return sorted(found, key=lambda happened: happened.at)
+
+
+def _says_succeeded(event: Json) -> bool:
+    status = (event.get("requestObject") or {}).get("status") or {}
+    return bool(status.get("phase") == "Succeeded")
 
 
 def _job_of(ref: Json, metadata: Json) -> str:
