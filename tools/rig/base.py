@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -10,11 +11,12 @@ import tempfile
 from pathlib import Path
 
 from rig.cache import Progress, cache_folder, keep
+from rig.command import run
 from rig.errors import RigError
 from rig.packages import find_or_unpack
 
 _SUITE = "bookworm"  # the one whose Python is 3.11
-_PACKAGES = ("python3", "ca-certificates", "git", "openssh-client", "libnss-wrapper")
+_DOCKERFILE = Path(__file__).parents[2] / "images" / "Dockerfile"
 
 
 def base_tar(progress: Progress) -> Path:
@@ -23,10 +25,18 @@ def base_tar(progress: Progress) -> Path:
     Raises:
         RigError: It could not be made.
     """
-    key = hashlib.sha256(json.dumps([_SUITE, _PACKAGES, os.uname().machine]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([_SUITE, _packages(), os.uname().machine]).encode()).hexdigest()[:16]
     kept = cache_folder() / key / "base.tar"
     keep(kept.parent, "the images' base", kept.exists, lambda out: _make(out / "base.tar", progress), progress)
     return kept
+
+
+def _packages() -> list[str]:
+    """Those that the Dockerfile asks of its base."""
+    found = re.search(r'^ARG PACKAGES="([^"]+)"$', _DOCKERFILE.read_text(), re.M)
+    if found is None:
+        raise RigError(f'{_DOCKERFILE} has no line ARG PACKAGES="…"')
+    return found[1].split()
 
 
 def _make(tar: Path, progress: Progress) -> None:
@@ -34,19 +44,9 @@ def _make(tar: Path, progress: Progress) -> None:
     progress(f"making a Debian {_SUITE} for images: once, half a minute ...")
     with tempfile.TemporaryDirectory(prefix="parallelproject-base-") as folder:
         root = Path(folder) / "root"
-        done = subprocess.run(
-            [
-                unpacked["debootstrap"], "--variant=minbase", f"--include={','.join(_PACKAGES)}", _SUITE, str(root),
-                _mirror(),
-            ],
-            env={
-                **os.environ, **unpacked.environment,
-                "DEBOOTSTRAP_DIR": str(unpacked.file("/usr/share/debootstrap")),
-            },
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise RigError(f"debootstrap failed\n{done.stdout[-3000:]}")
+        wanted = ("--variant=minbase", f"--include={','.join(_packages())}", _SUITE, root, _mirror())
+        environment = {**unpacked.environment, "DEBOOTSTRAP_DIR": str(unpacked.file("/usr/share/debootstrap"))}
+        run([unpacked["debootstrap"], *wanted], environment, what="debootstrap")
         for gone in ("var/cache/apt", "var/lib/apt/lists", "var/log"):
             shutil.rmtree(root / gone, ignore_errors=True)
         with tarfile.open(tar, "w") as archive:

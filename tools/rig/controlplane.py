@@ -7,14 +7,14 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from rig import components
 from rig.api import Api
 from rig.binaries import BARE, FULL, Binaries, find_or_build
+from rig.block import Block
 from rig.components import Layout
 from rig.deadline import until
 from rig.errors import ApiError, PortTakenError, RigError
@@ -33,7 +33,7 @@ _NOT_APPLIED = frozenset(("Deployment", "PodDisruptionBudget", "Service"))
 """Kinds that are left out of manifests: their pods would run nothing."""
 
 
-class ControlPlane:
+class ControlPlane(Block):
     """etcd, an API server and, unless told otherwise, the controllers, the scheduler and fake nodes.
 
     As many as wanted run side by side; each has its own folder and ports. All are gone when the block ends, and
@@ -75,21 +75,10 @@ class ControlPlane:
 
     # Its life.
 
-    def __enter__(self) -> Self:
+    def _prepare(self) -> None:
         self.binaries = self._given_binaries or find_or_build(FULL if self._controllers else BARE)
         self._scratch = Scratch()
         self._at = Layout(self._scratch.path, 0, 0, 0)
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
 
     def _start(self) -> None:
         write_signing_key(self._at.signing_key)

@@ -12,10 +12,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from rig.block import Block
 from rig.certificate import write_certificate
+from rig.command import run
 from rig.deadline import until
 from rig.errors import RigError
 from rig.process import Process
@@ -33,12 +33,12 @@ _BRIDGE = "pods"
 _OVERLAID = ("var", "run")
 
 
-class Enclosure:
+class Enclosure(Block):
     """The namespaces, a link into them, and addresses. Of several on one machine each has its own numbers."""
 
     # Its life.
 
-    def __enter__(self) -> Self:
+    def _prepare(self) -> None:
         if os.geteuid() != 0:
             raise RigError("a real node needs root: it makes namespaces, mounts and a network device")
         if missing := [program for program in _PROGRAMS if not shutil.which(program)]:
@@ -46,17 +46,6 @@ class Enclosure:
         self._scratch = Scratch()
         self._cgroup = f"{_CGROUP.format(os.getpid())}-{next(_COUNT)}"
         self._holder: Process | None = None
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
 
     def _start(self) -> None:
         self._remove_cgroups()
@@ -226,7 +215,7 @@ class Enclosure:
         Raises:
             RigError: It failed.
         """
-        return _run(self.within(*argv), environment)
+        return run(self.within(*argv), environment)
 
     def start(self, name: str, argv: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Process:
         """Start a program in there."""
@@ -250,13 +239,3 @@ def _ip(*arguments: str) -> str | None:
     """What `ip` complained of; None: nothing."""
     done = subprocess.run([_which("ip"), *arguments], capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode != 0 else None
-
-
-def _run(argv: Sequence[str], environment: Mapping[str, str] | None) -> str:
-    done = subprocess.run(
-        argv, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RigError(f"{' '.join(argv)} failed (exit code {done.returncode})\n{done.stdout[-3000:]}")
-    return done.stdout

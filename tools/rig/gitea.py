@@ -18,10 +18,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rig.binaries import GITEA, GITEA_FILES, Binaries, find_or_build_gitea
+from rig.block import Block
 from rig.certificate import write_certificate
 from rig.deadline import until
 from rig.errors import ApiError, PortTakenError, RigError
@@ -40,7 +40,7 @@ _ADMIN = "administrator"
 _HOST = "127.0.0.1"
 
 
-class Gitea:
+class Gitea(Block):
     """A server, its users and its repositories. All is gone when the block ends, or when this process is killed.
 
     Everything is made by its API with the administrator's token, but whoever is tested gets a token of a user without
@@ -62,31 +62,20 @@ class Gitea:
 
     # Its life.
 
-    def __enter__(self) -> Self:
-        binaries = self._given_binaries or find_or_build_gitea()
+    def _prepare(self) -> None:
+        self._binaries = self._given_binaries or find_or_build_gitea()
         self._scratch = Scratch()
-        try:
-            self._start(binaries)
-        except BaseException:
-            self._end()
-            raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def _start(self, binaries: Binaries) -> None:
+    def _start(self) -> None:
         self._account, self._as_account = _account()
         self._scratch.path.chmod(0o711)  # its own folder is below
         self._home = self._scratch.path / "home"
         self._home.mkdir(mode=0o700)
         self._program = self._scratch.path / "program"
-        _link(binaries[GITEA], self._program / GITEA)
-        for file in binaries[GITEA_FILES].rglob("*"):
+        _link(self._binaries[GITEA], self._program / GITEA)
+        for file in self._binaries[GITEA_FILES].rglob("*"):
             if file.is_file():
-                _link(file, self._program / file.relative_to(binaries.folder))
+                _link(file, self._program / file.relative_to(self._binaries.folder))
         self.ca_file = self._scratch.path / "ca.crt"
         write_certificate(self.ca_file, self._home / "key.pem", self._host)
         self._tls = ssl.create_default_context(cafile=str(self.ca_file))

@@ -24,6 +24,7 @@ from typing import Any
 from rig.base import base_tar
 from rig.binaries import find_or_build_wrapper
 from rig.cache import Progress, cache_folder, say_on_stderr
+from rig.command import run
 from rig.errors import RigError
 from rig.packages import Unpacked, find_or_unpack
 
@@ -80,14 +81,7 @@ class Builder:
         Raises:
             RigError: It failed.
         """
-        done = subprocess.run(
-            [*self.command, *arguments], env={**os.environ, **self.environment},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            what = f"{self.command[0]} {arguments[0]} failed (exit code {done.returncode})"
-            raise RigError(f"{what}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        return done.stdout
+        return run([*self.command, *arguments], self.environment, what=f"{Path(self.command[0]).name} {arguments[0]}")
 
 
 def find_builder(progress: Progress = say_on_stderr) -> Builder:
@@ -111,7 +105,7 @@ def _buildah(unpacked: Unpacked) -> Builder:
     libraries = storage / "ld.so.cache"
     folders = unpacked.environment["LD_LIBRARY_PATH"].split(os.pathsep)
     with tempfile.NamedTemporaryFile(dir=storage) as made:  # others may be reading the one that is there
-        _run(["ldconfig", "-X", "-C", made.name, *folders], unpacked.environment)
+        run(["ldconfig", "-X", "-C", made.name, *folders], unpacked.environment)
         _write(libraries, Path(made.name).read_bytes())
     # It starts itself again without its environment, but not without what is mounted.
     with_libraries = (
@@ -246,16 +240,8 @@ def _labels(name: str) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "TZ": "UTC"},
-    )
-    if done.returncode != 0:
-        raise RigError(f"`git {arguments[0]}` failed in {ROOT}: images are labelled with their commit\n{done.stderr}")
-    return done.stdout.strip()
+    mend = f"images are labelled with the commit of {ROOT}"
+    return run(["git", "-C", ROOT, *arguments], {"TZ": "UTC"}, what=f"git {arguments[0]}", mend=mend).strip()
 
 
 def _fill(context: Path, epoch: str, progress: Progress) -> None:
@@ -289,7 +275,7 @@ def _wheel(folder: Path, epoch: str) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    _run([*pip, "--wheel-dir", str(folder), str(folder / "sources")], {"SOURCE_DATE_EPOCH": epoch})
+    run([*pip, "--wheel-dir", str(folder), str(folder / "sources")], {"SOURCE_DATE_EPOCH": epoch})
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -302,7 +288,7 @@ def _install(site: Path, requirements: Sequence[str]) -> None:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if uv is None:
         raise RigError("there is no `uv` beside this Python nor on the PATH: make sets it up")
-    _run([
+    run([
         uv, "pip", "install", "--quiet", "--target", str(site), "--python", sys.executable, "--python-version", _PYTHON,
         "--python-platform", _PLATFORM, "--only-binary", ":all:", "--link-mode", "copy", "--no-config",
         "--system-certs", *requirements,
@@ -322,15 +308,6 @@ def _write_script(file: Path, site: Path, name: str) -> None:
     (entry,) = [point for made in found for point in made.entry_points if point.name == name]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(_SCRIPT.format(module=entry.module, name=entry.attr))
-
-
-def _run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(
-        argv, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RigError(f"{' '.join(argv[:4])} failed\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
 def digests(images: Sequence[str]) -> dict[str, str]:

@@ -12,13 +12,13 @@ Images are not pulled from anywhere: a pod that names one that was not loaded wa
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from rig import containerd
+from rig.block import Block
 from rig.controlplane import ControlPlane
 from rig.deadline import until
 from rig.enclosure import Enclosure
@@ -34,7 +34,7 @@ _STOP_SECONDS = 5
 _PAUSE = 'FROM scratch\nCOPY busybox /busybox\nUSER 65535:65535\nENTRYPOINT ["/busybox", "sleep", "infinity"]\n'
 
 
-class Node:
+class Node(Block):
     """A node of one control plane; gone, with all its containers, when the block ends or this process is killed."""
 
     def __init__(self, cluster: ControlPlane, enclosure: Enclosure, *, name: str = "node") -> None:
@@ -52,7 +52,7 @@ class Node:
         self._door: Process | None = None
         self._processes: list[Process] = []
 
-    def __enter__(self) -> Self:
+    def _prepare(self) -> None:
         self._unpacked = find_or_unpack("a real node", _PACKAGES, _PROGRAMS)
         self._folder.mkdir()
         self._configuration = containerd.write_containerd(
@@ -61,21 +61,13 @@ class Node:
         (self._folder / "kubelet").mkdir()
         self._settings = containerd.write_kubelet(self._folder / "kubelet", self._socket, self._enclosure)
         self._write_kubeconfig()
-        try:
-            self._open_door()
-            self._start_containerd()
-            self._load_pause()
-            self._start_kubelet()
-            self.wait_ready()
-        except BaseException:
-            self._end()
-            raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+    def _start(self) -> None:
+        self._open_door()
+        self._start_containerd()
+        self._load_pause()
+        self._start_kubelet()
+        self.wait_ready()
 
     def _end(self) -> None:
         self.stop()

@@ -10,13 +10,13 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rig.cache import Progress, cache_folder, keep, say_on_stderr
+from rig.command import run
 from rig.errors import RigError
 
 _FOLDERS = ("usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
@@ -109,12 +109,7 @@ def _unpack(what: str, packages: Sequence[str], out: Path, progress: Progress) -
 
 
 def _run(argv: list[str], packages: Sequence[str]) -> None:
-    done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RigError(f"`{argv[0]}` failed; {_instead(packages)}\n{done.stdout[-2000:]}")
+    run(argv, {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}, what=argv[0], mend=_instead(packages))
 
 
 def _instead(packages: Sequence[str]) -> str:

@@ -108,8 +108,7 @@ class Controller:
                     key, since = await self.queue.take()
                     with self.metrics.reconciling(since):
                         self._reconcile_safely(key)
-                    if not self.queue:  # what all of them want is known
-                        self.capacity.distribute()
+                    self._distribute_soon()
                     await asyncio.sleep(0)  # others may run between two projects
             finally:
                 self.left_nothing = await self._actions.close()

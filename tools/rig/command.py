@@ -1,0 +1,36 @@
+"""Programs that are run to their end."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rig.errors import RigError
+
+_TOLD = 3000
+"""Characters of its last words that are told of a program that has failed."""
+
+
+def run(
+    argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, what: str = "", mend: str = ""
+) -> str:
+    """Run a program to its end; what it says on its standard output.
+
+    Args:
+        argv: The program and its arguments.
+        environment: Variables beside those of this process.
+        what: It does, as words in the error; by default its command line.
+        mend: What to do where it fails.
+
+    Raises:
+        RigError: It failed; the message has the end of what it said.
+    """
+    done = subprocess.run(
+        argv, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        failed = f"{what or ' '.join(map(str, argv))} failed (exit code {done.returncode})"
+        told = f"{failed}; {mend}" if mend else failed
+        raise RigError(f"{told}\n{done.stdout[-_TOLD:]}{done.stderr[-_TOLD:]}")
+    return done.stdout
