@@ -97,6 +97,12 @@ def condition(project: Mapping[str, Any], kind: str) -> Json:
     return next((c for c in found if c["type"] == kind), {})
 
 
+def has_completed(project: Mapping[str, Any]) -> bool:
+    """Whether a project has completed, as its present spec says."""
+    done = condition(project, "Completed")
+    return done.get("status") == "True" and done.get("observedGeneration") == project["metadata"]["generation"]
+
+
 class Namespace:
     """One namespace of the test's own."""
 
@@ -184,6 +190,17 @@ class Namespace:
             and RELEASE not in pod["metadata"].get("annotations", {})
         ]
 
+    def release_until_end(self, *names: str) -> list[Json]:
+        """Release whatever runs held of some projects until they have completed; the projects then."""
+        wanted = names or ("p",)
+
+        def ended() -> bool:
+            self.release_pods(pod for name in wanted for pod in self.held(name))
+            return all(has_completed(self.get(name)) for name in wanted)
+
+        self.until(ended, f"the end of {', '.join(wanted)}")
+        return [self.get(name) for name in wanted]
+
     def release_pods(self, pods: Iterable[Json]) -> bool:
         """Let some pods end at once; whether any of them was still there."""
         return any([self._annotate(pod, RELEASE) for pod in pods])  # noqa: C419 - all of them, not the first
@@ -248,13 +265,7 @@ class Namespace:
 
     def wait_end(self, name: str = "p", seconds: float = SECONDS) -> Json:
         """Wait until a project has completed; the project then."""
-
-        def ended(project: Json) -> bool:
-            done = condition(project, "Completed")
-            current = done.get("observedGeneration") == project["metadata"]["generation"]
-            return bool(current and done["status"] == "True")
-
-        return self.wait(ended, "the end", name, seconds)
+        return self.wait(has_completed, "the end", name, seconds)
 
     def wait_state(self, task: str, state: str, reason: str | None = None, name: str = "p") -> Json:
         """Wait until the row of a task has a state, and a reason if one is given; the row."""
