@@ -272,7 +272,7 @@ def test_retry_lets_a_stopped_project_go_on(call: Call, submit: Callable[..., Re
 
 def test_wait_ends_with_2_when_the_time_is_over(call: Call, submit: Callable[..., Result], namespace: str):
     name = "unseen-" + namespace
-    submit(name, task("a"))
+    submit(name, task("a", hold=True))
     started = time.monotonic()
     result = call("wait", name, "--timeout", "1.5s")
     assert result.code == 2
