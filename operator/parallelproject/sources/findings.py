@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import NoReturn
 
-from parallelproject.core.graph import did_you_mean
 from parallelproject.model.problem import Problem, ProblemsError, Severity
+from parallelproject.model.suggest import did_you_mean
 
 _SUGGESTIONS_MAX = 50  # comparing words is slow; a file with more unknown ids has another trouble
 _COMPARED_MAX = 5_000
