@@ -17,7 +17,7 @@ def test_every_error_of_the_graph_and_the_roles_is_told_with_line_and_mend(pproj
     text = MANIFEST.replace("dependencies: [schema], estimateSeconds: 600", "dependencies: [shema]")
     text = text.replace(', command: [sh, -c, "echo $PPROJ_TASK_ID"]', "")
     manifest.write_text(text + "  - {id: schema, dependencies: [schema]}\n")
-    result = pproj("lint", manifest)
+    result = pproj("lint", manifest, "--cluster")
     assert result.code == 1
     lines = result.err.splitlines()
     assert (

@@ -17,6 +17,10 @@ class SourceFormat(StrEnum):
     TASKMASTER = "taskmaster"
     BEADS = "beads"
     GROUPS = "groups"
+    FEATURES = "features"
+    GITHUB = "github"
+    BACKLOG = "backlog"
+    ARGO = "argo"
 
 
 class Dangling(StrEnum):

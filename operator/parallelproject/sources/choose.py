@@ -108,7 +108,7 @@ class _Needs:
                 target = need.target
                 self._step(1, item.place)
                 if target not in self._known:
-                    self._dangling(target, need.place)
+                    self._dangling(target, need.place, need.fix)
                 elif target in above and owner == item.id:
                     self._once(need.place, f"{quoted(target)} contains the task that waits for it", "remove it")
                 elif owner != item.id and (target == owner or owner in self._family.ancestors(target)):
@@ -135,11 +135,11 @@ class _Needs:
         blocking = [one.id for one in within if not one.container and _open(one)]
         return [target, *blocking] if item.state is State.LEFT_OUT else blocking
 
-    def _dangling(self, target: str, place: str) -> None:
+    def _dangling(self, target: str, place: str, fix: str) -> None:
         if place in self._told:
             return
         self._told.add(place)
-        mend = self._findings.did_you_mean(target, self._known.keys())
+        mend = fix or self._findings.did_you_mean(target, self._known.keys())
         found = f"{quoted(target)} is not a task"
         if self._warn_only:
             self._findings.warn(place, f"{found}; the dependency is dropped", mend)

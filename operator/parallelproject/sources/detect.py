@@ -11,7 +11,9 @@ from parallelproject.model.names import GROUP, KIND
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import jsontext
 from parallelproject.sources.beads import Entry
+from parallelproject.sources.features import is_features
 from parallelproject.sources.findings import Findings
+from parallelproject.sources.github import is_github
 from parallelproject.sources.groups import MARKER
 from parallelproject.sources.manifest import is_project
 from parallelproject.sources.markdown import find_boxes
@@ -52,6 +54,8 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         return Detected(forced)
     if forced is Format.TASKMASTER:
         return Detected(forced, jsontext.parse(text, findings))
+    if forced in (Format.FEATURES, Format.GITHUB):
+        return Detected(forced, jsontext.parse(text, findings))
     if forced is Format.BEADS:
         return Detected(forced, _issues(text, findings))
     if forced is Format.GROUPS:
@@ -73,6 +77,10 @@ def _of_json(text: str, ending: str, findings: Findings) -> Detected:
     data = jsontext.parse(text, findings)
     if is_project(data):
         return Detected(Format.MANIFEST)
+    if is_github(data):
+        return Detected(Format.GITHUB, data)
+    if is_features(data):
+        return Detected(Format.FEATURES, data)
     if isinstance(data, dict):
         if isinstance(data.get("tasks"), list) or is_tagged(data):
             return Detected(Format.TASKMASTER, data)

@@ -42,7 +42,7 @@ class Findings:
             ProblemsError: always, with all errors so far.
         """
         self.error(place, found, mend)
-        raise ProblemsError(self.errors)
+        raise ProblemsError(self.errors, self.warnings)
 
     def stop_if_errors(self) -> None:
         """Ends the reading where anything was wrong.
@@ -51,7 +51,7 @@ class Findings:
             ProblemsError: with all errors so far.
         """
         if self.errors:
-            raise ProblemsError(self.errors)
+            raise ProblemsError(self.errors, self.warnings)
 
     def did_you_mean(self, word: str, known: Collection[str]) -> str:
         """A mend that names the known word closest to ``word``; empty where none is close."""

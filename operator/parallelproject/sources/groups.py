@@ -20,6 +20,7 @@ from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
+from parallelproject.sources.keys import Keys
 from parallelproject.sources.markdown import Box, find_boxes, number, tell_near_misses
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
@@ -34,6 +35,9 @@ _UNNAMED = "P"
 _FILES = re.compile(r"\[Files?:([^\]\n]*)\]", re.IGNORECASE)
 _DEPENDS = re.compile(r"[(\[]depends(?:[ -]on)?:?[ \t]+([^)\]\n]*)[)\]]", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?:\d+(?:\.\d+)*|[A-Z][A-Za-z]{0,9}-?\d+)")
+_READ = frozenset(
+    {"id", "title", "description", "status", "priority", "files", "role", "subagent_type", "metadata"}
+)  # fmt: skip
 _DONE = frozenset({"done", "completed"})
 _STATES = frozenset({"pending", "in-progress", "review", "blocked", "failed"})
 
@@ -48,11 +52,13 @@ def read_json_list(data: Any, findings: Findings, options: Options, name: str) -
         findings.stop(findings.file, "is not a list", 'write [{"id": …, "description": "[P:Group-A] …"}, …]')
     fields.bound(data, findings)
     items = []
+    keys = Keys(_READ, frozenset())
     for index, entry in enumerate(data):
         item = _from_json(entry, f"[{index}]", findings, options)
         if item is not None:
             items.append(item)
-    return _read(items, findings, options, name)
+            keys.note(entry, item.place)
+    return _read(items, findings, options, name, unread=keys.tell(findings))
 
 
 def read_markdown(text: str, findings: Findings, options: Options, name: str) -> Imported:
@@ -72,13 +78,13 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
     return _read(items, findings, options, name)
 
 
-def _read(items: list[Item], findings: Findings, options: Options, name: str) -> Imported:
+def _read(items: list[Item], findings: Findings, options: Options, name: str, **more: object) -> Imported:
     items = fields.refuse_duplicates(items, findings)
     if options.subtasks == "parents":
         items = fold(items)
     selection = choose(items, options, findings)
     _chain(items, selection)
-    return build(selection, Format.GROUPS, name, options, findings)
+    return build(selection, Format.GROUPS, name, options, findings, **more)
 
 
 def _chain(items: list[Item], selection: Selection) -> None:
@@ -115,7 +121,7 @@ def _from_json(entry: object, path: str, findings: Findings, options: Options) -
         place=place,
         title=title or one_line(description.partition("\n")[0]) or one_line(id),
         group=in_title if group == SEQUENTIAL else group,
-        needs=fields.references(entry.get("dependencies"), f"{place}.dependencies", findings),
+        needs=fields.dependencies(entry, place, findings),
         sections=[("", description)],
         priority=_priority(entry.get("priority"), f"{place}.priority", findings),
         role=fields.role_of(entry, place, findings),

@@ -20,6 +20,8 @@ class Need:
     """An item's id; of no item: dangling."""
     place: str
     """Where it stands in the file."""
+    fix: str = ""
+    """What to do where it is dangling; by default what holds for all formats."""
 
 
 @dataclass(slots=True)
@@ -46,3 +48,4 @@ class Item:
     role: str | None = None
     files: tuple[str, ...] = ()
     group: str | None = None
+    estimate_seconds: int | None = None

@@ -8,7 +8,9 @@ from pathlib import Path
 from parallelproject.model.names import PLURAL
 from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
+from parallelproject.sources.features import read_features
 from parallelproject.sources.findings import Findings
+from parallelproject.sources.github import read_github
 from parallelproject.sources.groups import read_json_list, read_markdown
 from parallelproject.sources.manifest import read_manifest
 from parallelproject.sources.options import Format, Options
@@ -19,7 +21,12 @@ from parallelproject.sources.taskmaster import read_taskmaster
 BYTES_MAX = 32 * 1024 * 1024
 STDIN = "-"
 
-_USUAL = frozenset({"tasks", "issues", "beads", ".taskmaster", ".beads", "", "stdin", PLURAL})
+_USUAL = frozenset(
+    {
+        "", ".beads", ".taskmaster", "backlog", "beads", "feature-list", "feature_list", "features", "issues", "prd",
+        "stdin", "tasks", PLURAL,
+    }
+)  # fmt: skip
 _NAME_MAX = 50  # leaves room for a task's id in the names of Jobs
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -85,6 +92,10 @@ def read(
         return read_manifest(text, findings, options, name)
     if detected.format is Format.TASKMASTER:
         return read_taskmaster(detected.data, findings, options, name, current_tag)
+    if detected.format is Format.FEATURES:
+        return read_features(detected.data, findings, options, name)
+    if detected.format is Format.GITHUB:
+        return read_github(detected.data, findings, options, name)
     if detected.format is Format.BEADS:
         return read_beads(detected.data, findings, options, name)
     if detected.data is None:

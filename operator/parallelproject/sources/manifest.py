@@ -22,8 +22,8 @@ _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 class ManifestError(ProblemsError):
     """A manifest with errors in its fields; it carries what of it can be checked as a whole."""
 
-    def __init__(self, problems: list[Problem], metadata: dict[str, Any], salvage: Salvage) -> None:
-        super().__init__(problems)
+    def __init__(self, findings: Findings, metadata: dict[str, Any], salvage: Salvage) -> None:
+        super().__init__(findings.errors, findings.warnings)
         self.metadata = metadata
         self.salvage = salvage
 
@@ -68,7 +68,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
         salvage = Salvage(written)
         problems = dict.fromkeys([*wrong, *salvage.problems()])
         findings.errors.extend(_told(problem, document, at(problem.place)) for problem in problems)
-        raise ManifestError(findings.errors, metadata, salvage)
+        raise ManifestError(findings, metadata, salvage)
     project = ParallelProject(metadata=metadata, spec=spec)
     count = len(spec.tasks)
     warnings = tuple(findings.warnings)

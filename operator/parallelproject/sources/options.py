@@ -14,6 +14,10 @@ class Format(StrEnum):
     TASKMASTER = "taskmaster"
     BEADS = "beads"
     GROUPS = "groups"
+    FEATURES = "features"
+    GITHUB = "github"
+    BACKLOG = "backlog"
+    ARGO = "argo"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallelproject.model.problem import Problem
+from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.sources.options import Format
 
@@ -59,6 +59,8 @@ class Report:
     """The paths found in text."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """For a task whose id is not that of the file: the file's id."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the format that are not read, and how many tasks have each."""
     warnings: tuple[Problem, ...] = ()
     """What its author should know; none of it stops the work."""
 
@@ -81,7 +83,11 @@ class Report:
             lines.append(f"files found in the text of {count:,} task{'' if count == 1 else 's'}")
         if self.renamed:
             lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
-        return lines
+        return [*lines, *self.unread_lines()]
+
+    def unread_lines(self) -> list[str]:
+        """The line on keys that are not read; none where all are."""
+        return [f"keys not read: {', '.join(map(_printable, self.unread))}"] if self.unread else []
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,10 @@ class Imported:
     project: ParallelProject
     """From a manifest: as written. From other tools: name and tasks; no roles, no git."""
     report: Report
+
+
+def _printable(key: str) -> str:
+    return quoted(key, 40)[1:-1]
 
 
 def _counted(words: Iterable[str]) -> str:
