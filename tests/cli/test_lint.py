@@ -49,14 +49,14 @@ def test_what_the_api_server_or_the_operator_would_refuse_is_an_error(
     pproj: Pproj, manifest: Path, before: str, after: str, told: str
 ):
     manifest.write_text(MANIFEST.replace(before, after, 1))
-    result = pproj("lint", manifest)
+    result = pproj("lint", manifest, "--cluster")
     assert result.code == 1
     assert told in result.err
 
 
 def test_more_tasks_than_an_object_holds_are_an_error_in_a_manifest(pproj: Pproj, manifest: Path):
     manifest.write_text(MANIFEST + "".join(f"  - {{id: t{i}}}\n" for i in range(2000)))
-    assert "2,003 are more than a project in a cluster holds" in pproj("lint", manifest).err
+    assert "2,003 are more than a project in a cluster holds" in pproj("lint", manifest, "--cluster").err
 
 
 def test_json_has_errors_and_warnings_as_data(pproj: Pproj, manifest: Path):

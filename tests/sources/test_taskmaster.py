@@ -329,7 +329,7 @@ def test_everything_wrong_is_told_at_once():
         'tasks.json: tasks[3].id: "True" is not an id (give it a number or a text)',
         'tasks.json: tasks[4].dependencies[0]: "None" is not an id (write the id of a task)',
         'tasks.json: tasks[5].subtasks: "5" is not a list (write a list of tasks)',
-        'tasks.json: tasks[6].dependencies: "{\'a\': 1}" is not a list (write a list of ids, as in [1, 2])',
+        "tasks.json: tasks[6].dependencies: \"{'a': 1}\" is not a list (write a list of ids, as in [1, 2])",
     ]
 
 

@@ -36,6 +36,8 @@ class Item:
     """Of one left out: an adjective, as in ``deferred``; what needs it "needs a deferred task"."""
     satisfies: bool = False
     """Of one left out: whether what needs it may run all the same."""
+    holds: str = ""
+    """Of one left out: why what needs it does not run; by default "needs a WHY task"."""
     container: bool = False
     """Whether it only contains others: it does not run, and to need it is to need all within it."""
     parents: tuple[str, ...] = ()

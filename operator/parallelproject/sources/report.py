@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.problem import Problem, listed, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.sources.options import Format
 
 NO_WORD = "no word of the table is in its text"
 """Why a task has the default role."""
+
+
+_NAMED = 12
 
 
 class LeftOut(NamedTuple):
@@ -72,6 +75,9 @@ class Report:
         if self.left_out:
             first += f", {len(self.left_out):,} left out ({_counted(row.why for row in self.left_out)})"
         lines = [first]
+        if self.left_out:
+            named = [f"{row.id} ({self._why(row)})" for row in self.left_out]
+            lines.append(f"skipped: {listed(named, _NAMED)}")
         if self.containers:
             lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
         if self.tag is not None and self.other_tags:
@@ -84,6 +90,9 @@ class Report:
         if self.renamed:
             lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
         return [*lines, *self.unread_lines()]
+
+    def _why(self, row: LeftOut) -> str:
+        return f"{row.why}: {self.because[row.id]}" if row.id in self.because else row.why
 
     def unread_lines(self) -> list[str]:
         """The line on keys that are not read; none where all are."""
