@@ -7,6 +7,7 @@ from typing import Any
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     Command,
     Dangling,
@@ -25,7 +26,7 @@ from parallelproject.cli.arguments import (
 from parallelproject.cli.check import check
 from parallelproject.cli.failure import of_problems
 from parallelproject.cli.setpath import set_all
-from parallelproject.cli.source import placed, read_file, tell, written
+from parallelproject.cli.source import located, placed, read_file, tell, written
 from parallelproject.cli.templates import with_roles
 from parallelproject.cli.yamldump import as_yaml
 from parallelproject.model.project import ParallelProject, parse_spec
@@ -38,7 +39,7 @@ _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 def run(
-    file: File,
+    file: File = HERE,
     output: ManifestOutput = YamlOrJson.YAML,
     name: ProjectName = None,
     settings: Sets = None,
@@ -58,6 +59,7 @@ def run(
     """
     if no_color:
         terminal.forbid_color()
+    file = located(file, "import")
     manifest = make_manifest(file, format, tag, dangling, all_tasks, name, settings, image, command)
     if output is YamlOrJson.JSON:
         terminal.show(json.dumps(manifest, indent=2, ensure_ascii=False))

@@ -62,7 +62,8 @@ _SECTIONS = (
 _READ = frozenset(
     {
         "_type", "await_id", "await_type", "defer_until", "ephemeral", "estimated_minutes", "files", "id",
-        "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status", "subagent_type", "title",
+        "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status",
+        "subagent_type", "title",
         *(key for _, key in _SECTIONS),
     }
 )  # fmt: skip

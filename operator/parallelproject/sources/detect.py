@@ -20,7 +20,8 @@ from parallelproject.sources.markdown import find_boxes
 from parallelproject.sources.options import Format
 from parallelproject.sources.tags import is_tagged
 
-_PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
+PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
+"""A line that only a manifest of ours has."""
 _MARKDOWN_NAMES = frozenset({".md", ".markdown", ".mdx"})
 _TASKMASTER_KEYS = frozenset({"subtasks", "details", "testStrategy"})
 _ALL = ", ".join(Format)
@@ -52,6 +53,8 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
     ending = PurePath(findings.file).suffix.lower()
     if forced is Format.MANIFEST:
         return Detected(forced)
+    if forced is Format.BACKLOG:
+        findings.stop(findings.file, "is a file; Backlog.md's format is a folder", "give the folder backlog")
     if forced is Format.TASKMASTER:
         return Detected(forced, jsontext.parse(text, findings))
     if forced in (Format.FEATURES, Format.GITHUB):
@@ -64,9 +67,9 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         return Detected(Format.GROUPS)
     if json_like and ending not in (".yaml", ".yml") and not (ending != ".json" and find_boxes(text)):
         return _of_json(text, ending, findings)
-    if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
+    if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
         return Detected(Format.GROUPS)
-    if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
+    if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
         findings.stop(findings.file, "has none of the formats that are known", f"give --format, one of {_ALL}")
     return Detected(Format.MANIFEST)
 
