@@ -32,7 +32,8 @@ _READ = frozenset({"id", "title", "status", "labels", "priority", "parent_task_i
 _KNOWN = frozenset(
     {
         "assignee", "assignees", "created_date", "createdDate", "documentation", "due_date", "milestone",
-        "modified_files", "onStatusChange", "ordinal", "references", "reporter", "subtasks", "type", "updated_date", "updatedDate",
+        "modified_files", "onStatusChange", "ordinal", "references", "reporter", "subtasks", "type", "updated_date",
+        "updatedDate",
     }
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 from parallelproject.model.names import GROUP, KIND
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import jsontext
+from parallelproject.sources.argo import KIND_LINE, is_argo
 from parallelproject.sources.beads import Entry
 from parallelproject.sources.features import is_features
 from parallelproject.sources.findings import Findings
@@ -51,7 +52,7 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         findings.stop(findings.file, "is empty", f"give a file of one of the formats {_ALL}")
     json_like = text.lstrip()[:1] in ("{", "[")
     ending = PurePath(findings.file).suffix.lower()
-    if forced is Format.MANIFEST:
+    if forced in (Format.MANIFEST, Format.ARGO):
         return Detected(forced)
     if forced is Format.BACKLOG:
         findings.stop(findings.file, "is a file; Backlog.md's format is a folder", "give the folder backlog")
@@ -67,6 +68,8 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         return Detected(Format.GROUPS)
     if json_like and ending not in (".yaml", ".yml") and not (ending != ".json" and find_boxes(text)):
         return _of_json(text, ending, findings)
+    if not PROJECT_LINE.search(text) and KIND_LINE.search(text) and ending not in _MARKDOWN_NAMES:
+        return Detected(Format.ARGO)
     if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
         return Detected(Format.GROUPS)
     if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
@@ -80,6 +83,8 @@ def _of_json(text: str, ending: str, findings: Findings) -> Detected:
     data = jsontext.parse(text, findings)
     if is_project(data):
         return Detected(Format.MANIFEST)
+    if is_argo(data):
+        return Detected(Format.ARGO)
     if is_github(data):
         return Detected(Format.GITHUB, data)
     if is_features(data):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from parallelproject.model.names import PLURAL
+from parallelproject.sources.argo import read_argo
 from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
 from parallelproject.sources.features import read_features
@@ -89,6 +90,8 @@ def read(
     detected = detect(text, findings, None if format is None else Format(format))
     if detected.format is Format.MANIFEST:
         return read_manifest(text, findings, options, name)
+    if detected.format is Format.ARGO:
+        return read_argo(text, findings, options, name)
     if detected.format is Format.TASKMASTER:
         return read_taskmaster(detected.data, findings, options, name, current_tag)
     if detected.format is Format.FEATURES:
