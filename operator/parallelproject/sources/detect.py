@@ -12,9 +12,9 @@ from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import jsontext
 from parallelproject.sources.beads import Entry
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.groups import MARKER
 from parallelproject.sources.manifest import is_project
 from parallelproject.sources.markdown import find_boxes
+from parallelproject.sources.markers import MARKER
 from parallelproject.sources.options import Format
 from parallelproject.sources.tags import is_tagged
 

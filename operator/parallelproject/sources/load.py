@@ -9,8 +9,9 @@ from parallelproject.model.names import PLURAL
 from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.groups import read_json_list, read_markdown
+from parallelproject.sources.groups import read_json_list
 from parallelproject.sources.manifest import read_manifest
+from parallelproject.sources.markdownfile import read_markdown
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.roles import RoleTable, parse_roles
