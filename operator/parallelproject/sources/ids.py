@@ -11,7 +11,7 @@ from parallelproject.model.spec import ID_PATTERN
 _VALID = re.compile(ID_PATTERN)
 _ID_MAX = 63
 _WORDS_MAX = 40
-_PLAIN = re.compile(r"(?=[^ ]*[a-z])[a-z0-9]+(?: [a-z0-9]+)*")
+_PLAIN = re.compile(r"(?=[0-9 ]*[a-z])[a-z0-9]+(?: [a-z0-9]+)*")
 _MARKUP = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
 
 

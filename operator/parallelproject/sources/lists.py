@@ -47,7 +47,7 @@ def read_list(
     if waves is not None:
         link_waves(waves, items, reader.within(), reader.leads(), selection, findings)
     elif not reader.all_say_what_they_need:
-        unread = [line.number for line, owner in zip(outline.lines, entries.owner, strict=True) if owner is not None]
+        unread = [box.line for box in entries.boxes]
         chain(items, selection, sections, Stories(outline, sections, unread))
     taken = {item.id for item in selection.taken}
     optional = tuple(id for id in reader.optional if id in taken)
