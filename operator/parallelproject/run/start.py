@@ -22,6 +22,7 @@ from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End, Engine
 from parallelproject.run.errors import RunError
 from parallelproject.run.history import History, recover
+from parallelproject.run.numbered import refuse_numbered
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import PlainView
 from parallelproject.run.resume import Resumption, resume
@@ -76,6 +77,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
             history = recover(store, spill, clock.now(), deliveries)
+            refuse_numbered(graph, history.attempts, options.source, directory)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)

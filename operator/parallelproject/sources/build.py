@@ -99,7 +99,8 @@ class _Maker:
         if cut:
             self._findings.warn(item.place, f"the title is longer than {TITLE_MAX} characters; it is cut")
         body = texts.sections(item.sections)
-        description, cut = texts.cut_description(self._within(item) + body, self._findings.file)
+        whole = self._within(item) + texts.sections([*item.sections, *item.context])
+        description, cut = texts.cut_description(whole, self._findings.file)
         if cut:
             found = f"its texts are longer than {DESCRIPTION_MAX:,} characters; they are cut"
             self._findings.warn(item.place, found, "move a part of them into a file of the repository")

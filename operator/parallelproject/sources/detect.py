@@ -15,9 +15,9 @@ from parallelproject.sources.beads import Entry
 from parallelproject.sources.features import is_features
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.github import is_github
-from parallelproject.sources.groups import MARKER
 from parallelproject.sources.manifest import is_project
 from parallelproject.sources.markdown import find_boxes
+from parallelproject.sources.markers import MARKER
 from parallelproject.sources.options import Format
 from parallelproject.sources.tags import is_tagged
 

@@ -45,6 +45,8 @@ class Item:
     needs: list[Need] = field(default_factory=list)
     sections: list[tuple[str, str]] = field(default_factory=list)
     """Its text, as (heading, text)."""
+    context: list[tuple[str, str]] = field(default_factory=list)
+    """What the file says around it; it follows the task's own text, and neither roles nor files are read from it."""
     labels: tuple[str, ...] = ()
     priority: int = 0
     role: str | None = None

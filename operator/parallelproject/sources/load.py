@@ -13,8 +13,9 @@ from parallelproject.sources.features import read_features
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.folder import is_backlog, load_backlog
 from parallelproject.sources.github import read_github
-from parallelproject.sources.groups import read_json_list, read_markdown
+from parallelproject.sources.groups import read_json_list
 from parallelproject.sources.manifest import read_manifest
+from parallelproject.sources.markdownfile import read_markdown
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.roles import RoleTable, parse_roles

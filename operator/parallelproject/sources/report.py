@@ -24,6 +24,14 @@ class LeftOut(NamedTuple):
     """As in ``deferred`` or ``needs a deferred task``."""
 
 
+class Ignored(NamedTuple):
+    """Something that looks like a task and is none."""
+
+    line: int
+    why: str
+    """As in ``in code`` or ``without an id``."""
+
+
 class ChosenRole(NamedTuple):
     """A role that the task did not name itself."""
 
@@ -64,6 +72,10 @@ class Report:
     """For a task whose id is not that of the file: the file's id."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """Keys of the format that are not read, and how many tasks have each."""
+    optional: tuple[str, ...] = ()
+    """Tasks that the file calls optional; they run as the others do."""
+    ignored: tuple[Ignored, ...] = ()
+    """Markdown: entries and headings that look like tasks and are none."""
     warnings: tuple[Problem, ...] = ()
     """What its author should know; none of it stops the work."""
 
@@ -80,6 +92,15 @@ class Report:
             lines.append(f"skipped: {listed(named, _NAMED)}")
         if self.containers:
             lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
+        if self.optional:
+            lines.append(f"{len(self.optional):,} optional, to run as well: {listed(self.optional, 10)}")
+        if self.ignored:
+            by_why: dict[str, list[int]] = {}
+            for row in self.ignored:
+                by_why.setdefault(row.why, []).append(row.line)
+            parts = (f"{why} (line{'s' * (len(rows) > 1)} {listed(rows, 5)})" for why, rows in by_why.items())
+            looks = "looks like a task and is" if len(self.ignored) == 1 else "look like tasks and are"
+            lines.append(f"{len(self.ignored):,} more {looks} none: {', '.join(parts)}")
         if self.tag is not None and self.other_tags:
             lines.append(f"tag {self.tag}; not read: {', '.join(self.other_tags)}")
         if self.roles:
