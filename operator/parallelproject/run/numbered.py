@@ -1,0 +1,54 @@
+"""Finds out that a state is of a version which numbered the tasks of Markdown files by their place.
+
+Such numbers (``1``, ``2``, ``line-7``) were given to tasks without an id. Today such a task is known by its text,
+so that what was done under a number would run again, and nobody would be told.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from parallelproject.core.graph import CompiledGraph
+from parallelproject.model.problem import listed, quoted
+from parallelproject.run.directory import StateDirectory
+from parallelproject.run.errors import RunError
+
+_NUMBERED = re.compile(r"\d+|line-\d+")
+_MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
+_SHOWN = 3
+
+
+def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | None, directory: StateDirectory) -> None:
+    """Refuses to go on from a state with numbers for tasks that are known by their text now.
+
+    Args:
+        graph: The tasks of now.
+        done: The ids that the state has attempts of.
+        source: The file that the tasks were read from.
+        directory: The state.
+
+    Raises:
+        RunError: the state has such numbers; with the ways to go on.
+    """
+    ids = set(done)
+    gone = sorted((id for id in ids.difference(graph.ids) if _NUMBERED.fullmatch(id)), key=lambda id: (len(id), id))
+    if not gone or source is None or source.suffix.lower() not in _MARKDOWN:
+        return
+    titles = {task.title for task in graph.tasks if task.id not in ids}
+    then = {id: _title(id, directory) for id in gone}
+    same = [id for id in gone if then[id] in titles]
+    if not same and ids.intersection(graph.ids):
+        return
+    shown = [f"{id} was {quoted(then[id], 40)}" if then[id] else id for id in same or gone]
+    found = f"the state in {directory.path} numbers tasks by their place in the file: {listed(shown, _SHOWN)}"
+    fix = "write these numbers into the file to go on, as in - [ ] 1. Title; --fresh runs all tasks again"
+    raise RunError(f"{found}; tasks without a number are known by their text now", fix)
+
+
+def _title(id: str, directory: StateDirectory) -> str:
+    """What a task was called by the task file of its first attempt; empty where that is gone."""
+    try:
+        return str(json.loads(Path(directory.task_file(id, 1)).read_bytes())["task"]["title"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
