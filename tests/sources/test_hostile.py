@@ -73,7 +73,21 @@ def entries(ids: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         "status": STATES,
         "dependencies": st.lists(IDS | LINKS, max_size=4) | st.none(),
         "priority": st.sampled_from(["low", "high", 0, 4, None, "x"]),
-        "issue_type": st.sampled_from(["task", "epic", "agent", None]),
+        "issue_type": st.sampled_from(["task", "epic", "molecule", "gate", "agent", None]),
+        "ephemeral": st.sampled_from([True, False, None, "x"]),
+        "defer_until": st.sampled_from(["2099-01-01", "0001-01-01T00:00:00+14:00", "x", 5, None]),
+        "passes": st.sampled_from([True, False, None, "yes", 1]),
+        "steps": st.sampled_from([["a"], "a", None, {}, [1, [2]]]),
+        "number": st.sampled_from([1, "2", "#3", 0, -1, 10**12, None, [], "x", 1.5]),
+        "body": st.sampled_from(
+            ["Blocked by #1, #2 and GH-3", "- [ ] #2\n- [x] #9", "## Depends on\n- o/r#4", 5, None]
+        ),
+        "labels": st.sampled_from([None, ["epic"], [{"name": "P0"}], [{"name": None}, 5, []], {}, "x"]),
+        "blockedBy": st.sampled_from(
+            [None, [1], {"nodes": [{"number": 1, "state": "OPEN"}]}, {"nodes": 3}, "1, 2", {}]
+        ),
+        "parent": IDS | st.just({"number": 1}),
+        "depends_on": st.sampled_from([None, "1", "1, 2", [1, {"id": 2}], {"a": 1}, "some text", [[]]]),
         "relevantFiles": st.sampled_from([None, [], [{"path": "a/b"}], ["/x"], 3]),
         "metadata": st.sampled_from([None, {}, {"subagent_type": "x"}, []]),
     }
@@ -113,7 +127,7 @@ def check(text: str, file: str, format: Format | None, options: Options) -> Impo
     assert "\n" not in "".join(report.lines()) + "".join(map(str, report.warnings))
     ("".join(report.lines()) + "".join(map(str, report.warnings))).encode()
     json.dumps(imported.project.manifest()).encode()
-    if report.format is not Format.MANIFEST:
+    if report.format not in (Format.MANIFEST, Format.ARGO):
         ids = {task.id for task in imported.project.spec.tasks}
         assert len(ids) == report.taken
         for task in imported.project.spec.tasks:
@@ -148,7 +162,7 @@ def test_any_json(data: Any, file: str, format: Format | None, options: Options)
     check(json.dumps(data), file, format, options)
 
 
-@given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups"]))
+@given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups", "features", "github"]))
 @settings(max_examples=300, deadline=None)
 def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format: str):
     text = "\n".join(map(json.dumps, tasks)) if format == "beads" else json.dumps(tasks)
@@ -159,7 +173,8 @@ def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format:
 @settings(max_examples=200, deadline=None)
 def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]], options: Options):
     for number, task in enumerate(tasks, start=1):
-        task.pop("subtasks", None)
+        for key in ("subtasks", "blockedBy", "depends_on"):
+            task.pop(key, None)
         task.update(title="x", description="", dependencies=[n for n in range(1, number) if n % 2])
     for include in (False, True):
         again = Options(include_done=include, cancelled_satisfies=options.cancelled_satisfies)
@@ -340,6 +355,35 @@ SEEDS = {
     "tasks.json": json.dumps({"master": {"tasks": TAGGED}}),
     "issues.jsonl": f"{json.dumps(EPIC)}\n{json.dumps(BLOCKED)}\n",
     "list.json": json.dumps(MARKED),
+    "feature_list.json": json.dumps(
+        {
+            "features": [
+                {"description": "A", "steps": ["x"], "passes": True},
+                {"id": 2, "description": "B", "passes": False},
+            ]
+        }
+    ),
+    "issues.json": json.dumps(
+        [
+            {"number": 1, "title": "A", "state": "CLOSED", "stateReason": "COMPLETED", "labels": [{"name": "P1"}]},
+            {"number": 2, "title": "B", "body": "Blocked by #1", "state": "OPEN", "blockedBy": {"nodes": []}},
+        ]
+    ),
+    "argo.yaml": """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: x-}
+spec:
+  entrypoint: main
+  templates:
+  - {name: echo, inputs: {parameters: [{name: m}]}, container: {image: x, command: [echo, "{{inputs.parameters.m}}"]}}
+  - {name: run, script: {image: x, command: [sh], source: "echo $(date)"}}
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: echo, withItems: [1, {k: 2}], arguments: {parameters: [{name: m, value: "{{item}}"}]}}
+      - {name: b, template: run, depends: "a && (a.Succeeded || a.Skipped)"}
+""",
     "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
     "speckit.md": "## Phase 1\n- [ ] T001 [P] a\n- [ ] T002 b\n## Phase 2: User Story 1\n- [ ] T003 [US1] c/d.py\n## Notes\n- [ ] x\n",
     "kiro.md": '- [ ] 1. a\n  - [ ]* 1.1 b\n- [-] 1.2 c\n```json\n{"waves": [{"tasks": ["1.1"]}, {"tasks": ["1.2"]}]}\n```\n',

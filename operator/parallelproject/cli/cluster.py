@@ -10,9 +10,9 @@ from typing import Any
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.target import Target
-from parallelproject.core.graph import did_you_mean
 from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
+from parallelproject.model.suggest import did_you_mean
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.complete import task_ids
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.state import rows
-from parallelproject.core.graph import did_you_mean
 from parallelproject.core.status import condition
 from parallelproject.model.problem import listed
+from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.cluster import Cluster

@@ -9,6 +9,7 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     Command,
     Dangling,
@@ -25,7 +26,7 @@ from parallelproject.cli.arguments import (
 from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.program import typed
 from parallelproject.cli.publish import publisher
-from parallelproject.cli.source import placed, read_file, tell
+from parallelproject.cli.source import located, placed, read_file, tell
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.run import RunOptions, run_project
@@ -33,7 +34,7 @@ from parallelproject.sources import Imported
 
 
 def run(
-    file: File,
+    file: File = HERE,
     command: Command = None,
     parallelism: Parallelism = None,
     scheduling: SchedulingOption = None,
@@ -87,6 +88,7 @@ def run(
         raise Failure(
             "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
         )
+    file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
     project = _with(settings, imported) if settings else imported.project

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Record
-from parallelproject.core.graph import CompiledGraph, did_you_mean
+from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import backoff_ends
 from parallelproject.core.publishing import merged_levels
 from parallelproject.core.status import condition, read_row
@@ -17,6 +17,7 @@ from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.suggest import did_you_mean
 
 NAMED = 8
 """Most tasks named in one sentence."""

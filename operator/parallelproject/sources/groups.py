@@ -15,12 +15,16 @@ from parallelproject.sources.choose import choose
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import as_id, fill_ids
 from parallelproject.sources.item import Item, State
+from parallelproject.sources.keys import Keys
 from parallelproject.sources.markers import identity, take_marker
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.phases import SEQUENTIAL, chain
 from parallelproject.sources.report import Imported
 from parallelproject.sources.texts import as_text, one_line
 
+_READ = frozenset(
+    {"id", "title", "name", "description", "status", "priority", "files", "role", "subagent_type", "metadata"}
+)
 _DONE = frozenset({"done", "completed"})
 _STATES = frozenset({"pending", "in-progress", "review", "blocked", "failed"})
 
@@ -35,16 +39,18 @@ def read_json_list(data: Any, findings: Findings, options: Options, name: str) -
         findings.stop(findings.file, "is not a list", 'write [{"id": …, "description": "[P:Group-A] …"}, …]')
     fields.bound(data, findings)
     items = []
+    keys = Keys(_READ, frozenset())
     objects = [entry if isinstance(entry, dict) else {} for entry in data]
     ids = fill_ids([as_id(entry.get("id")) for entry in objects], [_known_by(entry) for entry in objects])
     for index, (entry, id) in enumerate(zip(data, ids, strict=True)):
         item = _from_json(entry, id, f"[{index}]", findings, options)
         if item is not None:
             items.append(item)
+            keys.note(entry, item.place)
     items = fields.refuse_duplicates(items, findings)
     selection = choose(items, options, findings)
     chain(items, selection)
-    return build(selection, Format.GROUPS, name, options, findings)
+    return build(selection, Format.GROUPS, name, options, findings, unread=keys.tell(findings))
 
 
 def _known_by(entry: dict[str, Any]) -> str:
@@ -70,7 +76,7 @@ def _from_json(entry: object, id: str | None, path: str, findings: Findings, opt
         place=place,
         title=title or one_line(description.partition("\n")[0]) or one_line(id),
         group=in_title if group == SEQUENTIAL else group,
-        needs=fields.references(entry.get("dependencies"), f"{place}.dependencies", findings),
+        needs=fields.dependencies(entry, place, findings),
         sections=[("", description)],
         priority=_priority(entry.get("priority"), f"{place}.priority", findings),
         role=fields.role_of(entry, place, findings),

@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 from parallelproject.model.names import PLURAL
+from parallelproject.sources.argo import read_argo
 from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
+from parallelproject.sources.features import read_features
 from parallelproject.sources.findings import Findings
+from parallelproject.sources.folder import is_backlog, load_backlog
+from parallelproject.sources.github import read_github
 from parallelproject.sources.groups import read_json_list
 from parallelproject.sources.manifest import read_manifest
 from parallelproject.sources.markdownfile import read_markdown
@@ -20,13 +24,18 @@ from parallelproject.sources.taskmaster import read_taskmaster
 BYTES_MAX = 32 * 1024 * 1024
 STDIN = "-"
 
-_USUAL = frozenset({"tasks", "issues", "beads", ".taskmaster", ".beads", "", "stdin", PLURAL})
+_USUAL = frozenset(
+    {
+        "", ".backlog", ".beads", ".taskmaster", "backlog", "beads", "feature-list", "feature_list", "features",
+        "issues", "prd", "stdin", "tasks", PLURAL,
+    }
+)  # fmt: skip
 _NAME_MAX = 50  # leaves room for a task's id in the names of Jobs
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def load(path: str | Path, *, format: Format | str | None = None, options: Options | None = None) -> Imported:
-    """Reads a project from a file of any known format; ``-`` is standard input.
+    """Reads a project from a file of any known format, or a folder that is one; ``-`` is standard input.
 
     For TaskMaster's file its ``state.json`` is read too, for the current tag.
 
@@ -36,6 +45,8 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
     """
     file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
     findings = Findings(file)
+    if file != "stdin" and _is_folder(path):
+        return _load_folder(Path(path), findings, format, options or Options())
     text = _decoded(_bytes(path, findings), findings)
     name = "project" if file == "stdin" else default_name(Path(path))
     return read(text, file=file, format=format, options=options, name=name, current_tag=_current_tag(path))
@@ -75,22 +86,46 @@ def read(
     """
     options = options or Options()
     findings = Findings(file)
-    if options.name is not None and not _NAME.fullmatch(options.name):
-        mend = "small letters, digits and -, at most 63"
-        findings.stop("name", f"{options.name!r:.80} is not a name for a project", mend)
-    if format is not None and format not in list(Format):
-        findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
+    _check(format, options, findings)
     text = text.removeprefix("\ufeff")
     detected = detect(text, findings, None if format is None else Format(format))
     if detected.format is Format.MANIFEST:
         return read_manifest(text, findings, options, name)
+    if detected.format is Format.ARGO:
+        return read_argo(text, findings, options, name)
     if detected.format is Format.TASKMASTER:
         return read_taskmaster(detected.data, findings, options, name, current_tag)
+    if detected.format is Format.FEATURES:
+        return read_features(detected.data, findings, options, name)
+    if detected.format is Format.GITHUB:
+        return read_github(detected.data, findings, options, name)
     if detected.format is Format.BEADS:
         return read_beads(detected.data, findings, options, name)
     if detected.data is None:
         return read_markdown(text, findings, options, name)
     return read_json_list(detected.data, findings, options, name)
+
+
+def _check(format: Format | str | None, options: Options, findings: Findings) -> None:
+    if options.name is not None and not _NAME.fullmatch(options.name):
+        mend = "small letters, digits and -, at most 63"
+        findings.stop("name", f"{options.name!r:.80} is not a name for a project", mend)
+    if format is not None and format not in list(Format):
+        findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
+
+
+def _load_folder(path: Path, findings: Findings, format: Format | str | None, options: Options) -> Imported:
+    _check(format, options, findings)
+    if format not in (None, Format.BACKLOG) or not is_backlog(path):
+        findings.stop(findings.file, "is a folder, and no task file by itself", "give a file in it")
+    return load_backlog(path, findings, options, default_name(path))
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def default_name(path: Path) -> str:

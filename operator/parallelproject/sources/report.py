@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallelproject.model.problem import Problem, listed
+from parallelproject.model.problem import Problem, listed, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.sources.options import Format
 
 NO_WORD = "no word of the table is in its text"
 """Why a task has the default role."""
+
+
+_NAMED = 12
 
 
 class LeftOut(NamedTuple):
@@ -67,6 +70,8 @@ class Report:
     """The paths found in text."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """For a task whose id is not that of the file: the file's id."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the format that are not read, and how many tasks have each."""
     optional: tuple[str, ...] = ()
     """Tasks that the file calls optional; they run as the others do."""
     ignored: tuple[Ignored, ...] = ()
@@ -82,6 +87,9 @@ class Report:
         if self.left_out:
             first += f", {len(self.left_out):,} left out ({_counted(row.why for row in self.left_out)})"
         lines = [first]
+        if self.left_out:
+            named = [f"{row.id} ({self._why(row)})" for row in self.left_out]
+            lines.append(f"skipped: {listed(named, _NAMED)}")
         if self.containers:
             lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
         if self.optional:
@@ -102,7 +110,14 @@ class Report:
             lines.append(f"files found in the text of {count:,} task{'' if count == 1 else 's'}")
         if self.renamed:
             lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
-        return lines
+        return [*lines, *self.unread_lines()]
+
+    def _why(self, row: LeftOut) -> str:
+        return f"{row.why}: {self.because[row.id]}" if row.id in self.because else row.why
+
+    def unread_lines(self) -> list[str]:
+        """The line on keys that are not read; none where all are."""
+        return [f"keys not read: {', '.join(map(_printable, self.unread))}"] if self.unread else []
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,10 @@ class Imported:
     project: ParallelProject
     """From a manifest: as written. From other tools: name and tasks; no roles, no git."""
     report: Report
+
+
+def _printable(key: str) -> str:
+    return quoted(key, 40)[1:-1]
 
 
 def _counted(words: Iterable[str]) -> str:

@@ -26,6 +26,7 @@ from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
+from parallelproject.sources.keys import Keys
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.tags import project_name, tasks_of
@@ -37,9 +38,30 @@ _DOUBTFUL = {"review": "in review", "blocked": "marked as blocked"}
 _SECTIONS = (
     ("", "description"),
     ("Details", "details"),
+    ("Implementation approach", "implementationApproach"),
+    ("Scope", "scopeBoundaries"),
+    ("Technical constraints", "technicalConstraints"),
+    ("Existing infrastructure", "existingInfrastructure"),
+    ("Codebase patterns", "codebasePatterns"),
     ("Acceptance criteria", "acceptanceCriteria"),
     ("Test strategy", "testStrategy"),
+    ("Notes", "notes"),
 )
+_READ = frozenset(
+    {
+        "id", "title", "name", "status", "priority", "subtasks", "relevantFiles", "files", "labels", "tags", "role",
+        "subagent_type", "metadata", *(key for _, key in _SECTIONS),
+    }
+)  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "actualEffort", "assignee", "category", "completedAt", "complexity", "complexityReasoning", "complexityScore",
+        "created", "createdAt", "created_at", "databaseId", "displayId", "dueDate", "effort", "estimatedEffort",
+        "estimatedHours", "expansionPrompt", "isSubtask", "owner", "parentId", "parentTask", "parentTaskId",
+        "previousStatus", "projectId", "recommendedSubtasks", "skills", "startedAt", "updated", "updatedAt",
+        "updated_at",
+    }
+)  # fmt: skip
 
 
 def read_taskmaster(
@@ -72,7 +94,8 @@ def read_taskmaster(
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:
         name = project_name(name, tagged.tag)
-    return build(selection, Format.TASKMASTER, name, options, findings, tag=tagged.tag, other_tags=tagged.others)
+    more = {"tag": tagged.tag, "other_tags": tagged.others, "unread": tree.keys.tell(findings)}
+    return build(selection, Format.TASKMASTER, name, options, findings, **more)
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,7 @@ class _Tree:
 
     def __init__(self, findings: Findings, options: Options) -> None:
         self.doubtful: dict[str, list[str]] = {}
+        self.keys = Keys(_READ, _KNOWN)
         self._findings = findings
         self._options = options
         self._written: dict[str, _Written] = {}
@@ -115,11 +139,14 @@ class _Tree:
             title=fields.title_of(entry, f"Task {id}"),
             container=bool(subtasks),
             parents=() if parent is None else (parent.id,),
-            needs=fields.references(entry.get("dependencies"), f"{place}.dependencies", self._findings),
+            needs=fields.dependencies(entry, place, self._findings),
             sections=[(heading, as_text(entry.get(field))) for heading, field in _SECTIONS],
             role=fields.role_of(entry, place, self._findings),
-            files=fields.files_of(entry.get("relevantFiles"), f"{place}.relevantFiles", self._findings),
+            labels=fields.labels_of(entry),
+            files=fields.files_of(entry.get("relevantFiles"), f"{place}.relevantFiles", self._findings)
+            or fields.files_of(entry.get("files"), f"{place}.files", self._findings),
         )
+        self.keys.note(entry, place)
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
         self._written[item.id] = _Written(item, None if parent is None else parent.id)
