@@ -1,11 +1,12 @@
 """The markers in a task's text: ``[P:Group-X]``, ``[Files: a, b]``, ``(depends on T3)``. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from parallelproject.model.problem import quoted
 from parallelproject.sources import fields
 from parallelproject.sources.findings import Findings
+from parallelproject.sources.ids import as_id, fill_ids
 from parallelproject.sources.item import Need
 from parallelproject.sources.phases import SEQUENTIAL, UNNAMED
 from parallelproject.sources.written import Known, names_only_ids
@@ -80,6 +81,21 @@ def needs_in(title: str, body: Iterable[str], place: str, known: Known, findings
         elif _NONE.fullmatch(match[1]):
             said = True
     return [Need(id, place) for id in found], said
+
+
+def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:
+    """The ids of a JSON list's entries: their own, or where there is none one of their text, wherever they stand.
+
+    Args:
+        entries: The entries; what is no object has no id.
+        title_of: The text of one that an entry without an id is known by.
+
+    Returns:
+        None for an entry whose id is none (true, a list), and for one without both.
+    """
+    objects = [entry if isinstance(entry, dict) else {} for entry in entries]
+    texts = ["" if entry.get("id") is not None else identity(title_of(entry)) for entry in objects]
+    return fill_ids([as_id(entry.get("id")) for entry in objects], texts)
 
 
 def identity(text: str) -> str:
