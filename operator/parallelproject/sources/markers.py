@@ -12,6 +12,7 @@ from parallelproject.sources.phases import SEQUENTIAL, UNNAMED
 from parallelproject.sources.written import Known, names_only_ids
 
 MARKER = re.compile(r"\[P(?::[ \t]*(?:[Gg]roup-)?([^\[\]\n]{0,63}))?\]")
+_ROUND = re.compile(r"\(P\)[ \t]+")
 _UNCLOSED = re.compile(r"\s*\[P:[^\]]*$")
 _LABELS = re.compile(r"(?:\[[A-Z][\w -]{0,30}\][ \t]*)*")
 _FILES = re.compile(r"\[Files?:([^\]\n]*)\]", re.IGNORECASE)
@@ -27,6 +28,8 @@ _NONE = re.compile(r"[\s*_`.(—–-]*(?:none|nothing|n/?a|no dependencies)?\b.{
 def take_marker(text: str, place: str, findings: Findings) -> tuple[str, str]:
     """The group that a text is marked with, and the text without its marker."""
     found = MARKER.search(text)
+    if found is None and (round_one := _ROUND.match(text)) is not None:
+        return UNNAMED, text[round_one.end() :]
     if found is None:
         if _UNCLOSED.match(text):
             problem = f"the marker of {quoted(text, 40)} has no end, so it does not count"
@@ -100,6 +103,6 @@ def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]],
 
 def identity(text: str) -> str:
     """What a task without an id is known by: its text without markers, files and dependencies."""
-    for aside in (MARKER, _FILES, _ASIDE):
+    for aside in (MARKER, _ROUND, _FILES, _ASIDE):
         text = aside.sub(" ", text)
     return text.strip()
