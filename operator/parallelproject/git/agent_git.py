@@ -4,6 +4,9 @@ import shutil
 
 from parallelproject.git.store import Store
 
+TAGS, BASES = "refs/seen/tags", "refs/seen/bases"
+"""Where ``prepare`` puts the names that the task finds, too, where it has all of the history."""
+
 
 def make_agent_git(store: Store, base: str) -> None:
     """Makes a repository in the workspace, on the branch's name at its base, with copies of the objects.
@@ -21,12 +24,28 @@ def make_agent_git(store: Store, base: str) -> None:
     head = own / store.delivery.branch_ref
     head.parent.mkdir(parents=True, exist_ok=True)
     head.write_text(f"{base}\n")
+    (own / "packed-refs").write_text(_names(store))
+    version, extension = (1, "[extensions]\n\tobjectFormat = sha256\n") if store.object_format == "sha256" else (0, "")
     (own / "config").write_text(
-        "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+        f"[core]\n\trepositoryformatversion = {version}\n\tbare = false\n{extension}"
         f"[user]\n\tname = {_quoted(author.name)}\n\temail = {_quoted(author.email)}\n"
     )
     # Last: without it, it is no repository.
     (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n")
+
+
+def _names(store: Store) -> str:
+    """The tags and the base branch, as git keeps them in one file."""
+    delivery = store.delivery
+    listed = store.text("for-each-ref", "--format=%(objectname) %(refname)", TAGS, BASES).splitlines()
+    base = delivery.base_ref.removeprefix("refs/heads/")
+    names = {f"{BASES}/{base}": f"refs/heads/{base}"} if base != delivery.branch else {}
+    lines = []
+    for name, _, ref in (line.partition(" ") for line in listed):
+        known = names.get(ref) or (ref.replace(TAGS, "refs/tags", 1) if ref.startswith(f"{TAGS}/") else None)
+        if known:
+            lines.append(f"{name} {known}\n")
+    return "".join(sorted(lines, key=lambda line: line.split(" ")[1]))
 
 
 def _quoted(value: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from parallelproject.git.agent_git import make_agent_git
+from parallelproject.git.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.filters import filters_of
@@ -58,6 +58,8 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             if seen.result:
                 return Prepared(Outcome.LAND_ONLY, commit=seen.result)
             assert seen.tip
+            if delivery.depth == 0:
+                _fetch_names(store)
             _check_out(store, seen.tip)
             return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
         except GitFailedError as error:
@@ -126,6 +128,17 @@ def _base(store: Store) -> str:
         if commit:
             return commit
     raise PolicyError("BaseRefMissing", f"git: the repository has neither a branch nor a tag {name!r} to start from")
+
+
+def _fetch_names(store: Store) -> None:
+    """Fetches what a task may want to compare with: the tags, and the branch that its work is to be merged into."""
+    refspecs = [f"+refs/tags/*:{TAGS}/*"]
+    name = store.delivery.base_ref
+    if not name.startswith("refs/") or name.startswith("refs/heads/"):
+        # By pattern: it may be a tag, or gone.
+        ref = f"refs/heads/{name.removeprefix('refs/heads/')}"
+        refspecs.append(f"+{ref[:-1]}*:{BASES}/{ref.removeprefix('refs/heads/')[:-1]}*")
+    patiently(partial(store.fetch, refspecs))
 
 
 def _check_out(store: Store, base: str) -> None:
