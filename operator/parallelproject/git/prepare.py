@@ -11,13 +11,14 @@ from pathlib import Path
 from parallelproject.git.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
+from parallelproject.git.fill import fill, unfilled
 from parallelproject.git.filters import filters_of
 from parallelproject.git.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
 from parallelproject.git.work_tree import split
-from parallelproject.model.problem import quoted
+from parallelproject.model.problem import listed, quoted
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -157,6 +158,8 @@ def _check_out(store: Store, base: str) -> None:
     except GitFailedError as error:
         raise TransientError("CheckoutFailed", str(error)) from error
     make_agent_git(store, base)
+    if store.delivery.submodules:
+        fill(store, base)
     written = private / f"{_PREPARED}.new"
     written.write_text(json.dumps({"base": base}))
     written.replace(private / _PREPARED)
@@ -164,13 +167,17 @@ def _check_out(store: Store, base: str) -> None:
 
 def _notes(store: Store, base: str) -> tuple[str, ...]:
     """What is not filled in."""
-    listed = split(store.git.run("ls-files", "-z").stdout)
-    names = Counter(filters_of(store, base, listed).values())
+    paths = split(store.git.run("ls-files", "-z").stdout)
+    names = Counter(filters_of(store, base, paths).values())
     notes = [
         f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
         "the task finds their raw content, and a change of them is refused"
         for name, count in sorted(names.items())
     ]
+    empty = unfilled(store)
+    if empty:
+        shown = listed(empty, 3)
+        notes.append(f"submodules are empty ({shown}): set spec.workspace.submodules to fill them")
     return tuple(notes)
 
 
