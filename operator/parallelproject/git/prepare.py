@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from parallelproject.git import lfs
 from parallelproject.git.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
@@ -143,6 +144,8 @@ def _fetch_names(store: Store) -> None:
 
 
 def _check_out(store: Store, base: str) -> None:
+    if store.delivery.lfs:
+        lfs.check(store.git)
     workspace, private = store.place.workspace, store.place.private
     workspace.mkdir(parents=True, exist_ok=True)
     if (private / _STARTED).exists():
@@ -154,10 +157,14 @@ def _check_out(store: Store, base: str) -> None:
     store.git.run("read-tree", base)
     # With the files' states written to the index, so that a snapshot hashes only what has changed.
     try:
-        store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
+        if store.delivery.lfs:
+            lfs.check_out(store, workspace)
+        else:
+            store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
     except GitFailedError as error:
         raise TransientError("CheckoutFailed", str(error)) from error
     make_agent_git(store, base)
+    lfs.copy_content(store)
     if store.delivery.submodules:
         fill(store, base)
     written = private / f"{_PREPARED}.new"
@@ -169,6 +176,8 @@ def _notes(store: Store, base: str) -> tuple[str, ...]:
     """What is not filled in."""
     paths = split(store.git.run("ls-files", "-z").stdout)
     names = Counter(filters_of(store, base, paths).values())
+    if store.delivery.lfs:
+        names.pop(lfs.NAME, None)
     notes = [
         f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
         "the task finds their raw content, and a change of them is refused"
