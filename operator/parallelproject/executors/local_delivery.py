@@ -8,10 +8,9 @@ to start fast.
 import fcntl
 import json
 import os
-import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from parallelproject.git.outcome import DeliveryError, Outcome, TransientError
 from parallelproject.git.prepare import prepare
 from parallelproject.git.salvage import salvage
 from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.removal import try_to_remove
 
 STOPPED = 143
 """Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
@@ -89,7 +89,7 @@ class Attempt:
         self._number = self._delivery.attempt
         self._state = Path(told["state"])
         self._places = Places(self._state, self._delivery.task)
-        self._place = self._places.of(self._number)
+        self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
 
@@ -125,12 +125,12 @@ class Attempt:
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         folder.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
         """Removes the workspace: all that matters of it has landed."""
-        self._places.remove(self._number)
+        _say_kept(self._places.remove(self._number))
 
     def _take_over(self) -> Result | None:
         """Deals with what earlier attempts have left: work that was done lands, other work is kept.
@@ -146,7 +146,7 @@ class Attempt:
                     if self._places.has_ended_well(number):
                         return self._land_earlier(delivery, place)
                     salvage(delivery, place)
-            self._places.remove(number)
+            _say_kept(self._places.remove(number))
         return None
 
     def _land_earlier(self, delivery: Delivery, place: Place) -> Result:
@@ -186,6 +186,16 @@ def delivery_of(fields: Mapping[str, Any]) -> Delivery:
         policy = made["policy"]
         made["policy"] = Policy(files=tuple(policy["files"]), enforce_files=policy["enforce_files"])
     return Delivery(**made, local=True)
+
+
+def _remove(folder: Path) -> None:
+    kept = try_to_remove(folder)
+    _say_kept([kept] if kept else [])
+
+
+def _say_kept(kept: Sequence[str]) -> None:
+    for what in kept:
+        print(f"pproj: cannot remove {what}", flush=True)  # noqa: T201
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
 from parallelproject.model.problem import quoted
+from parallelproject.removal import remove
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -146,7 +146,4 @@ def _check_out(store: Store, base: str) -> None:
 
 def _clear(folder: Path) -> None:
     for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            Path(entry.path).unlink()
+        remove(entry.path)

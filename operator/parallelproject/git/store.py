@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from parallelproject.git.command import Git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.outcome import TransientError
+from parallelproject.removal import try_to_remove
 
 PATIENCE = 120.0
 """Longest wait, in seconds, for the git of a process that was killed to end."""
@@ -94,7 +94,7 @@ class Store:
     def another(self) -> "Store":
         """An empty git directory beside this one, for work whose history this one does not have."""
         directory = self.place.private / "adopted"
-        shutil.rmtree(directory, ignore_errors=True)
+        try_to_remove(directory)
         git = replace(self.git, directory=directory)
         git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=none")
         return replace(self, git=git)
@@ -122,7 +122,7 @@ def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
                 stale.unlink(missing_ok=True)
         else:
             new = private / "new"
-            shutil.rmtree(new, ignore_errors=True)
+            try_to_remove(new)
             made = replace(git, directory=new)
             made.run("init", "--quiet", "--bare", "--template=", "--initial-branch=none")
             new.rename(directory)

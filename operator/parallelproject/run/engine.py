@@ -4,6 +4,7 @@ It decides nothing by itself. It is done when the planner says so, when nothing 
 was interrupted and all that ran has ended.
 """
 
+import os
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.executors import local_workspaces
 from parallelproject.executors.local_command import Command
 from parallelproject.executors.local_processes import Order, Processes, Report
 from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
@@ -156,7 +158,10 @@ class Engine:
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | {
+        own = environment(self._board.name, graph, task, number) | local_workspaces.environment(
+            workspace, str(directory.path), os.environ
+        )
+        own |= {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),

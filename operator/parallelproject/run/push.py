@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parallelproject.executors.local_workspaces import without_ways_out
 from parallelproject.git.failure import clean
 from parallelproject.run.errors import RunError
 from parallelproject.run.target import Target
@@ -26,8 +27,6 @@ class Pushed:
 
 Publish = Callable[[Pushed], list[str]]
 """Publishes, and gives lines to be told. Raises RunError."""
-_WHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Variables that would lead git to another repository; they are set where a hook has started us."""
 
 
 def remote_of(target: Target) -> str:
@@ -64,7 +63,7 @@ def push(target: Target) -> str:
 
 def own_environment() -> dict[str, str]:
     """The caller's environment, without what would lead git to another repository."""
-    return {name: value for name, value in os.environ.items() if name not in _WHERE}
+    return without_ways_out(os.environ)
 
 
 def address_of(target: Target, remote: str) -> str:

@@ -108,7 +108,10 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
         say(f"error: cannot use the state {directory.database}: {error}{mend}")
     except OSError as error:
         where = error.filename or directory.path
-        say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
+        if options.fresh and isinstance(error, PermissionError):
+            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+        else:
+            say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
 
 
@@ -130,6 +133,7 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
         directory.create()
         with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
             yield held, store, spill
+        directory.leave()
     finally:
         os.close(held)
 
