@@ -26,10 +26,13 @@ from parallelproject.git.outcome import DeliveryError, Outcome, TransientError
 from parallelproject.git.prepare import prepare
 from parallelproject.git.salvage import salvage
 from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.problem import listed
 from parallelproject.removal import try_to_remove
 
 STOPPED = 143
 """Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
+_SHOWN = 10
+"""Most paths that are named in one line."""
 _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
@@ -120,7 +123,7 @@ class Attempt:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
-        return Result(FAILED, reason, exit_code=code, ref=kept.ref)
+        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, getattr(kept, "kept", ()))))
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
@@ -184,7 +187,7 @@ def delivery_of(fields: Mapping[str, Any]) -> Delivery:
         made["author"] = made["committer"] = Person(**made["author"])
     if "policy" in made:
         policy = made["policy"]
-        made["policy"] = Policy(files=tuple(policy["files"]), enforce_files=policy["enforce_files"])
+        made["policy"] = Policy(**policy | {name: tuple(policy[name]) for name in ("files", "not_landed")})
     return Delivery(**made, local=True)
 
 
@@ -209,7 +212,7 @@ def _turn(state: Path) -> Iterator[None]:
 
 
 def _say(result: Result) -> None:
-    """A line in the task's log."""
+    """What has become of the work, in the task's log."""
     if result.commit:
         text = f"landed as {result.commit[:10]}"
     elif result.is_good:
@@ -219,5 +222,12 @@ def _say(result: Result) -> None:
     elif result.ref:
         text = f"what it left is kept in {result.ref}"
     else:
-        return
-    print(f"pproj: {text}", flush=True)  # noqa: T201
+        text = ""
+    lines = [text] if text else []
+    lines += [f"not landed: {what}" for what in result.kept]
+    if result.hidden:
+        lines.append(f"not landed, since rules that the task has added ignore it: {listed(result.hidden, _SHOWN)}")
+    if result.not_landed:
+        lines.append(f"not landed, since it is no task's work: {listed(result.not_landed, _SHOWN)}")
+    for line in lines:
+        print(f"pproj: {line}", flush=True)  # noqa: T201

@@ -281,14 +281,24 @@ class Engine:
         took = (row.ended or now) - row.started
         log = self._directory.log(row.task, row.number)
         if row.phase == SUCCEEDED:
-            return Event(What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row))
+            nothing = bool(self._deliveries and self._deliveries.changed_nothing(row))
+            return Event(
+                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row), changed_nothing=nothing,
+                notes=self._notes(row),
+            )  # fmt: skip
         if row.phase != FAILED:
             return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
         i = self._graph.index[row.task]
         again = None
         if decided.states[i] in (TaskState.PENDING, TaskState.RUNNING):
             again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[row.task]) - now)
-        return Event(What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again)
+        return Event(
+            What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again, notes=self._notes(row)
+        )
+
+    def _notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """What an attempt left that did not land."""
+        return self._deliveries.notes(row) if self._deliveries else ()
 
     def _newly_skipped(self, decided: Plan) -> list[Event]:
         if self._interrupted or self._board.states[TaskState.SKIPPED] == len(self._skipped):

@@ -52,8 +52,11 @@ def push(target: Target) -> str:
     ref = f"refs/heads/{target.branch}"
     environment = own_environment()
     command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
+    where = target.repository.top  # to which the path of a remote may be relative
     try:
-        done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS)
+        done = subprocess.run(
+            command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise RunError(f"--push: no end after {_SECONDS} s") from None
     if done.returncode:
@@ -76,4 +79,7 @@ def address_of(target: Target, remote: str) -> str:
     done = subprocess.run(command, env=own_environment() | {"LC_ALL": "C"}, capture_output=True, text=True)
     if done.returncode:
         raise RunError(f"--push: git knows no address of {remote}")
-    return done.stdout.strip()
+    address = done.stdout.strip()
+    if address.startswith(("./", "../")) or address in (".", ".."):
+        return os.path.abspath(target.repository.top / address)  # noqa: PTH100 - not through links, as git does
+    return address

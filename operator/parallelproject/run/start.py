@@ -87,7 +87,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 already_done(board, history, options, target)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
-                target.begin(spec, directory, say)
+                target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
             store.begin_session(clock.now())
             store.close()
@@ -178,7 +178,7 @@ def _run(
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, target)
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
@@ -197,10 +197,12 @@ def _deliveries(
     from parallelproject.run.target import find_target
 
     has_begun = bool(store.attempts())
-    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun)
+    target = find_target(
+        project, spec, options.repository, directory, store.run_id, has_begun, options.source
+    )
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
-    return Deliveries(target, spec, directory) if target else None
+    return Deliveries(target, spec, directory, options.source) if target else None
 
 
 def _forget(directory: StateDirectory, run: str) -> None:
