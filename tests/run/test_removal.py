@@ -138,12 +138,11 @@ def test_what_is_mounted_within_is_left_alone(tmp_path: Path) -> None:
     (folder / "a/mount").mkdir(parents=True)
     theirs.mkdir()
     (theirs / "precious").write_text("x")
-    code = (
-        "import sys; from parallelproject.removal import try_to_remove\n"
-        f"print(try_to_remove({str(folder)!r}))"
-    )
+    code = f"import sys; from parallelproject.removal import try_to_remove\nprint(try_to_remove({str(folder)!r}))"
     script = f'mount --bind {theirs} {folder}/a/mount && exec "$0" -c "$1"'
-    said = subprocess.run(["unshare", "--mount", "sh", "-c", script, sys.executable, code], capture_output=True, text=True)
+    said = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, sys.executable, code], capture_output=True, text=True
+    )
     if "mount" in said.stderr:
         pytest.skip("nothing can be mounted here")
     assert "Device or resource busy" in said.stdout

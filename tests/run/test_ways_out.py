@@ -29,8 +29,8 @@ WAYS = {
     "back": f'cd - ; cd "$OLDPWD"; cd README 2>/dev/null; {COMMIT}',
     "outputs": f'cd "$PPROJ_OUTPUTS"; {COMMIT}; cd ..; {COMMIT}; cd "$(dirname "$PPROJ_TASK_FILE")"; {COMMIT}',
     "no-environment-outputs": f'unset GIT_CEILING_DIRECTORIES; cd "$PPROJ_OUTPUTS"; {COMMIT}; cd ..; {COMMIT}',
-    "hooks": 'rm -rf .git; git config core.hooksPath x; git config --local user.name x; git gc --prune=now; '
-    'git reset --hard HEAD~1; git update-ref -d HEAD; git remote add origin x; git tag x',
+    "hooks": "rm -rf .git; git config core.hooksPath x; git config --local user.name x; git gc --prune=now; "
+    "git reset --hard HEAD~1; git update-ref -d HEAD; git remote add origin x; git tag x",
 }
 
 
@@ -93,7 +93,9 @@ def test_no_way_leads_to_the_repository_above(
     after = the_same(dirty)
     assert after == before, output
     assert len([row for row in run.attempts() if row.started]) == len(ways)
-    assert dirty.git("status", "--short") == "M  README\n M shared.txt\n?? new" + ("\n?? journal" * run.journal_file.exists())
+    assert dirty.git("status", "--short") == "M  README\n M shared.txt\n?? new" + (
+        "\n?? journal" * run.journal_file.exists()
+    )
     link = run.state / "workspaces"
     assert link.is_symlink() != everywhere
     if not everywhere:

@@ -12,7 +12,9 @@ _SHOWN = 3
 _FILTER = re.compile(rb"^[ \t]*(\S+)[ \t](?:.*[ \t])?filter=(\S+)", re.MULTILINE)
 
 
-def notes(repository: Repository, base: str, source: Path | None = None, *, submodules: bool, lfs: bool) -> Iterator[str]:
+def notes(
+    repository: Repository, base: str, source: Path | None = None, *, submodules: bool, lfs: bool
+) -> Iterator[str]:
     """Yields a line for each, with the fix.
 
     Args:

@@ -38,9 +38,7 @@ _SOURCE = str(Path(parallelproject.__file__).parent.parent)
 class Deliveries:
     """The deliveries of one run."""
 
-    def __init__(
-        self, target: Target, spec: Spec, directory: StateDirectory, source: Path | None = None
-    ) -> None:
+    def __init__(self, target: Target, spec: Spec, directory: StateDirectory, source: Path | None = None) -> None:
         """Describe them.
 
         Args:

@@ -54,6 +54,8 @@ class OwnerSettings:
         if remote is None:
             return 0
         trees = [f"{commit}^{{tree}}" for commit in commits]
+        for tree in trees:  # fetched like this where the clone has no folders either; a failure shows below
+            _git(self.directory, "cat-file", "-e", tree)
         for _ in range(_ROUNDS):
             listed = _git(self.directory, "rev-list", "--objects", "--missing=print", "--no-object-names", *trees)
             missing = {line[1:] for line in listed.stdout.decode().splitlines() if line.startswith("?")}

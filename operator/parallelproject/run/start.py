@@ -197,9 +197,7 @@ def _deliveries(
     from parallelproject.run.target import find_target
 
     has_begun = bool(store.attempts())
-    target = find_target(
-        project, spec, options.repository, directory, store.run_id, has_begun, options.source
-    )
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
     return Deliveries(target, spec, directory, options.source) if target else None
