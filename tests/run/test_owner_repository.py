@@ -97,7 +97,9 @@ def test_six_tasks_that_tick_their_own_box_in_the_task_file_succeed_at_the_first
     assert {row.number for row in run.attempts()} == {1}
     assert checkout.show("plan/tasks.md") == file.read_text().rstrip("\n")
     assert output.count("plan/tasks.md") == 1
-    assert ".beads" in output.splitlines()[next(i for i, line in enumerate(output.splitlines()) if "plan/tasks" in line)]
+    assert (
+        ".beads" in output.splitlines()[next(i for i, line in enumerate(output.splitlines()) if "plan/tasks" in line)]
+    )
 
 
 def test_a_task_that_changes_nothing_is_said_so_in_its_line_and_in_the_summary(landing: Make) -> None:
@@ -260,7 +262,15 @@ def test_folders_without_rights_are_no_hindrance_to_a_new_start(tmp_path: Path) 
     leave = "mkdir -p c/d; echo x>c/d/f; chmod 555 c/d c; mkdir $PPROJ_OUTPUTS/o; touch $PPROJ_OUTPUTS/o/f; "
     for more in ([], ["--repo", "."]):
         for _ in range(2):
-            run = [*pproj, "run", "one.json", *more, "--fresh", "--command", f"{leave} chmod 0 $PPROJ_OUTPUTS/o; exit 1"]
+            run = [
+                *pproj,
+                "run",
+                "one.json",
+                *more,
+                "--fresh",
+                "--command",
+                f"{leave} chmod 0 $PPROJ_OUTPUTS/o; exit 1",
+            ]
             done = subprocess.run(run, cwd=checkout.path, capture_output=True, text=True)
             assert "no attempts left" in done.stdout, done.stdout + done.stderr
             assert "Permission denied" not in done.stdout + done.stderr

@@ -58,9 +58,8 @@ def of_landed(landed: Landed | Prepared) -> Result:
     """Of work that is on the branch, or was found there."""
     if isinstance(landed, Prepared):
         return Result(landed.outcome, commit=landed.commit)
-    kept = tuple(map(str, getattr(landed, "kept", ())))
-    more = {name: getattr(landed, name, ()) for name in ("not_landed", "hidden")}
-    return Result(landed.outcome, commit=landed.commit, kept=kept, **more)
+    kept = tuple(map(str, landed.kept))
+    return Result(landed.outcome, commit=landed.commit, kept=kept, not_landed=landed.not_landed, hidden=landed.hidden)
 
 
 def of_error(error: DeliveryError) -> Result:

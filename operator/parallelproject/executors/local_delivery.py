@@ -123,7 +123,7 @@ class Attempt:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
-        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, getattr(kept, "kept", ()))))
+        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""

@@ -79,6 +79,11 @@ class Git:
     inherit: tuple[int, ...] = ()
     """Open files that git holds too: a lock that lasts as long as any of its processes."""
 
+    @property
+    def name_length(self) -> int:
+        """How many hexadecimal digits the name of an object has: 40 with SHA-1, 64 with SHA-256."""
+        return 64 if "sha256" in (self.directory / "config").read_text().casefold() else 40
+
     def run(
         self,
         command: str,

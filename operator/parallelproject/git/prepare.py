@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from parallelproject.git.agent_git import make_agent_git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
+from parallelproject.git.filters import filters_of
 from parallelproject.git.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
+from parallelproject.git.work_tree import split
 from parallelproject.model.problem import quoted
 from parallelproject.removal import remove
 
@@ -31,6 +34,8 @@ class Prepared:
     """The commit that was checked out."""
     commit: str | None = None
     """The task's commit on the branch, where it has landed; the work that is left to land."""
+    notes: tuple[str, ...] = ()
+    """What the task does not find in its checkout as it would elsewhere, a sentence each."""
 
 
 def prepare(delivery: Delivery, place: Place) -> Prepared:
@@ -43,9 +48,9 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
     """
     with opened(delivery, place) as store:
         base = prepared_base(place)
-        if base:
-            return Prepared(Outcome.PREPARED, base)
         try:
+            if base:
+                return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
             seen = _branch(store)
             if seen.landed:
                 forget_result(store, seen)
@@ -54,7 +59,7 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
                 return Prepared(Outcome.LAND_ONLY, commit=seen.result)
             assert seen.tip
             _check_out(store, seen.tip)
-            return Prepared(Outcome.PREPARED, seen.tip)
+            return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
         except GitFailedError as error:
             raise error.as_outcome() from error
 
@@ -142,6 +147,18 @@ def _check_out(store: Store, base: str) -> None:
     written = private / f"{_PREPARED}.new"
     written.write_text(json.dumps({"base": base}))
     written.replace(private / _PREPARED)
+
+
+def _notes(store: Store, base: str) -> tuple[str, ...]:
+    """What is not filled in."""
+    listed = split(store.git.run("ls-files", "-z").stdout)
+    names = Counter(filters_of(store, base, listed).values())
+    notes = [
+        f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
+        "the task finds their raw content, and a change of them is refused"
+        for name, count in sorted(names.items())
+    ]
+    return tuple(notes)
 
 
 def _clear(folder: Path) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from parallelproject.core.compare import Comparison, compare
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.git.refs import TaskRefs, kept_work
+from parallelproject.git.refs import OTHER, TaskRefs, kept_work
 from parallelproject.model.problem import listed
 from parallelproject.run.target import Target
 
-OTHER = "kept"
 _SHOWN = 10
 """Most tasks or paths that are named in one list."""
 

@@ -14,7 +14,6 @@ from parallelproject.git.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.run.errors import RunError
 from parallelproject.run.owner_settings import OwnerSettings, owner_settings
 
-_NO_REF = "0" * 40
 _OLDEST = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
 
@@ -62,10 +61,6 @@ class Repository:
         if shared.stat().st_uid not in _trusted_users():
             found = f"{shared} belongs to another user, and git serves it to nobody else"
             raise RunError(found, "run as that user, or chown it")
-        form = self._text("rev-parse", "--show-object-format")
-        if form != "sha1":
-            found = f"{shared} names its objects by {form.upper()}, and a run can land in SHA-1 repositories only"
-            raise RunError(found, "--repo names a repository that git init --object-format=sha1 has made")
         self._git = replace(self._own, directory=shared, address=self.address)
 
     @cached_property
@@ -167,7 +162,7 @@ class Repository:
             raise RunError(found, f"git branch -m {other} OTHER-NAME, or another name by spec.git.branch")
         try:
             # What is in this repository is not ours: it outlives a loss of power as its owner's own refs do.
-            self._git.run("update-ref", ref, base.commit, _NO_REF, config=[("core.fsync", "default")])
+            self._git.run("update-ref", ref, base.commit, "0" * len(base.commit), config=[("core.fsync", "default")])
         except GitFailedError as error:
             if self._commit(ref):
                 return False
