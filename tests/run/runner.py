@@ -120,6 +120,11 @@ class Runner:
     spec: dict[str, Any]
     command: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    home: Path = Path()
+    """Where workspaces stand that must not be below a repository."""
+
+    def __post_init__(self) -> None:
+        self.home = self.folder / "home"
 
     @property
     def state(self) -> Path:
@@ -147,6 +152,7 @@ class Runner:
         def body() -> int:
             os.chdir(self.folder)
             os.environ["JOURNAL"] = str(self.journal_file)
+            os.environ["XDG_STATE_HOME"] = str(self.home)
             before()
             if file_limit:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
@@ -167,6 +173,7 @@ class Runner:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             patch.setenv("JOURNAL", str(self.journal_file))
+            patch.setenv("XDG_STATE_HOME", str(self.home))
             found = run_project(ParallelProject(metadata={"name": "demo"}, spec=spec), options)
         assert code is None or found == code, said.getvalue()
         return said.getvalue()

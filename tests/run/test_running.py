@@ -45,7 +45,7 @@ def test_a_task_sees_its_environment_task_file_and_the_outputs_of_its_dependenci
     expected = {
         "PPROJ_PROJECT": "demo", "PPROJ_TASK_ID": "b", "PPROJ_ATTEMPT": "1", "PPROJ_LEVEL": "1",
         "PPROJ_ROLE": "coder", "PPROJ_PARAM_END_POINT": "x y", "PPROJ_OUTPUTS": str(outputs),
-        "PPROJ_WORKSPACE": str(run.state / "work" / "b"),
+        "PPROJ_WORKSPACE": str(run.state / "workspaces/b/b"),
     }  # fmt: skip
     assert {name: env[name] for name in expected} == expected
     assert "PPROJ_FEEDBACK" not in env

@@ -1,12 +1,12 @@
 """Work that a task has hidden from git by rules of its own: it does not land, so it is reported."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from parallelproject.git.changes import Change, contents
 from parallelproject.git.store import Store
 from parallelproject.git.work_tree import WorkTree, split
+from parallelproject.removal import try_to_remove
 
 _RULES = ".gitignore"
 
@@ -26,7 +26,7 @@ def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Chan
     if not hidden:
         return ()
     folder = store.git.home / "rules"
-    shutil.rmtree(folder, ignore_errors=True)
+    try_to_remove(folder)
     folder.mkdir()
     listed = split(store.git.run("ls-tree", "-r", "-z", base).stdout)
     entries = [(line.partition("\t")[0].split(" "), line.partition("\t")[2]) for line in listed]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from parallelproject.git.plain_file import is_plain_folder, read_plain
 from parallelproject.git.store import Store, make
+from parallelproject.removal import try_to_remove
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _LOOSE = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")
@@ -45,7 +46,7 @@ def copied(store: Store, files: Sequence[tuple[Path, str]]) -> tuple[Store, list
     if len(files) > _FILES_MAX:
         raise TooMuchError
     directory = store.place.private / "observed"
-    shutil.rmtree(directory, ignore_errors=True)
+    try_to_remove(directory)
     git = replace(store.git, directory=directory)
     make(git, store.object_format)
     objects, private = directory / "objects", store.git.directory

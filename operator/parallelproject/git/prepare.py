@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
 from parallelproject.git.work_tree import split
 from parallelproject.model.problem import listed, quoted
+from parallelproject.removal import remove
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -192,7 +192,4 @@ def _notes(store: Store, base: str) -> tuple[str, ...]:
 
 def _clear(folder: Path) -> None:
     for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            Path(entry.path).unlink()
+        remove(entry.path)

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from parallelproject.git.command import Git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.outcome import TransientError
+from parallelproject.removal import remove, try_to_remove
 
 PATIENCE = 120.0
 """Longest wait, in seconds, for the git of a process that was killed to end."""
@@ -91,7 +91,7 @@ class Store:
             # Only now the remote has said how it names objects. Nothing is here yet that could be lost.
             if "mismatched algorithms" not in error.said or self.object_format == "sha256":
                 raise
-            shutil.rmtree(self.git.directory)
+            remove(self.git.directory)
             make(self.git, "sha256")
             fetch()
 
@@ -106,7 +106,7 @@ class Store:
     def another(self) -> "Store":
         """An empty git directory beside this one, for work whose history this one does not have."""
         directory = self.place.private / "adopted"
-        shutil.rmtree(directory, ignore_errors=True)
+        try_to_remove(directory)
         git = replace(self.git, directory=directory)
         make(git, self.object_format)
         return replace(self, git=git)
@@ -139,7 +139,7 @@ def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
                 stale.unlink(missing_ok=True)
         else:
             new = private / "new"
-            shutil.rmtree(new, ignore_errors=True)
+            try_to_remove(new)
             made = replace(git, directory=new)
             make(made)
             new.rename(directory)
