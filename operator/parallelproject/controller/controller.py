@@ -29,7 +29,7 @@ from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
-from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
 from parallelproject.kube.api import METADATA_ONLY, Api, ApiError
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
@@ -281,7 +281,8 @@ class Controller:
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
             last, troubles = project.status, sightings.troubles(now)
-            return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
+            refusals = {key.task: refusal.message for key, refusal in sightings.refusals.items()}
+            return render_status(graph, spec, decided, last, project.generation, now, published, troubles, refusals)
 
         self._writer.offer(project, headline, render)
         if decided.completed and self._writer.is_written(project):
@@ -309,6 +310,9 @@ class Controller:
         revision = project.publication[1]
         awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
         published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
+        refused = next((found for key, found in project.sightings.refusals.items() if key.task == PUBLISHING), None)
+        if refused is not None and not published.is_settled:
+            published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
         if published.launch is not None:
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.controller.events import Renewal
 from parallelproject.controller.lag import Lag
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
@@ -58,9 +59,9 @@ class Project:
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0
-        self.refusal: str | None = None
-        """Why the last creation of a Job was refused, so that this is told once; None after one that was not."""
         """Status writes that failed in a row."""
+        self.reports = Renewal()
+        """When which refusal was last reported by an Event."""
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -107,6 +108,7 @@ class Project:
         self.deleting = deleting
         if generation != self.generation:
             self.generation = generation
+            self.sightings.allow()
             self._compile(body.get("spec"))
         return True
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.model.status import Reason, TaskState
 
@@ -46,6 +46,8 @@ class Standing:
     """Tasks that have failed or met a conflict before and not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks that an attempt is asked for."""
+    refused: dict[int, Attempt] = field(default_factory=dict)
+    """By task: its attempt whose last creation was refused, also while another creation is under way."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """By task id: its attempts at work."""
     unseen: dict[str, Unseen] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class Standing:
             self.unfinished.copy(),
             self.failing.copy(),
             self.launching.copy(),
+            self.refused.copy(),
             self.live.copy(),
             self.unseen.copy(),
             self.surplus.copy(),
@@ -168,6 +171,10 @@ class Standing:
             if i is None:
                 self.strangers[task_id] = None
                 continue
+            if attempts and attempts[-1][6] and attempts[-1][1] in NOT_CREATED:  # its reason, and its phase
+                self.refused[i] = attempts[-1]
+            elif i in self.refused:
+                del self.refused[i]
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)

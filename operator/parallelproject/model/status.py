@@ -40,6 +40,10 @@ class Reason(StrEnum):
     WAITING_FOR_PROJECT = "WaitingForProject"
     SUSPENDED = "Suspended"
     STARTING = "Starting"
+    REFUSED_BY_POLICY = "RefusedByPolicy"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    FAILED_CREATE = "FailedCreate"
+    """The API server does not create its Job, for another reason than a policy or a quota."""
     BACKOFF = "Backoff"
     # Running, and not begun
     UNSCHEDULABLE = "Unschedulable"
@@ -75,6 +79,12 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
     LIMITED = "Limited"
+    REFUSED = "Refused"
+    """True while the API server refuses Jobs of tasks that could start; absent otherwise."""
+    READY = "Ready"
+    """True once all tasks have succeeded, for tools that wait for an object (kstatus: Flux, Argo CD, kubectl wait)."""
+    STALLED = "Stalled"
+    """True when only a change by a person helps; absent otherwise (kstatus)."""
 
 
 class Condition(Model):
