@@ -69,26 +69,6 @@ def test_a_policy_may_deny_with_403(forbidden_ns: Namespace) -> None:
     all_succeeded_at_once(ns)
 
 
-def test_a_webhook_may_deny_with_any_code_and_be_away(
-    forbidden_ns: Namespace, cluster: ControlPlane, tmp_path: Path
-) -> None:
-    ns, webhook = forbidden_ns, Webhook(tmp_path)
-    webhook.status = {"message": "not by me"}  # code 400
-    invalid = {"code": 422, "reason": "Invalid", "message": "not by me: 422"}
-    invalid["details"] = {"causes": [{"reason": "FieldValueInvalid", "field": "spec", "message": "as if invalid"}]}
-    answers = [invalid, *({"code": code, "message": f"not by me: {code}"} for code in (403, 409, 500, 503))]
-    with webhook.registered(ns, "not by me"):
-        ns.create(spec(*(task(f"t{i}", role=f"r{i}") for i in range(len(answers) + 1)),
-                       roles=[role(f"r{i}") for i in range(len(answers) + 1)], parallelism=1))  # fmt: skip
-        refused(ns, "RefusedByPolicy", "not by me", "t0")
-        for answer in answers:
-            webhook.status = answer
-            refused(ns, "RefusedByPolicy", str(answer["message"]), "t0")
-        webhook.stop()
-        refused(ns, "FailedCreate", "failed calling webhook", "t0")
-    all_succeeded_at_once(ns)
-
-
 def test_a_job_that_a_policy_breaks_is_no_broken_template_and_a_broken_one_is(ns: Namespace) -> None:
     twice = '[JSONPatch{op: "replace", path: "/spec/template/spec/containers/0/image", value: ""}]'
     broken = role("broken")
@@ -141,19 +121,38 @@ def test_a_quota_of_jobs_is_reported_for_as_long_as_it_is_met(forbidden_ns: Name
 
 
 @pytest.fixture
-def renewing(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
-    """An operator that renews Events every second, in place of the other."""
+def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """An operator that tries again and renews Events every second, in place of the other."""
     _operator.stop()
     patch = "import parallelproject.controller.events as e; e.RENEW_SECONDS = 1.0"
     patch += "\nimport parallelproject.executors.sightings as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
-    made = OperatorProcess(cluster, name="renewing", patch=patch)
+    made = OperatorProcess(cluster, name="impatient", patch=patch)
     made.start()
     yield made
     made.stop()
     _operator.start()
 
 
-def test_the_event_of_a_refusal_is_renewed(forbidden_ns: Namespace, client: Client, renewing: OperatorProcess) -> None:
+def test_a_webhook_may_deny_with_any_code_and_be_away(
+    forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path
+) -> None:
+    ns, webhook = forbidden_ns, Webhook(tmp_path)
+    webhook.status = {"message": "not by me"}  # code 400
+    invalid = {"code": 422, "reason": "Invalid", "message": "not by me: 422"}
+    invalid["details"] = {"causes": [{"reason": "FieldValueInvalid", "field": "spec", "message": "as if invalid"}]}
+    answers = [invalid, *({"code": code, "message": f"not by me: {code}"} for code in (403, 409, 500, 503))]
+    with webhook.registered(ns, "not by me"):
+        ns.create(spec(task("t0")))
+        refused(ns, "RefusedByPolicy", "not by me", "t0")
+        for answer in answers:
+            webhook.status = answer
+            refused(ns, "RefusedByPolicy", str(answer["message"]), "t0")
+        webhook.stop()
+        refused(ns, "FailedCreate", "failed calling webhook", "t0")
+    all_succeeded_at_once(ns)
+
+
+def test_the_event_of_a_refusal_is_renewed(forbidden_ns: Namespace, client: Client, impatient: OperatorProcess) -> None:
     ns = forbidden_ns
     with denial(ns, "no Jobs today"):
         ns.create(spec(task("a")))

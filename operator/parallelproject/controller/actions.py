@@ -78,6 +78,7 @@ class Actions:
                 manifest = job_manifest(
                     project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records,
                     git_image=self._git_image, feedback=_feedback(project, key),
+                    inherited=project.inherited,
                 )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
@@ -93,7 +94,9 @@ class Actions:
         spec, graph, key = project.spec, project.graph, Key(PUBLISHING, number)
         if graph is None or spec is None or spec.git is None:
             return
-        manifest = publish_manifest(project.owner, spec, spec.git, graph, plan, revision, number, self._git_image)
+        manifest = publish_manifest(
+            project.owner, spec, spec.git, graph, plan, revision, number, self._git_image, project.inherited
+        )
         project.sightings.launching(key, revision)
         self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 

@@ -10,6 +10,7 @@ from parallelproject.controller.lag import Lag
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.sightings import Key, Sightings
@@ -34,6 +35,7 @@ class Project:
         self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
         self.sightings = sightings
+        self._metadata: Mapping[str, Any] = {}
         self.spec: Spec | None = None
         self.graph: CompiledGraph | None = None
         self.problems: list[Problem] = []
@@ -71,6 +73,11 @@ class Project:
         return f"/apis/{API_VERSION}/namespaces/{self.owner.namespace}/{PLURAL}/{self.owner.name}"
 
     @property
+    def inherited(self) -> Inherited:
+        """What of its labels and annotations its Jobs get."""
+        return inherited(self.spec.job_metadata, self._metadata) if self.spec else NOTHING_INHERITED
+
+    @property
     def jobs_path(self) -> str:
         """Path of the namespace's Jobs."""
         return f"/apis/batch/v1/namespaces/{self.owner.namespace}/jobs"
@@ -98,6 +105,7 @@ class Project:
         if self.resource_version and int(version) <= int(self.resource_version):
             return False
         self.resource_version = version
+        self._metadata = {key: metadata.get(key) for key in ("labels", "annotations")}
         deleting = "deletionTimestamp" in metadata
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})

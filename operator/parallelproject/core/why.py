@@ -282,7 +282,7 @@ class _Inquiry:
     def _refused(self, i: int, reason: str) -> Why:
         number = self._record(i).attempts + 1
         said = str(condition(self.status, "Refused").get("message") or "")
-        more = (said, _REFUSAL[reason], "it is tried again by itself, at least once a minute")
+        more = (said, _REFUSAL[reason], "it is tried again by itself, after half a minute at most")
         answer = f"attempt {number} cannot be created: the API server refuses its Job"
         return self._say(i, reason, answer, *filter(None, more))
 

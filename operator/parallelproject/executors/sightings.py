@@ -27,7 +27,7 @@ PUBLISHING = ""
 single keeps theirs."""
 
 
-REFUSED_FIRST, REFUSED_LONGEST = 4.0, 60.0
+REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
 """Seconds from a refused creation of a Job to the next one, doubled with each."""
 
 

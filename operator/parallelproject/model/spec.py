@@ -19,12 +19,16 @@ MAX_TASKS_HERE = 20_000
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+NAME_PATTERN = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+"""Of a label's or an annotation's name: with or without a domain before it."""
 SECONDS_MAX = 315_360_000
 """Ten years: a bound that keeps every sum of seconds an exact integer."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
 FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
+QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_PATTERN)]
+"""The name of a label or an annotation."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
@@ -218,6 +222,15 @@ class Role(Model):
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
 
 
+class JobMetadata(Model):
+    """Names of the project's labels and annotations that its Jobs and their pods get as well."""
+
+    labels: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of labels, as in cost-centre or kueue.x-k8s.io/queue-name; one that the project does not have is skipped."""
+    annotations: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of annotations; one that the project does not have is skipped."""
+
+
 class Defaults(Model):
     """Values for tasks that do not set their own."""
 
@@ -307,6 +320,8 @@ class Spec(Model):
     """What to do about tasks that touch the same files."""
     git: Git | None = None
     """Where the tasks' work lands; without it tasks run without a repository."""
+    job_metadata: JobMetadata = JobMetadata()
+    """The project's labels and annotations that its Jobs and pods get as well; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
@@ -316,7 +331,7 @@ class Spec(Model):
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Failures that no longer count, by task; written by pproj retry."""
 
-    @field_validator("conflicts", "defaults", mode="before")
+    @field_validator("conflicts", "defaults", "job_metadata", mode="before")
     @classmethod
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""
