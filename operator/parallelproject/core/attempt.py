@@ -155,5 +155,19 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
     return Record(state, number, failures, reason, code, started, ended, job, conflicts)
 
 
+def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:
+    """The same for a task that runs again from the start: attempts up to number ``floor`` do not count.
+
+    One of them that still runs is waited for. The next attempt has a higher number than they, so that no result of
+    theirs can be taken for one of its own.
+    """
+    if record.state is not _RUNNING or record.attempts > floor:
+        attempts = [attempt for attempt in attempts if attempt.number > floor]
+    if record.state is not _RUNNING and record.attempts <= floor:
+        record = Record(attempts=floor)
+    record = settle(record, attempts)
+    return record if record.state is _RUNNING or record.attempts > floor else Record(attempts=floor)
+
+
 def _by_number(attempt: Attempt) -> int:
     return attempt.number

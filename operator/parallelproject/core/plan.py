@@ -178,6 +178,8 @@ def plan(
 
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing):
+        start_time = now
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
     if standing.at_work or any(unfinished):
@@ -332,6 +334,13 @@ class _Room:
             self._refused[role] = (self._refused[role][0], math.inf)  # one at a time
         for pattern in self._graph.locks.touched[i]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
+
+
+def _begins_anew(standing: Standing) -> bool:
+    """Whether all that was done no longer counts, and nothing has been done since."""
+    records, floors = standing.records, standing.graph.rerun_after
+    done = (records.get(task_id, NEW).attempts > floors.get(i, 0) for i, task_id in enumerate(standing.graph.ids))
+    return not standing.at_work and not any(done)
 
 
 def _by_role(graph: CompiledGraph, standing: Standing) -> dict[str | None, tuple[Reason, float]]:

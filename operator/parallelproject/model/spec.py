@@ -283,7 +283,7 @@ class Task(Model):
 
 
 class Retry(Model):
-    """Failures and conflicts of one task that no longer count, so that it runs again; written by pproj retry."""
+    """What of one task no longer counts, so that it runs again; written by pproj retry and pproj rerun."""
 
     id: TaskId
     """Id of the task."""
@@ -291,6 +291,8 @@ class Retry(Model):
     """How many of its failures, from the first on, are forgiven."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """How many of its conflicts are, which count by themselves."""
+    rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Its attempts up to this number no longer count, whatever their result: it runs again from the start. Not with git."""
 
 
 class Spec(Model):
@@ -329,7 +331,7 @@ class Spec(Model):
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
-    """Failures that no longer count, by task; written by pproj retry."""
+    """Failures and results that no longer count, by task; written by pproj retry and pproj rerun."""
 
     @field_validator("conflicts", "defaults", "job_metadata", mode="before")
     @classmethod
