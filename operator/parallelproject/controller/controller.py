@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
+_KEPT = (
+    "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
+    "from the start. Remove it from the repository, or the field"
+)
 _KNOWN_SECONDS = 30
 """Longest wait at the start for projects that are listed and not heard of."""
 _KNOWN_POLL_SECONDS, _KNOWN_ERROR_SECONDS = 0.1, 1.0
@@ -292,9 +296,12 @@ class Controller:
         is_done = decided.completed and (published is None or published.is_settled)
         if is_done and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
-            if expires <= now and self._writer.is_written(project):
+            if project.is_kept:
+                if expires <= now and project.reports.is_due("ttl", time.monotonic()):
+                    self._writer.warn(project, "NotDeleted", _KEPT)
+            elif expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
-            wake = max(expires, now + 1)
+            wake = max(expires, now + 1) if expires > now or not project.is_kept else wake
         if wake is not None:
             self._put_later(project, max(0.0, wake - now))
 

@@ -14,7 +14,7 @@ from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, in
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.sightings import Key, Sightings
-from parallelproject.model.names import API_VERSION, KIND, PLURAL
+from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
@@ -71,6 +71,11 @@ class Project:
     def path(self) -> str:
         """Path of the object on the API server."""
         return f"/apis/{API_VERSION}/namespaces/{self.owner.namespace}/{PLURAL}/{self.owner.name}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a GitOps tool would create it again after a deletion, and it would run from the start."""
+        return any(name in (marks or {}) for marks in self._metadata.values() for name in GITOPS)
 
     @property
     def inherited(self) -> Inherited:

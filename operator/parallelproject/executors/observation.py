@@ -172,7 +172,7 @@ def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -
         return None
     found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     states = {container.get("name"): container.get("state") or {} for container in found}
-    has_begun = any((states.get(main) or {}).get(key) for key in ("running", "terminated"))
+    has_begun = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
     for name, state in states.items():
         waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
         if has_begun and name not in (main, delivery_pod.GIT):

@@ -37,6 +37,14 @@ ANNOTATION_CLAIM = f"{GROUP}/claim"
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 
+GITOPS = (
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/instance",
+    "kustomize.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/name",
+)
+"""Labels and annotations by which Argo CD and Flux know the objects that they keep as they are in a repository."""
+
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 """On a namespace: most tasks of all its projects that may be at work at once."""
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"

@@ -252,8 +252,8 @@ class Publication(Model):
 class Status(Model):
     """What is known of the project; written by the operator alone."""
 
-    observed_generation: Count | None = None
-    """Generation of the spec that this status tells of."""
+    observed_generation: Annotated[int, Field(ge=-1)] | None = None
+    """Generation of the spec that this status tells of; -1 until the operator has looked at it."""
     start_time: Timestamp | None = None
     """When the project was first accepted."""
     completion_time: Timestamp | None = None
