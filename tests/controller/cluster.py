@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
@@ -97,6 +97,12 @@ def condition(project: Mapping[str, Any], kind: str) -> Json:
     return next((c for c in found if c["type"] == kind), {})
 
 
+def has_completed(project: Mapping[str, Any]) -> bool:
+    """Whether a project has completed, as its present spec says."""
+    done = condition(project, "Completed")
+    return done.get("status") == "True" and done.get("observedGeneration") == project["metadata"]["generation"]
+
+
 class Namespace:
     """One namespace of the test's own."""
 
@@ -168,25 +174,41 @@ class Namespace:
             name: Their project.
         """
         for each in tasks:
-            self.until(lambda each=each: self._release(each, name), f"a held attempt of {each} of project {name}")
+            self.until(
+                lambda each=each: self.release_pods(self.held(name, each)),
+                f"a held attempt of {each} of project {name}",
+            )
 
-    def _release(self, task: str, project: str) -> bool:
-        """Release the pods of one task that run held; whether there was one."""
-        held = [
-            pod["metadata"]["name"]
+    def held(self, name: str = "p", task: str | None = None) -> list[Json]:
+        """The pods of a project, or of one of its tasks, that run and have not been released."""
+        return [
+            pod
             for pod in self.pods(task)
-            if pod["metadata"]["labels"].get(f"{LABEL}/project") == project
-            and pod["status"].get("phase") in ("Pending", "Running")
+            if pod["metadata"]["labels"].get(f"{LABEL}/project") == name
+            and pod["status"].get("phase") == "Running"
             and not pod["metadata"].get("deletionTimestamp")
             and RELEASE not in pod["metadata"].get("annotations", {})
         ]
-        released = [pod for pod in held if self._annotate_pod(pod, RELEASE)]
-        return bool(released)
 
-    def _annotate_pod(self, pod: str, annotation: str) -> bool:
+    def release_until_end(self, *names: str) -> list[Json]:
+        """Release whatever runs held of some projects until they have completed; the projects then."""
+        wanted = names or ("p",)
+
+        def ended() -> bool:
+            self.release_pods(pod for name in wanted for pod in self.held(name))
+            return all(has_completed(self.get(name)) for name in wanted)
+
+        self.until(ended, f"the end of {', '.join(wanted)}")
+        return [self.get(name) for name in wanted]
+
+    def release_pods(self, pods: Iterable[Json]) -> bool:
+        """Let some pods end at once; whether any of them was still there."""
+        return any([self._annotate(pod, RELEASE) for pod in pods])  # noqa: C419 - all of them, not the first
+
+    def _annotate(self, pod: Json, annotation: str) -> bool:
         """Set an annotation to true; whether the pod was there."""
         body: Json = {"metadata": {"annotations": {annotation: "true"}}}
-        path = f"/api/v1/namespaces/{self.name}/pods/{pod}"
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod['metadata']['name']}"
         try:
             self.client("PATCH", path, body, content_type=MERGE_PATCH)
         except ApiError as error:
@@ -243,13 +265,7 @@ class Namespace:
 
     def wait_end(self, name: str = "p", seconds: float = SECONDS) -> Json:
         """Wait until a project has completed; the project then."""
-
-        def ended(project: Json) -> bool:
-            done = condition(project, "Completed")
-            current = done.get("observedGeneration") == project["metadata"]["generation"]
-            return bool(current and done["status"] == "True")
-
-        return self.wait(ended, "the end", name, seconds)
+        return self.wait(has_completed, "the end", name, seconds)
 
     def wait_state(self, task: str, state: str, reason: str | None = None, name: str = "p") -> Json:
         """Wait until the row of a task has a state, and a reason if one is given; the row."""

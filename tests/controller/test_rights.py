@@ -49,7 +49,7 @@ def test_every_right_is_used_and_none_is_missing(
     ns.client("DELETE", LEASE)
     since = audit.position()
     operator.start()  # lists and watches, and makes the Lease
-    ns.create(spec(task("a", seconds=60), task("b")))
+    ns.create(spec(task("a", hold=True), task("b")))
     ns.wait_state("a", "Running")
     operator.kill()
     job = ns.jobs("a")[0]["metadata"]["name"]
