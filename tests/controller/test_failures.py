@@ -229,8 +229,8 @@ def test_a_quota_that_forbids_jobs_holds_the_run_up_until_it_is_lifted(forbidden
     ns.until(lambda: ns.client("GET", f"{path}/none").get("status", {}).get("hard"), "the quota")
     ns.create(spec(*(task(f"t{i}") for i in range(4))))
     ns.until(lambda: [m for r, m in ns.events() if r == "FailedCreate"], "word of it")
-    row = rows(ns.wait(lambda p: rows(p), "rows"))["t0"]
-    assert (row["state"], row["reason"]) == ("Pending", "Starting")
+    row = ns.wait_state("t0", "Pending", "WaitingForQuota")
+    assert (row["state"], row["reason"]) == ("Pending", "WaitingForQuota")
     ns.client("DELETE", f"{path}/none")
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
     told = [m for r, m in ns.events() if r == "FailedCreate"]

@@ -22,6 +22,26 @@ def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace) -> 
     ns.until(lambda: not ns.jobs() and not ns.pods(), "its Jobs and pods to be deleted")
 
 
+def test_a_project_that_a_gitops_tool_keeps_is_not_deleted_since_it_would_run_again(ns: Namespace) -> None:
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "argo", annotations={"argocd.argoproj.io/tracking-id": "x"})
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "flux", labels={"kustomize.toolkit.fluxcd.io/name": "x"})
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "mine")
+    for name in ("argo", "flux"):
+        ns.until(lambda name=name: [m for r, m in ns.events(name) if r == "NotDeleted"], "word of it")
+    ns.until(lambda: not ns.exists("mine"), "the project to be deleted")
+    assert ns.exists("argo")
+    assert ns.exists("flux")
+    assert len([r for r, _ in ns.events("argo") if r == "NotDeleted"]) == 1
+
+
+def test_a_new_project_is_not_taken_for_one_that_is_ready(ns: Namespace) -> None:
+    made = ns.create(spec(task("a")))
+    assert made["status"] == {"observedGeneration": -1}
+    done = ns.wait_end()
+    assert done["status"]["observedGeneration"] == done["metadata"]["generation"]
+    assert condition(done, "Ready")["status"] == "True"
+
+
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])
 def test_the_jobs_of_a_deleted_project_are_deleted_and_no_more_are_made(ns: Namespace, propagation: str) -> None:
     ns.create(spec(task("a", hold=True), task("b"), task("c", "b"), scheduling="Graph"))

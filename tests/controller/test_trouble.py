@@ -79,5 +79,10 @@ def test_a_job_whose_pods_are_refused_is_told_and_goes_on_when_they_are_not(ns: 
     ns.until(lambda: "0" in ns.kubectl("get", "quota", "none", "-o", "jsonpath={.status.hard}"), "the quota")
     ns.create(spec(task("a")))
     ns.wait_state("a", "Running", "PodNotCreated")
+    job = ns.jobs("a")[0]["metadata"]["name"]
+    said = why(ns, "a")
+    assert f"kubectl describe job -n {ns.name} {job}" in said
+    assert " pod " not in said.split("next: ")[1], "it does not exist"
+    assert "exceeded quota: none" in ns.kubectl("describe", "job", job)
     ns.kubectl("delete", "quota", "none")
     assert states(ns.wait_end()) == {"a": "Succeeded"}

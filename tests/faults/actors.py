@@ -5,6 +5,7 @@ together with faults of the operator. No moment is told by time: every attempt o
 releases it, and an act comes so many requests after a release.
 """
 
+import contextlib
 import random
 import time
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from parallelproject.kube.api import ApiError
 from rig.deadline import until
+from tests.controller.admission import denial
 from tests.controller.audit import LABEL, Json
 from tests.faults.graphs import ATTEMPTS, Graph
 from tests.faults.lab import Run
@@ -113,7 +115,33 @@ class Evicts(Actor):
         return f"evicted {path_of(pod)}" if scene.ask("POST", f"{path_of(pod)}/eviction", body) is not None else None
 
 
+class Denies(Actor):
+    """Has a policy deny all Jobs for a while, with the code of a broken template or another. Nothing is lost."""
+
+    refused = frozenset({403, 422})
+
+    def __init__(self) -> None:
+        self._policy: contextlib.ExitStack | None = None
+
+    def act(self, scene: Scene) -> str | None:
+        """Begin, or end, by turns."""
+        if self._policy is not None:
+            self.undo(scene)
+            return "allowed Jobs"
+        reason = scene.chance.choice(("Invalid", "Forbidden"))
+        self._policy = contextlib.ExitStack()
+        self._policy.enter_context(denial(scene.namespace, "not now", reason, in_force=False))
+        return f"denied Jobs as {reason}"
+
+    def undo(self, scene: Scene) -> None:
+        """End it."""
+        if self._policy is not None:
+            self._policy.close()
+            self._policy = None
+
+
 ACTORS: dict[str, type[Actor]] = {
+    "denies": Denies,
     "deletes-pods": DeletesPods,
     "evicts": Evicts,
 }
