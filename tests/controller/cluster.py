@@ -13,8 +13,12 @@ from rig.deadline import T, until
 Json = dict[str, Any]
 
 LABEL = "parallelproject.io"
-SECONDS = 30
-"""Longest time that a test waits for one thing."""
+RELEASE = "rig.parallelproject.io/release"
+"""The annotation that ends a held pod, see tools/rig/stages/pod-end.yaml."""
+SECONDS = 90
+"""Longest time that a test waits for one thing: only a test that fails waits for so long."""
+_EVERY = 1_000_000
+"""More attempts than any task has."""
 
 
 class Client:
@@ -45,10 +49,27 @@ def task(
     seconds: float | None = None,
     fail_attempts: int | None = None,
     exit_code: int | None = None,
+    hold: bool | int = False,
     **fields: Any,
 ) -> Json:
-    """A task; how its fake pod behaves stands in its parameters."""
-    wanted = {"seconds": seconds, "fail_attempts": fail_attempts, "exit_code": exit_code}
+    """A task; how its fake pod behaves stands in its parameters.
+
+    Args:
+        id: Its id.
+        dependencies: The ids of those that it waits for.
+        seconds: How long each attempt runs; at once over without it. No test may depend on it: see ``hold``.
+        fail_attempts: How many of its first attempts fail.
+        exit_code: The exit code of those.
+        hold: Each attempt runs until ``Namespace.release``; a number holds that many of the first attempts only.
+        fields: Further fields of the task.
+    """
+    hold_attempts = _EVERY if hold is True else hold or None
+    wanted = {
+        "seconds": seconds,
+        "fail_attempts": fail_attempts,
+        "exit_code": exit_code,
+        "hold_attempts": hold_attempts,
+    }
     parameters = [{"name": name, "value": str(value)} for name, value in wanted.items() if value is not None]
     made: Json = {"id": id, **fields}
     if dependencies:
@@ -138,6 +159,41 @@ class Namespace:
     def pods(self, task: str | None = None) -> list[Json]:
         """The pods here, of one task or all."""
         return self._list("/api/v1", "pods", task)
+
+    def release(self, *tasks: str, name: str = "p") -> None:
+        """Let the running attempts of held tasks end; waits until each of the tasks has one.
+
+        Args:
+            tasks: Their ids.
+            name: Their project.
+        """
+        for each in tasks:
+            self.until(lambda each=each: self._release(each, name), f"a held attempt of {each} of project {name}")
+
+    def _release(self, task: str, project: str) -> bool:
+        """Release the pods of one task that run held; whether there was one."""
+        held = [
+            pod["metadata"]["name"]
+            for pod in self.pods(task)
+            if pod["metadata"]["labels"].get(f"{LABEL}/project") == project
+            and pod["status"].get("phase") in ("Pending", "Running")
+            and not pod["metadata"].get("deletionTimestamp")
+            and RELEASE not in pod["metadata"].get("annotations", {})
+        ]
+        released = [pod for pod in held if self._annotate_pod(pod, RELEASE)]
+        return bool(released)
+
+    def _annotate_pod(self, pod: str, annotation: str) -> bool:
+        """Set an annotation to true; whether the pod was there."""
+        body: Json = {"metadata": {"annotations": {annotation: "true"}}}
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod}"
+        try:
+            self.client("PATCH", path, body, content_type=MERGE_PATCH)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     def _list(self, group: str, plural: str, task: str | None) -> list[Json]:
         found: list[Json] = self.client("GET", f"{group}/namespaces/{self.name}/{plural}")["items"]

@@ -130,7 +130,8 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(
     team: Callable[[], Namespace], limited: OperatorProcess
 ) -> None:
     ns, far = team(), team()
-    ns.create(spec(task("a", seconds=1), task("b", "a", seconds=1), priority="P0", suspendOthers=True), "first")
+    tasks = task("a", hold=True), task("b", "a", hold=True)
+    ns.create(spec(*tasks, priority="P0", suspendOthers=True), "first")
     ns.wait_state("a", "Running", name="first")
     ns.create(many(2), "later")
     far.create(many(1))
@@ -142,6 +143,7 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(
     assert "project first goes first" in told["message"]
     far.wait_end()
     assert ns.get("later")["status"]["counts"]["running"] == 0
+    ns.release("a", "b", name="first")
     end = ns.wait_end("first")
     last = max(row["completionTime"] for row in rows(end).values())
     assert min(row["startTime"] for row in rows(ns.wait_end("later")).values()) >= last
