@@ -6,20 +6,22 @@ a Job's name is a function of its attempt, so a second creation meets the first.
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
+from parallelproject.controller.removal import Removal
 from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
-from parallelproject.executors.once import is_ours
+from parallelproject.executors.once import is_intact, is_ours, restore_patch
 from parallelproject.executors.publish_job import publish_manifest
 from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.api import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
 
@@ -30,6 +32,10 @@ CREATES_AT_ONCE = 32
 _BACKOFF_MAX = 30.0
 _REFUSED_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
+_FREED_SECONDS = 10.0
+"""Longest time until a quota knows of a Job that was removed."""
+_RESTORE_SECONDS = 1.0
+"""Wait before a Job gets back what somebody has taken from it, who may take it again."""
 
 
 class Actions:
@@ -44,6 +50,7 @@ class Actions:
         drop: Callable[[Project], None],
         git_image: str,
         metrics: Metrics,
+        removal: Removal,
     ) -> None:
         """Prepares them.
 
@@ -55,11 +62,13 @@ class Actions:
             drop: Forgets a project that is not there any more.
             git_image: The image that lands work.
             metrics: Is told when a task was released.
+            removal: Removes finished Jobs where a quota counts them.
         """
         self._api = api
         self._again = again
         self._git_image = git_image
         self._metrics = metrics
+        self._removal = removal
         self._warn = warn
         self._may_start = may_start
         self._drop = drop
@@ -143,7 +152,7 @@ class Actions:
     async def _create(
         self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
-        tries = 0
+        tries, freed = 0, -math.inf
         while self._may_start(project) and project.generation == generation:
             try:
                 async with self._creates:
@@ -159,6 +168,11 @@ class Actions:
                     self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
                     project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
                     return
+                if freed == -math.inf and await self._removal.make_room(project, error):
+                    freed = time.monotonic()
+                if time.monotonic() < freed + _FREED_SECONDS:
+                    await _pause(3, error)
+                    continue
                 if error.is_definite and error.status != 429:
                     # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
                     # is given back after a pause, so that the plan decides anew.
@@ -201,7 +215,7 @@ class Actions:
         found = await self._get(project, key)
         if found is None:
             return False  # deleted in between: create it again
-        if is_ours(found, project.owner, key.task, key.number):
+        if self._takes(project, key, found):
             project.sightings.job_seen(key, view_job(found))
         else:
             name = found["metadata"]["name"]
@@ -215,9 +229,18 @@ class Actions:
         # Meanwhile it may have ended, or be wanted again: the plan decides anew.
         while self._may_start(project) and project.generation == generation and project.sightings.is_at_work(key):
             try:
-                job = await self._api.request(
-                    "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
-                )
+                known = project.sightings.job(key)
+                if known is not None and known.stop_undone and known.is_suspended:
+                    # Whoever suspends it again (a queue) does not let it end. Deleted, it is held as evidence.
+                    body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}
+                    job = await self._api.request("DELETE", f"{project.jobs_path}/{name}", body)
+                else:
+                    job = await self._api.request(
+                        "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+                    )
+                if job["kind"] == "Status":  # gone at once
+                    project.sightings.job_gone(key)
+                    return
                 project.sightings.job_seen(key, view_job(job))
                 return
             except ApiError as error:
@@ -244,7 +267,7 @@ class Actions:
         while self._may_start(project):  # there may be nobody else who asks again
             try:
                 found = await self._get(project, key)
-                if found is not None and is_ours(found, project.owner, key.task, key.number):
+                if found is not None and self._takes(project, key, found):
                     project.sightings.job_seen(key, view_job(found))
                 elif await self._is_there(project):
                     project.sightings.job_gone(key)
@@ -257,6 +280,38 @@ class Actions:
                 log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
                 await _pause(failures, error)
         project.sightings.job_gone(key)  # with its project, or soon: nobody asks for it any more
+
+    def _takes(self, project: Project, key: Key, job: Json) -> bool:
+        """Whether a Job that was read is the attempt's; it then gets back what others have taken from it."""
+        known = project.sightings.job(key)
+        if not is_ours(job, project.owner, key.task, key.number, known.uid if known else ""):
+            return False
+        if not is_intact(job, project.owner, key.task, key.number):
+            self.restore(project, key, job["metadata"]["uid"])
+        return True
+
+    def restore(self, project: Project, key: Key, uid: str) -> None:
+        """Gives a Job its labels and its owner back, which others have taken: by those it is watched, and deleted."""
+        self._spawn(project, ("restore", key), self._restore(project, key, uid))
+
+    async def _restore(self, project: Project, key: Key, uid: str) -> None:
+        path, failures = f"{project.jobs_path}/{self._name(project, key)}", 0
+        patch = restore_patch(project.owner, key.task, key.number, uid)
+        await asyncio.sleep(_RESTORE_SECONDS)
+        while self._may_start(project):
+            try:
+                job = await self._api.request("PATCH", path, patch, content_type=STRATEGIC_PATCH)
+            except ApiError as error:
+                if error.status in (404, 409):
+                    self.look_up(project, key)
+                    return
+                failures += 1
+                log.warning("restoring labels and owner of %s: %s", path, error)
+                await _pause(failures, error)
+            else:
+                project.sightings.job_seen(key, view_job(job))
+                self._warn(project, "JobRestored", f"{key.task}: labels or owner of its Job had been removed")
+                return
 
     async def _is_there(self, project: Project) -> bool:
         """Whether a project is still there, and not another one of its name."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.controller.lag import Lag
+from parallelproject.core.attempt import Attempt, Record
 from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger
+from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.status import read_status
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner
@@ -16,6 +17,7 @@ from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
 
@@ -61,6 +63,11 @@ class Project:
         self.refusal: str | None = None
         """Why the last creation of a Job was refused, so that this is told once; None after one that was not."""
         """Status writes that failed in a row."""
+        self.decided: Plan | None = None
+        """The last plan."""
+        self.removed: set[Key] = set()
+        """Attempts whose Job is being removed, or was."""
+        self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -85,6 +92,26 @@ class Project:
             "uid": self.owner.uid,
             "resourceVersion": self.resource_version,
         }
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether nothing of it runs, and nothing will."""
+        return self.decided is not None and self.decided.completed
+
+    def is_recorded(self, attempt: Attempt, task: str) -> bool:
+        """Whether the end of an attempt is in the status on the server, or of no use to anybody.
+
+        Of no use is one of a task that left the spec and of which nothing is kept.
+        """
+        if self._recorded[0] is not self.status:
+            self._recorded = (self.status, read_status(self.status).records)
+        record = self._recorded[1].get(task)
+        if record is None:
+            is_known = task in self.ledger.records or self.graph is None or task in self.graph.index
+            return not is_known and self.decided is not None
+        if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
+            return True
+        return record.attempts == attempt.number and record.state is not TaskState.RUNNING
 
     def update(self, body: Mapping[str, Any]) -> bool:
         """Takes in a newer state of the object, and says whether there is anything to plan anew.

@@ -44,9 +44,19 @@ _TROUBLE: dict[str, str] = {
         "its Job has no pod: the API server refuses it (Pod Security, a quota), or the Job controller is far behind; "
         "the Job's events say which"
     ),
+    Reason.SCHEDULING_GATED.value: "its pod has scheduling gates: whoever has set them has to remove them",
+    Reason.JOB_SUSPENDED.value: (
+        "its Job is suspended, or has a parallelism of 0: it keeps its slot and its files until somebody resumes the "
+        "Job, or the task or the project is stopped"
+    ),
+    Reason.JOB_TERMINATING.value: "its Job is being deleted; the next attempt follows when it is gone",
     Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from beginning."""
+
+
+_HELD = frozenset({Reason.JOB_SUSPENDED.value, Reason.JOB_TERMINATING.value})
+_MEND = {Reason.JOB_SUSPENDED.value: "job", Reason.JOB_TERMINATING.value: "describe-job"}
 
 
 class UnknownTaskError(Exception):
@@ -76,7 +86,8 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     mend: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs``, ``pod`` or nothing."""
+    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs``, ``pod``,
+    ``job`` (resume it), ``describe-job`` or nothing."""
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
@@ -270,7 +281,8 @@ class _Inquiry:
         answer = f"attempt {record.attempts} is at work{self._since(record)}"
         more = []
         if reason:
-            answer = f"attempt {record.attempts} cannot begin{self._since(record)}"
+            verb = "is held" if reason in _HELD else "cannot begin"
+            answer = f"attempt {record.attempts} {verb}{self._since(record)}"
             more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
             if reason == Reason.IMAGE_PULL_BACK_OFF and (images := self._images(i)):
                 more.append(f"it asks for {images}")
@@ -278,7 +290,7 @@ class _Inquiry:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        mend = "pod" if reason else "logs"
+        mend = _MEND.get(reason, "pod") if reason else "logs"
         return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
 
     def _images(self, i: int) -> str:

@@ -33,6 +33,9 @@ ANNOTATION_CLAIM = f"{GROUP}/claim"
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 
+FINALIZER_RECORDED = f"{GROUP}/recorded"
+"""On a Job: holds it until its result is written down, whoever deletes it."""
+
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 """On a namespace: most tasks of all its projects that may be at work at once."""
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"
