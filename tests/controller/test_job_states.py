@@ -1,7 +1,10 @@
-"""What others may do to the Jobs of a project: suspend, stop, edit and delete them. No law is broken, and it is told."""
+"""What others may do to the Jobs of a project: suspend and edit them. No law is broken, and it is reported."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +35,12 @@ def wait_without_pods(ns: Namespace, name: str) -> None:
     ns.until(lambda: not ns.pods(name), f"the pods of {name} to be gone")
 
 
+def why(ns: Namespace, name: str) -> str:
+    command = [str(Path(sys.executable).with_name("pproj")), "why", "p", name, "-n", ns.name]
+    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
+    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("how", [{"suspend": True}, {"parallelism": 0}], ids=["suspend", "parallelism"])
 def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Breaches, how: Json) -> None:
     roles = [role("coder", maxConcurrent=1), role("writer")]
@@ -57,6 +66,7 @@ def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Brea
     }
     events = ns.until(lambda: [e for e in ns.events() if e[0] == "JobSuspended"], "its event")
     assert events == [("JobSuspended", f"a: its Job {job} is suspended; it keeps its slot and its files")]
+    assert f"kubectl patch -n {ns.name} job {job} --type merge" in why(ns, "a")
     change(ns, job, {"spec": {"suspend": False, "parallelism": 1}})
     ns.release("a", "other")
     done = ns.wait_end()
@@ -214,6 +224,7 @@ def test_a_job_stays_that_of_its_attempt_whatever_is_taken_from_it(
     job = job_of(ns, "a")
     before = ns.jobs("a")[0]["metadata"]
     wait_for_pod(ns, "a")
+    ns.wait_state("a", "Running")
     change(ns, job, {"metadata": TAKEN[what]})
 
     def is_restored() -> bool:

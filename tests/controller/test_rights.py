@@ -58,6 +58,8 @@ def test_every_right_is_used_and_none_is_missing(
     ns.wait(lambda p: rows(p)["a"]["attempts"] == 2, "a to be run again")
     ns.patch({"stop": True})
     assert states(ns.wait_end())["a"] == "Skipped"
+    ns.create(spec(task("a"), jobHistoryLimit=0), "without-history")
+    ns.until(lambda: not ns.jobs("a") or len(ns.jobs()) < 4, "a finished Job to be removed")
     ns.create(spec(task("a"), ttlSecondsAfterFinished=0), "short")
     ns.until(lambda: not ns.exists("short"), "the project to be deleted after its time")
     asked = by_user(audit.events(since), USER)
