@@ -21,8 +21,9 @@ def quota(ns: Namespace, **hard: str) -> None:
 
 
 def test_six_tasks_end_under_a_quota_of_three_jobs(
-    ns: Namespace, operator: OperatorProcess, breaches: Breaches
+    forbidden_ns: Namespace, operator: OperatorProcess, audit: AuditLog
 ) -> None:
+    ns, since = forbidden_ns, audit.position()
     quota(ns, count__jobs_batch="3")
     made = ns.create(spec(*(task(f"t{i}") for i in range(6)), parallelism=2))
     done = ns.wait_end()
