@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
@@ -168,25 +168,30 @@ class Namespace:
             name: Their project.
         """
         for each in tasks:
-            self.until(lambda each=each: self._release(each, name), f"a held attempt of {each} of project {name}")
+            self.until(
+                lambda each=each: self.release_pods(self.held(name, each)),
+                f"a held attempt of {each} of project {name}",
+            )
 
-    def _release(self, task: str, project: str) -> bool:
-        """Release the pods of one task that run held; whether there was one."""
-        held = [
-            pod["metadata"]["name"]
+    def held(self, name: str = "p", task: str | None = None) -> list[Json]:
+        """The pods of a project, or of one of its tasks, that run and have not been released."""
+        return [
+            pod
             for pod in self.pods(task)
-            if pod["metadata"]["labels"].get(f"{LABEL}/project") == project
-            and pod["status"].get("phase") in ("Pending", "Running")
+            if pod["metadata"]["labels"].get(f"{LABEL}/project") == name
+            and pod["status"].get("phase") == "Running"
             and not pod["metadata"].get("deletionTimestamp")
             and RELEASE not in pod["metadata"].get("annotations", {})
         ]
-        released = [pod for pod in held if self._annotate_pod(pod, RELEASE)]
-        return bool(released)
 
-    def _annotate_pod(self, pod: str, annotation: str) -> bool:
+    def release_pods(self, pods: Iterable[Json]) -> bool:
+        """Let some pods end at once; whether any of them was still there."""
+        return any([self._annotate(pod, RELEASE) for pod in pods])  # noqa: C419 - all of them, not the first
+
+    def _annotate(self, pod: Json, annotation: str) -> bool:
         """Set an annotation to true; whether the pod was there."""
         body: Json = {"metadata": {"annotations": {annotation: "true"}}}
-        path = f"/api/v1/namespaces/{self.name}/pods/{pod}"
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod['metadata']['name']}"
         try:
             self.client("PATCH", path, body, content_type=MERGE_PATCH)
         except ApiError as error:
