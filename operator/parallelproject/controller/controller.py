@@ -87,7 +87,7 @@ class Controller:
         )
         self._evidence = Evidence(api)
         self._unowned: dict[HeldJob, tuple[str, str]] | None = {}
-        """Jobs that we hold of what is not known to be a project: its name and uid. None once all projects are known."""
+        """Jobs that we hold of unknown projects, with the name and uid of those. None once all projects are known."""
         self._verifier = Verifier(api, self._take)
         self._newest = 0  # revision of the newest project event
         self._leader = leader
