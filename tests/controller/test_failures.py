@@ -113,10 +113,10 @@ def test_a_job_deleted_by_hand_is_a_lost_attempt_and_the_next_follows(ns: Namesp
 def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     ns: Namespace, operator: OperatorProcess, breaches: Breaches
 ) -> None:
-    made = ns.create(spec(task("a", seconds=1.5), task("b", "a")))
+    made = ns.create(spec(task("a", hold=1), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
-    ns.delete_job("a")
+    ns.delete_job("a")  # its pod runs until an operator lets the Job go
     operator.start()
     row = rows(ns.wait_end())["a"]
     assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 2, 1)

@@ -122,7 +122,7 @@ class Controller:
                     await asyncio.sleep(0)  # others may run between two projects
             finally:
                 self.left_nothing = await self._actions.close()
-                self.left_nothing &= await self._evidence.close()
+                await self._evidence.close()
                 await self._removal.close()
                 await self._writer.close()
                 await self._verifier.close()

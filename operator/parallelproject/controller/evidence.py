@@ -7,7 +7,7 @@ is in the status of its project, or when nobody needs it: it is deleted before i
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import NamedTuple
 
 from parallelproject.executors.once import release_patch
@@ -32,15 +32,9 @@ class HeldJob(NamedTuple):
 class Evidence:
     """Lets Jobs go, each by one request."""
 
-    def __init__(self, api: Api, forget: Callable[[HeldJob], None] = lambda job: None) -> None:
-        """Prepares it.
-
-        Args:
-            api: An open connection.
-            forget: Is told of a Job that is held by us no more.
-        """
+    def __init__(self, api: Api) -> None:
+        """Prepares it, with an open connection."""
         self._api = api
-        self._forget = forget
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[HeldJob] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,13 +47,11 @@ class Evidence:
         """Lets a Job go if its project is gone: its result is of no use to anybody."""
         self._spawn(job, self._release_if_unowned(job, project, project_uid))
 
-    async def close(self) -> bool:
-        """Ends; whoever comes next finds what is still held. Says whether nothing was under way."""
-        was_idle = not self._tasks
+    async def close(self) -> None:
+        """Ends; whoever comes next finds what is still held. A request that arrives later does no harm."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        return was_idle
 
     def _spawn(self, job: HeldJob, work: Coroutine[None, None, None]) -> None:
         if job in self._under_way:
@@ -93,7 +85,6 @@ class Evidence:
                         log.warning("releasing Job %s/%s: %s", job.namespace, job.name, error)
                     await _pause(failures, error)
                     continue
-            self._forget(job)
             return
 
     async def _release_if_unowned(self, job: HeldJob, project: str, project_uid: str) -> None:
