@@ -40,6 +40,8 @@ class Scene:
         """All projects that had the name, in order."""
         self.lost = Counter[str]()
         """By task: how many attempts the acts may have cost."""
+        self.suspended: list[str] = []
+        """Paths of Jobs that are suspended: with all of them so, no attempt is held and nothing goes on by itself."""
 
     def create(self) -> None:
         """Create the project; again, for an actor that has deleted it."""
@@ -116,27 +118,24 @@ class Evicts(Actor):
 class SuspendsJobs(Actor):
     """Suspends the Job of a running attempt, as a person or a queue does, and resumes it, or another one, later."""
 
-    def __init__(self) -> None:
-        self._suspended: list[str] = []
-
     def act(self, scene: Scene) -> str | None:
         """Suspend one, or resume one that it has suspended."""
-        if self._suspended and scene.chance.random() < _RESUMED:
-            path = self._suspended.pop(scene.chance.randrange(len(self._suspended)))
-            return f"resumed {path}" if _change(scene, path, _RESUME) else None
         pods = scene.pods()
+        if scene.suspended and (not pods or scene.chance.random() < _RESUMED):
+            path = scene.suspended.pop(scene.chance.randrange(len(scene.suspended)))
+            return f"resumed {path}" if _change(scene, path, _RESUME) else None
         if not pods:
             return None
         path = job_path_of(scene.chance.choice(pods))
         how = scene.chance.choice(({"suspend": True}, {"parallelism": 0}))
         if not _change(scene, path, {"spec": how}):
             return None
-        self._suspended.append(path)
+        scene.suspended.append(path)
         return f"suspended {path} by {how}"
 
     def undo(self, scene: Scene) -> None:
         """Resume all."""
-        for path in self._suspended:
+        for path in scene.suspended:
             _change(scene, path, _RESUME)
 
 
@@ -230,7 +229,7 @@ def disturb(scene: Scene, actors: Sequence[Actor], acts: int) -> list[str]:
     done: list[str] = []
     try:
         for _ in range(acts):
-            until(lambda: scene.pods() or scene.has_ended(), "a held attempt", seconds=_STEP_SECONDS)
+            until(lambda: scene.pods() or scene.suspended or scene.has_ended(), "a held attempt", seconds=_STEP_SECONDS)
             pods = scene.pods()
             if pods and scene.chance.random() < _RELEASED_FIRST:
                 scene.namespace.release_pods([scene.chance.choice(pods)])
