@@ -60,6 +60,16 @@ def writes(events: Iterable[Json]) -> list[Json]:
     return [event for event in events if event["verb"] in _WRITES]
 
 
+def is_release(event: Json) -> bool:
+    """Whether a request lets a Job go whose result is written down, and changes nothing else: it follows that write."""
+    sent = event.get("requestObject") or {}
+    is_patch = event["verb"] == "patch" and event["objectRef"]["resource"] == "jobs"
+    return is_patch and sent.keys() == {"metadata"} and sent["metadata"].keys() == RELEASE_KEYS
+
+
+RELEASE_KEYS = {"uid", "$deleteFromPrimitiveList/finalizers"}
+
+
 def refusals(events: Iterable[Json], code: int) -> list[str]:
     """What was answered with a code, in words; not what came too late for a namespace that goes."""
     answered = [event for event in events if (event.get("responseStatus") or {}).get("code") == code]

@@ -123,7 +123,7 @@ def test_a_job_deleted_while_the_operator_was_away_is_a_lost_attempt(
     made = ns.create(spec(task("a", hold=1), task("b", "a")))
     ns.wait_state("a", "Running")
     operator.kill()
-    ns.delete_job("a")
+    ns.delete_job("a")  # its pod runs until an operator lets the Job go
     operator.start()
     row = rows(ns.wait_end())["a"]
     assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 2, 1)

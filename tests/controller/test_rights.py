@@ -42,6 +42,11 @@ def used(events: list[Json]) -> set[Right]:
     return found
 
 
+def of_project(ns: Namespace, name: str) -> list[Json]:
+    """The Jobs of a project."""
+    return [job for job in ns.jobs() if job["metadata"]["labels"]["parallelproject.io/project"] == name]
+
+
 def test_every_right_is_used_and_none_is_missing(
     cluster: ControlPlane, ns: Namespace, operator: OperatorProcess, audit: AuditLog
 ) -> None:
@@ -58,6 +63,9 @@ def test_every_right_is_used_and_none_is_missing(
     ns.wait(lambda p: rows(p)["a"]["attempts"] == 2, "a to be run again")
     ns.patch({"stop": True})
     assert states(ns.wait_end())["a"] == "Skipped"
+    ns.create(spec(task("a"), jobHistoryLimit=0), "without-history")
+    ns.wait_end("without-history")
+    ns.until(lambda: not of_project(ns, "without-history"), "a finished Job to be removed")
     ns.create(spec(task("a"), ttlSecondsAfterFinished=0), "short")
     ns.until(lambda: not ns.exists("short"), "the project to be deleted after its time")
     broken = role()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.attempt import Attempt, Phase, Record
+from parallelproject.core.attempt import STOP_OVERDUE, Attempt, Phase, Record
 from parallelproject.core.plan import Ledger, Plan, plan
 from parallelproject.model.status import Reason, TaskState
 from tests.core.projects import compiled
@@ -762,3 +762,37 @@ def test_the_level_is_the_lowest_with_unfinished_tasks_and_the_number_of_levels_
 
 def test_attempts_of_tasks_that_were_never_in_the_spec_are_stopped() -> None:
     assert decide([task("a")], {"stranger": [active(7)]}).stops == {"stranger": "Removed"}
+
+
+def suspended(*, queued: bool = False, stopping: bool = False) -> Attempt:
+    return active()._replace(reason=Reason.JOB_SUSPENDED, is_queued=queued, stopping=stopping)
+
+
+def test_a_suspended_attempt_holds_slot_and_files() -> None:
+    tasks = [task("a", files=["x"]), task("b", files=["x"]), task("c"), task("d")]
+    found = decide(tasks, {"a": [suspended()]}, parallelism=2)
+    assert found.starts == ["c"]
+    assert found.reasons == {"b": "WaitingForFiles", "c": "Starting", "d": "WaitingForSlot"}
+    assert found.states["a"] is RUNNING
+
+
+def test_the_deadline_of_a_suspended_attempt_counts_from_its_start_and_is_waited_for() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    before = decide(tasks, {"a": [suspended()]}, now=69.0)
+    assert (before.stops, before.plan.wake_at) == ({}, 70.0)
+    assert decide(tasks, {"a": [suspended()]}, now=70.0).stops == {"a": STOP_OVERDUE}
+    assert decide(tasks, {"a": [suspended(stopping=True)]}, now=70.0).stops == {}
+
+
+def test_one_that_runs_or_that_a_queue_holds_or_that_has_no_deadline_is_not_stopped_by_our_clock() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    for attempt in (active(), suspended(queued=True)):
+        found = decide(tasks, {"a": [attempt]}, now=1000.0)
+        assert (found.stops, found.plan.wake_at) == ({}, None)
+    assert decide([task("a")], {"a": [suspended()]}, now=1e9).stops == {}
+
+
+def test_the_deadline_of_a_suspended_attempt_is_forgotten_when_it_is_resumed() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    prior = decide(tasks, {"a": [suspended()]}, now=50.0).ledger
+    assert decide(tasks, {"a": [active()]}, prior, now=1000.0).stops == {}

@@ -238,6 +238,15 @@ def test_an_image_that_cannot_be_pulled_is_named():
     assert project.why("a").more[-1] == "it asks for registry.example/agnet:1.4"
 
 
+def test_a_suspended_job_is_reported_with_what_it_keeps():
+    project = Project(t("a")).seen("a", Phase.ACTIVE, reason="JobSuspended")
+    project.troubles = {"a": "JobSuspended"}
+    found = project.why("a")
+    assert (found.state, found.reason, found.mend) == ("Running", "JobSuspended", "job")
+    assert found.answer.startswith("attempt 1 is held since")
+    assert "it keeps its slot and its files until somebody resumes the Job" in found.more[0]
+
+
 def test_who_waits_for_a_merge_is_told_for_which():
     pull = {"scope": "Level", "merge": "WhenChecksPass"}
     git = {"url": "https://git.example/x/y.git", "forge": {"type": "Gitea"}, "pullRequest": pull}

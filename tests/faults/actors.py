@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.api import MERGE_PATCH, ApiError
 from rig.deadline import until
 from tests.controller.admission import denial
 from tests.controller.audit import LABEL, Json
@@ -42,6 +42,8 @@ class Scene:
         """All projects that had the name, in order."""
         self.lost = Counter[str]()
         """By task: how many attempts the acts may have cost."""
+        self.suspended: list[str] = []
+        """Paths of Jobs that are suspended: with all of them so, no attempt is held and nothing goes on by itself."""
 
     def create(self) -> None:
         """Create the project; again, for an actor that has deleted it."""
@@ -140,10 +142,92 @@ class Denies(Actor):
             self._policy = None
 
 
+class SuspendsJobs(Actor):
+    """Suspends the Job of a running attempt, as a person or a queue does, and resumes it, or another one, later."""
+
+    def act(self, scene: Scene) -> str | None:
+        """Suspend one, or resume one that it has suspended."""
+        pods = scene.pods()
+        if scene.suspended and (not pods or scene.chance.random() < _RESUMED):
+            path = scene.suspended.pop(scene.chance.randrange(len(scene.suspended)))
+            return f"resumed {path}" if _change(scene, path, _RESUME) else None
+        if not pods:
+            return None
+        path = job_path_of(scene.chance.choice(pods))
+        how = scene.chance.choice(({"suspend": True}, {"parallelism": 0}))
+        if not _change(scene, path, {"spec": how}):
+            return None
+        scene.suspended.append(path)
+        return f"suspended {path} by {how}"
+
+    def undo(self, scene: Scene) -> None:
+        """Resume all."""
+        for path in scene.suspended:
+            _change(scene, path, _RESUME)
+
+
+class SetsTtl(Actor):
+    """Gives a running Job a TTL of 0, as a policy does; half of the time the operator is killed before the Job ends."""
+
+    def act(self, scene: Scene) -> str | None:
+        """Give it to one, and let that end."""
+        pods = scene.pods()
+        if not pods:
+            return None
+        pod = scene.chance.choice(pods)
+        path = job_path_of(pod)
+        if not _change(scene, path, {"spec": {"ttlSecondsAfterFinished": 0}}):
+            return None
+        kills = scene.chance.random() < 0.5
+        if kills:
+            scene.run.kill()
+        scene.namespace.release_pods([pod])
+        return f"gave {path} a TTL" + (" and killed the operator" if kills else "")
+
+
+class TakesLabels(Actor):
+    """Removes labels, the owner or annotations from a running Job."""
+
+    def act(self, scene: Scene) -> str | None:
+        """Remove some from one."""
+        pods = scene.pods()
+        if not pods:
+            return None
+        path = job_path_of(scene.chance.choice(pods))
+        what = scene.chance.choice(
+            [
+                {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
+                {"labels": {f"{LABEL}/task": None}},
+                {"labels": {f"{LABEL}/project-uid": None}},
+                {"ownerReferences": None},
+            ]
+        )
+        return f"took {what} from {path}" if _change(scene, path, {"metadata": what}) else None
+
+
+_RESUMED = 0.5
+"""Share of the acts that resume a Job, where one is suspended."""
+_RESUME: Json = {"spec": {"suspend": False, "parallelism": 1}}
+
+
+def _change(scene: Scene, path: str, patch: Json) -> bool:
+    """Merge a change into a Job; whether it was there."""
+    return scene.ask("PATCH", path, patch, content_type=MERGE_PATCH) is not None
+
+
+def job_path_of(pod: Json) -> str:
+    """The path of a pod's Job."""
+    name = next(owner["name"] for owner in pod["metadata"]["ownerReferences"])
+    return f"/apis/batch/v1/namespaces/{pod['metadata']['namespace']}/jobs/{name}"
+
+
 ACTORS: dict[str, type[Actor]] = {
     "denies": Denies,
     "deletes-pods": DeletesPods,
     "evicts": Evicts,
+    "suspends-jobs": SuspendsJobs,
+    "sets-ttl": SetsTtl,
+    "takes-labels": TakesLabels,
 }
 """By the name that the campaign's table has for it."""
 
@@ -173,7 +257,7 @@ def disturb(scene: Scene, actors: Sequence[Actor], acts: int) -> list[str]:
     done: list[str] = []
     try:
         for _ in range(acts):
-            until(lambda: scene.pods() or scene.has_ended(), "a held attempt", seconds=_STEP_SECONDS)
+            until(lambda: scene.pods() or scene.suspended or scene.has_ended(), "a held attempt", seconds=_STEP_SECONDS)
             pods = scene.pods()
             if pods and scene.chance.random() < _RELEASED_FIRST:
                 scene.namespace.release_pods([scene.chance.choice(pods)])

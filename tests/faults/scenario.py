@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rig.deadline import until
 from rig.errors import RigError
 from rig.operator import USER
-from tests.controller.audit import Json, by_user, history, refusals, told, writes
+from tests.controller.audit import Json, by_user, history, is_release, refusals, told, writes
 from tests.controller.cluster import condition, rows
 from tests.controller.laws import judge
 from tests.faults.graphs import Graph
@@ -190,7 +190,7 @@ def _written_after_end(asked: Sequence[Json]) -> Iterator[str]:
     for event in writes(asked):
         if not 200 <= event["responseStatus"]["code"] < 300 or event["objectRef"]["resource"] in _NOT_THE_PROJECTS:
             continue
-        if ended:
+        if ended and not is_release(event):
             yield told(event)
         answer = event.get("responseObject") or {}
         ended = ended or (event["objectRef"].get("subresource") == "status" and has_ended(answer))

@@ -58,6 +58,9 @@ def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
         commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
     if found.job and found.look == "job":
         commands.append(f"kubectl describe job{place} {found.job}")
+    if found.job and found.mend == "resume-job":
+        patch = '{"spec":{"suspend":false,"parallelism":1}}'
+        commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")
     if found.mend == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
         commands.append(f"{typed()} retry{place} {name}{tasks}")

@@ -6,6 +6,7 @@ a Job's name is a function of its attempt, so a second creation meets the first.
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,14 +14,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.controller.refusal import Refused, refusal_of
+from parallelproject.controller.removal import Removal
 from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
-from parallelproject.executors.once import is_ours
+from parallelproject.executors.once import is_intact, is_ours, restore_patch
 from parallelproject.executors.publish_job import publish_manifest
 from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.api import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
 
@@ -32,6 +34,10 @@ _BACKOFF_MAX = 30.0
 _TELL_AFTER_TRIES = 5
 """A creation that has no answer so often is reported."""
 _CLOSE_SECONDS = 2.0
+_FREED_SECONDS = 10.0
+"""Longest time until a quota knows of a Job that was removed."""
+_RESTORE_SECONDS = 1.0
+"""Wait before a Job gets back what somebody has taken from it, who may take it again."""
 
 
 class Actions:
@@ -46,6 +52,7 @@ class Actions:
         drop: Callable[[Project], None],
         git_image: str,
         metrics: Metrics,
+        removal: Removal,
     ) -> None:
         """Prepares them.
 
@@ -57,11 +64,13 @@ class Actions:
             drop: Forgets a project that is not there any more.
             git_image: The image that lands work.
             metrics: Is told when a task was released.
+            removal: Removes finished Jobs where a quota counts them.
         """
         self._api = api
         self._again = again
         self._git_image = git_image
         self._metrics = metrics
+        self._removal = removal
         self._warn = warn
         self._may_start = may_start
         self._drop = drop
@@ -148,7 +157,7 @@ class Actions:
     async def _create(
         self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
-        tries, is_unsure = 0, False
+        tries, is_unsure, freed = 0, False, -math.inf
         refused: Refused | None = None
         while self._may_start(project) and project.generation == generation:
             try:
@@ -165,6 +174,12 @@ class Actions:
             except ApiError as error:
                 refused = await refusal_of(self._api, project, manifest, error)
                 if refused is not None:
+                    if freed == -math.inf and await self._removal.make_room(project, refused):
+                        freed = time.monotonic()
+                    if refused.reason is Reason.WAITING_FOR_QUOTA and time.monotonic() < freed + _FREED_SECONDS:
+                        refused = None
+                        await _pause(3, error)
+                        continue
                     break
                 is_unsure = True
                 log.warning("creating %s: %s", manifest["metadata"]["name"], error)
@@ -221,7 +236,7 @@ class Actions:
         found = await self._get(project, key)
         if found is None:
             return False  # deleted in between: create it again
-        if is_ours(found, project.owner, key.task, key.number):
+        if self._takes(project, key, found):
             project.sightings.job_seen(key, view_job(found))
         else:
             name = found["metadata"]["name"]
@@ -235,9 +250,18 @@ class Actions:
         # Meanwhile it may have ended, or be wanted again: the plan decides anew.
         while self._may_start(project) and project.generation == generation and project.sightings.is_at_work(key):
             try:
-                job = await self._api.request(
-                    "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
-                )
+                known = project.sightings.job(key)
+                if known is not None and known.stop_undone and known.is_suspended:
+                    # Whoever suspends it again (a queue) does not let it end. Deleted, it is held as evidence.
+                    body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}
+                    job = await self._api.request("DELETE", f"{project.jobs_path}/{name}", body)
+                else:
+                    job = await self._api.request(
+                        "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+                    )
+                if job["kind"] == "Status":  # gone at once
+                    project.sightings.job_gone(key)
+                    return
                 project.sightings.job_seen(key, view_job(job))
                 return
             except ApiError as error:
@@ -264,7 +288,7 @@ class Actions:
         while self._may_start(project):  # there may be nobody else who asks again
             try:
                 found = await self._get(project, key)
-                if found is not None and is_ours(found, project.owner, key.task, key.number):
+                if found is not None and self._takes(project, key, found):
                     project.sightings.job_seen(key, view_job(found))
                 elif await self._is_there(project):
                     project.sightings.job_gone(key)
@@ -277,6 +301,38 @@ class Actions:
                 log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
                 await _pause(failures, error)
         project.sightings.job_gone(key)  # with its project, or soon: nobody asks for it any more
+
+    def _takes(self, project: Project, key: Key, job: Json) -> bool:
+        """Whether a Job that was read is the attempt's; it then gets back what others have taken from it."""
+        known = project.sightings.job(key)
+        if not is_ours(job, project.owner, key.task, key.number, known.uid if known else ""):
+            return False
+        if not is_intact(job, project.owner, key.task, key.number):
+            self.restore(project, key, job["metadata"]["uid"])
+        return True
+
+    def restore(self, project: Project, key: Key, uid: str) -> None:
+        """Gives a Job its labels and its owner back, which others have taken: by those it is watched, and deleted."""
+        self._spawn(project, ("restore", key), self._restore(project, key, uid))
+
+    async def _restore(self, project: Project, key: Key, uid: str) -> None:
+        path, failures = f"{project.jobs_path}/{self._name(project, key)}", 0
+        patch = restore_patch(project.owner, key.task, key.number, uid)
+        await asyncio.sleep(_RESTORE_SECONDS)
+        while self._may_start(project):
+            try:
+                job = await self._api.request("PATCH", path, patch, content_type=STRATEGIC_PATCH)
+            except ApiError as error:
+                if error.status in (404, 409):
+                    self.look_up(project, key)
+                    return
+                failures += 1
+                log.warning("restoring labels and owner of %s: %s", path, error)
+                await _pause(failures, error)
+            else:
+                project.sightings.job_seen(key, view_job(job))
+                self._warn(project, "JobRestored", f"{key.task}: labels or owner of its Job had been removed")
+                return
 
     async def _is_there(self, project: Project) -> bool:
         """Whether a project is still there, and not another one of its name."""

@@ -14,10 +14,12 @@ from typing import Any
 
 from parallelproject.controller.actions import Actions
 from parallelproject.controller.capacity import Capacity
+from parallelproject.controller.evidence import Evidence, HeldJob
 from parallelproject.controller.leader import Leader
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.controller.queue import Queue
+from parallelproject.controller.removal import Removal
 from parallelproject.controller.traces import Traces, exporter_from_environment
 from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
@@ -28,7 +30,8 @@ from parallelproject.core.publishing import Publishing, merged_now, publishing
 from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
-from parallelproject.executors.observation import view_job, view_pod
+from parallelproject.executors.observation import JobView, view_job, view_pod
+from parallelproject.executors.once import controller_of
 from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
 from parallelproject.kube.api import METADATA_ONLY, Api, ApiError
 from parallelproject.kube.reflector import Reflector
@@ -82,7 +85,13 @@ class Controller:
         self._traces = Traces(exporter_from_environment(), self.metrics.traced)
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop, self.metrics)
-        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop, git_image, self.metrics)
+        self._removal = Removal(api, self._projects.values, self._writer.say)
+        self._actions = Actions(
+            api, self._put, self._writer.warn, self._may_start, self._drop, git_image, self.metrics, self._removal
+        )
+        self._evidence = Evidence(api)
+        self._unowned: dict[HeldJob, tuple[str, str]] | None = {}
+        """Jobs that we hold of unknown projects, with the name and uid of those. None once all projects are known."""
         self._verifier = Verifier(api, self._take)
         self._newest = 0  # revision of the newest project event
         self._leader = leader
@@ -108,6 +117,7 @@ class Controller:
                     await reflector.synced.wait()
                 await self._wait_for_projects()
                 log.info("all projects, Jobs and pods are known; planning starts")
+                self._release_unowned()
                 while True:
                     key, since = await self.queue.take()
                     with self.metrics.reconciling(since):
@@ -116,6 +126,8 @@ class Controller:
                     await asyncio.sleep(0)  # others may run between two projects
             finally:
                 self.left_nothing = await self._actions.close()
+                await self._evidence.close()
+                await self._removal.close()
                 await self._writer.close()
                 await self._verifier.close()
                 self._traces.close()
@@ -229,10 +241,43 @@ class Controller:
             self._put(project)
         return True
 
-    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
-        """Whether an attempt that nobody knows to have ended is looked up, now that its Job is said to be gone."""
+    def unowned(self, namespace: str, name: str, uid: str, job: JobView) -> None:
+        """A Job that we hold was seen, and its project is not known: it is let go if there is none."""
+        held = HeldJob(namespace, job.name, job.uid)
+        if self._unowned is not None:
+            self._unowned[held] = (name, uid)
+        else:
+            self._evidence.release_if_unowned(held, name, uid)
+
+    def _release_unowned(self) -> None:
+        waiting, self._unowned = self._unowned or {}, None
+        for held, (name, uid) in waiting.items():
+            project = self._projects.get((held.namespace, name))
+            if project is None or project.owner.uid != uid:
+                self._evidence.release_if_unowned(held, name, uid)
+
+    def _let_go(self, project: Project) -> None:
+        """Lets the Jobs go whose result is written down; all of them where the project is going."""
+        sightings = project.sightings
+        found = sightings.held() if project.deleting else map(sightings.job, sightings.releasable(project.is_recorded))
+        for job in found:
+            if job is not None:
+                self._evidence.release(HeldJob(project.owner.namespace, job.name, job.uid))
+
+    def restore(self, namespace: str, name: str, uid: str, key: Key, job_uid: str) -> None:
+        """A Job of an attempt has lost its labels or its owner."""
         project = self._projects.get((namespace, name))
-        if project is None or project.owner.uid != uid or not project.sightings.is_active(key) or project.deleting:
+        if project is not None and project.owner.uid == uid:
+            self._actions.restore(project, key, job_uid)
+
+    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
+        """Whether an attempt is looked up, now that its Job is said to be gone: one that nobody knows to have ended, or
+        that we hold. Its labels may be gone, and not the Job."""
+        project = self._projects.get((namespace, name))
+        if project is None or project.owner.uid != uid or project.deleting:
+            return False
+        job = project.sightings.job(key)
+        if not project.sightings.is_active(key) and not (job is not None and job.held):
             return False
         self._actions.look_up(project, key)
         return True
@@ -259,6 +304,7 @@ class Controller:
         now = time.time()
         sightings, spec, graph = project.sightings, project.spec, project.graph
         sightings.changed = False
+        self._let_go(project)
         if project.deleting:
             self.capacity.not_planned(project)
             return  # owner references take the Jobs along
@@ -272,6 +318,7 @@ class Controller:
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
         self.capacity.planned(project, spec, decided)
+        project.decided = decided
         before, project.ledger = project.ledger, decided.ledger
         self._actions.launch(project, decided.launches)
         for stop in decided.stops:
@@ -289,6 +336,7 @@ class Controller:
             return render_status(graph, spec, decided, last, project.generation, now, published, troubles, refusals)
 
         self._writer.offer(project, headline, render)
+        self._removal.enforce(project, decided)
         if decided.completed and self._writer.is_written(project):
             self._traces.ended(project)
         wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
@@ -367,6 +415,8 @@ class Controller:
         if self._is_current(project):
             key = (project.owner.namespace, project.owner.name)
             del self._projects[key]
+            for job in project.sightings.held():
+                self._evidence.release(HeldJob(project.owner.namespace, job.name, job.uid))
             if not self.capacity.dropped(project):
                 self._sightings.pop((project.owner.namespace, project.owner.uid), None)
             timer = self._timers.pop(key, None)
@@ -400,15 +450,38 @@ class _Sink:
 
 class _Jobs(_Sink):
     def seen(self, job: Mapping[str, Any]) -> None:
-        """A Job; counts only where the project's uid controls it."""
+        """A Job; counts only where the project's uid controls it, or nobody does, or it is known already."""
         found = self._find(job)
+        controller = controller_of(job)
         if found is None or not self._is_made_by_us(job["metadata"]["name"], *found):
+            self._seen_changed(job, controller)
             return
         key, at = found
-        owners = job["metadata"].get("ownerReferences") or ()
-        if any(ref.get("controller") and ref.get("uid") == at[2] for ref in owners):
-            self._controller.sightings(at[0], at[2]).job_seen(key, view_job(job))
-            self._controller.touch(*at)
+        if controller in ("", at[2]) or self._is_known(at, key, job["metadata"]["uid"]):
+            view = view_job(job)
+            self._controller.sightings(at[0], at[2]).job_seen(key, view)
+            if not self._controller.touch(*at):
+                if view.held:
+                    self._controller.unowned(*at, view)
+            elif controller != at[2]:
+                self._controller.restore(*at, key, view.uid)
+
+    def _is_known(self, at: tuple[str, str, str], key: Key, uid: str) -> bool:
+        known = self._controller.known(at[0], at[2])
+        job = known.job(key) if known is not None else None
+        return job is not None and job.uid == uid
+
+    def _seen_changed(self, job: Mapping[str, Any], controller: str) -> None:
+        """A Job whose labels are not those that we gave it: still that of its attempt, where it is known."""
+        metadata = job["metadata"]
+        known = self._controller.known(metadata["namespace"], controller)
+        key = known.key_of(metadata["uid"]) if known is not None else None
+        name = next((r.get("name") for r in metadata.get("ownerReferences") or () if r.get("uid") == controller), "")
+        if known is not None and key is not None:
+            known.job_seen(key, view_job(job))
+            at = (metadata["namespace"], str(name), controller)
+            if self._controller.touch(*at):
+                self._controller.restore(*at, key, metadata["uid"])
 
     def gone(self, job: Mapping[str, Any]) -> None:
         """A Job was deleted."""

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.status import condition
+from parallelproject.model.status import Reason
 
 _MESSAGE_MAX = 1024
 
@@ -62,6 +63,12 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Not
             yield Notice("TaskFailed", f"{row['id']}: {_failure(row, row.get('reason'))}", warning=True)
         elif row.get("failures", 0) > earlier.get("failures", 0) and row["state"] != "Succeeded":
             yield Notice("AttemptFailed", f"{row['id']}: {_failure(row, row.get('failure'))}", warning=True)
+        was_held, is_held = (r.get("reason") == Reason.JOB_SUSPENDED for r in (earlier, row))
+        if is_held and not was_held:
+            found = f"{row['id']}: its Job {row.get('jobName')} is suspended; it keeps its slot and its files"
+            yield Notice("JobSuspended", found, warning=True)
+        elif was_held and not is_held and row["state"] == "Running":
+            yield Notice("JobResumed", f"{row['id']}: its Job {row.get('jobName')} is no longer suspended")
         if row.get("undeclared") and not earlier.get("undeclared"):
             found = f"{row['id']}: {row['undeclared']} besides the files that it declares, in {row.get('commit')}"
             yield Notice("UndeclaredFiles", found, warning=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from parallelproject.controller.events import Renewal
 from parallelproject.controller.lag import Lag
+from parallelproject.core.attempt import Attempt, Record
 from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger
+from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.status import read_status
 from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job import check_for_cluster
@@ -18,6 +19,7 @@ from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
 
@@ -64,6 +66,11 @@ class Project:
         """Status writes that failed in a row."""
         self.reports = Renewal()
         """When which refusal was last reported by an Event."""
+        self.decided: Plan | None = None
+        """The last plan."""
+        self.removed: set[Key] = set()
+        """Attempts whose Job is being removed, or was."""
+        self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -98,6 +105,26 @@ class Project:
             "uid": self.owner.uid,
             "resourceVersion": self.resource_version,
         }
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether nothing of it runs, and nothing will."""
+        return self.decided is not None and self.decided.completed
+
+    def is_recorded(self, attempt: Attempt, task: str) -> bool:
+        """Whether the end of an attempt is in the status on the server, or of no use to anybody.
+
+        Of no use is one of a task that left the spec and of which nothing is kept.
+        """
+        if self._recorded[0] is not self.status:
+            self._recorded = (self.status, read_status(self.status).records)
+        record = self._recorded[1].get(task)
+        if record is None:
+            is_known = task in self.ledger.records or self.graph is None or task in self.graph.index
+            return not is_known and self.decided is not None
+        if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
+            return True
+        return record.attempts == attempt.number and record.state is not TaskState.RUNNING
 
     def update(self, body: Mapping[str, Any]) -> bool:
         """Takes in a newer state of the object, and says whether there is anything to plan anew.

@@ -92,6 +92,11 @@ class Writer:
         )
         self._tell(project, [Notice(reason, message, warning=True)])
 
+    def say(self, project: Project, reason: str, message: str) -> None:
+        """Reports something that is as it should be, and that no status shows."""
+        log.info("%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace})
+        self._tell(project, [Notice(reason, message)])
+
     async def close(self) -> None:
         """Ends; what was not written is found again by whoever comes next."""
         for task in self._tasks:

@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from parallelproject.model.status import Reason, TaskState
 
+STOP_OVERDUE = "TaskDeadlineExceeded"
+"""Why an attempt is stopped whose own deadline passed while its Job was suspended: that is a failure of the task.
+``DeadlineExceeded`` is the deadline of the project."""
+
 
 class Phase(Enum):
     """Where one attempt stands."""
@@ -63,6 +67,13 @@ class Attempt(NamedTuple):
     commit: str | None = None
     """The short name of the commit that its work landed as."""
     beside: Beside = NOTHING_BESIDE
+    is_queued: bool = False
+    """Of one that is suspended, whether it was so from the first on: it has not begun."""
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it is there, and somebody else keeps it from running for now."""
+        return self.reason == Reason.JOB_SUSPENDED and self.phase is Phase.ACTIVE
 
     @property
     def cannot_begin(self) -> bool:
@@ -114,7 +125,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _, commit, beside = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, beside, _ = attempts[0]
         if phase is _WELL and found == 1:
             return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, beside)
     state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
@@ -124,7 +135,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         return record._replace(commit=heard.commit, beside=heard.beside) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _ = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):

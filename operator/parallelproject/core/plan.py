@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import compress, count
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record
+from parallelproject.core.attempt import NEW, STOP_OVERDUE, Attempt, Phase, Record
 from parallelproject.core.files import overlap
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.sharing import Share
@@ -81,7 +81,7 @@ class Stop(NamedTuple):
     id: str
     attempt: Attempt
     why: str
-    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt) or StartError."""
+    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt), StartError or STOP_OVERDUE."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +186,18 @@ def plan(
         stopped = Reason.STOPPED if spec.stop else Reason.DEADLINE_EXCEEDED if now >= deadline else None
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     why = stopped or ("FailFast" if fail_fast else None)
+    overdue = {
+        attempt: ends
+        for task_id in standing.suspended
+        for attempt in standing.live[task_id]
+        if (ends := suspended_until(graph, spec, task_id, attempt)) < math.inf
+    }
     stops = [
         Stop(task_id, attempt, reason)
-        for task_id in (standing.live if why else standing.surplus)
+        for task_id in (standing.live if why else [*standing.surplus, *(standing.suspended - standing.surplus)])
         for attempt in standing.live[task_id]
         if not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-        and (reason := why or standing.surplus_for(task_id, attempt))
+        and (reason := why or standing.surplus_for(task_id, attempt) or _if_overdue(overdue.get(attempt), now))
     ]  # fmt: skip
     if stopped:
         for i, state in enumerate(states):
@@ -216,7 +222,7 @@ def plan(
             elif would is room:
                 would = room.copy()
             would.take(i)
-    wake = math.inf if stopped else deadline
+    wake = min([math.inf if stopped else deadline, *(ends for ends in overdue.values() if ends > now)])
     for i in standing.failing:
         if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and standing.is_free(i):
             wake = min(wake, backoff_ends(graph, spec, i, standing.record(i)))
@@ -380,6 +386,23 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     if failures < 0:
         failures, first = record.failures, max(1, first)
     return record.ended + min(first * 2.0 ** min(failures - 1, 64), max(first, BACKOFF_MAX))
+
+
+def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt) -> float:
+    """When a suspended attempt is over its deadline, in seconds since the epoch; inf if never.
+
+    The Job controller's clock stands still for a suspended Job, so ours counts: from the attempt's start, the time
+    suspended included. One that a queue has not let begin is not over it.
+    """
+    i = graph.index.get(task_id)
+    if i is None or not attempt.is_suspended or attempt.is_queued or attempt.started is None:
+        return math.inf
+    seconds = graph.tasks[i].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    return attempt.started + seconds if seconds else math.inf
+
+
+def _if_overdue(ends: float | None, now: float) -> str | None:
+    return STOP_OVERDUE if ends is not None and ends <= now else None
 
 
 def _is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:

@@ -15,6 +15,7 @@ from parallelproject.core.attempt import NEW, NOT_CREATED, Attempt, Phase, Recor
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.model.status import Reason, TaskState
 
+_SUSPENDED = Reason.JOB_SUSPENDED
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
@@ -54,6 +55,8 @@ class Standing:
     """By task id. It may be there, so it holds a slot until it was looked up."""
     surplus: set[str] = field(default_factory=set)
     """Those of ``live`` with an attempt that nobody wants any more (``surplus_for``)."""
+    suspended: set[str] = field(default_factory=set)
+    """Those of ``live`` with an attempt that somebody else has suspended: its deadline is ours to hold."""
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that left the spec, in that order."""
     at_work: int = 0
@@ -137,6 +140,7 @@ class Standing:
             self.live.copy(),
             self.unseen.copy(),
             self.surplus.copy(),
+            self.suspended.copy(),
             self.strangers.copy(),
             self.at_work,
             self.roles.copy(),
@@ -196,6 +200,8 @@ class Standing:
             self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
         is_surplus = any(self.surplus_for(task_id, attempt) for attempt in live)
         (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
+        is_suspended = any(attempt.reason == _SUSPENDED for attempt in live)
+        (self.suspended.add if is_suspended else self.suspended.discard)(task_id)
         self.at_work += slots
         foreign = self._hold_foreign(task_id, i, live)
         if i is None:

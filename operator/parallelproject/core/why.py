@@ -45,6 +45,12 @@ _TROUBLE: dict[str, str] = {
         "its Job has no pod: the API server refuses it (Pod Security, a quota, a policy), or the Job controller is far "
         "behind; the events of the Job say which"
     ),
+    Reason.SCHEDULING_GATED.value: "its pod has scheduling gates: whoever has set them has to remove them",
+    Reason.JOB_SUSPENDED.value: (
+        "its Job is suspended, or has a parallelism of 0: it keeps its slot and its files until somebody resumes the "
+        "Job, or the task or the project is stopped"
+    ),
+    Reason.JOB_TERMINATING.value: "its Job is being deleted; the next attempt follows when it is gone",
     Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from beginning."""
@@ -62,6 +68,10 @@ _WITH_LOGS = frozenset({Reason.EXIT_CODE.value, Reason.POD_FAILED.value})
 """Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
 _WITHOUT_JOB = frozenset({Reason.LOST.value, Reason.INVALID_POD_TEMPLATE.value, Reason.NAME_CONFLICT.value})
 """Failures of an attempt that has no Job, or none any more."""
+_HELD = frozenset({Reason.JOB_SUSPENDED.value, Reason.JOB_TERMINATING.value})
+"""Reasons of an attempt whose Job others have changed."""
+_LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED.value}
+"""Reasons that the Job explains, and no pod."""
 
 
 class UnknownTaskError(Exception):
@@ -91,7 +101,7 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     mend: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``graph`` or nothing."""
+    """What could be done about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
     look: str = ""
     """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
     container: str = ""
@@ -297,7 +307,8 @@ class _Inquiry:
         answer = f"attempt {record.attempts} is at work{self._since(record)}"
         more = []
         if reason:
-            answer = f"attempt {record.attempts} cannot begin{self._since(record)}"
+            verb = "is held" if reason in _HELD else "cannot begin"
+            answer = f"attempt {record.attempts} {verb}{self._since(record)}"
             more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
             if reason == Reason.IMAGE_PULL_BACK_OFF and (images := self._images(i)):
                 more.append(f"it asks for {images}")
@@ -305,8 +316,9 @@ class _Inquiry:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        look = "follow" if not reason else "job" if reason == Reason.POD_NOT_CREATED else "pod"
-        found = self._say(i, reason, answer, *more, *_conflicts(record), job=record.job)
+        look = "follow" if not reason else "job" if reason in _LOOK_AT_JOB else "pod"
+        mend = "resume-job" if reason == Reason.JOB_SUSPENDED else ""
+        found = self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
         return replace(found, look=look, container=self._container(i))
 
     def _container(self, i: int) -> str:

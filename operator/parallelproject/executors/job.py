@@ -167,15 +167,18 @@ def job_manifest(
     if spec.git:
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
-    return once.manifest(owner, marks, graph.claim[task], template, deadline, inherited)
+    held_by = [names.FINALIZER_RECORDED]
+    return once.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:
     """A merge patch that ends a Job: its pods are killed, and it stays as evidence of how it ended.
 
-    Deleting it would lose that; ``spec.suspend`` would leave it unfinished.
+    Deleting it would lose that. A Job that somebody has suspended ends as well: the deadline of a suspended Job never
+    passes, so it is resumed; with a parallelism of 0 no pod of it starts in the second that is left.
     """
-    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": {"activeDeadlineSeconds": 1}}
+    ended = {"activeDeadlineSeconds": 1, "parallelism": 0, "suspend": False}
+    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:

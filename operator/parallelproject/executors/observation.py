@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import NOTHING_BESIDE, Attempt, Beside, Phase
+from parallelproject.core.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
 from parallelproject.git.outcome import DeliveryError
@@ -18,11 +18,14 @@ from parallelproject.model.names import (
     ANNOTATION_DELIVERY,
     ANNOTATION_PUBLISH,
     ANNOTATION_STOP,
+    FINALIZER_RECORDED,
 )
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
 """Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
+_FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
+"""Attempts that we ended because of what they did: they have failed, by the word on their Job."""
 _COMMIT = 10
 """Characters of a commit's name that are written down."""
 
@@ -65,6 +68,25 @@ class JobView(NamedTuple):
     stopped_for: str
     claim: str = ""
     """Role and files that its task had when it was started."""
+    is_suspended: bool = False
+    """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
+    is_queued: bool = False
+    """Whether it was suspended from the first on, as by a queue, and has not begun."""
+    is_idle: bool = False
+    """Whether the Job controller says that it is suspended and has no pod."""
+    may_replace: bool = False
+    """Whether the Job makes another pod after one that has failed."""
+    stop_undone: bool = False
+    """Whether it was stopped, and somebody has taken that back before it ended."""
+    deleting: bool = False
+    """Whether it goes as soon as nothing holds it."""
+    held: bool = False
+    """Whether we hold it: its result is not known to be written down."""
+
+    @property
+    def has_ended_by_stop(self) -> bool:
+        """Whether it was stopped and deleted while suspended: no pod of it is there, and none will be made."""
+        return self.deleting and self.is_idle and bool(self.stopped_for)
 
 
 class PodView(NamedTuple):
@@ -82,6 +104,8 @@ class PodView(NamedTuple):
     """What its container said at its end, where it publishes."""
     trouble: str | None = None
     """What keeps it from beginning."""
+    deleting: bool = False
+    """Whether somebody has deleted it; it may still run."""
 
     @property
     def is_live(self) -> bool:
@@ -91,8 +115,13 @@ class PodView(NamedTuple):
 
 def view_job(job: Mapping[str, Any]) -> JobView:
     """Reads a Job."""
-    metadata, status = job["metadata"], job.get("status") or {}
+    metadata, spec, status = job["metadata"], job.get("spec") or {}, job.get("status") or {}
     marks = metadata.get("annotations") or {}
+    stopped_for = marks.get(ANNOTATION_STOP, "")
+    suspend, has_slots = spec.get("suspend") is True, spec.get("parallelism") != 0
+    is_idle = not (status.get("active") or status.get("terminating")) and any(
+        c.get("type") == "Suspended" and c.get("status") == "True" for c in status.get("conditions") or ()
+    )
     outcome, reason, ended = "", "", None
     for condition in status.get("conditions") or ():
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
@@ -106,8 +135,15 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         ended=ended,
         outcome=outcome,
         reason=reason,
-        stopped_for=marks.get(ANNOTATION_STOP, ""),
+        stopped_for=stopped_for,
         claim=marks.get(ANNOTATION_CLAIM, ""),
+        is_suspended=suspend or not has_slots,
+        is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec counts it up
+        is_idle=is_idle,
+        may_replace=spec.get("backoffLimit") != 0,
+        stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
+        deleting="deletionTimestamp" in metadata,
+        held=FINALIZER_RECORDED in (metadata.get("finalizers") or ()),
     )
 
 
@@ -147,6 +183,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         delivered=delivered,
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
         trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        deleting="deletionTimestamp" in (pod.get("metadata") or {}),
     )
 
 
@@ -187,8 +224,9 @@ def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -
     scheduled: Mapping[str, Any] = next(
         (c for c in status.get("conditions") or () if c.get("type") == "PodScheduled"), {}
     )
-    is_unschedulable = (scheduled.get("status"), scheduled.get("reason")) == ("False", "Unschedulable")
-    return Reason.UNSCHEDULABLE if is_unschedulable else None
+    if scheduled.get("status") != "False":
+        return None
+    return next((r for r in (Reason.UNSCHEDULABLE, Reason.SCHEDULING_GATED) if r == scheduled.get("reason")), None)
 
 
 def _said(status: Mapping[str, Any], main: str) -> str:
@@ -258,26 +296,41 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
-    if job and job.outcome == "Failed" and not live:
-        if stopped and job.stopped_for != Reason.START_ERROR:
+    if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
+        if stopped and job.stopped_for not in _FAILED_BY_STOP:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
-        reason, code = Reason.POD_FAILED, None
+        why, code = Reason.POD_FAILED, None
         if stopped:
-            return Attempt(
-                number, Phase.FAILED, False, False, started, ended or job.ended, Reason.START_ERROR, None, name
-            )
+            because = _FAILED_BY_STOP[job.stopped_for]
+            return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name)
         if job.reason == "DeadlineExceeded":
-            reason = Reason.DEADLINE_EXCEEDED
+            why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
-            reason = failed.delivered.reason
+            why = failed.delivered.reason
         elif failed and failed.exit_code is not None:
-            reason, code = Reason.EXIT_CODE, failed.exit_code
-        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, reason, code, name)
+            why, code = Reason.EXIT_CODE, failed.exit_code
+        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name)
     if job_is_gone and not live:
         phase = Phase.STOPPED if stopped else Phase.LOST
         return Attempt(number, phase, started=started, ended=ended, name=name)
-    # A Job that has failed has ended its pods first: what they say of it is on its way.
-    at_work = (live or not failed or job is None) and not (job and job.outcome)
-    trouble = next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)
-    claim = job.claim if job else ""
-    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, reason=trouble, name=name, claim=claim)
+    if job is None:
+        return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
+    # A Job that has failed has ended its pods first: what they say of it is on its way. That a pod has failed gives the
+    # slot away a second before its Job says so, where nothing can come after it: a Job that is resumed, or has tries
+    # left, makes another pod.
+    is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
+    at_work = not job.outcome and not is_last
+    stopping = stopped and not job.stop_undone
+    reason: str | None = _trouble_of(pods)
+    if job.deleting:
+        reason = Reason.JOB_TERMINATING
+    elif job.is_suspended and not stopped:
+        reason = Reason.JOB_SUSPENDED
+    return Attempt(
+        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,
+        is_queued=job.is_queued,
+    )  # fmt: skip
+
+
+def _trouble_of(pods: Iterable[PodView]) -> str | None:
+    return next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)

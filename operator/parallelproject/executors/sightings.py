@@ -5,10 +5,11 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.history import FinishedJob
 from parallelproject.core.publishing import Told
 from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.git.outcome import PolicyError
@@ -60,12 +61,15 @@ class Sightings:
         self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
         self._denied: dict[Key, Refusal] = {}  # also while they are tried again
         self._orphans: set[Key] = set()
+        self._settled_holds: set[Key] = set()  # of Jobs that we hold: those that have ended or are being deleted
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
         """Those of tasks that are not settled: what ``plan`` is given."""
         self._publishing: list[Attempt] = []
+        self.counts_finished = False
+        """Whether it is a change, too, that a Job has ended whose pod had ended before."""
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
@@ -77,7 +81,10 @@ class Sightings:
         self._denied.pop(key, None)
         known = self._jobs.get(key)
         is_older = known is not None and known.uid == job.uid and known.version >= job.version
+        if known is not None and known.uid == job.uid:  # somebody else may have removed our annotations
+            job = job._replace(claim=job.claim or known.claim, stopped_for=job.stopped_for or known.stopped_for)
         if not is_older and self._gone.get(key) != job.uid:
+            self.changed |= self.counts_finished and bool(job.outcome) and (known is None or not known.outcome)
             self._jobs[key] = job
             self._gone.pop(key, None)
         self._refresh(key)
@@ -209,7 +216,8 @@ class Sightings:
         """Tasks whose Job is there and has no pod, and since when."""
         for task, attempts in self.unsettled.items():
             for attempt in attempts:
-                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and attempt.started is not None
+                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+                is_waiting = is_waiting and attempt.started is not None
                 if is_waiting and not self._pods.get(Key(task, attempt.number)):
                     yield task, attempt.started or 0.0
 
@@ -239,6 +247,41 @@ class Sightings:
         job = self._jobs.get(key)
         return job.name if job else None
 
+    def job(self, key: Key) -> JobView | None:
+        """The attempt's Job, where it was seen and is not known to be gone."""
+        return None if key in self._gone else self._jobs.get(key)
+
+    def key_of(self, uid: str) -> Key | None:
+        """The attempt of a Job that was seen, by the Job's uid. Looks through all of them."""
+        return next((key for key, job in self._jobs.items() if job.uid == uid), None)
+
+    def held(self) -> list[JobView]:
+        """The Jobs that we hold."""
+        return [job for key, job in self._jobs.items() if job.held and key not in self._gone]
+
+    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[Key]:
+        """Attempts whose Job need not be held any longer: what is known of them is written down, or their Job is being
+        deleted before its end.
+
+        Args:
+            is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
+        """
+        for key in self._settled_holds:
+            attempt = next((a for a in self.attempts.get(key.task, ()) if a.number == key.number), None)
+            if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
+                yield key
+
+    def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedJob]:
+        """The Jobs of tasks that are there and have ended, and whose result is written down."""
+        found = []
+        for task, attempts in self.attempts.items():
+            for attempt in attempts:
+                job = self.job(Key(task, attempt.number))
+                if job is not None and job.outcome and not job.deleting and is_recorded(attempt, task):
+                    is_well = attempt.phase is Phase.SUCCEEDED
+                    found.append(FinishedJob(task, attempt.number, is_well, attempt.ended or job.ended or 0.0))
+        return found
+
     def conflict(self, key: Key) -> Delivered | None:
         """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
         found = [pod.delivered for pod in self._pods.get(key, {}).values()]
@@ -251,6 +294,7 @@ class Sightings:
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
+        self._note_hold(key)
         attempts = []
         for number in sorted(self._numbers[key.task]):
             found = self._attempt(Key(key.task, number))
@@ -267,6 +311,14 @@ class Sightings:
         else:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
+
+    def _note_hold(self, key: Key) -> None:
+        job = self.job(key)
+        found = self._attempt(key) if job is not None and job.held else None
+        is_settled = found is not None and job is not None and (found.phase is not Phase.ACTIVE or job.deleting)
+        if is_settled and key not in self._settled_holds:
+            self.changed = True
+        (self._settled_holds.add if is_settled else self._settled_holds.discard)(key)
 
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}

@@ -29,6 +29,7 @@ CONNECTIONS = 100
 """Most connections at once; the watches are among them."""
 _MEND = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Accept, for a list without what the objects hold."""

@@ -45,6 +45,9 @@ GITOPS = (
 )
 """Labels and annotations by which Argo CD and Flux know the objects that they keep as they are in a repository."""
 
+FINALIZER_RECORDED = f"{GROUP}/recorded"
+"""On a Job: holds it until its result is written down, whoever deletes it."""
+
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 """On a namespace: most tasks of all its projects that may be at work at once."""
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"

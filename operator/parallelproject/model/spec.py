@@ -337,6 +337,8 @@ class Spec(Model):
     """Longest time from the project's start to its end, in seconds, time suspended included; then it is stopped."""
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
     """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
+    job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
+    """Number of finished Jobs to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
     executor: Annotated[Executor, Later("the Argo Workflows executor", ("Workflow",))] = Executor.JOB
     """What runs a task: a Kubernetes Job."""
     conflicts: Conflicts = Conflicts()

@@ -51,6 +51,11 @@ class Reason(StrEnum):
     POD_NOT_CREATED = "PodNotCreated"
     START_ERROR = "StartError"
     """Of a container that cannot be started; also Failed."""
+    SCHEDULING_GATED = "SchedulingGated"
+    JOB_SUSPENDED = "JobSuspended"
+    """Somebody else has suspended the Job of the attempt, or set its parallelism to 0."""
+    JOB_TERMINATING = "JobTerminating"
+    """The Job of the attempt is being deleted."""
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
