@@ -242,7 +242,7 @@ def test_a_suspended_job_is_reported_with_what_it_keeps():
     project = Project(t("a")).seen("a", Phase.ACTIVE, reason="JobSuspended")
     project.troubles = {"a": "JobSuspended"}
     found = project.why("a")
-    assert (found.state, found.reason, found.mend) == ("Running", "JobSuspended", "job")
+    assert (found.state, found.reason, found.mend) == ("Running", "JobSuspended", "resume-job")
     assert found.answer.startswith("attempt 1 is held since")
     assert "it keeps its slot and its files until somebody resumes the Job" in found.more[0]
 
