@@ -65,7 +65,8 @@ class OperatorProcess:
             if not wait:
                 return
             try:
-                return self.wait_ready()
+                self.wait_ready()
+                return
             except PortTakenError:
                 if attempt == _ATTEMPTS:
                     raise
