@@ -131,10 +131,13 @@ def test_the_highest_priority_gets_every_place_that_becomes_free(
     since, ns = audit.position(), team()
     made = [ns.create(many(30, hold=True), "usual")]
     ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "all to be in use", "usual")
-    made.append(ns.create(many(9, priority="P0"), "urgent"))
+    made.append(ns.create(many(9, hold=True, priority="P0"), "urgent"))
     ns.wait_state("t0", "Pending", "WaitingForCapacity", name="urgent")
-    ns.release_pods(ns.held("usual"))
-    ns.wait_end("urgent")
+    for number in range(9):  # one by one: where two become free at once, the last of it and another start together
+        pods = ns.until(lambda: ns.held("usual") + ns.held("urgent"), "a pod")
+        ns.release_pods(pods[:1])
+        ns.wait(lambda p, number=number: p["status"]["counts"]["pending"] == 8 - number, "a start", "urgent")  # type: ignore[misc]
+    ns.release_until_end("urgent")
     created = [project_of(h) for h in starts_and_ends(audit, since, *made) if h.kind == "created"]
     first = created.index("urgent")
     assert created[first : first + 9] == ["urgent"] * 9

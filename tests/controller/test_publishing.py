@@ -92,6 +92,7 @@ def test_each_level_waits_for_the_merge_of_the_one_before(ns: Namespace, operato
     assert project["status"]["levels"][0]["pullRequest"]["number"] == 1
     operator.kill()
     operator.start()
+    ns.release("", name="levels")  # the second attempt to publish
     done = published(ns, "True", "levels")
     assert done["status"]["publication"]["mergedLevels"] == 2
     assert [level["pullRequest"]["number"] for level in done["status"]["levels"]] == [1, 2]
