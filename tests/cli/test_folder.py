@@ -9,7 +9,7 @@ from .conftest import MANIFEST, Pproj
 
 TASKS = json.dumps({"tasks": [{"id": 1, "title": "a"}]})
 LIST = "# Tasks\n\n- [ ] T001 a\n"
-STORY = "# Story 1.1: A\n\nStatus: approved\n\n## Story\nx\n\n## Acceptance Criteria\n1. y\n\n## Tasks / Subtasks\n- [ ] a\n"
+STORY = "# Story 1.1: A\n\nStatus: approved\n\n## Story\nx\n\n## Acceptance Criteria\n1. y\n"
 PLACES = {
     ".taskmaster/tasks/tasks.json": TASKS,
     "tasks/tasks.json": TASKS,
