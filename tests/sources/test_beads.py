@@ -45,7 +45,7 @@ def test_lines_and_lists_give_the_same():
 
 def test_only_a_title_is_needed():
     imported = read('{"title": "A"}\n\n{"title": "B"}\n', file="issues.jsonl")
-    assert list(needs(imported)) == ["line-1", "line-2"]
+    assert list(needs(imported)) == ["a", "b"]
     assert [str(w).split(":")[1] for w in imported.report.warnings] == ["1", "3"]
     assert problems('{"id": "x"}\n{"id": "y", "title": " "}') == [
         "issues.jsonl:1: title: is missing (give it a title)",
@@ -172,7 +172,7 @@ def test_tombstones_and_memories_are_counted_and_hold_nothing_up():
         issue("b", "a"),
     )
     assert needs(imported) == {"b": []}
-    assert imported.report.left_out == (LeftOut("a", "tombstone"), LeftOut("line-2", "memory"))
+    assert imported.report.left_out == (LeftOut("a", "tombstone"), LeftOut("memory", "memory"))
     assert imported.report.lines()[0] == "3 tasks found: 1 to run, 2 left out (tombstone 1, memory 1)"
 
 

@@ -259,14 +259,88 @@ MARKDOWN_PIECES = st.sampled_from(
         "# ",
         "text",
         "\x00",
+        "- [ ]* 1.1.1 ",
+        "- [-] ",
+        "T01a ",
+        "T1-MIN ",
+        "\n## Phase 2\n",
+        "\n## User Story 1\n",
+        "\n### Task 1: ",
+        "\n### Task 1.1: ",
+        "\n# Story 1.1: ",
+        "\n## Tasks / Subtasks\n",
+        "\n## Acceptance Criteria\n",
+        "\n## 2. ",
+        "\n- **User Story 1**: depends on US2\n",
+        "user stories can run in parallel\n",
+        "\n**Depends on:** Task 1, T01-T09\n",
+        "**Status:** done\n",
+        '```json\n{"waves": [{"tasks": ["1.1", 1]}, ["T01"]]}\n```\n',
+        "<!--",
+        "-->\n",
+        "````md\n",
+        "---\n",
+        "> ",
     ]
 )
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_markdown(text: str, options: Options):
-    check(text, "x.md", None, options)
+    imported = check(text, "x.md", None, options)
+    if imported is not None:
+        tasks = imported.project.spec.tasks
+        assert not any(task.id in task.dependencies for task in tasks)
+        lines = text.count("\n") + 1
+        assert all(1 <= row.line <= lines for row in imported.report.ignored)
+
+
+PLAN_LINES = st.sampled_from(
+    [
+        "# Plan", "## Part", "### Other", "#### Deeper", "text one", "  indented", "- [ ] box", "- [x] ticked",
+        "**Files:** a/b.py", "```", "````md", "<!-- note -->", "<!--", "-->", "> quote", "1. first", "| a | b |", "",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_no_line_of_a_plan_is_lost(before: list[str], first: list[str], second: list[str]):
+    rows = [*before, "### Task 1: Reader", *first, "### Task 2: Page", *second]
+    lines = [f"{row} {number}" if row[:1].isalpha() else row for number, row in enumerate(rows)]
+    imported = check("\n".join(lines), "x.md", None, Options(include_done=True))
+    if imported is None:  # the headings are in code or a comment
+        return
+    told = "\n".join(f"{task.title}\n{task.description}" for task in imported.project.spec.tasks)
+    tasks = [task.id for task in imported.project.spec.tasks]
+    if tasks[:1] == ["task-1"]:
+        assert not [line for line in lines if line[:1].isalpha() and line not in told]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# " + "a " * 100_000 + "#",
+        "# " + "(" * 100_000,
+        "## " + " " * 200_000 + "x\n- [ ] a",
+        "- [ ] T1 a (depends on " + "1" * 100_000 + "x)\n- [ ] T2 b",
+        "- [ ] T1 a\n  Depends on: " + "T1-T9," * 20_000 + "\n- [ ] T2 b",
+        "- [ ] a\n" + "x <!--\n" * 20_000,
+        "- [ ] a\n" + "<!-- `" * 20_000,
+        "- [ ] a\n" + "> " * 50_000 + " " * 50_000,
+        "- [ ] T1 a\n" + "stories can " * 20_000,
+        "```\n" * 30_001 + "- [ ] a",
+        "- [ ] a\n" + "---\n" * 50_000,
+        "### Task 1: a\n" + "-" * 200_000 + " x\n" + "---\n" * 50_000,
+        "\n".join(f"{' ' * depth}- [ ] x" for depth in range(600)),
+        "\n".join(f"{'#' * (1 + depth % 6)} Task {depth}: a" for depth in range(1_500)),
+        "\n".join(f"- [ ] 1{'.1' * depth} x" for depth in range(700)),
+        "\n".join(f"- [ ] T{n:05} x (depends on T00000-T{n:05})" for n in range(500)),
+    ],
+)
+def test_markdown_that_is_slow_for_careless_readers_is_read_in_time(text: str):
+    check(text, "x.md", None, Options())  # the careless ones take minutes, or for ever
 
 
 SUBTASK = {"id": 1, "title": "b", "dependencies": []}
@@ -311,6 +385,10 @@ spec:
       - {name: b, template: run, depends: "a && (a.Succeeded || a.Skipped)"}
 """,
     "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
+    "speckit.md": "## Phase 1\n- [ ] T001 [P] a\n- [ ] T002 b\n## Phase 2: User Story 1\n- [ ] T003 [US1] c/d.py\n## Notes\n- [ ] x\n",
+    "kiro.md": '- [ ] 1. a\n  - [ ]* 1.1 b\n- [-] 1.2 c\n```json\n{"waves": [{"tasks": ["1.1"]}, {"tasks": ["1.2"]}]}\n```\n',
+    "steps.md": "# P\n\n### Task 1: a\n- [ ] **Step 1: b**\n```sh\nc\n```\n### Task 2: d\n## Acceptance\n- [ ] e\n",
+    "story.md": "# Story 1.2: a\n\nStatus: draft\n\n## Acceptance Criteria\n1. b\n\n## Tasks / Subtasks\n- [ ] c\n",
     "p.yaml": """\
 apiVersion: parallelproject.io/v1alpha1
 kind: ParallelProject

@@ -97,6 +97,12 @@ def test_waves_that_do_not_fit_are_reported():
     assert broken.project.spec.tasks[1].dependencies == ["1"]
 
 
+def test_round_markers_count_within_what_contains_them():
+    text = "- [ ] 1. a\n  - [ ] 1.1 (P) b\n  - [ ] 1.2 (P) c\n- [ ] 2. d\n  - [ ] 2.1 (P) e\n  - [ ] 2.2 f (P)\n"
+    assert needs(text) == {"1.1": [], "1.2": [], "2.1": ["1.1", "1.2"], "2.2": ["2.1"]}
+    assert listed(text).project.spec.tasks[0].title == "b"
+
+
 def test_openspec_sections_follow_one_another():
     text = "## 1. Reader\n- [x] 1.1 a\n- [ ] 1.2 b\n\n## 2. Page\n- [ ] 2.1 c\n  - [ ] 2.1.1 d\n  - [ ] 2.1.2 e\n"
     assert needs(text) == {"1.2": [], "2.1.1": ["1.2"], "2.1.2": ["2.1.1"]}

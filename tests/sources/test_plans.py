@@ -73,6 +73,9 @@ def test_entries_outside_of_the_tasks_are_reported():
         (("## Step 3", "## Step 4: b"), ["step-3", "step-4"]),
         (("## **Task 1:** a", "## [ ] Task #2: b"), ["task-1", "task-2"]),
         (("## 1. a", "## 2. b"), ["1", "2"]),
+        (("### 1.1 a", "### 1.2 b"), ["1.1", "1.2"]),
+        (("### - [ ] 1. a", "### - [ ] 1.1 b"), ["1", "1.1"]),
+        (("## [ ] Write a", "## [ ] b"), ["write-a", "b"]),
         (("## Phase 1: a", "## Phase 2 - b"), ["phase-1", "phase-2"]),
     ],
 )
@@ -89,6 +92,13 @@ def test_numbered_sections_with_boxes_are_sections():
     ]  # fmt: skip
     checked = "## 1. Reader\nread\n## 2. Page\ndraw\n## Acceptance\n- [ ] all is well\n"
     assert [row[0] for row in shown(checked)] == ["1", "2"]
+
+
+def test_dotted_headings_hold_the_entries_below_them_as_steps():
+    text = "## 1. Base\n### 1.1 Reader\n- [ ] write it\n- [ ] test it\n### 1.2 Page\n- [ ] draw it\n"
+    assert [row[0] for row in shown(text)] == ["1.1", "1.2"]
+    elsewhere = "## 1.1 Why\ntext\n## 1.2 How\ntext\n## Tasks\n- [ ] write it\n- [ ] test it\n"
+    assert [row[0] for row in shown(elsewhere)] == ["write-it", "test-it"]
 
 
 def test_entries_with_ids_of_their_own_are_the_tasks():

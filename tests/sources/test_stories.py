@@ -103,7 +103,7 @@ def test_states_in_the_head(head: str, run: int, done: int, skipped: int):
 
 
 def test_a_story_that_names_another_waits_for_it_whatever_its_number():
-    files = FILES | {"docs/stories/1-3-odd.md": story("1.3", "Odd") + "\n**Dependencies:** Story 1.1, 1.10\n"}
+    files = FILES | {"docs/stories/1-3-odd.md": story("1.3", "Odd") + "\n**Blocked by:** Story 1.1, 1-10\n"}
     tasks = {
         task.id: task.dependencies
         for task in folder({k: v for k, v in files.items() if "1-2" not in k}).project.spec.tasks

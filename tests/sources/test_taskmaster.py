@@ -321,7 +321,7 @@ def test_parents_can_be_the_tasks_with_all_that_is_in_them():
 
 
 def test_everything_wrong_is_told_at_once():
-    data = {"tasks": [7, {"title": "a"}, task(1, priority="x"), {"id": True}, task(2, None), task(3, subtasks=5)]}
+    data = {"tasks": [7, {"status": "done"}, task(1, priority="x"), {"id": True}, task(2, None), task(3, subtasks=5)]}
     data["tasks"].append({**task(4), "dependencies": {"a": 1}})
     assert problems(data) == [
         'tasks.json: tasks[0]: "7" is not a task (write an object with an id and a title)',

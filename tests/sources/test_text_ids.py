@@ -110,3 +110,15 @@ def test_json_lists_without_ids_are_known_by_their_text_too():
 
 def test_filled_ids_leave_those_that_are_given():
     assert fill_ids(["a", None, None, None], ["x", "a", "", "b"]) == ["a", "a.1", None, "b"]
+
+
+def test_taskmaster_and_beads_without_ids_are_known_by_their_titles():
+    tasks = [{"title": "Write it", "subtasks": [{"title": "Test it"}, {"id": 2, "title": "x"}]}, {"title": "Draw it"}]
+    for more in ([], [{"title": "New"}]):
+        found = read(json.dumps({"tasks": more + tasks}), file="tasks.json").project.spec.tasks
+        assert [task.id for task in found] == ["new"] * len(more) + ["write-it.test-it", "write-it.2", "draw-it"]
+    rows = [{"title": "Write it"}, {"title": "Write it"}, {"_type": "memory", "text": "x"}]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    imported = read(lines, file="issues.jsonl")
+    assert [task.id for task in imported.project.spec.tasks] == ["write-it", "write-it.2"]
+    assert 'it is known by its title, as "write-it"' in str(imported.report.warnings[0])

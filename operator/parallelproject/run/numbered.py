@@ -1,4 +1,4 @@
-"""Finds out that a state is of a version which numbered the tasks of Markdown files by their place.
+"""Finds out that a state is of a version which numbered tasks by their place in the file.
 
 Such numbers (``1``, ``2``, ``line-7``) were given to tasks without an id. Today such a task is known by its text,
 so that what was done under a number would run again, and nobody would be told.
@@ -14,7 +14,10 @@ from parallelproject.model.problem import listed, quoted
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.errors import RunError
 
-_NUMBERED = re.compile(r"\d+|line-\d+")
+_LINE = re.compile(r"line-\d+")
+_PLACE = re.compile(r"\d+|line-\d+")
+_WRITTEN = re.compile(r"\d+(?:\.\d+)*|[A-Z].*")
+"""An id that is written in the file: tasks in such a file were not numbered by their place."""
 _MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
 _SHOWN = 3
 
@@ -32,18 +35,19 @@ def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | No
         RunError: the state has such numbers; with the ways to go on.
     """
     ids = set(done)
-    gone = sorted((id for id in ids.difference(graph.ids) if _NUMBERED.fullmatch(id)), key=lambda id: (len(id), id))
-    if not gone or source is None or source.suffix.lower() not in _MARKDOWN:
+    numbered = _PLACE if source is not None and source.suffix.lower() in _MARKDOWN else _LINE
+    gone = sorted((id for id in ids.difference(graph.ids) if numbered.fullmatch(id)), key=lambda id: (len(id), id))
+    if not gone:
         return
     titles = {task.title for task in graph.tasks if task.id not in ids}
     then = {id: _title(id, directory) for id in gone}
     same = [id for id in gone if then[id] in titles]
-    if not same and ids.intersection(graph.ids):
+    if not same and (ids.intersection(graph.ids) or any(map(_WRITTEN.fullmatch, graph.ids))):
         return
     shown = [f"{id} was {quoted(then[id], 40)}" if then[id] else id for id in same or gone]
     found = f"the state in {directory.path} numbers tasks by their place in the file: {listed(shown, _SHOWN)}"
-    fix = "write these numbers into the file to go on, as in - [ ] 1. Title; --fresh runs all tasks again"
-    raise RunError(f"{found}; tasks without a number are known by their text now", fix)
+    fix = "give the tasks these ids in the file to go on, as in - [ ] 1. Title; --fresh runs all tasks again"
+    raise RunError(f"{found}; tasks without an id are known by their text now", fix)
 
 
 def _title(id: str, directory: StateDirectory) -> str:

@@ -32,6 +32,7 @@ from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
 from parallelproject.sources.keys import Keys
+from parallelproject.sources.markers import ids_of
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.texts import as_text, one_line
@@ -39,6 +40,7 @@ from parallelproject.sources.texts import as_text, one_line
 BOOK_KEEPING = frozenset({"agent", "convoy", "event", "merge-request", "message", "rig", "role", "slot"})
 """Types of issue that are the tool's own book-keeping."""
 PRIORITIES = (100, 75, 50, 25, 0)
+_MEMORY = "memory"
 _CONTAINERS = frozenset({"epic", "molecule", "milestone"})
 _BLOCKING = frozenset({"blocks", "waits-for", "merge-blocks"})
 _REMARKS = frozenset(
@@ -98,8 +100,9 @@ def read_beads(entries: list[Entry], findings: Findings, options: Options, name:
     """
     fields.bound(entries, findings)
     reader = _Reader(findings, options)
-    for number, (entry, place) in enumerate(entries, start=1):
-        reader.take(entry, place, number)
+    ids = ids_of([entry for entry, _ in entries], lambda entry: one_line(entry.get("title")) or _MEMORY)
+    for (entry, place), id in zip(entries, ids, strict=True):
+        reader.take(entry, place, id)
     items = fields.refuse_duplicates(reader.items, findings)
     reader.link({item.id: item for item in items})
     selection = choose(items, options, findings)
@@ -123,7 +126,7 @@ class _Reader:
         self._fans: list[tuple[str, str, str]] = []  # (issue, whose children it waits for, place)
         self._parents: dict[str, tuple[str, str]] = {}  # by issue: its parent field, and the place
 
-    def take(self, entry: Any, place: str, number: int) -> None:
+    def take(self, entry: Any, place: str, id: str | None) -> None:
         """Takes in one issue, by itself."""
         if not isinstance(entry, dict):
             self._findings.error(place, f"{quoted(entry)} is not an issue", "write an object with a title")
@@ -133,17 +136,17 @@ class _Reader:
         if not title and not memory:
             self._findings.error(_at(place, "title"), "is missing", "give it a title")
             return
-        id = as_id(entry.get("id"))
         if id is None:
-            id = f"line-{number}"
-            if not memory:
-                found = f"{quoted(entry['id'])} is not an id" if entry.get("id") is not None else "has no id"
-                self._findings.warn(place, f'{found}; "{id}" is taken', "give it an id that stays the same")
+            found = f"{quoted(entry['id'])} is not an id"
+            self._findings.error(_at(place, "id"), found, "give it an id that stays the same")
+            return
+        if entry.get("id") is None and not memory:
+            self._findings.warn(place, f'has no id; it is known by its title, as "{id}"', "give it an id")
         type = fields.status_word(entry.get("issue_type") or "task")
         item = Item(
             id=id,
             place=place,
-            title=title or "memory",
+            title=title or _MEMORY,
             container=type in _CONTAINERS and not memory,
             sections=[(heading, as_text(entry.get(field))) for heading, field in _SECTIONS],
             labels=fields.labels_of(entry),

@@ -13,10 +13,9 @@ from parallelproject.sources import fields
 from parallelproject.sources.build import build
 from parallelproject.sources.choose import choose
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.ids import as_id, fill_ids
 from parallelproject.sources.item import Item, State
 from parallelproject.sources.keys import Keys
-from parallelproject.sources.markers import identity, take_marker
+from parallelproject.sources.markers import ids_of, take_marker
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.phases import SEQUENTIAL, chain
 from parallelproject.sources.report import Imported
@@ -40,8 +39,7 @@ def read_json_list(data: Any, findings: Findings, options: Options, name: str) -
     fields.bound(data, findings)
     items = []
     keys = Keys(_READ, frozenset())
-    objects = [entry if isinstance(entry, dict) else {} for entry in data]
-    ids = fill_ids([as_id(entry.get("id")) for entry in objects], [_known_by(entry) for entry in objects])
+    ids = ids_of(data, lambda entry: fields.title_of(entry, ""))
     for index, (entry, id) in enumerate(zip(data, ids, strict=True)):
         item = _from_json(entry, id, f"[{index}]", findings, options)
         if item is not None:
@@ -51,13 +49,6 @@ def read_json_list(data: Any, findings: Findings, options: Options, name: str) -
     selection = choose(items, options, findings)
     chain(items, selection)
     return build(selection, Format.GROUPS, name, options, findings, unread=keys.tell(findings))
-
-
-def _known_by(entry: dict[str, Any]) -> str:
-    """The text that an entry without an id is known by; empty where its id is no id."""
-    if entry.get("id") is not None:
-        return ""
-    return identity(fields.title_of(entry, ""))
 
 
 def _from_json(entry: object, id: str | None, path: str, findings: Findings, options: Options) -> Item | None:

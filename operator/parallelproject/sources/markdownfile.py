@@ -8,7 +8,7 @@ from parallelproject.sources.lists import read_list
 from parallelproject.sources.markdown import BoxList
 from parallelproject.sources.options import Options
 from parallelproject.sources.outline import Outline
-from parallelproject.sources.plans import SURE, read_plan, task_headings
+from parallelproject.sources.plans import hold, read_plan, task_headings
 from parallelproject.sources.report import Imported
 from parallelproject.sources.stories import is_story, read_stories
 
@@ -18,6 +18,7 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
 
     They are the entries with a check box where these have ids (``T003``, ``1.2``); else the headings that
     count tasks (``### Task 3``); else the entries; and where there are none, headings that count anything.
+    Entries of checklists count only where there is nothing else.
 
     Raises:
         ProblemsError: everything wrong with it.
@@ -31,9 +32,8 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
     boxes = entries.boxes
     fields.bound(boxes, findings)
     headings = task_headings(outline, checks)
-    sure = bool(headings) and headings[0].kind in SURE
-    work = any(box.section not in checks for box in boxes)
-    if boxes and (not headings or (work and not sure) or has_ids(boxes, checks)):
+    work = [box for box in boxes if box.section not in checks]
+    if boxes and (has_ids(boxes, checks) or not hold(headings, work, outline)):
         chosen = choose_ids(boxes, checks, outline.sections, findings)
         return read_list(outline, entries, chosen, findings, options, name)
     if headings:

@@ -1,16 +1,18 @@
 """The markers in a task's text: ``[P:Group-X]``, ``[Files: a, b]``, ``(depends on T3)``. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from parallelproject.model.problem import quoted
 from parallelproject.sources import fields
 from parallelproject.sources.findings import Findings
+from parallelproject.sources.ids import as_id, fill_ids
 from parallelproject.sources.item import Need
 from parallelproject.sources.phases import SEQUENTIAL, UNNAMED
 from parallelproject.sources.written import Known, names_only_ids
 
 MARKER = re.compile(r"\[P(?::[ \t]*(?:[Gg]roup-)?([^\[\]\n]{0,63}))?\]")
+_ROUND = re.compile(r"\(P\)[ \t]+")
 _UNCLOSED = re.compile(r"\s*\[P:[^\]]*$")
 _LABELS = re.compile(r"(?:\[[A-Z][\w -]{0,30}\][ \t]*)*")
 _FILES = re.compile(r"\[Files?:([^\]\n]*)\]", re.IGNORECASE)
@@ -26,6 +28,8 @@ _NONE = re.compile(r"[\s*_`.(—–-]*(?:none|nothing|n/?a|no dependencies)?\b.{
 def take_marker(text: str, place: str, findings: Findings) -> tuple[str, str]:
     """The group that a text is marked with, and the text without its marker."""
     found = MARKER.search(text)
+    if found is None and (round_one := _ROUND.match(text)) is not None:
+        return UNNAMED, text[round_one.end() :]
     if found is None:
         if _UNCLOSED.match(text):
             problem = f"the marker of {quoted(text, 40)} has no end, so it does not count"
@@ -82,8 +86,23 @@ def needs_in(title: str, body: Iterable[str], place: str, known: Known, findings
     return [Need(id, place) for id in found], said
 
 
+def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:
+    """The ids of a JSON list's entries: their own, or where there is none one of their text, wherever they stand.
+
+    Args:
+        entries: The entries; what is no object has no id.
+        title_of: The text of one that an entry without an id is known by.
+
+    Returns:
+        None for an entry whose id is none (true, a list), and for one without both.
+    """
+    objects = [entry if isinstance(entry, dict) else {} for entry in entries]
+    texts = ["" if entry.get("id") is not None else identity(title_of(entry)) for entry in objects]
+    return fill_ids([as_id(entry.get("id")) for entry in objects], texts)
+
+
 def identity(text: str) -> str:
     """What a task without an id is known by: its text without markers, files and dependencies."""
-    for aside in (MARKER, _FILES, _ASIDE):
+    for aside in (MARKER, _ROUND, _FILES, _ASIDE):
         text = aside.sub(" ", text)
     return text.strip()

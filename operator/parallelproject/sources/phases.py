@@ -112,7 +112,7 @@ def chain(
 ) -> None:
     """Makes every task wait for the run of tasks before it; what does not run is passed over.
 
-    A run is neighbours of one group; one whose marker names no group ends at a heading.
+    A run is neighbours of one group; one whose marker names no group ends at a heading, and with what contains it.
 
     Args:
         items: The list.
@@ -145,10 +145,10 @@ def _in_order(
 def _runs(items: Sequence[Item], before: list[str], selection: Selection, sections: Mapping[str, int]) -> list[str]:
     """Chains the runs of a part, from what is before it; gives its last run."""
     current: list[str] = []
-    run: tuple[str | None, int | None] | None = None
+    run: tuple[object, ...] | None = None
     taken = {item.id for item in selection.taken}
     for item in items:
-        key = (item.group, sections.get(item.id) if item.group == UNNAMED else None)
+        key = (item.group, sections.get(item.id), item.parents) if item.group == UNNAMED else (item.group,)
         if key != run or item.group == SEQUENTIAL:
             before, current, run = current or before, [], key
         if item.id in taken:

@@ -7,7 +7,7 @@ heading is the task's, boxes included; all the rest of the plan is context that 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallelproject.model.problem import listed, quoted
@@ -17,7 +17,7 @@ from parallelproject.sources.build import build
 from parallelproject.sources.choose import choose
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
-from parallelproject.sources.ids import text_ids
+from parallelproject.sources.ids import text_id, text_ids
 from parallelproject.sources.item import Item, State
 from parallelproject.sources.markdown import Box, BoxList
 from parallelproject.sources.markers import needs_in, take_files, take_marker
@@ -28,16 +28,18 @@ from parallelproject.sources.report import Ignored, Imported
 from parallelproject.sources.texts import clean, one_line
 from parallelproject.sources.written import Known, Written, word_id, written_id
 
+_BULLET = re.compile(r"^[-*+][ \t]+(?=\[)")
+_BOX = re.compile(r"^\[[ xX✓✔]\]")
 _TICK = re.compile(
     r"^(?:\[[xX✓✔]\]|[✅☑✔✓]\ufe0f?)|(?:\[[xX✓✔]\]|[✅☑✔✓]\ufe0f?|\((?:done|completed?)\))$", re.IGNORECASE
 )
 _OPEN_TICK = re.compile(r"^\[ \]|\[ \]$|^[^\w\[*_`]+(?=\w)")
 _STATUS = re.compile(r"^[\s>*_+-]*status[*_]*[ \t]*:[*_]*[ \t]*\W*(?:done|completed?)\b", re.IGNORECASE)
 _PHASE = re.compile(r"(?:phase|milestone|stage|part|wave)[ \t]+#?\d+(?:\.\d+)*(?=\W|$)", re.IGNORECASE)
-_KINDS = ("task", "story", "step", "phase", "number")
-"""What headings may count, the most telling first."""
-SURE = frozenset({"task", "story", "step"})
-"""Kinds that are tasks although there are check boxes below them; the others are tasks only where there are none."""
+_KINDS = ("task", "story", "dotted", "step", "phase", "number")
+"""What headings may count, the most telling first; ``dotted`` is ``### 1.2 Title``."""
+_SURE = frozenset({"task", "story", "dotted", "step"})
+"""Kinds that may be tasks although there are check boxes; the others are tasks only where there are none."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,41 @@ def task_headings(outline: Outline, checks: Mapping[int, str]) -> list[Heading]:
     found = [heading for heading in found if heading.section.index not in checks]
     for kind in _KINDS:
         chosen = [heading for heading in found if heading.kind == kind]
-        if len(chosen) > (0 if kind in SURE else 1):
+        if len(chosen) > (0 if kind in _SURE else 1):
             return chosen
     return []
 
 
+def hold(headings: Sequence[Heading], boxes: Sequence[Box], outline: Outline) -> bool:
+    """Whether headings are the tasks rather than the entries with check boxes, which have no ids.
+
+    Headings that call themselves tasks always are; others where most of the entries are below them.
+    """
+    if not headings or not boxes or headings[0].kind == "task":
+        return bool(headings)
+    sections = {heading.section.index for heading in headings}
+    inside = sum(any(above.index in sections for above in outline.path(box.section)) for box in boxes)
+    return headings[0].kind in _SURE and 2 * inside >= len(boxes)
+
+
 def _read(section: Section) -> Heading | None:
-    done = _TICK.search(section.title) is not None
-    text = _OPEN_TICK.sub("", _TICK.sub("", section.title).strip()).strip()
+    bare = _BULLET.sub("", section.title)
+    done = _TICK.search(bare) is not None
+    boxed = _BOX.match(bare) is not None
+    text = _OPEN_TICK.sub("", _TICK.sub("", bare).strip()).strip()
     phase = _PHASE.match(plain(text))
-    if phase is not None:
+    if phase is not None and not boxed:
         title = plain(text)[phase.end() :].strip(" \t:.-–—")
         return Heading(section, "phase", word_id(phase[0]), title, done)
     written = written_id(text)
     if written is None:
-        return None
+        return Heading(section, "task", text_id(text), plain(text), done) if boxed and text else None
     word = written.id.partition("-")[0]
-    kind = "number" if written.id[:1].isdigit() else "task"
+    kind = "task"
     if not written.strong and word in ("step", "story"):
         kind = word
+    elif written.id[:1].isdigit() and not boxed:
+        kind = "dotted" if written.strong else "number"
     return Heading(section, kind, written.id, plain(_rest(written)), done)
 
 
@@ -171,7 +189,7 @@ class _Reader:
             yield Ignored(line, "an entry outside of the tasks")
         for section in self._outline.sections[1:]:
             other = _read(section)
-            if other is not None and other.kind in SURE and self._task_of[section.index] is None:
+            if other is not None and other.kind in ("task", "story", "step") and self._task_of[section.index] is None:
                 found = f"{quoted(section.title, 40)} is no task, since the tasks are called otherwise"
                 self._findings.warn(self._findings.line(section.line), found, "call it as the others are")
                 yield Ignored(section.line, "another kind of heading")

@@ -34,6 +34,7 @@ from parallelproject.sources.written import Known
 
 _TITLE = re.compile(r"^(?:user )?story\b[ \t]*#?(\d+(?:[.-]\d+)*[a-z]?)?[ \t]*[-:.–—]*[ \t]*(.*)$", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:story[-._ ])?(\d+)[-._](\d+)(?=[-._]|$)", re.IGNORECASE)
+_NUMBER_IN_TEXT = re.compile(r"(?<![\w.-])(\d+)-(\d+)(?![\w.])")
 _STATUS = re.compile(r"^[\s>#*_+-]*status[*_]*[ \t]*:[*_]*[ \t]*(.*)$", re.IGNORECASE)
 _PARTS = re.compile(
     r"^(?:tasks ?/ ?subtasks|tasks|acceptance criteria.*|dev notes|dev agent record|story|user story)$", re.IGNORECASE
@@ -166,7 +167,7 @@ def _story(outline: Outline, id: str, path: str, known: Known, findings: Finding
         lines.append(line.text)
     of_title = _TITLE.match(_title(outline))
     title = one_line(clean(of_title[2] if of_title else _title(outline))) or id
-    needs, _ = needs_in("", lines, path, known, findings)
+    needs, _ = needs_in("", (_NUMBER_IN_TEXT.sub(r"\1.\2", line) for line in lines), path, known, findings)
     item = Item(
         id=id,
         place=path,

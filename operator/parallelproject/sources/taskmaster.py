@@ -24,9 +24,9 @@ from parallelproject.sources.build import build
 from parallelproject.sources.choose import Selection, choose
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
-from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
 from parallelproject.sources.keys import Keys
+from parallelproject.sources.markers import ids_of
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.tags import project_name, tasks_of
@@ -82,8 +82,9 @@ def read_taskmaster(
     tagged = tasks_of(data, findings, options.tag, current_tag)
     fields.bound(tagged.tasks, findings)
     tree = _Tree(findings, options)
+    ids = _ids(tagged.tasks)
     for index, entry in enumerate(tagged.tasks):
-        tree.take(entry, f"{tagged.path}[{index}]", None)
+        tree.take(entry, ids[index], f"{tagged.path}[{index}]", None)
     items = tree.resolved(siblings_first=True)
     selection = _selection(items, options, findings)
     taken = {item.id for item in selection.taken}
@@ -117,13 +118,12 @@ class _Tree:
         self._written: dict[str, _Written] = {}
         self._twice: dict[str, int] = {}
 
-    def take(self, entry: object, path: str, parent: Item | None) -> None:
+    def take(self, entry: object, own: str | None, path: str, parent: Item | None) -> None:
         """Takes in a task with all within it. The depth of the file's data bounds the recursion."""
         place = self._findings.at(path)
         if not isinstance(entry, dict):
             self._findings.error(place, f"{quoted(entry)} is not a task", "write an object with an id and a title")
             return
-        own = as_id(entry.get("id"))
         if own is None:
             found = f"{quoted(entry['id'])} is not an id" if entry.get("id") is not None else "has no id"
             self._findings.error(f"{place}.id", found, "give it a number or a text")
@@ -150,8 +150,9 @@ class _Tree:
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
         self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
+        ids = _ids(subtasks)
         for index, subtask in enumerate(subtasks):
-            self.take(subtask, f"{path}.subtasks[{index}]", item)
+            self.take(subtask, ids[index], f"{path}.subtasks[{index}]", item)
 
     def resolved(self, *, siblings_first: bool) -> list[Item]:
         """The items, with complete ids as dependencies.
@@ -223,6 +224,10 @@ class _Tree:
         elif status not in _RUN:
             found = f"{quoted(value)} is no state that is known; it will run"
             self._findings.warn(f"{item.place}.status", found, "one of TaskMaster's, as in pending or done")
+
+
+def _ids(entries: list[Any]) -> list[str | None]:
+    return ids_of(entries, lambda entry: fields.title_of(entry, ""))
 
 
 def _selection(items: list[Item], options: Options, findings: Findings) -> Selection:
