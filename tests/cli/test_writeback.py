@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 
 from .conftest import Pproj
 
-TEXT = '{"tasks": [\n  {"id": 1, "title": "a", "status": "pending"},\n  {"id": 2, "title": "b"},\n  {"id": 3, "title": "c", "dependencies": [2]}\n]}\n'
+TEXT = """{"tasks": [
+  {"id": 1, "title": "a", "status": "pending"},
+  {"id": 2, "title": "b"},
+  {"id": 3, "title": "c", "dependencies": [2]}
+]}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +43,7 @@ def test_only_what_succeeded_and_only_when_asked(pproj: Pproj, tasks: Path):
     assert tasks.read_text() == TEXT.replace('"pending"', '"done"')
     assert stat.S_IMODE(tasks.stat().st_mode) == 0o640
     assert f"marked as done in {tasks}: 1 task\n" in result.err
-    assert not [name for name in os.listdir(tasks.parent) if name.startswith(".tasks")]
+    assert not [path for path in tasks.parent.iterdir() if path.name.startswith(".tasks")]
 
 
 def test_what_succeeded_before_a_resumed_session_is_marked_too(pproj: Pproj, tasks: Path):
@@ -47,12 +53,10 @@ def test_what_succeeded_before_a_resumed_session_is_marked_too(pproj: Pproj, tas
 
 
 def test_what_others_change_while_tasks_run_is_kept(pproj: Pproj, tasks: Path):
-    command = (
-        f'sed -i \'s/"title": "b"/"title": "new"/; s/tasks": \\[/tasks": [\\n  {{"id": 0, "title": "z"}},/\' {tasks}'
-    )
-    result = pproj(
-        "run", tasks, "--parallelism", "1", "--command", f"test $PPROJ_TASK_ID != 1 || {command}", "--write-back"
-    )
+    change = 's/"title": "b"/"title": "new"/; s/^.*"tasks".*$/{"tasks": [{"id": 0, "title": "z"},/'
+    edit = f"sed -i {shlex.quote(change)} {tasks}"
+    command = f"test $PPROJ_TASK_ID != 1 || {edit}"
+    result = pproj("run", tasks, "--parallelism", "1", "--command", command, "--write-back")
     assert result.code == 0, result.err
     found = {task["id"]: (task["title"], task.get("status")) for task in json.loads(tasks.read_text())["tasks"]}
     assert found == {0: ("z", None), 1: ("a", "done"), 2: ("new", "done"), 3: ("c", "done")}
