@@ -68,7 +68,7 @@ def test_entries_outside_of_the_tasks_are_reported():
     [
         (("### Task 1: a", "### Task 2: b"), ["task-1", "task-2"]),
         (("#### Task 1.1 - a", "#### Task 1.2 - b"), ["task-1.1", "task-1.2"]),
-        (("### T01 – a", "### T02 – b"), ["T01", "T02"]),  # noqa: RUF001
+        (("### T01 – a", "### T02 – b"), ["T01", "T02"]),
         (("### TASK-001: a", "### TASK-002: b"), ["TASK-001", "TASK-002"]),
         (("## Step 3", "## Step 4: b"), ["step-3", "step-4"]),
         (("## **Task 1:** a", "## [ ] Task #2: b"), ["task-1", "task-2"]),

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,10 +114,10 @@ def _replace(file: Path, old: str, new: str) -> None:
             opened.flush()
             os.fsync(opened.fileno())
         shutil.copymode(path, name)
-        if path.read_bytes() != old.encode("utf-8"):
-            raise NotWrittenError("it is being changed by somebody else; run again to write it")
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+        same = path.read_bytes() == old.encode("utf-8")
+        if same:
+            Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    if not same:
+        raise NotWrittenError("it is being changed by somebody else; run again to write it")

@@ -46,7 +46,7 @@ def spans(text: str, start: int = 0) -> Span:
 def replaced(text: str, edits: list[tuple[int, int, str]]) -> str:
     """The text with spans (start, end, new text) replaced; none may overlap another."""
     parts, at = [], 0
-    for start, end, new in sorted(edits):
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
         parts += [text[at:start], new]
         at = end
     return "".join(parts) + text[at:]

@@ -77,10 +77,7 @@ def _json(text: str, places: list[str], tag: str | None) -> str:
     edits: dict[int, tuple[int, int, str]] = {}
     tasks = root
     if tag is not None:
-        owner = root.members.get(tag)
-        if owner is None:
-            raise ValueError(f"the tag {tag} is not there")
-        tasks = owner.members["tasks"] if "tasks" in owner.members else owner
+        tasks = root.at([tag, "tasks"]) or root
     elif root.members:
         tasks = root.members.get("tasks", root)
     done: set[int] = set()
