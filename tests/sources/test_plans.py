@@ -68,7 +68,7 @@ def test_entries_outside_of_the_tasks_are_reported():
     [
         (("### Task 1: a", "### Task 2: b"), ["task-1", "task-2"]),
         (("#### Task 1.1 - a", "#### Task 1.2 - b"), ["task-1.1", "task-1.2"]),
-        (("### T01 – a", "### T02 – b"), ["T01", "T02"]),  # noqa: RUF001
+        (("### T01 – a", "### T02 – b"), ["T01", "T02"]),
         (("### TASK-001: a", "### TASK-002: b"), ["TASK-001", "TASK-002"]),
         (("## Step 3", "## Step 4: b"), ["step-3", "step-4"]),
         (("## **Task 1:** a", "## [ ] Task #2: b"), ["task-1", "task-2"]),
@@ -130,7 +130,10 @@ def test_dependencies_and_markers_of_plans():
     assert 'waits for "task-9", which is not a task' in str(plan(text).report.warnings[0]) or "9" in str(
         plan(text).report.warnings[0]
     )
-    graph = "### Task 1: a\n**Dependencies:** None\n### Task 2: b\n**Dependencies:** None\n### Task 3: c\n**Dependencies:** Tasks 1 and 2\n"
+    graph = (
+        "### Task 1: a\n**Dependencies:** None\n### Task 2: b\n**Dependencies:** None\n"
+        "### Task 3: c\n**Dependencies:** Tasks 1 and 2\n"
+    )
     assert [row[2] for row in shown(graph)] == [[], [], ["task-1", "task-2"]]
 
 
