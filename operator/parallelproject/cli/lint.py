@@ -108,7 +108,7 @@ def _lint(
 def _of_project(imported: Imported, file: Path, cluster: bool) -> list[Problem]:
     """What is wrong with the project as a whole."""
     project, kind = imported.project, imported.report.format
-    if cluster:
+    if cluster and kind is not SourceKind.MANIFEST:  # its roles are made when it is imported
         _, project, _ = for_cluster(imported)
     graph, problems = check(project) if cluster else check_here(project)
     if graph and project.spec.conflicts.on_file_overlap is FileOverlap.WARN:

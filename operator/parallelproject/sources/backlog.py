@@ -164,7 +164,7 @@ class _Reader:
             self._findings.warn(file.place, "has no front matter, and so is no task", "begin it with --- and an id")
             return None
         try:
-            return _first(yamltext.parse(f"\n{front}", _Of(self._findings, file.place)))
+            return _first(yamltext.parse(f"\n{front}", self._findings.of_file(file.place)))
         except ProblemsError:
             return None  # noted; the other files have errors too
 
@@ -183,14 +183,6 @@ class _Reader:
             self._findings.warn(item.place, found, f"one of {', '.join(self._words)}")
         elif status not in self._words[:1] and status not in _OPEN:
             self.doubtful.setdefault(str(value), []).append(item.id)
-
-
-class _Of(Findings):
-    """What is wrong with one file of several, noted among the findings of all."""
-
-    def __init__(self, findings: Findings, file: str) -> None:
-        super().__init__(file)
-        self.errors, self.warnings = findings.errors, findings.warnings
 
 
 def _first(documents: Sequence[yamltext.Document]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def build(
         left_out=tuple(LeftOut(ids[row.id], row.why) for row in selection.left_out),
         because={ids[id]: ids[other] for id, other in selection.because.items()},
         containers=selection.containers,
+        places={ids[item.id]: item.place for item in selection.taken},
         roles=maker.roles,
         files=maker.files,
         renamed={ids[item.id]: item.id for item in selection.taken if ids[item.id] != item.id},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallelproject.model.names import KIND
 from parallelproject.sources.detect import PROJECT_LINE
-from parallelproject.sources.folder import is_backlog
+from parallelproject.sources.folder import is_backlog, is_stories
 
 _HEAD_BYTES = 64 * 1024
 _ENTRIES_MAX = 20_000
@@ -60,6 +60,8 @@ def discover(folder: Path) -> list[Found]:
     """
     if is_backlog(folder):
         return [Found(folder, "Backlog.md")]
+    if is_stories(folder):
+        return [Found(folder, "BMAD")]
     found: dict[Path, Found] = {}
     places: dict[str, Path] = {}
     for what, pattern in PLACES:
@@ -79,7 +81,7 @@ def _is_it(path: Path, what: str, pattern: str) -> bool:
         if pattern in ("backlog", ".backlog"):
             return is_backlog(path)
         if what == "BMAD":
-            return path.is_dir() and any(path.glob("*.md"))
+            return is_stories(path)
         if not path.is_file() or path.parent.name == "archive":
             return False
         if what == f"a {KIND}":

@@ -6,8 +6,6 @@ place in a row, 1 first, or a word. An entry without an id is known by its text,
 that has grown.
 """
 
-import hashlib
-import re
 from typing import Any
 
 from parallelproject.model.problem import quoted
@@ -15,12 +13,12 @@ from parallelproject.sources import fields
 from parallelproject.sources.build import build
 from parallelproject.sources.choose import choose
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.ids import as_id
+from parallelproject.sources.ids import as_id, fill_ids
 from parallelproject.sources.item import Item, State
 from parallelproject.sources.keys import Keys
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
-from parallelproject.sources.texts import as_text
+from parallelproject.sources.texts import as_text, one_line
 
 _LISTS = (
     "userStories",
@@ -79,7 +77,6 @@ _KNOWN_AROUND = frozenset(
 _FIRST = 100
 """The priority of the place before the first."""
 _PLACE_MAX = 1_000_000
-_WORDS_MAX = 40
 
 
 def is_features(data: Any) -> bool:
@@ -116,21 +113,28 @@ def read_features(data: Any, findings: Findings, options: Options, name: str) ->
         findings.stop(findings.file, "holds no list of features", 'write [{"description": …, "passes": false}, …]')
     fields.bound(entries, findings)
     reader = _Reader(findings, options)
-    for index, entry in enumerate(entries):
-        reader.take(entry, findings.at(f"{path}[{index}]"))
+    objects = [entry if isinstance(entry, dict) else {} for entry in entries]
+    ids = fill_ids([as_id(entry.get("id")) for entry in objects], [_known_by(entry) for entry in objects])
+    for index, (entry, id) in enumerate(zip(entries, ids, strict=True)):
+        reader.take(entry, id, findings.at(f"{path}[{index}]"))
         if isinstance(entry, dict):
             keys.note(entry, findings.at(f"{path}[{index}]"))
     items = fields.refuse_duplicates(reader.items, findings)
     selection = choose(items, options, findings)
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
-        ids = [id for id in reader.doubtful.get(status, ()) if id in taken]
-        fields.warn_of_doubtful(ids, meaning, "mark as done or deferred what shall not", findings)
+        doubtful = [id for id in reader.doubtful.get(status, ()) if id in taken]
+        fields.warn_of_doubtful(doubtful, meaning, "mark as done or deferred what shall not", findings)
     if len(taken) > 1 and reader.ranked and not any(item.needs for item in selection.taken):
         found = "no entry names what it depends on: a priority says who goes first, not who waits"
         findings.warn(findings.file, found, "add dependsOn, or run one at a time with --parallelism 1")
     unread = around.tell(findings) | keys.tell(findings)
     return build(selection, Format.FEATURES, name, options, findings, unread=unread)
+
+
+def _known_by(entry: dict[str, Any]) -> str:
+    """The text that an entry without an id is known by; empty where its id is no id."""
+    return "" if entry.get("id") is not None else one_line(entry.get("description")) or fields.title_of(entry, "")
 
 
 def _list_of(data: dict[str, Any]) -> str | None:
@@ -152,26 +156,21 @@ class _Reader:
         """Whether priorities are places in a row."""
         self._findings = findings
         self._options = options
-        self._texts: dict[str, int] = {}
 
-    def take(self, entry: object, place: str) -> None:
-        """Takes in one entry."""
+    def take(self, entry: object, id: str | None, place: str) -> None:
+        """Takes in one entry, with its id or the one by its text."""
         if not isinstance(entry, dict):
             fix = "write an object with a description"
             self._findings.error(place, f"{quoted(entry)} is not a feature", fix)
             return
-        id = as_id(entry.get("id"))
-        title = fields.title_of(entry, id or "")
-        if id is None and entry.get("id") is not None:
-            self._findings.error(f"{place}.id", f"{quoted(entry['id'])} is not an id", "give it a number or a text")
-            return
-        if not title:
-            self._findings.error(place, "has no title, description or id", "give it a description")
+        if id is None:
+            found = f"{quoted(entry['id'])} is not an id" if "id" in entry else "has no id, title or description"
+            self._findings.error(place, found, "give it a description, or an id that is a number or a text")
             return
         item = Item(
-            id=id or self._id_of(as_text(entry.get("description")) or title),
+            id=id,
             place=place,
-            title=title,
+            title=fields.title_of(entry, id),
             needs=fields.dependencies(entry, place, self._findings),
             sections=[(heading, as_text(entry.get(key))) for heading, key in _SECTIONS],
             labels=(as_text(entry.get("category")), *fields.labels_of(entry)),
@@ -183,14 +182,6 @@ class _Reader:
         self._set_priority(item, entry.get("priority"))
         self._set_state(item, entry)
         self.items.append(item)
-
-    def _id_of(self, text: str) -> str:
-        """An id from the text: the same one wherever it stands in the list."""
-        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
-        words = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_WORDS_MAX].strip("-")
-        id = f"{words}-{digest}" if words else f"feature-{digest}"
-        count = self._texts[id] = self._texts.get(id, 0) + 1
-        return id if count == 1 else f"{id}-{count}"
 
     def _set_priority(self, item: Item, value: object) -> None:
         number = fields.number_of(value)

@@ -19,6 +19,12 @@ class Findings:
         self.warnings: list[Problem] = []
         self._suggestions = 0
 
+    def of_file(self, file: str) -> "Findings":
+        """Findings of one file among several, noted together with these."""
+        part = Findings(file)
+        part.errors, part.warnings = self.errors, self.warnings
+        return part
+
     def at(self, path: str) -> str:
         """The place of a path in the file's data: ``tasks.json: tasks[3].id``."""
         return f"{self.file}: {path}" if path else self.file

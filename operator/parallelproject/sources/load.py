@@ -11,7 +11,7 @@ from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
 from parallelproject.sources.features import read_features
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.folder import is_backlog, load_backlog
+from parallelproject.sources.folder import is_backlog, is_stories, load_backlog, load_stories
 from parallelproject.sources.github import read_github
 from parallelproject.sources.groups import read_json_list
 from parallelproject.sources.manifest import read_manifest
@@ -26,8 +26,9 @@ STDIN = "-"
 
 _USUAL = frozenset(
     {
-        "", ".backlog", ".beads", ".taskmaster", "backlog", "beads", "feature-list", "feature_list", "features",
-        "issues", "prd", "stdin", "tasks", PLURAL,
+        "", ".backlog", ".beads", ".taskmaster", "backlog", "beads", "docs", "feature-list", "feature_list", "features",
+        "implementation-artifacts", "issues", "prd", "stdin", "stories",
+        "tasks", PLURAL,
     }
 )  # fmt: skip
 _NAME_MAX = 50  # leaves room for a task's id in the names of Jobs
@@ -46,7 +47,9 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
     file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
     findings = Findings(file)
     if file != "stdin" and _is_folder(path):
-        return _load_folder(Path(path), findings, format, options or Options())
+        imported = _load_folder(Path(path), findings, format, options or Options())
+        if imported is not None:
+            return imported
     text = _decoded(_bytes(path, findings), findings)
     name = "project" if file == "stdin" else default_name(Path(path))
     return read(text, file=file, format=format, options=options, name=name, current_tag=_current_tag(path))
@@ -114,11 +117,14 @@ def _check(format: Format | str | None, options: Options, findings: Findings) ->
         findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
 
 
-def _load_folder(path: Path, findings: Findings, format: Format | str | None, options: Options) -> Imported:
+def _load_folder(path: Path, findings: Findings, format: Format | str | None, options: Options) -> Imported | None:
+    """The project of a folder; None where it is no task file by itself."""
     _check(format, options, findings)
-    if format not in (None, Format.BACKLOG) or not is_backlog(path):
-        findings.stop(findings.file, "is a folder, and no task file by itself", "give a file in it")
-    return load_backlog(path, findings, options, default_name(path))
+    if format in (None, Format.BACKLOG) and is_backlog(path):
+        return load_backlog(path, findings, options, default_name(path))
+    if format in (None, Format.GROUPS) and is_stories(path):
+        return load_stories(path, findings, options, default_name(path))
+    return None
 
 
 def _is_folder(path: str | Path) -> bool:

@@ -72,6 +72,8 @@ class Report:
     """For a task whose id is not that of the file: the file's id."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """Keys of the format that are not read, and how many tasks have each."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each task of the project stands in the file."""
     optional: tuple[str, ...] = ()
     """Tasks that the file calls optional; they run as the others do."""
     ignored: tuple[Ignored, ...] = ()

@@ -148,7 +148,7 @@ class _Tree:
         self.keys.note(entry, place)
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
-        self._written[item.id] = _Written(item, None if parent is None else parent.id)
+        self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
         for index, (subtask, own) in enumerate(zip(subtasks, _ids(subtasks), strict=True)):
             self.take(subtask, own, f"{path}.subtasks[{index}]", item)
 
