@@ -30,7 +30,7 @@ class Chosen:
 
 def has_ids(boxes: Sequence[Box], checks: Mapping[int, str]) -> bool:
     """Whether entries have ids that can hardly be anything else, each another."""
-    found = _written([index for index in _work(boxes, checks)], boxes)
+    found = _written(_work(boxes, checks), boxes)
     return _mostly(found, boxes) and all(one.strong for one in found.values() if one) and not _twice(found)
 
 
@@ -168,7 +168,7 @@ def _name(boxes: Sequence[Box], work: Sequence[int], sections: Sequence[Section]
         while box.parent is not None and box.parent not in place:
             box.parent = boxes[box.parent].parent
     texts = [identity(boxes[index].text) or boxes[index].text for index in work]
-    parents = [None if boxes[index].parent is None else place[boxes[index].parent] for index in work]
+    parents = [place.get(above) if (above := boxes[index].parent) is not None else None for index in work]
     headings = [plain(sections[boxes[index].section].title) for index in work]
     for index, id in zip(work, text_ids(texts, parents, headings), strict=True):
         boxes[index].id = id
