@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended = _step(asked, delivery, place)
         # Of a command whose end is not known it must not look as if its work had landed.
         code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
-        result = wire.shown(asdict(ended))
+        result = wire.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
