@@ -143,7 +143,7 @@ class Deliveries:
         for task, record in records.items():
             result = self.result(task, record.attempts) if record.state is TaskState.SUCCEEDED else None
             if result is not None:
-                nothing += [task] if result.changed_nothing else []
+                nothing += [task] if result.changed_nothing and not result.kept else []
                 unowned |= dict.fromkeys(result.not_landed)
         lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
         if unowned:
