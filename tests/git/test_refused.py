@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.outcome import DeliveryError, PolicyError
 from parallelproject.git.prepare import Prepared
 from parallelproject.git.refusal import FIXES
 from parallelproject.git.secret_files import looks_secret
@@ -229,3 +229,29 @@ def test_trackers_are_nobody_s_work_and_six_at_once_all_land(remote: Remote) -> 
         assert landed.not_landed == (".beads/issues.jsonl", ".beads/new.jsonl", "tasks.md")
     assert remote.show("tasks.md") == boxes.strip()
     assert ".beads/new.jsonl" not in remote.files(BRANCH)
+
+
+def test_submodules_are_filled_where_asked(remote: Remote) -> None:
+    folder = module(remote)
+    attempt = remote.done("a", {"x": "1"}, submodules=True)
+    inside = attempt.place.workspace
+    assert attempt.read("lib/f") == "1"
+    assert git(inside / "lib", "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert git(inside, "submodule", "status").split()[:2] == [git(folder, "rev-parse", "HEAD"), "lib"]
+    assert git(inside, "status", "--porcelain") == "?? x"
+    assert attempt.land().paths == ("x",)
+    later = remote.done("b", {"lib/f": "changed", "lib/new": "1"}, submodules=True)
+    error = refusal(later)
+    assert (error.reason, "2 files in it are changed" in str(error)) == ("Submodule", True)
+    assert remote.show("lib/f", str(error.ref)) == "changed"
+
+
+def test_a_submodule_that_cannot_be_had_is_named(remote: Remote) -> None:
+    module(remote).rename(remote.folder / "gone")
+    with pytest.raises(DeliveryError, match='submodule "lib"'):
+        remote.attempt("a", submodules=True).prepare()
+
+
+def test_empty_submodules_are_reported_before_the_command(remote: Remote) -> None:
+    module(remote)
+    assert "submodules are empty (lib)" in remote.attempt("a").prepare().notes[0]

@@ -112,7 +112,13 @@ class Git:
         return self._call(command, arguments, stdin, access, folder, codes, SECONDS, ())
 
     def remote(
-        self, command: str, *arguments: str, config: Iterable[tuple[str, str]] = (), codes: Sequence[int] = (0,)
+        self,
+        command: str,
+        *arguments: str,
+        config: Iterable[tuple[str, str]] = (),
+        codes: Sequence[int] = (0,),
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command of git that talks to the remote, by the remote's protocol alone.
 
@@ -123,10 +129,10 @@ class Git:
         with self.credentials.access(self.address) as given:
             access = Access(
                 (*config, (f"protocol.{self.address.scheme}.allow", "always"), *given.config),
-                {"GIT_ALLOW_PROTOCOL": self.address.scheme, **(given.environment or {})},
+                {"GIT_ALLOW_PROTOCOL": self.address.scheme, **(environment or {}), **(given.environment or {})},
             )
             secrets = self.credentials.secrets()
-            return self._call(command, arguments, b"", access, None, codes, REMOTE_SECONDS, secrets)
+            return self._call(command, arguments, b"", access, folder, codes, REMOTE_SECONDS, secrets)
 
     def _call(
         self,

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parallelproject.git.changes import Change
+from parallelproject.git.lfs import NAME as LFS_NAME
 from parallelproject.git.merge import attributes_folder
 from parallelproject.git.refusal import Violation
 from parallelproject.git.store import Store
 from parallelproject.git.work_tree import lines
 
-LFS = "lfs"
-_ALWAYS = frozenset({LFS, "git-crypt"})
+_ALWAYS = frozenset({LFS_NAME, "git-crypt"})
 """Filters that a rule of the task's own counts for: raw content under such a rule is never meant."""
 
 
@@ -37,7 +37,7 @@ def filtered(store: Store, base: str, changed: Sequence[Change]) -> list[Violati
     return [
         Violation("Filtered", path, f'{text}, "{name}", which did not run', "crypt" in name)
         for path, name in found.items()
-        if not (name == LFS and store.delivery.lfs)
+        if not (name == LFS_NAME and store.delivery.lfs)
     ]
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from parallelproject.git import lfs
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Delivery, Place
@@ -107,6 +108,8 @@ def _own_work(store: Store, base: str) -> Work | None:
             raise refused(store, base, taken.violations)
         _note(store, taken)
         keep_other_work(store, observed, base, taken.changed)
+        if store.delivery.lfs:
+            lfs.upload(store, taken.changed)
         if taken.commit is None:
             return None
         commit = taken.commit

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from parallelproject.git import lfs
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
@@ -66,6 +67,8 @@ def keep(store: Store, base: str) -> Salvaged:
         kept = keep_other_work(store, observe(store), base, taken.changed)
         if taken.commit is None:
             return Salvaged(Outcome.SALVAGED if kept else Outcome.NO_CHANGE, left_out=left_out, kept=kept)
+        if store.delivery.lfs:
+            lfs.upload(store, taken.changed)
         commit = taken.commit
         store.keep(_SALVAGED, commit)
     ref = save(store, store.delivery.refs.salvage(store.delivery.attempt), commit)

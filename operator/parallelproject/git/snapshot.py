@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from parallelproject.core.files import fits
+from parallelproject.git import lfs
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Policy
@@ -77,6 +78,8 @@ def snapshot(
         found += filtered(store, base, changed)
         hidden = newly_hidden(store, work, base, changed)
     found += violations(store.git, changed, policy, store.delivery.access.secrets())
+    if store.delivery.lfs:
+        found += lfs.secrets_in(store, changed, policy)
     commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
     return Snapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
 
@@ -128,7 +131,8 @@ def _opened(store: Store) -> Iterator[WorkTree]:
     index = store.git.directory / "snapshot-index"
     # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
     shutil.copy2(store.git.directory / "index", index)
-    work = WorkTree(store.git, store.place.workspace, index, store.delivery.policy)
+    filters = tuple(lfs.settings(store.git)) if store.delivery.lfs else ()
+    work = WorkTree(store.git, store.place.workspace, index, store.delivery.policy, filters)
     try:
         yield work
     finally:

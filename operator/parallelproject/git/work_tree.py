@@ -30,13 +30,15 @@ class WorkTree:
     folder: Path
     index: Path
     policy: Policy
+    filters: tuple[tuple[str, str], ...] = ()
+    """Settings by which files are taken in."""
 
     def run(self, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
         """What a command of git prints that looks at the folder."""
         ignore = self.git.home / "ignore"
         ignore.write_bytes(self.policy.ignore.encode(errors="surrogateescape"))
         where = {"GIT_WORK_TREE": str(self.folder), "GIT_INDEX_FILE": str(self.index)}
-        config = [("core.excludesFile", str(ignore))]
+        config = [("core.excludesFile", str(ignore)), *self.filters]
         done = self.git.run(
             command, *arguments, stdin=stdin, environment=where, config=config, folder=self.folder, codes=codes
         )
@@ -87,7 +89,7 @@ class WorkTree:
         if stat.S_ISDIR(status.st_mode):
             return nested(path)
         if stat.S_ISREG(status.st_mode):
-            if status.st_size > self.policy.max_file_bytes and not tracked:
+            if status.st_size > self.policy.max_file_bytes and not tracked and not self.filters:
                 return too_large(path, status.st_size, self.policy)
             if not os.access(file, os.R_OK, follow_symlinks=False):
                 return Violation("Unreadable", path, "cannot be read", True)

@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.base import Later, Model
 from parallelproject.model.podtemplate import PodTemplate
+from parallelproject.model.trackers import TRACKERS
 
 MAX_TASKS = 2000
 """Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
@@ -105,6 +106,13 @@ class PullRequestScope(StrEnum):
     LEVEL = "Level"
 
 
+class WorkspaceHistory(StrEnum):
+    """How much of the history a task finds in its checkout."""
+
+    FULL = "Full"
+    SHALLOW = "Shallow"
+
+
 class MergeMode(StrEnum):
     """Who merges a pull request."""
 
@@ -182,6 +190,8 @@ class Git(Model):
     """Where pull requests are opened."""
     pull_request: PullRequest | None = None
     """How the work is offered for review."""
+    not_landed: Annotated[list[FilePattern], Field(max_length=100)] = list(TRACKERS)
+    """Paths or globs that are no task's work: changes to them do not land and are reported. By default the state of task trackers."""
 
     @property
     def is_by_level(self) -> bool:
@@ -192,6 +202,17 @@ class Git(Model):
     def is_by_task(self) -> bool:
         """Whether each task has a branch and a pull request of its own."""
         return self.strategy is LandingStrategy.BRANCH_PER_TASK
+
+
+class Workspace(Model):
+    """The checkout in which a task works; with spec.git."""
+
+    history: WorkspaceHistory | None = None
+    """Full: all commits, the tags and the base branch, as git describe and git diff main need them. Shallow: the last commit. By default Shallow in a cluster and Full in a local run."""
+    submodules: StrictBool = False
+    """Whether the submodules are filled. What a task changes in one is kept and does not land."""
+    lfs: StrictBool = False
+    """Whether git-lfs fills the files that it keeps, and takes those that a task changes."""
 
 
 class Conflicts(Model):
@@ -307,6 +328,8 @@ class Spec(Model):
     """What to do about tasks that touch the same files."""
     git: Git | None = None
     """Where the tasks' work lands; without it tasks run without a repository."""
+    workspace: Workspace = Workspace()
+    """The checkout in which a task works."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
@@ -316,7 +339,7 @@ class Spec(Model):
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Failures that no longer count, by task; written by pproj retry."""
 
-    @field_validator("conflicts", "defaults", mode="before")
+    @field_validator("conflicts", "defaults", "workspace", mode="before")
     @classmethod
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""
