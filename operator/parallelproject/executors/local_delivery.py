@@ -22,7 +22,7 @@ from parallelproject.executors.delivery_place import Places
 from parallelproject.executors.delivery_result import FAILED, Result
 from parallelproject.git.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.land import land
-from parallelproject.git.outcome import DeliveryError, Outcome, TransientError
+from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.prepare import prepare
 from parallelproject.git.salvage import salvage
 from parallelproject.model.names import ENV_OUTPUTS
@@ -117,6 +117,7 @@ class Attempt:
         ended = self._runner.run(
             told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
         )
+        self._check_workspace()
         code = 124 if ended.overdue and not ended.code else ended.code
         self._places.note_end(self._number, code)
         if code == 0:
@@ -124,6 +125,19 @@ class Attempt:
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
         return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _check_workspace(self) -> None:
+        """What stands elsewhere, or behind a link, is not the task's work: it may be the user's.
+
+        Raises:
+            PolicyError: the workspace is gone.
+        """
+        workspace = self._place.workspace
+        if workspace.is_dir() and os.path.realpath(workspace) == str(workspace):
+            return
+        found = "the task has removed or replaced its workspace, so there is nothing to land"
+        fix = "have the task work in its folder; the next attempt, or --fresh, removes it"
+        raise PolicyError("WorkspaceGone", f"{found}; what is left stands in {workspace.parent} ({fix})")
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""

@@ -30,8 +30,8 @@ def notes(
     paths = [path for path in repository.uncommitted() if path not in own] if not repository.is_bare else []
     if paths:
         files = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
-        shown = listed(paths, _SHOWN)
-        yield f"{files} changed or new in {repository.top}, so no task has them: {shown} (commit them first)"
+        names = listed(paths, _SHOWN)
+        yield f"{files} changed or new in {repository.top}, so no task has them: {names} (commit them first)"
     modes = repository.tree(base)
     links = [path for path, (mode, _) in modes.items() if mode == GITLINK]
     if links and not submodules:
@@ -48,14 +48,14 @@ def notes(
             name = driver.decode(errors="replace")
             drivers.setdefault(name, []).append(file.removesuffix(".gitattributes") + pattern.decode(errors="replace"))
     for driver, patterns in drivers.items():
-        paths = listed(patterns, _SHOWN)
+        shown = listed(patterns, _SHOWN)
         if driver != "lfs":
             yield (
-                f"the filter {driver} is not run for {paths}: tasks have these files as they are stored, and changes of "
+                f"the filter {driver} is not run for {shown}: tasks have these files as they are stored, and changes of "
                 "them are kept, not landed (change them outside of the run)"
             )
         elif not lfs:
             yield (
-                f"{paths} are pointers of git-lfs in workspaces, and changes of them are kept, not landed "
+                f"{shown} are pointers of git-lfs in workspaces, and changes of them are kept, not landed "
                 "(spec.workspace.lfs: true has git-lfs fill them)"
             )

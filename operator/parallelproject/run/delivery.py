@@ -18,7 +18,7 @@ from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.executors.taskfile import conflict_feedback
 from parallelproject.git.outcome import Outcome, PolicyError
 from parallelproject.model.problem import Problem, ProblemsError, listed
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Spec, WorkspaceHistory
 from parallelproject.model.status import TaskState
 from parallelproject.model.trackers import TRACKERS
 from parallelproject.run.directory import StateDirectory
@@ -65,7 +65,7 @@ class Deliveries:
             "base_ref": target.base.name,
             "run": target.run,
             # Of a partial clone no more than what was fetched for it.
-            "depth": 1 if settings.promisor else 0,
+            "depth": 1 if settings.promisor or spec.workspace.history is WorkspaceHistory.SHALLOW else 0,
             **extras(spec),
         }
         if author:
@@ -143,7 +143,7 @@ class Deliveries:
         for task, record in records.items():
             result = self.result(task, record.attempts) if record.state is TaskState.SUCCEEDED else None
             if result is not None:
-                nothing += [task] if result.changed_nothing else []
+                nothing += [task] if result.changed_nothing and not result.kept else []
                 unowned |= dict.fromkeys(result.not_landed)
         lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
         if unowned:

@@ -126,8 +126,7 @@ def forget(directory: StateDirectory, run: str) -> None:
 
 def extras(spec: Spec) -> dict[str, bool]:
     """What workspaces have beyond the files of the branch."""
-    asked = getattr(spec, "workspace", None)
-    return {name: bool(getattr(asked, name, False)) for name in ("submodules", "lfs")}
+    return {"submodules": spec.workspace.submodules, "lfs": spec.workspace.lfs}
 
 
 def _folder(git: Git | None, source: Path | None) -> Path | None:
