@@ -32,6 +32,7 @@ class Project:
         self.merged: tuple[int, int] | None = None
         self.share: Share | None = None
         self.troubles: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
 
     def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
         at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
@@ -48,7 +49,9 @@ class Project:
         made = plan(
             self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW, self.share
         )
-        self.status = render_status(self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles)
+        self.status = render_status(
+            self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles, refusals=self.refusals
+        )
         return why(self.graph, self.spec, self.status, task, NOW)
 
 
@@ -318,7 +321,7 @@ def test_rows_that_are_a_moment_old_make_no_nonsense():
         assert found.tasks == ()
 
 
-PHASES = st.sampled_from([Phase.ACTIVE, Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.LOST, Phase.LAUNCHING])
+PHASES = st.sampled_from([phase for phase in Phase])
 
 
 @given(
@@ -344,9 +347,10 @@ def test_every_task_of_any_project_has_an_answer(
                       failurePolicy=policy)  # fmt: skip
     for task, seen in zip(tasks, phases, strict=False):
         for number, phase in enumerate(seen, start=1):
-            if number < len(seen) and phase in (Phase.ACTIVE, Phase.LAUNCHING):
+            if number < len(seen) and phase in (Phase.ACTIVE, Phase.LAUNCHING, Phase.REFUSED):
                 phase = Phase.STOPPED  # an attempt starts when the one before has ended
-            project.seen(task["id"], phase, number, reason="ExitCode", exit_code=1)
+            reason = {Phase.LAUNCHING: None, Phase.REFUSED: Reason.REFUSED_BY_POLICY}.get(phase, "ExitCode")
+            project.seen(task["id"], phase, number, reason=reason, exit_code=1)
             if phase is Phase.SUCCEEDED:
                 break
     ids = set(project.graph.ids)
@@ -358,3 +362,38 @@ def test_every_task_of_any_project_has_an_answer(
         assert task["id"] not in found.tasks
         assert ids.issuperset(found.tasks)
         assert "next look" not in found.answer  # rows of one moment always have someone to name
+
+
+def test_a_refused_job_is_told_with_the_words_of_the_api_server() -> None:
+    project = Project(t("a"), t("b"))
+    project.refusals = {"a": "exceeded quota: three"}
+    project.seen("a", Phase.REFUSED, started=NOW - 1, ended=NOW + 9, reason=Reason.WAITING_FOR_QUOTA, name=None)
+    found = project.why("a")
+    assert (found.state, found.reason, found.job, found.mend) == ("Pending", "WaitingForQuota", "", "")
+    assert found.answer == "attempt 1 cannot be created: the API server refuses its Job"
+    assert "a: exceeded quota: three" in found.more[0]
+    assert "raise it" in found.more[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "look", "job"),
+    [
+        ("ExitCode", "logs", "job-a-1"),
+        ("Conflict", "logs", "job-a-1"),
+        ("DeadlineExceeded", "job", "job-a-1"),  # its pod is deleted
+        ("StartError", "job", "job-a-1"),
+        ("Lost", "job", ""),  # so is its Job
+        ("InvalidPodTemplate", "job", ""),
+    ],
+)
+def test_what_there_is_to_look_at_exists(reason: str, look: str, job: str) -> None:
+    project = Project(t("a"), defaults={"maxAttempts": 1}, conflicts={"maxReruns": 0})
+    phase = Phase.LOST if reason == "Lost" else Phase.FAILED
+    found = project.seen("a", phase, reason=reason).why("a")
+    assert (found.state, found.look, found.job) == ("Failed", look, job)
+
+
+def test_a_job_without_a_pod_is_looked_at_itself() -> None:
+    project = Project(t("a")).seen("a", Phase.ACTIVE)
+    project.troubles = {"a": Reason.POD_NOT_CREATED}
+    assert project.why("a").look == "job"

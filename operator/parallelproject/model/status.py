@@ -96,7 +96,7 @@ class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -272,7 +272,7 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks stand where."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """How far each level is."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
