@@ -48,7 +48,7 @@ class Observed(Protocol):
 
     @property
     def reflectors(self) -> Sequence[Reflector]:
-        """The watches of Jobs and pods."""
+        """The watches of projects, Jobs, pods and namespaces."""
 
 
 class _Summary(NamedTuple):
@@ -148,17 +148,22 @@ class Gauges(Collector):
         told = names.WATCH_RESTARTS
         restarts = CounterMetricFamily(told.name, told.meaning, labels=told.labels)
         heard: dict[tuple[str, ...], float] = {}
+        synced: dict[tuple[str, ...], float] = {}
         counts: Counter[tuple[str, str]] = Counter()
         for reflector in self._observed.reflectors:
             resource = asked_for("GET", reflector.path)[1]
             for cause, count in reflector.restarts.items():
                 counts[resource, cause] += count
+            if self._is_leader():  # one that stands by watches nothing
+                is_synced = float(reflector.synced.is_set() and not reflector.is_refused)
+                synced[(resource,)] = min(synced.get((resource,), 1.0), is_synced)
             if reflector.last_contact:
                 heard[(resource,)] = min(heard.get((resource,), reflector.last_contact), reflector.last_contact)
         for key, count in counts.items():
             restarts.add_metric(key, count)
         now = time.monotonic()
         yield restarts
+        yield _gauge(names.WATCH_SYNCED, synced)
         yield _gauge(names.WATCH_SILENCE, {key: max(0.0, now - at) for key, at in heard.items()})
 
 

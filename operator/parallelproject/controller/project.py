@@ -39,6 +39,8 @@ class Project:
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
+        self.confirmed = -math.inf
+        """Monotonic time when it was last read on purpose, to know that it is there."""
         self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
