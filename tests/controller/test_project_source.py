@@ -1,8 +1,9 @@
-"""The CRD missing at the start, deleted in the middle, not served; rights that are missing: waited for, and reported.
+"""What is known of which projects there are: the CRD missing, deleted, not served; missing rights; deletions in a gap.
 
-A control plane and an operator of their own: everybody else's projects would be gone with the CRD.
+A control plane and operators of their own: everybody else's projects would be gone with the CRD.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.deadline import until
 from rig.project import project_manifests
+from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import Client, Namespace, condition, spec, states, task
-from tests.controller.operator_process import OperatorProcess
+from tests.controller.operator_process import USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
@@ -64,6 +66,7 @@ def started(own: ControlPlane) -> Iterator[Callable[..., OperatorProcess]]:
 
     yield start
     for operator in made:
+        operator.thaw()
         operator.check()
         operator.stop()
         log = operator.output()
@@ -101,6 +104,10 @@ def wait_probe(operator: OperatorProcess, wanted: int) -> None:
     assert operator.probe("healthz") == 200
 
 
+def wait_log(operator: OperatorProcess, text: str) -> None:
+    until(lambda: text in operator.output(), f"the log to say {text}", seconds=SECONDS)
+
+
 def synced(operator: OperatorProcess) -> str:
     lines = operator.metrics().splitlines()
     found = [line for line in lines if line.startswith('parallelproject_watch_synced{resource="parallelprojects"}')]
@@ -118,7 +125,7 @@ def test_an_operator_that_starts_before_the_crd_waits_for_it(
     operator = started()
     wait_synced(operator, "0.0")
     wait_probe(operator, 503)
-    assert "is its CRD installed?" in operator.output()
+    wait_log(operator, "is its CRD installed?")
     assert "planning starts" not in operator.output()
     install(own, admin)
     place.create(spec(task("a"), task("b", "a")))
@@ -133,7 +140,7 @@ def test_a_crd_that_is_deleted_in_the_middle_takes_its_projects_along(
     operator = started()
     pid = operator.pid
     for turn in range(2):
-        place.create(spec(task("a"), task("b", "a", seconds=3600), task("c", "b"), suspendOthers=True))
+        place.create(spec(task("a"), task("b", "a", seconds=3600), task("c", "b"), suspendOthers=True, priority="P0"))
         place.wait_state("b", "Running")
         remove(own, admin)
         wait_probe(operator, 503)
@@ -177,7 +184,7 @@ def test_a_missing_right_is_reported_and_tried_again(
         operator = started()
         wait_synced(operator, "0.0")
         wait_probe(operator, 503)
-        assert "cannot list resource" in operator.output()
+        wait_log(operator, "cannot list resource")
     finally:
         change(admin, role, rules)
     place.create(spec(task("a")))
@@ -194,7 +201,7 @@ def test_an_operator_of_a_namespace_that_is_deleted_waits_until_it_is_made_again
 ) -> None:
     operator = started("--namespace", place.name, name="namespaced")
     wait_probe(operator, 200)
-    place.create(spec(task("a", seconds=3600), suspendOthers=True), "first")
+    place.create(spec(task("a", seconds=3600), suspendOthers=True, priority="P0"), "first")
     place.wait_state("a", "Running", name="first")
     own.kubectl("delete", "namespace", place.name)  # waits
     own.create_namespace(place.name)
@@ -202,3 +209,48 @@ def test_an_operator_of_a_namespace_that_is_deleted_waits_until_it_is_made_again
     assert states(place.wait_end("second", seconds=SECONDS)) == {"a": "Succeeded"}
     assert condition(place.get("second"), "Completed")["status"] == "True"
     wait_probe(operator, 200)
+
+
+BACKOFF_SECONDS = 6
+"""Longer than a project counts as there without another look."""
+
+
+def delete_in_a_gap(own: ControlPlane, place: Namespace, operator: OperatorProcess) -> None:
+    """The project p is deleted while the operator stands still, and the API server forgets that it ever was."""
+    operator.freeze()
+    place.delete()
+    place.until(lambda: not place.exists() and not place.jobs(), "the project and its Jobs to be gone")
+    own.restart_apiserver()
+    own.restart_apiserver()
+
+
+def test_a_project_deleted_in_a_gap_does_not_go_first_any_more(
+    own: ControlPlane, place: Namespace, started: Callable[..., OperatorProcess]
+) -> None:
+    operator = started()
+    place.create(spec(task("a", fail_attempts=1), backoff=3600, suspendOthers=True, priority="P0"))
+    place.wait_state("a", "Pending", "Backoff")
+    place.create(spec(task("a")), "other")
+    place.wait_state("a", "Pending", "WaitingForProject", name="other")
+    delete_in_a_gap(own, place, operator)
+    operator.thaw()
+    assert states(place.wait_end("other", seconds=SECONDS)) == {"a": "Succeeded"}
+
+
+def test_a_project_deleted_in_a_gap_gets_no_job_after_it(
+    own: ControlPlane, place: Namespace, started: Callable[..., OperatorProcess]
+) -> None:
+    operator = started()
+    audit = AuditLog(own.audit_log)
+    made = place.create(spec(task("a", fail_attempts=1), backoff=BACKOFF_SECONDS))
+    place.wait_state("a", "Pending", "Backoff")
+    over = time.monotonic() + BACKOFF_SECONDS + 1
+    delete_in_a_gap(own, place, operator)
+    since = audit.position()
+    place.until(lambda: time.monotonic() > over, "its backoff to be over")
+    place.create(spec(task("a")), "other")
+    operator.thaw()
+    place.wait_end("other", seconds=SECONDS)  # it has had time to do wrong
+    asked = [event for event in by_user(writes(audit.events(since, place.name)), USER)]
+    assert any("other-a-1" in told(event) for event in asked)
+    assert [told(event) for event in asked if made["metadata"]["uid"] in str(event.get("requestObject"))] == []
