@@ -251,6 +251,6 @@ def test_a_project_deleted_in_a_gap_gets_no_job_after_it(
     place.create(spec(task("a")), "other")
     operator.thaw()
     place.wait_end("other", seconds=SECONDS)  # it has had time to do wrong
-    asked = [event for event in by_user(writes(audit.events(since, place.name)), USER)]
+    asked = list(by_user(writes(audit.events(since, place.name)), USER))
     assert any("other-a-1" in told(event) for event in asked)
     assert [told(event) for event in asked if made["metadata"]["uid"] in str(event.get("requestObject"))] == []

@@ -63,6 +63,7 @@ class Controller:
             limits: How much may be at work at once, of all projects together.
         """
         self._api = api
+        self.clock = api.clock
         self.capacity = Capacity(limits, self._put, self._distribute_soon)
         self._distributing: asyncio.Handle | None = None
         self.left_nothing = False
@@ -218,7 +219,7 @@ class Controller:
 
     def _reconcile(self, project: Project) -> None:
         """Sees, plans, acts, writes."""
-        now = time.time()
+        now = self.clock.now()
         sightings, spec, graph = project.sightings, project.spec, project.graph
         sightings.changed = False
         if project.deleting:
@@ -253,7 +254,7 @@ class Controller:
 
         self._writer.offer(project, headline, render)
         if decided.completed and self._writer.is_written(project):
-            self._traces.ended(project)
+            self._traces.ended(project, now)
         wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)

@@ -20,6 +20,7 @@ from parallelproject.controller.metrics import Metrics, asked_for
 from parallelproject.controller.project import Project
 from parallelproject.controller.queue import Queue
 from parallelproject.core.status import condition
+from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model.status import Reason, TaskState
 
@@ -45,6 +46,10 @@ class Observed(Protocol):
     @property
     def queue(self) -> Queue:
         """Those that wait to be planned."""
+
+    @property
+    def clock(self) -> ServerClock:
+        """The API server's clock, as far as it is known."""
 
     @property
     def reflectors(self) -> Sequence[Reflector]:
@@ -87,6 +92,7 @@ class Gauges(Collector):
         self._forget_namespaces()
         yield from self._of_the_queue()
         yield from self._of_watches()
+        yield _gauge(names.CLOCK_SKEW, {(): self._observed.clock.skew})
         yield _gauge(names.LEADER, {(): float(self._is_leader())})
         yield _gauge(names.BUILD, {(__version__, platform.python_version()): 1.0})
 

@@ -177,6 +177,12 @@ WATCH_SYNCED = Metric(
     "as where the CRD is missing or a right is not granted. Only the leader has it.",
     ("resource",),
 )
+CLOCK_SKEW = Metric(
+    "parallelproject_clock_skew_seconds",
+    Kind.GAUGE,
+    "By how many seconds the operator's clock is ahead of the API server's, as far as its answers say; within a second it "
+    "may be none. Waits and deadlines go by the latter.",
+)
 KOPF_RESTARTS = Metric(
     "parallelproject_kopf_restarts_total",
     Kind.COUNTER,
@@ -218,6 +224,6 @@ METRICS = (
     PROJECTS, TASKS, TASKS_BY_REASON, SLOTS_HELD, PUBLICATIONS, ATTEMPTS_STARTED, RETRIES, ATTEMPTS_ENDED, LANDINGS,
     RELEASE_DURATION, QUEUE_DEPTH, QUEUE_OLDEST, QUEUE_DURATION, RECONCILE_DURATION, PLAN_DURATION, RECONCILES_FAILING,
     STATUS_DELAY, STATUS_OLDEST, API_REQUESTS, API_DURATION, WATCH_SYNCED, WATCH_RESTARTS, WATCH_SILENCE, KOPF_RESTARTS,
-    PROJECTS_MISSED, TRACES, LEADER, BUILD, *_PROCESS,
+    PROJECTS_MISSED, CLOCK_SKEW, TRACES, LEADER, BUILD, *_PROCESS,
 )  # fmt: skip
 """All of them, in the order of the reference."""

@@ -172,8 +172,17 @@ def plan(
             unfinished[graph.level[i]] -= 1
     level = next(compress(count(), unfinished), len(unfinished))
 
+    # Nothing has ended in the future: a wait begins when the failure was observed, at the latest. Another machine's
+    # clock may be ahead, and a wait must not be longer than it is.
+    ahead = [i for i in standing.failing if states[i] is _PENDING and (standing.record(i).ended or 0.0) > now]
+    if ahead:
+        standing = standing.ended_by(now, ahead)
+        records = standing.records
+
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
+    if standing.at_work or any(unfinished):
+        start_time = min(start_time, now)  # written by a clock that was ahead
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
     if standing.at_work or any(unfinished):

@@ -19,6 +19,7 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
 from yarl import URL
 
+from parallelproject.kube.clock import ServerClock
 from parallelproject.proxies import proxy_for
 
 Json = dict[str, Any]
@@ -94,6 +95,8 @@ class Api:
         The path is that on the API server, whatever stands before it in its address."""
         self.observe: Callable[[str, str, int, float | None], None] = lambda method, path, code, seconds: None
         """Is told of each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
+        self.clock = ServerClock()
+        """The server's clock, by its answers."""
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
         self._client = client.ApiClient(configuration)
@@ -175,6 +178,7 @@ class Api:
         began, status = time.monotonic(), 0
         try:
             async with await self._send(method, path, params, headers, data, timeout) as response:
+                self.clock.heard(response.headers.get("Date"), began, time.monotonic())
                 text = await response.read()
                 status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
