@@ -22,7 +22,7 @@ from parallelproject.controller.queue import Queue
 from parallelproject.controller.traces import Traces, exporter_from_environment
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan, plan, waits_for_merge
+from parallelproject.core.plan import Plan, plan, stops_of_all, waits_for_merge
 from parallelproject.core.publication import revision_of, stage
 from parallelproject.core.publishing import Publishing, merged_now, publishing
 from parallelproject.core.sharing import NO_LIMITS, Limits
@@ -222,16 +222,24 @@ class Controller:
         now = self.clock.now()
         sightings, spec, graph = project.sightings, project.spec, project.graph
         sightings.changed = False
-        if project.deleting:
+        deletion = project.deletion
+        if project.deleting and deletion is None:
             self.capacity.not_planned(project)
             return  # owner references take the Jobs along
         for attempt in sightings.unconfirmed:
             self._actions.look_up(project, attempt)
         if spec is None or graph is None:
             self.capacity.not_planned(project)
-            status = rejected_status(project.problems, project.status, sightings.attempts, project.generation, now)
+            if deletion is not None:
+                for stop in stops_of_all(sightings.attempts):
+                    self._actions.stop(project, stop)
+            status = rejected_status(
+                project.problems, project.status, sightings.attempts, project.generation, now, deletion
+            )
             self._writer.offer(project, (project.generation, "rejected"), lambda: status)
             return
+        if deletion is not None:
+            spec = spec.model_copy(update={"stop": True})
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
             if decided.launches and not self._is_surely_there(project):
@@ -250,7 +258,7 @@ class Controller:
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
             last, troubles = project.status, sightings.troubles(now)
-            return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
+            return render_status(graph, spec, decided, last, project.generation, now, published, troubles, deletion)
 
         self._writer.offer(project, headline, render)
         if decided.completed and self._writer.is_written(project):
@@ -258,7 +266,7 @@ class Controller:
         wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)
-        if is_done and spec.ttl_seconds_after_finished is not None:
+        if is_done and not project.deleting and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
             if expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
@@ -290,7 +298,7 @@ class Controller:
         revision = project.publication[1]
         awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
         published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
-        if published.launch is not None:
+        if published.launch is not None and not project.deleting:
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)
         if merged != project.ledger.merged:

@@ -180,8 +180,8 @@ WATCH_SYNCED = Metric(
 CLOCK_SKEW = Metric(
     "parallelproject_clock_skew_seconds",
     Kind.GAUGE,
-    "By how many seconds the operator's clock is ahead of the API server's, as far as its answers say; within a second it "
-    "may be none. Waits and deadlines go by the latter.",
+    "By how many seconds the operator's clock is ahead of the API server's, as far as its answers say; within a second "
+    "it may be none. Waits and deadlines go by the latter.",
 )
 KOPF_RESTARTS = Metric(
     "parallelproject_kopf_restarts_total",

@@ -318,6 +318,16 @@ class _Room:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
 
 
+def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
+    """What to stop of a project that is to end and whose spec cannot be planned: all that runs."""
+    return [
+        Stop(task_id, attempt, Reason.STOPPED)
+        for task_id, attempts in observed.items()
+        for attempt in attempts
+        if attempt.at_work and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+    ]
+
+
 def waits_for_merge(spec: Spec) -> bool:
     """Whether a level starts when the pull request of the one before is merged."""
     git = spec.git

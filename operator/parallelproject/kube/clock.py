@@ -1,8 +1,8 @@
 """The API server's wall clock. The times that are compared are written by it and by others next to it, not by us.
 
-Each answer carries the server's time in whole seconds (``Date``, RFC 9110). What is known after an answer is an interval:
-the server was there when the request had been sent and the answer had not come. The clock is left alone while it is in
-it, and moved to its nearest end where it is not; so it does not jitter, and is right to about a second.
+Each answer carries the server's time in whole seconds (``Date``, RFC 9110): what its clock showed at some moment
+between the request and its answer. That is an interval. The clock is left alone while it is in it, and moved to its
+nearest end where it is not; so it does not jitter, and is right to about a second.
 """
 
 import logging
