@@ -7,6 +7,7 @@ vanished meanwhile is reported as deleted, which a plain watch would miss. A res
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -21,6 +22,9 @@ WATCH_SECONDS = 300
 """How long the server keeps one watch open."""
 SILENCE_SECONDS = 90
 """A watch without a byte for so long is dead: bookmarks come every minute."""
+_FIRST_WATCH_SECONDS = 2
+_LATE_SECONDS = 10
+"""A watch that has not ended so long after its time is dead."""
 PAGE = 500
 """Objects asked for in one page of a list."""
 _BACKOFF_MAX = 10.0
@@ -49,6 +53,8 @@ class Reflector:
         sink: Sink,
         floor: Callable[[], Awaitable[str]],
         media: Media = JSON,
+        *,
+        is_custom: bool = False,
     ) -> None:
         """Prepares it; ``run`` starts it.
 
@@ -60,9 +66,13 @@ class Reflector:
             floor: Gives the revision that the first list must have reached, empty for any; ApiError where that
                 cannot be said yet.
             media: What to ask for: whole objects, or their metadata only.
+            is_custom: Whether a CRD defines the resource. A watch that is opened while the server sets it up may stay
+                silent; so the first watches are short, at the start and whenever the resource was not served.
         """
         self._api = api
         self._media = media
+        self._first_watch = _FIRST_WATCH_SECONDS if is_custom else WATCH_SECONDS
+        self._watch_seconds = self._first_watch
         self.path = path
         """Path of the collection that is watched."""
         self._selector = selector
@@ -133,6 +143,7 @@ class Reflector:
     def _is_not_served(self) -> None:
         """The server does not know the resource: there are no objects of it, and the next list is a first one."""
         self.synced.clear()
+        self._watch_seconds = self._first_watch
         self._floor, self._resource_version = self._resource_version or self._floor, ""
         for uid in list(self._versions):
             self._sink.gone(self._versions.pop(uid))
@@ -170,9 +181,11 @@ class Reflector:
             "labelSelector": self._selector,
             "resourceVersion": self._resource_version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(WATCH_SECONDS * random.uniform(0.9, 1))),
+            "timeoutSeconds": str(math.ceil(self._watch_seconds * random.uniform(0.9, 1))),
         }
-        async for event in self._api.watch(self.path, params, SILENCE_SECONDS, self._opened, self._media.of_object):
+        silence = min(SILENCE_SECONDS, self._watch_seconds + _LATE_SECONDS)
+        self._watch_seconds = min(WATCH_SECONDS, 2 * self._watch_seconds)
+        async for event in self._api.watch(self.path, params, silence, self._opened, self._media.of_object):
             self._heard()
             kind, item = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
