@@ -25,7 +25,7 @@ import kopf
 
 from parallelproject.controller.leader import Leader
 from parallelproject.controller.verifier import Verifier
-from parallelproject.kube.api import METADATA, REQUEST_SECONDS, Api, collection
+from parallelproject.kube.api import METADATA, REQUEST_SECONDS, Api, ApiError, collection
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS, Reflector
 from parallelproject.model import names
 
@@ -93,9 +93,7 @@ class ProjectSource:
         self._missed = missed
         self._verifier = Verifier(api, self._read, self._gone)
         self._comparers = {
-            namespace: Reflector(
-                api, collection(f"/apis/{names.API_VERSION}", namespace, names.PLURAL), "", self, leader, METADATA
-            )
+            namespace: Reflector(api, _path(namespace), "", self, leader, METADATA, is_custom=True)
             for namespace in self._namespaces or ("",)
         }
         self._newest = 0  # revision of the newest event of kopf's
@@ -228,6 +226,9 @@ class ProjectSource:
         while True:
             for comparer in self._comparers.values():
                 await comparer.synced.wait()
+            if not await self._is_discovered():  # later than it is served; kopf would find nothing, and look no more
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
             try:
                 await self._run_kopf()
                 log.warning("kopf brings no projects; it is started again")
@@ -236,10 +237,21 @@ class ProjectSource:
             self._kopf_ended()
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def _is_discovered(self) -> bool:
+        """Whether the API server lists the resource where kopf looks for it."""
+        try:
+            groups = await self._api.request("GET", "/apis")
+            found = await self._api.request("GET", f"/apis/{names.API_VERSION}")
+        except ApiError as error:
+            log.warning("looking for the CRD: %s", error)
+            return False
+        is_grouped = any(group["name"] == names.GROUP for group in groups.get("groups") or ())
+        return is_grouped and any(each["name"] == names.PLURAL for each in found.get("resources") or ())
+
     async def _run_kopf(self) -> None:
         """Runs kopf until it ends by an error, which is raised, or brings nothing."""
         self._kopf_is_deaf.clear()
-        self._kopf_heard = time.monotonic()
+        self._kopf_heard = began = time.monotonic()
         tasks: set[asyncio.Task[Any]] = set()
         deaf = asyncio.create_task(self._kopf_is_deaf.wait())
         try:
@@ -254,7 +266,11 @@ class ProjectSource:
                 )
             )
             self.on_kopf_start()
-            done, _ = await asyncio.wait({*tasks, deaf}, return_when=asyncio.FIRST_COMPLETED)
+            done: set[asyncio.Task[Any]] = set()
+            while not done:
+                done, _ = await asyncio.wait({*tasks, deaf}, timeout=_DEAF_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if not done and self._kopf_heard == began and any(each.names for each in self.reflectors):
+                    return  # there are projects, and it has not even listed them
             for task in done:
                 task.result()
         finally:
@@ -289,6 +305,10 @@ class ProjectSource:
             self.event(type, body)
 
         return registry
+
+
+def _path(namespace: str) -> str:
+    return collection(f"/apis/{names.API_VERSION}", namespace, names.PLURAL)
 
 
 def _settings() -> kopf.OperatorSettings:
