@@ -294,11 +294,11 @@ def test_a_deletion_that_a_finalizer_holds_up_is_told_by_get_and_why(
     patch = ["-n", namespace, "patch", "pproj", "held", "--type=merge", "-p"]
     control_plane.kubectl(*patch, '{"metadata":{"finalizers":["example.com/backup"]}}')
     control_plane.kubectl("-n", namespace, "delete", "pproj", "held", "--wait=false")
-    said = call("why", "held", "b").stdout
+    said = call("why", "held", "b").out
     assert "Deleted" in said
     assert "example.com/backup" in said
     until(lambda: rows(call, "held").get("a", {}).get("state") == "Skipped", "a to be stopped", seconds=60)
-    shown = call("get", "held").stdout
+    shown = call("get", "held").out
     assert re.search(r"^Deleted: +.*kept by finalizers example.com/backup", shown, re.M)
     assert re.search(r"Terminating +True +Deleted", shown)
     control_plane.kubectl(*patch, '{"metadata":{"finalizers":[]}}')
