@@ -165,7 +165,7 @@ def waits_after_failures(happened: Iterable[Happened]) -> list[float]:
 
 def _lost(ref: Json, event: Json) -> list[str]:
     """The ends that a write was to tell of whose answer was lost."""
-    wanted = {"metadata": {}, "status": (event.get("requestObject") or {}).get("status")}
+    wanted: Json = {"metadata": {}, "status": (event.get("requestObject") or {}).get("status")}
     return [] if event["verb"] == "create" else list(_kinds(ref, event, wanted))
 
 

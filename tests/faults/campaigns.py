@@ -16,6 +16,7 @@ from tests.faults.plan import Action, Chance, Fault
 from tests.faults.scenario import Outcome, run_one
 from tests.faults.storm import Storm
 from tests.faults.sweep import RESOURCES, SMALL, Case, Trial, cases
+from tests.faults.without_crd import WithoutCrd
 
 RATE = 0.02
 """Share of all requests and events of watches that go wrong in a run of ``Volume``."""
@@ -26,6 +27,7 @@ PAIRS = 300
 VOLUMES = 80
 SEQUELS = 300
 FROZEN = 30
+WITHOUT_CRD = 30
 _KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -126,6 +128,11 @@ def frozen(counts: Counts, seed: int) -> Iterator[Frozen]:
     return (Frozen(FROZEN * (seed - 1) + i) for i in range(1, FROZEN + 1))
 
 
+def without_crd(counts: Counts, seed: int) -> Iterator[WithoutCrd]:
+    """The CRD goes in the middle, and comes back."""
+    return (WithoutCrd(WITHOUT_CRD * (seed - 1) + i) for i in range(1, WITHOUT_CRD + 1))
+
+
 def storms(counts: Counts, seed: int) -> Iterator[Storm]:
     """Everything at once, for minutes."""
     yield Storm(seed)
@@ -139,6 +146,7 @@ CAMPAIGNS: Mapping[str, Callable[[Counts, int], Iterable[Trial]]] = {
     "edits": edits,
     "frozen": frozen,
     "others": others,
+    "crd": without_crd,
     "storm": storms,
 }
 """By name; each is given the counts and a seed."""

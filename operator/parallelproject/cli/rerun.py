@@ -13,8 +13,8 @@ from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.retry import with_entries
 from parallelproject.cli.state import Standing, rows, standing
-from parallelproject.core.graph import did_you_mean
 from parallelproject.model.problem import listed
+from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.cluster import Cluster

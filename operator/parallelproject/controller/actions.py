@@ -91,10 +91,10 @@ class Actions:
                 )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
-                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._again(project)
                 continue
-            project.sightings.launching(key, project.graph.claim[launch.task], time.time())
+            project.sightings.launching(key, project.graph.claim[launch.task], self._api.clock.now())
             create = self._create(project, key, manifest, project.generation, self._metrics.woken)
             self._spawn(project, ("create", key), create)
 
@@ -149,7 +149,7 @@ class Actions:
             log.exception("%s of %s failed", mark[0], mark[1])
             await asyncio.sleep(1)
             if mark[0] == "create":
-                project.sightings.refused(mark[1], None, time.time())
+                project.sightings.refused(mark[1], None, self._api.clock.now())
         finally:
             project.in_flight.discard(mark)
         self._again(project)
@@ -190,20 +190,20 @@ class Actions:
         if is_unsure and await self._found(project, key):
             return
         if refused is None:
-            project.sightings.refused(key, None, time.time())
+            project.sightings.refused(key, None, self._api.clock.now())
         elif refused.reason is Reason.INVALID_POD_TEMPLATE:
             self._warn(project, refused.reason, f"{key.task}: {refused.message}")
-            project.sightings.refused(key, refused.reason, time.time())
+            project.sightings.refused(key, refused.reason, self._api.clock.now())
         else:
             self._denied(project, key, refused)
             if key.task == PUBLISHING:  # there is no plan that waits for it
                 held = project.sightings.refusals.get(key)
-                await asyncio.sleep(max(0.0, held.until - time.time()) if held else 0.0)
-                project.sightings.refused(key, None, time.time())
+                await asyncio.sleep(max(0.0, held.until - self._api.clock.now()) if held else 0.0)
+                project.sightings.refused(key, None, self._api.clock.now())
 
     def _denied(self, project: Project, key: Key, refused: Refused, *, waits: bool = True) -> None:
         """Writes down that a creation was refused for now, and reports it by an Event that is renewed in time."""
-        now = time.time()
+        now = self._api.clock.now()
         project.sightings.denied(key, refused.reason, refused.message, now, waits=waits and key.task != PUBLISHING)
         if project.reports.is_due((refused.reason, refused.message), time.monotonic()):
             self._warn(project, "FailedCreate", f"{key.task or 'publishing'}: {refused.message}")
@@ -241,7 +241,7 @@ class Actions:
         else:
             name = found["metadata"]["name"]
             self._warn(project, "NameConflict", f"{key.task}: Job {name} belongs to somebody else")
-            project.sightings.refused(key, Reason.NAME_CONFLICT, time.time())
+            project.sightings.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
     async def _stop(self, project: Project, key: Key, stop: Stop) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Attempt, Beside, Record, settle
+from parallelproject.core.deletion import Deletion
 from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
@@ -76,6 +77,7 @@ def render_status(
     published: Publishing | None = None,
     troubles: Mapping[str, str] = MappingProxyType({}),
     refusals: Mapping[str, str] = MappingProxyType({}),
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status after a plan.
 
@@ -85,6 +87,7 @@ def render_status(
         published: How publishing stands; None where nothing is published.
         troubles: By task, what keeps the attempt that is there from beginning.
         refusals: By task, with what words the API server has refused to create its Job.
+        deletion: That the project was deleted, and what keeps it.
     """
     records = plan.ledger.records
     rows = [
@@ -106,7 +109,7 @@ def render_status(
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
         "counts": {"total": total, **_state_counts(counts)},
-        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals),
+        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals, deletion),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
             for i, tasks in enumerate(graph.levels)
@@ -131,6 +134,7 @@ def rejected_status(
     observed: Mapping[str, Sequence[Attempt]],
     generation: int,
     now: float,
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
     rows = []
@@ -152,6 +156,7 @@ def rejected_status(
         (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
         (ConditionType.READY, "False", reason, message),
         (ConditionType.STALLED, "True", reason, message),
+        *_terminating(deletion),
     ]
     kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
     return (
@@ -251,6 +256,7 @@ def _conditions(
     now: float,
     published: Publishing | None,
     refusals: Mapping[str, str],
+    deletion: Deletion | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -267,6 +273,9 @@ def _conditions(
         reason = Reason.SUSPENDED if spec.suspend else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} at work, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
+        if deletion is not None:
+            completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
+            succeeded = ("Unknown", "Deleted", _cut(deletion.message))
     else:
         if plan.stopped:
             reason = str(plan.stopped)
@@ -291,6 +300,7 @@ def _conditions(
     conditions += _health(completed, succeeded, refused)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
 
 
@@ -323,6 +333,11 @@ def _refused(graph: CompiledGraph, plan: Plan, refusals: Mapping[str, str]) -> t
     parts = [f"{listed(tasks, _REFUSED_NAMED)}: {message}" for message, tasks in list(told.items())[:_REFUSED_NAMED]]
     what = "1 task" if len(waiting) == 1 else f"{len(waiting)} tasks"
     return counts.most_common(1)[0][0], _cut(f"the API server refuses Jobs of {what}; {'; '.join(parts)}")
+
+
+def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
+    """The condition of a project that was deleted; none where it was not."""
+    return [] if deletion is None else [(ConditionType.TERMINATING, "True", "Deleted", _cut(deletion.message))]
 
 
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
