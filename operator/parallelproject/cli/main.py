@@ -18,7 +18,7 @@ _CLI = "parallelproject.cli"
 _FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project in the cluster", "Act on it", "Other"
 
 COMMANDS = {
-    "lint": Entry(f"{_CLI}.lint", "Tell every error in a file, each with its place and the mend.", _FILES),
+    "lint": Entry(f"{_CLI}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
     "plan": Entry(f"{_CLI}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
     "run": Entry(f"{_CLI}.run", "Run a file's tasks here, as local processes.", _FILES),
     "import": Entry(f"{_CLI}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),

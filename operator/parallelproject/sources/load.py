@@ -26,11 +26,11 @@ STDIN = "-"
 
 _USUAL = frozenset(
     {
-        "", ".backlog", ".beads", ".taskmaster", "backlog", "beads", "docs", "feature-list", "feature_list", "features",
-        "implementation-artifacts", "issues", "prd", "stdin", "stories",
-        "tasks", PLURAL,
+        "", ".beads", ".taskmaster", "beads", "feature-list", "feature_list", "features", "issues", "prd", "stdin", "tasks",
+        PLURAL,
     }
 )  # fmt: skip
+_USUAL_FOLDERS = _USUAL | {".backlog", "backlog", "docs", "implementation-artifacts", "stories"}
 _NAME_MAX = 50  # leaves room for a task's id in the names of Jobs
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -137,9 +137,10 @@ def _is_folder(path: str | Path) -> bool:
 def default_name(path: Path) -> str:
     """A project's name from its file: the file's own, or for ``tasks.json`` and the like that of the folder."""
     resolved = path.absolute()
-    for part in (resolved.stem, *(folder.name for folder in resolved.parents)):
+    own, usual = (resolved.name, _USUAL_FOLDERS) if _is_folder(resolved) else (resolved.stem, _USUAL)
+    for part in (own, *(folder.name for folder in resolved.parents)):
         words = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:_NAME_MAX].strip("-")
-        if part.lower() not in _USUAL and words:
+        if part.lower() not in usual and words:
             return words
     return "project"
 

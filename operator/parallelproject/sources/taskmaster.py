@@ -88,8 +88,8 @@ def read_taskmaster(
     selection = _selection(items, options, findings)
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
-        ids = [id for id in tree.doubtful.get(status, ()) if id in taken]
-        fields.warn_of_doubtful(ids, meaning, "mark as done or deferred what shall not", findings)
+        doubtful = [id for id in tree.doubtful.get(status, ()) if id in taken]
+        fields.warn_of_doubtful(doubtful, meaning, "mark as done or deferred what shall not", findings)
     findings.errors.extend(tree.ambiguous(items, taken))
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:
