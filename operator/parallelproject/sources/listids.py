@@ -146,7 +146,7 @@ def _set_apart(boxes: Sequence[Box], tasks: Sequence[int], findings: Findings) -
 
 
 def _strangers(boxes: Sequence[Box], tasks: Sequence[int], work: Sequence[int]) -> list[int]:
-    """The entries without an id that are no steps of a task, since they lie in none or beside tasks."""
+    """The entries without an id that are no steps of a task, since they lie in none, or next to tasks."""
     known = set(tasks)
     containers = {boxes[index].parent for index in tasks}
     strangers = []
@@ -173,5 +173,5 @@ def _name(boxes: Sequence[Box], work: Sequence[int], sections: Sequence[Section]
     for index, id in zip(work, text_ids(texts, parents, headings), strict=True):
         boxes[index].id = id
         if re.search(r"\.\d+$", id):
-            found = f"{quoted(boxes[index].text, 40)} is there more than once; it is told apart by its place, as {id}"
+            found = f"{quoted(boxes[index].text, 40)} is there more than once; its place makes it {id}"
             findings.warn(findings.line(boxes[index].line), found, "give each an id, as in T001")

@@ -1,4 +1,4 @@
-"""Reads a Markdown file: tells whether it is a list, a plan with headings, or a story, and has that read."""
+"""Reads a Markdown file: a list, a plan with headings, or a story."""
 
 from parallelproject.sources import fields
 from parallelproject.sources.checklists import checklists
