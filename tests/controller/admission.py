@@ -48,9 +48,8 @@ def denial(
     *,
     unless: str = "false",
     image: str = "none",
-    in_force: bool = True,
 ) -> Iterator[None]:
-    """A ValidatingAdmissionPolicy that denies Jobs in a namespace.
+    """A ValidatingAdmissionPolicy that denies Jobs in a namespace, in force.
 
     Args:
         ns: The namespace.
@@ -58,15 +57,13 @@ def denial(
         reason: Decides the HTTP code.
         unless: CEL: the Jobs that it lets through.
         image: An image that it denies.
-        in_force: Whether to wait until it does.
     """
     validation = {"expression": unless, "message": message, "reason": reason}
     policy = {"matchConstraints": {"resourceRules": _rules("batch", "jobs")}, "validations": [validation]}
     binding = {"policyName": ns.name, "validationActions": ["Deny"], "matchResources": _here(ns)}
     made = {"validatingadmissionpolicies": {"spec": policy}, "validatingadmissionpolicybindings": {"spec": binding}}
     with objects(ns, made):
-        if in_force:
-            until(lambda: message in refusal(ns, image), "the policy to be in force", seconds=30)
+        until(lambda: message in refusal(ns, image), "the policy to be in force", seconds=30)
         yield
 
 

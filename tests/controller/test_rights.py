@@ -69,7 +69,7 @@ def test_every_right_is_used_and_none_is_missing(
     ns.create(spec(task("a"), ttlSecondsAfterFinished=0), "short")
     ns.until(lambda: not ns.exists("short"), "the project to be deleted after its time")
     broken = role()
-    broken["podTemplate"]["spec"]["containers"][0]["image"] = ""
+    broken["podTemplate"]["spec"]["containers"][0]["env"] = "A=1"
     ns.create(spec(task("a"), roles=[broken]), "broken")  # whose template is tried
     assert rows(ns.wait_end("broken"))["a"]["reason"] == "InvalidPodTemplate"
     asked = by_user(audit.events(since), USER)

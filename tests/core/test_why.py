@@ -321,7 +321,7 @@ def test_rows_that_are_a_moment_old_make_no_nonsense():
         assert found.tasks == ()
 
 
-PHASES = st.sampled_from([phase for phase in Phase])
+PHASES = st.sampled_from(list(Phase))
 
 
 @given(

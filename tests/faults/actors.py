@@ -78,6 +78,11 @@ class Actor(ABC):
     refused: frozenset[int] = frozenset()
     """Codes by which the operator's requests may be refused because of it, among 400, 403 and 422."""
 
+    @property
+    def holds_up(self) -> bool:
+        """Whether no attempt may start because of it, so that none is to be waited for."""
+        return False
+
     @abstractmethod
     def act(self, scene: Scene) -> str | None:
         """Do it once, to something that ``scene.chance`` draws.
@@ -125,6 +130,11 @@ class Denies(Actor):
     def __init__(self) -> None:
         self._policy: contextlib.ExitStack | None = None
 
+    @property
+    def holds_up(self) -> bool:
+        """While it denies."""
+        return self._policy is not None
+
     def act(self, scene: Scene) -> str | None:
         """Begin, or end, by turns."""
         if self._policy is not None:
@@ -132,7 +142,7 @@ class Denies(Actor):
             return "allowed Jobs"
         reason = scene.chance.choice(("Invalid", "Forbidden"))
         self._policy = contextlib.ExitStack()
-        self._policy.enter_context(denial(scene.namespace, "not now", reason, in_force=False))
+        self._policy.enter_context(denial(scene.namespace, "not now", reason))
         return f"denied Jobs as {reason}"
 
     def undo(self, scene: Scene) -> None:
@@ -257,7 +267,11 @@ def disturb(scene: Scene, actors: Sequence[Actor], acts: int) -> list[str]:
     done: list[str] = []
     try:
         for _ in range(acts):
-            until(lambda: scene.pods() or scene.suspended or scene.has_ended(), "a held attempt", seconds=_STEP_SECONDS)
+            until(
+                lambda: scene.pods() or scene.suspended or scene.has_ended() or any(actor.holds_up for actor in actors),
+                "a held attempt",
+                seconds=_STEP_SECONDS,
+            )
             pods = scene.pods()
             if pods and scene.chance.random() < _RELEASED_FIRST:
                 scene.namespace.release_pods([scene.chance.choice(pods)])

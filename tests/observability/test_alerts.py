@@ -91,7 +91,7 @@ CASES = [
     Case(
         "JobsRefused",
         {team("tasks_by_reason", state="Pending", reason="RefusedByPolicy"): "3x60"},
-        16,
+        15,
         {team("tasks_by_reason", state="Pending", reason="WaitingForSlot"): "3x60"},
         {**ABOUT_TEAM, "reason": "RefusedByPolicy"},
     ),
