@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 
 CRD = Path(__file__).parents[2] / "crds" / f"{CRD_NAME}.yaml"
 PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}"
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,7 @@ def test_a_crd_that_is_deleted_in_the_middle_takes_its_projects_along(
     own: ControlPlane, admin: Client, place: Namespace, started: Callable[..., OperatorProcess]
 ) -> None:
     operator = started()
+    wait_probe(operator, 200)
     pid = operator.pid
     for turn in range(2):
         place.create(spec(task("a"), task("b", "a", seconds=3600), task("c", "b"), suspendOthers=True, priority="P0"))
@@ -157,6 +158,7 @@ def test_a_version_that_is_not_served_for_a_while_is_waited_for(
     own: ControlPlane, admin: Client, place: Namespace, started: Callable[..., OperatorProcess]
 ) -> None:
     operator = started()
+    wait_probe(operator, 200)
     made = place.create(spec(task("a", seconds=3600), task("b"), task("c", "b"), parallelism=1))
     place.wait_state("a", "Running")
     crd = yaml.safe_load(CRD.read_text())
@@ -216,11 +218,14 @@ BACKOFF_SECONDS = 6
 
 
 def delete_in_a_gap(own: ControlPlane, place: Namespace, operator: OperatorProcess) -> None:
-    """The project p is deleted while the operator stands still, and the API server forgets that it ever was."""
+    """The project p is deleted while the operator stands still, and the API server forgets that it ever was.
+
+    The first restart breaks the watch: what is sent on it would be read later. The second one forgets the deletion.
+    """
     operator.freeze()
-    place.delete()
-    place.until(lambda: not place.exists() and not place.jobs(), "the project and its Jobs to be gone")
     own.restart_apiserver()
+    place.delete()
+    place.until(lambda: not place.exists() and not place.jobs(), "the project and its Jobs to be gone", SECONDS)
     own.restart_apiserver()
 
 
@@ -228,6 +233,7 @@ def test_a_project_deleted_in_a_gap_does_not_go_first_any_more(
     own: ControlPlane, place: Namespace, started: Callable[..., OperatorProcess]
 ) -> None:
     operator = started()
+    wait_probe(operator, 200)
     place.create(spec(task("a", fail_attempts=1), backoff=3600, suspendOthers=True, priority="P0"))
     place.wait_state("a", "Pending", "Backoff")
     place.create(spec(task("a")), "other")
@@ -241,6 +247,7 @@ def test_a_project_deleted_in_a_gap_gets_no_job_after_it(
     own: ControlPlane, place: Namespace, started: Callable[..., OperatorProcess]
 ) -> None:
     operator = started()
+    wait_probe(operator, 200)
     audit = AuditLog(own.audit_log)
     made = place.create(spec(task("a", fail_attempts=1), backoff=BACKOFF_SECONDS))
     place.wait_state("a", "Pending", "Backoff")

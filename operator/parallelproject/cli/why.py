@@ -1,6 +1,5 @@
 """``pproj why``: one answer to what a task waits for, or why it failed."""
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
     if found is None:
         try:
             spec = parse_spec(project.get("spec") or {})
-            found = why(compile_graph(spec), spec, status, task, time.time())
+            found = why(compile_graph(spec), spec, status, task, cluster.now())
         except UnknownTaskError as error:
             hint = error.mend or f"{typed()} get {name} shows all"
             raise Failure(f"{name} has no task {task}", hint=hint) from None
