@@ -141,6 +141,18 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     return sorted(found, key=lambda happened: happened.at)
 
 
+def waits_after_failures(happened: Iterable[Happened]) -> list[float]:
+    """Seconds from the end of each pod that failed to the creation of the next Job; of a project with one task."""
+    failed: dict[str, float] = {}
+    created = []
+    for change in happened:
+        if change.kind == "created":
+            created.append(change.seconds)
+        elif change.kind == "pod-failed":
+            failed.setdefault(change.uid, change.seconds)
+    return [start - end for start, end in zip(created[1:], failed.values(), strict=False)]
+
+
 def _says_succeeded(event: Json) -> bool:
     status = (event.get("requestObject") or {}).get("status") or {}
     return bool(status.get("phase") == "Succeeded")

@@ -8,7 +8,7 @@ import yaml
 
 from rig import ControlPlane
 from tests.controller.audit import AuditLog, Json, by_user, refusals
-from tests.controller.cluster import Namespace, rows, spec, states, task
+from tests.controller.cluster import Namespace, role, rows, spec, states, task
 from tests.controller.operator_process import NAMESPACE, USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -49,7 +49,7 @@ def test_every_right_is_used_and_none_is_missing(
     ns.client("DELETE", LEASE)
     since = audit.position()
     operator.start()  # lists and watches, and makes the Lease
-    ns.create(spec(task("a", seconds=60), task("b")))
+    ns.create(spec(task("a", hold=True), task("b")))
     ns.wait_state("a", "Running")
     operator.kill()
     job = ns.jobs("a")[0]["metadata"]["name"]
@@ -60,6 +60,10 @@ def test_every_right_is_used_and_none_is_missing(
     assert states(ns.wait_end())["a"] == "Skipped"
     ns.create(spec(task("a"), ttlSecondsAfterFinished=0), "short")
     ns.until(lambda: not ns.exists("short"), "the project to be deleted after its time")
+    broken = role()
+    broken["podTemplate"]["spec"]["containers"][0]["image"] = ""
+    ns.create(spec(task("a"), roles=[broken]), "broken")  # whose template is tried
+    assert rows(ns.wait_end("broken"))["a"]["reason"] == "InvalidPodTemplate"
     asked = by_user(audit.events(since), USER)
     assert refusals(asked, 403) == []
     ours = {right for right in used(asked) if right[1] != "subjectaccessreviews"}

@@ -6,8 +6,8 @@ import pytest
 
 from parallelproject.core.attempt import Phase
 from parallelproject.executors.observation import JobView, PodView, view_pod
-from parallelproject.executors.sightings import POD_SECONDS, Key, Sightings
-from parallelproject.model.names import ANNOTATION_DELIVERY
+from parallelproject.executors.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
+from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 
 A1, A2 = Key("a", 1), Key("a", 2)
@@ -161,20 +161,36 @@ def test_nothing_is_left_of_what_was_forgotten(seen: Sightings) -> None:
     assert seen.attempts == {}
 
 
+def agent(state: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "agent", "state": state}
+
+
+def prepare(state: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "prepare", "state": state}
+
+
+PROXY_NOT_STARTED = {"name": "proxy", "state": {"terminated": {"reason": "StartError"}}}
+PROXY_WAITS = {"name": "proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+AGENT_RUNS = {"name": "agent", "state": {"running": {}}}
+
+
 @pytest.mark.parametrize(
     ("status", "delivers", "trouble"),
     [
         ({"phase": "Pending"}, False, None),
-        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, False,
+        ({"phase": "Pending", "containerStatuses": [agent({"waiting": {"reason": "ContainerCreating"}})]}, False,
          None),
-        ({"phase": "Pending", "initContainerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}, False,
+        ({"phase": "Pending", "initContainerStatuses": [prepare({"waiting": {"reason": "ErrImagePull"}})]}, False,
          "ImagePullBackOff"),
-        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "InvalidImageName"}}}]}, False,
+        ({"phase": "Pending", "containerStatuses": [agent({"waiting": {"reason": "InvalidImageName"}})]}, False,
          "InvalidImageName"),
-        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True,
+        ({"phase": "Running", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, True,
          "StartError"),
-        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, False, None),
-        ({"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True, None),
+        ({"phase": "Running", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, False, None),
+        ({"phase": "Running", "containerStatuses": [PROXY_NOT_STARTED, AGENT_RUNS]}, True, None),
+        ({"phase": "Running", "containerStatuses": [PROXY_WAITS, AGENT_RUNS]}, True, None),
+        ({"phase": "Pending", "containerStatuses": [PROXY_WAITS]}, True, "CrashLoopBackOff"),
+        ({"phase": "Failed", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, True, None),
         ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
          False, "Unschedulable"),
         ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
@@ -185,8 +201,9 @@ def test_what_keeps_a_pod_from_beginning_is_seen(
     seen: Sightings, status: dict[str, Any], delivers: bool, trouble: str | None
 ) -> None:
     owner = {"controller": True, "uid": "j"}
-    metadata = {"ownerReferences": [owner], "annotations": {ANNOTATION_DELIVERY: "{}"} if delivers else {}}
-    containers = [{"name": "agent"}]
+    marks = {ANNOTATION_CONTAINER: "agent"} | ({ANNOTATION_DELIVERY: "{}"} if delivers else {})
+    metadata = {"ownerReferences": [owner], "annotations": marks}
+    containers = [{"name": "proxy"}, {"name": "agent"}]
     seen.job_seen(A1, job())
     seen.pod_seen(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
     assert seen.troubles(0.0) == ({"a": trouble} if trouble else {})
@@ -209,3 +226,29 @@ def test_a_job_that_has_no_pod_for_long_is_told(seen: Sightings) -> None:
     pod = {"metadata": {"ownerReferences": [{"controller": True, "uid": "j"}]}, "status": {"phase": "Pending"}}
     seen.pod_seen(A1, "p", view_pod({**pod, "spec": {"containers": [{"name": "agent"}]}}))
     assert (seen.troubles(late), seen.next_trouble(late - 1)) == ({}, None)
+
+
+def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_there(seen: Sightings) -> None:
+    reason = Reason.REFUSED_BY_POLICY
+    for tries in range(8):
+        seen.launching(A1, "coder", 100.0)
+        seen.denied(A1, reason, "no", 100.0)
+        (attempt,) = seen.attempts["a"]
+        assert (attempt.phase, attempt.reason, attempt.at_work) == (Phase.REFUSED, reason, False)
+        assert attempt.ended == 100.0 + min(REFUSED_LONGEST, REFUSED_FIRST * 2**tries)
+    seen.launching(A1, "coder", 200.0)
+    assert seen.attempts["a"][0][:3] == (1, Phase.LAUNCHING, True)
+    assert seen.attempts["a"][0].started == 200.0
+    seen.job_seen(A1, job())
+    assert not seen.refusals
+
+
+def test_another_spec_and_room_in_a_quota_are_tried_at_once(seen: Sightings) -> None:
+    other = Key("b", 1)
+    seen.denied(A1, Reason.REFUSED_BY_POLICY, "no", 100.0)
+    seen.denied(other, Reason.WAITING_FOR_QUOTA, "full", 100.0)
+    seen.job_gone(Key("c", 1), "")
+    assert seen.attempts["b"][0].ended == 0.0
+    assert seen.attempts["a"][0].ended > 100.0
+    seen.allow()
+    assert not {"a", "b"} & seen.attempts.keys()

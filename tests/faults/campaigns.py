@@ -11,6 +11,7 @@ from tests.faults.frozen import Frozen
 from tests.faults.graphs import Graph
 from tests.faults.kinds import WRITE, is_write
 from tests.faults.lab import Lab
+from tests.faults.others import others
 from tests.faults.plan import Action, Chance, Fault
 from tests.faults.scenario import Outcome, run_one
 from tests.faults.storm import Storm
@@ -137,6 +138,7 @@ CAMPAIGNS: Mapping[str, Callable[[Counts, int], Iterable[Trial]]] = {
     "volume": volume,
     "edits": edits,
     "frozen": frozen,
+    "others": others,
     "storm": storms,
 }
 """By name; each is given the counts and a seed."""

@@ -41,7 +41,7 @@ def verdict(run: Run, made: Sequence[Json], last: Json, grace: float) -> list[st
         wanted = last["metadata"]["resourceVersion"]
         return any(_version(event) == int(wanted) for event in reversed(events))
 
-    until(is_logged, "the audit log", seconds=10)
+    until(is_logged, "the audit log", seconds=60)
     asked = by_user(events, USER)
     breaches = [f"refused: {line}" for code in (400, 403, 422) for line in refusals(asked, code)]
     breaches += _written_after_end(events)

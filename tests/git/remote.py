@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,17 +66,17 @@ class Attempt:
 class Remote:
     """A bare repository with one commit on ``main``, and a folder for those who work with it."""
 
-    def __init__(self, folder: Path, files: dict[str, str]) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, str], object_format: str = "sha1") -> None:
         self.folder = folder
         self.path = folder / "remote.git"
         self.path.mkdir(parents=True)
-        git(self.path, "init", "--quiet", "--bare", "--initial-branch=main")
+        git(self.path, "init", "--quiet", "--bare", "--initial-branch=main", f"--object-format={object_format}")
         git(self.path, "config", "core.fsync", "none")  # this one need not outlive a loss of power
         self.commit("main", files, "start")
         self.attempts = 0
 
     def commit(
-        self, branch: str, files: dict[str, str | None], message: str, *, force_parent: str | None = None
+        self, branch: str, files: Mapping[str, str | None], message: str, *, force_parent: str | None = None
     ) -> str:
         """Somebody's commit with these files changed (None: deleted), straight in the remote."""
         parent = force_parent or git(self.path, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", check=False)

@@ -90,10 +90,10 @@ CASES = [
     ),
     Case(
         "JobsRefused",
-        {ours("api_requests_total", verb="create", resource="jobs", code="403"): "0+1x60"},
+        {team("tasks_by_reason", state="Pending", reason="RefusedByPolicy"): "3x60"},
         16,
-        {ours("api_requests_total", verb="create", resource="jobs", code="409"): "0+1x60"},
-        {"code": "403"},
+        {team("tasks_by_reason", state="Pending", reason="WaitingForSlot"): "3x60"},
+        {**ABOUT_TEAM, "reason": "RefusedByPolicy"},
     ),
     Case(
         "WatchSilent",

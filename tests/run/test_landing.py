@@ -49,12 +49,12 @@ def test_three_levels_land_in_order_each_on_what_the_ones_before_have_landed(lan
     assert sorted(checkout.tasks()[:2]) == ["a", "b"]
     assert checkout.tasks()[2:] == ["c", "d"]
     seen = (run.state / "outputs/d/seen").read_text().split()
-    assert seen == ["a.txt", "b.txt", "c.txt", "shared.txt", str(run.state / "work/d.1")]
+    assert seen == ["a.txt", "b.txt", "c.txt", "shared.txt", str(run.state / "workspaces/d.1/d")]
     assert checkout.state() == {"a/landed", "b/landed", "c/landed", "d/landed"}
     assert checkout.git("log", "-1", "--format=%s|%b", checkout.ref("a/landed")).startswith("Do a|All of it.")
     assert [checkout.show(f"{i}.txt") for i in "abcd"] == ["a", "b", "c", "d"]
     checkout.check()
-    assert list((run.state / "work").iterdir()) == []  # it is all in the repository
+    assert list((run.state / "workspaces").iterdir()) == []  # it is all in the repository
     assert {entry.name for entry in (run.state / "git").iterdir()} == {"home", "landing"}
     assert f"Landed: 4 commits on {BRANCH}" in output
     assert f"git -C checkout log --oneline main..{BRANCH}" in output
@@ -192,9 +192,9 @@ def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make
 
 
 def test_a_deadline_is_that_of_the_command_and_what_it_left_is_kept(landing: Make, checkout: Checkout) -> None:
-    spec = {"tasks": tasks("a", activeDeadlineSeconds=1), "defaults": {"maxAttempts": 1}}
-    run = landing(spec, f"{WRITE}; trap 'echo term >> $JOURNAL' TERM; sleep 1000 & wait; wait; sleep 1000")
-    run.options["grace_seconds"] = 0.3
+    spec = {"tasks": tasks("a", activeDeadlineSeconds=3), "defaults": {"maxAttempts": 1}}
+    run = landing(spec, f"trap 'echo term >> $JOURNAL; exit 1' TERM; {WRITE}; sleep 1000 & wait")
+    run.options["grace_seconds"] = 1000
     output = run.run(1)
     assert "failed (DeadlineExceeded)" in output
     assert run.journal() == ["term"]
@@ -233,7 +233,7 @@ def test_the_container_of_a_role_runs_in_the_workspace_and_is_told_of_it(landing
     role = {"name": "r", "podTemplate": {"spec": {"containers": [container]}}}
     run = landing({"tasks": tasks("a"), "roles": [role]})
     run.run()
-    workspace = run.state / "work/a.1"
+    workspace = run.state / "workspaces/a.1/a"
     assert checkout.show("where.txt").splitlines() == [str(workspace), f"in {workspace}"]
 
 

@@ -385,8 +385,8 @@ spec:
       - {name: b, template: run, depends: "a && (a.Succeeded || a.Skipped)"}
 """,
     "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
-    "speckit.md": "## Phase 1\n- [ ] T001 [P] a\n- [ ] T002 b\n## Phase 2: User Story 1\n- [ ] T003 [US1] c/d.py\n## Notes\n- [ ] x\n",
-    "kiro.md": '- [ ] 1. a\n  - [ ]* 1.1 b\n- [-] 1.2 c\n```json\n{"waves": [{"tasks": ["1.1"]}, {"tasks": ["1.2"]}]}\n```\n',
+    "speckit.md": "## Phase 1\n- [ ] T001 [P] a\n- [ ] T002 b\n## User Story 1\n- [ ] T003 c/d.py\n## Notes\n- [ ] x\n",
+    "kiro.md": '- [ ] 1. a\n  - [ ]* 1.1 b\n- [-] 1.2 c\n```json\n{"waves": [{"tasks": ["1.1"]}, ["1.2"]]}\n```\n',
     "steps.md": "# P\n\n### Task 1: a\n- [ ] **Step 1: b**\n```sh\nc\n```\n### Task 2: d\n## Acceptance\n- [ ] e\n",
     "story.md": "# Story 1.2: a\n\nStatus: draft\n\n## Acceptance Criteria\n1. b\n\n## Tasks / Subtasks\n- [ ] c\n",
     "p.yaml": """\

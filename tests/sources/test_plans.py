@@ -130,7 +130,10 @@ def test_dependencies_and_markers_of_plans():
     assert 'waits for "task-9", which is not a task' in str(plan(text).report.warnings[0]) or "9" in str(
         plan(text).report.warnings[0]
     )
-    graph = "### Task 1: a\n**Dependencies:** None\n### Task 2: b\n**Dependencies:** None\n### Task 3: c\n**Dependencies:** Tasks 1 and 2\n"
+    graph = (
+        "### Task 1: a\n**Dependencies:** None\n### Task 2: b\n**Dependencies:** None\n"
+        "### Task 3: c\n**Dependencies:** Tasks 1 and 2\n"
+    )
     assert [row[2] for row in shown(graph)] == [[], [], ["task-1", "task-2"]]
 
 

@@ -172,6 +172,8 @@ def test_entries_of_a_checklist_are_no_tasks_unless_they_have_an_id_of_the_kind(
     assert [str(problem.place) for problem in imported.report.warnings] == ["tasks.md:4"]
     alone = listed("# Release checklist\n## Checklist\n- [ ] bump it\n- [ ] tag it\n")
     assert [task.id for task in alone.project.spec.tasks] == ["bump-it", "tag-it"]
+    titles = listed("# Release checklist\n- [ ] a\n# Later\n- [ ] b\n")
+    assert [task.id for task in titles.project.spec.tasks] == ["a", "b"]
     feature = listed("## Work\n- [ ] a\n## Phase 2: Build the checklist\n- [ ] b\n")
     assert [task.id for task in feature.project.spec.tasks] == ["a", "b"]
 

@@ -93,7 +93,7 @@ def test_the_same_text_below_other_headings_is_told_apart_by_them():
 def test_the_same_text_in_the_same_place_is_numbered_with_a_warning():
     imported = markdown("- [ ] Test it\n- [ ] Test it\n")
     assert [task.id for task in imported.project.spec.tasks] == ["test-it", "test-it.2"]
-    assert "told apart by its place, as test-it.2 (give each an id" in str(imported.report.warnings[0])
+    assert "its place makes it test-it.2 (give each an id" in str(imported.report.warnings[0])
 
 
 def test_a_text_in_other_words_is_a_new_task():

@@ -78,6 +78,18 @@ def test_the_boxes_of_a_heading_that_is_a_task_are_ticked():
     assert done(text, "p.md", first) == text.replace("- [ ] **Step", "- [x] **Step")
 
 
+def test_comments_in_code_end_no_task_and_examples_in_code_are_not_ticked():
+    text = "### Task 1: A\n```sh\n# build it\nmake\n```\n- [ ] x\n````md\n```sh\n- [ ] code\n```\n````\n- [ ] y\n"
+    text += "<!--\n- [ ] old\n-->\n### Task 2: B\n- [ ] z\n"
+    ticked = text.replace("- [ ] x", "- [x] x").replace("- [ ] y", "- [x] y")
+    assert done(text, "p.md", "task-1") == ticked
+
+
+def test_what_contains_a_task_by_its_number_is_ticked_with_its_last_part():
+    text = "- [ ] 2. a\n- [x] 2.1 b\n- [ ] 2.2 c\n- [ ] 3. d\n- [ ] 3.1 e\n"
+    assert done(text, "p.md", "2.2") == text.replace("- [ ] 2", "- [x] 2")
+
+
 def test_front_matter_gets_the_state_and_the_body_stays():
     text = "---\r\nid: a\r\nstatus: To Do  \r\n---\r\nstatus: x\r\n"
     assert marked_front_matter(text, "Done") == text.replace("To Do", "Done")

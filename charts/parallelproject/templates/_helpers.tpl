@@ -74,6 +74,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, get, list, watch, patch]
+# A pod template that was refused is tried by a dry run, to tell a broken one from a policy against Jobs. None is stored.
+- apiGroups: [""]
+  resources: [podtemplates]
+  verbs: [create]
 # The Job controller makes the pods; how they end is seen on them first.
 - apiGroups: [""]
   resources: [pods]

@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": Entry(f"{_CLI}.switches", "Go on after suspend.", _ACT, "resume"),
     "stop": Entry(f"{_CLI}.switches", "Stop running tasks and end the project.", _ACT, "stop"),
     "retry": Entry(f"{_CLI}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "rerun": Entry(f"{_CLI}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": Entry(f"{_CLI}.delete", "Delete projects with all that belongs to them.", _ACT),
     "version": Entry(f"{_CLI}.version", "Print the version of this program.", _OTHER),
     "controller": Entry(f"{_CLI}.controller", "Run the operator: what the container runs.", _OTHER),

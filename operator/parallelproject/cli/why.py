@@ -51,11 +51,13 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
 def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
     """What to type next."""
     commands = []
-    if found.job and found.mend in ("retry", "logs"):
-        follow = " -f" if found.mend == "logs" else ""
-        commands.append(f"kubectl logs{place} job/{found.job}{follow}")
-    if found.job and found.mend == "pod":
+    if found.job and found.look in ("logs", "follow"):
+        which = f" -c {found.container}" if found.container else " --all-containers"
+        commands.append(f"kubectl logs{place} job/{found.job}{which}{' -f' if found.look == 'follow' else ''}")
+    if found.job and found.look == "pod":
         commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
+    if found.job and found.look == "job":
+        commands.append(f"kubectl describe job{place} {found.job}")
     if found.mend == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
         commands.append(f"{typed()} retry{place} {name}{tasks}")

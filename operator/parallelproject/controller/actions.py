@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
+from parallelproject.controller.refusal import Refused, refusal_of
 from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 CREATES_AT_ONCE = 32
 """Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
 _BACKOFF_MAX = 30.0
-_REFUSED_SECONDS = 10.0
+_TELL_AFTER_TRIES = 5
+"""A creation that has no answer so often is reported."""
 _CLOSE_SECONDS = 2.0
 
 
@@ -76,13 +78,14 @@ class Actions:
                 manifest = job_manifest(
                     project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records,
                     git_image=self._git_image, feedback=_feedback(project, key),
+                    inherited=project.inherited,
                 )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
                 project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
                 self._again(project)
                 continue
-            project.sightings.launching(key, project.graph.claim[launch.task])
+            project.sightings.launching(key, project.graph.claim[launch.task], time.time())
             create = self._create(project, key, manifest, project.generation, self._metrics.woken)
             self._spawn(project, ("create", key), create)
 
@@ -91,7 +94,9 @@ class Actions:
         spec, graph, key = project.spec, project.graph, Key(PUBLISHING, number)
         if graph is None or spec is None or spec.git is None:
             return
-        manifest = publish_manifest(project.owner, spec, spec.git, graph, plan, revision, number, self._git_image)
+        manifest = publish_manifest(
+            project.owner, spec, spec.git, graph, plan, revision, number, self._git_image, project.inherited
+        )
         project.sightings.launching(key, revision)
         self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 
@@ -143,7 +148,8 @@ class Actions:
     async def _create(
         self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
-        tries = 0
+        tries, is_unsure = 0, False
+        refused: Refused | None = None
         while self._may_start(project) and project.generation == generation:
             try:
                 async with self._creates:
@@ -154,24 +160,39 @@ class Actions:
                         if woken is not None:
                             self._metrics.released(woken)
                         return
+                is_unsure = True
+                await asyncio.sleep(_spread(tries))
             except ApiError as error:
-                if error.status in (400, 413, 422):
-                    self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
-                    project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
-                    return
-                if error.is_definite and error.status != 429:
-                    # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
-                    # is given back after a pause, so that the plan decides anew.
-                    if project.refusal != error.reason:
-                        project.refusal = error.reason
-                        self._warn(project, "FailedCreate", f"{key.task}: {error}")
-                    await asyncio.sleep(_REFUSED_SECONDS * random.uniform(0.5, 1))
+                refused = await refusal_of(self._api, project, manifest, error)
+                if refused is not None:
                     break
+                is_unsure = True
                 log.warning("creating %s: %s", manifest["metadata"]["name"], error)
+                if tries >= _TELL_AFTER_TRIES:
+                    self._denied(project, key, Refused(Reason.FAILED_CREATE, str(error)), waits=False)
                 await _pause(tries, error)
         # It may be wanted no more, or otherwise. Unless one of the tries got through, the plan decides anew.
-        if not tries or not await self._found(project, key):
+        if is_unsure and await self._found(project, key):
+            return
+        if refused is None:
             project.sightings.refused(key, None, time.time())
+        elif refused.reason is Reason.INVALID_POD_TEMPLATE:
+            self._warn(project, refused.reason, f"{key.task}: {refused.message}")
+            project.sightings.refused(key, refused.reason, time.time())
+        else:
+            self._denied(project, key, refused)
+            if key.task == PUBLISHING:  # there is no plan that waits for it
+                held = project.sightings.refusals.get(key)
+                await asyncio.sleep(max(0.0, held.until - time.time()) if held else 0.0)
+                project.sightings.refused(key, None, time.time())
+
+    def _denied(self, project: Project, key: Key, refused: Refused, *, waits: bool = True) -> None:
+        """Writes down that a creation was refused for now, and reports it by an Event that is renewed in time."""
+        now = time.time()
+        project.sightings.denied(key, refused.reason, refused.message, now, waits=waits and key.task != PUBLISHING)
+        if project.reports.is_due((refused.reason, refused.message), time.monotonic()):
+            self._warn(project, "FailedCreate", f"{key.task or 'publishing'}: {refused.message}")
+        self._again(project)
 
     async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
         """Creates the Job or finds it; says whether the attempt's fate is known then."""
@@ -181,7 +202,6 @@ class Actions:
             if error.reason != "AlreadyExists":
                 raise
             return await self._adopt(project, key)
-        project.refusal = None
         project.sightings.job_seen(key, view_job(job))
         return True
 
@@ -296,5 +316,9 @@ def _feedback(project: Project, key: Key) -> str:
 
 
 async def _pause(failures: int, error: ApiError) -> None:
-    backoff = min(_BACKOFF_MAX, 0.05 * 2 ** min(failures, 16)) * random.uniform(0.5, 1)
-    await asyncio.sleep(max(error.retry_after, backoff))
+    await asyncio.sleep(max(error.retry_after, _spread(failures)))
+
+
+def _spread(failures: int) -> float:
+    """Seconds until the next try, longer with each, and not the same for all."""
+    return min(_BACKOFF_MAX, 0.05 * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1)

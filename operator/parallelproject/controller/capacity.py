@@ -61,7 +61,7 @@ class Capacity:
         if plan.launches and (share := self._shares.get(project)):
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
-        if project.refusal is not None:  # else what others could use would be held by tries that come to nothing
+        if project.sightings.refusals:  # else what others could use would be held by tries that come to nothing
             standing = plan.ledger.standing
             wanted = 0 if plan.launches or (standing and standing.launching) else min(wanted, 1)
         self._note(project, spec.priority.number, plan.at_work, wanted, suspends)

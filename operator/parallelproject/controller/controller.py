@@ -29,7 +29,7 @@ from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import view_job, view_pod
-from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
 from parallelproject.kube.api import METADATA_ONLY, Api, ApiError
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
+_KEPT = (
+    "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
+    "from the start. Remove it from the repository, or the field"
+)
 _KNOWN_SECONDS = 30
 """Longest wait at the start for projects that are listed and not heard of."""
 _KNOWN_POLL_SECONDS, _KNOWN_ERROR_SECONDS = 0.1, 1.0
@@ -281,7 +285,8 @@ class Controller:
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
             last, troubles = project.status, sightings.troubles(now)
-            return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
+            refusals = {key.task: refusal.message for key, refusal in sightings.refusals.items()}
+            return render_status(graph, spec, decided, last, project.generation, now, published, troubles, refusals)
 
         self._writer.offer(project, headline, render)
         if decided.completed and self._writer.is_written(project):
@@ -291,9 +296,12 @@ class Controller:
         is_done = decided.completed and (published is None or published.is_settled)
         if is_done and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
-            if expires <= now and self._writer.is_written(project):
+            if project.is_kept:
+                if expires <= now and project.reports.is_due("ttl", time.monotonic()):
+                    self._writer.warn(project, "NotDeleted", _KEPT)
+            elif expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
-            wake = max(expires, now + 1)
+            wake = max(expires, now + 1) if expires > now or not project.is_kept else wake
         if wake is not None:
             self._put_later(project, max(0.0, wake - now))
 
@@ -309,6 +317,9 @@ class Controller:
         revision = project.publication[1]
         awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
         published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
+        refused = next((found for key, found in project.sightings.refusals.items() if key.task == PUBLISHING), None)
+        if refused is not None and not published.is_settled:
+            published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
         if published.launch is not None:
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)

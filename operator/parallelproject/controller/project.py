@@ -5,14 +5,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.controller.events import Renewal
 from parallelproject.controller.lag import Lag
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.sightings import Key, Sightings
-from parallelproject.model.names import API_VERSION, KIND, PLURAL
+from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
@@ -33,6 +35,7 @@ class Project:
         self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
         self.sightings = sightings
+        self._metadata: Mapping[str, Any] = {}
         self.spec: Spec | None = None
         self.graph: CompiledGraph | None = None
         self.problems: list[Problem] = []
@@ -58,9 +61,9 @@ class Project:
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0
-        self.refusal: str | None = None
-        """Why the last creation of a Job was refused, so that this is told once; None after one that was not."""
         """Status writes that failed in a row."""
+        self.reports = Renewal()
+        """When which refusal was last reported by an Event."""
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -68,6 +71,16 @@ class Project:
     def path(self) -> str:
         """Path of the object on the API server."""
         return f"/apis/{API_VERSION}/namespaces/{self.owner.namespace}/{PLURAL}/{self.owner.name}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a GitOps tool would create it again after a deletion, and it would run from the start."""
+        return any(name in (marks or {}) for marks in self._metadata.values() for name in GITOPS)
+
+    @property
+    def inherited(self) -> Inherited:
+        """What of its labels and annotations its Jobs get."""
+        return inherited(self.spec.job_metadata, self._metadata) if self.spec else NOTHING_INHERITED
 
     @property
     def jobs_path(self) -> str:
@@ -97,6 +110,7 @@ class Project:
         if self.resource_version and int(version) <= int(self.resource_version):
             return False
         self.resource_version = version
+        self._metadata = {key: metadata.get(key) for key in ("labels", "annotations")}
         deleting = "deletionTimestamp" in metadata
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})
@@ -107,6 +121,7 @@ class Project:
         self.deleting = deleting
         if generation != self.generation:
             self.generation = generation
+            self.sightings.allow()
             self._compile(body.get("spec"))
         return True
 

@@ -66,6 +66,8 @@ class CompiledGraph:
     """Failures that no longer count, for the few tasks that have any."""
     forgiven_conflicts: dict[int, int] = field(default_factory=dict)
     """The same of conflicts, which count apart."""
+    rerun_after: dict[int, int] = field(default_factory=dict)
+    """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -127,6 +129,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,
+        rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
     )
 
 
@@ -222,7 +225,14 @@ def _check_roles(spec: Spec) -> list[Problem]:
 
 
 def _check_git(spec: Spec) -> list[Problem]:
-    if spec.git is None or not spec.git.is_by_level:
+    if spec.git is None:
+        return []
+    for i, retry in enumerate(spec.retries):
+        if retry.rerun_after:
+            found = f"{retry.rerun_after}: with spec.git, what has landed is never done again"
+            mend = "remove it; to run all again, submit it under another name with another spec.git.branch"
+            return [Problem(f"spec.retries[{i}].rerunAfter", found, mend)]
+    if not spec.git.is_by_level:
         return []
     place = "spec.git.pullRequest.scope"
     if spec.git.is_by_task:

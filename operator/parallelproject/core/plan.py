@@ -32,6 +32,10 @@ from parallelproject.model.status import Reason, TaskState
 BACKOFF_MAX = 360
 """Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
 
+REFUSED_PACE = 1.0
+"""Seconds from one creation of a Job to the next in a role of which one is refused: what refuses one of them mostly
+refuses all, and hundreds of tries at once would help nobody."""
+
 FINAL_REASONS = frozenset(
     {
         Reason.INVALID_POD_TEMPLATE,
@@ -174,6 +178,8 @@ def plan(
 
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing):
+        start_time = now
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
     if standing.at_work or any(unfinished):
@@ -214,6 +220,7 @@ def plan(
     for i in standing.failing:
         if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and standing.is_free(i):
             wake = min(wake, backoff_ends(graph, spec, i, standing.record(i)))
+    wake = min(wake, room.refusal_ends())
 
     # 5. How it stands then.
     starting = standing.launching | {launch.task for launch in launches}
@@ -231,7 +238,8 @@ def plan(
         for i, state in enumerate(states):
             if state is _PENDING:
                 if i in starting:
-                    reasons[i] = Reason.STARTING
+                    refused = standing.refused.get(i)
+                    reasons[i] = refused.reason if refused else Reason.STARTING
                 else:
                     reasons[i] = room.why_not(i) or beyond if standing.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
         return reasons
@@ -268,12 +276,13 @@ class _Room:
         self._roles, self._busy = standing.roles.copy(), standing.busy.copy()
         self._caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
         self._serialize = spec.conflicts.on_file_overlap is FileOverlap.SERIALIZE
+        self._refused = _by_role(graph, standing)
         self._foreign = {path for claims in standing.foreign.values() for claim in claims for path in _files(claim)}
 
     def copy(self) -> Self:
         """Another one that starts as this one is."""
         made = copy(self)
-        made._roles, made._busy = self._roles.copy(), self._busy.copy()
+        made._roles, made._busy, made._refused = self._roles.copy(), self._busy.copy(), self._refused.copy()
         return made
 
     def why_not(self, i: int) -> Reason | None:
@@ -287,6 +296,8 @@ class _Room:
             return Reason.SUSPENDED
         if i in self._standing.failing and backoff_ends(graph, spec, i, self._standing.record(i)) > self._now:
             return Reason.BACKOFF
+        if self._refused and (refused := self._why_refused(i)):
+            return refused
         if self._serialize and not self._busy.keys().isdisjoint(graph.locks.of_task[i]):
             return Reason.WAITING_FOR_FILES
         if self._foreign and self._serialize and self._meets_foreign(i):
@@ -295,6 +306,20 @@ class _Room:
         if cap and self._roles.get(graph.role[i], 0) >= cap:
             return Reason.WAITING_FOR_ROLE
         return Reason.WAITING_FOR_SLOT if self.at_work >= spec.parallelism else None
+
+    def _why_refused(self, i: int) -> Reason | None:
+        """Why a creation would only be refused again: its own was, or that of another task of its role."""
+        mine = self._standing.refused.get(i)
+        if mine is not None and (mine.ended or 0.0) > self._now:
+            return Reason(mine.reason or Reason.FAILED_CREATE)
+        reason, until = self._refused.get(self._graph.role[i], (None, 0.0))
+        return reason if until > self._now else None
+
+    def refusal_ends(self) -> float:
+        """When a task that waits after a refusal may be tried again, or another of its role."""
+        times = [attempt.ended or 0.0 for attempt in self._standing.refused.values() if attempt.phase is Phase.REFUSED]
+        times += [until for _, until in self._refused.values()]
+        return min((at for at in times if at > self._now), default=math.inf)
 
     def _meets_foreign(self, i: int) -> bool:
         """Whether it writes what an attempt writes that was started by an earlier spec."""
@@ -305,8 +330,27 @@ class _Room:
         self.at_work += 1
         role = self._graph.role[i]
         self._roles[role] = self._roles.get(role, 0) + 1
+        if role in self._refused:
+            self._refused[role] = (self._refused[role][0], math.inf)  # one at a time
         for pattern in self._graph.locks.touched[i]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
+
+
+def _begins_anew(standing: Standing) -> bool:
+    """Whether all that was done no longer counts, and nothing has been done since."""
+    records, floors = standing.records, standing.graph.rerun_after
+    done = (records.get(task_id, NEW).attempts > floors.get(i, 0) for i, task_id in enumerate(standing.graph.ids))
+    return not standing.at_work and not any(done)
+
+
+def _by_role(graph: CompiledGraph, standing: Standing) -> dict[str | None, tuple[Reason, float]]:
+    """Of each role of which a creation is refused: why, and when the next one may be tried."""
+    found: dict[str | None, tuple[Reason, float]] = {}
+    for i, attempt in standing.refused.items():
+        until = (attempt.started or 0.0) + REFUSED_PACE
+        if until > found.get(graph.role[i], (None, -math.inf))[1]:
+            found[graph.role[i]] = (Reason(attempt.reason or Reason.FAILED_CREATE), until)
+    return found
 
 
 def waits_for_merge(spec: Spec) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.model.status import Reason, TaskState
 
@@ -46,6 +46,8 @@ class Standing:
     """Tasks that have failed or met a conflict before and not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks that an attempt is asked for."""
+    refused: dict[int, Attempt] = field(default_factory=dict)
+    """By task: its attempt whose last creation was refused, also while another creation is under way."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """By task id: its attempts at work."""
     unseen: dict[str, Unseen] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class Standing:
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
             i = graph.index.get(task_id)
+            if i in graph.rerun_after:
+                record = new.records[task_id] = settle_after(record, (), graph.rerun_after[i])
             if record.state is _RUNNING:
                 changes[task_id] = ()
             if i is None:
@@ -129,6 +133,7 @@ class Standing:
             self.unfinished.copy(),
             self.failing.copy(),
             self.launching.copy(),
+            self.refused.copy(),
             self.live.copy(),
             self.unseen.copy(),
             self.surplus.copy(),
@@ -143,14 +148,16 @@ class Standing:
         """Takes in what is seen of some tasks now; the tasks whose state is another."""
         # The one loop that sees every task after a restart, and so is made for speed: by number, not by name.
         records, seen, states, index = self.records, self.seen, self.states, self.graph.index
-        held, unseen = self.live, self.unseen
+        held, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
         moved = []
         for task_id, attempts in changes.items():
             record = records.get(task_id, NEW)
-            if record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
+            i = index.get(task_id)
+            if i in rerun_after:
+                record = records[task_id] = settle_after(record, attempts, rerun_after[i])
+            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
                 record = records[task_id] = settle(record, attempts)
             state = record[0]
-            i = index.get(task_id)
             live: tuple[Attempt, ...] = ()
             if len(attempts) == 1:
                 seen[task_id] = attempts
@@ -168,6 +175,10 @@ class Standing:
             if i is None:
                 self.strangers[task_id] = None
                 continue
+            if attempts and attempts[-1][6] and attempts[-1][1] in NOT_CREATED:  # its reason, and its phase
+                self.refused[i] = attempts[-1]
+            elif i in self.refused:
+                del self.refused[i]
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)

@@ -5,7 +5,7 @@ who holds the slots, which path, until when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Record
@@ -42,12 +42,26 @@ _TROUBLE: dict[str, str] = {
     Reason.UNSCHEDULABLE.value: "no node takes its pod: none has room, or its template asks for one that is not there",
     Reason.IMAGE_PULL_BACK_OFF.value: "an image of its pod cannot be pulled: the name is wrong, or a secret is missing",
     Reason.POD_NOT_CREATED.value: (
-        "its Job has no pod: the API server refuses it (Pod Security, a quota), or the Job controller is far behind; "
-        "the Job's events say which"
+        "its Job has no pod: the API server refuses it (Pod Security, a quota, a policy), or the Job controller is far "
+        "behind; the events of the Job say which"
     ),
     Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from beginning."""
+
+
+_REFUSAL: dict[str, str] = {
+    Reason.REFUSED_BY_POLICY.value: (
+        "an admission policy or webhook of the cluster denies it: change the role's podTemplate, or the policy"
+    ),
+    Reason.WAITING_FOR_QUOTA.value: "a ResourceQuota of the namespace is used up: raise it, or remove other Jobs",
+    Reason.FAILED_CREATE.value: "the API server, its webhooks or the rights of the operator stand in the way",
+}
+"""What lies behind a Job that is refused and may be allowed later."""
+_WITH_LOGS = frozenset({Reason.EXIT_CODE.value, Reason.POD_FAILED.value})
+"""Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
+_WITHOUT_JOB = frozenset({Reason.LOST.value, Reason.INVALID_POD_TEMPLATE.value, Reason.NAME_CONFLICT.value})
+"""Failures of an attempt that has no Job, or none any more."""
 
 
 class UnknownTaskError(Exception):
@@ -77,7 +91,11 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     mend: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs``, ``pod`` or nothing."""
+    """What could be done about it: ``retry``, ``resume``, ``graph`` or nothing."""
+    look: str = ""
+    """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
+    container: str = ""
+    """The container whose log it is; empty: all of them."""
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
@@ -153,6 +171,7 @@ class _Inquiry:
             Reason.BACKOFF.value: self._backoff,
             Reason.SUSPENDED.value: self._suspended,
             Reason.STARTING.value: self._starting,
+            **dict.fromkeys(_REFUSAL, self._refused),
         }
         return waits.get(reason, self._other)(i, reason)
 
@@ -261,6 +280,13 @@ class _Inquiry:
         number = self._record(i).attempts + 1
         return self._say(i, reason, f"its turn has come: attempt {number} is being created")
 
+    def _refused(self, i: int, reason: str) -> Why:
+        number = self._record(i).attempts + 1
+        said = str(condition(self.status, "Refused").get("message") or "")
+        more = (said, _REFUSAL[reason], "it is tried again by itself, after half a minute at most")
+        answer = f"attempt {number} cannot be created: the API server refuses its Job"
+        return self._say(i, reason, answer, *filter(None, more))
+
     def _other(self, i: int, reason: str) -> Why:
         return self._say(i, reason, f"it waits: {reason}" if reason else "it waits for the operator's next look")
 
@@ -279,8 +305,14 @@ class _Inquiry:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        mend = "pod" if reason else "logs"
-        return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
+        look = "follow" if not reason else "job" if reason == Reason.POD_NOT_CREATED else "pod"
+        found = self._say(i, reason, answer, *more, *_conflicts(record), job=record.job)
+        return replace(found, look=look, container=self._container(i))
+
+    def _container(self, i: int) -> str:
+        """The container that runs a task: others may stand before it in a pod."""
+        role = next((role for role in self.spec.roles if role.name == self.graph.role[i]), None)
+        return role.pod_template.spec.containers[0].name if role and role.pod_template else ""
 
     def _images(self, i: int) -> str:
         """Those that the template of a task names."""
@@ -310,12 +342,16 @@ class _Inquiry:
             again = self.spec.conflicts.on_merge_conflict is MergeConflict.RERUN
             limit = f"maxReruns is {self.spec.conflicts.max_reruns}" if again else "onMergeConflict is Fail"
             more.append(f"it was in conflict {_count(record.conflicts)}, and {limit}")
-        if record.job:
-            more.append(f"the Job of the last attempt is {record.job}")
+        job = None if record.reason in _WITHOUT_JOB else record.job
+        if job:
+            more.append(f"the Job of the last attempt is {job}")
         waiting = self._skipped_after(i)
         if waiting:
             more.append(f"{self._named(waiting, states=False)} did not run because of it")
-        return self._say(i, reason, answer, *more, job=record.job, mend="retry")
+        found = self._say(i, reason, answer, *more, job=job, mend="retry")
+        landing = record.reason in _DELIVERY
+        look = "logs" if landing or record.reason in _WITH_LOGS else "job"
+        return replace(found, look=look, container="" if landing else self._container(i))
 
     def _skipped(self, i: int, reason: str) -> Why:
         if reason == Reason.DEPENDENCY_FAILED.value:

@@ -1,16 +1,18 @@
 """Where the attempts of one task work when their work is to land, and what each leaves there.
 
-``work/TASK.N`` is what attempt N sees, ``git/TASK.N`` is its private git directory, with a note of how its command
-ended. Both are there until nothing in them is needed any more.
+``workspaces/TASK.N/TASK`` is what attempt N sees, ``git/TASK.N`` is its private git directory, with a note of how its
+command ended. Both are there until nothing in them is needed any more. What an attempt puts next to its workspace, as a
+work tree of its own, is removed with it.
 """
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallelproject.executors.local_workspaces import make_around, root_of
 from parallelproject.git.delivery import Place
+from parallelproject.removal import try_to_remove
 
 _ENDED = "ended.json"
 
@@ -25,7 +27,15 @@ class Places:
     def of(self, attempt: int) -> Place:
         """Where an attempt works."""
         name = f"{self.task}.{attempt}"
-        return Place(self.state / "work" / name, self.state / "git" / name)
+        earlier = self.state / "work" / name  # where they stood before they had a folder around them
+        workspace = earlier if earlier.is_dir() else root_of(self.state) / name / self.task
+        return Place(workspace, self.state / "git" / name)
+
+    def make(self, attempt: int) -> Place:
+        """The same, with the folder around the workspace."""
+        place = self.of(attempt)
+        make_around(place.workspace)
+        return place
 
     def result(self, attempt: int) -> Path:
         """The file with what became of an attempt."""
@@ -50,15 +60,16 @@ class Places:
             return False
         return bool(content == {"code": 0})
 
-    def remove(self, attempt: int) -> None:
-        """Removes what an attempt has left.
+    def remove(self, attempt: int) -> list[str]:
+        """Removes what an attempt has left; says what of it cannot be removed.
 
         The git directory goes first, at one stroke: a workspace that is half removed must not be taken for work.
         """
         place = self.of(attempt)
+        around = place.workspace.parent
+        mine = around if around.name == f"{self.task}.{attempt}" else place.workspace
         gone = place.private.with_name(f"{place.private.name}.gone")
         if place.private.is_dir():
-            shutil.rmtree(gone, ignore_errors=True)
+            try_to_remove(gone)
             os.rename(place.private, gone)  # noqa: PTH104 - at one stroke
-        for folder in (place.workspace, gone):
-            shutil.rmtree(folder, ignore_errors=True)
+        return [kept for kept in (try_to_remove(mine), try_to_remove(gone)) if kept]

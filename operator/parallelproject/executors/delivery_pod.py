@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
+from parallelproject.core.files import normalise
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.executors.pod import (
     OUTPUTS,
@@ -27,8 +28,8 @@ from parallelproject.git.outcome import PolicyError
 from parallelproject.git.refs import check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
 from parallelproject.model.podtemplate import PodTemplate
-from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Git, Spec
+from parallelproject.model.problem import Problem, ProblemsError
+from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
 
 PREPARE, GIT = "prepare", "git"
 """Names of the containers."""
@@ -68,7 +69,14 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         "attempt": number,
         "title": described.title,
         "body": described.description[:BODY_MAX],
-        "policy": {"files": graph.claim[task].split("\n")[1:], "enforceFiles": spec.conflicts.enforce_files},
+        "policy": {
+            "files": graph.claim[task].split("\n")[1:],
+            "enforceFiles": spec.conflicts.enforce_files,
+            "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
+        },
+        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
+        "submodules": spec.workspace.submodules,
+        "lfs": spec.workspace.lfs,
         "workspace": WORKSPACE,
         "private": PRIVATE,
     }
@@ -83,6 +91,8 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     """What keeps the work of a spec from landing from a cluster as it asks for."""
     git, found = spec.git, list[Problem]()
     if git is None:
+        if spec.workspace != Workspace():
+            found.append(Problem("spec.workspace", "needs a repository to check out", "set spec.git, or remove it"))
         if spec.conflicts.enforce_files:
             place = "spec.conflicts.enforceFiles"
             found.append(Problem(place, "needs a repository to compare with", "set spec.git, or remove it"))
@@ -101,6 +111,11 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
             check_branch(name, "branch")
     except PolicyError as error:
         found.append(Problem("spec.git", str(error)))
+    for i, path in enumerate(git.not_landed):
+        try:
+            normalise(path, f"spec.git.notLanded[{i}]")
+        except ProblemsError as error:
+            found += error.problems
     for i, role in enumerate(spec.roles):
         if role.pod_template is not None:
             place = f"spec.roles[{i}].podTemplate.spec"

@@ -31,11 +31,22 @@ class Result(NamedTuple):
     """Where work is kept that did not land."""
     paths: Sequence[str] = ()
     """Those that it is about."""
+    kept: Sequence[str] = ()
+    """Work of the attempt that was not among its files, each as a sentence's end: where it was, and where it is now."""
+    not_landed: Sequence[str] = ()
+    """Changed paths that are no task's work."""
+    hidden: Sequence[str] = ()
+    """New paths that did not land, since rules that the task itself has added ignore them."""
 
     @property
     def is_good(self) -> bool:
         """Whether the task needs nothing more."""
         return self.outcome in _GOOD
+
+    @property
+    def changed_nothing(self) -> bool:
+        """Whether there was nothing to land."""
+        return self.outcome == Outcome.NO_CHANGE
 
     @property
     def is_delivery(self) -> bool:
@@ -45,7 +56,10 @@ class Result(NamedTuple):
 
 def of_landed(landed: Landed | Prepared) -> Result:
     """Of work that is on the branch, or was found there."""
-    return Result(landed.outcome, commit=landed.commit)
+    if isinstance(landed, Prepared):
+        return Result(landed.outcome, commit=landed.commit)
+    kept = tuple(map(str, landed.kept))
+    return Result(landed.outcome, commit=landed.commit, kept=kept, not_landed=landed.not_landed, hidden=landed.hidden)
 
 
 def of_error(error: DeliveryError) -> Result:

@@ -8,10 +8,9 @@ to start fast.
 import fcntl
 import json
 import os
-import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +26,13 @@ from parallelproject.git.outcome import DeliveryError, Outcome, TransientError
 from parallelproject.git.prepare import prepare
 from parallelproject.git.salvage import salvage
 from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.problem import listed
+from parallelproject.removal import try_to_remove
 
 STOPPED = 143
 """Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
+_SHOWN = 10
+"""Most paths that are named in one line."""
 _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
@@ -89,7 +92,7 @@ class Attempt:
         self._number = self._delivery.attempt
         self._state = Path(told["state"])
         self._places = Places(self._state, self._delivery.task)
-        self._place = self._places.of(self._number)
+        self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
 
@@ -120,17 +123,17 @@ class Attempt:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
-        return Result(FAILED, reason, exit_code=code, ref=kept.ref)
+        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         folder.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
         """Removes the workspace: all that matters of it has landed."""
-        self._places.remove(self._number)
+        _say_kept(self._places.remove(self._number))
 
     def _take_over(self) -> Result | None:
         """Deals with what earlier attempts have left: work that was done lands, other work is kept.
@@ -146,7 +149,7 @@ class Attempt:
                     if self._places.has_ended_well(number):
                         return self._land_earlier(delivery, place)
                     salvage(delivery, place)
-            self._places.remove(number)
+            _say_kept(self._places.remove(number))
         return None
 
     def _land_earlier(self, delivery: Delivery, place: Place) -> Result:
@@ -184,8 +187,18 @@ def delivery_of(fields: Mapping[str, Any]) -> Delivery:
         made["author"] = made["committer"] = Person(**made["author"])
     if "policy" in made:
         policy = made["policy"]
-        made["policy"] = Policy(files=tuple(policy["files"]), enforce_files=policy["enforce_files"])
+        made["policy"] = Policy(**policy | {name: tuple(policy[name]) for name in ("files", "not_landed")})
     return Delivery(**made, local=True)
+
+
+def _remove(folder: Path) -> None:
+    kept = try_to_remove(folder)
+    _say_kept([kept] if kept else [])
+
+
+def _say_kept(kept: Sequence[str]) -> None:
+    for what in kept:
+        print(f"pproj: cannot remove {what}", flush=True)  # noqa: T201
 
 
 @contextmanager
@@ -199,7 +212,7 @@ def _turn(state: Path) -> Iterator[None]:
 
 
 def _say(result: Result) -> None:
-    """A line in the task's log."""
+    """What has become of the work, in the task's log."""
     if result.commit:
         text = f"landed as {result.commit[:10]}"
     elif result.is_good:
@@ -209,5 +222,12 @@ def _say(result: Result) -> None:
     elif result.ref:
         text = f"what it left is kept in {result.ref}"
     else:
-        return
-    print(f"pproj: {text}", flush=True)  # noqa: T201
+        text = ""
+    lines = [text] if text else []
+    lines += [f"not landed: {what}" for what in result.kept]
+    if result.hidden:
+        lines.append(f"not landed, since rules that the task has added ignore it: {listed(result.hidden, _SHOWN)}")
+    if result.not_landed:
+        lines.append(f"not landed, since it is no task's work: {listed(result.not_landed, _SHOWN)}")
+    for line in lines:
+        print(f"pproj: {line}", flush=True)  # noqa: T201

@@ -1,5 +1,6 @@
 """The engine's side of the supervisor: starting it, asking it for attempts, and outliving it."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import parallelproject
 from parallelproject.executors.local_settings import Settings
 from parallelproject.executors.local_store import AttemptRow
+from parallelproject.executors.local_workspaces import without_ways_out
 from parallelproject.executors.process_channel import Channel
 
 _BOOT = (
@@ -65,6 +67,7 @@ class Processes:
             [sys.executable, "-S", "-I", "-c", _BOOT, str(theirs.fileno()), source],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            env=without_ways_out(os.environ),  # all tasks inherit it
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )

@@ -12,7 +12,13 @@ from parallelproject.core.attempt import NOTHING_BESIDE, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
 from parallelproject.git.outcome import DeliveryError
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_PUBLISH, ANNOTATION_STOP
+from parallelproject.model.names import (
+    ANNOTATION_CLAIM,
+    ANNOTATION_CONTAINER,
+    ANNOTATION_DELIVERY,
+    ANNOTATION_PUBLISH,
+    ANNOTATION_STOP,
+)
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
@@ -106,9 +112,10 @@ def view_job(job: Mapping[str, Any]) -> JobView:
 
 
 def view_pod(pod: Mapping[str, Any]) -> PodView:
-    """Reads a pod; its exit code is that of the first container in order that did not end well.
+    """Reads a pod; its exit code is that of the task's container, or else of the first in order that did not end well.
 
-    Those that land its work tell by a word how they ended, and have no exit code that would say anything of the task.
+    Containers are known by their names: something on a pod's way may have put others before them. Those that land its
+    work tell by a word how they ended, and have no exit code that would say anything of the task.
     """
     status = pod.get("status") or {}
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
@@ -118,7 +125,8 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         ended = (container.get("state") or {}).get("terminated")
         if ended:
             ends.append((container.get("name"), ended))
-    order = [c.get("name") for c in (pod.get("spec") or {}).get("containers") or ()]
+    main = _main(pod)
+    order = [main, *(c.get("name") for c in (pod.get("spec") or {}).get("containers") or ())]
     ends.sort(key=lambda end: order.index(end[0]) if end[0] in order else len(order))
     code, reason = None, ""
     for _, ended in ends:
@@ -137,24 +145,39 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         exit_code=code,
         container_reason=reason,
         delivered=delivered,
-        message=_said(status) if ANNOTATION_PUBLISH in annotations else "",
-        trouble=_trouble(status, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
+        trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
     )
 
 
-def _trouble(status: Mapping[str, Any], *, waits_for_command: bool) -> str | None:
+def _main(pod: Mapping[str, Any]) -> str:
+    """The name of the container that runs the task, or publishes."""
+    marked = ((pod.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_CONTAINER)
+    if marked:
+        return str(marked)
+    # A pod of an operator that did not write it down yet, as it was made.
+    containers: list[Mapping[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("name") or "")
+
+
+def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -> str | None:
     """What keeps a pod from beginning: a word of the kubelet's or the scheduler's.
 
     Args:
         status: The pod's.
+        main: The container that runs the task.
         waits_for_command: Whether a container of ours waits there for one that may never start.
     """
     if status.get("phase") not in (None, "Pending", "Running"):
         return None
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        state = container.get("state") or {}
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    states = {container.get("name"): container.get("state") or {} for container in found}
+    has_begun = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
+    for name, state in states.items():
         waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
-        if ended.get("reason") in _NOT_STARTED and waits_for_command:
+        if has_begun and name not in (main, delivery_pod.GIT):
+            continue  # a proxy that is started again keeps nothing from beginning
+        if name == main and ended.get("reason") in _NOT_STARTED and waits_for_command:
             return Reason.START_ERROR
         if reason := str(waiting.get("reason") or ""):
             if reason in _PULLING:
@@ -168,15 +191,16 @@ def _trouble(status: Mapping[str, Any], *, waits_for_command: bool) -> str | Non
     return Reason.UNSCHEDULABLE if is_unschedulable else None
 
 
-def _said(status: Mapping[str, Any]) -> str:
-    found = [(c.get("state") or {}).get("terminated") or {} for c in status.get("containerStatuses") or ()]
-    return next((str(ended["message"]) for ended in found if ended.get("message")), "")
+def _said(status: Mapping[str, Any], main: str) -> str:
+    found = [c for c in status.get("containerStatuses") or () if c.get("name") == main]
+    ends = [(c.get("state") or {}).get("terminated") or {} for c in found]
+    return next((str(ended["message"]) for ended in ends if ended.get("message")), "")
 
 
 def _delivered(pod: Mapping[str, Any]) -> Delivered:
     """What the containers that land a pod's work say of it; each says it in its termination message."""
     status = pod.get("status") or {}
-    agent = pod["spec"]["containers"][0]["name"]
+    agent = _main(pod)
     ends = {
         container.get("name"): (container.get("state") or {}).get("terminated") or {}
         for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))

@@ -8,6 +8,7 @@ task's fault).
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import Json
 from parallelproject.model import names
@@ -24,7 +25,14 @@ def labels(owner: Owner, task: str, number: int) -> dict[str, str]:
     }
 
 
-def manifest(owner: Owner, marks: Mapping[str, str], claim: str, template: Json, deadline: int | None) -> Json:
+def manifest(
+    owner: Owner,
+    marks: Mapping[str, str],
+    claim: str,
+    template: Json,
+    deadline: int | None,
+    inherited: Inherited = NOTHING_INHERITED,
+) -> Json:
     """The Job of an attempt.
 
     Args:
@@ -33,6 +41,7 @@ def manifest(owner: Owner, marks: Mapping[str, str], claim: str, template: Json,
         claim: What it holds or publishes, for whoever finds it later.
         template: A PodTemplateSpec.
         deadline: Longest time that it may take, in seconds.
+        inherited: Labels and annotations that it has besides ours.
     """
     body: Json = {
         "backoffLimit": 0,
@@ -53,8 +62,8 @@ def manifest(owner: Owner, marks: Mapping[str, str], claim: str, template: Json,
         "metadata": {
             "name": name,
             "namespace": owner.namespace,
-            "labels": dict(marks),
-            "annotations": {names.ANNOTATION_CLAIM: claim},
+            "labels": {**inherited.labels, **marks},
+            "annotations": {**inherited.annotations, names.ANNOTATION_CLAIM: claim},
             "ownerReferences": [owner.reference],
         },
         "spec": body,

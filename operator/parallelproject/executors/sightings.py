@@ -5,7 +5,7 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
@@ -27,6 +27,24 @@ PUBLISHING = ""
 single keeps theirs."""
 
 
+REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
+"""Seconds from a refused creation of a Job to the next one, doubled with each."""
+
+
+class Refusal(NamedTuple):
+    """A creation that the API server refused, and may allow later."""
+
+    reason: Reason
+    message: str
+    """The API server's words, without the name of the Job: the same for all tasks that are refused for the same."""
+    at: float
+    """When it was tried last."""
+    until: float
+    """It is not tried again before."""
+    tries: int
+    claim: str
+
+
 POD_SECONDS = 15
 """A Job that has no pod for so long is told of: the API server refuses it, or the Job controller is far behind."""
 
@@ -40,6 +58,7 @@ class Sightings:
         self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
         self._launching: dict[Key, str] = {}  # with the claim
         self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
+        self._denied: dict[Key, Refusal] = {}  # also while they are tried again
         self._orphans: set[Key] = set()
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -55,6 +74,7 @@ class Sightings:
         """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
         may come after the watch has told how it ended."""
         self._launching.pop(key, None)
+        self._denied.pop(key, None)
         known = self._jobs.get(key)
         is_older = known is not None and known.uid == job.uid and known.version >= job.version
         if not is_older and self._gone.get(key) != job.uid:
@@ -70,6 +90,10 @@ class Sightings:
         self._launching.pop(key, None)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
+        for other, refusal in self._denied.items():
+            if refusal.reason is Reason.WAITING_FOR_QUOTA:  # there is room for another Job
+                self._denied[other] = refusal._replace(at=0.0, until=0.0)
+                self._refresh(other)
 
     def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
         """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
@@ -89,15 +113,47 @@ class Sightings:
             del pods[uid]
         self._refresh(key)
 
-    def launching(self, key: Key, claim: str) -> None:
+    def launching(self, key: Key, claim: str, now: float = 0.0) -> None:
         """A Job was asked for: it holds a slot, and what its task claims, until it is seen or refused."""
         self._launching[key] = claim
+        if key in self._denied:
+            self._denied[key] = self._denied[key]._replace(at=now)
         self._refresh(key)
+
+    def denied(self, key: Key, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
+        """The API server has refused to create the Job, and may allow it later.
+
+        Args:
+            key: The attempt. It does not count: the next one that is created has its number.
+            reason: One of ``core.status.REFUSALS``.
+            message: What the API server said.
+            now: Seconds since the epoch.
+            waits: Whether it is certainly not there and gives back its slot; else it is still being created.
+        """
+        tries = self._denied[key].tries + 1 if key in self._denied else 1
+        claim = self._launching.get(key, "")
+        until = now + min(REFUSED_LONGEST, REFUSED_FIRST * 2.0 ** min(tries - 1, 16))
+        self._denied[key] = Refusal(reason, message, now, until, tries, claim)
+        if waits:
+            self._launching.pop(key, None)
+        self._refresh(key)
+
+    def allow(self) -> None:
+        """Forgets all refusals: another spec is another request."""
+        for key in list(self._denied):
+            del self._denied[key]
+            self._refresh(key)
+
+    @property
+    def refusals(self) -> Mapping[Key, Refusal]:
+        """Creations that were refused last time."""
+        return self._denied
 
     def refused(self, key: Key, reason: Reason | None, now: float) -> None:
         """The Job was certainly not made: for good with a reason, else to be planned again."""
         claim = self._launching.pop(key, "")
         if reason is not None:
+            self._denied.pop(key, None)
             self._refused[key] = (reason, now, claim)
         self._refresh(key)
 
@@ -106,6 +162,7 @@ class Sightings:
         self._jobs.pop(key, None)
         self._pods.pop(key, None)
         self._gone.pop(key, None)
+        self._denied.pop(key, None)
         self._refresh(key)
 
     def publishings(self) -> list[Told]:
@@ -116,6 +173,8 @@ class Sightings:
             job, pods = self._jobs.get(key), self._pods.get(key, {}).values()
             refused = self._refused.get(key)
             claim = job.claim if job else refused[2] if refused else self._launching.get(key, "")
+            if attempt.phase is Phase.REFUSED:
+                continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
             pod = next((pod for pod in pods if not pod.is_live), None)
             found.append(
@@ -213,9 +272,13 @@ class Sightings:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
         if job or pods or key in self._gone:
             return attempt_of(key.number, job, pods.values(), key in self._gone)
+        denied = self._denied.get(key)
         if key in self._launching:
-            return Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            attempt = Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]
             return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)
+        if denied:
+            return Attempt(key.number, Phase.REFUSED, started=denied.at, ended=denied.until, reason=denied.reason)
         return None

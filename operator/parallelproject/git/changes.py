@@ -7,7 +7,6 @@ from parallelproject.git.command import Git
 
 GITLINK = "160000"
 SYMLINK = "120000"
-_NONE = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,9 @@ def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
         if not field:
             break
         _, mode, before, after, _ = field.split(" ")
-        found.append(Change(next(fields), mode, None if before == _NONE else before, None if after == _NONE else after))
+        found.append(
+            Change(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
+        )
     return tuple(found)
 
 

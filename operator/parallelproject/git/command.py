@@ -79,6 +79,11 @@ class Git:
     inherit: tuple[int, ...] = ()
     """Open files that git holds too: a lock that lasts as long as any of its processes."""
 
+    @property
+    def name_length(self) -> int:
+        """How many hexadecimal digits the name of an object has: 40 with SHA-1, 64 with SHA-256."""
+        return 64 if "sha256" in (self.directory / "config").read_text().casefold() else 40
+
     def run(
         self,
         command: str,
@@ -107,7 +112,13 @@ class Git:
         return self._call(command, arguments, stdin, access, folder, codes, SECONDS, ())
 
     def remote(
-        self, command: str, *arguments: str, config: Iterable[tuple[str, str]] = (), codes: Sequence[int] = (0,)
+        self,
+        command: str,
+        *arguments: str,
+        config: Iterable[tuple[str, str]] = (),
+        codes: Sequence[int] = (0,),
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command of git that talks to the remote, by the remote's protocol alone.
 
@@ -118,10 +129,10 @@ class Git:
         with self.credentials.access(self.address) as given:
             access = Access(
                 (*config, (f"protocol.{self.address.scheme}.allow", "always"), *given.config),
-                {"GIT_ALLOW_PROTOCOL": self.address.scheme, **(given.environment or {})},
+                {"GIT_ALLOW_PROTOCOL": self.address.scheme, **(environment or {}), **(given.environment or {})},
             )
             secrets = self.credentials.secrets()
-            return self._call(command, arguments, b"", access, None, codes, REMOTE_SECONDS, secrets)
+            return self._call(command, arguments, b"", access, folder, codes, REMOTE_SECONDS, secrets)
 
     def _call(
         self,

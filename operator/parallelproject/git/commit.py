@@ -25,7 +25,10 @@ def replant(store: Store, commit: str) -> str:
     return made.stdout.decode().strip()
 
 
-def commit_tree(store: Store, tree: str, parent: str, *, signed: bool, attempt: int, author_date: str = "") -> str:
+def commit_tree(
+    store: Store, tree: str, parent: str, *,
+    signed: bool, attempt: int, author_date: str = "", title: str = "", date: str = "",
+) -> str:  # fmt: skip
     """A commit of this task's work.
 
     Args:
@@ -35,21 +38,25 @@ def commit_tree(store: Store, tree: str, parent: str, *, signed: bool, attempt: 
         signed: Whether it is signed, where the delivery has a key.
         attempt: The attempt whose work it is.
         author_date: When the work was done, as ``seconds zone``; now when empty.
+        title: Its first line; the task's when empty, with the task's text below it.
+        date: When it was made, in the same form: for a commit that is to be the same each time; now when empty.
 
     Raises:
         GitFailedError: also when the key does not sign.
     """
     delivery = store.delivery
     trailers = {RUN: delivery.run, TASK: delivery.task, ATTEMPT: str(attempt)}
-    text = message(delivery.title or delivery.task, delivery.body, trailers)
+    text = message(title or delivery.title or delivery.task, "" if title else delivery.body, trailers)
     environment = {
         "GIT_AUTHOR_NAME": delivery.author.name,
         "GIT_AUTHOR_EMAIL": delivery.author.email,
         "GIT_COMMITTER_NAME": delivery.committer.name,
         "GIT_COMMITTER_EMAIL": delivery.committer.email,
     }
-    if author_date:
-        environment["GIT_AUTHOR_DATE"] = author_date
+    if author_date or date:
+        environment["GIT_AUTHOR_DATE"] = author_date or date
+    if date:
+        environment["GIT_COMMITTER_DATE"] = date
     return make_commit(store, tree, [parent], text, environment, signed=signed)
 
 

@@ -10,6 +10,7 @@ from parallelproject.git.credentials import Credentials
 from parallelproject.git.outcome import PolicyError
 from parallelproject.git.refs import PREFIX, TaskRefs, check_branch
 from parallelproject.model.problem import quoted
+from parallelproject.model.trackers import TRACKERS
 
 MIB = 1024 * 1024
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
@@ -53,6 +54,12 @@ class Policy:
     """Refuse work that adds what looks like a credential."""
     no_change_fails: bool = False
     """A task that changes nothing has failed."""
+    ignore: str = ""
+    """Lines of gitignore(5): what the user's own git ignores, next to the ``.gitignore`` files of the work tree. The
+    text of ``core.excludesFile`` (or its default place) and of ``.git/info/exclude``, in this order."""
+    not_landed: tuple[str, ...] = TRACKERS
+    """Paths and globs, as in ``files``, that are no task's work: changes to them are left out and reported. Callers add
+    the task file of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +87,11 @@ class Delivery:
     """An OpenSSH private key that commits on the branch are signed with."""
     policy: Policy = field(default_factory=Policy)
     depth: int = 1
-    """How many commits of history are fetched; 0: all."""
+    """How many commits of history are fetched; 0: all, with the tags and the base branch."""
+    submodules: bool = False
+    """Whether the submodules of the base are checked out, too."""
+    lfs: bool = False
+    """Whether files that git-lfs keeps are checked out and landed by git-lfs."""
     ref_prefix: str = PREFIX
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
-from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, TransientError
+from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 
 LONGEST = 600
 """Most characters of git's own words in a message."""
@@ -18,6 +18,8 @@ class Cause(Enum):
     MISSING_REF = "missing ref"
     NETWORK = "network"
     """Out of reach, or in trouble: for now."""
+    INCOMPLETE = "incomplete"
+    """The remote lacks objects that its own commits need, as a partial clone does."""
     OTHER = "other"
 
 
@@ -32,6 +34,7 @@ _REFUSED = re.compile(
     r"certificate verification failed|SSL certificate problem|error: 30\d|unable to update url base|"
     r"invalid format|bad permissions|receiving end does not support|deploy key"
 )
+_INCOMPLETE = re.compile(r"promisor remote|lazy fetching disabled|repository corruption on the remote")
 _NETWORK = re.compile(
     r"[Cc]ould not resolve|[Cc]onnection (?:refused|reset|closed|timed out)|timed out|[Tt]imeout|hung up|early EOF|"
     r"RPC failed|returned error: (?:5\d\d|429|408)|[Bb]roken pipe|kex_exchange|Temporary failure|No route to host|"
@@ -52,6 +55,10 @@ class GitFailedError(Exception):
 
     def as_outcome(self) -> DeliveryError:
         """The end that it means for a step."""
+        if self.cause is Cause.INCOMPLETE:
+            text = "the repository lacks objects that its commits need, as a partial or damaged clone does"
+            fix = 'fetch them with "git fetch --refetch --no-filter", or give a complete clone'
+            return PolicyError("IncompleteRepository", f"git: {text}: {fix} ({self.said})")
         if self.cause is Cause.REFUSED:
             return AuthOrProtectedError("RemoteRefused", self.said)
         return TransientError("RemoteUnreachable" if self.cause is Cause.NETWORK else "GitFailed", str(self))
@@ -61,6 +68,8 @@ def cause(said: str) -> Cause:
     """Sorts the words of a failed call."""
     if _MISSING.search(said):
         return Cause.MISSING_REF
+    if _INCOMPLETE.search(said):
+        return Cause.INCOMPLETE
     if _REFUSED.search(said):
         return Cause.REFUSED
     return Cause.NETWORK if _NETWORK.search(said) else Cause.OTHER

@@ -6,16 +6,20 @@ stands on the tip that the swap asks for, so the branch only ever moves forward.
 changed: of any number of landers, one succeeds.
 """
 
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from parallelproject.git import lfs
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.history import Work, attempt_of, since, work_of
 from parallelproject.git.merge import combine
+from parallelproject.git.observed import observe
+from parallelproject.git.other_work import Other, keep_other_work, kept_before
 from parallelproject.git.outcome import (
     BranchRewrittenError,
     ConflictError,
@@ -30,14 +34,16 @@ from parallelproject.git.policy import undeclared
 from parallelproject.git.prepare import forget_result, prepared_base
 from parallelproject.git.push import Pushed, Update, push
 from parallelproject.git.queue import AT_ONCE, glance, wait_for_turn
-from parallelproject.git.salvage import refused, save
-from parallelproject.git.snapshot import snapshot
+from parallelproject.git.salvage import refused
+from parallelproject.git.save import save
+from parallelproject.git.snapshot import MOVED, Snapshot, snapshot
 from parallelproject.git.store import Seen, Store, opened
-from parallelproject.model.problem import quoted
+from parallelproject.model.problem import listed, quoted
 
 TRIES = 60
 SECONDS = 600.0
 _SNAPSHOT = "snapshot"
+_NOTES = "notes.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,12 @@ class Landed:
     """Those of them that work changed as well which has landed since its base: it merged."""
     pushes: int = 0
     """How often the branch was tried."""
+    kept: tuple[Other, ...] = ()
+    """Work that was not among the files that the task left, and so has not landed."""
+    not_landed: tuple[str, ...] = ()
+    """Changed paths that are no task's work."""
+    hidden: tuple[str, ...] = ()
+    """New paths that did not land since the task has added rules that ignore them."""
 
 
 def land(delivery: Delivery, place: Place) -> Landed:
@@ -71,9 +83,14 @@ def land(delivery: Delivery, place: Place) -> Landed:
         try:
             base = prepared_base(place)
             mine = _own_work(store, base) if base else None
-            if base and mine is None:
-                return _no_change(delivery, base)
-            return _Landing(store, mine).land()
+            landed = _no_change(delivery, base) if base and mine is None else _Landing(store, mine).land()
+            noted = _notes(store)
+            return replace(
+                landed,
+                kept=kept_before(store),
+                not_landed=tuple(noted.get("not_landed", ())),
+                hidden=tuple(noted.get("hidden", ())),
+            )
         except GitFailedError as error:
             raise error.as_outcome() from error
 
@@ -82,14 +99,43 @@ def _own_work(store: Store, base: str) -> Work | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
-        taken = snapshot(store, base)
+        observed = observe(store)
+        try:
+            taken = snapshot(store, base, start=observed.start(base))
+        except ConflictError as error:
+            raise _moved(store, error) from None
         if taken.violations:
             raise refused(store, base, taken.violations)
+        _note(store, taken)
+        keep_other_work(store, observed, base, taken.changed)
+        if store.delivery.lfs:
+            lfs.upload(store, taken.changed)
         if taken.commit is None:
             return None
         commit = taken.commit
         store.keep(_SNAPSHOT, commit)
     return work_of(store, commit)
+
+
+def _moved(store: Store, error: ConflictError) -> ConflictError:
+    """The error for work on an older commit that the task had checked out, and that does not fit on the base."""
+    commit = store.kept(MOVED)
+    ref = save(store, store.delivery.refs.conflict(store.delivery.attempt), commit) if commit else None
+    text = f"the task worked on an older commit than the one it was given, and {error}: {listed(error.paths, 5)}"
+    return ConflictError(error.reason, text, error.paths, ref)
+
+
+def _note(store: Store, taken: Snapshot) -> None:
+    note = {"not_landed": taken.not_landed, "hidden": taken.hidden}
+    (store.place.private / _NOTES).write_text(json.dumps(note))
+
+
+def _notes(store: Store) -> dict[str, list[str]]:
+    try:
+        content: dict[str, list[str]] = json.loads((store.place.private / _NOTES).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
 
 
 def _no_change(delivery: Delivery, base: str) -> Landed:

@@ -40,7 +40,7 @@ def merge(store: Store, base: str, tip: str, work: str) -> str:
     Raises:
         ConflictError: with the paths that both have changed.
     """
-    folder = _attributes(store, base)
+    folder = attributes_folder(store, base)
     done = store.git.run(
         "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, work,
         environment={"GIT_WORK_TREE": str(folder)},
@@ -54,7 +54,7 @@ def merge(store: Store, base: str, tip: str, work: str) -> str:
     raise ConflictError("MergeConflict", "both this task and what has landed since changed the same lines", paths)
 
 
-def _attributes(store: Store, base: str) -> Path:
+def attributes_folder(store: Store, base: str) -> Path:
     """A folder with the base's attribute files and nothing else."""
     folder = store.git.home / f"attributes-{base}"
     if folder.is_dir():

@@ -1,34 +1,19 @@
 """Whether a task's work is one that may land."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
 
 from parallelproject.core.files import fits
-from parallelproject.git.changes import GITLINK, Change, contents, sizes
+from parallelproject.git.changes import GITLINK, SYMLINK, Change, contents, sizes
 from parallelproject.git.command import Git
 from parallelproject.git.delivery import MIB, Policy
+from parallelproject.git.refusal import Violation
+from parallelproject.git.secret_files import looks_secret
 from parallelproject.git.secret_patterns import find
-from parallelproject.model.problem import quoted
 
 _SCANNED_MAX = 20 * MIB
 """A larger file is not looked through for secrets."""
 _AT_ONCE = 64 * MIB
 """Most bytes of content held in memory at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing that is not allowed."""
-
-    reason: str
-    path: str
-    found: str
-    """As a sentence's end, for people."""
-    leave_out: bool
-    """Whether the path may not even be kept in a salvage ref."""
-
-    def __str__(self) -> str:
-        return f"{quoted(self.path)} {self.found}"
 
 
 def undeclared(changed: Sequence[Change], policy: Policy) -> tuple[str, ...]:
@@ -55,15 +40,13 @@ def violations(git: Git, changed: Sequence[Change], policy: Policy, secrets: Seq
         bytes_ = size[change.new or ""]
         if bytes_ > policy.max_file_bytes:
             found.append(too_large(change.path, bytes_, policy))
-    total = sum(size[change.new or ""] for change in files)
-    if total > policy.max_bytes:
-        largest = max(files, key=lambda change: size[change.new or ""])
-        together = f"{_mib(total)} together, more than {_mib(policy.max_bytes)}"
-        text = f"is the largest of {len(files)} changed files with {together}"
-        found.append(Violation("TooLarge", largest.path, text, True))
+    found += _together(files, size, policy)
     if policy.secrets:
         known = [value.encode(errors="surrogateescape") for value in secrets]
-        found += _secrets(git, [change for change in files if size[change.new or ""] <= _SCANNED_MAX], size, known)
+        scanned = [change for change in files if size[change.new or ""] <= _SCANNED_MAX]
+        # A file that was only moved was in the repository before.
+        moved = {change.old for change in changed if change.old}
+        found += _secrets(git, scanned, size, known, moved)
     return found
 
 
@@ -72,7 +55,25 @@ def too_large(path: str, size: int, policy: Policy) -> Violation:
     return Violation("TooLarge", path, f"has {_mib(size)}, more than {_mib(policy.max_file_bytes)}", True)
 
 
-def _secrets(git: Git, files: Sequence[Change], size: dict[str, int], known: Sequence[bytes]) -> list[Violation]:
+def _together(files: Sequence[Change], size: dict[str, int], policy: Policy) -> list[Violation]:
+    """The largest files, as many as are too many."""
+    total = whole = sum(size[change.new or ""] for change in files)
+    found = list[Violation]()
+    for change in sorted(files, key=lambda change: size[change.new or ""], reverse=True):
+        if total <= policy.max_bytes:
+            break
+        which = "one of the largest" if found else "the largest"
+        text = (
+            f"is {which} of {len(files)} changed files with {_mib(whole)} together, more than {_mib(policy.max_bytes)}"
+        )
+        found.append(Violation("TooLarge", change.path, text, True))
+        total -= size[change.new or ""]
+    return found
+
+
+def _secrets(
+    git: Git, files: Sequence[Change], size: dict[str, int], known: Sequence[bytes], moved: Set[str]
+) -> list[Violation]:
     """What looks like a credential and was not in the same file before."""
     found = []
     while files:
@@ -90,6 +91,11 @@ def _secrets(git: Git, files: Sequence[Change], size: dict[str, int], known: Seq
             if hits:
                 _, line, what = hits[0]
                 found.append(Violation("Secret", change.path, f"has what looks like {what}, in line {line}", True))
+                continue
+            is_new = change.old is None and change.new not in moved and change.mode != SYMLINK
+            holds = looks_secret(change.path, content[change.new or ""]) if is_new else None
+            if holds:
+                found.append(Violation("SecretFile", change.path, f"looks like {holds}, and is new", True))
     return found
 
 

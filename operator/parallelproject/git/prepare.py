@@ -2,19 +2,24 @@
 
 import json
 import os
-import shutil
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from parallelproject.git.agent_git import make_agent_git
+from parallelproject.git import lfs
+from parallelproject.git.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
+from parallelproject.git.fill import fill, unfilled
+from parallelproject.git.filters import filters_of
 from parallelproject.git.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
-from parallelproject.model.problem import quoted
+from parallelproject.git.work_tree import split
+from parallelproject.model.problem import listed, quoted
+from parallelproject.removal import remove
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -31,6 +36,8 @@ class Prepared:
     """The commit that was checked out."""
     commit: str | None = None
     """The task's commit on the branch, where it has landed; the work that is left to land."""
+    notes: tuple[str, ...] = ()
+    """What the task does not find in its checkout as it would elsewhere, a sentence each."""
 
 
 def prepare(delivery: Delivery, place: Place) -> Prepared:
@@ -43,9 +50,9 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
     """
     with opened(delivery, place) as store:
         base = prepared_base(place)
-        if base:
-            return Prepared(Outcome.PREPARED, base)
         try:
+            if base:
+                return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
             seen = _branch(store)
             if seen.landed:
                 forget_result(store, seen)
@@ -53,8 +60,10 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             if seen.result:
                 return Prepared(Outcome.LAND_ONLY, commit=seen.result)
             assert seen.tip
+            if delivery.depth == 0:
+                _fetch_names(store)
             _check_out(store, seen.tip)
-            return Prepared(Outcome.PREPARED, seen.tip)
+            return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
         except GitFailedError as error:
             raise error.as_outcome() from error
 
@@ -123,7 +132,20 @@ def _base(store: Store) -> str:
     raise PolicyError("BaseRefMissing", f"git: the repository has neither a branch nor a tag {name!r} to start from")
 
 
+def _fetch_names(store: Store) -> None:
+    """Fetches what a task may want to compare with: the tags, and the branch that its work is to be merged into."""
+    refspecs = [f"+refs/tags/*:{TAGS}/*"]
+    name = store.delivery.base_ref
+    if not name.startswith("refs/") or name.startswith("refs/heads/"):
+        # By pattern: it may be a tag, or gone.
+        ref = f"refs/heads/{name.removeprefix('refs/heads/')}"
+        refspecs.append(f"+{ref[:-1]}*:{BASES}/{ref.removeprefix('refs/heads/')[:-1]}*")
+    patiently(partial(store.fetch, refspecs))
+
+
 def _check_out(store: Store, base: str) -> None:
+    if store.delivery.lfs:
+        lfs.check(store.git)
     workspace, private = store.place.workspace, store.place.private
     workspace.mkdir(parents=True, exist_ok=True)
     if (private / _STARTED).exists():
@@ -135,18 +157,39 @@ def _check_out(store: Store, base: str) -> None:
     store.git.run("read-tree", base)
     # With the files' states written to the index, so that a snapshot hashes only what has changed.
     try:
-        store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
+        if store.delivery.lfs:
+            lfs.check_out(store, workspace)
+        else:
+            store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
     except GitFailedError as error:
         raise TransientError("CheckoutFailed", str(error)) from error
     make_agent_git(store, base)
+    lfs.copy_content(store)
+    if store.delivery.submodules:
+        fill(store, base)
     written = private / f"{_PREPARED}.new"
     written.write_text(json.dumps({"base": base}))
     written.replace(private / _PREPARED)
 
 
+def _notes(store: Store, base: str) -> tuple[str, ...]:
+    """What is not filled in."""
+    paths = split(store.git.run("ls-files", "-z").stdout)
+    names = Counter(filters_of(store, base, paths).values())
+    if store.delivery.lfs:
+        names.pop(lfs.NAME, None)
+    notes = [
+        f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
+        "the task finds their raw content, and a change of them is refused"
+        for name, count in sorted(names.items())
+    ]
+    empty = unfilled(store)
+    if empty:
+        shown = listed(empty, 3)
+        notes.append(f"submodules are empty ({shown}): set spec.workspace.submodules to fill them")
+    return tuple(notes)
+
+
 def _clear(folder: Path) -> None:
     for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            Path(entry.path).unlink()
+        remove(entry.path)

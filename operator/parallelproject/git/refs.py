@@ -12,6 +12,10 @@ PREFIX = "refs/parallelproject"
 PREFIX_FOR_BRANCHES_ONLY = "refs/heads/parallelproject"
 """The same for servers that take nothing but branches."""
 
+OTHER = "kept"
+"""Among a task's refs, the folder of work that was not among what it left to land."""
+
+_ATTEMPT = re.compile(r"[0-9]+")
 _LONGEST = 200  # bytes; with the prefix and ".lock" it must fit a file name's 255
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _RUN = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?")
@@ -126,6 +130,10 @@ class TaskRefs:
         """An attempt's work that did not fit on what had landed."""
         return f"{self.folder}/conflict/{attempt}"
 
+    def kept(self, attempt: int, name: str) -> str:
+        """Work of an attempt that was not among what it left to land, as on another branch of its own."""
+        return f"{self.folder}/{OTHER}/{attempt}/{name}"
+
 
 def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
     """The refs of a run's tasks.
@@ -151,7 +159,7 @@ def kept_work(refs: Iterable[str]) -> list[str]:
     """Of a task's refs those that keep work which did not land, in the order of their attempts."""
 
     def attempt(name: str) -> tuple[int, str]:
-        number = name.partition("/")[2].partition("-")[0]
-        return (int(number) if number.isdecimal() else 0, name)
+        number = _ATTEMPT.match(name.partition("/")[2])
+        return (int(number[0]) if number else 0, name)
 
     return sorted((name for name in refs if "/" in name), key=attempt)

@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parallelproject.git.commit import replant
+from parallelproject.git import lfs
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
-from parallelproject.git.patience import pause
-from parallelproject.git.policy import Violation
+from parallelproject.git.observed import observe
+from parallelproject.git.other_work import Other, keep_other_work, kept_before
 from parallelproject.git.prepare import prepared_base
-from parallelproject.git.push import Pushed, Update, push
+from parallelproject.git.refusal import Violation, explain
+from parallelproject.git.save import save
 from parallelproject.git.snapshot import snapshot
 from parallelproject.git.store import Store, opened
 from parallelproject.model.problem import listed
 
-_TRIES = 10
 _LOOKS = 5
+_SHOWN = 5
 _SALVAGED = "salvaged"
 
 
@@ -30,6 +31,8 @@ class Salvaged:
     commit: str | None = None
     left_out: tuple[str, ...] = ()
     """Paths that may not even be kept: credentials, files that are too large."""
+    kept: tuple[Other, ...] = ()
+    """Work that was not among the files of the workspace."""
 
 
 def salvage(delivery: Delivery, place: Place) -> Salvaged:
@@ -51,66 +54,37 @@ def keep(store: Store, base: str) -> Salvaged:
     left_out: tuple[str, ...] = ()
     commit = store.kept(_SALVAGED)
     if commit is None:
-        taken = snapshot(store, base)
+        taken = snapshot(store, base, keeping=True)
         for _ in range(_LOOKS):
             found = {violation.path for violation in taken.violations if violation.leave_out}
             if not found:
                 break
             # Looked through again: whoever still writes there could have put into it what the look before did not see.
             left_out = tuple(sorted({*left_out, *found}))
-            taken = snapshot(store, base, left_out)
+            taken = snapshot(store, base, left_out, keeping=True)
         else:
             raise TransientError("NotKept", f"the work changed each of {_LOOKS} times that it was read")
+        kept = keep_other_work(store, observe(store), base, taken.changed)
         if taken.commit is None:
-            return Salvaged(Outcome.NO_CHANGE, left_out=left_out)
+            return Salvaged(Outcome.SALVAGED if kept else Outcome.NO_CHANGE, left_out=left_out, kept=kept)
+        if store.delivery.lfs:
+            lfs.upload(store, taken.changed)
         commit = taken.commit
         store.keep(_SALVAGED, commit)
     ref = save(store, store.delivery.refs.salvage(store.delivery.attempt), commit)
-    return Salvaged(Outcome.SALVAGED, ref, commit, left_out)
-
-
-def save(store: Store, ref: str, commit: str, instead_of: Update | None = None) -> str:
-    """Puts a commit in a ref of its own.
-
-    Args:
-        store: Where the commit is.
-        ref: The ref's name; when another commit has it, one with the commit's own name at its end is taken.
-        commit: The commit.
-        instead_of: A ref that goes away in the same moment.
-
-    Returns:
-        The name of the ref.
-
-    Raises:
-        TransientError: it could not be said to have happened.
-        AuthOrProtectedError: the remote refuses.
-    """
-    for tries in range(_TRIES):
-        for name in (ref, f"{ref}-{commit[:12]}"):
-            update = [Update(name, None, commit)]
-            pushed = push(store.git, [*update, instead_of] if instead_of else update)
-            if pushed is Pushed.DONE:
-                return name
-            if pushed is not Pushed.MOVED:
-                break
-        if pushed is Pushed.ROOTLESS:
-            commit = replant(store, commit)
-            continue
-        # What was to go away may be gone since a try whose answer was lost.
-        if instead_of and pushed is Pushed.MOVED:
-            seen = store.look()
-            if seen.result != instead_of.old:
-                instead_of = None
-        pause(tries)
-    raise TransientError("NotKept", f"the work could not be pushed to {ref} in {_TRIES} tries")
+    return Salvaged(Outcome.SALVAGED, ref, commit, left_out, kept_before(store))
 
 
 def refused(store: Store, base: str, violations: Sequence[Violation]) -> PolicyError:
     """The error for work that may not land, after what may be kept of it has been."""
-    text = listed(violations, 5, "; ")
+    text = explain(violations)
     ref = None
     try:
-        ref = keep(store, base).ref
+        kept = keep(store, base)
+        ref = kept.ref
+        if kept.left_out:
+            text += f". Not kept: {listed(kept.left_out, _SHOWN)}"
+        text += "".join(f". {str(other)[:1].upper()}{str(other)[1:]}" for other in kept.kept)
     except (DeliveryError, GitFailedError) as error:
         text += f" (and its work could not be kept: {error})"
     return PolicyError(violations[0].reason, text, [violation.path for violation in violations], ref)

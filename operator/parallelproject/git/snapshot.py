@@ -1,25 +1,34 @@
 """What a task left in its workspace, as a commit on its base. Nothing in the workspace is trusted.
 
-The workspace's own ``.git`` is never read. git lists what has changed and hashes it, from the private index made
-by ``prepare``; it never looks into a repository within the workspace, where a configuration could execute something.
-Symbolic links are recorded, never followed.
+git lists what has changed and hashes it, from the private index made by ``prepare``; it never looks into a repository
+within the workspace, where a configuration could execute something. Symbolic links are recorded, never followed.
 """
 
-import os
-import re
 import shutil
-import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from parallelproject.core.files import fits
+from parallelproject.git import lfs
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Policy
-from parallelproject.git.policy import Violation, too_large, violations
+from parallelproject.git.filters import filtered
+from parallelproject.git.ignoring import newly_hidden
+from parallelproject.git.merge import combine
+from parallelproject.git.outcome import ConflictError
+from parallelproject.git.own_git import own_work_trees
+from parallelproject.git.own_index import skipped
+from parallelproject.git.policy import violations
+from parallelproject.git.refusal import Violation
 from parallelproject.git.store import Store
+from parallelproject.git.submodules import changed_below
+from parallelproject.git.work_tree import WorkTree
 
-_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+MOVED = "moved"
+"""What is remembered of work on another commit that does not fit on the base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,98 +40,100 @@ class Snapshot:
     base: str
     changed: tuple[Change, ...]
     violations: tuple[Violation, ...]
+    not_landed: tuple[str, ...] = ()
+    """Changed paths that are no task's work, left as they are in the base."""
+    hidden: tuple[str, ...] = ()
+    """New paths that only rules ignore which the task itself has added."""
 
 
-def snapshot(store: Store, base: str, leave_out: Collection[str] = ()) -> Snapshot:
+def snapshot(
+    store: Store, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
+) -> Snapshot:
     """Commits what the workspace holds, ignored files aside, on its base.
 
     Args:
         store: The private git directory, with the index as ``prepare`` left it.
         base: The commit that was checked out.
         leave_out: Paths to keep as they are in the base.
+        start: The older commit that the task has checked out instead, if it has: what it changed since then is its
+            work, not the way back.
+        keeping: Whether it is for a salvage ref: with the files of repositories within, as plain files.
 
     Raises:
         GitFailedError: the workspace could not be read.
+        ConflictError: what it changed since ``start`` does not fit on the base.
     """
-    delivery, workspace = store.delivery, store.place.workspace
+    policy = store.delivery.policy
+    with _opened(store) as work:
+        found, not_landed = _take(store, work, leave_out, keeping=keeping)
+        tree = work.tree()
+        if start and start != base:
+            own = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
+            try:
+                tree = combine(store, start, base, own, policy.land)
+            except ConflictError as error:
+                store.keep(MOVED, own)
+                raise error
+        changed = changes(store.git, f"{base}^{{tree}}", tree)
+        found += filtered(store, base, changed)
+        hidden = newly_hidden(store, work, base, changed)
+    found += violations(store.git, changed, policy, store.delivery.access.secrets())
+    if store.delivery.lfs:
+        found += lfs.secrets_in(store, changed, policy)
+    commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
+    return Snapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
+
+
+def _take(
+    store: Store, work: WorkTree, leave_out: Collection[str], *, keeping: bool
+) -> tuple[list[Violation], list[str]]:
+    """Brings the index up to the work tree; what may not be, and what is nobody's work."""
+    gone, changed = work.changed()
+    away = skipped(store, gone)  # a sparse checkout has taken them out of the folder, not out of the work
+    candidates = dict.fromkeys(work.new(), False) | dict.fromkeys(changed, True)
+    found, add = list[Violation](), list[str]()
+    remove = [path for path in gone if path not in leave_out and path not in away]
+    within = [path for path in candidates if path.endswith("/")]
+    for path in own_work_trees(work.folder) if within else ():
+        candidates.pop(f"{path}/", None)  # its work is found with that of other branches
+    for path in within if keeping else ():
+        if path in candidates:
+            del candidates[path]
+            candidates |= dict.fromkeys(work.inside(path.rstrip("/")), False)
+    below, changed_modules = changed_below(store, work)
+    if keeping:
+        candidates |= dict.fromkeys(below, False)
+    else:
+        found += changed_modules
+    for path, tracked in candidates.items():
+        if path.rstrip("/") in leave_out:
+            continue
+        kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
+        if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
+            add += [name for name in work.inside(path) if name not in leave_out and work.kind(name) is True]
+        elif isinstance(kind, Violation):
+            found.append(kind)
+        else:
+            (add if kind else remove).append(path)
+    paths = {*candidates, *gone} - away
+    not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
+    work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
+    return found, not_landed
+
+
+def is_unowned(path: str, policy: Policy) -> bool:
+    """Whether a path is no task's work."""
+    return any(fits(path.rstrip("/"), pattern) for pattern in policy.not_landed)
+
+
+@contextmanager
+def _opened(store: Store) -> Iterator[WorkTree]:
     index = store.git.directory / "snapshot-index"
     # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
     shutil.copy2(store.git.directory / "index", index)
-    found: list[Violation] = []
-    where = {"GIT_WORK_TREE": str(workspace), "GIT_INDEX_FILE": str(index)}
+    filters = tuple(lfs.settings(store.git)) if store.delivery.lfs else ()
+    work = WorkTree(store.git, store.place.workspace, index, store.delivery.policy, filters)
     try:
-        gone, candidates = _candidates(store, where)
-        add: list[str] = []
-        remove = [path for path in gone if path not in leave_out]
-        for path, tracked in candidates.items():
-            if path.rstrip("/") in leave_out:
-                continue
-            kind = _kind(workspace, path, delivery.policy, tracked)
-            if isinstance(kind, Violation):
-                found.append(kind)
-            else:
-                (add if kind else remove).append(path)
-        if remove:
-            # As "mode name\0path": mode 0 takes the path out, without a look at the work tree.
-            lines = [f"0 {'0' * 40}\t{path}" for path in remove]
-            store.git.run(
-                "update-index", "-z", "--index-info", stdin=_lines(lines), environment=where, folder=workspace
-            )
-        if add:
-            options = ("--add", "--remove", "--replace", "-z", "--stdin")
-            store.git.run("update-index", *options, stdin=_lines(add), environment=where, folder=workspace)
-        tree = store.git.run("write-tree", environment=where).stdout.decode().strip()
+        yield work
     finally:
-        index.unlink(missing_ok=True)
-    changed = changes(store.git, f"{base}^{{tree}}", tree)
-    found += violations(store.git, changed, delivery.policy, delivery.access.secrets())
-    commit = commit_tree(store, tree, base, signed=False, attempt=delivery.attempt) if changed else None
-    return Snapshot(commit, base, changed, tuple(found))
-
-
-def _candidates(store: Store, where: dict[str, str]) -> tuple[list[str], dict[str, bool]]:
-    """The paths that are gone; those that look changed (True) or are new (False), a nested repository with ``/``."""
-    folder = store.place.workspace
-    # "all": a submodule is not asked for its state, since that would run git within it.
-    raw = ("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all")
-    fields = _split(store.git.run(*raw, environment=where, folder=folder).stdout)
-    changed = list(zip(fields[::2], fields[1::2], strict=True))
-    new = _split(
-        store.git.run("ls-files", "-z", "--others", "--exclude-standard", environment=where, folder=folder).stdout
-    )
-    tracked = {path: True for letter, path in changed if letter != "D"}
-    # What stands behind a symbolic link counts as gone, so that it is not looked at.
-    return [path for letter, path in changed if letter == "D"], dict.fromkeys(new, False) | tracked
-
-
-def _kind(workspace: Path, path: str, policy: Policy, tracked: bool) -> bool | Violation:
-    """True: take it in; False: it is no file; or why it cannot be taken in."""
-    if path.endswith("/"):
-        return Violation("NestedRepository", path.rstrip("/"), "is a repository of its own", True)
-    if any(_passes_for_git(part) for part in path.split("/")):
-        return Violation("UnsafePath", path, "has a name that git keeps for itself", True)
-    try:
-        status = os.lstat(workspace / path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    if stat.S_ISDIR(status.st_mode):
-        return Violation("NestedRepository", path, "is a repository of its own", True)
-    if stat.S_ISREG(status.st_mode):
-        if status.st_size > policy.max_file_bytes and not tracked:
-            return too_large(path, status.st_size, policy)
-        if not os.access(workspace / path, os.R_OK, follow_symlinks=False):
-            return Violation("Unreadable", path, "cannot be read", True)
-    return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
-
-
-def _passes_for_git(name: str) -> bool:
-    """Whether some file system takes the name for ``.git``; git refuses those anywhere."""
-    return _IGNORED_BY_HFS.sub("", name).rstrip(" .").split(":")[0].casefold() in (".git", "git~1")
-
-
-def _split(raw: bytes) -> list[str]:
-    return [path for path in raw.decode(errors="surrogateescape").split("\0") if path]
-
-
-def _lines(lines: Sequence[str]) -> bytes:
-    return "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")
+        work.close()

@@ -2,22 +2,25 @@
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from parallelproject.git.command import Git
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.outcome import TransientError
+from parallelproject.removal import remove, try_to_remove
 
 PATIENCE = 120.0
 """Longest wait, in seconds, for the git of a process that was killed to end."""
 _POLL = 0.05
 _SEEN = "refs/seen"
+_SHA256 = 64
+"""Hexadecimal digits of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,16 @@ class Store:
         """
         options = [f"--depth={depth}"] if depth else []
         quiet = ("--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
-        self.git.remote("fetch", "--quiet", *quiet, *options, "--", self.git.address.url, *refspecs)
+        fetch = partial(self.git.remote, "fetch", "--quiet", *quiet, *options, "--", self.git.address.url, *refspecs)
+        try:
+            fetch()
+        except GitFailedError as error:
+            # Only now the remote has said how it names objects. Nothing is here yet that could be lost.
+            if "mismatched algorithms" not in error.said or self.object_format == "sha256":
+                raise
+            remove(self.git.directory)
+            make(self.git, "sha256")
+            fetch()
 
     def kept(self, name: str) -> str | None:
         """The commit remembered by ``keep``."""
@@ -94,10 +106,15 @@ class Store:
     def another(self) -> "Store":
         """An empty git directory beside this one, for work whose history this one does not have."""
         directory = self.place.private / "adopted"
-        shutil.rmtree(directory, ignore_errors=True)
+        try_to_remove(directory)
         git = replace(self.git, directory=directory)
-        git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=none")
+        make(git, self.object_format)
         return replace(self, git=git)
+
+    @property
+    def object_format(self) -> str:
+        """How objects are named here: ``sha1`` or ``sha256``."""
+        return "sha256" if self.git.name_length == _SHA256 else "sha1"
 
 
 @contextmanager
@@ -122,13 +139,19 @@ def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
                 stale.unlink(missing_ok=True)
         else:
             new = private / "new"
-            shutil.rmtree(new, ignore_errors=True)
+            try_to_remove(new)
             made = replace(git, directory=new)
-            made.run("init", "--quiet", "--bare", "--template=", "--initial-branch=none")
+            make(made)
             new.rename(directory)
         yield Store(git, delivery, place)
     finally:
         os.close(lock)
+
+
+def make(git: Git, object_format: str = "sha1") -> None:
+    """Makes an empty git directory of our own."""
+    options = ("--quiet", "--bare", "--template=", "--initial-branch=none", f"--object-format={object_format}")
+    git.run("init", *options)
 
 
 def _take(lock: int, private: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.base import Later, Model
 from parallelproject.model.podtemplate import PodTemplate
+from parallelproject.model.trackers import TRACKERS
 
 MAX_TASKS = 2000
 """Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
@@ -19,12 +20,16 @@ MAX_TASKS_HERE = 20_000
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+NAME_PATTERN = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+"""Of a label's or an annotation's name: with or without a domain before it."""
 SECONDS_MAX = 315_360_000
 """Ten years: a bound that keeps every sum of seconds an exact integer."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
 FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
+QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_PATTERN)]
+"""The name of a label or an annotation."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
@@ -105,6 +110,13 @@ class PullRequestScope(StrEnum):
     LEVEL = "Level"
 
 
+class WorkspaceHistory(StrEnum):
+    """How much of the history a task finds in its checkout."""
+
+    FULL = "Full"
+    SHALLOW = "Shallow"
+
+
 class MergeMode(StrEnum):
     """Who merges a pull request."""
 
@@ -182,6 +194,8 @@ class Git(Model):
     """Where pull requests are opened."""
     pull_request: PullRequest | None = None
     """How the work is offered for review."""
+    not_landed: Annotated[list[FilePattern], Field(max_length=100)] = list(TRACKERS)
+    """Paths or globs that are no task's work: changes to them do not land and are reported. By default the state of task trackers."""
 
     @property
     def is_by_level(self) -> bool:
@@ -192,6 +206,17 @@ class Git(Model):
     def is_by_task(self) -> bool:
         """Whether each task has a branch and a pull request of its own."""
         return self.strategy is LandingStrategy.BRANCH_PER_TASK
+
+
+class Workspace(Model):
+    """The checkout in which a task works; with spec.git."""
+
+    history: WorkspaceHistory | None = None
+    """Full: all commits, the tags and the base branch, as git describe and git diff main need them. Shallow: the last commit. By default Shallow in a cluster and Full in a local run."""
+    submodules: StrictBool = False
+    """Whether the submodules are filled. What a task changes in one is kept and does not land."""
+    lfs: StrictBool = False
+    """Whether git-lfs fills the files that it keeps, and takes those that a task changes."""
 
 
 class Conflicts(Model):
@@ -216,6 +241,15 @@ class Role(Model):
     """Most tasks of this role at work at any moment; by default only parallelism limits them."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
+
+
+class JobMetadata(Model):
+    """Names of the project's labels and annotations that its Jobs and their pods get as well."""
+
+    labels: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of labels, as in cost-centre or kueue.x-k8s.io/queue-name; one that the project does not have is skipped."""
+    annotations: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of annotations; one that the project does not have is skipped."""
 
 
 class Defaults(Model):
@@ -270,7 +304,7 @@ class Task(Model):
 
 
 class Retry(Model):
-    """Failures and conflicts of one task that no longer count, so that it runs again; written by pproj retry."""
+    """What of one task no longer counts, so that it runs again; written by pproj retry and pproj rerun."""
 
     id: TaskId
     """Id of the task."""
@@ -278,6 +312,8 @@ class Retry(Model):
     """How many of its failures, from the first on, are forgiven."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """How many of its conflicts are, which count by themselves."""
+    rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Its attempts up to this number no longer count, whatever their result: it runs again from the start. Not with git."""
 
 
 class Spec(Model):
@@ -307,6 +343,10 @@ class Spec(Model):
     """What to do about tasks that touch the same files."""
     git: Git | None = None
     """Where the tasks' work lands; without it tasks run without a repository."""
+    workspace: Workspace = Workspace()
+    """The checkout in which a task works."""
+    job_metadata: JobMetadata = JobMetadata()
+    """The project's labels and annotations that its Jobs and pods get as well; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
@@ -314,9 +354,9 @@ class Spec(Model):
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
-    """Failures that no longer count, by task; written by pproj retry."""
+    """Failures and results that no longer count, by task; written by pproj retry and pproj rerun."""
 
-    @field_validator("conflicts", "defaults", mode="before")
+    @field_validator("conflicts", "defaults", "job_metadata", "workspace", mode="before")
     @classmethod
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""

@@ -40,6 +40,10 @@ class Reason(StrEnum):
     WAITING_FOR_PROJECT = "WaitingForProject"
     SUSPENDED = "Suspended"
     STARTING = "Starting"
+    REFUSED_BY_POLICY = "RefusedByPolicy"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    FAILED_CREATE = "FailedCreate"
+    """The API server does not create its Job, for another reason than a policy or a quota."""
     BACKOFF = "Backoff"
     # Running, and not begun
     UNSCHEDULABLE = "Unschedulable"
@@ -75,6 +79,12 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
     LIMITED = "Limited"
+    REFUSED = "Refused"
+    """True while the API server refuses Jobs of tasks that could start; absent otherwise."""
+    READY = "Ready"
+    """True once all tasks have succeeded, for tools that wait for an object (kstatus: Flux, Argo CD, kubectl wait)."""
+    STALLED = "Stalled"
+    """True when only a change by a person helps; absent otherwise (kstatus)."""
 
 
 class Condition(Model):
@@ -242,8 +252,8 @@ class Publication(Model):
 class Status(Model):
     """What is known of the project; written by the operator alone."""
 
-    observed_generation: Count | None = None
-    """Generation of the spec that this status tells of."""
+    observed_generation: Annotated[int, Field(ge=-1)] | None = None
+    """Generation of the spec that this status tells of; -1 until the operator has looked at it."""
     start_time: Timestamp | None = None
     """When the project was first accepted."""
     completion_time: Timestamp | None = None

@@ -38,6 +38,10 @@ class Event(NamedTuple):
     """After a failure: seconds until the next attempt; None when there will be none."""
     commit: str | None = None
     """The short name of the commit that its work landed as."""
+    changed_nothing: bool = False
+    """Whether it has succeeded and left nothing to land."""
+    notes: tuple[str, ...] = ()
+    """What else it left, and where that is kept."""
 
 
 class Running(NamedTuple):

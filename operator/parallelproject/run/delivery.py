@@ -2,10 +2,12 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import parallelproject
+from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.executors import delivery_result
 from parallelproject.executors.delivery_place import Places
@@ -15,11 +17,15 @@ from parallelproject.executors.local_processes import Order
 from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.executors.taskfile import conflict_feedback
 from parallelproject.git.outcome import Outcome, PolicyError
-from parallelproject.model.problem import Problem, ProblemsError
+from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
+from parallelproject.model.trackers import TRACKERS
 from parallelproject.run.directory import StateDirectory
-from parallelproject.run.target import Target
+from parallelproject.run.target import Target, extras
 
+_SHOWN = 10
+"""Most paths that are named in one list."""
 SHORT = 10
 """Characters of a commit's name where people read it."""
 _BOOT = (
@@ -32,21 +38,35 @@ _SOURCE = str(Path(parallelproject.__file__).parent.parent)
 class Deliveries:
     """The deliveries of one run."""
 
-    def __init__(self, target: Target, spec: Spec, directory: StateDirectory) -> None:
+    def __init__(self, target: Target, spec: Spec, directory: StateDirectory, source: Path | None = None) -> None:
         """Describe them.
+
+        Args:
+            target: Where they land.
+            spec: What is to be done.
+            directory: The state.
+            source: The file that the tasks come from: no task's work.
 
         Raises:
             ProblemsError: the spec asks for what cannot be delivered.
         """
         self.target = target
         self._directory = directory
-        self._enforce_files = spec.conflicts.enforce_files
+        settings = target.repository.settings
+        self._policy: dict[str, Any] = {
+            "enforce_files": spec.conflicts.enforce_files,
+            "ignore": settings.ignore,
+            "not_landed": [*TRACKERS, *target.repository.paths_of(source)],
+        }
         author = spec.git.author if spec.git else None
         self._common: dict[str, Any] = {
             "url": target.repository.address.url,
             "branch": target.branch,
             "base_ref": target.base.name,
             "run": target.run,
+            # Of a partial clone no more than what was fetched for it.
+            "depth": 1 if settings.promisor else 0,
+            **extras(spec),
         }
         if author:
             self._common["author"] = {"name": author.name, "email": author.email}
@@ -65,7 +85,7 @@ class Deliveries:
             "attempt": order.number,
             "title": described.title,
             "body": described.description,
-            "policy": {"files": files, "enforce_files": self._enforce_files},
+            "policy": self._policy | {"files": files},
         }
         told = instruction(
             state=self._directory.path,
@@ -103,6 +123,33 @@ class Deliveries:
         """The short name of the commit that an attempt's work landed as."""
         result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
         return result.commit[:SHORT] if result and result.commit else None
+
+    def changed_nothing(self, row: AttemptRow) -> bool:
+        """Whether an attempt has succeeded and left nothing to land."""
+        result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
+        return result is not None and result.changed_nothing
+
+    def notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """What an attempt left that did not land, and where it is kept."""
+        result = self.result(row.task, row.number)
+        if result is None:
+            return ()
+        hidden = f"rules that the task has added ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        return (*result.kept, *([hidden] if result.hidden else []))
+
+    def remarks(self, records: Mapping[str, Record]) -> list[str]:
+        """What the end of the run says of the tasks' work, a line each."""
+        nothing, unowned = [], dict[str, None]()
+        for task, record in records.items():
+            result = self.result(task, record.attempts) if record.state is TaskState.SUCCEEDED else None
+            if result is not None:
+                nothing += [task] if result.changed_nothing else []
+                unowned |= dict.fromkeys(result.not_landed)
+        lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
+        if unowned:
+            why = "no task's work, so changes of it do not land"
+            lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
+        return lines
 
     def feedback(self, task: str, number: int) -> str:
         """The file that tells the next attempt why this one failed.

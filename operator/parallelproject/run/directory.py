@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import re
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from parallelproject.executors import local_workspaces
+from parallelproject.removal import remove
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
@@ -18,6 +20,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._root = str(self.path)
+        self._workspaces = f"{self._root}/{local_workspaces.FOLDER}"
         self.database = self.path / "state.db"
         self.spill = self.path / "state.spill"
         self.lock = self.path / "lock"
@@ -32,12 +35,22 @@ class StateDirectory:
         return cls(Path.cwd() / ".pproj" / (name or "project"))
 
     def create(self) -> None:
-        """Makes the folders; git does not see them."""
-        for folder in ("logs", "tasks", "work", "outputs"):
+        """Makes the folders; git does not see them.
+
+        Raises:
+            OSError: one cannot be made.
+        """
+        for folder in ("logs", "tasks", "outputs"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
+        self._workspaces = str(local_workspaces.make_root(self.path, self.path.name, os.environ))
+
+    def leave(self) -> None:
+        """Removes the folder of the workspaces where that is elsewhere and nothing is left in it."""
+        with suppress(OSError):
+            local_workspaces.forget_root(self.path, only_empty=True)
 
     def create_for_landing(self) -> None:
         """Makes the folders for what lands in a repository."""
@@ -59,13 +72,16 @@ class StateDirectory:
         return None
 
     def empty(self) -> None:
-        """Removes all but the lock."""
+        """Removes all but the lock, and the workspaces wherever they are.
+
+        Raises:
+            OSError: something cannot be removed, since it belongs to another user.
+        """
         if self.path.is_dir():
-            for entry in self.path.iterdir():
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                elif entry != self.lock:
-                    entry.unlink()
+            local_workspaces.forget_root(self.path)
+            for entry in list(self.path.iterdir()):
+                if entry != self.lock:
+                    remove(entry)
 
     def log(self, task: str, attempt: int) -> str:
         """The output of one attempt."""
@@ -76,8 +92,8 @@ class StateDirectory:
         return f"{self._root}/tasks/{task}.{attempt}.json"
 
     def workspace(self, task: str) -> str:
-        """Where a task works."""
-        return f"{self._root}/work/{task}"
+        """Where a task works, once ``create`` was called: a folder within one that is its own."""
+        return f"{self._workspaces}/{task}/{task}"
 
     def outputs(self, task: str) -> str:
         """Where a task puts what it makes for others."""
@@ -99,12 +115,11 @@ class StateDirectory:
         Empty, because that is what a new pod finds: an attempt never sees the remains of the one before. Without
         ``folders`` that is left to the attempt's own process, which knows whether the command is to run at all.
         """
-        for folder in (self.workspace(task), self.outputs(task)) if folders else ():
-            try:
-                os.mkdir(folder)  # noqa: PTH102 - a Path costs as much as the call itself
-            except FileExistsError:
-                _remove(folder)
-                os.mkdir(folder)  # noqa: PTH102
+        if folders:
+            workspace = self.workspace(task)
+            _make_empty(os.path.dirname(workspace))  # noqa: PTH120 - a Path costs as much as the call itself
+            os.mkdir(workspace)  # noqa: PTH102
+            _make_empty(self.outputs(task))
         data = _JSON.encode(document).encode(errors="replace") + b"\n"
         file = os.open(self.task_file(task, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
@@ -114,8 +129,10 @@ class StateDirectory:
             os.close(file)
 
 
-def _remove(folder: str) -> None:
-    with suppress(OSError):
-        os.rmdir(folder)  # noqa: PTH106 - the usual case: nothing in it
-        return
-    shutil.rmtree(folder)
+def _make_empty(folder: str) -> None:
+    try:
+        os.mkdir(folder)  # noqa: PTH102
+    except FileExistsError:
+        with suppress(PermissionError):  # what belongs to another user is out of the way, under another name
+            remove(folder)
+        os.mkdir(folder)  # noqa: PTH102

@@ -4,6 +4,7 @@ It decides nothing by itself. It is done when the planner says so, when nothing 
 was interrupted and all that ran has ended.
 """
 
+import os
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.executors import local_workspaces
 from parallelproject.executors.local_command import Command
 from parallelproject.executors.local_processes import Order, Processes, Report
 from parallelproject.executors.local_store import FAILED, SUCCEEDED, AttemptRow
@@ -156,7 +158,10 @@ class Engine:
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | {
+        own = environment(self._board.name, graph, task, number) | local_workspaces.environment(
+            workspace, str(directory.path), os.environ
+        )
+        own |= {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
@@ -276,14 +281,24 @@ class Engine:
         took = (row.ended or now) - row.started
         log = self._directory.log(row.task, row.number)
         if row.phase == SUCCEEDED:
-            return Event(What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row))
+            nothing = bool(self._deliveries and self._deliveries.changed_nothing(row))
+            return Event(
+                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row), changed_nothing=nothing,
+                notes=self._notes(row),
+            )  # fmt: skip
         if row.phase != FAILED:
             return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
         i = self._graph.index[row.task]
         again = None
         if decided.states[i] in (TaskState.PENDING, TaskState.RUNNING):
             again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[row.task]) - now)
-        return Event(What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again)
+        return Event(
+            What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again, notes=self._notes(row)
+        )
+
+    def _notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """What an attempt left that did not land."""
+        return self._deliveries.notes(row) if self._deliveries else ()
 
     def _newly_skipped(self, decided: Plan) -> list[Event]:
         if self._interrupted or self._board.states[TaskState.SKIPPED] == len(self._skipped):

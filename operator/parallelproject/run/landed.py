@@ -1,13 +1,13 @@
 """What is told at the end of a run with a repository: what landed, what is kept, and how to look at both."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from parallelproject.core.compare import Comparison, compare
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.git.refs import TaskRefs, kept_work
+from parallelproject.git.refs import OTHER, TaskRefs, kept_work
 from parallelproject.model.problem import listed
 from parallelproject.run.target import Target
 
@@ -23,7 +23,8 @@ class Account:
     landed: Mapping[str, str]
     """By task, its commit."""
     kept: Mapping[str, tuple[str, ...]]
-    """By task, the refs of work that did not land, the last attempt's last."""
+    """By task, the refs of work that did not land, the last attempt's last. Of one that has landed only those with work
+    that was elsewhere than in its files."""
     waiting: tuple[str, ...]
     """Tasks whose work is safe and still has to land."""
     comparison: Comparison
@@ -42,6 +43,8 @@ def account(target: Target, graph: CompiledGraph) -> Account:
     for task, refs in found.items():
         folder = TaskRefs(target.run, task).folder
         names = kept_work(refs)
+        if task in landed:
+            names = [name for name in names if name.startswith(f"{OTHER}/")]
         if names:
             kept[task] = tuple(f"{folder}/{name}" for name in names)
     waiting = tuple(task for task, refs in found.items() if "result" in refs and "landed" not in refs)
@@ -54,10 +57,10 @@ def report(account: Account) -> list[str]:
     target = account.target
     count = len(account.landed)
     lines = [f"Landed: {_count(count, 'commit')} on {target.branch}" if count else f"Nothing landed on {target.branch}"]
-    open_ = {task: refs[-1] for task, refs in account.kept.items() if task not in account.landed}
+    open_ = [(task, ref) for task, refs in account.kept.items() for ref in _to_show(refs)]
     if open_:
         lines.append("Kept, not landed:")
-        lines += [f"  {task}: {ref}" for task, ref in list(open_.items())[:_SHOWN]]
+        lines += [f"  {task}: {ref}" for task, ref in open_[:_SHOWN]]
         lines += _more(len(open_))
     if account.waiting:
         lines.append(f"Done and safe, still to land: {listed(account.waiting, _SHOWN)}")
@@ -91,7 +94,7 @@ def commands(account: Account) -> list[tuple[str, str]]:
             (f"{git} log --oneline {base}..{branch}", "shows what landed, a commit a task"),
             (f"{git} diff {base}...{branch}", "shows all of it as one change"),
         ]
-    last = next((refs[-1] for task, refs in account.kept.items() if task not in account.landed), None)
+    last = next((refs[-1] for refs in account.kept.values()), None)
     if last:
         ref = shlex.quote(last)
         found += [
@@ -99,6 +102,12 @@ def commands(account: Account) -> list[tuple[str, str]]:
             (f"{git} branch recovered {ref}", "gets it back, as a branch"),
         ]
     return found
+
+
+def _to_show(refs: Sequence[str]) -> list[str]:
+    """The work of the last attempt, and all that was elsewhere than in an attempt's files."""
+    others = [ref for ref in refs if f"/{OTHER}/" in ref]
+    return [*[ref for ref in refs if ref not in others][-1:], *others]
 
 
 def _git(folder: Path) -> str:

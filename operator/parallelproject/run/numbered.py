@@ -1,7 +1,7 @@
 """Finds out that a state is of a version which numbered tasks by their place in the file.
 
 Such numbers (``1``, ``2``, ``line-7``) were given to tasks without an id. Today such a task is known by its text,
-so that what was done under a number would run again, and nobody would be told.
+so what was done under a number would run again, without a word.
 """
 
 import json
@@ -36,22 +36,22 @@ def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | No
     """
     ids = set(done)
     numbered = _PLACE if source is not None and source.suffix.lower() in _MARKDOWN else _LINE
-    gone = sorted((id for id in ids.difference(graph.ids) if numbered.fullmatch(id)), key=lambda id: (len(id), id))
-    if not gone:
+    numbers = sorted((id for id in ids.difference(graph.ids) if numbered.fullmatch(id)), key=lambda id: (len(id), id))
+    if not numbers:
         return
     titles = {task.title for task in graph.tasks if task.id not in ids}
-    then = {id: _title(id, directory) for id in gone}
-    same = [id for id in gone if then[id] in titles]
+    then = {id: _title(id, directory) for id in numbers}
+    same = [id for id in numbers if then[id] in titles]
     if not same and (ids.intersection(graph.ids) or any(map(_WRITTEN.fullmatch, graph.ids))):
         return
-    shown = [f"{id} was {quoted(then[id], 40)}" if then[id] else id for id in same or gone]
+    shown = [f"{id} was {quoted(then[id], 40)}" if then[id] else id for id in same or numbers]
     found = f"the state in {directory.path} numbers tasks by their place in the file: {listed(shown, _SHOWN)}"
     fix = "give the tasks these ids in the file to go on, as in - [ ] 1. Title; --fresh runs all tasks again"
     raise RunError(f"{found}; tasks without an id are known by their text now", fix)
 
 
 def _title(id: str, directory: StateDirectory) -> str:
-    """What a task was called by the task file of its first attempt; empty where that is gone."""
+    """What a task was called by the task file of its first attempt; empty where that was removed."""
     try:
         return str(json.loads(Path(directory.task_file(id, 1)).read_bytes())["task"]["title"])
     except (OSError, ValueError, TypeError, KeyError):

@@ -27,6 +27,7 @@ class PlainView:
         lines = []
         for event in events:
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, self._board)}")
+            lines += [f"           ! {note}" for note in event.notes]
             if event.what is What.FAILED and event.log:
                 lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
                 lines.append(f"           └ {event.log}")
@@ -58,7 +59,7 @@ def sentence(event: Event, board: Board) -> str:
         return "started" if event.number == 1 else f"started, attempt {event.number}"
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
-        landed = f", landed as {event.commit}" if event.commit else ""
+        landed = f", landed as {event.commit}" if event.commit else ", changed nothing" if event.changed_nothing else ""
         return f"succeeded in {duration(event.took)}{again}{landed} ({board.progress})"
     if event.what is What.FAILED:
         after = f"failed ({cause(event.reason, event.exit_code)}) after {duration(event.took)}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parallelproject.executors.local_workspaces import without_ways_out
 from parallelproject.git.failure import clean
 from parallelproject.run.errors import RunError
 from parallelproject.run.target import Target
@@ -26,8 +27,6 @@ class Pushed:
 
 Publish = Callable[[Pushed], list[str]]
 """Publishes, and gives lines to be told. Raises RunError."""
-_WHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-"""Variables that would lead git to another repository; they are set where a hook has started us."""
 
 
 def remote_of(target: Target) -> str:
@@ -53,8 +52,11 @@ def push(target: Target) -> str:
     ref = f"refs/heads/{target.branch}"
     environment = own_environment()
     command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
+    where = target.repository.top  # to which the path of a remote may be relative
     try:
-        done = subprocess.run(command, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS)
+        done = subprocess.run(
+            command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise RunError(f"--push: no end after {_SECONDS} s") from None
     if done.returncode:
@@ -64,7 +66,7 @@ def push(target: Target) -> str:
 
 def own_environment() -> dict[str, str]:
     """The caller's environment, without what would lead git to another repository."""
-    return {name: value for name, value in os.environ.items() if name not in _WHERE}
+    return without_ways_out(os.environ)
 
 
 def address_of(target: Target, remote: str) -> str:
@@ -77,4 +79,7 @@ def address_of(target: Target, remote: str) -> str:
     done = subprocess.run(command, env=own_environment() | {"LC_ALL": "C"}, capture_output=True, text=True)
     if done.returncode:
         raise RunError(f"--push: git knows no address of {remote}")
-    return done.stdout.strip()
+    address = done.stdout.strip()
+    if address.startswith(("./", "../")) or address in (".", ".."):
+        return os.path.abspath(target.repository.top / address)  # noqa: PTH100 - not through links, as git does
+    return address

@@ -2,16 +2,18 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from parallelproject.git.address import parse
+from parallelproject.git.changes import contents
 from parallelproject.git.command import Git
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
 from parallelproject.git.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.run.errors import RunError
+from parallelproject.run.owner_settings import OwnerSettings, owner_settings
 
-_NO_REF = "0" * 40
 _OLDEST = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
 
@@ -39,10 +41,13 @@ class Repository:
             RunError: there is none, or git is missing or too old.
         """
         home.mkdir(parents=True, exist_ok=True)
-        self.folder = folder.absolute()
+        self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - without ".."
         own = _git_directory(self.folder)
         if own is None:
             raise RunError(f"{folder} is in no git repository", "--repo names a folder of one; git init makes one")
+        self.top = own.parent if own.name == ".git" else own
+        """The work tree that the folder is in; a bare repository itself."""
+        self.is_bare = own.name != ".git"
         self._own = Git(own, home, parse("/", local=True))
         """That of the work tree given: the one with its HEAD."""
         self._git = self._own
@@ -58,6 +63,11 @@ class Repository:
             raise RunError(found, "run as that user, or chown it")
         self._git = replace(self._own, directory=shared, address=self.address)
 
+    @cached_property
+    def settings(self) -> OwnerSettings:
+        """What its owner has set up."""
+        return owner_settings(self._git.directory, self.top)
+
     def base(self, name: str | None) -> Base:
         """The commit that a branch or a tag stands for; by default what is checked out.
 
@@ -66,9 +76,12 @@ class Repository:
         """
         if name is None:
             commit = self._commit("HEAD")
-            if commit is None:
-                raise RunError(f"{self.folder} has no commit yet", "commit something first")
             branch = self._own.run("symbolic-ref", "--short", "--quiet", "HEAD", codes=(0, 1)).stdout.decode().strip()
+            if commit is None:
+                if self._text("for-each-ref", "--count=1", "refs/heads/"):
+                    found = f"the branch {branch}, which is checked out in {self.folder}, has no commit yet"
+                    raise RunError(found, "commit something first, or spec.git.baseRef says where the work starts")
+                raise RunError(f"{self.folder} has no commit yet", "commit something first")
             return Base(branch or commit[:10], commit)
         for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
             commit = self._commit(ref)
@@ -88,6 +101,52 @@ class Repository:
                 return tree
         return None
 
+    def work_trees(self) -> list[Path]:
+        """All work trees of the repository."""
+        lines = self._text("worktree", "list", "--porcelain").splitlines()
+        return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
+
+    def paths_of(self, file: Path | None) -> list[str]:
+        """The paths that a file has within the repository, as those who have a checkout of it know it."""
+        if file is None:
+            return []
+        real = Path(os.path.realpath(file))
+        trees = [Path(os.path.realpath(tree)) for tree in self.work_trees()]
+        return [str(real.relative_to(tree)) for tree in trees if real.is_relative_to(tree)]
+
+    def uncommitted(self) -> list[str]:
+        """The paths with changes in the work tree or the index, as far as git knows without a look into the files."""
+        where = {"GIT_WORK_TREE": str(self.top)}
+        commands = (
+            ("diff-index", "--cached", "--name-only", "-z", "--ignore-submodules=all", "HEAD", "--"),
+            ("diff-files", "--name-only", "-z", "--ignore-submodules=all"),
+            ("ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"),
+        )
+        config = [("core.excludesFile", str(self.settings.excludes_file or "/dev/null"))]
+        found: set[str] = set()
+        for command in commands:
+            said = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
+            found |= {path for path in said.stdout.decode(errors="surrogateescape").split("\0") if path}
+        return sorted(found)
+
+    def tree(self, commit: str) -> dict[str, tuple[str, str]]:
+        """By path, the mode and the object of all that a commit has."""
+        said = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
+        entries = (entry.partition("\t") for entry in said.split("\0") if entry)
+        return {path: (fields.split(" ")[0], fields.split(" ")[2]) for fields, _, path in entries}
+
+    def contents(self, blobs: list[str]) -> list[tuple[str, bytes]]:
+        """Blobs with their content."""
+        return list(contents(self._git, blobs))
+
+    def branch_in_the_way(self, branch: str) -> str | None:
+        """A branch next to which there can be none of this name: ``a`` and ``a/b`` exclude each other."""
+        above = ["/".join(branch.split("/")[:count]) for count in range(1, branch.count("/") + 1)]
+        for name in above:
+            if self._commit(check_branch(name, "branch")):
+                return name
+        return self._text("for-each-ref", "--count=1", "--format=%(refname:lstrip=2)", f"refs/heads/{branch}/") or None
+
     def make_branch(self, branch: str, base: Base) -> bool:
         """Makes a branch at a base, unless it is there; says whether it was made.
 
@@ -97,9 +156,13 @@ class Repository:
         ref = check_branch(branch, "branch")
         if self._commit(ref):
             return False
+        other = self.branch_in_the_way(branch)
+        if other:
+            found = f"there can be no branch {branch} in {self.folder}, since it has a branch {other}"
+            raise RunError(found, f"git branch -m {other} OTHER-NAME, or another name by spec.git.branch")
         try:
             # What is in this repository is not ours: it outlives a loss of power as its owner's own refs do.
-            self._git.run("update-ref", ref, base.commit, _NO_REF, config=[("core.fsync", "default")])
+            self._git.run("update-ref", ref, base.commit, "0" * len(base.commit), config=[("core.fsync", "default")])
         except GitFailedError as error:
             if self._commit(ref):
                 return False

@@ -91,7 +91,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
-                target.begin(spec, directory, say)
+                target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
             store.begin_session(clock.now())
             store.close()
@@ -112,7 +112,10 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
         say(f"error: cannot use the state {directory.database}: {error}{mend}")
     except OSError as error:
         where = error.filename or directory.path
-        say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
+        if options.fresh and isinstance(error, PermissionError):
+            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+        else:
+            say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
 
 
@@ -134,6 +137,7 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
         directory.create()
         with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
             yield held, store, spill
+        directory.leave()
     finally:
         os.close(held)
 
@@ -178,7 +182,7 @@ def _run(
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, target)
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
     told = _finished(board, options)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
@@ -208,10 +212,10 @@ def _deliveries(
     from parallelproject.run.target import find_target
 
     has_begun = bool(store.attempts())
-    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun)
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
-    return Deliveries(target, spec, directory) if target else None
+    return Deliveries(target, spec, directory, options.source) if target else None
 
 
 def _forget(directory: StateDirectory, run: str) -> None:

@@ -23,6 +23,7 @@ from parallelproject.run.plain import LOG_LINES, cause
 from parallelproject.run.tail import last_lines
 
 if TYPE_CHECKING:
+    from parallelproject.run.delivery import Deliveries
     from parallelproject.run.target import Target
 
 _SHOWN = 20
@@ -57,7 +58,7 @@ def summary(
     directory: StateDirectory,
     end: End,
     options: RunOptions,
-    target: "Target | None" = None,
+    deliveries: "Deliveries | None" = None,
 ) -> bool:
     """Tells how it ended.
 
@@ -68,7 +69,7 @@ def summary(
         directory: Where the logs are.
         end: Why it ended.
         options: Where to tell it, and by which command it was started.
-        target: Where the work has landed, if anywhere.
+        deliveries: How the work has landed, if anywhere.
 
     Returns:
         Whether all tasks have succeeded.
@@ -80,8 +81,9 @@ def summary(
     lines = [_headline(board, states, end), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
-    told, steps = _landed(board, target)
-    lines += [*told, *_next_steps(states, end, directory, options, steps)]
+    told, steps = _landed(board, deliveries.target if deliveries else None)
+    remarks = deliveries.remarks(ledger.records) if deliveries else []
+    lines += [*told, *(Line(text, "yellow") for text in remarks), *_next_steps(states, end, directory, options, steps)]
     _show(lines, options)
     return states[TaskState.SUCCEEDED] == len(board.graph.ids)
 

@@ -1,6 +1,7 @@
 """Which repository and branch a run's work lands on, and that it is the same one in every session of the run."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from parallelproject.git.refs import check_branch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec
+from parallelproject.run.before import notes
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.errors import RunError
 from parallelproject.run.repository import Base, Repository
@@ -33,7 +35,7 @@ class Target:
     is_new: bool
     """Whether this is the run's first session."""
 
-    def begin(self, spec: Spec, directory: StateDirectory, say: Say) -> None:
+    def begin(self, spec: Spec, directory: StateDirectory, say: Say, source: Path | None = None) -> None:
         """Has the branch there, and notes for later sessions where the work lands.
 
         Raises:
@@ -46,21 +48,30 @@ class Target:
                 f"git -C {tree} switch --detach, or another branch by spec.git.branch",
             )
         made = self.repository.make_branch(self.branch, self.base)
+        self.repository.settings.fetch_missing([self.base.commit, f"refs/heads/{self.branch}"])
         if not self.is_new:
             return
+        for note in notes(self.repository, self.base.commit, source, **extras(spec)):
+            say(f"note: {note}")
         ahead = 0 if made else self.repository.commits(self.base.commit, self.branch)
         if ahead:
             commits = f"{ahead} commit{'s' if ahead > 1 else ''}"
             say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work goes on top")
-        note = directory.repository_note
-        new = note.with_name(f"{note.name}.new")
+        file = directory.repository_note
+        new = file.with_name(f"{file.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
         new.write_text(json.dumps({"repository": self.repository.address.url, "branch": self.branch, "base": base}))
-        new.replace(note)
+        new.replace(file)
 
 
 def find_target(
-    project: str, spec: Spec, given: Path | None, directory: StateDirectory, run: str, has_begun: bool
+    project: str,
+    spec: Spec,
+    given: Path | None,
+    directory: StateDirectory,
+    run: str,
+    has_begun: bool,
+    source: Path | None = None,
 ) -> Target | None:
     """Where the work lands. None: the run is without a repository.
 
@@ -71,13 +82,14 @@ def find_target(
         directory: The state of the run.
         run: The run's id.
         has_begun: Whether attempts have been made.
+        source: The file of the project: a relative ``spec.git.url`` is so to its folder.
 
     Raises:
         ProblemsError: what the spec says of it cannot be.
         RunError: the repository cannot be used, or is not that of the earlier sessions.
     """
     noted = _read(directory.repository_note)
-    folder = given if given is not None else _folder(spec.git)
+    folder = given if given is not None else _folder(spec.git, source)
     if folder is None:
         if noted:
             where = f"lands on {noted['branch']} in {noted['repository']}"
@@ -112,15 +124,23 @@ def forget(directory: StateDirectory, run: str) -> None:
             Repository(Path(noted["repository"]), directory.path / "git" / "home").forget_landed(run)
 
 
-def _folder(git: Git | None) -> Path | None:
+def extras(spec: Spec) -> dict[str, bool]:
+    """What workspaces have beyond the files of the branch."""
+    asked = getattr(spec, "workspace", None)
+    return {name: bool(getattr(asked, name, False)) for name in ("submodules", "lfs")}
+
+
+def _folder(git: Git | None, source: Path | None) -> Path | None:
     """The repository of a spec, where that is on this machine."""
     if git is None:
         return None
+    if git.url in (".", "..") or git.url.startswith(("./", "../")):
+        return Path(os.path.abspath((source.absolute().parent if source else Path.cwd()) / git.url))  # noqa: PTH100
     try:
         address = parse(git.url, local=True)
     except PolicyError as error:
         found = str(error).removeprefix("git url: it ")
-        mend = "give --repo DIR, or an absolute path"
+        mend = "give --repo DIR, or a path that starts with / or ./"
         raise ProblemsError([Problem("spec.git.url", found, mend)]) from None
     if address.scheme != "file":
         found = f"{address.url} is not on this machine"

@@ -1,4 +1,4 @@
-"""Tells sections that only check the whole, such as acceptance criteria, from those that hold tasks. Pure."""
+"""Separates sections that only check the whole, such as acceptance criteria, from those that hold tasks. Pure."""
 
 import re
 

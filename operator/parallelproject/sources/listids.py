@@ -30,7 +30,7 @@ class Chosen:
 
 def has_ids(boxes: Sequence[Box], checks: Mapping[int, str]) -> bool:
     """Whether entries have ids that can hardly be anything else, each another."""
-    found = _written([index for index in _work(boxes, checks)], boxes)
+    found = _written(_work(boxes, checks), boxes)
     return _mostly(found, boxes) and all(one.strong for one in found.values() if one) and not _twice(found)
 
 
@@ -146,7 +146,7 @@ def _set_apart(boxes: Sequence[Box], tasks: Sequence[int], findings: Findings) -
 
 
 def _strangers(boxes: Sequence[Box], tasks: Sequence[int], work: Sequence[int]) -> list[int]:
-    """The entries without an id that are no steps of a task, since they lie in none or beside tasks."""
+    """The entries without an id that are no steps of a task, since they lie in none, or next to tasks."""
     known = set(tasks)
     containers = {boxes[index].parent for index in tasks}
     strangers = []
@@ -168,10 +168,10 @@ def _name(boxes: Sequence[Box], work: Sequence[int], sections: Sequence[Section]
         while box.parent is not None and box.parent not in place:
             box.parent = boxes[box.parent].parent
     texts = [identity(boxes[index].text) or boxes[index].text for index in work]
-    parents = [None if boxes[index].parent is None else place[boxes[index].parent] for index in work]
+    parents = [place.get(above) if (above := boxes[index].parent) is not None else None for index in work]
     headings = [plain(sections[boxes[index].section].title) for index in work]
     for index, id in zip(work, text_ids(texts, parents, headings), strict=True):
         boxes[index].id = id
         if re.search(r"\.\d+$", id):
-            found = f"{quoted(boxes[index].text, 40)} is there more than once; it is told apart by its place, as {id}"
+            found = f"{quoted(boxes[index].text, 40)} is there more than once; its place makes it {id}"
             findings.warn(findings.line(boxes[index].line), found, "give each an id, as in T001")

@@ -1,4 +1,4 @@
-"""Reads a Markdown file: tells whether it is a list, a plan with headings, or a story, and has that read."""
+"""Reads a Markdown file: a list, a plan with headings, or a story."""
 
 from parallelproject.sources import fields
 from parallelproject.sources.checklists import checklists
@@ -36,7 +36,7 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
     if boxes and (has_ids(boxes, checks) or not hold(headings, work, outline)):
         chosen = choose_ids(boxes, checks, outline.sections, findings)
         return read_list(outline, entries, chosen, findings, options, name)
-    if headings:
-        return read_plan(outline, entries, headings, findings, options, name)
-    found = "holds no tasks: no list with check boxes, and no headings that count tasks"
-    findings.stop(findings.file, found, "write - [ ] [P:Group-A] what is to be done, or ### Task 1: Title")
+    if not headings:
+        found = "holds no tasks: no list with check boxes, and no headings that count tasks"
+        findings.stop(findings.file, found, "write - [ ] [P:Group-A] what is to be done, or ### Task 1: Title")
+    return read_plan(outline, entries, headings, findings, options, name)

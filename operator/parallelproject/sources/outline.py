@@ -166,7 +166,7 @@ class _Comments:
     def at(self, start: int) -> tuple[int, int]:
         """The lines that the comment which starts in a line hides, as first and last but one; none where it is one.
 
-        One that has no end hides all below it, and is told by an end past the text.
+        One that has no end hides all below it, and ends past the text.
         """
         row = self._rows[start]
         if "<!--" not in row:

@@ -67,7 +67,7 @@ class Stories:
         for item in items:
             story = self._story.get(self._sections.get(item.id, 0), "")
             if not blocks or story != last:
-                parts = {name: part for name, part in blocks[-1]} if blocks else {}
+                parts = dict(blocks[-1]) if blocks else {}
                 if story and story in parts:
                     parts[story].append(item)
                     last = story

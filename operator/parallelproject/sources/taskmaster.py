@@ -82,9 +82,8 @@ def read_taskmaster(
     tagged = tasks_of(data, findings, options.tag, current_tag)
     fields.bound(tagged.tasks, findings)
     tree = _Tree(findings, options)
-    ids = _ids(tagged.tasks)
-    for index, entry in enumerate(tagged.tasks):
-        tree.take(entry, ids[index], f"{tagged.path}[{index}]", None)
+    for index, (entry, own) in enumerate(zip(tagged.tasks, _ids(tagged.tasks), strict=True)):
+        tree.take(entry, own, f"{tagged.path}[{index}]", None)
     items = tree.resolved(siblings_first=True)
     selection = _selection(items, options, findings)
     taken = {item.id for item in selection.taken}
@@ -150,9 +149,8 @@ class _Tree:
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
         self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
-        ids = _ids(subtasks)
-        for index, subtask in enumerate(subtasks):
-            self.take(subtask, ids[index], f"{path}.subtasks[{index}]", item)
+        for index, (subtask, own) in enumerate(zip(subtasks, _ids(subtasks), strict=True)):
+            self.take(subtask, own, f"{path}.subtasks[{index}]", item)
 
     def resolved(self, *, siblings_first: bool) -> list[Item]:
         """The items, with complete ids as dependencies.

@@ -9,8 +9,13 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
+from parallelproject.sources.checklists import checklists
+from parallelproject.sources.findings import Findings
 from parallelproject.sources.jsonspans import Span, replaced, setting, spans
+from parallelproject.sources.listids import choose_ids
+from parallelproject.sources.markdown import find_boxes
 from parallelproject.sources.options import Format
+from parallelproject.sources.outline import Outline
 from parallelproject.sources.report import Report
 
 WRITABLE = frozenset({Format.TASKMASTER, Format.GROUPS, Format.BEADS, Format.BACKLOG})
@@ -19,8 +24,6 @@ _INDEX = re.compile(r"\[(\d+)\]")
 _PATH = re.compile(r": ((?:tags\.(?P<tag>.*)\.)?(?P<list>tasks)?(?P<rest>\[\d+\](?:\.subtasks\[\d+\])*))$", re.DOTALL)
 _LINE = re.compile(r":(\d+)$")
 _BOX = re.compile(r"^([ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\[)(.)(\])")
-_HEADING = re.compile(r"^(#{1,6})[ \t]")
-_FENCE = re.compile(r"^[ \t]*(```|~~~)")
 _STATUS = re.compile(r"^(status[ \t]*:[ \t]*)(.*?)([ \t]*\r?)$", re.MULTILINE)
 _DONE = frozenset({"done", "completed"})
 
@@ -135,62 +138,33 @@ def _beads(text: str, places: list[str], now: datetime) -> str:
 
 def _markdown(text: str, places: list[str]) -> str:
     lines = text.split("\n")
+    outline = Outline(text)
+    boxes = find_boxes(outline)
+    choose_ids(boxes, checklists(outline), outline.sections, Findings(""))  # by their ids some lie within others
+    at = {box.line - 1: index for index, box in enumerate(boxes)}
     ticked: set[int] = set()
     for place in places:
         found = _LINE.search(place)
-        index = int(found[1]) - 1 if found else -1
-        if not 0 <= index < len(lines):
+        line = int(found[1]) - 1 if found else -1
+        if not 0 <= line < len(lines):
             raise ValueError(f"{place} is not there any more")
-        if _BOX.match(lines[index]):
-            ticked.add(index)
-        elif heading := _HEADING.match(lines[index]):
-            ticked |= _boxes_below(lines, index, len(heading[1]))
+        if line in at:
+            ticked.add(at[line])
+        elif outline.lines[line].heading:
+            own = outline.lines[line].section
+            ticked |= {index for index, box in enumerate(boxes) if outline.within(box.section, own)}
         else:
             raise ValueError(f"{place} has neither a box nor a heading any more")
-    boxes = _boxes(lines)
-    for index in reversed(boxes):  # one with entries in it is done when they are
-        within = _within(lines, boxes, index)
-        if within & ticked and all(part in ticked or _mark(lines[part]) in "xX" for part in within):
+    within: dict[int, list[int]] = {}
+    for index, box in enumerate(boxes):
+        if box.parent is not None:
+            within.setdefault(box.parent, []).append(index)
+    for index in reversed(range(len(boxes))):  # one with entries in it is done when they are
+        parts = within.get(index, [])
+        if ticked.intersection(parts) and all(part in ticked or boxes[part].done for part in parts):
             ticked.add(index)
     for index in ticked:
-        if _mark(lines[index]) not in "xX":
-            lines[index] = _BOX.sub(r"\1x\3", lines[index], count=1)
+        if not boxes[index].done:
+            line = boxes[index].line - 1
+            lines[line] = _BOX.sub(r"\1x\3", lines[line], count=1)
     return "\n".join(lines)
-
-
-def _boxes(lines: list[str]) -> list[int]:
-    found, fenced = [], False
-    for index, line in enumerate(lines):
-        if _FENCE.match(line):
-            fenced = not fenced
-        elif not fenced and _BOX.match(line):
-            found.append(index)
-    return found
-
-
-def _boxes_below(lines: list[str], heading: int, level: int) -> set[int]:
-    """The boxes between a heading and the next one of its level or above."""
-    below = range(heading + 1, len(lines))
-    end = next((i for i in below if (at := _HEADING.match(lines[i])) and len(at[1]) <= level), len(lines))
-    return {index for index in _boxes(lines) if heading < index < end}
-
-
-def _within(lines: list[str], boxes: list[int], index: int) -> set[int]:
-    """The boxes below one that are indented more than it."""
-    found = set()
-    own = _indent(lines[index])
-    for other in boxes[boxes.index(index) + 1 :]:
-        if _indent(lines[other]) <= own or any(_HEADING.match(line) for line in lines[index:other]):
-            break
-        found.add(other)
-    return found
-
-
-def _indent(line: str) -> int:
-    wide = line.expandtabs(4)
-    return len(wide) - len(wide.lstrip())
-
-
-def _mark(line: str) -> str:
-    found = _BOX.match(line)
-    return found[2] if found else " "

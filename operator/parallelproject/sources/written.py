@@ -67,7 +67,8 @@ def word_id(text: str) -> str:
 
 def family(id: str) -> str:
     """What ids of one kind share: ``T`` of ``T003``, nothing of ``1.2``."""
-    return re.match(r"[A-Za-z]*", id)[0].lower()  # type: ignore[index] - it matches nothing as well
+    letters = re.match(r"[A-Za-z]+", id)
+    return letters[0].lower() if letters else ""
 
 
 class Known:

@@ -1,0 +1,40 @@
+"""Work that a task has hidden from git by rules of its own: it does not land, so it is reported."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from parallelproject.git.changes import Change, contents
+from parallelproject.git.store import Store
+from parallelproject.git.work_tree import WorkTree, split
+from parallelproject.removal import try_to_remove
+
+_RULES = ".gitignore"
+
+
+def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Change]) -> tuple[str, ...]:
+    """The ignored paths that the rules of the base would not have ignored; a folder with ``/`` at its end.
+
+    Args:
+        store: The private git directory.
+        work: The workspace, with an index that has the task's work.
+        base: The commit that was checked out.
+        changed: What the task has changed.
+    """
+    if not any(PurePosixPath(change.path).name == _RULES for change in changed):
+        return ()
+    hidden = split(work.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
+    if not hidden:
+        return ()
+    folder = store.git.home / "rules"
+    try_to_remove(folder)
+    folder.mkdir()
+    listed = split(store.git.run("ls-tree", "-r", "-z", base).stdout)
+    entries = [(line.partition("\t")[0].split(" "), line.partition("\t")[2]) for line in listed]
+    rules = {path: entry[2] for entry, path in entries if PurePosixPath(path).name == _RULES and entry[0] != "120000"}
+    content = dict(contents(store.git, rules.values()))
+    for path, blob in rules.items():
+        if not {"..", ".git", "."} & set(path.split("/")):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content[blob])
+    before = WorkTree(work.git, folder, work.index, work.policy).hidden(hidden)
+    return tuple(path for path in hidden if path not in before)

@@ -1,0 +1,61 @@
+"""Files that hold credentials by their name or form, as tools leave them in a work tree. Pure.
+
+``secret_patterns`` knows a credential by its own form. This knows the files that programs keep credentials in, whatever
+those look like: an environment file, a private key, a registry's login.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+_ANY = rb"\S"
+_VALUE = rb"""[ \t]*[=: ][ \t]*["']?(?!\$|<|\{|%|["'\s]|x{3}|null\b)[^\s"'$<{]{4,}"""
+"""A value that is written out: no variable and no placeholder."""
+
+
+def _setting(*names: bytes) -> bytes:
+    return rb"(?:%s)[\"']?%s" % (b"|".join(names), _VALUE)
+
+
+_FILES: tuple[tuple[str, str, bytes], ...] = (
+    # What it is, the path it fits from some folder on, and what its content must have.
+    ("an environment file", r"\.env(\.[^/]+)?|[^/]+\.env", rb"(?m)^[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.]*[ \t]*="),
+    ("a private SSH key", r"id_(rsa|dsa|ecdsa|ed25519|xmss)(_sk)?([._-][^/]+)?(?<!\.pub)", _ANY),
+    ("a private key", r"[^/]*priv[^/]*\.(pem|key|der|asc)|[^/]+\.(ppk|p8)|(server|client|tls|ssl)\.key", _ANY),
+    ("a key store", r"[^/]+\.(p12|pfx|jks|keystore|kdbx)(?<!debug\.keystore)", _ANY),
+    ("the login of a registry", r"\.npmrc|\.yarnrc(\.yml)?", _setting(rb"_authToken", rb"_auth", rb"_password", rb"npmAuthToken", rb"npmAuthIdent")),
+    ("the login of a registry", r"\.pypirc|pip\.conf|\.cargo/credentials(\.toml)?|\.gem/credentials|\.m2/settings\.xml", _setting(rb"password", rb"token", rb":rubygems_api_key") + rb"|<password>[^<$]"),
+    ("the login of a registry", r"\.docker/config\.json|\.dockercfg|\.dockerconfigjson", rb'"(?:auth|identitytoken)"[ \t]*:[ \t]*"[^"$]'),
+    ("a file of logins", r"\.netrc|_netrc|\.git-credentials|\.pgpass|\.htpasswd|\.my\.cnf", rb"password|:[^\s:]"),
+    ("credentials of a cloud", r"\.aws/credentials|\.config/gcloud/.+|gcloud/[^/]*credentials[^/]*|\.azure/[^/]*[tT]oken[^/]*\.json|application_default_credentials\.json", _ANY),
+    ("a file of credentials", r"credentials\.json|client_secrets?[^/]*\.json|\.?vault[-_](token|pass)[^/]*|\.vault-token|master\.key", _ANY),
+    ("an agent's login", r"\.claude/\.credentials\.json|\.codex/auth\.json|\.gemini/oauth_creds\.json|opencode/auth\.json|gh/hosts\.yml", _ANY),
+    ("access to a cluster", r"(?:\.kube/config|[^/]*kubeconfig[^/]*)(?<!\.md)", rb"client-key-data|token:|password:|exec:"),
+    ("a state that holds credentials", r"[^/]+\.tfstate(\.backup)?", rb'"(?:password|secret|token|private_key)[^"]*"[ \t]*:[ \t]*"[^"]'),
+)  # fmt: skip
+_KNOWN = tuple((what, re.compile(rf"(?:.*/)?(?:{path})"), re.compile(content)) for what, path, content in _FILES)
+_EXAMPLE = re.compile(
+    r"(?:^|[._-])(?:examples?|samples?|templates?|tmpl|tpl|dist|defaults?|schema|j2|erb|enc|encrypted|sops|gpg|age|pub)(?:[._-]|$)",
+    re.IGNORECASE,
+)
+_FIXTURES = frozenset(
+    "test tests testdata test-data test_data fixture fixtures __fixtures__ spec specs mock mocks __mocks__ example "
+    "examples sample samples testing".split()
+)
+
+
+def looks_secret(path: str, content: bytes) -> str | None:
+    """What a newly added file seems to hold; None: nothing that is known.
+
+    Examples and templates, encrypted files, public keys, and what stands in a folder of tests are not meant.
+
+    Args:
+        path: Relative to the repository.
+        content: Its content; of a large file, as much as was read.
+    """
+    *folders, name = PurePosixPath(path).parts
+    if not content.strip() or _EXAMPLE.search(name) or not _FIXTURES.isdisjoint(part.casefold() for part in folders):
+        return None
+    for what, fits, holds in _KNOWN:
+        if fits.fullmatch(path) and holds.search(content):
+            return what
+    return None

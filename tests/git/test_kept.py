@@ -1,0 +1,347 @@
+"""What a task made and did not leave in the files of its checkout is kept and reported, never lost."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parallelproject.git.land import Landed
+from parallelproject.git.outcome import ConflictError, Outcome
+from tests.git.remote import REFS, Attempt, Remote, git
+
+
+def agent(attempt: Attempt, *arguments: str) -> str:
+    """Git as the task runs it in its checkout."""
+    return git(attempt.place.workspace, *arguments)
+
+
+def commit(attempt: Attempt, path: str, content: str) -> None:
+    attempt.write(path, content)
+    agent(attempt, "add", "--all", "--force", path)
+    agent(attempt, "commit", "--quiet", "-m", f"Add {path}")
+
+
+def kept(landed: Landed) -> dict[str, str | None]:
+    return {one.what: one.ref for one in landed.kept}
+
+
+def on_another_branch(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature/x")
+    commit(attempt, "lost", "1")
+    agent(attempt, "switch", "--quiet", "-")
+
+
+def on_no_branch(attempt: Attempt) -> None:
+    agent(attempt, "checkout", "--quiet", "--detach")
+    commit(attempt, "lost", "1")
+    agent(attempt, "switch", "--quiet", "-")
+
+
+def stashed(attempt: Attempt) -> None:
+    attempt.write("lost", "1")
+    agent(attempt, "stash", "--quiet", "--include-untracked")
+
+
+def stashed_twice(attempt: Attempt) -> None:
+    stashed(attempt)
+    attempt.write("README", "later\n")
+    agent(attempt, "stash", "--quiet")
+
+
+def stashed_and_dropped(attempt: Attempt) -> None:
+    stashed(attempt)
+    agent(attempt, "stash", "drop", "--quiet")
+
+
+def taken_back(attempt: Attempt) -> None:
+    commit(attempt, "lost", "1")
+    agent(attempt, "reset", "--quiet", "--hard", "HEAD^")
+
+
+def not_in_the_files_any_more(attempt: Attempt) -> None:
+    commit(attempt, "lost", "1")
+    (attempt.place.workspace / "lost").unlink()
+
+
+def in_a_work_tree_committed(attempt: Attempt) -> None:
+    tree = attempt.place.workspace.parent / "tree"
+    agent(attempt, "worktree", "add", "--quiet", "-b", "side", str(tree))
+    (tree / "lost").write_text("1")
+    git(tree, "add", "lost")
+    git(tree, "commit", "--quiet", "-m", "x")
+
+
+def in_a_work_tree_not_committed(attempt: Attempt) -> None:
+    tree = attempt.place.workspace.parent / "tree"
+    agent(attempt, "worktree", "add", "--quiet", "-b", "side", str(tree))
+    (tree / "lost").write_text("1")
+
+
+def in_a_work_tree_that_is_gone(attempt: Attempt) -> None:
+    in_a_work_tree_committed(attempt)
+    agent(attempt, "worktree", "remove", str(attempt.place.workspace.parent / "tree"))
+    agent(attempt, "branch", "--quiet", "-D", "side")
+
+
+def in_packs(attempt: Attempt) -> None:
+    on_another_branch(attempt)
+    agent(attempt, "gc", "--quiet")
+
+
+WAYS = (
+    on_another_branch, on_no_branch, stashed, stashed_twice, stashed_and_dropped, taken_back, not_in_the_files_any_more,
+    in_a_work_tree_committed, in_a_work_tree_not_committed, in_a_work_tree_that_is_gone, in_packs,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("beside", [False, True])
+def test_work_that_is_elsewhere_is_kept_and_reported(
+    remote: Remote, way: Callable[[Attempt], None], beside: bool
+) -> None:
+    attempt = remote.done("a", {})
+    way(attempt)
+    if beside:
+        attempt.write("landing", "1")
+    landed = attempt.land()
+    assert landed.outcome is (Outcome.LANDED if beside else Outcome.NO_CHANGE)
+    refs = [one.ref for one in landed.kept]
+    assert all(ref and ref.startswith(f"{REFS}/a/kept/1/") for ref in refs)
+    assert "lost" in set().union(*(remote.files(str(ref)) for ref in refs))
+    assert {ref for ref in remote.refs() if "/kept/" in ref} == set(refs)
+    assert attempt.land().kept == landed.kept  # again, as after it was cut off
+    assert {ref for ref in remote.refs() if "/kept/" in ref} == set(refs)
+    remote.check()
+
+
+def test_each_piece_says_where_it_was(remote: Remote) -> None:
+    attempt = remote.done("a", {})
+    on_another_branch(attempt)
+    stashed_twice(attempt)
+    attempt.write("README", "first\n")
+    landed = attempt.land()
+    assert kept(landed) == {
+        "branch feature/x": f"{REFS}/a/kept/1/branch-feature-x",
+        "stash": f"{REFS}/a/kept/1/stash",
+        "stash 1": f"{REFS}/a/kept/1/stash-1",
+    }
+    assert remote.show("README", f"{REFS}/a/kept/1/stash") == "later"
+    said = f"branch feature/x is kept in {REFS}/a/kept/1/branch-feature-x"
+    assert said in [str(one) for one in landed.kept]
+
+
+def amended(attempt: Attempt) -> None:
+    commit(attempt, "x", "1")
+    attempt.write("x", "2")
+    agent(attempt, "commit", "--quiet", "--all", "--amend", "-m", "better")
+
+
+def merged(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "x", "1")
+    agent(attempt, "switch", "--quiet", "-")
+    agent(attempt, "merge", "--quiet", "--no-ff", "-m", "x", "feature")
+
+
+def squashed(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "x", "1")
+    agent(attempt, "switch", "--quiet", "-")
+    agent(attempt, "merge", "--quiet", "--squash", "feature")
+
+
+def stashed_and_taken(attempt: Attempt) -> None:
+    attempt.write("x", "1")
+    agent(attempt, "stash", "--quiet", "--include-untracked")
+    agent(attempt, "stash", "pop", "--quiet")
+
+
+def rebased(attempt: Attempt) -> None:
+    for i in range(3):
+        commit(attempt, "x", str(i))
+    agent(attempt, "reset", "--quiet", "--soft", "HEAD~3")
+    agent(attempt, "commit", "--quiet", "-m", "all of it")
+
+
+def fetched(attempt: Attempt) -> None:
+    attempt.write("x", "1")
+    other = attempt.place.workspace.parent / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    (other / "theirs").write_text("1")
+    git(other, "add", "theirs")
+    git(other, "commit", "--quiet", "-m", "theirs")
+    agent(attempt, "remote", "add", "other", str(other))
+    agent(attempt, "fetch", "--quiet", "other")
+
+
+def staged(attempt: Attempt) -> None:
+    attempt.write("x", "1")
+    agent(attempt, "add", "x")
+    agent(attempt, "rm", "--quiet", "--cached", "README")
+
+
+def on_a_branch_that_is_checked_out(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "x", "1")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [amended, merged, squashed, stashed_and_taken, rebased, fetched, staged, on_a_branch_that_is_checked_out],
+    ids=lambda way: way.__name__,
+)
+def test_what_lands_is_not_kept_once_more(remote: Remote, way: Callable[[Attempt], None]) -> None:
+    attempt = remote.done("a", {})
+    way(attempt)
+    landed = attempt.land()
+    assert (landed.outcome, landed.kept) == (Outcome.LANDED, ())
+    assert "x" in remote.files()
+    assert "README" in remote.files()
+
+
+def test_what_a_failed_command_has_elsewhere_is_kept_too(remote: Remote) -> None:
+    attempt = remote.done("a", {"half": "1"})
+    on_another_branch(attempt)
+    salvaged = attempt.salvage()
+    assert salvaged.outcome is Outcome.SALVAGED
+    assert [one.what for one in salvaged.kept] == ["branch feature/x"]
+    assert "lost" in remote.files(str(salvaged.kept[0].ref))
+
+
+def test_no_ref_gets_what_may_not_be_pushed(remote: Remote) -> None:
+    token = "ghp_" + "a1B2" * 9
+    attempt = remote.done("a", {}).with_policy(ignore="*.private\n")
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "fine", "1")
+    commit(attempt, "token", token)
+    agent(attempt, "rm", "--quiet", "token")
+    agent(attempt, "commit", "--quiet", "-m", "taken out again")
+    commit(attempt, "config.ini", f"token = {token}")
+    commit(attempt, "notes.private", "mine")
+    commit(attempt, ".env", "PASSWORD=secret")
+    agent(attempt, "switch", "--quiet", "-")
+    landed = attempt.land()
+    assert remote.files(str(landed.kept[0].ref)) - remote.files("main") == {"fine"}
+    assert landed.kept[0].note == "without .env, config.ini, notes.private"
+    everything = git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+    assert token not in everything
+    assert "PASSWORD=secret" not in everything
+
+
+def test_a_commit_of_an_older_base_is_not_a_way_back(remote: Remote) -> None:
+    remote.done("first", {"new": "1", "README": "changed\n"}).land()
+    attempt = remote.done("a", {}, depth=0)
+    agent(attempt, "switch", "--quiet", "--create", "mine", "HEAD^")
+    assert attempt.read("README") == "hello\n"
+    commit(attempt, "x", "1")
+    landed = attempt.land()
+    assert landed.paths == ("x",)
+    assert remote.show("README") == "changed"
+    assert remote.files() >= {"new", "x"}
+
+
+def test_an_older_base_that_does_not_fit_is_a_conflict_and_is_kept(remote: Remote) -> None:
+    remote.done("first", {"README": "changed\n"}).land()
+    attempt = remote.done("a", {}, depth=0)
+    agent(attempt, "checkout", "--quiet", "HEAD^")
+    attempt.write("README", "mine\n")
+    with pytest.raises(ConflictError, match="older commit") as error:
+        attempt.land()
+    assert error.value.paths == ("README",)
+    assert remote.show("README", str(error.value.ref)) == "mine"
+
+
+def test_a_sparse_checkout_deletes_nothing(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    agent(attempt, "sparse-checkout", "set", "--no-cone", "folder")
+    assert not (attempt.place.workspace / "a.txt").exists()
+    attempt.write("folder/c.txt", "changed\n")
+    assert set(attempt.land().paths) == {"x", "folder/c.txt"}
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
+def test_what_git_is_told_to_overlook_lands(remote: Remote, flag: str) -> None:
+    attempt = remote.done("a", {})
+    agent(attempt, "update-index", flag, "README")
+    attempt.write("README", "changed\n")
+    assert attempt.land().paths == ("README",)
+
+
+@pytest.mark.parametrize("how", ["gone", "link", "file", "garbage"])
+def test_a_repository_that_cannot_be_read_is_reported(remote: Remote, tmp_path: Path, how: str) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    on_another_branch(attempt)
+    own, elsewhere = attempt.place.workspace / ".git", tmp_path / "elsewhere"
+    if how == "garbage":
+        for file in (own / "objects").glob("??/*"):
+            file.chmod(0o644)
+            file.write_bytes(b"garbage")
+    else:
+        own.rename(elsewhere)
+    if how == "link":
+        own.symlink_to(elsewhere)
+    elif how == "file":
+        own.write_text(f"gitdir: {elsewhere}\n")
+    landed = attempt.land()
+    assert landed.outcome is Outcome.LANDED
+    assert landed.kept
+    assert landed.kept[0].ref is None
+
+
+def test_a_work_tree_elsewhere_must_say_that_it_is_one(remote: Remote, tmp_path: Path) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "private").write_text("canary-of-the-host")
+    entry = attempt.place.workspace / ".git" / "worktrees" / "evil"
+    entry.mkdir(parents=True)
+    (entry / "HEAD").write_text(agent(attempt, "rev-parse", "HEAD"))
+    (entry / "gitdir").write_text(f"{victim}/.git\n")
+    assert attempt.land().kept == ()
+    assert "canary-of-the-host" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
+def test_objects_behind_links_and_alternates_are_not_read(remote: Remote, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    (other / "private").write_text("canary-of-the-host")
+    git(other, "add", "private")
+    git(other, "commit", "--quiet", "-m", "x")
+    attempt = remote.done("a", {"x": "1"})
+    own = attempt.place.workspace / ".git"
+    (own / "objects" / "info").mkdir(exist_ok=True)
+    (own / "objects" / "info" / "alternates").write_text(f"{other / '.git' / 'objects'}\n")
+    for folder in (other / ".git" / "objects").glob("??"):
+        if not (own / "objects" / folder.name).exists():
+            (own / "objects" / folder.name).symlink_to(folder)
+    (own / "refs" / "heads" / "evil").write_text(git(other, "rev-parse", "HEAD"))
+    os.mkfifo(own / "FETCH_HEAD")
+    (own / "packed-refs").symlink_to("/dev/zero")
+    assert attempt.land().kept == ()
+    assert "canary-of-the-host" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
+def test_too_much_is_reported(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"}).with_policy(max_bytes=10_000)
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    for i in range(3):
+        attempt.write(f"large{i}", os.urandom(10_000).hex())
+        agent(attempt, "add", ".")
+    agent(attempt, "commit", "--quiet", "-m", "x")
+    agent(attempt, "switch", "--quiet", "-")
+    attempt.write("x", "1")
+    assert [one.note for one in attempt.land().kept] == ["its .git is too large"]
+
+
+def test_the_task_s_own_work_tree_within_the_checkout_is_kept_and_does_not_land(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    agent(attempt, "worktree", "add", "--quiet", "-b", "side", ".worktrees/side")
+    attempt.write(".worktrees/side/lost", "1")
+    landed = attempt.land()
+    assert landed.paths == ("x",)
+    assert "lost" in set().union(*(remote.files(str(one.ref)) for one in landed.kept))
+    shutil.rmtree(attempt.place.workspace / ".worktrees")
