@@ -26,8 +26,8 @@ STDIN = "-"
 
 _USUAL = frozenset(
     {
-        "", ".beads", ".taskmaster", "beads", "feature-list", "feature_list", "features", "issues", "prd", "stdin", "tasks",
-        PLURAL,
+        "", ".beads", ".taskmaster", "beads", "feature-list", "feature_list", "features", "issues", "prd", "stdin",
+        "tasks", PLURAL,
     }
 )  # fmt: skip
 _USUAL_FOLDERS = _USUAL | {".backlog", "backlog", "docs", "implementation-artifacts", "stories"}
