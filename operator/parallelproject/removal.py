@@ -123,7 +123,7 @@ def _lift(name: str, folder: int, root: int, numbers: "count[int]") -> None:
     """Moves a folder into the root. A mount point does not let itself be moved (EBUSY)."""
     while True:
         try:
-            os.rename(name, f"{next(numbers)}", src_dir_fd=folder, dst_dir_fd=root)  # noqa: PTH104
+            os.rename(name, f"{next(numbers)}", src_dir_fd=folder, dst_dir_fd=root)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
@@ -140,7 +140,7 @@ def _rights(name: str, folder: int | None = None) -> None:
     """Gives its owner all rights to a folder. Not by its name at once: that would follow a symbolic link."""
     if not hasattr(os, "O_PATH"):
         with suppress(OSError):
-            os.chmod(name, _ALL_RIGHTS, dir_fd=folder, follow_symlinks=False)  # noqa: PTH101
+            os.chmod(name, _ALL_RIGHTS, dir_fd=folder, follow_symlinks=False)
         return
     found = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:

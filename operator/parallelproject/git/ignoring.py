@@ -14,7 +14,7 @@ _RULES_MAX = 1024 * 1024
 
 
 _ALL = frozenset((b"*", b"**", b"/*", b".*", b"/.*", b".gitignore", b"/.gitignore"))
-"""Rules by which a ``.gitignore`` is no change itself. In a folder they are common, and mean the folder of some tool."""
+"""Rules by which a ``.gitignore`` is no change itself. In a folder they are common: it is that of some tool."""
 
 
 def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Change]) -> tuple[str, ...]:
