@@ -27,14 +27,14 @@ def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
 def test_what_is_written_is_read_back():
     spec = Spec(tasks=[Task(id="a"), Task(id="b", dependencies=["a"])])
     graph = compile_graph(spec)
-    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", Beside(2, 1))}
+    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", Beside(2, 1, 3))}
     decided = plan(graph, spec, Ledger(records, start_time=1.0), {}, 10.0)
     written = render_status(graph, spec, decided, {}, 1, 10.0)
     read = read_status(written)
     assert read.records["a"] == records["a"]
     Status.model_validate(written)
     assert (written["tasks"][0]["commit"], written["metrics"]["conflictRate"]) == ("9b1e77c", "0.50")
-    assert (written["tasks"][0]["undeclared"], written["tasks"][0]["shared"]) == (2, 1)
+    assert [written["tasks"][0][name] for name in ("undeclared", "shared", "kept")] == [2, 1, 3]
     assert read.start_time == 1.0
     again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0)
     assert says_the_same(again, written)

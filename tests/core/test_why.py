@@ -206,10 +206,11 @@ def test_what_landed_is_told_with_its_commit_and_the_conflicts_before():
 
 
 def test_what_nothing_had_announced_is_told():
-    found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", beside=Beside(2, 1)).why("a")
+    found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", beside=Beside(2, 1, 1)).why("a")
     assert found.more == (
         "it changed 2 paths besides the files that it declares",
         "it changed a path that other work changed while it ran: that merged, but only declared files are kept apart",
+        "it left a piece of work elsewhere than in its files, as on a branch of its own: kept, not landed",
     )
 
 

@@ -116,8 +116,11 @@ def test_a_submodule_of_the_base_is_not_looked_into(remote: Remote, touched: Pat
     arm(inside, touched)
     (inside / ".gitattributes").write_text("* filter=evil\n")
     (inside / "f").write_text("2")
-    assert attempt.land().paths == ("x",)
+    with pytest.raises(PolicyError) as error:
+        attempt.land()
+    assert error.value.reason == "Submodule"
     assert not touched.exists()
+    assert remote.show("module/f", f"{REFS}/a/salvage/1") == "2"
     assert "160000 commit" in git(remote.path, "ls-tree", BRANCH, "module")
 
 

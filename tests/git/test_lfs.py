@@ -1,4 +1,4 @@
-"""Files of git-lfs, by the real git-lfs: filled in the checkout, landed as pointers, with their content on the server."""
+"""Files of git-lfs, by the real git-lfs: filled in the checkout, landed as pointers, their content on the server."""
 
 import shutil
 
@@ -52,7 +52,7 @@ def test_without_it_pointers_are_reported_and_a_change_is_refused(large: Remote)
     assert '1 file needs the filter "lfs"' in attempt.prepare().notes[0]
     assert attempt.read("old.bin").startswith("version https://git-lfs")
     attempt.write("old.bin", "changed")
-    with pytest.raises(PolicyError, match="spec.workspace.lfs") as error:
+    with pytest.raises(PolicyError, match=r"spec\.workspace\.lfs") as error:
         attempt.land()
     assert large.show("old.bin", str(error.value.ref)) == "changed"
 

@@ -248,3 +248,14 @@ def test_nothing_writes_any_more_when_the_command_has_ended(remote: Remote) -> N
     code, result = pod.end(beside)
     assert (code, result["outcome"]) == (0, "Landed")
     assert remote.show("ticks") == (pod.workspace / "ticks").read_text().removesuffix("\n")
+
+
+def test_work_on_another_branch_is_told_in_the_result(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    away = "git switch -qc side && echo 1 > lost && git add lost && git commit -qm x && git switch -q -"
+    code, beside, result = pod.run("sh", "-c", away)
+    assert (code, beside, result["outcome"]) == (0, 0, "NoChange")
+    assert result["kept"] == ["branch side is kept in refs/parallelproject/run-1/a/kept/1/branch-side"]
+    failed = Pod(remote, "b")
+    code, _, result = failed.run("sh", "-c", f"{away}; exit 3")
+    assert (code, result["kept"]) == (3, ["branch side is kept in refs/parallelproject/run-1/b/kept/1/branch-side"])

@@ -44,6 +44,11 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Not
         if row.get("shared") and not earlier.get("shared"):
             found = f"{row['id']}: {row['shared']} changed by others while it ran, in {row.get('commit')}; it merged"
             yield Notice("SharedFiles", found, warning=True)
+        if row.get("kept") and not earlier.get("kept"):
+            found = (
+                f"{row['id']}: {row['kept']} not among its files, kept and not landed: see the log of its container git"
+            )
+            yield Notice("WorkKept", found, warning=True)
     done = {level["index"] for level in before.get("levels") or () if _is_done(level)}
     ended = [level for level in after.get("levels") or () if _is_done(level) and level["index"] not in done]
     if ended:  # one for all of them: a chain of short tasks ends several levels a second

@@ -28,12 +28,14 @@ class Phase(Enum):
 
 
 class Beside(NamedTuple):
-    """How many paths a task's work changed that nothing had announced."""
+    """What is remarkable in a task's work: paths that nothing had announced, and what did not land."""
 
     undeclared: int = 0
     """Besides those that it declares, where it declares any."""
     shared: int = 0
     """Changed as well by work that landed while it ran. It merged, but nothing kept the two apart."""
+    kept: int = 0
+    """Pieces of work that it left elsewhere than in its files, as on another branch: kept, not landed."""
 
 
 NOTHING_BESIDE = Beside()

@@ -58,7 +58,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         job=row.get("jobName"),
         conflicts=_count(row, "conflicts"),
         commit=row.get("commit"),
-        beside=Beside(_count(row, "undeclared"), _count(row, "shared")),
+        beside=Beside(_count(row, "undeclared"), _count(row, "shared"), _count(row, "kept")),
     )
 
 

@@ -462,7 +462,7 @@ def _conflicts(record: Record) -> list[str]:
 
 def _beside(record: Record) -> list[str]:
     """What its work changed that nothing had announced."""
-    undeclared, shared = record.beside
+    undeclared, shared, kept = record.beside
     found = []
     if undeclared:
         found.append(f"it changed {_paths(undeclared)} besides the files that it declares")
@@ -471,6 +471,9 @@ def _beside(record: Record) -> list[str]:
             f"it changed {_paths(shared)} that other work changed while it ran: that merged, but only declared files "
             "are kept apart"
         )
+    if kept:
+        pieces = "a piece of work" if kept == 1 else f"{kept} pieces of work"
+        found.append(f"it left {pieces} elsewhere than in its files, as on a branch of its own: kept, not landed")
     return found
 
 

@@ -191,7 +191,7 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
             conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
             return Delivered(reason, None, tuple(map(str, conflict)), ref)
         if name == delivery_pod.GIT and code == 0:
-            beside = Beside(_length(told, "undeclared"), _length(told, "shared"))
+            beside = Beside(_length(told, "undeclared"), _length(told, "shared"), _length(told, "kept"))
             return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, beside)
     return _NOT_DELIVERED
 

@@ -19,7 +19,8 @@ def make_agent_git(store: Store, base: str) -> None:
     head = own / store.delivery.branch_ref
     head.parent.mkdir(parents=True, exist_ok=True)
     head.write_text(f"{base}\n")
-    (own / "packed-refs").write_text(_names(store))
+    if names := _names(store):
+        (own / "packed-refs").write_text(names)
     # Last: without it, it is no repository.
     (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n")
 

@@ -9,9 +9,10 @@ the container beside a task's: it waits for the command to end, and keeps what o
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from parallelproject.git import sidecar, wire
 from parallelproject.git.delivery import Delivery, Place
@@ -24,6 +25,7 @@ from parallelproject.git.sidecar import Failed, State
 VARIABLE = "PPROJ_GIT"
 _SIGNING_KEY = "signing-key"
 """In the folder of credentials: the key that commits on the branch are signed with."""
+_LEFT_OUT = {"notLanded": "it is no task's work", "hidden": "rules that the task has added ignore it"}
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
@@ -49,13 +51,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended = _step(asked, delivery, place)
         # Of a command whose end is not known it must not look as if its work had landed.
         code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
-        result = wire.shown(asdict(ended))
+        result = wire.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
         code, result = wire.of_error(error)
+    _log(result)
     wire.answer(result, asked.result)
     return code
+
+
+def _log(result: Mapping[str, Any]) -> None:
+    """What people may look for, in the container's log."""
+    lines = [*result.get("notes", ()), *result.get("kept", ())]
+    for name, why in _LEFT_OUT.items():
+        lines += [f"{path} has not landed: {why}" for path in result.get(name, ())]
+    for line in (result.get("message"), *lines):
+        if line:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:

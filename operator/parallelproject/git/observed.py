@@ -88,7 +88,7 @@ def _described(store: Store, names: Sequence[str]) -> dict[str, OwnCommit]:
     ).stdout.decode(errors="replace")  # fmt: skip
     found = []
     for line in said.split("\n"):
-        if line.count("\0") >= 4:  # noqa: PLR2004
+        if line.count("\0") >= 4:
             name, tree, parents, time, subject = line.split("\0", 4)
             found.append(OwnCommit(name, tree, tuple(parents.split()), int(time or 0), subject))
     return {commit.name: commit for commit in sorted(found, key=lambda one: -one.time)}

@@ -151,7 +151,7 @@ class _Finder:
 
     def _tree(self, commit: OwnCommit) -> str:
         """Its tree; that of a stash together with the files that were not tracked, which stand in its third parent."""
-        apart = self._observed.commits.get(commit.parents[-1]) if len(commit.parents) > 2 else None  # noqa: PLR2004
+        apart = self._observed.commits.get(commit.parents[-1]) if len(commit.parents) > 2 else None
         if apart is None or apart.parents:
             return commit.tree
         git, where = self._store.git, {"GIT_INDEX_FILE": str(self._store.git.directory / "joined-index")}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallelproject.git.plain_file import is_plain_folder, read_plain
+from parallelproject.git.plain_file import is_plain_folder, names_in, read_plain
 
 _NAME = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _REF_MAX = 4096
@@ -59,7 +59,7 @@ def read_refs(own: Path) -> OwnRefs:
         if number and len(fields) > 1 and _NAME.fullmatch(fields[1]):
             found.named.setdefault(f"stash-{number}", fields[1])
     if is_plain_folder(own / "worktrees"):
-        for entry in sorted(os.listdir(own / "worktrees"))[:_REFS_MAX]:
+        for entry in names_in(own / "worktrees")[:_REFS_MAX]:
             _worktree(found, own, entry)
     return found
 
@@ -128,7 +128,7 @@ def _loose(own: Path) -> Iterator[tuple[str, str]]:
         folder, name, depth = waiting.pop()
         if not is_plain_folder(folder):
             continue
-        for entry in sorted(os.listdir(folder)):
+        for entry in names_in(folder):
             count += 1
             if count > _REFS_MAX:
                 return

@@ -6,14 +6,13 @@ alternates and settings of the workspace's ``.git`` count for nothing. Whatever 
 git when it is read; the remote computes every name anew when it is pushed.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from parallelproject.git.plain_file import is_plain_folder, read_plain
+from parallelproject.git.plain_file import is_plain_folder, names_in, read_plain
 from parallelproject.git.store import Store, make
 from parallelproject.removal import try_to_remove
 
@@ -86,10 +85,10 @@ def _files(objects: Path) -> Iterator[tuple[Path, str]]:
     """The files of objects, with their names below ``objects``; packs last, as they may need the others' content."""
     if not is_plain_folder(objects):
         return
-    for folder in sorted(filter(_FOLDER.fullmatch, os.listdir(objects))):
+    for folder in filter(_FOLDER.fullmatch, names_in(objects)):
         if is_plain_folder(objects / folder):
-            for file in filter(_LOOSE.fullmatch, os.listdir(objects / folder)):
+            for file in filter(_LOOSE.fullmatch, names_in(objects / folder)):
                 yield objects / folder / file, f"{folder}/{file}"
     if is_plain_folder(objects / "pack"):
-        for file in filter(_PACK.fullmatch, os.listdir(objects / "pack")):
+        for file in filter(_PACK.fullmatch, names_in(objects / "pack")):
             yield objects / "pack" / file, f"pack/{file}"

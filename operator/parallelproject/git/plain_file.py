@@ -1,4 +1,4 @@
-"""Reading a task's files one by one: plain files only, never through a link, never waiting, never more than asked for."""
+"""Reading a task's files one by one: plain files only, never through a link, never waiting, with a limit."""
 
 import os
 import stat
@@ -31,3 +31,11 @@ def is_plain_folder(path: Path) -> bool:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (OSError, ValueError):
         return False
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, in their order; none where it cannot be read."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []

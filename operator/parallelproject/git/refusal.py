@@ -38,5 +38,8 @@ class Violation:
 
 def explain(violations: Sequence[Violation]) -> str:
     """What was found, and how to fix it."""
-    fixes = dict.fromkeys(FIXES[violation.reason] for violation in violations)
-    return f"{listed(violations, _SHOWN, '; ')}. Fix: {'; '.join(fixes)}"
+    reasons = list(dict.fromkeys(violation.reason for violation in violations))
+    fixes = [
+        f"Fix for {reason}: {FIXES[reason]}" if len(reasons) > 1 else f"Fix: {FIXES[reason]}" for reason in reasons
+    ]
+    return f"{listed(violations, _SHOWN, '; ')}. {'. '.join(fixes)}"

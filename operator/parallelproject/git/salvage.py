@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from parallelproject.git import lfs
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import GitFailedError
-from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.observed import observe
 from parallelproject.git.other_work import Other, keep_other_work, kept_before
+from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.prepare import prepared_base
 from parallelproject.git.refusal import Violation, explain
 from parallelproject.git.save import save

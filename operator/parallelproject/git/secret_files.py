@@ -12,34 +12,68 @@ _VALUE = rb"""[ \t]*[=: ][ \t]*["']?(?!\$|<|\{|%|["'\s]|x{3}|null\b)[^\s"'$<{]{4
 """A value that is written out: no variable and no placeholder."""
 
 
-def _setting(*names: bytes) -> bytes:
+def _is_set(*names: bytes) -> bytes:
     return rb"(?:%s)[\"']?%s" % (b"|".join(names), _VALUE)
 
 
+_WORD = rb"(?m)^[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.]*[ \t]*="
+_REGISTRY = "the login of a registry"
+_CLOUD = "credentials of a cloud"
+_LOGIN = "an agent's login"
+_SECRETS = "a file of credentials"
 _FILES: tuple[tuple[str, str, bytes], ...] = (
     # What it is, the path it fits from some folder on, and what its content must have.
-    ("an environment file", r"\.env(\.[^/]+)?|[^/]+\.env", rb"(?m)^[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.]*[ \t]*="),
+    ("an environment file", r"\.env(\.[^/]+)?|[^/]+\.env", _WORD),
     ("a private SSH key", r"id_(rsa|dsa|ecdsa|ed25519|xmss)(_sk)?([._-][^/]+)?(?<!\.pub)", _ANY),
     ("a private key", r"[^/]*priv[^/]*\.(pem|key|der|asc)|[^/]+\.(ppk|p8)|(server|client|tls|ssl)\.key", _ANY),
     ("a key store", r"[^/]+\.(p12|pfx|jks|keystore|kdbx)(?<!debug\.keystore)", _ANY),
-    ("the login of a registry", r"\.npmrc|\.yarnrc(\.yml)?", _setting(rb"_authToken", rb"_auth", rb"_password", rb"npmAuthToken", rb"npmAuthIdent")),
-    ("the login of a registry", r"\.pypirc|pip\.conf|\.cargo/credentials(\.toml)?|\.gem/credentials|\.m2/settings\.xml", _setting(rb"password", rb"token", rb":rubygems_api_key") + rb"|<password>[^<$]"),
-    ("the login of a registry", r"\.docker/config\.json|\.dockercfg|\.dockerconfigjson", rb'"(?:auth|identitytoken)"[ \t]*:[ \t]*"[^"$]'),
+    (_REGISTRY, r"\.npmrc|\.yarnrc(\.yml)?", _is_set(rb"_authToken", rb"_auth", rb"_password", rb"npmAuth\w+")),
+    (_REGISTRY, r"\.pypirc|pip\.conf|\.cargo/credentials(\.toml)?", _is_set(rb"password", rb"token")),
+    (_REGISTRY, r"\.gem/credentials", _is_set(rb":rubygems_api_key")),
+    (_REGISTRY, r"\.m2/settings\.xml", rb"<password>[^<$]"),
+    (_REGISTRY, r"\.docker/config\.json|\.docker(cfg|configjson)", rb'"(?:auth|identitytoken)"[ \t]*:[ \t]*"[^"$]'),
     ("a file of logins", r"\.netrc|_netrc|\.git-credentials|\.pgpass|\.htpasswd|\.my\.cnf", rb"password|:[^\s:]"),
-    ("credentials of a cloud", r"\.aws/credentials|\.config/gcloud/.+|gcloud/[^/]*credentials[^/]*|\.azure/[^/]*[tT]oken[^/]*\.json|application_default_credentials\.json", _ANY),
-    ("a file of credentials", r"credentials\.json|client_secrets?[^/]*\.json|\.?vault[-_](token|pass)[^/]*|\.vault-token|master\.key", _ANY),
-    ("an agent's login", r"\.claude/\.credentials\.json|\.codex/auth\.json|\.gemini/oauth_creds\.json|opencode/auth\.json|gh/hosts\.yml", _ANY),
-    ("access to a cluster", r"(?:\.kube/config|[^/]*kubeconfig[^/]*)(?<!\.md)", rb"client-key-data|token:|password:|exec:"),
-    ("a state that holds credentials", r"[^/]+\.tfstate(\.backup)?", rb'"(?:password|secret|token|private_key)[^"]*"[ \t]*:[ \t]*"[^"]'),
+    (_CLOUD, r"\.aws/credentials|\.config/gcloud/.+|gcloud/[^/]*credentials[^/]*|\.azure/.+\.json", _ANY),
+    (_CLOUD, r"application_default_credentials\.json", _ANY),
+    (_SECRETS, r"credentials\.json|client_secrets?[^/]*\.json|\.?vault[-_](token|pass)[^/]*|master\.key", _ANY),
+    (_LOGIN, r"\.claude/\.credentials\.json|\.codex/auth\.json|\.gemini/oauth_creds\.json", _ANY),
+    (_LOGIN, r"opencode/auth\.json|gh/hosts\.yml", _ANY),
+    (
+        "access to a cluster", r"(?:\.kube/config|[^/]*kubeconfig[^/]*)(?<!\.md)",
+        rb"client-key-data|token:|password:|exec:",
+    ),
+    (
+        "a state that holds credentials", r"[^/]+\.tfstate(\.backup)?",
+        rb'"(?:password|secret|token|private_key)[^"]*"[ \t]*:[ \t]*"[^"]',
+    ),
 )  # fmt: skip
 _KNOWN = tuple((what, re.compile(rf"(?:.*/)?(?:{path})"), re.compile(content)) for what, path, content in _FILES)
 _EXAMPLE = re.compile(
-    r"(?:^|[._-])(?:examples?|samples?|templates?|tmpl|tpl|dist|defaults?|schema|j2|erb|enc|encrypted|sops|gpg|age|pub)(?:[._-]|$)",
+    r"(?:^|[._-])(?:examples?|samples?|templates?|tmpl|tpl|dist|defaults?|schema|j2|erb|"
+    r"enc|encrypted|sops|gpg|age|pub)(?:[._-]|$)",
     re.IGNORECASE,
 )
 _FIXTURES = frozenset(
-    "test tests testdata test-data test_data fixture fixtures __fixtures__ spec specs mock mocks __mocks__ example "
-    "examples sample samples testing".split()
+    [
+        "test",
+        "tests",
+        "testdata",
+        "test-data",
+        "test_data",
+        "fixture",
+        "fixtures",
+        "__fixtures__",
+        "spec",
+        "specs",
+        "mock",
+        "mocks",
+        "__mocks__",
+        "example",
+        "examples",
+        "sample",
+        "samples",
+        "testing",
+    ]
 )
 
 

@@ -96,6 +96,8 @@ class Failed:
     """None: it was killed from outside, as by a lack of memory, or could not say how it ended."""
     ref: str | None = None
     """Where what it left is kept."""
+    kept: tuple[str, ...] = ()
+    """Work that was not among the files of the workspace, and where each is kept."""
     message: str = ""
     """Why it could not be kept."""
 
@@ -163,9 +165,10 @@ def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
     if code == 0:
         return land(delivery, place)
     try:
-        return Failed(Outcome.COMMAND_FAILED, code, salvage(delivery, place).ref)
+        kept = salvage(delivery, place)
+        return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
     except DeliveryError as error:  # how the task ended is told by its own container
-        return Failed(Outcome.COMMAND_FAILED, code, None, f"what it left could not be kept: {error}")
+        return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
 
 
 def _open(path: Path) -> int | None:

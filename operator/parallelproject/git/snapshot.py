@@ -26,7 +26,6 @@ from parallelproject.git.store import Store
 from parallelproject.git.submodules import changed_below
 from parallelproject.git.work_tree import WorkTree
 
-
 MOVED = "moved"
 """What is remembered of work on another commit that does not fit on the base."""
 

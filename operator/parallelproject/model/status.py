@@ -176,6 +176,8 @@ class TaskStatus(Model):
     """Paths that its work changed besides the files that it declares."""
     shared: Count | None = None
     """Paths that its work changed and work that landed while it ran: it merged, but nothing kept the two apart."""
+    kept: Count | None = None
+    """Pieces of work that it left elsewhere than in its files, as on a branch of its own: kept in the repository, not landed."""
 
 
 class Metrics(Model):
