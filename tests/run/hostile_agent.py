@@ -67,7 +67,9 @@ DEEDS = {
         f"{WORK}; git -c protocol.file.allow=always submodule add -q $REPOSITORY lib; {COMMIT}", Where.KEPT, False
     ),
     "secret": Deed(f"{WORK}; echo 'key = \"{SECRET}\"' > settings.py", Where.KEPT, False),
-    "env-file": Deed(f"{WORK}; echo 'GITHUB_TOKEN={TOKEN}' > .env; git add -f .env; git commit -qm env", Where.KEPT, False),
+    "env-file": Deed(
+        f"{WORK}; echo 'GITHUB_TOKEN={TOKEN}' > .env; git add -f .env; git commit -qm env", Where.KEPT, False
+    ),
     "secret-taken-back": Deed(
         f"echo {SECRET} > key; {COMMIT}; git rm -q key; git commit -qm removed; {WORK}; {COMMIT}"
     ),
@@ -75,7 +77,7 @@ DEEDS = {
     "huge": Deed(f"{WORK}; truncate -s 60M video.mov", Where.KEPT, False),
     "many": Deed(f"{WORK}; mkdir -p node_modules; for i in $(seq 300); do echo $i > node_modules/$i; done"),
     "names": Deed(f"{WORK}; echo x > -rf; echo x > 'new\nline'; echo x > \"$(printf 'b\\377d')\"; echo x > ' '"),
-    "links": Deed(f"{WORK}; ln -s /etc/passwd passwd; ln -s $REPOSITORY repo; ln -s / root; echo x >> repo/none/x; true"),
+    "links": Deed(f"{WORK}; ln -s /etc/passwd passwd; ln -s $REPOSITORY repo; ln -s / root; true"),
     "special": Deed(f"{WORK}; mkfifo fifo; mkdir -p c/d; echo x > c/d/f; chmod 555 c/d c"),
     "hides": Deed(f"echo '*' > .gitignore; {WORK}", Where.NOWHERE),
     "tracker": Deed(f"{WORK}; sed -i 's/\\[ \\]/[x]/' tasks.md; mkdir -p .beads; echo x > .beads/issues.jsonl"),
@@ -91,8 +93,8 @@ DEEDS = {
     "outputs": Deed(f'{WORK}; rm -rf "$PPROJ_OUTPUTS"; cd "$PPROJ_OUTPUTS/.."; {COMMIT}; git stash -u; true'),
     # Processes
     "background": Deed(
-        f"{WORK}; MARK=$MARK setsid nohup sh -c 'trap \"\" TERM HUP; while :; do date > late; sleep 0.1; done' > /dev/null "
-        "2>&1 & until [ -s late ]; do sleep 0.02; done"
+        f"{WORK}; MARK=$MARK setsid nohup sh -c 'trap \"\" TERM HUP; while :; do date > late; sleep 0.1; done' > "
+        "/dev/null 2>&1 & until [ -s late ]; do sleep 0.02; done"
     ),
     "kills-parent": Deed(f"{WORK}; [ $PPROJ_ATTEMPT = 1 ] && kill -9 $PPID; [ $PPROJ_ATTEMPT = 2 ]"),
     "kills-group": Deed(f"{WORK}; [ $PPROJ_ATTEMPT = 1 ] && kill -9 0; [ $PPROJ_ATTEMPT = 2 ]"),

@@ -1,9 +1,10 @@
 """Where the workspaces of a run stand, so that nothing in one reaches a repository above it.
 
-git, and every tool like it, looks for its repository in the folders above. Workspaces below a repository would be a part
-of it as soon as they are no repository themselves: a task that removes its ``.git`` and commits would commit what its
-user has not. So they stand in the state directory only where no repository is above that, else elsewhere. Each attempt
-has a folder around its workspace that is its own, so that ``../*`` is nobody else's either. Standard library only.
+git, and every tool like it, looks for its repository in the folders above. Workspaces below a repository would be a
+part of it as soon as they are no repository themselves: a task that removes its ``.git`` and commits would commit what
+its user has not. So they stand in the state directory only where no repository is above that, else elsewhere. Each
+attempt has a folder around its workspace that is its own, so that ``../*`` is nobody else's either. Standard library
+only.
 """
 
 import os
@@ -105,7 +106,7 @@ def environment(workspace: str, state: str, given: Mapping[str, str]) -> dict[st
 
 
 def without_ways_out(given: Mapping[str, str]) -> dict[str, str]:
-    """An environment without what would lead a task's tools to another repository: a hook or an alias of git sets it."""
+    """An environment without what leads a task's tools to another repository: where a hook of git has started us."""
     left_aside = {*_LEADING_ELSEWHERE, *_SHELL}
     return {name: value for name, value in given.items() if name not in left_aside}
 

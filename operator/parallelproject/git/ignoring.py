@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from parallelproject.git.changes import Change, contents
+from parallelproject.git.plain_file import read_plain
 from parallelproject.git.store import Store
 from parallelproject.git.work_tree import WorkTree, split
 from parallelproject.removal import try_to_remove
 
 _RULES = ".gitignore"
+_RULES_MAX = 1024 * 1024
+
+
+_ALL = frozenset((b"*", b"**", b"/*", b".*", b"/.*", b".gitignore", b"/.gitignore"))
+"""Rules by which a ``.gitignore`` is no change itself. In a folder they are common: it is that of some tool."""
 
 
 def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Change]) -> tuple[str, ...]:
@@ -20,7 +26,7 @@ def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Chan
         base: The commit that was checked out.
         changed: What the task has changed.
     """
-    if not any(PurePosixPath(change.path).name == _RULES for change in changed):
+    if not any(PurePosixPath(change.path).name == _RULES for change in changed) and not _hides_itself(work):
         return ()
     hidden = split(work.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
     if not hidden:
@@ -38,3 +44,8 @@ def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Chan
             (folder / path).write_bytes(content[blob])
     before = WorkTree(work.git, folder, work.index, work.policy).hidden(hidden)
     return tuple(path for path in hidden if path not in before)
+
+
+def _hides_itself(work: WorkTree) -> bool:
+    rules = read_plain(work.folder / _RULES, _RULES_MAX) or b""
+    return not _ALL.isdisjoint(line.strip() for line in rules.splitlines())

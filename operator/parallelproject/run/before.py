@@ -51,8 +51,8 @@ def notes(
         shown = listed(patterns, _SHOWN)
         if driver != "lfs":
             yield (
-                f"the filter {driver} is not run for {shown}: tasks have these files as they are stored, and changes of "
-                "them are kept, not landed (change them outside of the run)"
+                f"the filter {driver} is not run for {shown}: tasks have these files as they are stored, and changes "
+                "of them are kept, not landed (change them outside of the run)"
             )
         elif not lfs:
             yield (

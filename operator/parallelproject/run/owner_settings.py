@@ -66,15 +66,16 @@ class OwnerSettings:
             noop = ("-c", "fetch.negotiationAlgorithm=noop")
             done = _git(self.directory, *noop, "fetch", *options, "--stdin", "--", remote, stdin=asked)
             if done.returncode:
-                found = f"{self.directory} is a partial clone, and what it lacks cannot be fetched from {remote}"
-                fix = f"git --git-dir={self.directory} fetch --refetch --no-filter {remote}, or --repo names a whole clone"
-                raise RunError(f"{found}: {clean(done.stderr, ())}", fix)
+                found = f"and what it lacks cannot be fetched from {remote}: {clean(done.stderr, ())}"
+                raise self._incomplete(found)
             before |= missing
         if listed.returncode or missing:
-            found = f"{self.directory} is a partial clone that lacks {len(missing) or 'some'} objects"
-            fix = f"git --git-dir={self.directory} fetch --refetch --no-filter {remote}, or --repo names a whole clone"
-            raise RunError(found, fix)
+            raise self._incomplete(f"and lacks {len(missing) or 'some'} objects")
         return len(before)
+
+    def _incomplete(self, found: str) -> RunError:
+        fetch = f"git --git-dir={self.directory} fetch --refetch --no-filter {self.promisor}"
+        return RunError(f"{self.directory} is a partial clone, {found}", f"{fetch}, or --repo names a whole clone")
 
 
 def owner_settings(directory: Path, top: Path) -> OwnerSettings:
