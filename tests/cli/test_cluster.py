@@ -208,7 +208,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     running = why("core")
     job = rows(call, "busy")["core"]["jobName"]
     assert f"as Job {job}\n" in running
-    assert re.search(rf"next: kubectl logs -n test-\w+ job/{job} -c agent -f", running)
+    assert re.search(rf"next: kubectl logs -n test-\w+ job/{job} -c task -f", running)
     answer = call("why", "busy", "after", "-o", "json").json
     assert (answer["reason"], answer["tasks"]) == ("WaitingForDependencies", ["core"])
 

@@ -56,3 +56,9 @@ def test_a_number_that_was_never_reached_cannot_make_it_run_for_ever() -> None:
 def test_its_failures_count_from_the_start() -> None:
     found = settle_after(Record(attempts=2, failures=2), [failed(1), failed(2), failed(3)], 2)
     assert (found.attempts, found.failures) == (3, 1)
+
+
+def test_an_old_success_is_not_taken_for_that_of_an_attempt_that_runs_or_failed() -> None:
+    assert settle_after(Record(attempts=1), [succeeded(1), active(2)], 1).state is TaskState.RUNNING
+    found = settle_after(Record(attempts=1), [succeeded(1), failed(2)], 1)
+    assert (found.state, found.attempts, found.failures) == (TaskState.PENDING, 2, 1)
