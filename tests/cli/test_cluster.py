@@ -286,6 +286,24 @@ def test_what_is_not_accepted_ends_a_wait_with_1_and_why_says_it(
     assert "the project is not accepted: " in call("why", "cyclic", "a").out
 
 
+def test_a_deletion_that_a_finalizer_holds_up_is_told_by_get_and_why(
+    call: Call, submit: Callable[..., Result], control_plane: ControlPlane, namespace: str, operator: None
+):
+    submit("held", task("a", seconds=3600), task("b", "a"))
+    until(lambda: rows(call, "held").get("a", {}).get("state") == "Running", "a to run", seconds=60)
+    patch = ["-n", namespace, "patch", "pproj", "held", "--type=merge", "-p"]
+    control_plane.kubectl(*patch, '{"metadata":{"finalizers":["example.com/backup"]}}')
+    control_plane.kubectl("-n", namespace, "delete", "pproj", "held", "--wait=false")
+    said = call("why", "held", "b").out
+    assert "Deleted" in said
+    assert "example.com/backup" in said
+    until(lambda: rows(call, "held").get("a", {}).get("state") == "Skipped", "a to be stopped", seconds=60)
+    shown = call("get", "held").out
+    assert re.search(r"^Deleted: +.*kept by finalizers example.com/backup", shown, re.M)
+    assert re.search(r"Terminating +True +Deleted", shown)
+    control_plane.kubectl(*patch, '{"metadata":{"finalizers":[]}}')
+
+
 def test_submit_takes_over_what_suspend_wrote_but_nothing_of_others(
     call: Call, submit: Callable[..., Result], control_plane: ControlPlane, namespace: str
 ):

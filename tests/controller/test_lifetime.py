@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from parallelproject.kube.api import MERGE_PATCH
 from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import Namespace, condition, rows, spec, states, task
 from tests.controller.operator_process import USER
@@ -106,3 +107,34 @@ def test_a_row_of_a_task_that_went_well_is_short(ns: Namespace) -> None:
     ns.create(spec(*(task(f"t{i}") for i in range(5)), parallelism=5))
     for row in rows(ns.wait_end()).values():
         assert len(json.dumps(row, separators=(",", ":"))) <= 130, row
+
+
+HOLDER = "example.com/backup"
+
+
+def test_a_deleted_project_that_a_finalizer_keeps_stops_and_says_so(ns: Namespace) -> None:
+    tasks = [task("a"), task("b", "a", seconds=3600), task("c", "b"), task("d", fail_attempts=1)]
+    ns.create(spec(*tasks, backoff=3600, scheduling="Graph"), finalizers=[HOLDER])
+    ns.wait_state("b", "Running")
+    ns.wait_state("d", "Pending", "Backoff")
+    ns.delete()
+    found = ns.wait(lambda p: condition(p, "Completed")["status"] == "True", "the end")
+    assert states(found) == {"a": "Succeeded", "b": "Skipped", "c": "Skipped", "d": "Skipped"}
+    told = condition(found, "Terminating")
+    assert (told["status"], told["reason"]) == ("True", "Deleted")
+    assert HOLDER in told["message"]
+    assert [job["metadata"]["labels"]["parallelproject.io/attempt"] for job in ns.jobs()] == ["1"] * 3
+    ns.client("PATCH", ns.path("p"), {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
+    ns.until(lambda: not ns.exists() and not ns.jobs(), "the project and its Jobs to be gone")
+
+
+def test_a_deleted_project_whose_spec_is_not_accepted_any_more_stops_as_well(ns: Namespace) -> None:
+    ns.create(spec(task("a", seconds=3600)), finalizers=[HOLDER])
+    ns.wait_state("a", "Running")
+    ns.patch({"tasks": [task("a", "b"), task("b", "a")]})
+    ns.wait(lambda p: condition(p, "Accepted")["status"] == "False", "a refusal")
+    ns.delete()
+    ns.until(lambda: all(job["status"].get("failed") for job in ns.jobs("a")), "its Job to be stopped")
+    assert HOLDER in condition(ns.wait(lambda p: condition(p, "Terminating"), "the word"), "Terminating")["message"]
+    ns.client("PATCH", ns.path("p"), {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
+    ns.until(lambda: not ns.exists(), "the project to be gone")

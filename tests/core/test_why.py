@@ -11,7 +11,7 @@ from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.sharing import Share
 from parallelproject.core.status import rejected_status, render_status
-from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
+from parallelproject.core.why import UnknownTaskError, Why, deleted, not_accepted, why
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason
@@ -348,3 +348,21 @@ def test_every_task_of_any_project_has_an_answer(
         assert task["id"] not in found.tasks
         assert ids.issuperset(found.tasks)
         assert "next look" not in found.answer  # rows of one moment always have someone to name
+
+
+def test_a_deletion_that_finalizers_hold_up_comes_before_any_other_reason() -> None:
+    project = Project(t("a"), t("b", "a"), t("c", "b")).seen("a", Phase.SUCCEEDED).seen("b", Phase.ACTIVE)
+    metadata = {"deletionTimestamp": "2026-11-29T20:00:00Z", "finalizers": ["example.com/x", "foregroundDeletion"]}
+    runs, waits = (deleted(project.why(task), metadata) for task in "bc")
+    assert (runs.reason, waits.reason) == ("Deleted", "Deleted")
+    assert runs.answer.startswith("it is being stopped: the project was deleted at 2026-11-29T20:00:00Z")
+    assert waits.answer.startswith("it does not start any more")
+    assert all(found.answer.endswith("removes its finalizers: example.com/x") for found in (runs, waits))
+    assert deleted(project.why("a"), metadata) == project.why("a")
+
+
+def test_a_deletion_that_the_garbage_collector_carries_out_is_no_reason() -> None:
+    found = Project(t("a")).why("a")
+    for finalizers in ([], ["foregroundDeletion"], ["orphan", "example.com/x"]):
+        assert deleted(found, {"deletionTimestamp": "2026-11-29T20:00:00Z", "finalizers": finalizers}) == found
+    assert deleted(found, {"finalizers": ["example.com/x"]}) == found

@@ -103,6 +103,19 @@ CASES = [
         {"resource": "jobs"},
     ),
     Case(
+        "WatchDown",
+        {
+            ours("watch_synced", resource="parallelprojects"): "1x5 0x60",
+            ours("watch_synced", resource="jobs"): "1x65",
+        },
+        8,
+        {
+            ours("watch_synced", resource="parallelprojects"): "0 1x60",
+            ours("watch_synced", resource="jobs"): "1 0 1x60",
+        },
+        {"resource": "parallelprojects"},
+    ),
+    Case(
         "WatchRestarts",
         {ours("watch_restarts_total", resource="pods", cause="broken"): "0+2x60"},
         16,

@@ -56,6 +56,10 @@ class Cluster:
         async with api:
             yield cls(api, target.namespace)
 
+    def now(self) -> float:
+        """Seconds since the epoch by the API server's clock, whose times the answers have."""
+        return self._api.clock.now()
+
     async def get(self, name: str) -> Json:
         """One project."""
         try:

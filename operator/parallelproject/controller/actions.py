@@ -7,7 +7,6 @@ a Job's name is a function of its attempt, so a second creation meets the first.
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.metrics import Metrics
@@ -79,7 +78,7 @@ class Actions:
                 )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
-                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._again(project)
                 continue
             project.sightings.launching(key, project.graph.claim[launch.task])
@@ -135,7 +134,7 @@ class Actions:
             log.exception("%s of %s failed", mark[0], mark[1])
             await asyncio.sleep(1)
             if mark[0] == "create":
-                project.sightings.refused(mark[1], None, time.time())
+                project.sightings.refused(mark[1], None, self._api.clock.now())
         finally:
             project.in_flight.discard(mark)
         self._again(project)
@@ -157,7 +156,7 @@ class Actions:
             except ApiError as error:
                 if error.status in (400, 413, 422):
                     self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
-                    project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                    project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                     return
                 if error.is_definite and error.status != 429:
                     # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
@@ -171,7 +170,7 @@ class Actions:
                 await _pause(tries, error)
         # It may be wanted no more, or otherwise. Unless one of the tries got through, the plan decides anew.
         if not tries or not await self._found(project, key):
-            project.sightings.refused(key, None, time.time())
+            project.sightings.refused(key, None, self._api.clock.now())
 
     async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
         """Creates the Job or finds it; says whether the attempt's fate is known then."""
@@ -206,7 +205,7 @@ class Actions:
         else:
             name = found["metadata"]["name"]
             self._warn(project, "NameConflict", f"{key.task}: Job {name} belongs to somebody else")
-            project.sightings.refused(key, Reason.NAME_CONFLICT, time.time())
+            project.sightings.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
     async def _stop(self, project: Project, key: Key, stop: Stop) -> None:

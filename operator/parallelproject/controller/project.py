@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.controller.lag import Lag
+from parallelproject.core.deletion import Deletion, deletion_of
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.core.plan import Ledger
 from parallelproject.core.status import read_status
@@ -39,6 +40,12 @@ class Project:
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
+        """Whether it was deleted: it is gone, or will be when its finalizers are."""
+        self.deletion: Deletion | None = None
+        """That it was deleted and is kept by finalizers of others; None while it was not, or what it owns is being
+        collected, which takes its Jobs along."""
+        self.confirmed = -math.inf
+        """Monotonic time when it was last read on purpose, to know that it is there."""
         self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
@@ -97,14 +104,15 @@ class Project:
         if self.resource_version and int(version) <= int(self.resource_version):
             return False
         self.resource_version = version
-        deleting = "deletionTimestamp" in metadata
+        deleting, deletion = "deletionTimestamp" in metadata, deletion_of(metadata)
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})
         same = status == self.status
         self.status = status  # also what somebody else wrote into it: it is written over
-        if same and generation == self.generation and deleting == self.deleting:
+        is_known = deleting == self.deleting and deletion == self.deletion
+        if same and generation == self.generation and is_known:
             return False
-        self.deleting = deleting
+        self.deleting, self.deletion = deleting, deletion
         if generation != self.generation:
             self.generation = generation
             self._compile(body.get("spec"))

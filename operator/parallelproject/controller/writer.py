@@ -162,7 +162,7 @@ class Writer:
         path = f"/api/v1/namespaces/{project.owner.namespace}/events"
         for notice in told:
             try:
-                await self._api.request("POST", path, event(notice, project.reference, iso(int(time.time()))))
+                await self._api.request("POST", path, event(notice, project.reference, iso(int(self._api.clock.now()))))
             except ApiError as error:
                 log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 

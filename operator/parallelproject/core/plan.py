@@ -172,8 +172,17 @@ def plan(
             unfinished[graph.level[i]] -= 1
     level = next(compress(count(), unfinished), len(unfinished))
 
+    # Nothing has ended in the future: a wait begins when the failure was observed, at the latest. Another machine's
+    # clock may be ahead, and a wait must not be longer than it is.
+    ahead = [i for i in standing.failing if states[i] is _PENDING and (standing.record(i).ended or 0.0) > now]
+    if ahead:
+        standing = standing.ended_by(now, ahead)
+        records = standing.records
+
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
+    if standing.at_work or any(unfinished):
+        start_time = min(start_time, now)  # written by a clock that was ahead
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
     if standing.at_work or any(unfinished):
@@ -307,6 +316,16 @@ class _Room:
         self._roles[role] = self._roles.get(role, 0) + 1
         for pattern in self._graph.locks.touched[i]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
+
+
+def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
+    """What to stop of a project that is to end and whose spec cannot be planned: all that runs."""
+    return [
+        Stop(task_id, attempt, Reason.STOPPED)
+        for task_id, attempts in observed.items()
+        for attempt in attempts
+        if attempt.at_work and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+    ]
 
 
 def waits_for_merge(spec: Spec) -> bool:

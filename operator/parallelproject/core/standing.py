@@ -100,6 +100,13 @@ class Standing:
             new._move(moved)
         return new
 
+    def ended_by(self, now: float, tasks: Sequence[int]) -> Self:
+        """The standing where the last attempts of these tasks had ended by now."""
+        new = self._copy()
+        for i in tasks:
+            new.records[self.graph.ids[i]] = self.record(i)._replace(ended=now)
+        return new
+
     def record(self, i: int) -> Record:
         """What is written down of a task."""
         return self.records.get(self.graph.ids[i], NEW)

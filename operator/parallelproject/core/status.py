@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Attempt, Beside, Record, settle
+from parallelproject.core.deletion import Deletion
 from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
@@ -71,6 +72,7 @@ def render_status(
     now: float,
     published: Publishing | None = None,
     troubles: Mapping[str, str] = MappingProxyType({}),
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status after a plan.
 
@@ -79,6 +81,7 @@ def render_status(
         generation: metadata.generation of the spec.
         published: How publishing stands; None where nothing is published.
         troubles: By task, what keeps the attempt that is there from beginning.
+        deletion: That the project was deleted, and what keeps it.
     """
     records = plan.ledger.records
     rows = [
@@ -100,7 +103,7 @@ def render_status(
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
         "counts": {"total": total, **_state_counts(counts)},
-        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published),
+        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, deletion),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
             for i, tasks in enumerate(graph.levels)
@@ -125,6 +128,7 @@ def rejected_status(
     observed: Mapping[str, Sequence[Attempt]],
     generation: int,
     now: float,
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
     rows = []
@@ -144,6 +148,7 @@ def rejected_status(
         (ConditionType.ACCEPTED, "False", reason, message),
         (ConditionType.COMPLETED, "False", reason, "nothing starts until the spec is accepted"),
         (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
+        *_terminating(deletion),
     ]
     kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
     return (
@@ -242,6 +247,7 @@ def _conditions(
     generation: int,
     now: float,
     published: Publishing | None,
+    deletion: Deletion | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -258,6 +264,9 @@ def _conditions(
         reason = Reason.SUSPENDED if spec.suspend else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} at work, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
+        if deletion is not None:
+            completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
+            succeeded = ("Unknown", "Deleted", _cut(deletion.message))
     else:
         if plan.stopped:
             reason = str(plan.stopped)
@@ -268,7 +277,7 @@ def _conditions(
             reason, message = "AllSucceeded", done
         completed = ("True", reason, done)
         succeeded = ("True" if counts[_SUCCEEDED] == total else "False", reason, _cut(message))
-    conditions = [
+    conditions: list[tuple[str, str, str, str]] = [
         (ConditionType.ACCEPTED, "True", "GraphValid", accepted),
         (ConditionType.SUSPENDED, *suspended),
         (ConditionType.COMPLETED, *completed),
@@ -278,7 +287,13 @@ def _conditions(
         conditions.append((ConditionType.LIMITED, "True", str(limited.reason), limited.message))
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
+
+
+def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
+    """The condition of a project that was deleted; none where it was not."""
+    return [] if deletion is None else [(ConditionType.TERMINATING, "True", "Deleted", _cut(deletion.message))]
 
 
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:

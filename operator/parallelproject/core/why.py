@@ -5,10 +5,11 @@ who holds the slots, which path, until when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Record
+from parallelproject.core.deletion import deletion_of
 from parallelproject.core.graph import CompiledGraph, did_you_mean
 from parallelproject.core.plan import backoff_ends
 from parallelproject.core.publishing import merged_levels
@@ -89,6 +90,15 @@ def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
     found = str(accepted.get("message") or "the spec is not valid")
     answer = f"nothing starts, because the project is not accepted: {found}"
     return Why(task, str(row.get("state") or _PENDING), reason, answer)
+
+
+def deleted(found: Why, metadata: Mapping[str, Any]) -> Why:
+    """The answer, where the project was deleted and somebody's finalizers keep it: that comes before any other."""
+    deletion = deletion_of(metadata)
+    if deletion is None or found.state in (_SUCCEEDED, _FAILED):
+        return found
+    what = "it is being stopped" if found.state == _RUNNING else "it does not start any more"
+    return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), mend="")
 
 
 def why(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], task: str, now: float) -> Why:

@@ -227,6 +227,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     started = job.created if job else None
     stopped = bool(job and job.stopped_for)
     ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
+    if job and job.ended is not None and started is not None and ended is not None and ended < started:
+        ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
         told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
         return Attempt(

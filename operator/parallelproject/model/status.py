@@ -75,13 +75,15 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
     LIMITED = "Limited"
+    TERMINATING = "Terminating"
 
 
 class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
+    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs.
+    Terminating once it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
