@@ -33,7 +33,7 @@ from tests.faults.proxy import Proxy, Traffic
 
 T = TypeVar("T")
 
-_WATCHES = ("watch-projects", "watch-jobs", "watch-pods")
+_WATCHES = ("watch-projects", "watch-projects-names", "watch-jobs", "watch-pods")
 _TAKE_OVER_SECONDS = 20
 """Longest time from the end of a Lease until another one leads, on a machine that is busy."""
 _RESTARTS_MAX = 100
