@@ -88,9 +88,9 @@ def test_what_is_written_between_two_looks_is_looked_through_too(
     attempt = remote.done("a", {"good": "1", "key": KEY})
     looks = 0
 
-    def with_a_writer(store: Store, base: str, leave_out: Collection[str] = ()) -> Snapshot:
+    def with_a_writer(store: Store, base: str, leave_out: Collection[str] = (), *, keeping: bool) -> Snapshot:
         nonlocal looks
-        taken = snapshot(store, base, leave_out)
+        taken = snapshot(store, base, leave_out, keeping=keeping)
         if looks < often:
             attempt.write(f"late-{looks}", KEY)
         looks += 1
