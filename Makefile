@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+FAST := tests/core tests/sources tests/model/test_crd.py tests/model/test_crd_agrees.py tests/model/test_generate.py
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
@@ -16,6 +17,8 @@ demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 21 tasks,
 	@rm -rf .pproj/demo
 	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh $(CURDIR)/manifests/examples/demo/work.sh' \
 	  --parallelism 4 --set spec.defaults.backoffSeconds=1
+check: $(DEV) lint ## Style, types, layers, then the fast tests: no cluster, no Gitea
+	$(BIN)/python -m pytest -q -n $(WORKERS) $(FAST)
 test: $(DEV) ## Set up and run every test, real API server included (its programs are built once, then cached)
 	@$(RIG) build > /dev/null
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -77,4 +80,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock tools clean help
+.PHONY: demo check test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock tools clean help

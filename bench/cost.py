@@ -33,7 +33,7 @@ def run(setting: Setting) -> Iterator[Figure]:
     writes = tuple(_slope(less.writes, more.writes, less, more) for less, more in growth)
     reads = tuple(_slope(less.reads, more.reads, less, more) for less, more in growth)
     between = f"from {sizes[0]} to {sizes[1]:,} tasks"
-    yield Figure("cost", f"writes for each further task, {between}", "", writes, aim=at_most(1.25, far_out=3))
+    yield Figure("cost", f"writes for each further task, {between}", "", writes, aim=at_most(2.25, far_out=4))
     yield Figure("cost", f"reads for each further task, {between}", "", reads, aim=at_most(0.05, far_out=1))
     asked = [request for request in arena.requests(since) if request.namespace == idle and request.is_write]
     yield Figure("cost", "writes for an idle project meanwhile", "", (float(len(asked)),), aim=at_most(0, far_out=0))

@@ -88,6 +88,7 @@ def _our_jobs(load: Load, namespace: str, owner_uid: str) -> dict[str, Json]:
         job["metadata"]["ownerReferences"][0] |= {"apiVersion": "v1", "kind": "ConfigMap", "name": OWNER}
         for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
             metadata["labels"] = {LABEL: ""} | metadata["labels"] | {LABEL_MANAGED_BY: "bench"}
+        del job["metadata"]["finalizers"]  # nobody would release it
         job["metadata"]["name"] = f"{load.name}-{task_id}"
         made[task_id] = job
     return made

@@ -30,6 +30,10 @@ LOCKED: Json = {
 }
 
 
+UNTIL_TOLD = "until test -e /pproj/outputs/go; do sleep 0.2; done"
+"""In ``run`` of a task: it waits there until ``Room.tell``."""
+
+
 def task(name: str, *needs: str, run: str = "", seconds: float = 0, **fields: Any) -> Json:
     """A task of the stand-in for an agent.
 
@@ -142,6 +146,10 @@ class Room:
     def why(self, name: str, task: str) -> str:
         """What ``pproj why`` says."""
         return self.sh(f"pproj why {name} {task}")
+
+    def tell(self, pod: Json) -> None:
+        """Have a task that waits ``UNTIL_TOLD`` go on."""
+        self.kubectl("exec", pod["metadata"]["name"], "-c", "agent", "--", "touch", "/pproj/outputs/go")
 
     def until_state(self, name: str, task: str, state: str, seconds: float = 60) -> Json:
         """Wait until a task is in a state; its row."""

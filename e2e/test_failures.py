@@ -1,16 +1,10 @@
 """What befalls a task in a real container, and what is said of it."""
 
 from e2e.landing import Landing
-from e2e.room import Json, Room, task
+from e2e.room import UNTIL_TOLD, Json, Room, task
 from rig.deadline import until
 
 ONCE: Json = {"maxAttempts": 1}
-UNTIL_TOLD = "until test -e /pproj/outputs/go; do sleep 0.2; done"
-
-
-def tell(room: Room, pod: Json) -> None:
-    """Have a task that waits UNTIL_TOLD go on."""
-    room.kubectl("exec", pod["metadata"]["name"], "-c", "agent", "--", "touch", "/pproj/outputs/go")
 
 
 def test_a_task_that_takes_more_memory_than_it_may_fails_and_the_others_do_not(room: Room) -> None:
@@ -46,7 +40,7 @@ def test_an_eviction_is_not_the_tasks_fault(room: Room) -> None:
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": room.namespace}}
     room.post(f"/api/v1/namespaces/{room.namespace}/pods/{pod}/eviction", eviction)
     until(lambda: pod not in [other["metadata"]["name"] for other in room.pods(name, "a")], "its end", seconds=60)
-    tell(room, room.until_runs(name, "a"))
+    room.tell(room.until_runs(name, "a"))
     room.wait(name)
     row = room.rows(name)["a"]
     assert (row["state"], row.get("failures", 0)) == ("Succeeded", 0)
@@ -72,7 +66,7 @@ def test_a_suspended_project_starts_nothing_until_it_is_resumed(room: Room) -> N
     pod = room.until_runs(name, "first")
     room.sh(f"pproj suspend {name}")
     room.wait(name, "Suspended")
-    tell(room, pod)
+    room.tell(pod)
     room.until_state(name, "first", "Succeeded")
     assert room.rows(name)["second"]["reason"] == "Suspended"
     assert not room.pods(name, "second")
@@ -96,20 +90,21 @@ def test_deletion_leaves_nothing_behind(room: Room, landing: Landing) -> None:
 
 def test_work_that_meets_other_work_is_done_again_on_top_of_it(room: Room, landing: Landing) -> None:
     # Both start from the same commit and write the same line; the one that lands second meets the first.
-    write = (
-        'echo "$PPROJ_TASK_ID, $(cat shared.txt 2>/dev/null || echo nobody)" >new.txt; sleep {}; mv new.txt shared.txt'
-    )
-    tasks = [task("fast", run=write.format(2)), task("slow", run=write.format(6))]
+    write = 'echo "$PPROJ_TASK_ID, $(cat shared.txt 2>/dev/null || echo nobody)" >new.txt; mv new.txt shared.txt'
+    held = f'test "$PPROJ_ATTEMPT" != 1 || {UNTIL_TOLD}; {write}'
+    tasks = [task("fast", run=held), task("slow", run=held)]
     conflicts = {"maxReruns": 2}
     name = room.project("meet", tasks, git=landing.git(), conflicts=conflicts, defaults=ONCE)
+    fast, slow = room.until_runs(name, "fast"), room.until_runs(name, "slow")
+    room.tell(fast)
+    room.until_state(name, "fast", "Succeeded")
+    room.tell(slow)
     room.wait(name)
     room.wait(name, "Published")
     rows = room.rows(name)
     assert {row["state"] for row in rows.values()} == {"Succeeded"}
-    assert sorted(row.get("conflicts", 0) for row in rows.values()) == [0, 1]
-    (again,) = (key for key, row in rows.items() if row.get("conflicts"))
-    (first,) = rows.keys() - {again}
-    assert landing.repository.text("shared.txt", "parallel/meet") == f"{again}, {first}, nobody\n"
+    assert {key: row.get("conflicts", 0) for key, row in rows.items()} == {"fast": 0, "slow": 1}
+    assert landing.repository.text("shared.txt", "parallel/meet") == "slow, fast, nobody\n"
 
 
 def test_an_image_without_a_shell_runs_a_task_whose_work_lands(room: Room, landing: Landing, static_image: str) -> None:

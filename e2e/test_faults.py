@@ -8,16 +8,24 @@ import pytest
 from e2e.clusters import Cluster
 from e2e.install import NAMESPACE, Installed
 from e2e.landing import Landing
-from e2e.room import Room, task
+from e2e.room import UNTIL_TOLD, Room, task
 from rig.deadline import until
 
-CHAIN = [
+HELD = [
+    task("a", run=UNTIL_TOLD),
+    task("b"),
+    task("c", "a"),
+    task("d", "a", "b", run=UNTIL_TOLD),
+    task("e", "c", "d"),
+]
+TIMED = [
     task("a", seconds=4),
     task("b", seconds=8),
     task("c", "a", seconds=4),
     task("d", "a", "b", seconds=4),
     task("e", "c", "d", seconds=2),
 ]
+"""For a node that is gone: there is nobody who could tell a task to go on."""
 
 
 def assert_each_ran_once(room: Room, name: str) -> None:
@@ -47,19 +55,23 @@ def jobs_made(room: Room) -> Counter[str]:
 
 
 def test_the_operators_pods_are_killed_in_the_middle(room: Room, installed: Installed) -> None:
-    name = room.project("killed", CHAIN)
-    room.until_runs(name, "a")
+    name = room.project("killed", HELD)
+    pod = room.until_runs(name, "a")
     room.cluster.kubectl("-n", NAMESPACE, "delete", *installed.pods(), "--force", "--grace-period=0")
+    room.tell(pod)
+    room.tell(room.until_runs(name, "d"))
     room.wait(name)
     assert_each_ran_once(room, name)
 
 
 def test_the_chart_is_upgraded_in_the_middle(room: Room, landing: Landing, installed: Installed) -> None:
-    name = room.project("upgraded", CHAIN, git=landing.git())
-    room.until_runs(name, "a")
+    name = room.project("upgraded", HELD, git=landing.git())
+    pod = room.until_runs(name, "a")
     before = installed.pods()
     installed.upgrade(**{"podAnnotations.story": room.namespace})
     until(lambda: not set(before) & set(installed.pods()), "the pods of the old release to go", seconds=60)
+    room.tell(pod)
+    room.tell(room.until_runs(name, "d"))
     room.wait(name)
     assert_each_ran_once(room, name)
 
@@ -68,14 +80,16 @@ def test_the_control_plane_is_restarted_in_the_middle(room: Room) -> None:
     control_plane, audit = room.cluster.control_plane, room.cluster.audit
     if control_plane is None or audit is None:
         pytest.skip("the control plane is not ours to restart")
-    name = room.project("restarted", CHAIN)
-    room.until_runs(name, "a")
+    name = room.project("restarted", HELD)
+    pod = room.until_runs(name, "a")
     since = audit.position()
     control_plane.kill_apiserver()
     control_plane.start_apiserver()
-    room.until_runs(name, "d")
+    room.tell(pod)
+    pod = room.until_runs(name, "d")
     audit.outages.append((since, audit.position()))
     control_plane.restart_etcd()
+    room.tell(pod)
     room.wait(name)
     assert_each_ran_once(room, name)
 
@@ -84,7 +98,7 @@ def test_a_node_is_gone_for_a_minute(room: Room, landing: Landing) -> None:
     node = room.cluster.node
     if node is None:
         pytest.skip("the node is not ours to stop")
-    name = room.project("lonely", CHAIN, git=landing.git())
+    name = room.project("lonely", TIMED, git=landing.git())
     room.until_runs(name, "a")
     node.stop()
     until(lambda: not is_ready(room.cluster, node.name), "the node to count as gone", seconds=90)

@@ -18,6 +18,7 @@ IN_A_NAMESPACE = [
     *[("jobs.batch", verb) for verb in ("create", "get", "list", "watch", "patch")],
     *[("pods", verb) for verb in ("list", "watch")],
     ("events", "create"),
+    ("podtemplates", "create"),
 ]
 ON_NAMESPACES = [("namespaces", verb) for verb in ("list", "watch")]
 ON_LEASES = [

@@ -17,7 +17,7 @@ def test_every_error_of_the_graph_and_the_roles_is_told_with_line_and_mend(pproj
     text = MANIFEST.replace("dependencies: [schema], estimateSeconds: 600", "dependencies: [shema]")
     text = text.replace(', command: [sh, -c, "echo $PPROJ_TASK_ID"]', "")
     manifest.write_text(text + "  - {id: schema, dependencies: [schema]}\n")
-    result = pproj("lint", manifest)
+    result = pproj("lint", manifest, "--cluster")
     assert result.code == 1
     lines = result.err.splitlines()
     assert (
@@ -49,14 +49,14 @@ def test_what_the_api_server_or_the_operator_would_refuse_is_an_error(
     pproj: Pproj, manifest: Path, before: str, after: str, told: str
 ):
     manifest.write_text(MANIFEST.replace(before, after, 1))
-    result = pproj("lint", manifest)
+    result = pproj("lint", manifest, "--cluster")
     assert result.code == 1
     assert told in result.err
 
 
 def test_more_tasks_than_an_object_holds_are_an_error_in_a_manifest(pproj: Pproj, manifest: Path):
     manifest.write_text(MANIFEST + "".join(f"  - {{id: t{i}}}\n" for i in range(2000)))
-    assert "2,003 are more than a project in a cluster holds" in pproj("lint", manifest).err
+    assert "2,003 are more than a project in a cluster holds" in pproj("lint", manifest, "--cluster").err
 
 
 def test_json_has_errors_and_warnings_as_data(pproj: Pproj, manifest: Path):

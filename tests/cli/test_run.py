@@ -90,7 +90,8 @@ def test_a_repository_of_this_machine_is_for_a_run_on_it_and_not_for_a_cluster(
     checkout = Checkout(tmp_path)
     text = MANIFEST.replace("spec:\n", f"spec:\n  git: {{url: {checkout.path}}}\n  conflicts: {{maxReruns: 1}}\n", 1)
     manifest.write_text(text)
-    refused = pproj("lint", manifest)
+    assert pproj("lint", manifest).code == 0
+    refused = pproj("lint", manifest, "--cluster")
     assert refused.code == 1
     assert "spec.git.url: is neither https://host/path" in refused.err + refused.out
     assert pproj("plan", manifest).code == 0

@@ -60,6 +60,16 @@ def writes(events: Iterable[Json]) -> list[Json]:
     return [event for event in events if event["verb"] in _WRITES]
 
 
+def is_release(event: Json) -> bool:
+    """Whether a request lets a Job go whose result is written down, and changes nothing else: it follows that write."""
+    sent = event.get("requestObject") or {}
+    is_patch = event["verb"] == "patch" and event["objectRef"]["resource"] == "jobs"
+    return is_patch and sent.keys() == {"metadata"} and sent["metadata"].keys() == RELEASE_KEYS
+
+
+RELEASE_KEYS = {"uid", "$deleteFromPrimitiveList/finalizers"}
+
+
 def refusals(events: Iterable[Json], code: int) -> list[str]:
     """What was answered with a code, in words; not what came too late for a namespace that goes."""
     answered = [event for event in events if (event.get("responseStatus") or {}).get("code") == code]
@@ -105,12 +115,12 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
         ref = event.get("objectRef") or {}
         if event["verb"] not in _WRITES or not 200 <= event["responseStatus"]["code"] < 300:
             path = f"{ref.get('resource')}/{ref.get('namespace')}/{ref.get('name')}"
-            if event["responseStatus"]["code"] >= 500 and path in owners and _says_succeeded(event):
-                # etcd may have done it, and died before it could say so: whoever watches is told all the same.
+            if event["responseStatus"]["code"] >= 500 and path in ours:
+                # etcd may have done it, and died, or its client, before it could say so: whoever watches is told.
                 received = _seconds(event["requestReceivedTimestamp"])
                 earliest = max((rv for done, rv in finished if done <= received), default=0.0) + 0.5
-                value = {"metadata": {"ownerReferences": [{"uid": owners[path]}]}}
-                found.append(Happened(earliest, received, "pod-succeeded", ours[path], value))
+                value = {"metadata": {"ownerReferences": [{"uid": owners.get(path)}]}}
+                found += [Happened(earliest, received, kind, ours[path], value) for kind in _lost(ref, event)]
             continue
         answer = event.get("responseObject") or {}
         metadata = answer.get("metadata") or {}
@@ -141,9 +151,22 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     return sorted(found, key=lambda happened: happened.at)
 
 
-def _says_succeeded(event: Json) -> bool:
-    status = (event.get("requestObject") or {}).get("status") or {}
-    return bool(status.get("phase") == "Succeeded")
+def waits_after_failures(happened: Iterable[Happened]) -> list[float]:
+    """Seconds from the end of each pod that failed to the creation of the next Job; of a project with one task."""
+    failed: dict[str, float] = {}
+    created = []
+    for change in happened:
+        if change.kind == "created":
+            created.append(change.seconds)
+        elif change.kind == "pod-failed":
+            failed.setdefault(change.uid, change.seconds)
+    return [start - end for start, end in zip(created[1:], failed.values(), strict=False)]
+
+
+def _lost(ref: Json, event: Json) -> list[str]:
+    """The ends that a write was to tell of whose answer was lost."""
+    wanted: Json = {"metadata": {}, "status": (event.get("requestObject") or {}).get("status")}
+    return [] if event["verb"] == "create" else list(_kinds(ref, event, wanted))
 
 
 def _job_of(ref: Json, metadata: Json) -> str:

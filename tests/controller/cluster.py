@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
@@ -13,8 +13,12 @@ from rig.deadline import T, until
 Json = dict[str, Any]
 
 LABEL = "parallelproject.io"
-SECONDS = 30
-"""Longest time that a test waits for one thing."""
+RELEASE = "rig.parallelproject.io/release"
+"""The annotation that ends a held pod, see tools/rig/stages/pod-end.yaml."""
+SECONDS = 90
+"""Longest time that a test waits for one thing: only a test that fails waits for so long."""
+_EVERY = 1_000_000
+"""More attempts than any task has."""
 
 
 class Client:
@@ -45,10 +49,27 @@ def task(
     seconds: float | None = None,
     fail_attempts: int | None = None,
     exit_code: int | None = None,
+    hold: bool | int = False,
     **fields: Any,
 ) -> Json:
-    """A task; how its fake pod behaves stands in its parameters."""
-    wanted = {"seconds": seconds, "fail_attempts": fail_attempts, "exit_code": exit_code}
+    """A task; how its fake pod behaves stands in its parameters.
+
+    Args:
+        id: Its id.
+        dependencies: The ids of those that it waits for.
+        seconds: How long each attempt runs; at once over without it. No test may depend on it: see ``hold``.
+        fail_attempts: How many of its first attempts fail.
+        exit_code: The exit code of those.
+        hold: Each attempt runs until ``Namespace.release``; a number holds that many of the first attempts only.
+        fields: Further fields of the task.
+    """
+    hold_attempts = _EVERY if hold is True else hold or None
+    wanted = {
+        "seconds": seconds,
+        "fail_attempts": fail_attempts,
+        "exit_code": exit_code,
+        "hold_attempts": hold_attempts,
+    }
     parameters = [{"name": name, "value": str(value)} for name, value in wanted.items() if value is not None]
     made: Json = {"id": id, **fields}
     if dependencies:
@@ -74,6 +95,12 @@ def condition(project: Mapping[str, Any], kind: str) -> Json:
     """The condition of one type; empty where there is none."""
     found: list[Json] = (project.get("status") or {}).get("conditions") or []
     return next((c for c in found if c["type"] == kind), {})
+
+
+def has_completed(project: Mapping[str, Any]) -> bool:
+    """Whether a project has completed, as its present spec says."""
+    done = condition(project, "Completed")
+    return done.get("status") == "True" and done.get("observedGeneration") == project["metadata"]["generation"]
 
 
 class Namespace:
@@ -139,6 +166,57 @@ class Namespace:
         """The pods here, of one task or all."""
         return self._list("/api/v1", "pods", task)
 
+    def release(self, *tasks: str, name: str = "p") -> None:
+        """Let the running attempts of held tasks end; waits until each of the tasks has one.
+
+        Args:
+            tasks: Their ids.
+            name: Their project.
+        """
+        for each in tasks:
+            self.until(
+                lambda each=each: self.release_pods(self.held(name, each)),
+                f"a held attempt of {each} of project {name}",
+            )
+
+    def held(self, name: str = "p", task: str | None = None) -> list[Json]:
+        """The pods of a project, or of one of its tasks, that run and have not been released."""
+        return [
+            pod
+            for pod in self.pods(task)
+            if pod["metadata"]["labels"].get(f"{LABEL}/project") == name
+            and pod["status"].get("phase") == "Running"
+            and not pod["metadata"].get("deletionTimestamp")
+            and RELEASE not in pod["metadata"].get("annotations", {})
+        ]
+
+    def release_until_end(self, *names: str) -> list[Json]:
+        """Release whatever runs held of some projects until they have completed; the projects then."""
+        wanted = names or ("p",)
+
+        def ended() -> bool:
+            self.release_pods(pod for name in wanted for pod in self.held(name))
+            return all(has_completed(self.get(name)) for name in wanted)
+
+        self.until(ended, f"the end of {', '.join(wanted)}")
+        return [self.get(name) for name in wanted]
+
+    def release_pods(self, pods: Iterable[Json]) -> bool:
+        """Let some pods end at once; whether any of them was still there."""
+        return any([self._annotate(pod, RELEASE) for pod in pods])  # noqa: C419 - all of them, not the first
+
+    def _annotate(self, pod: Json, annotation: str) -> bool:
+        """Set an annotation to true; whether the pod was there."""
+        body: Json = {"metadata": {"annotations": {annotation: "true"}}}
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod['metadata']['name']}"
+        try:
+            self.client("PATCH", path, body, content_type=MERGE_PATCH)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def _list(self, group: str, plural: str, task: str | None) -> list[Json]:
         found: list[Json] = self.client("GET", f"{group}/namespaces/{self.name}/{plural}")["items"]
         of_task = [o for o in found if task is None or o["metadata"]["labels"].get(f"{LABEL}/task") == task]
@@ -187,13 +265,7 @@ class Namespace:
 
     def wait_end(self, name: str = "p", seconds: float = SECONDS) -> Json:
         """Wait until a project has completed; the project then."""
-
-        def ended(project: Json) -> bool:
-            done = condition(project, "Completed")
-            current = done.get("observedGeneration") == project["metadata"]["generation"]
-            return bool(current and done["status"] == "True")
-
-        return self.wait(ended, "the end", name, seconds)
+        return self.wait(has_completed, "the end", name, seconds)
 
     def wait_state(self, task: str, state: str, reason: str | None = None, name: str = "p") -> Json:
         """Wait until the row of a task has a state, and a reason if one is given; the row."""

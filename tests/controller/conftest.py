@@ -13,7 +13,7 @@ import pytest
 from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.project import project_manifests
-from tests.controller.audit import AuditLog, Json, by_user, history, refusals
+from tests.controller.audit import AuditLog, Json, by_user, history, refusals, told, writes
 from tests.controller.cluster import Client, Namespace
 from tests.controller.laws import judge
 from tests.controller.operator_process import USER, OperatorProcess
@@ -95,7 +95,18 @@ def _namespace(cluster: ControlPlane, client: Client, name: str) -> Iterator[Nam
 def breaches(ns: Namespace, audit: AuditLog) -> Callable[[Json], list[str]]:
     """Judges the whole life of a project that this test has made."""
     since = audit.position()
-    return lambda made: judge(history(audit.events(since, ns.name), made["metadata"]["uid"]))
+
+    def judged(made: Json) -> list[str]:
+        events = audit.events(since, ns.name)
+        found = judge(history(events, made["metadata"]["uid"]))
+        if found:  # shown with a test that fails
+            for event in writes(events):
+                body = (event.get("requestObject") or {}).get("status")
+                answer = event.get("responseObject") or {}
+                print(event["stageTimestamp"], told(event), answer.get("metadata", {}).get("resourceVersion"), body)  # noqa: T201
+        return found
+
+    return judged
 
 
 @pytest.hookimpl(wrapper=True)

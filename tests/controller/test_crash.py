@@ -10,7 +10,7 @@ from tests.controller.cluster import Json, Namespace, condition, rows, spec, tas
 from tests.controller.laws import judge
 from tests.controller.operator_process import OperatorProcess
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TASKS = 60
 KILLS = 10
@@ -70,7 +70,7 @@ def test_runs_whose_operator_is_killed_ten_times_end_as_those_without(
         operator.kill()
         operator.start(wait=chance.random() < 0.7)
     for name, project in made.items():
-        done = ns.wait_end(name, seconds=90)
+        done = ns.wait_end(name, seconds=300)
         found = {i: (row["state"], row.get("attempts", 0), row.get("failures", 0)) for i, row in rows(done).items()}
         assert found == end
         assert condition(done, "Succeeded")["reason"] == "TasksFailed"

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.controller.audit import AuditLog, history, waits_after_failures
 from tests.controller.cluster import Json, Namespace, condition, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster
 
 Breaches = Callable[[Json], list[str]]
+STOPPED_FOR = "parallelproject.io/stopped-for"
 
 
 def environment(job: Json) -> dict[str, str]:
@@ -16,9 +18,11 @@ def environment(job: Json) -> dict[str, str]:
 
 
 def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches) -> None:
-    made = ns.create(spec(task("a", seconds=3), task("b", "a")))
+    made = ns.create(spec(task("a", hold=True), task("b", "a")))
     ns.wait_state("a", "Running")
     ns.patch({"suspend": True})
+    ns.wait(lambda p: condition(p, "Suspended")["status"] == "True", "the suspension")
+    ns.release("a")
     ns.wait_state("a", "Succeeded")
     project = ns.wait(lambda p: rows(p)["b"].get("reason") == "Suspended", "b to wait")
     assert condition(project, "Suspended")["status"] == "True"
@@ -33,7 +37,7 @@ def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, bre
 
 
 def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns: Namespace, breaches: Breaches) -> None:
-    made = ns.create(spec(task("a"), task("b", "a", seconds=2.5), task("c", "b"), defaults={"maxAttempts": 1}))
+    made = ns.create(spec(task("a"), task("b", "a", hold=1), task("c", "b"), defaults={"maxAttempts": 1}))
     ns.wait_state("b", "Running")
     ns.patch({"stop": True})
     done = ns.wait_end()
@@ -49,7 +53,7 @@ def test_a_stopped_project_ends_its_tasks_and_goes_on_when_stop_is_withdrawn(ns:
 
 def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: Breaches) -> None:
     first = [
-        task("done"), task("slow", seconds=2), task("gone-later", seconds=60),
+        task("done"), task("slow", hold=True), task("gone-later", hold=True),
         task("changed", "slow"), task("gone-before", "slow"),
     ]  # fmt: skip
     made = ns.create(spec(*first, parallelism=3, scheduling="Graph"))
@@ -57,7 +61,9 @@ def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: 
     ns.wait_state("slow", "Running")
     ns.wait_state("gone-later", "Running")
     changed = task("changed", "slow", parameters=[{"name": "colour", "value": "blue"}])
-    ns.patch({"tasks": [task("slow", seconds=2), changed, task("new", "changed")]})
+    ns.patch({"tasks": [task("slow", hold=True), changed, task("new", "changed")]})
+    ns.until(lambda: STOPPED_FOR in ns.jobs("gone-later")[0]["metadata"].get("annotations", {}), "the edit to be heard")
+    ns.release("slow")
     done = ns.wait_end()
     found = rows(done)
     assert {i: row["state"] for i, row in found.items()} == {
@@ -67,20 +73,22 @@ def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: 
     assert done["status"]["progress"] == "3/3"
     assert environment(ns.jobs("changed")[0])["PPROJ_PARAM_COLOUR"] == "blue"
     (stopped,) = ns.jobs("gone-later")
-    assert stopped["metadata"]["annotations"]["parallelproject.io/stopped-for"] == "Removed"
+    assert stopped["metadata"]["annotations"][STOPPED_FOR] == "Removed"
     assert any(c["type"] == "Failed" for c in stopped["status"]["conditions"])
     assert ns.jobs("gone-before") == []
     assert breaches(made) == []
 
 
 def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches) -> None:
-    made = ns.create(spec(*(task(f"t{i}", seconds=2) for i in range(10)), parallelism=1, scheduling="Graph"))
+    made = ns.create(spec(*(task(f"t{i}", hold=True) for i in range(10)), parallelism=1, scheduling="Graph"))
     ns.wait(lambda p: p["status"]["counts"]["running"] == 1, "one at work")
     ns.patch({"parallelism": 5})
     ns.wait(lambda p: p["status"]["counts"]["running"] == 5, "five at work")
-    ns.patch({"parallelism": 2})
-    ns.wait(lambda p: p["status"]["counts"]["running"] == 2, "two at work")
-    done = ns.wait_end()
+    generation = ns.patch({"parallelism": 2})["metadata"]["generation"]
+    ns.wait(lambda p: p["status"]["observedGeneration"] == generation, "the edit to be heard")
+    ns.release_pods(ns.until(lambda: pods if len(pods := ns.held()) == 5 else None, "five pods")[:4])
+    ns.wait(lambda p: p["status"]["counts"]["succeeded"] == 4 and p["status"]["counts"]["running"] == 2, "two at work")
+    (done,) = ns.release_until_end()
     assert set(states(done).values()) == {"Succeeded"}
     assert done["status"]["metrics"]["peakParallelism"] == 5
     assert breaches(made) == []
@@ -98,23 +106,26 @@ def test_failures_that_are_forgiven_let_a_task_run_again(ns: Namespace, breaches
     assert breaches(made) == []
 
 
-def test_failures_forgiven_in_advance_do_not_make_a_task_fail_in_a_hot_loop(ns: Namespace) -> None:
-    made = spec(task("a", fail_attempts=99), retries=[{"id": "a", "forgive": 100_000}], activeDeadlineSeconds=6)
-    ns.create(made)
-    done = ns.wait_end()
-    assert condition(done, "Succeeded")["reason"] == "DeadlineExceeded"
-    assert 2 <= len(ns.jobs("a")) <= 4  # waits of one, two and four seconds
+def test_failures_forgiven_in_advance_do_not_make_a_task_fail_in_a_hot_loop(ns: Namespace, audit: AuditLog) -> None:
+    since = audit.position()
+    made = ns.create(spec(task("a", fail_attempts=99), retries=[{"id": "a", "forgive": 100_000}]))
+    ns.until(lambda: len(ns.jobs("a")) == 4, "four attempts")
+    waits = waits_after_failures(history(audit.events(since, ns.name), made["metadata"]["uid"]))
+    # One, two and four seconds from the pod's end, which is written in whole seconds.
+    assert all(wait > wanted - 1 for wait, wanted in zip(waits, (1, 2, 4), strict=True)), waits
+    ns.delete()
 
 
 def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: Namespace, breaches: Breaches) -> None:
-    good = [task("a", seconds=3), task("b", "a")]
+    good = [task("a", hold=True), task("b", "a")]
     made = ns.create(spec(*good))
     ns.wait_state("a", "Running")
-    ns.patch({"tasks": [task("a", "b", seconds=3), task("b", "a")]})
+    ns.patch({"tasks": [task("a", "b", hold=True), task("b", "a")]})
     refused = ns.wait(lambda p: condition(p, "Accepted").get("status") == "False", "the refusal")
     assert condition(refused, "Accepted")["reason"] == "CycleFound"
     assert "a → b → a" in condition(refused, "Accepted")["message"]
     assert condition(refused, "Succeeded")["status"] == "Unknown"
+    ns.release("a")
     recorded = ns.wait(lambda p: states(p)["a"] == "Succeeded", "the end of a to be recorded")
     assert recorded["status"]["counts"] == {
         "total": 2, "pending": 1, "running": 0, "succeeded": 1, "failed": 0, "skipped": 0,

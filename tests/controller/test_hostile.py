@@ -15,7 +15,7 @@ from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess
 
 said = logging.getLogger(__name__)
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 COUNT = int(os.environ.get("PPROJ_TEST_HOSTILE", "2000"))
 SEED = int(os.environ.get("PPROJ_TEST_HOSTILE_SEED", "1"))
@@ -92,7 +92,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
     asyncio.run(crowd.send(hostile, range(COUNT // 2)))
     ns.create(spec(*(task(f"g{i}", *([f"g{i - 4}"] if i >= 4 else [])) for i in range(20)), scheduling="Graph"), "good")
     asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
-    good = ns.wait_end("good", seconds=90)
+    good = ns.wait_end("good", seconds=300)
     assert set(states(good).values()) == {"Succeeded"}
     said.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
     left: list[str] = []
@@ -102,7 +102,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
         return not left
 
     try:
-        ns.until(all_answered, "an answer to every project", seconds=90)
+        ns.until(all_answered, "an answer to every project", seconds=300)
     except Exception as error:
         error.add_note(f"{len(left)} without: {[ns.get(name) for name in left[:3]]}"[:6000])
         raise

@@ -165,6 +165,19 @@ def test_a_job_whose_creation_was_cut_off_is_known_by_its_pod() -> None:
     assert made.breaches() == ["b#1 made it 2 tasks at work, over the cap of 1"]
 
 
+@pytest.mark.parametrize(("ended", "then"), [("pod_ended", "b"), ("job_ended", "a")])
+def test_an_end_whose_answer_was_lost_may_have_been_written(ended: str, then: str) -> None:
+    made = log(task("a"), task("b"), parallelism=1).job("a").pod("a")
+    getattr(made, ended)("a", how="Failed")
+    status = made.events[-1]["responseObject"]["status"]
+    lost = {**made.events[-1], "responseStatus": {"code": 504}, "responseObject": {"kind": "Status"}}
+    made.events[-1] = lost | {"requestObject": {"status": status}}
+    made.job(then, 2 if then == "a" else 1)
+    assert made.breaches() == []
+    made.events[-2] = lost
+    assert len(made.breaches()) == 1
+
+
 def test_order_is_that_of_revisions_not_of_lines() -> None:
     made = log(task("a"), task("b", "a"), scheduling="Graph").run("a").job("b")
     made.events.reverse()

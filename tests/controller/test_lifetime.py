@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from parallelproject.kube.api import MERGE_PATCH
 from tests.controller.audit import AuditLog, by_user, told, writes
-from tests.controller.cluster import Namespace, condition, rows, spec, states, task
+from tests.controller.cluster import SECONDS, Namespace, condition, rows, spec, states, task
 from tests.controller.operator_process import USER
 
 pytestmark = pytest.mark.cluster
@@ -15,26 +16,46 @@ IDLE_SECONDS = 20
 
 
 def test_a_project_is_deleted_with_all_it_owns_after_its_time(ns: Namespace) -> None:
-    ns.create(spec(task("a"), ttlSecondsAfterFinished=1))
+    ns.create(spec(task("a", hold=True), ttlSecondsAfterFinished=1))
     ns.until(lambda: ns.jobs("a"), "its Job")
+    ns.release("a")
     ns.until(lambda: not ns.exists(), "the project to be deleted")
     ns.until(lambda: not ns.jobs() and not ns.pods(), "its Jobs and pods to be deleted")
 
 
+def test_a_project_that_a_gitops_tool_keeps_is_not_deleted_since_it_would_run_again(ns: Namespace) -> None:
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "argo", annotations={"argocd.argoproj.io/tracking-id": "x"})
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "flux", labels={"kustomize.toolkit.fluxcd.io/name": "x"})
+    ns.create(spec(task("a"), ttlSecondsAfterFinished=1), "mine")
+    for name in ("argo", "flux"):
+        ns.until(lambda name=name: [m for r, m in ns.events(name) if r == "NotDeleted"], "word of it")
+    ns.until(lambda: not ns.exists("mine"), "the project to be deleted")
+    assert ns.exists("argo")
+    assert ns.exists("flux")
+    assert len([r for r, _ in ns.events("argo") if r == "NotDeleted"]) == 1
+
+
+def test_a_new_project_is_not_taken_for_one_that_is_ready(ns: Namespace) -> None:
+    made = ns.create(spec(task("a")))
+    assert made["status"] == {"observedGeneration": -1}
+    done = ns.wait_end()
+    assert done["status"]["observedGeneration"] == done["metadata"]["generation"]
+    assert condition(done, "Ready")["status"] == "True"
+
+
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])
 def test_the_jobs_of_a_deleted_project_are_deleted_and_no_more_are_made(ns: Namespace, propagation: str) -> None:
-    ns.create(spec(task("a", seconds=30), task("b"), task("c", "b"), scheduling="Graph"))
+    ns.create(spec(task("a", hold=True), task("b"), task("c", "b"), scheduling="Graph"))
     ns.wait_state("b", "Succeeded")
     ns.delete(propagation=propagation)
     ns.until(lambda: not ns.exists() and not ns.jobs() and not ns.pods(), "all of it to be gone")
 
 
 def test_a_project_made_again_under_its_name_runs_afresh(ns: Namespace) -> None:
-    tasks = [task("a"), task("b", "a", seconds=2)]
-    first = ns.create(spec(*tasks))
+    first = ns.create(spec(task("a"), task("b", "a", hold=True)))
     ns.wait_state("b", "Running")
     ns.delete()
-    second = ns.create(spec(*tasks))
+    second = ns.create(spec(task("a"), task("b", "a")))
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
     done = ns.wait_end()
     assert states(done) == {"a": "Succeeded", "b": "Succeeded"}
@@ -61,17 +82,18 @@ def test_events_tell_of_transitions_only(ns: Namespace) -> None:
 
 
 def test_kubectl_waits_for_success(ns: Namespace) -> None:
-    ns.create(spec(task("a", seconds=0.5)))
-    ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=30s")
+    ns.create(spec(task("a")))
+    ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=90s")
     assert condition(ns.get(), "Succeeded")["reason"] == "AllSucceeded"
 
 
 def test_kubectl_shows_how_far_it_is(ns: Namespace) -> None:
-    ns.create(spec(task("a"), task("b", "a", seconds=4)))
+    ns.create(spec(task("a"), task("b", "a", hold=True)))
     ns.wait(lambda p: states(p).get("b") == "Running" and p["status"]["counts"]["running"] == 1, "b to run")
     head, row = ns.kubectl("get", "pproj").splitlines()
     assert head.split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
     assert row.split()[:7] == ["p", "Unknown", "Running", "2/2", "1/2", "1", "0"]
+    ns.release("b")
     ns.wait_end()
     assert ns.kubectl("get", "pproj", "--no-headers").split()[:7] == [
         "p",
@@ -88,21 +110,58 @@ def test_an_idle_project_costs_no_writes(ns: Namespace, audit: AuditLog) -> None
     ns.create(spec(task("a")), "finished")
     ns.create(spec(task("a"), suspend=True), "suspended")
     ns.create(spec(task("a", "b"), task("b", "a")), "refused")
-    ns.create(spec(task("a", seconds=120), task("b", "a")), "busy")
+    ns.create(spec(task("a", hold=True), task("b", "a")), "busy")
     ns.wait_end("finished")
     ns.wait(lambda p: condition(p, "Suspended"), "its status", "suspended")
     ns.wait(lambda p: condition(p, "Accepted"), "its status", "refused")
     ns.wait_state("a", "Running", name="busy")
     ns.until(lambda: len(ns.events("finished")) == 3, "its last event")
-    settled = time.monotonic() + 2  # what is on its way
-    ns.until(lambda: time.monotonic() > settled, "quiet")
-    since, end = audit.position(), time.monotonic() + IDLE_SECONDS
-    ns.until(lambda: time.monotonic() > end, "the time to pass", seconds=IDLE_SECONDS + 1)
-    written = [told(event) for event in by_user(writes(audit.events(since)), USER)]
-    assert [line for line in written if not line.startswith("update leases")] == []  # that is no project's
+
+    def written(since: int) -> list[str]:
+        lines = (told(event) for event in by_user(writes(audit.events(since)), USER))
+        return [line for line in lines if not line.startswith("update leases")]  # that is no project's
+
+    def look_on(seconds: float) -> list[str]:
+        since, end = audit.position(), time.monotonic() + seconds
+        ns.until(lambda: time.monotonic() > end, "the time to pass", seconds=seconds + SECONDS)
+        return written(since)
+
+    ns.until(lambda: look_on(2) == [], "what is on its way")
+    assert look_on(IDLE_SECONDS) == []
 
 
 def test_a_row_of_a_task_that_went_well_is_short(ns: Namespace) -> None:
     ns.create(spec(*(task(f"t{i}") for i in range(5)), parallelism=5))
     for row in rows(ns.wait_end()).values():
         assert len(json.dumps(row, separators=(",", ":"))) <= 130, row
+
+
+HOLDER = "example.com/backup"
+
+
+def test_a_deleted_project_that_a_finalizer_keeps_stops_and_says_so(ns: Namespace) -> None:
+    tasks = [task("a"), task("b", "a", seconds=3600), task("c", "b"), task("d", fail_attempts=1)]
+    ns.create(spec(*tasks, backoff=3600, scheduling="Graph"), finalizers=[HOLDER])
+    ns.wait_state("b", "Running")
+    ns.wait_state("d", "Pending", "Backoff")
+    ns.delete()
+    found = ns.wait(lambda p: condition(p, "Completed")["status"] == "True", "the end")
+    assert states(found) == {"a": "Succeeded", "b": "Skipped", "c": "Skipped", "d": "Skipped"}
+    told = condition(found, "Terminating")
+    assert (told["status"], told["reason"]) == ("True", "Deleted")
+    assert HOLDER in told["message"]
+    assert [job["metadata"]["labels"]["parallelproject.io/attempt"] for job in ns.jobs()] == ["1"] * 3
+    ns.client("PATCH", ns.path("p"), {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
+    ns.until(lambda: not ns.exists() and not ns.jobs(), "the project and its Jobs to be gone")
+
+
+def test_a_deleted_project_whose_spec_is_not_accepted_any_more_stops_as_well(ns: Namespace) -> None:
+    ns.create(spec(task("a", seconds=3600)), finalizers=[HOLDER])
+    ns.wait_state("a", "Running")
+    ns.patch({"tasks": [task("a", "b"), task("b", "a")]})
+    ns.wait(lambda p: condition(p, "Accepted")["status"] == "False", "a refusal")
+    ns.delete()
+    ns.until(lambda: all(job["status"].get("failed") for job in ns.jobs("a")), "its Job to be stopped")
+    assert HOLDER in condition(ns.wait(lambda p: condition(p, "Terminating"), "the word"), "Terminating")["message"]
+    ns.client("PATCH", ns.path("p"), {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
+    ns.until(lambda: not ns.exists(), "the project to be gone")

@@ -7,7 +7,7 @@ import pytest
 
 from rig import ControlPlane
 from tests.controller.audit import AuditLog, Happened, Json, history
-from tests.controller.cluster import Client, Namespace, condition, rows, spec, states, task
+from tests.controller.cluster import Client, Namespace, condition, has_completed, rows, spec, states, task
 from tests.controller.conftest import FORBIDDEN_ON_PURPOSE
 from tests.controller.operator_process import OperatorProcess
 
@@ -45,8 +45,8 @@ def team(cluster: ControlPlane, client: Client, limited: OperatorProcess) -> Ite
         cluster.delete_namespace(name)
 
 
-def many(count: int, seconds: float = 0.3, **fields: object) -> Json:
-    return spec(*(task(f"t{i}", seconds=seconds) for i in range(count)), parallelism=50, **fields)
+def many(count: int, hold: bool = False, **fields: object) -> Json:
+    return spec(*(task(f"t{i}", hold=hold) for i in range(count)), parallelism=50, **fields)
 
 
 def starts_and_ends(audit: AuditLog, since: int, *made: Json) -> list[Happened]:
@@ -77,18 +77,29 @@ def test_all_projects_together_never_have_more_at_work_than_the_limit_and_use_it
     team: Callable[[], Namespace], audit: AuditLog, limited: OperatorProcess
 ) -> None:
     since, a, b = audit.position(), team(), team()
-    made = [a.create(many(8)), b.create(many(8), "q"), b.create(many(4), "r")]
-    a.wait(lambda p: p["status"]["counts"]["succeeded"] >= 2, "the first successes")
+    projects = ((a, "p", 8), (b, "q", 8), (b, "r", 4))
+    made = [ns.create(many(count, hold=True), name) for ns, name, count in projects]
+
+    def held() -> list[tuple[Namespace, Json]]:
+        return [(ns, pod) for ns, name, _ in projects for pod in ns.held(name)]
+
+    a.until(lambda: len(held()) == LIMIT, "all to be in use")
+    for ns, pod in held()[:2]:
+        ns.release_pods([pod])
+    a.until(lambda: len(held()) == LIMIT, "all to be in use again")
     limited.kill()  # the next one must count what it finds
     limited.start()
-    for ns, name in ((a, "p"), (b, "q"), (b, "r")):
-        assert set(states(ns.wait_end(name)).values()) == {"Succeeded"}
+    while not all(has_completed(ns.get(name)) for ns, name, _ in projects):
+        for ns, pod in held():
+            ns.release_pods([pod])
+    for ns, name, _ in projects:
+        assert set(states(ns.get(name)).values()) == {"Succeeded"}
     assert most_at_work(starts_and_ends(audit, since, *made)) == LIMIT
 
 
 def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> None:
     ns = team()
-    ns.create(many(LIMIT, seconds=60), "long")
+    ns.create(many(LIMIT, hold=True), "long")
     ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the limit to be used up", "long")
     ns.create(many(1))
     ns.wait_state("t0", "Pending", "WaitingForCapacity")
@@ -102,12 +113,18 @@ def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> 
 
 def test_a_large_project_does_not_starve_small_ones(team: Callable[[], Namespace], audit: AuditLog) -> None:
     ns = team()
-    ns.create(many(40), "large")
+    ns.create(many(40, hold=True), "large")
     ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the large one to have all there is", "large")
     for name in ("s1", "s2"):
         ns.create(many(3), name)
-    for name in ("s1", "s2"):
-        ns.wait_end(name)
+        ns.wait_state("t0", "Pending", "WaitingForCapacity", name=name)
+
+    def ended() -> bool:
+        if len(pods := ns.held("large")) == LIMIT:  # one place becomes free whenever it has all there is
+            ns.release_pods(pods[:1])
+        return all(has_completed(ns.get(name)) for name in ("s1", "s2"))
+
+    ns.until(ended, "the small ones to end")
     assert ns.get("large")["status"]["counts"]["pending"] > 20
     ns.delete("large")
 
@@ -116,10 +133,15 @@ def test_the_highest_priority_gets_every_place_that_becomes_free(
     team: Callable[[], Namespace], audit: AuditLog
 ) -> None:
     since, ns = audit.position(), team()
-    made = [ns.create(many(30), "usual")]
+    made = [ns.create(many(30, hold=True), "usual")]
     ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "all to be in use", "usual")
-    made.append(ns.create(many(9, priority="P0"), "urgent"))
-    ns.wait_end("urgent")
+    made.append(ns.create(many(9, hold=True, priority="P0"), "urgent"))
+    ns.wait_state("t0", "Pending", "WaitingForCapacity", name="urgent")
+    for number in range(9):  # one by one: where two become free at once, the last of it and another start together
+        pods = ns.until(lambda: ns.held("usual") + ns.held("urgent"), "a pod")
+        ns.release_pods(pods[:1])
+        ns.wait(lambda p, number=number: p["status"]["counts"]["pending"] == 8 - number, "a start", "urgent")  # type: ignore[misc]
+    ns.release_until_end("urgent")
     created = [project_of(h) for h in starts_and_ends(audit, since, *made) if h.kind == "created"]
     first = created.index("urgent")
     assert created[first : first + 9] == ["urgent"] * 9
@@ -130,7 +152,8 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(
     team: Callable[[], Namespace], limited: OperatorProcess
 ) -> None:
     ns, far = team(), team()
-    ns.create(spec(task("a", seconds=1), task("b", "a", seconds=1), priority="P0", suspendOthers=True), "first")
+    tasks = task("a", hold=True), task("b", "a", hold=True)
+    ns.create(spec(*tasks, priority="P0", suspendOthers=True), "first")
     ns.wait_state("a", "Running", name="first")
     ns.create(many(2), "later")
     far.create(many(1))
@@ -142,6 +165,7 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(
     assert "project first goes first" in told["message"]
     far.wait_end()
     assert ns.get("later")["status"]["counts"]["running"] == 0
+    ns.release("a", "b", name="first")
     end = ns.wait_end("first")
     last = max(row["completionTime"] for row in rows(end).values())
     assert min(row["startTime"] for row in rows(ns.wait_end("later")).values()) >= last
@@ -162,11 +186,13 @@ def test_who_waited_for_one_that_is_deleted_goes_on(team: Callable[[], Namespace
 @pytest.mark.parametrize("how", ["Background", "Foreground"])
 def test_the_places_of_a_project_that_is_deleted_become_free(team: Callable[[], Namespace], how: str) -> None:
     ns = team()
-    ns.create(many(LIMIT, seconds=60), "long")
+    ns.create(many(LIMIT, hold=True), "long")
     ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the limit to be used up", "long")
     ns.delete("long", propagation=how)
-    ns.create(many(2 * LIMIT))
-    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
+    ns.create(many(2 * LIMIT, hold=True))
+    ns.wait(lambda p: p["status"]["counts"]["running"] == LIMIT, "the limit to be used up again")
+    (done,) = ns.release_until_end()
+    assert set(states(done).values()) == {"Succeeded"}
     assert ns.get()["status"]["metrics"]["peakParallelism"] == LIMIT
 
 
@@ -194,19 +220,18 @@ def test_a_limit_that_is_raised_is_heard_of_where_nothing_else_happens(team: Cal
 def test_a_namespace_s_annotation_limits_it_and_no_other(team: Callable[[], Namespace], audit: AuditLog) -> None:
     since, ns, free = audit.position(), team(), team()
     ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=1")
-    made = [ns.create(many(3, seconds=1)), ns.create(many(2), "q")]
+    made = [ns.create(many(3, hold=True)), ns.create(many(2), "q")]
     ns.wait_state("t2", "Pending", "WaitingForCapacity")
     assert f"in namespace {ns.name} 1 task may be at work" in condition(ns.get(), "Limited")["message"]
     free.create(many(2))
     free.wait_end()
-    for name in ("p", "q"):
-        ns.wait_end(name)
+    ns.release_until_end("p", "q")
     assert most_at_work(starts_and_ends(audit, since, *made)) == 1
 
 
 def test_jobs_with_forged_labels_take_no_place(team: Callable[[], Namespace]) -> None:
     ns, other = team(), team()
-    mine = other.create(many(1, seconds=60))
+    mine = other.create(many(1, hold=True))
     for i in range(LIMIT + 2):
         marks = {
             "app.kubernetes.io/managed-by": "parallelproject",

@@ -40,11 +40,11 @@ POD = made("Pod", "p", {"uid": "j", "name": JOB["metadata"]["name"]}, phase="Suc
 
 def test_nothing_is_kept_of_a_project_that_is_gone(controller: Controller) -> None:
     jobs, pods = _Jobs(controller), _Pods(controller)
-    controller.project_event("ADDED", project())
+    controller.source.event("ADDED", project())
     jobs.seen(JOB)
     pods.seen(POD)
     assert controller.sightings("n", "new").attempts
-    controller.project_event("DELETED", project())
+    controller.source.event("DELETED", project())
     pods.seen(POD)  # still being deleted
     jobs.gone(JOB)
     pods.gone(POD)
@@ -63,8 +63,8 @@ def test_nothing_is_kept_of_what_only_has_our_labels(controller: Controller) -> 
 
 
 def test_late_news_of_a_project_of_the_same_name_is_left_aside(controller: Controller) -> None:
-    controller.project_event("ADDED", project("old", 50))
-    controller.project_event("ADDED", project("new", 100))
-    controller.project_event("MODIFIED", project("old", 60))
-    controller.project_event("DELETED", project("old", 61))
+    controller.source.event("ADDED", project("old", 50))
+    controller.source.event("ADDED", project("new", 100))
+    controller.source.event("MODIFIED", project("old", 60))
+    controller.source.event("DELETED", project("old", 61))
     assert controller._projects["n", "p"].owner.uid == "new"

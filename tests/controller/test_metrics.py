@@ -101,7 +101,7 @@ def test_what_was_counted_before_is_not_counted_again_by_the_next_process(
 
 @cluster_test
 def test_how_projects_and_tasks_stand_is_what_their_statuses_say(ns: Namespace, operator: OperatorProcess) -> None:
-    long = task("long", seconds=600)
+    long = task("long", hold=True)
     ns.create(spec(long, task("next", "long"), task("more"), parallelism=1), "running")
     ns.create(spec(task("a"), suspend=True), "suspended")
     ns.create(spec(task("a", "nobody")), "rejected")

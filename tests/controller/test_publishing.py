@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.core.publishing import FIRST_WAIT
+from tests.controller.audit import AuditLog, history
 from tests.controller.cluster import Json, Namespace, condition, spec, task
 from tests.controller.operator_process import OperatorProcess
 
@@ -49,7 +50,9 @@ def published(ns: Namespace, status: str, name: str = "p") -> Json:
 
 
 def test_each_level_s_end_and_the_project_s_is_published_and_only_the_whole_is_merged(ns: Namespace) -> None:
-    ns.create(spec(task("a"), task("b", seconds=1), task("c", "a", seconds=1), git=GIT))
+    ns.create(spec(task("a"), task("b"), task("c", "a", hold=True), git=GIT))
+    ns.wait(lambda p: condition(p, "Published").get("reason") == "Opened", "the first level to be published")
+    ns.release("c")
     done = published(ns, "True")
     assert condition(done, "Published")["reason"] == "Opened"
     assert "https://forge.example/acme/shop/pulls/7" in condition(done, "Published")["message"]
@@ -89,6 +92,7 @@ def test_each_level_waits_for_the_merge_of_the_one_before(ns: Namespace, operato
     assert project["status"]["levels"][0]["pullRequest"]["number"] == 1
     operator.kill()
     operator.start()
+    ns.release("", name="levels")  # the second attempt to publish
     done = published(ns, "True", "levels")
     assert done["status"]["publication"]["mergedLevels"] == 2
     assert [level["pullRequest"]["number"] for level in done["status"]["levels"]] == [1, 2]
@@ -140,10 +144,14 @@ def test_after_a_restart_nothing_is_published_again(ns: Namespace, operator: Ope
     assert ns.get()["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_a_project_stays_until_it_is_published(ns: Namespace) -> None:
-    ns.create(spec(task("a"), git=GIT, ttlSecondsAfterFinished=0), name="refused")
-    ns.until(lambda: len(publishings(ns)) == 2, "the second attempt")
+def test_a_project_stays_until_it_is_published(ns: Namespace, audit: AuditLog) -> None:
+    since = audit.position()
+    made = ns.create(spec(task("a"), git=GIT, ttlSecondsAfterFinished=0), name="refused")
     ns.until(lambda: not ns.exists("refused"), "its end")
+    happened = history(audit.events(since, ns.name), made["metadata"]["uid"])
+    pods = [h.value["metadata"] for h in happened if h.kind in ("pod-failed", "pod-succeeded")]
+    ended = {(pod["labels"]["parallelproject.io/task"], pod["labels"]["parallelproject.io/attempt"]) for pod in pods}
+    assert ended == {("a", "1"), ("", "1"), ("", "2")}
 
 
 def test_an_operator_killed_at_any_moment_publishes_each_state_once(ns: Namespace, operator: OperatorProcess) -> None:

@@ -8,7 +8,7 @@ import yaml
 
 from rig import ControlPlane
 from tests.controller.audit import AuditLog, Json, by_user, refusals
-from tests.controller.cluster import Namespace, rows, spec, states, task
+from tests.controller.cluster import Namespace, role, rows, spec, states, task
 from tests.controller.operator_process import NAMESPACE, USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -42,6 +42,11 @@ def used(events: list[Json]) -> set[Right]:
     return found
 
 
+def of_project(ns: Namespace, name: str) -> list[Json]:
+    """The Jobs of a project."""
+    return [job for job in ns.jobs() if job["metadata"]["labels"]["parallelproject.io/project"] == name]
+
+
 def test_every_right_is_used_and_none_is_missing(
     cluster: ControlPlane, ns: Namespace, operator: OperatorProcess, audit: AuditLog
 ) -> None:
@@ -49,7 +54,7 @@ def test_every_right_is_used_and_none_is_missing(
     ns.client("DELETE", LEASE)
     since = audit.position()
     operator.start()  # lists and watches, and makes the Lease
-    ns.create(spec(task("a", seconds=60), task("b")))
+    ns.create(spec(task("a", hold=True), task("b")))
     ns.wait_state("a", "Running")
     operator.kill()
     job = ns.jobs("a")[0]["metadata"]["name"]
@@ -58,8 +63,15 @@ def test_every_right_is_used_and_none_is_missing(
     ns.wait(lambda p: rows(p)["a"]["attempts"] == 2, "a to be run again")
     ns.patch({"stop": True})
     assert states(ns.wait_end())["a"] == "Skipped"
+    ns.create(spec(task("a"), jobHistoryLimit=0), "without-history")
+    ns.wait_end("without-history")
+    ns.until(lambda: not of_project(ns, "without-history"), "a finished Job to be removed")
     ns.create(spec(task("a"), ttlSecondsAfterFinished=0), "short")
     ns.until(lambda: not ns.exists("short"), "the project to be deleted after its time")
+    broken = role()
+    broken["podTemplate"]["spec"]["containers"][0]["env"] = "A=1"
+    ns.create(spec(task("a"), roles=[broken]), "broken")  # whose template is tried
+    assert rows(ns.wait_end("broken"))["a"]["reason"] == "InvalidPodTemplate"
     asked = by_user(audit.events(since), USER)
     assert refusals(asked, 403) == []
     ours = {right for right in used(asked) if right[1] != "subjectaccessreviews"}

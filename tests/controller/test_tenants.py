@@ -76,7 +76,7 @@ def test_users_see_and_stop_what_is_their_own_and_nothing_else(
     teams: dict[str, tuple[Namespace, User]], operator: OperatorProcess
 ) -> None:
     (a, alice), (b, bob) = teams["alice"], teams["bob"]
-    b.create(spec(task("a", seconds=60)))
+    b.create(spec(task("a", hold=True)))
     b.wait_state("a", "Running")
     for arguments in (
         ("get", "pproj"),
@@ -102,10 +102,16 @@ def test_a_job_that_says_it_is_another_namespace_s_changes_nothing_there(
     teams: dict[str, tuple[Namespace, User]], operator: OperatorProcess
 ) -> None:
     (a, alice), (b, _) = teams["alice"], teams["bob"]
-    mine = b.create(spec(task("a", seconds=2), task("b", "a")))
+    mine = b.create(spec(task("a", hold=True), task("b", "a")))
     b.wait_state("a", "Running")
     made = apply(alice, a.name, forged(mine, "Job", a.name))  # its pod succeeds at once
     assert made.returncode == 0, made.stderr
+    # Its pod succeeds, unless it is collected first: there is no such owner in its namespace.
+    a.until(lambda: not a.jobs() or [pod for pod in a.pods() if pod["status"]["phase"] == "Succeeded"], "its end")
+    b.create(spec(task("c")), "later")
+    b.wait_end("later")  # so that the operator has seen what came before
+    assert b.jobs("b") == []
+    b.release("a")
     end = b.wait_end()
     assert states(end) == {"a": "Succeeded", "b": "Succeeded"}
     assert [job["metadata"]["namespace"] for job in b.jobs("b")] == [b.name]

@@ -53,7 +53,7 @@ def test_a_pod_that_no_node_takes_is_told(ns: Namespace) -> None:
 
 
 def test_an_image_that_cannot_be_pulled_is_told_until_it_can(ns: Namespace) -> None:
-    ns.create(spec(task("a", seconds=600)))
+    ns.create(spec(task("a", hold=True)))
     for reason in ("ErrImagePull", "ImagePullBackOff"):
         kubelet_says(ns, "a", {"waiting": {"reason": reason, "message": "not found"}})
         row = ns.wait_state("a", "Running", "ImagePullBackOff")
@@ -65,7 +65,7 @@ def test_an_image_that_cannot_be_pulled_is_told_until_it_can(ns: Namespace) -> N
 
 
 def test_a_command_that_cannot_be_started_is_a_failure_although_git_waits_for_it(ns: Namespace) -> None:
-    ns.create(spec(task("a", seconds=600), git=GIT, defaults={"maxAttempts": 2}))
+    ns.create(spec(task("a", hold=True), git=GIT, defaults={"maxAttempts": 2}))
     for number in (1, 2):
         kubelet_says(ns, "a", {"terminated": {"reason": "StartError", "exitCode": 128}}, number)
     done = ns.wait_end()
@@ -79,5 +79,10 @@ def test_a_job_whose_pods_are_refused_is_told_and_goes_on_when_they_are_not(ns: 
     ns.until(lambda: "0" in ns.kubectl("get", "quota", "none", "-o", "jsonpath={.status.hard}"), "the quota")
     ns.create(spec(task("a")))
     ns.wait_state("a", "Running", "PodNotCreated")
+    job = ns.jobs("a")[0]["metadata"]["name"]
+    said = why(ns, "a")
+    assert f"kubectl describe job -n {ns.name} {job}" in said
+    assert " pod " not in said.split("next: ")[1], "it does not exist"
+    assert "exceeded quota: none" in ns.kubectl("describe", "job", job)
     ns.kubectl("delete", "quota", "none")
-    assert states(ns.wait_end(seconds=60)) == {"a": "Succeeded"}
+    assert states(ns.wait_end()) == {"a": "Succeeded"}

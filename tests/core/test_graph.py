@@ -12,13 +12,13 @@ from parallelproject.core.graph import (
     BOTTLENECKS,
     CompiledGraph,
     compile_graph,
-    did_you_mean,
     natural_key,
     role_of,
 )
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
+from parallelproject.model.suggest import did_you_mean
 from tests.core.examples import examples
 from tests.core.paths import all_paths, overlap
 from tests.core.projects import compiled, task_lists

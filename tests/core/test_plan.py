@@ -1,11 +1,14 @@
 """What the planner decides, behaviour by behaviour."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Phase, Record
+from parallelproject.core.attempt import STOP_OVERDUE, Attempt, Phase, Record
 from parallelproject.core.plan import Ledger, Plan, plan
 from parallelproject.model.status import Reason, TaskState
 from tests.core.projects import compiled
@@ -319,6 +322,29 @@ def test_the_backoff_doubles_up_to_six_minutes() -> None:
 
 def test_a_backoff_over_six_minutes_stays_as_it_is_given() -> None:
     assert [backoff_after(n, 900) for n in (1, 2, 9)] == [900, 900, 900]
+
+
+@given(st.floats(-2000, 2000), st.integers(0, 900), st.integers(1, 9), st.lists(st.floats(0, 500), max_size=4))
+def test_no_backoff_is_longer_than_it_is_whatever_the_clock_of_who_wrote_the_end(
+    ahead: float, first: int, failures: int, pauses: list[float]
+) -> None:
+    now = 10_000.0
+    seen = {"a": [failed(n) for n in range(1, failures)] + [failed(failures, ended=now + ahead)]}
+    defaults = {"maxAttempts": 100, "backoffSeconds": first}
+    wait = max(first, min(first * 2 ** (failures - 1), 360)) if first else 0
+    prior = decide([task("a")], seen, now=now, defaults=defaults).ledger
+    for pause in (0.0, *pauses):  # by the same operator, or by one that knows no more than what is written down
+        decided = decide([task("a")], seen, now=now + pause, defaults=defaults, prior=replace(prior, standing=None))
+        assert decided.plan.wake_at is None or decided.plan.wake_at <= now + wait + 1e-6
+        prior = decided.ledger
+    assert decide([task("a")], seen, now=now + wait + 1e-6, defaults=defaults, prior=prior).starts == ["a"]
+
+
+def test_a_deadline_is_not_longer_than_it_is_where_the_start_was_written_by_a_clock_that_was_ahead() -> None:
+    prior = replace(decide([task("a")], {}).ledger, start_time=5000.0)
+    decided = decide([task("a")], {"a": [active()]}, now=100.0, prior=prior, activeDeadlineSeconds=60)
+    assert decided.plan.wake_at == 160.0
+    assert decided.ledger.start_time == 100.0
 
 
 def test_planning_again_is_due_at_the_first_backoff_or_deadline_to_end() -> None:
@@ -762,3 +788,37 @@ def test_the_level_is_the_lowest_with_unfinished_tasks_and_the_number_of_levels_
 
 def test_attempts_of_tasks_that_were_never_in_the_spec_are_stopped() -> None:
     assert decide([task("a")], {"stranger": [active(7)]}).stops == {"stranger": "Removed"}
+
+
+def suspended(*, queued: bool = False, stopping: bool = False) -> Attempt:
+    return active()._replace(reason=Reason.JOB_SUSPENDED, is_queued=queued, stopping=stopping)
+
+
+def test_a_suspended_attempt_holds_slot_and_files() -> None:
+    tasks = [task("a", files=["x"]), task("b", files=["x"]), task("c"), task("d")]
+    found = decide(tasks, {"a": [suspended()]}, parallelism=2)
+    assert found.starts == ["c"]
+    assert found.reasons == {"b": "WaitingForFiles", "c": "Starting", "d": "WaitingForSlot"}
+    assert found.states["a"] is RUNNING
+
+
+def test_the_deadline_of_a_suspended_attempt_counts_from_its_start_and_is_waited_for() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    before = decide(tasks, {"a": [suspended()]}, now=69.0)
+    assert (before.stops, before.plan.wake_at) == ({}, 70.0)
+    assert decide(tasks, {"a": [suspended()]}, now=70.0).stops == {"a": STOP_OVERDUE}
+    assert decide(tasks, {"a": [suspended(stopping=True)]}, now=70.0).stops == {}
+
+
+def test_one_that_runs_or_that_a_queue_holds_or_that_has_no_deadline_is_not_stopped_by_our_clock() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    for attempt in (active(), suspended(queued=True)):
+        found = decide(tasks, {"a": [attempt]}, now=1000.0)
+        assert (found.stops, found.plan.wake_at) == ({}, None)
+    assert decide([task("a")], {"a": [suspended()]}, now=1e9).stops == {}
+
+
+def test_the_deadline_of_a_suspended_attempt_is_forgotten_when_it_is_resumed() -> None:
+    tasks = [task("a", activeDeadlineSeconds=60)]
+    prior = decide(tasks, {"a": [suspended()]}, now=50.0).ledger
+    assert decide(tasks, {"a": [active()]}, prior, now=1000.0).stops == {}

@@ -56,6 +56,13 @@ def decide(*seen: Told, last: dict[str, Any] | None = None, now: float = 1000.0)
     return publishing(R, last or {}, seen, now)
 
 
+@given(st.floats(0, 1e6))
+def test_no_wait_is_longer_than_it_is_whatever_the_clock_of_who_wrote_the_end(ahead: float) -> None:
+    found = decide(told(1, code=30, at=1000.0 + ahead), now=1000.0)
+    assert found.wake_at is not None
+    assert found.wake_at <= 1000.0 + FIRST_WAIT
+
+
 def test_the_work_of_levels_that_are_done_is_what_is_published() -> None:
     well = Phase.SUCCEEDED
     assert revision_of(GRAPH, SPEC, planned()) == ""

@@ -11,7 +11,7 @@ from parallelproject.core.graph import compile_graph
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.sharing import Share
 from parallelproject.core.status import rejected_status, render_status
-from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
+from parallelproject.core.why import UnknownTaskError, Why, deleted, not_accepted, why
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason
@@ -32,6 +32,7 @@ class Project:
         self.merged: tuple[int, int] | None = None
         self.share: Share | None = None
         self.troubles: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
 
     def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
         at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
@@ -48,7 +49,9 @@ class Project:
         made = plan(
             self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW, self.share
         )
-        self.status = render_status(self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles)
+        self.status = render_status(
+            self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles, refusals=self.refusals
+        )
         return why(self.graph, self.spec, self.status, task, NOW)
 
 
@@ -239,6 +242,15 @@ def test_an_image_that_cannot_be_pulled_is_named():
     assert project.why("a").more[-1] == "it asks for registry.example/agnet:1.4"
 
 
+def test_a_suspended_job_is_reported_with_what_it_keeps():
+    project = Project(t("a")).seen("a", Phase.ACTIVE, reason="JobSuspended")
+    project.troubles = {"a": "JobSuspended"}
+    found = project.why("a")
+    assert (found.state, found.reason, found.mend) == ("Running", "JobSuspended", "resume-job")
+    assert found.answer.startswith("attempt 1 is held since")
+    assert "it keeps its slot and its files until somebody resumes the Job" in found.more[0]
+
+
 def test_who_waits_for_a_merge_is_told_for_which():
     pull = {"scope": "Level", "merge": "WhenChecksPass"}
     git = {"url": "https://git.example/x/y.git", "forge": {"type": "Gitea"}, "pullRequest": pull}
@@ -309,7 +321,7 @@ def test_rows_that_are_a_moment_old_make_no_nonsense():
         assert found.tasks == ()
 
 
-PHASES = st.sampled_from([Phase.ACTIVE, Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED, Phase.LOST, Phase.LAUNCHING])
+PHASES = st.sampled_from(list(Phase))
 
 
 @given(
@@ -335,9 +347,10 @@ def test_every_task_of_any_project_has_an_answer(
                       failurePolicy=policy)  # fmt: skip
     for task, seen in zip(tasks, phases, strict=False):
         for number, phase in enumerate(seen, start=1):
-            if number < len(seen) and phase in (Phase.ACTIVE, Phase.LAUNCHING):
+            if number < len(seen) and phase in (Phase.ACTIVE, Phase.LAUNCHING, Phase.REFUSED):
                 phase = Phase.STOPPED  # an attempt starts when the one before has ended
-            project.seen(task["id"], phase, number, reason="ExitCode", exit_code=1)
+            reason = {Phase.LAUNCHING: None, Phase.REFUSED: Reason.REFUSED_BY_POLICY}.get(phase, "ExitCode")
+            project.seen(task["id"], phase, number, reason=reason, exit_code=1)
             if phase is Phase.SUCCEEDED:
                 break
     ids = set(project.graph.ids)
@@ -349,3 +362,56 @@ def test_every_task_of_any_project_has_an_answer(
         assert task["id"] not in found.tasks
         assert ids.issuperset(found.tasks)
         assert "next look" not in found.answer  # rows of one moment always have someone to name
+
+
+def test_a_refused_job_is_told_with_the_words_of_the_api_server() -> None:
+    project = Project(t("a"), t("b"))
+    project.refusals = {"a": "exceeded quota: three"}
+    project.seen("a", Phase.REFUSED, started=NOW - 1, ended=NOW + 9, reason=Reason.WAITING_FOR_QUOTA, name=None)
+    found = project.why("a")
+    assert (found.state, found.reason, found.job, found.mend) == ("Pending", "WaitingForQuota", "", "")
+    assert found.answer == "attempt 1 cannot be created: the API server refuses its Job"
+    assert "a: exceeded quota: three" in found.more[0]
+    assert "raise it" in found.more[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "look", "job"),
+    [
+        ("ExitCode", "logs", "job-a-1"),
+        ("Conflict", "logs", "job-a-1"),
+        ("DeadlineExceeded", "job", "job-a-1"),  # its pod is deleted
+        ("StartError", "job", "job-a-1"),
+        ("Lost", "job", ""),  # so is its Job
+        ("InvalidPodTemplate", "job", ""),
+    ],
+)
+def test_what_there_is_to_look_at_exists(reason: str, look: str, job: str) -> None:
+    project = Project(t("a"), defaults={"maxAttempts": 1}, conflicts={"maxReruns": 0})
+    phase = Phase.LOST if reason == "Lost" else Phase.FAILED
+    found = project.seen("a", phase, reason=reason).why("a")
+    assert (found.state, found.look, found.job) == ("Failed", look, job)
+
+
+def test_a_job_without_a_pod_is_looked_at_itself() -> None:
+    project = Project(t("a")).seen("a", Phase.ACTIVE)
+    project.troubles = {"a": Reason.POD_NOT_CREATED}
+    assert project.why("a").look == "job"
+
+
+def test_a_deletion_that_finalizers_hold_up_comes_before_any_other_reason() -> None:
+    project = Project(t("a"), t("b", "a"), t("c", "b")).seen("a", Phase.SUCCEEDED).seen("b", Phase.ACTIVE)
+    metadata = {"deletionTimestamp": "2026-11-29T20:00:00Z", "finalizers": ["example.com/x", "foregroundDeletion"]}
+    runs, waits = (deleted(project.why(task), metadata) for task in "bc")
+    assert (runs.reason, waits.reason) == ("Deleted", "Deleted")
+    assert runs.answer.startswith("it is being stopped: the project was deleted at 2026-11-29T20:00:00Z")
+    assert waits.answer.startswith("it does not start any more")
+    assert all(found.answer.endswith("removes its finalizers: example.com/x") for found in (runs, waits))
+    assert deleted(project.why("a"), metadata) == project.why("a")
+
+
+def test_a_deletion_that_the_garbage_collector_carries_out_is_no_reason() -> None:
+    found = Project(t("a")).why("a")
+    for finalizers in ([], ["foregroundDeletion"], ["orphan", "example.com/x"]):
+        assert deleted(found, {"deletionTimestamp": "2026-11-29T20:00:00Z", "finalizers": finalizers}) == found
+    assert deleted(found, {"finalizers": ["example.com/x"]}) == found

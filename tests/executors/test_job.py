@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph import compile_graph
-from parallelproject.executors.job import check_for_cluster, job_manifest
-from parallelproject.executors.once import is_ours
+from parallelproject.executors.job import check_for_cluster, job_manifest, stop_patch
+from parallelproject.executors.once import is_intact, is_ours
 from parallelproject.executors.owner import Owner
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
@@ -75,8 +75,32 @@ def test_only_the_job_of_this_very_attempt_is_ours() -> None:
     assert not is_ours(made, OWNER, "a", 2)
     assert not is_ours(made, OWNER, "b", 1)
     assert not is_ours(made, Owner("shop", "agents", "uid-2"), "a", 1)
-    made["metadata"]["ownerReferences"] = []
+    made["metadata"]["ownerReferences"] = [{"controller": True, "uid": "somebody"}]
     assert not is_ours(made, OWNER, "a", 1)
+
+
+def test_a_job_is_ours_whatever_others_take_from_it() -> None:
+    made = job(spec())
+    made["metadata"]["uid"] = "j"
+    assert is_intact(made, OWNER, "a", 1)
+    without_labels = {**made, "metadata": {**made["metadata"], "labels": {}}}
+    without_owner = {**made, "metadata": {**made["metadata"], "ownerReferences": []}}
+    without_both = {**made, "metadata": {**made["metadata"], "labels": {}, "ownerReferences": []}}
+    for changed, is_known_by_itself in ((without_labels, True), (without_owner, True), (without_both, False)):
+        assert not is_intact(changed, OWNER, "a", 1)
+        assert is_ours(changed, OWNER, "a", 1) is is_known_by_itself
+        assert is_ours(changed, OWNER, "a", 1, uid="j")
+    other_name = {**made, "metadata": {**made["metadata"], "name": "other"}}
+    assert not is_ours(other_name, OWNER, "a", 1, uid="j")
+
+
+def test_a_job_that_is_stopped_ends_also_where_it_is_suspended() -> None:
+    """A deadline does not pass for a suspended Job, and no pod may start when it is resumed to end."""
+    assert stop_patch("Stopped")["spec"] == {"activeDeadlineSeconds": 1, "parallelism": 0, "suspend": False}
+
+
+def test_a_job_is_held_until_its_result_is_written_down() -> None:
+    assert job(spec())["metadata"]["finalizers"] == ["parallelproject.io/recorded"]
 
 
 ODD = st.recursive(

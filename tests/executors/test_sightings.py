@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.attempt import Phase
-from parallelproject.executors.observation import JobView, PodView, view_pod
-from parallelproject.executors.sightings import POD_SECONDS, Key, Sightings
-from parallelproject.model.names import ANNOTATION_DELIVERY
+from parallelproject.core.attempt import STOP_OVERDUE, Phase
+from parallelproject.executors.observation import JobView, PodView, view_job, view_pod
+from parallelproject.executors.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
+from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 
 A1, A2 = Key("a", 1), Key("a", 2)
@@ -161,32 +161,49 @@ def test_nothing_is_left_of_what_was_forgotten(seen: Sightings) -> None:
     assert seen.attempts == {}
 
 
+def agent(state: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "agent", "state": state}
+
+
+def prepare(state: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "prepare", "state": state}
+
+
+PROXY_NOT_STARTED = {"name": "proxy", "state": {"terminated": {"reason": "StartError"}}}
+PROXY_WAITS = {"name": "proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+AGENT_RUNS = {"name": "agent", "state": {"running": {}}}
+
+
 @pytest.mark.parametrize(
     ("status", "delivers", "trouble"),
     [
         ({"phase": "Pending"}, False, None),
-        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, False,
+        ({"phase": "Pending", "containerStatuses": [agent({"waiting": {"reason": "ContainerCreating"}})]}, False,
          None),
-        ({"phase": "Pending", "initContainerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}, False,
+        ({"phase": "Pending", "initContainerStatuses": [prepare({"waiting": {"reason": "ErrImagePull"}})]}, False,
          "ImagePullBackOff"),
-        ({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "InvalidImageName"}}}]}, False,
+        ({"phase": "Pending", "containerStatuses": [agent({"waiting": {"reason": "InvalidImageName"}})]}, False,
          "InvalidImageName"),
-        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True,
+        ({"phase": "Running", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, True,
          "StartError"),
-        ({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, False, None),
-        ({"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "StartError"}}}]}, True, None),
+        ({"phase": "Running", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, False, None),
+        ({"phase": "Running", "containerStatuses": [PROXY_NOT_STARTED, AGENT_RUNS]}, True, None),
+        ({"phase": "Running", "containerStatuses": [PROXY_WAITS, AGENT_RUNS]}, True, None),
+        ({"phase": "Pending", "containerStatuses": [PROXY_WAITS]}, True, "CrashLoopBackOff"),
+        ({"phase": "Failed", "containerStatuses": [agent({"terminated": {"reason": "StartError"}})]}, True, None),
         ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
          False, "Unschedulable"),
         ({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
-         False, None),
+         False, "SchedulingGated"),
     ],
 )  # fmt: skip
 def test_what_keeps_a_pod_from_beginning_is_seen(
     seen: Sightings, status: dict[str, Any], delivers: bool, trouble: str | None
 ) -> None:
     owner = {"controller": True, "uid": "j"}
-    metadata = {"ownerReferences": [owner], "annotations": {ANNOTATION_DELIVERY: "{}"} if delivers else {}}
-    containers = [{"name": "agent"}]
+    marks = {ANNOTATION_CONTAINER: "agent"} | ({ANNOTATION_DELIVERY: "{}"} if delivers else {})
+    metadata = {"ownerReferences": [owner], "annotations": marks}
+    containers = [{"name": "proxy"}, {"name": "agent"}]
     seen.job_seen(A1, job())
     seen.pod_seen(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
     assert seen.troubles(0.0) == ({"a": trouble} if trouble else {})
@@ -209,3 +226,145 @@ def test_a_job_that_has_no_pod_for_long_is_told(seen: Sightings) -> None:
     pod = {"metadata": {"ownerReferences": [{"controller": True, "uid": "j"}]}, "status": {"phase": "Pending"}}
     seen.pod_seen(A1, "p", view_pod({**pod, "spec": {"containers": [{"name": "agent"}]}}))
     assert (seen.troubles(late), seen.next_trouble(late - 1)) == ({}, None)
+
+
+def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_there(seen: Sightings) -> None:
+    reason = Reason.REFUSED_BY_POLICY
+    for tries in range(8):
+        seen.launching(A1, "coder", 100.0)
+        seen.denied(A1, reason, "no", 100.0)
+        (attempt,) = seen.attempts["a"]
+        assert (attempt.phase, attempt.reason, attempt.at_work) == (Phase.REFUSED, reason, False)
+        assert attempt.ended == 100.0 + min(REFUSED_LONGEST, REFUSED_FIRST * 2**tries)
+    seen.launching(A1, "coder", 200.0)
+    assert seen.attempts["a"][0][:3] == (1, Phase.LAUNCHING, True)
+    assert seen.attempts["a"][0].started == 200.0
+    seen.job_seen(A1, job())
+    assert not seen.refusals
+
+
+def test_another_spec_and_room_in_a_quota_are_tried_at_once(seen: Sightings) -> None:
+    other = Key("b", 1)
+    seen.denied(A1, Reason.REFUSED_BY_POLICY, "no", 100.0)
+    seen.denied(other, Reason.WAITING_FOR_QUOTA, "full", 100.0)
+    seen.job_gone(Key("c", 1), "")
+    assert seen.attempts["b"][0].ended == 0.0
+    assert seen.attempts["a"][0].ended > 100.0
+    seen.allow()
+    assert not {"a", "b"} & seen.attempts.keys()
+
+
+def raw_job(**changed: Any) -> dict[str, Any]:
+    """A Job as the API server has it, with some of its spec, status or metadata changed."""
+    made: dict[str, Any] = {
+        "metadata": {"name": "a-1", "uid": "j", "resourceVersion": "5", "generation": 2, "annotations": {}},
+        "spec": {"backoffLimit": 0, "parallelism": 1, "completions": 1},
+        "status": {},
+    }
+    return {part: {**fields, **changed.get(part, {})} for part, fields in made.items()}
+
+
+STOPPED = {"annotations": {"parallelproject.io/stopped-for": "Stopped"}}
+HALTED = {"parallelism": 0, "activeDeadlineSeconds": 1, "suspend": False}
+
+
+@pytest.mark.parametrize(
+    ("changed", "at_work", "reason"),
+    [
+        ({}, False, None),
+        ({"spec": {"suspend": True}}, True, "JobSuspended"),  # it is resumed with another pod
+        ({"spec": {"parallelism": 0}}, True, "JobSuspended"),
+        ({"spec": {"backoffLimit": 3}}, True, None),  # another pod follows
+        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, False, "JobTerminating"),
+        ({"status": {"conditions": [{"type": "FailureTarget", "status": "True"}]}}, False, None),
+        ({"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}}, False, None),
+        ({"status": {"conditions": [{"type": "Suspended", "status": "False"}]}}, False, None),
+    ],
+)
+def test_a_failed_pod_frees_the_slot_only_where_none_can_follow(
+    seen: Sightings, changed: dict[str, Any], at_work: bool, reason: str | None
+) -> None:
+    seen.job_seen(A1, view_job(raw_job(**changed)))
+    seen.pod_seen(A1, "p", pod("Failed", exit_code=143))
+    assert [(a.phase, a.at_work, a.reason) for a in seen.attempts["a"]] == [(Phase.ACTIVE, at_work, reason)]
+
+
+def test_a_pod_that_is_deleted_frees_no_slot_before_its_job_says_so(seen: Sightings) -> None:
+    """Of a Job that is suspended this very moment the pod is seen to fail first."""
+    seen.job_seen(A1, view_job(raw_job()))
+    seen.pod_seen(A1, "p", pod("Failed", exit_code=143)._replace(deleting=True))
+    assert [a.at_work for a in seen.attempts["a"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("changed", "stopping"),
+    [
+        ({"metadata": STOPPED, "spec": HALTED}, True),
+        ({"metadata": STOPPED, "spec": HALTED | {"suspend": True}}, False),
+        ({"metadata": STOPPED, "spec": HALTED | {"parallelism": 1}}, False),
+        ({"metadata": STOPPED, "spec": HALTED | {"activeDeadlineSeconds": 600}}, False),
+    ],
+)
+def test_a_stop_that_somebody_takes_back_is_asked_for_again(
+    seen: Sightings, changed: dict[str, Any], stopping: bool
+) -> None:
+    seen.job_seen(A1, view_job(raw_job(**changed)))
+    assert [(a.phase, a.stopping) for a in seen.attempts["a"]] == [(Phase.ACTIVE, stopping)]
+
+
+def test_a_job_that_was_stopped_and_deleted_while_suspended_has_ended(seen: Sightings) -> None:
+    suspended = {"conditions": [{"type": "Suspended", "status": "True"}]}
+    gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["parallelproject.io/recorded"]}
+    stopped = {"metadata": STOPPED | gone, "spec": {"suspend": True}}
+    seen.job_seen(A1, view_job(raw_job(**stopped, status={**suspended, "active": 1})))
+    assert phases(seen) == [Phase.ACTIVE]
+    seen.job_seen(A1, view_job(raw_job(**stopped, status=suspended))._replace(version=6))
+    assert phases(seen) == [Phase.STOPPED]
+    assert not list(seen.releasable(lambda attempt, task: False))
+    assert list(seen.releasable(lambda attempt, task: True)) == [A1]
+
+
+@pytest.mark.parametrize(("why", "reason"), [("StartError", "StartError"), (STOP_OVERDUE, "DeadlineExceeded")])
+def test_what_was_stopped_for_what_it_did_has_failed(seen: Sightings, why: str, reason: str) -> None:
+    seen.job_seen(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for=why))
+    assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, reason)]
+
+
+def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: Sightings) -> None:
+    seen.job_seen(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
+    seen.job_seen(A1, job(version=2))
+    assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [("coder\nx", True)]
+    seen.job_seen(A1, job(version=3, outcome="Failed"))
+    assert phases(seen) == [Phase.STOPPED]
+
+
+def test_a_job_is_held_while_it_runs_and_until_its_end_is_recorded(seen: Sightings) -> None:
+    held = job()._replace(held=True)
+    seen.job_seen(A1, held)
+    assert [j.uid for j in seen.held()] == ["j"]
+    assert not list(seen.releasable(lambda attempt, task: True))
+    seen.pod_seen(A1, "p", pod("Succeeded"))
+    assert not list(seen.releasable(lambda attempt, task: False))
+    assert list(seen.releasable(lambda attempt, task: attempt.phase is Phase.SUCCEEDED)) == [A1]
+    seen.job_seen(A1, job(version=2))
+    assert not list(seen.releasable(lambda attempt, task: True))
+    assert seen.held() == []
+
+
+def test_a_job_that_is_deleted_before_its_end_is_not_held(seen: Sightings) -> None:
+    seen.job_seen(A1, job()._replace(held=True, deleting=True))
+    assert list(seen.releasable(lambda attempt, task: False)) == [A1]
+
+
+def test_only_finished_jobs_that_are_there_and_recorded_are_counted(seen: Sightings) -> None:
+    seen.job_seen(A1, job(outcome="Failed"))
+    seen.job_seen(A2, job(uid="k", outcome="Complete"))
+    seen.job_seen(Key("b", 1), job(uid="l"))
+    seen.job_seen(Key("c", 1), job(uid="m", outcome="Complete")._replace(deleting=True))
+    seen.job_seen(Key("d", 1), job(uid="n", outcome="Complete"))
+    seen.job_gone(Key("d", 1), "n")
+    assert [(j.task, j.number, j.succeeded) for j in seen.finished(lambda a, t: True)] == [
+        ("a", 1, False),
+        ("a", 2, True),
+    ]
+    assert [j.number for j in seen.finished(lambda a, t: a.number == 2)] == [2]

@@ -11,10 +11,12 @@ from tests.faults.frozen import Frozen
 from tests.faults.graphs import Graph
 from tests.faults.kinds import WRITE, is_write
 from tests.faults.lab import Lab
+from tests.faults.others import others
 from tests.faults.plan import Action, Chance, Fault
 from tests.faults.scenario import Outcome, run_one
 from tests.faults.storm import Storm
 from tests.faults.sweep import RESOURCES, SMALL, Case, Trial, cases
+from tests.faults.without_crd import WithoutCrd
 
 RATE = 0.02
 """Share of all requests and events of watches that go wrong in a run of ``Volume``."""
@@ -25,6 +27,7 @@ PAIRS = 300
 VOLUMES = 80
 SEQUELS = 300
 FROZEN = 30
+WITHOUT_CRD = 30
 _KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -125,6 +128,11 @@ def frozen(counts: Counts, seed: int) -> Iterator[Frozen]:
     return (Frozen(FROZEN * (seed - 1) + i) for i in range(1, FROZEN + 1))
 
 
+def without_crd(counts: Counts, seed: int) -> Iterator[WithoutCrd]:
+    """The CRD goes in the middle, and comes back."""
+    return (WithoutCrd(WITHOUT_CRD * (seed - 1) + i) for i in range(1, WITHOUT_CRD + 1))
+
+
 def storms(counts: Counts, seed: int) -> Iterator[Storm]:
     """Everything at once, for minutes."""
     yield Storm(seed)
@@ -137,6 +145,8 @@ CAMPAIGNS: Mapping[str, Callable[[Counts, int], Iterable[Trial]]] = {
     "volume": volume,
     "edits": edits,
     "frozen": frozen,
+    "others": others,
+    "crd": without_crd,
     "storm": storms,
 }
 """By name; each is given the counts and a seed."""

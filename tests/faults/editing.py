@@ -20,12 +20,12 @@ from tests.faults.lab import Lab, Run
 from tests.faults.plan import Listed
 from tests.faults.scenario import Outcome, report, wait_end, wait_quiet
 
-SECONDS = 90
+SECONDS = 240
 """A project that takes longer from its last edit to its end is stuck."""
 _STILL_SECONDS = 2.0
 """When nothing has passed for so long, a moment that is waited for will not come."""
 _MOMENT_SECONDS = 8
-_GONE_SECONDS = 60
+_GONE_SECONDS = 120
 _FRESH = 10
 """Of so many sequences, one last spec is run afresh."""
 

@@ -20,7 +20,7 @@ LEASE_SECONDS = 3
 TASKS = 40
 TAKE_OVERS = 2
 """In each run: of either operator."""
-_SETTLE_SECONDS = 30
+_SETTLE_SECONDS = 120
 
 
 @dataclass(frozen=True)

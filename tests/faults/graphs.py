@@ -110,4 +110,20 @@ def long() -> Graph:
     return Graph("long", made, 2)
 
 
+def held() -> Graph:
+    """Every attempt runs until it is released: for runs in which others act while a task is at work."""
+    made = [
+        task("a", hold=True),
+        task("b", "a", hold=True, files=["src/x.py"]),
+        task("c", "a", hold=True, fail_attempts=1),
+        task("d", "a", hold=True, files=["src/x.py"]),
+        task("e", hold=True),
+        task("f", "b", "c", hold=True),
+        task("g", "d", hold=True, fail_attempts=9),
+        task("h", "g", hold=True),
+        task("i", "e", "f", hold=True),
+    ]
+    return Graph("held", made, 3)
+
+
 GRAPHS = {graph.name: graph for graph in (chain(), diamonds(), failing(), mixed(), mixed("Levels"), long())}

@@ -33,8 +33,8 @@ from tests.faults.proxy import Proxy, Traffic
 
 T = TypeVar("T")
 
-_WATCHES = ("watch-projects", "watch-jobs", "watch-pods")
-_TAKE_OVER_SECONDS = 20
+_WATCHES = ("watch-projects", "watch-projects-names", "watch-jobs", "watch-pods")
+_TAKE_OVER_SECONDS = 60
 """Longest time from the end of a Lease until another one leads, on a machine that is busy."""
 _RESTARTS_MAX = 100
 """An operator that ends more often by itself, or is killed more often, is left dead."""
@@ -116,7 +116,7 @@ class Lab:
         made = Namespace(self.cluster, self.client, name)
         # A Job whose first pod is refused for want of the ServiceAccount backs off for seconds.
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        until(lambda: not made.is_gone(account), f"namespace {name}", seconds=30)
+        until(lambda: not made.is_gone(account), f"namespace {name}", seconds=120)
         return made
 
     def kubeconfig(self, server: str, name: str) -> Path:

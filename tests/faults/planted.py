@@ -11,7 +11,7 @@ from tests.controller.cluster import rows
 from tests.faults.graphs import GRAPHS
 from tests.faults.lab import Lab, Run
 from tests.faults.plan import Action, Fault
-from tests.faults.scenario import Outcome, run_one
+from tests.faults.scenario import SECONDS, Outcome, run_one
 
 _LONG_SECONDS = 3.0
 
@@ -26,7 +26,7 @@ class Try:
     meanwhile: Callable[[Run], object] | None = None
     linger: float = 0
 
-    def run(self, lab: Lab, patch: str = "", seconds: float = 60) -> Outcome:
+    def run(self, lab: Lab, patch: str = "", seconds: float = SECONDS) -> Outcome:
         """Makes it."""
         return run_one(
             lab,

@@ -120,7 +120,7 @@ class Proxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         kind = classify(request.method, request.rel_url.path, request.rel_url.query.get("watch") in ("1", "true"))
         if "as=PartialObjectMetadata" in request.headers.get("Accept", ""):
-            kind = f"names-of-{kind}"  # who asks for no more sees nothing of what faults are about
+            kind = f"{kind}-names"  # list-projects-names: by which it is known which there are
         body = await request.read() if request.can_read_body else None
         fault = self._count(names_of(kind, body))
         if not kind.endswith("-lease"):  # that never ends

@@ -6,13 +6,13 @@ never an attempt: states, attempts and failures at the end are those of a run wi
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rig.deadline import until
 from rig.errors import RigError
 from rig.operator import USER
-from tests.controller.audit import Json, by_user, history, refusals, told, writes
+from tests.controller.audit import Json, by_user, history, is_release, refusals, told, writes
 from tests.controller.cluster import condition, rows
 from tests.controller.laws import judge
 from tests.faults.graphs import Graph
@@ -20,15 +20,17 @@ from tests.faults.lab import Lab, Run
 from tests.faults.plan import Fault, InTurn, Listed, Plan
 from tests.faults.proxy import Write
 
-SECONDS = 120
-"""A run that takes longer is stuck."""
+SECONDS = 240
+"""A run that takes longer is stuck: ten times what it takes on two busy cores."""
 _QUIET_SECONDS = 0.3
 """After the end, for so long nothing must be asked for before the run counts as over."""
-_SETTLE_SECONDS = 30
+_SETTLE_SECONDS = 120
 """Longest time from the end of the project until there is quiet."""
 _POLL_SECONDS = 0.5
 _NOT_THE_PROJECTS = frozenset({"leases", "events"})
 _TAIL_LINES = 60
+_REFUSED = frozenset({400, 403, 422})
+"""Answers that a sound operator gets from nobody who does not refuse it on purpose."""
 
 
 @dataclass
@@ -51,6 +53,8 @@ class Outcome:
     """From the operator's start to the end of the project."""
     starts: int = 0
     """Operator processes."""
+    disturbances: int = 0
+    """How often somebody else changed something of the project."""
     taken_over: int = 0
     """How often another operator took over from one that stood still."""
     tasks: int = 0
@@ -158,13 +162,14 @@ def compare(project: Json, graph: Graph) -> list[str]:
     return different + ([f"the reason at the end is {reason}, and not {wanted}"] if reason != wanted else [])
 
 
-def verdict(run: Run, made: Json, last: Json) -> list[str]:
+def verdict(run: Run, made: Json, last: Json, allowed: Collection[int] = ()) -> list[str]:
     """Every breach of a law, from the audit log.
 
     Args:
         run: The run.
         made: The project as it was created.
         last: The project as it was seen last: the log is read once it is in there.
+        allowed: Codes by which requests may be refused, since somebody refuses them on purpose.
     """
     events: list[Json] = []
 
@@ -173,10 +178,10 @@ def verdict(run: Run, made: Json, last: Json) -> list[str]:
         events = run.events()
         return any(_version(event) == last["metadata"]["resourceVersion"] for event in reversed(events))
 
-    until(is_logged, "the audit log", seconds=10)
+    until(is_logged, "the audit log", seconds=60)
     asked = by_user(events, USER)
     breaches = judge(history(events, made["metadata"]["uid"]), uninvited=run.traffic.uninvited)
-    breaches += [f"refused: {line}" for code in (400, 403, 422) for line in refusals(asked, code)]
+    breaches += [f"refused: {line}" for code in _REFUSED - {*allowed} for line in refusals(asked, code)]
     return breaches + [f"written after the end: {line}" for line in _written_after_end(asked)]
 
 
@@ -185,7 +190,7 @@ def _written_after_end(asked: Sequence[Json]) -> Iterator[str]:
     for event in writes(asked):
         if not 200 <= event["responseStatus"]["code"] < 300 or event["objectRef"]["resource"] in _NOT_THE_PROJECTS:
             continue
-        if ended:
+        if ended and not is_release(event):
             yield told(event)
         answer = event.get("responseObject") or {}
         ended = ended or (event["objectRef"].get("subresource") == "status" and has_ended(answer))

@@ -22,7 +22,8 @@ LANES = 4
 """Runs at once."""
 SMALL = ("chain", "mixed", "mixed-levels")
 """Graphs that have every fault; on the others, which take longer, the operator is killed."""
-RESOURCES = ("projects", "jobs", "pods")
+RESOURCES = ("projects", "projects-names", "jobs", "pods")
+"""As in the names of requests; ``projects-names`` are the projects' metadata."""
 _LONG_SECONDS = 3.0
 """Longer than the Job controller takes to tell of a Job, and than the operator waits between two status writes."""
 _ANSWERS = (409, 429, 500, 503)
@@ -142,7 +143,7 @@ def _old_lists(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
     """The next operator sees the world as it was, and goes on seeing it so for a while."""
     # The last writes do not come in every run.
     for k in _places(counts["write"] * 3 // 4, 4):
-        for stale in (("projects",), ("jobs",), ("pods",), ("jobs", "pods"), RESOURCES):
+        for stale in (("projects",), ("projects-names",), ("jobs",), ("pods",), ("jobs", "pods"), RESOURCES):
             for age, seconds in ((1.0, _LONG_SECONDS), (0.5, 0.0)):
                 old = (Fault(Action.OLD, f"list-{r}", 2, age=age, seconds=seconds) for r in stale)
                 yield Case("old-list", graph, (Fault(Action.KILL_AFTER, "write", k), *old))

@@ -15,7 +15,7 @@ from tests.faults.edits import FAULT, Edit, Sequel, end, sequel
 from tests.faults.lab import Lab
 from tests.faults.plan import Action, Fault
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 SEEDS = [int(seed) for seed in os.environ.get("PPROJ_TEST_SEEDS", "3,4,5,11,25,42").split(",")]
 LANES = 3
@@ -35,7 +35,7 @@ def story(first: Json, *edits: Edit, fault: Fault | None = None) -> Sequel:
 
 def left_at_work(**fields: Any) -> Sequel:
     """A task leaves while it is at work, and another wants what it has."""
-    leaving, waiting = task("a", seconds=20, priority=5, **fields), task("b", **fields)
+    leaving, waiting = task("a", hold=True, priority=5, **fields), task("b", **fields)
     return story(project(leaving, waiting), Edit("remove a", "event-of-pods", 4, project(waiting)))
 
 
@@ -50,7 +50,7 @@ def refused(**fields: Any) -> Sequel:
 def taken_along(propagation: str) -> Sequel:
     """The project is deleted, and the watch does not tell while its Jobs go."""
     silent = Fault(Action.DELAY, "event-of-projects", 3, seconds=5)
-    first = project(task("a", seconds=60), task("b", seconds=60), parallelism=2)
+    first = project(task("a", hold=True), task("b", hold=True), parallelism=2)
     second = project(task("a"), task("b", "a"))
     return story(first, Edit("create again", FAULT, 0, second, recreate=propagation), fault=silent)
 

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.lab import Lab
 from tests.faults.planted import PLANTED, Planted
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)

@@ -7,7 +7,7 @@ from tests.faults.lab import Lab
 from tests.faults.storm import Storm
 from tests.faults.sweep import Trial, run_all
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 
 def test_a_leader_that_stood_still_breaks_no_law_when_it_goes_on(lab: Lab) -> None:

@@ -12,7 +12,7 @@ from tests.faults.lab import Lab
 from tests.faults.scenario import Outcome
 from tests.faults.sweep import SMALL, cases, run_all, sample, without_faults
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 RUNS = 24
 SEEDS = [int(seed) for seed in os.environ.get("PPROJ_TEST_SEEDS", "1").split(",")]

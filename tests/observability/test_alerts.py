@@ -90,10 +90,10 @@ CASES = [
     ),
     Case(
         "JobsRefused",
-        {ours("api_requests_total", verb="create", resource="jobs", code="403"): "0+1x60"},
-        16,
-        {ours("api_requests_total", verb="create", resource="jobs", code="409"): "0+1x60"},
-        {"code": "403"},
+        {team("tasks_by_reason", state="Pending", reason="RefusedByPolicy"): "3x60"},
+        15,
+        {team("tasks_by_reason", state="Pending", reason="WaitingForSlot"): "3x60"},
+        {**ABOUT_TEAM, "reason": "RefusedByPolicy"},
     ),
     Case(
         "WatchSilent",
@@ -101,6 +101,19 @@ CASES = [
         9,
         {ours("watch_silence_seconds", resource="jobs"): "55x60"},
         {"resource": "jobs"},
+    ),
+    Case(
+        "WatchDown",
+        {
+            ours("watch_synced", resource="parallelprojects"): "1x5 0x60",
+            ours("watch_synced", resource="jobs"): "1x65",
+        },
+        8,
+        {
+            ours("watch_synced", resource="parallelprojects"): "0 1x60",
+            ours("watch_synced", resource="jobs"): "1 0 1x60",
+        },
+        {"resource": "parallelprojects"},
     ),
     Case(
         "WatchRestarts",

@@ -149,6 +149,28 @@ def test_attempts_fail_as_often_as_they_are_told_to(ns: Namespace) -> None:
     assert conditions(ns.get("pod/first"))["Ready"] == ("False", "PodFailed")
 
 
+def test_a_held_pod_runs_until_it_is_released(ns: Namespace) -> None:
+    ns.create(
+        pod("first", attempt=1, PPROJ_PARAM_HOLD_ATTEMPTS=1), pod("second", attempt=2, PPROJ_PARAM_HOLD_ATTEMPTS=1)
+    )
+    ns.wait(phase("Succeeded"), "pod/second")
+    ns.wait(phase("Running"), "pod/first")
+    ns.annotate("pod/first", "seen=yes")
+    ns.create(pod("later"))
+    ns.wait(phase("Succeeded"), "pod/later")
+    assert ns.get("pod/first")["status"]["phase"] == "Running"
+    ns.annotate("pod/first", "rig.parallelproject.io/release=true")
+    ns.wait(phase("Succeeded"), "pod/first")
+
+
+def test_a_held_pod_ends_when_it_is_deleted_or_evicted(ns: Namespace) -> None:
+    ns.create(*(pod(name, PPROJ_PARAM_HOLD_ATTEMPTS=1) for name in ("evicted", "deleted")))
+    ns.wait(phase("Running"), "pod/evicted", "pod/deleted")
+    ns.annotate("pod/evicted", "rig.parallelproject.io/evict=true")
+    ns.wait(phase("Failed"), "pod/evicted")
+    ns.cluster.kubectl("delete", "-n", ns.name, "pod/deleted", "--wait", "--timeout=20s")
+
+
 def test_jobs_complete(ns: Namespace) -> None:
     ns.create(job("one"), job("two", PPROJ_PARAM_SECONDS=0.5))
     ns.wait("condition=Complete", "job/one", "job/two")

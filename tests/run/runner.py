@@ -23,8 +23,11 @@ from parallelproject.executors.process_children import ENV_RUN
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.run import RunOptions, run_project
 
+SECONDS = 120
+"""Longest time that a test waits for one thing: only a test that fails waits for so long."""
 
-def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> Any:
+
+def until(condition: Callable[[], Any], seconds: float = SECONDS, what: str = "") -> Any:
     """The first true value of a condition."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -39,6 +42,7 @@ class Started:
     def __init__(self, body: Callable[[], int], terminal: int | None) -> None:
         self._read, write = os.pipe()
         self.returncode: int | None = None
+        self._said = b""
         self.pid = os.fork()
         if not self.pid:
             code = 99
@@ -69,29 +73,43 @@ class Started:
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
-        self.signal(signal.SIGKILL)
-        until(lambda: self.poll() is not None)
+        if self.poll() is None:
+            self.signal(signal.SIGKILL)
+            until(lambda: self.poll() is not None)
         os.close(self._read)
 
     def stop_reading(self) -> None:
         os.close(self._read)
 
-    def finish(self, code: int | None, seconds: float = 60) -> str:
+    def wait_said(self, text: str) -> None:
+        """Waits until it has said something."""
+        self._read_until(text.encode(), SECONDS)
+        assert text in self.said, f"it ended, and said only: {self.said}"
+
+    def finish(self, code: int | None, seconds: float = SECONDS) -> str:
         """Waits for the end, with this exit code or any, and gives what it said."""
-        said = b""
+        self._read_until(None, seconds)
+        os.close(self._read)
+        until(lambda: self.poll() is not None)
+        assert code is None or self.returncode == code, self.said
+        return self.said
+
+    @property
+    def said(self) -> str:
+        """What has been read of what it said."""
+        return self._said.decode(errors="replace")
+
+    def _read_until(self, text: bytes | None, seconds: float) -> None:
+        """Reads until a text has come, or until there is no more."""
         deadline = time.monotonic() + seconds
-        while select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while text is None or text not in self._said:
+            if not select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                self.kill()
+                raise AssertionError(f"no {text or 'end'} within {seconds} s: {self.said[-2000:]}")
             data = os.read(self._read, 65536)
             if not data:
                 break
-            said += data
-        else:
-            self.kill()
-            raise AssertionError(f"no end within {seconds} s: {said[-2000:].decode(errors='replace')}")
-        os.close(self._read)
-        until(lambda: self.poll() is not None)
-        assert code is None or self.returncode == code, said.decode(errors="replace")
-        return said.decode(errors="replace")
+            self._said += data
 
 
 @dataclass

@@ -109,19 +109,23 @@ def test_a_second_run_is_refused_and_names_the_first(runner: Make) -> None:
 
 
 def test_after_a_kill_the_next_run_waits_for_the_supervisor(runner: Make) -> None:
-    run = runner(tasks("a"), "trap '' TERM; " + STEP + "sleep 1; sleep 1; sleep 1000")
+    held = "until [ -e $JOURNAL.go ]; do sleep 0.01; done; exit 1"
+    run = runner(tasks("a"), "trap '' TERM; " + STEP + held, options={"grace_seconds": 1000})
     process = run.start()
     until(run.journal)
     process.kill()
     run.command = "true"
-    assert "waiting for the tasks of the run that was cut off" in run.run()
+    following = run.start()
+    following.wait_said("waiting for the tasks of the run that was cut off")
+    (run.folder / "journal.go").touch()
+    following.finish(0)
     assert [row.phase for row in run.attempts()] == ["Stopped", "Succeeded"]
 
 
 def test_a_clock_that_was_put_back_does_not_hold_up_a_backoff(runner: Make) -> None:
     import sqlite3
 
-    run = runner({"tasks": tasks("a"), "defaults": {"backoffSeconds": 1}}, STEP + "[ $PPROJ_ATTEMPT = 2 ]")
+    run = runner({"tasks": tasks("a"), "defaults": {"backoffSeconds": 600}}, STEP + "[ $PPROJ_ATTEMPT = 2 ]")
     process = run.start()
     until(lambda: run.journal() and any(row.phase == "Failed" for row in run.attempts()))
     process.signal(signal.SIGTERM)
@@ -129,6 +133,7 @@ def test_a_clock_that_was_put_back_does_not_hold_up_a_backoff(runner: Make) -> N
     with sqlite3.connect(run.state / "state.db") as db:
         db.execute("update attempts set started = started + 86400, ended = ended + 86400")
         db.execute("update sessions set started = started + 86400, ended = ended + 86400")
+    run.spec["defaults"]["backoffSeconds"] = 1
     run.run()
     assert run.journal() == ["a", "a"]
 

@@ -192,9 +192,9 @@ def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make
 
 
 def test_a_deadline_is_that_of_the_command_and_what_it_left_is_kept(landing: Make, checkout: Checkout) -> None:
-    spec = {"tasks": tasks("a", activeDeadlineSeconds=1), "defaults": {"maxAttempts": 1}}
-    run = landing(spec, f"{WRITE}; trap 'echo term >> $JOURNAL' TERM; sleep 1000 & wait; wait; sleep 1000")
-    run.options["grace_seconds"] = 0.3
+    spec = {"tasks": tasks("a", activeDeadlineSeconds=3), "defaults": {"maxAttempts": 1}}
+    run = landing(spec, f"trap 'echo term >> $JOURNAL; exit 1' TERM; {WRITE}; sleep 1000 & wait")
+    run.options["grace_seconds"] = 1000
     output = run.run(1)
     assert "failed (DeadlineExceeded)" in output
     assert run.journal() == ["term"]

@@ -27,6 +27,11 @@ EDIT = (
     'echo "start $PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL; '
     "echo $PPROJ_TASK_ID >> shared.txt; echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt"
 )
+# So that there is a conflict each time: neither ends before the other has begun.
+BOTH = (
+    "case $PPROJ_TASK_ID in [ab]) "
+    "until grep -q 'start a' $JOURNAL && grep -q 'start b' $JOURNAL; do sleep 0.01; done;; esac"
+)
 SPEC = {
     # a and b do not declare that they write the same file.
     "tasks": [*tasks("a", "b"), {"id": "c", "dependencies": ["a", "b"]}],
@@ -65,7 +70,7 @@ def check(run: Runner, checkout: Checkout) -> None:
 def test_killed_at_a_call_of_git_and_run_again(
     runner: Make, checkout: Checkout, striker: Striker, victim: str, at: int
 ) -> None:
-    run = runner(SPEC, EDIT, options={"repository": checkout.path})
+    run = runner(SPEC, f"{EDIT}; {BOTH}", options={"repository": checkout.path})
     striker.arm(f'{VICTIMS[victim]}; real "$@"', at=at)
     before = checkout.git("rev-parse", "main")
     run.start(before=striker.use).finish(None)

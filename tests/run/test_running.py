@@ -119,7 +119,7 @@ def test_a_program_that_is_not_there_fails_as_in_a_shell(runner: Make) -> None:
 def test_never_more_at_work_than_parallelism(runner: Make) -> None:
     run = runner(
         {"tasks": tasks(*(f"t{i}" for i in range(12))), "parallelism": 3},
-        "echo + >> $JOURNAL; sleep 0.03; echo - >> $JOURNAL",
+        "echo + >> $JOURNAL; until [ $(grep -c + $JOURNAL) -ge 3 ]; do sleep 0.01; done; echo - >> $JOURNAL",
     )
     run.run()
     level = peak = 0
@@ -140,17 +140,21 @@ def test_what_a_task_leaves_running_ends_with_it(runner: Make) -> None:
 
 
 def test_a_run_within_a_task_is_not_taken_for_what_another_task_left(runner: Make) -> None:
-    within = "PPROJ_RUN=other PPROJ_TASK_ID=x PPROJ_ATTEMPT=1 setsid sh -c 'sleep 0.5; echo alive >> $JOURNAL'"
-    run = runner(tasks("a", "b"), f"[ $PPROJ_TASK_ID = b ] || {within}")
+    held = "until [ -e $JOURNAL.go ]; do sleep 0.01; done; echo alive >> $JOURNAL"
+    within = f"PPROJ_RUN=other PPROJ_TASK_ID=x PPROJ_ATTEMPT=1 setsid sh -c '{held}'"
+    run = runner(
+        {"tasks": [*tasks("a", "b"), {"id": "c", "dependencies": ["b"]}], "scheduling": "Graph"},
+        f"case $PPROJ_TASK_ID in a) {within};; c) touch $JOURNAL.go;; esac",
+    )
     run.run()
     assert run.journal() == ["alive"]
 
 
 def test_an_attempt_past_its_deadline_is_stopped_and_has_failed(runner: Make) -> None:
     run = runner(
-        {"tasks": tasks("a", activeDeadlineSeconds=1), "defaults": {"maxAttempts": 1}},
-        "trap 'echo term >> $JOURNAL' TERM; sleep 1000 & wait; wait; sleep 1000",
-        options={"grace_seconds": 0.3},
+        {"tasks": tasks("a", activeDeadlineSeconds=3), "defaults": {"maxAttempts": 1}},
+        "trap 'echo term >> $JOURNAL; exit 1' TERM; sleep 1000 & wait",
+        options={"grace_seconds": 1000},
     )
     output = run.run(code=1)
     assert "failed (DeadlineExceeded)" in output
@@ -173,7 +177,7 @@ def test_an_attempt_that_begins_only_after_the_deadline_of_the_project_is_stoppe
         start(processes, orders)
 
     monkeypatch.setattr(Processes, "start", start_late)
-    run = runner({"tasks": tasks("a"), "activeDeadlineSeconds": 1}, "sleep 5")
+    run = runner({"tasks": tasks("a"), "activeDeadlineSeconds": 1}, "sleep 1000")
     output = run.run(code=1)
     assert "stopped (spec.activeDeadlineSeconds): 0 of 1" in output
 
@@ -181,7 +185,8 @@ def test_an_attempt_that_begins_only_after_the_deadline_of_the_project_is_stoppe
 def test_fail_fast_stops_the_others(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", "b"), "failurePolicy": "FailFast", "defaults": {"maxAttempts": 1}},
-        "[ $PPROJ_TASK_ID = b ] && sleep 1000; exit 1",
+        "if [ $PPROJ_TASK_ID = b ]; then echo x >> $JOURNAL; sleep 1000; fi; "
+        "until [ -s $JOURNAL ]; do sleep 0.01; done; exit 1",
     )
     assert "b  stopped" in run.run(code=1)
 

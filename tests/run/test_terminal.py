@@ -53,7 +53,11 @@ class Terminal:
         os.close(self._ours)
         self.process.stop_reading()
         assert self.process.returncode == code, self.screen
-        return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", self.screen)
+        return self.plain(read=False)
+
+    def plain(self, read: bool = True) -> str:
+        """What has been shown, without what steers the terminal."""
+        return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", self.read() if read else self.screen)
 
 
 def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(runner: Make) -> None:
@@ -83,12 +87,13 @@ def test_a_second_ctrl_c_kills_at_once(runner: Make) -> None:
 
 
 def test_the_picture_is_drawn_and_taken_away(runner: Make) -> None:
-    run = runner(chain("a", "b"), "echo working on $PPROJ_TASK_ID; sleep 0.7", options={"view": "auto"})
-    screen = Terminal(run).finish(0)
-    assert "▶ a" in screen
-    assert "working on a" in screen
-    assert "1 wait: 1 for dependencies" in screen
-    assert "✓ a" in screen
+    held = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
+    run = runner(chain("a", "b"), f"echo working on $PPROJ_TASK_ID; {held}", options={"view": "auto"})
+    terminal = Terminal(run)
+    for task, shown in {"a": ("▶ a", "working on a", "1 wait: 1 for dependencies"), "b": ("✓ a", "▶ b")}.items():
+        until(lambda shown=shown: all(part in terminal.plain() for part in shown), what=f"{shown} on the screen")
+        (run.folder / f"journal.{task}").touch()
+    screen = terminal.finish(0)
     assert screen.rstrip().splitlines()[-1].startswith("  pproj run FILE --fresh")
 
 

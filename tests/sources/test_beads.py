@@ -1,6 +1,7 @@
 """Beads' issues: lines and lists, epics, kinds of dependency, states, priorities."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_lines_and_lists_give_the_same():
 
 def test_only_a_title_is_needed():
     imported = read('{"title": "A"}\n\n{"title": "B"}\n', file="issues.jsonl")
-    assert list(needs(imported)) == ["line-1", "line-2"]
+    assert list(needs(imported)) == ["a", "b"]
     assert [str(w).split(":")[1] for w in imported.report.warnings] == ["1", "3"]
     assert problems('{"id": "x"}\n{"id": "y", "title": " "}') == [
         "issues.jsonl:1: title: is missing (give it a title)",
@@ -171,7 +172,7 @@ def test_tombstones_and_memories_are_counted_and_hold_nothing_up():
         issue("b", "a"),
     )
     assert needs(imported) == {"b": []}
-    assert imported.report.left_out == (LeftOut("a", "tombstone"), LeftOut("line-2", "memory"))
+    assert imported.report.left_out == (LeftOut("a", "tombstone"), LeftOut("memory", "memory"))
     assert imported.report.lines()[0] == "3 tasks found: 1 to run, 2 left out (tombstone 1, memory 1)"
 
 
@@ -204,7 +205,6 @@ def test_deferred_epics_are_left_out_with_their_tasks_and_what_needs_them():
         ("blocked", True, True),
         ("hooked", True, True),
         ("strange", True, True),
-        ("pinned", True, True),
     ],
 )
 def test_states(status: str | None, runs: bool, warned: bool):
@@ -213,11 +213,97 @@ def test_states(status: str | None, runs: bool, warned: bool):
     assert bool(imported.report.warnings) is warned
 
 
-def test_what_is_mostly_book_keeping_runs_with_one_warning_that_names_it():
-    imported = load(issue("a", type="agent"), issue("g", type="gate"), issue("b", "g"))
-    assert needs(imported) == {"a": [], "g": [], "b": ["g"]}
-    (warning,) = imported.report.warnings
-    assert '"a"' in str(warning) or "a, g" in str(warning)
+@pytest.mark.parametrize(
+    ("more", "why", "of_those_that_need_it"),
+    [
+        ({"type": "gate", "await_type": "human"}, "open gate", "held by a gate"),
+        ({"ephemeral": True}, "ephemeral", "needs an ephemeral task"),
+        ({"is_template": True}, "template", "needs a template task"),
+        ({"pinned": True}, "pinned", "needs a pinned task"),
+        ({"status": "pinned"}, "pinned", "needs a pinned task"),
+        ({"type": "agent"}, "book-keeping", "needs a book-keeping task"),
+        ({"type": "merge-request"}, "book-keeping", "needs a book-keeping task"),
+        ({"status": "deferred"}, "deferred", "needs a deferred task"),
+        ({"defer_until": "2027-01-02T00:00:00+01:00"}, "deferred", "needs a deferred task"),
+    ],
+)
+def test_what_is_no_work_never_runs_and_holds_what_needs_it_until_it_is_closed(
+    more: dict[str, Any], why: str, of_those_that_need_it: str
+):
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    others = [issue("b", "a"), issue("c")]
+    imported = load(issue("a", **more), *others, now=now)
+    assert needs(imported) == {"c": []}
+    assert imported.report.left_out == (LeftOut("a", why), LeftOut("b", of_those_that_need_it))
+    assert imported.report.lines()[1] == f"skipped: a ({why}), b ({of_those_that_need_it}: a)"
+    closed = issue("a", **{**more, "status": "closed"})
+    assert needs(load(closed, *others, now=now)) == {"b": [], "c": []}
+    if why != "deferred" and "status" not in more:
+        assert needs(load(closed, *others, now=now, include_done=True)) == {"b": [], "c": []}
+
+
+def test_an_open_gate_is_named_with_its_condition_what_it_holds_and_the_command_to_pass_it():
+    imported = load(
+        issue("g", type="gate", await_type="gh:run", await_id="42"),
+        issue("a", "g"),
+        issue("b", "a"),
+        issue("h", type="gate"),
+    )
+    assert [str(warning) for warning in imported.report.warnings] == [
+        'issues.jsonl:1: "g" is an open gate (gh:run 42), which no task passes; a, b wait for it '
+        "(bd gate resolve g, when it is passed)",
+        'issues.jsonl:4: "h" is an open gate, which no task passes; nothing waits for it '
+        "(bd gate resolve h, when it is passed)",
+    ]
+
+
+@pytest.mark.parametrize(("until", "runs"), [("2026-12-31T23:00:00Z", True), ("2027-01-01", False), ("soon", True)])
+def test_what_is_deferred_until_a_time_runs_once_it_has_come(until: str, runs: bool):
+    imported = load(issue("a", defer_until=until), now=datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
+    assert (needs(imported) == {"a": []}) is runs
+    assert any("is no time" in str(warning) for warning in imported.report.warnings) is (until == "soon")
+
+
+@pytest.mark.parametrize("type", ["epic", "molecule", "milestone"])
+def test_containers_do_not_run_and_an_empty_one_hands_on_what_it_waits_for(type: str):
+    assert needs(load(issue("m", type=type), issue("m.1"), issue("x", "m"))) == {"m.1": [], "x": ["m.1"]}
+    assert needs(load(issue("a"), issue("m", "a", type=type), issue("n", "m", type=type), issue("x", "n"))) == {
+        "a": [],
+        "x": ["a"],
+    }
+    ring = [issue("m", "n", type=type), issue("n", "m", type=type), issue("x", "n")]
+    assert needs(load(*ring)) == {"x": []}
+
+
+def test_a_fan_out_waits_for_the_children_of_its_spawner():
+    gather = issue("g")
+    gather["dependencies"] = [
+        {"issue_id": "g", "depends_on_id": "s", "type": "waits_for", "metadata": '{"gate": "any-children"}'}
+    ]
+    imported = load(issue("s"), issue("s.1"), issue("s.2"), gather)
+    assert needs(imported) == {"s": [], "s.1": [], "s.2": [], "g": ["s", "s.1", "s.2"]}
+    assert "waits for any child" in str(imported.report.warnings[0])
+
+
+def test_a_type_of_dependency_that_is_not_known_is_told_once_with_the_one_that_was_meant():
+    a, b = issue("a"), issue("b", "a")
+    b["dependencies"][0]["type"] = "bloks"
+    c = issue("c", "a", "b")
+    c["dependencies"][0]["type"] = "bloks"
+    c["dependencies"][1]["type"] = "my-own"
+    told = [str(warning) for warning in load(a, b, c).report.warnings]
+    assert len(told) == 2
+    assert '"bloks" is not known, so it holds nothing up, here and 1 times more (did you mean "blocks"?)' in told[0]
+    assert 'dependencies[1]: the type "my-own"' in told[1]
+    merge = issue("d", "a")
+    merge["dependencies"][0]["type"] = "merge-blocks"
+    assert needs(load(a, merge)) == {"a": [], "d": ["a"]}
+
+
+def test_an_estimate_and_dependencies_by_other_names_are_read():
+    imported = load(issue("a", estimated_minutes=90), issue("b", blocked_by=["a"]))
+    assert imported.project.spec.tasks[0].estimate_seconds == 5400
+    assert needs(imported)["b"] == ["a"]
 
 
 def test_priorities_count_from_the_highest_and_zero_is_one():

@@ -139,9 +139,9 @@ def test_further_fields_of_the_list():
 
 
 def test_wrong_lists_are_told():
-    assert problems('[1, {"description": "a"}, {"id": null}, {"id": "x"}, {"id": "x"}]') == [
+    assert problems('[1, {"id": true, "title": "a"}, {"id": null}, {"id": "x"}, {"id": "x"}]') == [
         'list.json: [0]: "1" is not a task (write an object with id and description)',
-        "list.json: [1].id: has no id (give it a number or a text)",
+        'list.json: [1].id: "True" is not an id (give it a number or a text)',
         "list.json: [2].id: has no id (give it a number or a text)",
         'list.json: [4]: "x" is already the id at [3] (give each its own)',
     ]
@@ -208,9 +208,9 @@ of none
         infer_roles=False,
     )
     assert [(task.id, task.description) for task in imported.project.spec.tasks] == [
-        ("2", "Part of 1: one\n\ntwo\n\nof two"),
-        ("3", "three\n\n* of three"),
-        ("4", "four"),
+        ("one.two", "Part of one.\n\ntwo\n\nof two\n\n## About one\n\nof one"),
+        ("three", "three\n\n* of three"),
+        ("four", "four"),
     ]
 
 
@@ -220,17 +220,18 @@ def test_markdown_parents_can_be_the_tasks():
     assert "- [ ] 2.2: The API" in imported.project.spec.tasks[0].description
 
 
-def test_entries_without_ids_are_counted():
+def test_entries_of_any_list_are_read():
     imported = markdown("* [X] one\n+ [ ] 2 columns\n1. [ ] three\n2) [ ] four\n- no box\n- [] none\n- [ ]\n")
-    assert needs(imported) == {"2": [], "3": ["2"], "4": ["3"]}
+    assert needs(imported) == {"2-columns": [], "three": ["2-columns"], "four": ["three"]}
     assert [task.title for task in imported.project.spec.tasks] == ["2 columns", "three", "four"]
 
 
-def test_one_entry_without_an_id_among_others_is_told():
+def test_an_entry_without_an_id_among_others_is_no_task_and_is_reported():
     imported = markdown("- [ ] T001 a\n- [ ] T002 [P] b\n- [ ] and c\n- [ ] **T004**: d\n- [ ] T5: e")
-    assert list(needs(imported)) == ["T001", "T002", "line-3", "T004", "T5"]
-    assert [task.title for task in imported.project.spec.tasks] == ["a", "b", "and c", "d", "e"]
+    assert list(needs(imported)) == ["T001", "T002", "T004", "T5"]
+    assert [task.title for task in imported.project.spec.tasks] == ["a", "b", "d", "e"]
     assert [w.place for w in imported.report.warnings] == ["list.md:3"]
+    assert imported.report.ignored == ((3, "without an id"),)
 
 
 def test_a_dependency_on_an_unknown_id_in_markdown_is_told_and_prose_is_not_one():
@@ -242,7 +243,7 @@ def test_a_dependency_on_an_unknown_id_in_markdown_is_told_and_prose_is_not_one(
 
 def test_an_unknown_box_runs_with_a_warning():
     imported = markdown("- [?] a")
-    assert needs(imported) == {"1": []}
+    assert needs(imported) == {"a": []}
     assert '"?"' in str(imported.report.warnings[0])
 
 
@@ -260,7 +261,8 @@ def test_windows_line_ends_and_odd_characters_keep_the_line_numbers():
 
 def test_a_text_without_boxes_is_told():
     assert problems("# nothing here", "x.md") == [
-        "x.md: holds no list with check boxes (write - [ ] [P:Group-A] what is to be done)"
+        "x.md: holds no tasks: no list with check boxes, and no headings that count tasks "
+        "(write - [ ] [P:Group-A] what is to be done, or ### Task 1: Title)"
     ]
 
 

@@ -73,7 +73,21 @@ def entries(ids: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         "status": STATES,
         "dependencies": st.lists(IDS | LINKS, max_size=4) | st.none(),
         "priority": st.sampled_from(["low", "high", 0, 4, None, "x"]),
-        "issue_type": st.sampled_from(["task", "epic", "agent", None]),
+        "issue_type": st.sampled_from(["task", "epic", "molecule", "gate", "agent", None]),
+        "ephemeral": st.sampled_from([True, False, None, "x"]),
+        "defer_until": st.sampled_from(["2099-01-01", "0001-01-01T00:00:00+14:00", "x", 5, None]),
+        "passes": st.sampled_from([True, False, None, "yes", 1]),
+        "steps": st.sampled_from([["a"], "a", None, {}, [1, [2]]]),
+        "number": st.sampled_from([1, "2", "#3", 0, -1, 10**12, None, [], "x", 1.5]),
+        "body": st.sampled_from(
+            ["Blocked by #1, #2 and GH-3", "- [ ] #2\n- [x] #9", "## Depends on\n- o/r#4", 5, None]
+        ),
+        "labels": st.sampled_from([None, ["epic"], [{"name": "P0"}], [{"name": None}, 5, []], {}, "x"]),
+        "blockedBy": st.sampled_from(
+            [None, [1], {"nodes": [{"number": 1, "state": "OPEN"}]}, {"nodes": 3}, "1, 2", {}]
+        ),
+        "parent": IDS | st.just({"number": 1}),
+        "depends_on": st.sampled_from([None, "1", "1, 2", [1, {"id": 2}], {"a": 1}, "some text", [[]]]),
         "relevantFiles": st.sampled_from([None, [], [{"path": "a/b"}], ["/x"], 3]),
         "metadata": st.sampled_from([None, {}, {"subagent_type": "x"}, []]),
     }
@@ -113,7 +127,7 @@ def check(text: str, file: str, format: Format | None, options: Options) -> Impo
     assert "\n" not in "".join(report.lines()) + "".join(map(str, report.warnings))
     ("".join(report.lines()) + "".join(map(str, report.warnings))).encode()
     json.dumps(imported.project.manifest()).encode()
-    if report.format is not Format.MANIFEST:
+    if report.format not in (Format.MANIFEST, Format.ARGO):
         ids = {task.id for task in imported.project.spec.tasks}
         assert len(ids) == report.taken
         for task in imported.project.spec.tasks:
@@ -148,7 +162,7 @@ def test_any_json(data: Any, file: str, format: Format | None, options: Options)
     check(json.dumps(data), file, format, options)
 
 
-@given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups"]))
+@given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups", "features", "github"]))
 @settings(max_examples=300, deadline=None)
 def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format: str):
     text = "\n".join(map(json.dumps, tasks)) if format == "beads" else json.dumps(tasks)
@@ -159,7 +173,8 @@ def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format:
 @settings(max_examples=200, deadline=None)
 def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]], options: Options):
     for number, task in enumerate(tasks, start=1):
-        task.pop("subtasks", None)
+        for key in ("subtasks", "blockedBy", "depends_on"):
+            task.pop(key, None)
         task.update(title="x", description="", dependencies=[n for n in range(1, number) if n % 2])
     for include in (False, True):
         again = Options(include_done=include, cancelled_satisfies=options.cancelled_satisfies)
@@ -244,14 +259,88 @@ MARKDOWN_PIECES = st.sampled_from(
         "# ",
         "text",
         "\x00",
+        "- [ ]* 1.1.1 ",
+        "- [-] ",
+        "T01a ",
+        "T1-MIN ",
+        "\n## Phase 2\n",
+        "\n## User Story 1\n",
+        "\n### Task 1: ",
+        "\n### Task 1.1: ",
+        "\n# Story 1.1: ",
+        "\n## Tasks / Subtasks\n",
+        "\n## Acceptance Criteria\n",
+        "\n## 2. ",
+        "\n- **User Story 1**: depends on US2\n",
+        "user stories can run in parallel\n",
+        "\n**Depends on:** Task 1, T01-T09\n",
+        "**Status:** done\n",
+        '```json\n{"waves": [{"tasks": ["1.1", 1]}, ["T01"]]}\n```\n',
+        "<!--",
+        "-->\n",
+        "````md\n",
+        "---\n",
+        "> ",
     ]
 )
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_markdown(text: str, options: Options):
-    check(text, "x.md", None, options)
+    imported = check(text, "x.md", None, options)
+    if imported is not None:
+        tasks = imported.project.spec.tasks
+        assert not any(task.id in task.dependencies for task in tasks)
+        lines = text.count("\n") + 1
+        assert all(1 <= row.line <= lines for row in imported.report.ignored)
+
+
+PLAN_LINES = st.sampled_from(
+    [
+        "# Plan", "## Part", "### Other", "#### Deeper", "text one", "  indented", "- [ ] box", "- [x] ticked",
+        "**Files:** a/b.py", "```", "````md", "<!-- note -->", "<!--", "-->", "> quote", "1. first", "| a | b |", "",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_no_line_of_a_plan_is_lost(before: list[str], first: list[str], second: list[str]):
+    rows = [*before, "### Task 1: Reader", *first, "### Task 2: Page", *second]
+    lines = [f"{row} {number}" if row[:1].isalpha() else row for number, row in enumerate(rows)]
+    imported = check("\n".join(lines), "x.md", None, Options(include_done=True))
+    if imported is None:  # the headings are in code or a comment
+        return
+    told = "\n".join(f"{task.title}\n{task.description}" for task in imported.project.spec.tasks)
+    tasks = [task.id for task in imported.project.spec.tasks]
+    if tasks[:1] == ["task-1"]:
+        assert not [line for line in lines if line[:1].isalpha() and line not in told]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# " + "a " * 100_000 + "#",
+        "# " + "(" * 100_000,
+        "## " + " " * 200_000 + "x\n- [ ] a",
+        "- [ ] T1 a (depends on " + "1" * 100_000 + "x)\n- [ ] T2 b",
+        "- [ ] T1 a\n  Depends on: " + "T1-T9," * 20_000 + "\n- [ ] T2 b",
+        "- [ ] a\n" + "x <!--\n" * 20_000,
+        "- [ ] a\n" + "<!-- `" * 20_000,
+        "- [ ] a\n" + "> " * 50_000 + " " * 50_000,
+        "- [ ] T1 a\n" + "stories can " * 20_000,
+        "```\n" * 30_001 + "- [ ] a",
+        "- [ ] a\n" + "---\n" * 50_000,
+        "### Task 1: a\n" + "-" * 200_000 + " x\n" + "---\n" * 50_000,
+        "\n".join(f"{' ' * depth}- [ ] x" for depth in range(600)),
+        "\n".join(f"{'#' * (1 + depth % 6)} Task {depth}: a" for depth in range(1_500)),
+        "\n".join(f"- [ ] 1{'.1' * depth} x" for depth in range(700)),
+        "\n".join(f"- [ ] T{n:05} x (depends on T00000-T{n:05})" for n in range(500)),
+    ],
+)
+def test_markdown_that_is_slow_for_careless_readers_is_read_in_time(text: str):
+    check(text, "x.md", None, Options())  # the careless ones take minutes, or for ever
 
 
 SUBTASK = {"id": 1, "title": "b", "dependencies": []}
@@ -266,7 +355,40 @@ SEEDS = {
     "tasks.json": json.dumps({"master": {"tasks": TAGGED}}),
     "issues.jsonl": f"{json.dumps(EPIC)}\n{json.dumps(BLOCKED)}\n",
     "list.json": json.dumps(MARKED),
+    "feature_list.json": json.dumps(
+        {
+            "features": [
+                {"description": "A", "steps": ["x"], "passes": True},
+                {"id": 2, "description": "B", "passes": False},
+            ]
+        }
+    ),
+    "issues.json": json.dumps(
+        [
+            {"number": 1, "title": "A", "state": "CLOSED", "stateReason": "COMPLETED", "labels": [{"name": "P1"}]},
+            {"number": 2, "title": "B", "body": "Blocked by #1", "state": "OPEN", "blockedBy": {"nodes": []}},
+        ]
+    ),
+    "argo.yaml": """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: x-}
+spec:
+  entrypoint: main
+  templates:
+  - {name: echo, inputs: {parameters: [{name: m}]}, container: {image: x, command: [echo, "{{inputs.parameters.m}}"]}}
+  - {name: run, script: {image: x, command: [sh], source: "echo $(date)"}}
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: echo, withItems: [1, {k: 2}], arguments: {parameters: [{name: m, value: "{{item}}"}]}}
+      - {name: b, template: run, depends: "a && (a.Succeeded || a.Skipped)"}
+""",
     "plan.md": "# P\n\n- [x] 1.0 a\n  - [ ] 1.1 [P:Group-A] b [Files: a/b]\n    more\n- [ ] 2.0 c (depends on 1.1)\n",
+    "speckit.md": "## Phase 1\n- [ ] T001 [P] a\n- [ ] T002 b\n## User Story 1\n- [ ] T003 c/d.py\n## Notes\n- [ ] x\n",
+    "kiro.md": '- [ ] 1. a\n  - [ ]* 1.1 b\n- [-] 1.2 c\n```json\n{"waves": [{"tasks": ["1.1"]}, ["1.2"]]}\n```\n',
+    "steps.md": "# P\n\n### Task 1: a\n- [ ] **Step 1: b**\n```sh\nc\n```\n### Task 2: d\n## Acceptance\n- [ ] e\n",
+    "story.md": "# Story 1.2: a\n\nStatus: draft\n\n## Acceptance Criteria\n1. b\n\n## Tasks / Subtasks\n- [ ] c\n",
     "p.yaml": """\
 apiVersion: parallelproject.io/v1alpha1
 kind: ParallelProject

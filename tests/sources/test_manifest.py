@@ -94,17 +94,18 @@ spec:
     dependencies: [2024-01-01, 007, yes]
 """
     lines = problems(text)
-    assert lines[0] == "shop.yaml:5: sepc: is not a field (remove it, or check its spelling)"
+    assert lines[0] == 'shop.yaml:5: sepc: is not a field (did you mean "spec"?)'
     assert lines[1].startswith('shop.yaml:1: apiVersion: "parallelproject.io/v2" is not known (write parallel')
     assert lines[2].startswith('shop.yaml:4: metadata.name: "Shop!" is not a name')
     assert lines[3].startswith("shop.yaml:7: spec.parallelism: 0:")
-    assert lines[4] == "shop.yaml:10: spec.tasks[0].maxAtempts: is not a field (remove it, or check its spelling)"
+    assert lines[4] == 'shop.yaml:10: spec.tasks[0].maxAtempts: is not a field (did you mean "maxAttempts"?)'
     assert lines[5].startswith("shop.yaml:11: spec.tasks[1].id: 1.1: ")
     assert lines[5].endswith('(write it in quotes: "1.10")')
     assert lines[6].startswith("shop.yaml:12: spec.tasks[1].dependencies[1]: 7: ")
     assert lines[6].endswith('(write it in quotes: "007")')
     assert lines[7].endswith('(write it in quotes: "yes")')
-    assert len(lines) == 8
+    assert lines[8].startswith('shop.yaml:12: spec.tasks[1].dependencies[0]: "2024-01-01" is not a task')
+    assert len(lines) == 9
 
 
 def test_a_date_is_text():
@@ -139,13 +140,20 @@ def test_a_bomb_of_aliases_is_refused_before_it_is_built():
     assert f"more than {NODES_MAX:,} values" in line
 
 
+def test_a_key_given_twice_is_an_error_that_hides_no_other():
+    lines = problems(HEAD + "spec:\n  parallelism: 2\n  parallelism: {a: [3]}\n  tasks: [{id: a, dependencies: [a]}]\n")
+    assert lines == [
+        'shop.yaml:6: "parallelism" is there twice (remove one of them)',
+        'shop.yaml:7: spec.tasks[0].dependencies: "a" depends on itself (remove that dependency)',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a: &a [*a]", "the alias *a stands for nothing before it"),
         ("a: *b", "the alias *b stands for nothing before it"),
         ("a: &a 1\nb: &a [*a]", "the alias *a stands for nothing before it"),
-        ("a: 1\na: 2", '"a" is there twice'),
         ("? [a]\n: b", "a key must be plain text"),
         ("a: !!python/object:os.system x", "is not allowed"),
         ("a: !!binary x", "is not allowed"),

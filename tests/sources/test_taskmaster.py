@@ -321,15 +321,15 @@ def test_parents_can_be_the_tasks_with_all_that_is_in_them():
 
 
 def test_everything_wrong_is_told_at_once():
-    data = {"tasks": [7, {"title": "a"}, task(1, priority="x"), {"id": True}, task(2, None), task(3, subtasks=5)]}
-    data["tasks"].append({**task(4), "dependencies": "1"})
+    data = {"tasks": [7, {"status": "done"}, task(1, priority="x"), {"id": True}, task(2, None), task(3, subtasks=5)]}
+    data["tasks"].append({**task(4), "dependencies": {"a": 1}})
     assert problems(data) == [
         'tasks.json: tasks[0]: "7" is not a task (write an object with an id and a title)',
         "tasks.json: tasks[1].id: has no id (give it a number or a text)",
         'tasks.json: tasks[3].id: "True" is not an id (give it a number or a text)',
         'tasks.json: tasks[4].dependencies[0]: "None" is not an id (write the id of a task)',
         'tasks.json: tasks[5].subtasks: "5" is not a list (write a list of tasks)',
-        'tasks.json: tasks[6].dependencies: "1" is not a list (write a list of ids, as in [1, 2])',
+        "tasks.json: tasks[6].dependencies: \"{'a': 1}\" is not a list (write a list of ids, as in [1, 2])",
     ]
 
 

@@ -24,7 +24,7 @@ from rig.process import Process, stop_all
 from rig.scratch import Scratch
 from rig.signingkey import write_signing_key
 
-_START_SECONDS = 60
+_START_SECONDS = 180  # a machine that is busy; what has ended meanwhile ends the wait
 _STOP_SECONDS = 0.5  # nothing of it is kept
 _ATTEMPTS = 5
 _ADMIN = "admin"

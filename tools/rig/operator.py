@@ -13,12 +13,15 @@ from pathlib import Path
 
 from rig.controlplane import ControlPlane
 from rig.deadline import until
+from rig.errors import PortTakenError
 from rig.ports import free_ports
 from rig.process import Process
 
 NAMESPACE, ACCOUNT = "parallelproject-system", "parallelproject"
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
-_READY_SECONDS = 30
+_READY_SECONDS = 180
+"""A machine that is busy takes long to load a program; who waits in vain finds that it has ended."""
+_ATTEMPTS = 5
 
 
 class OperatorProcess:
@@ -56,7 +59,19 @@ class OperatorProcess:
         return self._running.pid
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it, and wait until it is ready."""
+        """Start it, and wait until it is ready; with other ports if somebody has taken one of them meanwhile."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._launch()
+            if not wait:
+                return
+            try:
+                self.wait_ready()
+                return
+            except PortTakenError:
+                if attempt == _ATTEMPTS:
+                    raise
+
+    def _launch(self) -> None:
         self._port, self._metrics_port = free_ports(2)
         command = [str(Path(sys.executable).with_name("pproj"))]
         if self._patch:
@@ -66,8 +81,6 @@ class OperatorProcess:
         identity = ["--identity", f"rig-{self._name}"]  # started again it need not wait for its own Lease to run out
         arguments = ["controller", "--kubeconfig", str(self._kubeconfig), *health, *metrics, *identity, *self._options]
         self._process = Process("operator", [*command, *arguments], self.log)
-        if wait:
-            self.wait_ready()
 
     def wait_ready(self) -> None:
         """Wait until it says so."""

@@ -70,10 +70,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [parallelproject.io]
   resources: [parallelprojects/finalizers]
   verbs: [update]
-# A Job per attempt: created, watched and stopped; it goes with its project.
+# A Job per attempt: created, watched, stopped and released; it goes with its project. A finished one is deleted where
+# jobHistoryLimit or a quota of Jobs asks for it.
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [create, get, list, watch, patch]
+  verbs: [create, get, list, watch, patch, delete]
+# A pod template that was refused is tried by a dry run, to tell a broken one from a policy against Jobs. None is stored.
+- apiGroups: [""]
+  resources: [podtemplates]
+  verbs: [create]
 # The Job controller makes the pods; how they end is seen on them first.
 - apiGroups: [""]
   resources: [pods]

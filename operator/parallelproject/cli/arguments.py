@@ -17,6 +17,10 @@ class SourceFormat(StrEnum):
     TASKMASTER = "taskmaster"
     BEADS = "beads"
     GROUPS = "groups"
+    FEATURES = "features"
+    GITHUB = "github"
+    BACKLOG = "backlog"
+    ARGO = "argo"
 
 
 class Dangling(StrEnum):
@@ -60,12 +64,14 @@ class ListOutput(StrEnum):
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE",
-        help="A manifest, a TaskMaster tasks.json, a Beads issues.jsonl, or a list of tasks with [P:Group-X] "
-        "markers; - is standard input.",
+        metavar="[FILE]",
+        help="A manifest or a task file of another tool, or a folder in which one is looked for; by default this "
+        "folder. - is standard input.",
         show_default=False,
     ),
 ]
+HERE = Path()
+"""FILE where none is given: the folder that we are in."""
 Format = Annotated[
     SourceFormat | None, typer.Option("--format", help="Format of FILE; by default told from its content.")
 ]

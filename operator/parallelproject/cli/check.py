@@ -1,16 +1,59 @@
-"""Everything that the operator and the API server would refuse in a project, found before they see it."""
+"""Everything that ``pproj run`` or the operator and the API server would refuse in a project, found before they do."""
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from parallelproject.core.graph import CompiledGraph, compile_graph
 from parallelproject.executors.job import check_for_cluster
+from parallelproject.executors.local_delivery import delivery_of
+from parallelproject.git.address import parse
+from parallelproject.git.outcome import PolicyError
+from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import MAX_TASKS, Spec
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAME_MAX = 63
+
+
+def check_here(project: ParallelProject) -> tuple[CompiledGraph | None, list[Problem]]:
+    """The graph of a project that is to run on this machine (None where it makes none), and all problems of it.
+
+    What has none is accepted by ``pproj run`` with a command and, where work is to land, a repository.
+    """
+    graph, problems = None, list[Problem]()
+    try:
+        graph = compile_graph(project.spec)
+    except ProblemsError as error:
+        problems += error.problems
+    return graph, [*problems, *_git_here(project)]
+
+
+def _git_here(project: ParallelProject) -> Iterator[Problem]:
+    """What is wrong with where the work lands, as far as that shows without the repository."""
+    git = project.spec.git
+    if git is None:
+        return
+    try:
+        parse(git.url, local=True)
+    except PolicyError as error:
+        found = str(error).removeprefix("git url: it ")
+        yield Problem("spec.git.url", found, "give an absolute path, or https://HOST/PATH")
+    delivery: dict[str, Any] = {
+        "url": "https://localhost/x",
+        "branch": landing_branch(git, project.name or "x"),
+        "base_ref": git.base_ref,
+        "run": "x",
+        "task": "x",
+    }
+    if git.author:
+        delivery["author"] = {"name": git.author.name, "email": git.author.email}
+    try:
+        delivery_of(delivery)
+    except PolicyError as error:
+        yield Problem("spec.git", str(error))
 
 
 def check(project: ParallelProject) -> tuple[CompiledGraph | None, list[Problem]]:

@@ -10,9 +10,9 @@ from typing import Any
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.target import Target
-from parallelproject.core.graph import did_you_mean
 from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
+from parallelproject.model.suggest import did_you_mean
 
 Json = dict[str, Any]
 
@@ -55,6 +55,10 @@ class Cluster:
             raise Failure(f"no cluster is configured: {found}", hint="see the kubeconfig file") from None
         async with api:
             yield cls(api, target.namespace)
+
+    def now(self) -> float:
+        """Seconds since the epoch by the API server's clock, whose times the answers have."""
+        return self._api.clock.now()
 
     async def get(self, name: str) -> Json:
         """One project."""

@@ -10,6 +10,7 @@ from parallelproject.cli.arguments import GetOutput, Name
 from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.state import rows
 from parallelproject.cli.tables import age, show_table, span
+from parallelproject.core.deletion import deletion_of
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.spec import Git
@@ -71,6 +72,9 @@ def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
         ("Namespace", metadata["namespace"]),
         ("Scheduling", f"{spec.get('scheduling', 'Levels')}, parallelism {spec.get('parallelism', 4)}"),
     ]
+    deletion = deletion_of(metadata)
+    if deletion is not None:
+        found.append(("Deleted", f"{deletion.at}, kept by finalizers {', '.join(deletion.held_by)}"))
     if spec.get("failurePolicy"):
         found.append(("On failure", spec["failurePolicy"]))
     counts = status.get("counts")

@@ -7,6 +7,7 @@ from typing import Any
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     Command,
     Dangling,
@@ -25,7 +26,7 @@ from parallelproject.cli.arguments import (
 from parallelproject.cli.check import check
 from parallelproject.cli.failure import of_problems
 from parallelproject.cli.setpath import set_all
-from parallelproject.cli.source import placed, read_file, tell, written
+from parallelproject.cli.source import located, placed, read_file, tell, written
 from parallelproject.cli.templates import with_roles
 from parallelproject.cli.yamldump import as_yaml
 from parallelproject.model.project import ParallelProject, parse_spec
@@ -38,7 +39,7 @@ _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 def run(
-    file: File,
+    file: File = HERE,
     output: ManifestOutput = YamlOrJson.YAML,
     name: ProjectName = None,
     settings: Sets = None,
@@ -58,6 +59,7 @@ def run(
     """
     if no_color:
         terminal.forbid_color()
+    file = located(file, "import")
     manifest = make_manifest(file, format, tag, dangling, all_tasks, name, settings, image, command)
     if output is YamlOrJson.JSON:
         terminal.show(json.dumps(manifest, indent=2, ensure_ascii=False))
@@ -84,12 +86,7 @@ def make_manifest(
     """
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
-    manifest = changed(imported, settings)
-    spec = parse_spec(manifest["spec"])
-    prints = with_roles(manifest, spec, image, command)
-    if image is not None or command is not None or (spec.tasks and not spec.roles):
-        spec = parse_spec(manifest["spec"])
-    project = ParallelProject(metadata=manifest["metadata"], spec=spec)
+    manifest, project, prints = for_cluster(imported, settings, image, command)
     _, problems = check(project)
     if problems:
         raise of_problems(placed(problems, file, project, imported.report.format))
@@ -97,6 +94,23 @@ def make_manifest(
         missing = " and ".join(["--image", "--command"] if image is None else ["--command"])
         terminal.warning(f"tasks only print themselves until you give {missing}")
     return manifest
+
+
+def for_cluster(
+    imported: Imported, settings: list[str] | None = None, image: str | None = None, command: str | None = None
+) -> tuple[Json, ParallelProject, bool]:
+    """What would be applied: the manifest, as a project too, and whether its tasks only print their task files.
+
+    Raises:
+        ProblemsError: a setting made it wrong.
+        Failure: a setting leads nowhere.
+    """
+    manifest = changed(imported, settings)
+    spec = parse_spec(manifest["spec"])
+    prints = with_roles(manifest, spec, image, command)
+    if image is not None or command is not None or (spec.tasks and not spec.roles):
+        spec = parse_spec(manifest["spec"])
+    return manifest, ParallelProject(metadata=manifest["metadata"], spec=spec), prints
 
 
 def changed(imported: Imported, settings: list[str] | None) -> Json:

@@ -1,6 +1,11 @@
-"""``pproj lint``: every error in a file, with its place and the mend."""
+"""``pproj lint``: every error in files, with its place and the fix."""
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
@@ -8,75 +13,104 @@ from parallelproject.cli.arguments import (
     AnswerOutput,
     Dangling,
     DanglingOption,
-    File,
     Format,
     NoColor,
+    SourceFormat,
     Tag,
     TextOrJson,
 )  # fmt: skip
-from parallelproject.cli.check import check
+from parallelproject.cli.check import check, check_here
+from parallelproject.cli.failure import Failure
+from parallelproject.cli.importing import for_cluster
 from parallelproject.cli.page import count, listed
-from parallelproject.cli.source import placed, read_file
-from parallelproject.core.graph import compile_graph
+from parallelproject.cli.source import located, placed, read_file
+from parallelproject.executors.job import check_for_cluster
 from parallelproject.model.problem import Problem, ProblemsError, Severity
+from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import FileOverlap
 from parallelproject.sources import Format as SourceKind
 from parallelproject.sources import Imported
+from parallelproject.sources.manifest import ManifestError
 
 _IDS_ROOM = 200
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What is wrong with one file."""
+
+    file: str
+    imported: Imported | None
+    """None where it makes no project."""
+    errors: list[Problem]
+    warnings: list[Problem]
+
+
 def run(
-    file: File,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Manifests and task files, or folders in which one is looked for; by default this folder. - is "
+            "standard input.",
+            show_default=False,
+        ),
+    ] = None,
     output: AnswerOutput = TextOrJson.TEXT,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Check also what only the operator and the API server ask for.")
+    ] = False,
     format: Format = None,
     tag: Tag = None,
     dangling: DanglingOption = Dangling.ERROR,
     all_tasks: All = False,
     no_color: NoColor = False,
 ) -> int:
-    """Tell every error in a file, each with its place and the mend.
+    """Tell every error in files, each with its place and the fix.
 
-    A manifest without errors is accepted by the operator. Exit code: 0 without errors, else 1.
+    What has no errors is accepted by pproj run; with --cluster, by pproj submit and the operator. Exit code: 0 without
+    errors in any file, else 1.
     """
     if no_color:
         terminal.forbid_color()
-    imported: Imported | None = None
-    try:
-        imported = read_file(file, format, tag, dangling, all_tasks)
-    except ProblemsError as error:
-        problems = error.problems
+    found = [_lint(file, cluster, format, tag, dangling, all_tasks) for file in files or [Path()]]
+    if output is TextOrJson.JSON:
+        documents = [_as_data(one) for one in found]
+        terminal.show(json.dumps(documents if len(found) > 1 else documents[0], indent=2, ensure_ascii=False))
     else:
-        problems = [*imported.report.warnings, *_of_graph(imported, file)]
+        for one in found:
+            _tell(one)
+    return 1 if any(one.errors for one in found) else 0
+
+
+def _lint(
+    given: Path, cluster: bool, format: SourceFormat | None, tag: str | None, dangling: Dangling, all_tasks: bool
+) -> _Found:
+    imported: Imported | None = None
+    file = given
+    try:
+        file = located(given, "lint")
+        imported = read_file(file, format, tag, dangling, all_tasks)
+        problems = [*imported.report.warnings, *_of_project(imported, file, cluster)]
+    except ManifestError as error:
+        problems = [*error.problems, *(_of_rest(error, file) if cluster else ()), *error.warnings]
+    except ProblemsError as error:
+        problems = [*error.problems, *error.warnings]
+    except Failure as failure:
+        if failure.code == 2:
+            raise
+        problems = [Problem(str(given), line, failure.hint) for line in failure.lines]
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     warnings = [problem for problem in problems if problem.severity is Severity.WARNING]
-    if output is TextOrJson.JSON:
-        _as_json(str(file), imported, errors, warnings)
-        return 1 if errors else 0
-    for problem in errors:
-        terminal.error(str(problem))
-    for problem in warnings:
-        terminal.warning(str(problem))
-    if errors:
-        terminal.say(f"{file}: {count(len(errors), 'error')}, {count(len(warnings), 'warning')}")
-        return 1
-    tasks = len(imported.project.spec.tasks) if imported else 0
-    more = f", {count(len(warnings), 'warning')}" if warnings else ""
-    terminal.show(terminal.printable(f"{file}: ok, {count(tasks, 'task')}{more}"))
-    return 0
+    return _Found(str(file), imported, errors, warnings)
 
 
-def _of_graph(imported: Imported, file: File) -> list[Problem]:
+def _of_project(imported: Imported, file: Path, cluster: bool) -> list[Problem]:
     """What is wrong with the project as a whole."""
     project, kind = imported.project, imported.report.format
-    if kind is SourceKind.MANIFEST:
-        graph, problems = check(project)
-    else:  # its roles are made when it is imported
-        graph, problems = None, []
-        try:
-            graph = compile_graph(project.spec)
-        except ProblemsError as error:
-            problems = error.problems
+    if cluster and kind is not SourceKind.MANIFEST:  # its roles are made when it is imported
+        _, project, _ = for_cluster(imported)
+    graph, problems = check(project) if cluster else check_here(project)
     if graph and project.spec.conflicts.on_file_overlap is FileOverlap.WARN:
         problems += [
             Problem(
@@ -89,16 +123,41 @@ def _of_graph(imported: Imported, file: File) -> list[Problem]:
     return placed(problems, file, project, kind)
 
 
-def _as_json(file: str, imported: Imported | None, errors: list[Problem], warnings: list[Problem]) -> None:
+def _of_rest(error: ManifestError, file: Path) -> list[Problem]:
+    """What a cluster would refuse in the part of a manifest that can be used."""
+    spec = error.salvage.spec
+    if spec is None:
+        return []
+    project = ParallelProject(metadata=error.metadata, spec=spec)
+    problems = error.salvage.sift(check_for_cluster(spec, project.name or "x"))
+    return placed(problems, file, project, SourceKind.MANIFEST)
+
+
+def _tell(found: _Found) -> None:
+    for problem in found.errors:
+        terminal.error(str(problem))
+    for problem in found.warnings:
+        terminal.warning(str(problem))
+    if found.errors:
+        terminal.say(f"{found.file}: {count(len(found.errors), 'error')}, {count(len(found.warnings), 'warning')}")
+        return
+    report = found.imported.report if found.imported else None
+    for line in report.unread_lines() if report else ():
+        terminal.say(f"{found.file}: {line}")
+    tasks = len(found.imported.project.spec.tasks) if found.imported else 0
+    more = f", {count(len(found.warnings), 'warning')}" if found.warnings else ""
+    terminal.show(terminal.printable(f"{found.file}: ok, {count(tasks, 'task')}{more}"))
+
+
+def _as_data(found: _Found) -> dict[str, object]:
     def told(problem: Problem) -> dict[str, str]:
         return {"place": problem.place, "found": problem.found, "mend": problem.mend, "reason": problem.reason}
 
-    document = {
-        "file": file,
-        "ok": not errors,
-        "format": str(imported.report.format) if imported else None,
-        "tasks": len(imported.project.spec.tasks) if imported else None,
-        "errors": list(map(told, errors)),
-        "warnings": list(map(told, warnings)),
+    return {
+        "file": found.file,
+        "ok": not found.errors,
+        "format": str(found.imported.report.format) if found.imported else None,
+        "tasks": len(found.imported.project.spec.tasks) if found.imported else None,
+        "errors": list(map(told, found.errors)),
+        "warnings": list(map(told, found.warnings)),
     }
-    terminal.show(json.dumps(document, indent=2, ensure_ascii=False))

@@ -18,7 +18,7 @@ _CLI = "parallelproject.cli"
 _FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project in the cluster", "Act on it", "Other"
 
 COMMANDS = {
-    "lint": Entry(f"{_CLI}.lint", "Tell every error in a file, each with its place and the mend.", _FILES),
+    "lint": Entry(f"{_CLI}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
     "plan": Entry(f"{_CLI}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
     "run": Entry(f"{_CLI}.run", "Run a file's tasks here, as local processes.", _FILES),
     "import": Entry(f"{_CLI}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": Entry(f"{_CLI}.switches", "Go on after suspend.", _ACT, "resume"),
     "stop": Entry(f"{_CLI}.switches", "Stop running tasks and end the project.", _ACT, "stop"),
     "retry": Entry(f"{_CLI}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "rerun": Entry(f"{_CLI}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": Entry(f"{_CLI}.delete", "Delete projects with all that belongs to them.", _ACT),
     "version": Entry(f"{_CLI}.version", "Print the version of this program.", _OTHER),
     "controller": Entry(f"{_CLI}.controller", "Run the operator: what the container runs.", _OTHER),

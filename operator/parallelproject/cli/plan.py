@@ -9,6 +9,7 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     AnswerOutput,
     Dangling,
@@ -24,7 +25,7 @@ from parallelproject.cli.arguments import (
 from parallelproject.cli.failure import of_problems
 from parallelproject.cli.page import Page
 from parallelproject.cli.plan_text import plan_text
-from parallelproject.cli.source import placed, read_file, tell_warnings
+from parallelproject.cli.source import located, placed, read_file, tell_warnings
 from parallelproject.core.graph import compile_graph
 from parallelproject.core.outline import document, outline
 from parallelproject.model.problem import ProblemsError
@@ -32,7 +33,7 @@ from parallelproject.sources import Imported
 
 
 def run(
-    file: File,
+    file: File = HERE,
     output: AnswerOutput = TextOrJson.TEXT,
     all_tasks: All = False,
     format: Format = None,
@@ -52,6 +53,7 @@ def run(
     """
     if no_color:
         terminal.forbid_color()
+    file = located(file, "plan")
     imported = read_file(file, format, tag, dangling, all_tasks)
     project = imported.project
     asked = {"scheduling": scheduling, "parallelism": parallelism}

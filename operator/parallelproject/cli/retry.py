@@ -11,9 +11,9 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.complete import task_ids
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.state import rows
-from parallelproject.core.graph import did_you_mean
 from parallelproject.core.status import condition
 from parallelproject.model.problem import listed
+from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.cluster import Cluster
@@ -86,13 +86,20 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     return {task: failures[task] for task in wanted}
 
 
+def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
+    """spec.retries with the fields of these entries set, by task; without tasks that are not there any more."""
+    entries = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
+    for id, entry in changed.items():
+        entries[id] = {**entries.get(id, {}), **entry}
+    known = {task["id"] for task in project["spec"].get("tasks") or ()}
+    return [entry for id, entry in entries.items() if id in known]
+
+
 def retry_patch(project: Json, failed: dict[str, Json]) -> Json:
     """A merge patch that forgives these failures and lets a stopped project go on."""
     spec: Json = {}
     if failed:
-        forgiven = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
-        known = {task["id"] for task in project["spec"].get("tasks") or ()}
-        spec["retries"] = [entry for id, entry in (forgiven | failed).items() if id in known]
+        spec["retries"] = with_entries(project, failed)
     if project["spec"].get("stop"):
         spec["stop"] = False
     return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}

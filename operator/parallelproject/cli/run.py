@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     Command,
     Dangling,
@@ -25,7 +28,7 @@ from parallelproject.cli.arguments import (
 from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.program import typed
 from parallelproject.cli.publish import publisher
-from parallelproject.cli.source import placed, read_file, tell
+from parallelproject.cli.source import located, placed, read_file, tell
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.run import RunOptions, run_project
@@ -33,7 +36,7 @@ from parallelproject.sources import Imported
 
 
 def run(
-    file: File,
+    file: File = HERE,
     command: Command = None,
     parallelism: Parallelism = None,
     scheduling: SchedulingOption = None,
@@ -69,6 +72,12 @@ def run(
             "forge-token where it is another; by default git is asked for the password.",
         ),
     ] = None,
+    states_back: Annotated[
+        bool,
+        typer.Option(
+            "--write-back", help="At the end, mark what has succeeded as done in FILE; nothing else in it is changed."
+        ),
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
     format: Format = None,
     tag: Tag = None,
@@ -87,6 +96,7 @@ def run(
         raise Failure(
             "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
         )
+    file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
     project = _with(settings, imported) if settings else imported.project
@@ -95,6 +105,9 @@ def run(
         raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
+    finished = None
+    if states_back:
+        finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))
     git = project.spec.git
     options = RunOptions(
         command=command,
@@ -107,12 +120,20 @@ def run(
         publish=publisher(git, credentials) if push and git and git.forge else None,
         no_color=not terminal.color_allowed(sys.stdout),
         source=file if str(file) != "-" else None,
+        finished=finished,
         rerun=_again(),
     )
     try:
         return run_project(project, options)
     except ProblemsError as error:
         raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+
+
+def _writer(file: Path, imported: Imported, read: Callable[[], Imported]) -> Callable[[Sequence[str]], bool]:
+    from parallelproject.cli.writeback import check_writable, write_back  # here, because few runs need it
+
+    check_writable(file, imported)
+    return partial(write_back, file, read)
 
 
 def _with(settings: list[str], imported: Imported) -> ParallelProject:

@@ -1,6 +1,7 @@
 """Reads FILE for the commands that take one, and tells what came in. No command by itself."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import Any
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import Dangling, SourceFormat
 from parallelproject.cli.failure import Failure
+from parallelproject.cli.program import typed
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import ParallelProject
 from parallelproject.sources import Format, Imported, Options, load
+from parallelproject.sources.discover import PLACES, discover
 from parallelproject.sources.load import default_name
 
 WARNINGS_SHOWN = 5
 _MAIN_TAG = "master"
 _NAME_MAX = 63
+_FOUND_SHOWN = 20
 _TASK = re.compile(r"^spec\.tasks\[(\d+)\]")
 
 
@@ -45,6 +49,36 @@ def read_file(
         metadata = {**project.metadata, "name": as_name(f"{base}-{report.tag}")}
         imported = replace(imported, project=project.model_copy(update={"metadata": metadata}))
     return imported
+
+
+def located(given: Path, command: str) -> Path:
+    """FILE itself; of a folder the one task file in it that is known, which is told on stderr.
+
+    Raises:
+        Failure: there is none, or more than one; it names where was looked, or the commands to choose by.
+    """
+    if str(given) == "-":
+        return given
+    try:
+        if not given.is_dir():
+            return given
+        found = discover(given)
+    except (OSError, ValueError):
+        return given  # which says what is wrong with it when it is read
+    where = "this folder" if given == Path() else str(given)
+    if not found:
+        places = ", ".join(dict.fromkeys(place for _, place in PLACES))
+        hint = f"looked for {places}; give the file itself"
+        if (given / ".beads").is_dir():
+            hint = "there is .beads: write its issues to a file by bd export -o .beads/issues.jsonl"
+        raise Failure(f"no task file in {where}", hint=hint)
+    if len(found) > 1:
+        shown = [f"  {typed()} {command} {shlex.quote(str(one.path))}    # {one.what}" for one in found[:_FOUND_SHOWN]]
+        more = [f"  … and {len(found) - _FOUND_SHOWN} more"] * (len(found) > _FOUND_SHOWN)
+        hint = "\n".join([*shown, *more])
+        raise Failure(f"{where} has {len(found)} task files; name the one that is meant", hint=hint)
+    terminal.say(f"reading {found[0].path} ({found[0].what})")
+    return found[0].path
 
 
 def as_name(text: str) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from parallelproject.cli import terminal
 from parallelproject.cli.arguments import (
+    HERE,
     All,
     Command,
     Dangling,
@@ -23,6 +24,7 @@ from parallelproject.cli.end import seconds, tell_result, until_end
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.importing import make_manifest
 from parallelproject.cli.program import typed
+from parallelproject.cli.source import located
 from parallelproject.cli.wait import Last
 from parallelproject.cli.watch import follow_visibly
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @on_cluster
 async def run(
     cluster: "Cluster",
-    file: File,
+    file: File = HERE,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; the exit code is its result.")] = False,
     limit: Timeout = None,
@@ -50,6 +52,7 @@ async def run(
     longest = seconds(limit)
     if longest is not None and not (wait or watch):
         raise Failure("--timeout is for --wait and --watch", code=2)
+    file = located(file, "submit")
     manifest = make_manifest(file, format, tag, dangling, all_tasks, name, settings, image, command)
     metadata = manifest["metadata"]
     if metadata.get("namespace") not in (None, cluster.namespace):

@@ -1,6 +1,5 @@
 """``pproj why``: one answer to what a task waits for, or why it failed."""
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.state import Standing, standing
 from parallelproject.core.graph import compile_graph
-from parallelproject.core.why import UnknownTaskError, Why, not_accepted, why
+from parallelproject.core.why import UnknownTaskError, Why, deleted, not_accepted, why
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 
@@ -28,13 +27,14 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
     if found is None:
         try:
             spec = parse_spec(project.get("spec") or {})
-            found = why(compile_graph(spec), spec, status, task, time.time())
+            found = why(compile_graph(spec), spec, status, task, cluster.now())
         except UnknownTaskError as error:
             hint = error.mend or f"{typed()} get {name} shows all"
             raise Failure(f"{name} has no task {task}", hint=hint) from None
         except ProblemsError as error:
             # Of a newer version than ours, or changed this very moment.
             raise Failure(f"the spec of {name} cannot be read: {error.problems[0]}") from None
+    found = deleted(found, project["metadata"])
     commands = _commands(found, name, cluster.options, project["spec"].get("suspend") is True)
     if output is TextOrJson.JSON:
         terminal.show_data({**asdict(found), "next": commands}, as_json=True)
@@ -51,11 +51,16 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
 def _commands(found: Why, name: str, place: str, suspended: bool) -> list[str]:
     """What to type next."""
     commands = []
-    if found.job and found.mend in ("retry", "logs"):
-        follow = " -f" if found.mend == "logs" else ""
-        commands.append(f"kubectl logs{place} job/{found.job}{follow}")
-    if found.job and found.mend == "pod":
+    if found.job and found.look in ("logs", "follow"):
+        which = f" -c {found.container}" if found.container else " --all-containers"
+        commands.append(f"kubectl logs{place} job/{found.job}{which}{' -f' if found.look == 'follow' else ''}")
+    if found.job and found.look == "pod":
         commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
+    if found.job and found.look == "job":
+        commands.append(f"kubectl describe job{place} {found.job}")
+    if found.job and found.mend == "resume-job":
+        patch = '{"spec":{"suspend":false,"parallelism":1}}'
+        commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")
     if found.mend == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
         commands.append(f"{typed()} retry{place} {name}{tasks}")

@@ -6,20 +6,23 @@ a Job's name is a function of its attempt, so a second creation meets the first.
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
+from parallelproject.controller.refusal import Refused, refusal_of
+from parallelproject.controller.removal import Removal
 from parallelproject.core.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
-from parallelproject.executors.once import is_ours
+from parallelproject.executors.once import is_intact, is_ours, restore_patch
 from parallelproject.executors.publish_job import publish_manifest
 from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.api import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
 
@@ -28,8 +31,13 @@ log = logging.getLogger(__name__)
 CREATES_AT_ONCE = 32
 """Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
 _BACKOFF_MAX = 30.0
-_REFUSED_SECONDS = 10.0
+_TELL_AFTER_TRIES = 5
+"""A creation that has no answer so often is reported."""
 _CLOSE_SECONDS = 2.0
+_FREED_SECONDS = 10.0
+"""Longest time until a quota knows of a Job that was removed."""
+_RESTORE_SECONDS = 1.0
+"""Wait before a Job gets back what somebody has taken from it, who may take it again."""
 
 
 class Actions:
@@ -44,6 +52,7 @@ class Actions:
         drop: Callable[[Project], None],
         git_image: str,
         metrics: Metrics,
+        removal: Removal,
     ) -> None:
         """Prepares them.
 
@@ -55,11 +64,13 @@ class Actions:
             drop: Forgets a project that is not there any more.
             git_image: The image that lands work.
             metrics: Is told when a task was released.
+            removal: Removes finished Jobs where a quota counts them.
         """
         self._api = api
         self._again = again
         self._git_image = git_image
         self._metrics = metrics
+        self._removal = removal
         self._warn = warn
         self._may_start = may_start
         self._drop = drop
@@ -76,13 +87,14 @@ class Actions:
                 manifest = job_manifest(
                     project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records,
                     git_image=self._git_image, feedback=_feedback(project, key),
+                    inherited=project.inherited,
                 )  # fmt: skip
             except Exception:  # one odd template must not stop the other tasks
                 log.exception("making the Job of %s of %s failed", key, project.path)
-                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
+                project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._again(project)
                 continue
-            project.sightings.launching(key, project.graph.claim[launch.task])
+            project.sightings.launching(key, project.graph.claim[launch.task], self._api.clock.now())
             create = self._create(project, key, manifest, project.generation, self._metrics.woken)
             self._spawn(project, ("create", key), create)
 
@@ -91,7 +103,9 @@ class Actions:
         spec, graph, key = project.spec, project.graph, Key(PUBLISHING, number)
         if graph is None or spec is None or spec.git is None:
             return
-        manifest = publish_manifest(project.owner, spec, spec.git, graph, plan, revision, number, self._git_image)
+        manifest = publish_manifest(
+            project.owner, spec, spec.git, graph, plan, revision, number, self._git_image, project.inherited
+        )
         project.sightings.launching(key, revision)
         self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 
@@ -135,7 +149,7 @@ class Actions:
             log.exception("%s of %s failed", mark[0], mark[1])
             await asyncio.sleep(1)
             if mark[0] == "create":
-                project.sightings.refused(mark[1], None, time.time())
+                project.sightings.refused(mark[1], None, self._api.clock.now())
         finally:
             project.in_flight.discard(mark)
         self._again(project)
@@ -143,7 +157,8 @@ class Actions:
     async def _create(
         self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
-        tries = 0
+        tries, is_unsure, freed = 0, False, -math.inf
+        refused: Refused | None = None
         while self._may_start(project) and project.generation == generation:
             try:
                 async with self._creates:
@@ -154,24 +169,45 @@ class Actions:
                         if woken is not None:
                             self._metrics.released(woken)
                         return
+                is_unsure = True
+                await asyncio.sleep(_spread(tries))
             except ApiError as error:
-                if error.status in (400, 413, 422):
-                    self._warn(project, "InvalidPodTemplate", f"{key.task}: {error}")
-                    project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, time.time())
-                    return
-                if error.is_definite and error.status != 429:
-                    # Forbidden by RBAC or a quota, or the namespace is going: it may be allowed later. The slot
-                    # is given back after a pause, so that the plan decides anew.
-                    if project.refusal != error.reason:
-                        project.refusal = error.reason
-                        self._warn(project, "FailedCreate", f"{key.task}: {error}")
-                    await asyncio.sleep(_REFUSED_SECONDS * random.uniform(0.5, 1))
+                refused = await refusal_of(self._api, project, manifest, error)
+                if refused is not None:
+                    if freed == -math.inf and await self._removal.make_room(project, refused):
+                        freed = time.monotonic()
+                    if refused.reason is Reason.WAITING_FOR_QUOTA and time.monotonic() < freed + _FREED_SECONDS:
+                        refused = None
+                        await _pause(3, error)
+                        continue
                     break
+                is_unsure = True
                 log.warning("creating %s: %s", manifest["metadata"]["name"], error)
+                if tries >= _TELL_AFTER_TRIES:
+                    self._denied(project, key, Refused(Reason.FAILED_CREATE, str(error)), waits=False)
                 await _pause(tries, error)
         # It may be wanted no more, or otherwise. Unless one of the tries got through, the plan decides anew.
-        if not tries or not await self._found(project, key):
-            project.sightings.refused(key, None, time.time())
+        if is_unsure and await self._found(project, key):
+            return
+        if refused is None:
+            project.sightings.refused(key, None, self._api.clock.now())
+        elif refused.reason is Reason.INVALID_POD_TEMPLATE:
+            self._warn(project, refused.reason, f"{key.task}: {refused.message}")
+            project.sightings.refused(key, refused.reason, self._api.clock.now())
+        else:
+            self._denied(project, key, refused)
+            if key.task == PUBLISHING:  # there is no plan that waits for it
+                held = project.sightings.refusals.get(key)
+                await asyncio.sleep(max(0.0, held.until - self._api.clock.now()) if held else 0.0)
+                project.sightings.refused(key, None, self._api.clock.now())
+
+    def _denied(self, project: Project, key: Key, refused: Refused, *, waits: bool = True) -> None:
+        """Writes down that a creation was refused for now, and reports it by an Event that is renewed in time."""
+        now = self._api.clock.now()
+        project.sightings.denied(key, refused.reason, refused.message, now, waits=waits and key.task != PUBLISHING)
+        if project.reports.is_due((refused.reason, refused.message), time.monotonic()):
+            self._warn(project, "FailedCreate", f"{key.task or 'publishing'}: {refused.message}")
+        self._again(project)
 
     async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
         """Creates the Job or finds it; says whether the attempt's fate is known then."""
@@ -181,7 +217,6 @@ class Actions:
             if error.reason != "AlreadyExists":
                 raise
             return await self._adopt(project, key)
-        project.refusal = None
         project.sightings.job_seen(key, view_job(job))
         return True
 
@@ -201,12 +236,12 @@ class Actions:
         found = await self._get(project, key)
         if found is None:
             return False  # deleted in between: create it again
-        if is_ours(found, project.owner, key.task, key.number):
+        if self._takes(project, key, found):
             project.sightings.job_seen(key, view_job(found))
         else:
             name = found["metadata"]["name"]
             self._warn(project, "NameConflict", f"{key.task}: Job {name} belongs to somebody else")
-            project.sightings.refused(key, Reason.NAME_CONFLICT, time.time())
+            project.sightings.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
     async def _stop(self, project: Project, key: Key, stop: Stop) -> None:
@@ -215,9 +250,18 @@ class Actions:
         # Meanwhile it may have ended, or be wanted again: the plan decides anew.
         while self._may_start(project) and project.generation == generation and project.sightings.is_at_work(key):
             try:
-                job = await self._api.request(
-                    "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
-                )
+                known = project.sightings.job(key)
+                if known is not None and known.stop_undone and known.is_suspended:
+                    # Whoever suspends it again (a queue) does not let it end. Deleted, it is held as evidence.
+                    body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}
+                    job = await self._api.request("DELETE", f"{project.jobs_path}/{name}", body)
+                else:
+                    job = await self._api.request(
+                        "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+                    )
+                if job["kind"] == "Status":  # gone at once
+                    project.sightings.job_gone(key)
+                    return
                 project.sightings.job_seen(key, view_job(job))
                 return
             except ApiError as error:
@@ -244,7 +288,7 @@ class Actions:
         while self._may_start(project):  # there may be nobody else who asks again
             try:
                 found = await self._get(project, key)
-                if found is not None and is_ours(found, project.owner, key.task, key.number):
+                if found is not None and self._takes(project, key, found):
                     project.sightings.job_seen(key, view_job(found))
                 elif await self._is_there(project):
                     project.sightings.job_gone(key)
@@ -257,6 +301,38 @@ class Actions:
                 log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
                 await _pause(failures, error)
         project.sightings.job_gone(key)  # with its project, or soon: nobody asks for it any more
+
+    def _takes(self, project: Project, key: Key, job: Json) -> bool:
+        """Whether a Job that was read is the attempt's; it then gets back what others have taken from it."""
+        known = project.sightings.job(key)
+        if not is_ours(job, project.owner, key.task, key.number, known.uid if known else ""):
+            return False
+        if not is_intact(job, project.owner, key.task, key.number):
+            self.restore(project, key, job["metadata"]["uid"])
+        return True
+
+    def restore(self, project: Project, key: Key, uid: str) -> None:
+        """Gives a Job its labels and its owner back, which others have taken: by those it is watched, and deleted."""
+        self._spawn(project, ("restore", key), self._restore(project, key, uid))
+
+    async def _restore(self, project: Project, key: Key, uid: str) -> None:
+        path, failures = f"{project.jobs_path}/{self._name(project, key)}", 0
+        patch = restore_patch(project.owner, key.task, key.number, uid)
+        await asyncio.sleep(_RESTORE_SECONDS)
+        while self._may_start(project):
+            try:
+                job = await self._api.request("PATCH", path, patch, content_type=STRATEGIC_PATCH)
+            except ApiError as error:
+                if error.status in (404, 409):
+                    self.look_up(project, key)
+                    return
+                failures += 1
+                log.warning("restoring labels and owner of %s: %s", path, error)
+                await _pause(failures, error)
+            else:
+                project.sightings.job_seen(key, view_job(job))
+                self._warn(project, "JobRestored", f"{key.task}: labels or owner of its Job had been removed")
+                return
 
     async def _is_there(self, project: Project) -> bool:
         """Whether a project is still there, and not another one of its name."""
@@ -296,5 +372,9 @@ def _feedback(project: Project, key: Key) -> str:
 
 
 async def _pause(failures: int, error: ApiError) -> None:
-    backoff = min(_BACKOFF_MAX, 0.05 * 2 ** min(failures, 16)) * random.uniform(0.5, 1)
-    await asyncio.sleep(max(error.retry_after, backoff))
+    await asyncio.sleep(max(error.retry_after, _spread(failures)))
+
+
+def _spread(failures: int) -> float:
+    """Seconds until the next try, longer with each, and not the same for all."""
+    return min(_BACKOFF_MAX, 0.05 * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1)

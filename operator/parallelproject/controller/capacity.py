@@ -20,8 +20,8 @@ from parallelproject.model.status import Reason
 
 log = logging.getLogger(__name__)
 
-_NOT_YET = Share(0, Reason.STARTING)
-"""Of a project whose share is worked out next, when it is known what the others want."""
+NOTHING_YET = Share(0, Reason.STARTING)
+"""Of a project whose share is worked out next, when it is known what the others want; or that is being read."""
 
 
 class Capacity:
@@ -53,7 +53,7 @@ class Capacity:
 
     def share(self, project: Project) -> Share | None:
         """What a project may start now; None: all that it can."""
-        return self._shares.get(project, _NOT_YET) if self.is_limited else None
+        return self._shares.get(project, NOTHING_YET) if self.is_limited else None
 
     def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
         """A project was planned: what it has and what it could use."""
@@ -61,7 +61,7 @@ class Capacity:
         if plan.launches and (share := self._shares.get(project)):
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
-        if project.refusal is not None:  # else what others could use would be held by tries that come to nothing
+        if project.sightings.refusals:  # else what others could use would be held by tries that come to nothing
             standing = plan.ledger.standing
             wanted = 0 if plan.launches or (standing and standing.launching) else min(wanted, 1)
         self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
@@ -92,6 +92,8 @@ class Capacity:
 
     def _note(self, project: Project, priority: int, at_work: int, wanted: int, suspends: bool) -> None:
         own = project.owner
+        if self._gone.pop((own.namespace, own.uid), None) is not None:
+            self._stale()  # it was taken for gone, and is not: the API server did not serve it for a while
         demand = Demand(own.namespace, priority, project.created, at_work, wanted, own.name, suspends)
         if self._demands.get(project) == demand:
             return

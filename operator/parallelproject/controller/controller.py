@@ -13,24 +13,27 @@ from functools import lru_cache
 from typing import Any
 
 from parallelproject.controller.actions import Actions
-from parallelproject.controller.capacity import Capacity
+from parallelproject.controller.capacity import NOTHING_YET, Capacity
+from parallelproject.controller.evidence import Evidence, HeldJob
 from parallelproject.controller.leader import Leader
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
+from parallelproject.controller.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.queue import Queue
+from parallelproject.controller.removal import Removal
 from parallelproject.controller.traces import Traces, exporter_from_environment
-from parallelproject.controller.verifier import Verifier
 from parallelproject.controller.writer import Writer
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan, plan, waits_for_merge
+from parallelproject.core.plan import Plan, plan, stops_of_all, waits_for_merge
 from parallelproject.core.publication import revision_of, stage
 from parallelproject.core.publishing import Publishing, merged_now, publishing
 from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
-from parallelproject.executors.observation import view_job, view_pod
-from parallelproject.executors.sightings import Key, Sightings
-from parallelproject.kube.api import METADATA_ONLY, Api, ApiError
+from parallelproject.executors.observation import JobView, view_job, view_pod
+from parallelproject.executors.once import controller_of
+from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
+from parallelproject.kube.api import Api, collection
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
 from parallelproject.model.spec import Spec
@@ -39,9 +42,10 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
-_KNOWN_SECONDS = 30
-"""Longest wait at the start for projects that are listed and not heard of."""
-_KNOWN_POLL_SECONDS, _KNOWN_ERROR_SECONDS = 0.1, 1.0
+_KEPT = (
+    "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
+    "from the start. Remove it from the repository, or the field"
+)
 _job_name = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
 
 
@@ -66,7 +70,7 @@ class Controller:
             limits: How much may be at work at once, of all projects together.
         """
         self._api = api
-        self._namespaces = namespaces or ("",)
+        self.clock = api.clock
         self.capacity = Capacity(limits, self._put, self._distribute_soon)
         self._distributing: asyncio.Handle | None = None
         self.left_nothing = False
@@ -78,32 +82,44 @@ class Controller:
         self._traces = Traces(exporter_from_environment(), self.metrics.traced)
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop, self.metrics)
-        self._actions = Actions(api, self._put, self._writer.warn, self._may_start, self._drop, git_image, self.metrics)
-        self._verifier = Verifier(api, self._take)
-        self._newest = 0  # revision of the newest project event
+        self._removal = Removal(api, self._projects.values, self._writer.say)
+        self._actions = Actions(
+            api, self._put, self._writer.warn, self._is_current, self._drop, git_image, self.metrics, self._removal
+        )
+        self._evidence = Evidence(api)
+        self._unowned: dict[HeldJob, tuple[str, str]] | None = {}
+        """Jobs that we hold of unknown projects, with the name and uid of those. None once all projects are known."""
+        self.source = ProjectSource(api, leader, namespaces, self, self.metrics.kopf_ended, self.metrics.project_missed)
         self._leader = leader
-        self.reflectors = [
+        self._reflectors = [
             Reflector(api, path, SELECTOR, sink, leader)
-            for namespace in self._namespaces
+            for namespace in namespaces or ("",)
             for path, sink in (
-                (_collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
-                (_collection("/api/v1", namespace, "pods"), _Pods(self)),
+                (collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
+                (collection("/api/v1", namespace, "pods"), _Pods(self)),
             )
         ]
         if not namespaces:  # else there may be no right to see them: they are no part of any namespace
-            self.reflectors.append(Reflector(api, "/api/v1/namespaces", "", self.capacity, leader))
+            self._reflectors.append(Reflector(api, "/api/v1/namespaces", "", self.capacity, leader))
+
+    @property
+    def reflectors(self) -> list[Reflector]:
+        """The watches of projects, Jobs, pods and namespaces."""
+        return [*self.source.reflectors, *self._reflectors]
 
     async def run(self) -> None:
         """Works until cancelled, once this operator leads."""
         await self._leader.elected.wait()
         async with asyncio.TaskGroup() as group:
-            for reflector in self.reflectors:
+            for reflector in self._reflectors:
                 group.create_task(reflector.run())
+            group.create_task(self.source.run())
             try:
-                for reflector in self.reflectors:
+                for reflector in self._reflectors:
                     await reflector.synced.wait()
-                await self._wait_for_projects()
+                await self.source.known()
                 log.info("all projects, Jobs and pods are known; planning starts")
+                self._release_unowned()
                 while True:
                     key, since = await self.queue.take()
                     with self.metrics.reconciling(since):
@@ -112,45 +128,10 @@ class Controller:
                     await asyncio.sleep(0)  # others may run between two projects
             finally:
                 self.left_nothing = await self._actions.close()
+                await self._evidence.close()
+                await self._removal.close()
                 await self._writer.close()
-                await self._verifier.close()
                 self._traces.close()
-
-    async def _wait_for_projects(self) -> None:
-        """Waits until every project is known that there is: what is at work of one counts for the limits of others, and
-        one of them may go first."""
-        deadline = time.monotonic() + _KNOWN_SECONDS
-        while True:
-            try:
-                unknown = await self._unknown()
-            except ApiError as error:
-                log.warning("listing the names of projects: %s", error)
-                await asyncio.sleep(_KNOWN_ERROR_SECONDS)
-                deadline = time.monotonic() + _KNOWN_SECONDS
-            else:
-                if not unknown:
-                    break
-                if time.monotonic() > deadline:
-                    told = sorted(unknown)[:10]
-                    log.error("not known after %d s, and not counted for limits: %s", _KNOWN_SECONDS, told)
-                    break
-            await asyncio.sleep(_KNOWN_POLL_SECONDS)
-
-    async def _unknown(self) -> set[str]:
-        """Projects that there are, and that are not known; ApiError where that cannot be said."""
-        found: set[str] = set()
-        for namespace in self._namespaces:
-            path, params = _collection(f"/apis/{names.API_VERSION}", namespace, names.PLURAL), {"limit": "500"}
-            while True:
-                page = await self._api.request("GET", path, params=params, accept=METADATA_ONLY)
-                for metadata in (item["metadata"] for item in page.get("items") or ()):
-                    known = self._projects.get((metadata["namespace"], metadata["name"]))
-                    if known is None or known.owner.uid != metadata["uid"]:
-                        found.add(f"{metadata['namespace']}/{metadata['name']}")
-                if not page["metadata"].get("continue"):
-                    break
-                params = {"limit": "500", "continue": page["metadata"]["continue"]}
-        return found
 
     @property
     def projects(self) -> Collection[Project]:
@@ -159,26 +140,12 @@ class Controller:
 
     # What is seen.
 
-    def project_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """An event of the watch of ParallelProjects; ``kind`` as the server gives it, None for the first list."""
-        metadata = body["metadata"]
-        revision, uid = int(metadata["resourceVersion"]), metadata["uid"]
-        project = self._projects.get((metadata["namespace"], metadata["name"]))
-        is_known = project is not None and project.owner.uid == uid
-        is_news = kind is not None and revision > max(self._newest, int(self._leader.revision or 0))
-        self._newest = max(self._newest, revision)
-        if kind == "DELETED":
-            self._verifier.drop(uid)
-            if project is not None and is_known:
-                self._drop(project)
-        elif project is not None and not is_known and revision < int(project.resource_version):
-            pass  # late news of one that had the name before
-        elif is_known or (is_news and not self._verifier.is_checking(uid)):
-            self._take(body)
-        else:
-            self._verifier.check(body)
+    def known(self, namespace: str, name: str) -> tuple[str, int] | None:
+        """The uid and the resourceVersion of the project that has this name; None where none is known."""
+        project = self._projects.get((namespace, name))
+        return None if project is None else (project.owner.uid, int(project.resource_version))
 
-    def _take(self, body: Mapping[str, Any]) -> None:
+    def take(self, body: Mapping[str, Any]) -> None:
         """A state of a project that is known, or known not to be old."""
         metadata = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
@@ -196,6 +163,20 @@ class Controller:
         elif project.update(body):
             self._put(project)
 
+    def read(self, body: Mapping[str, Any]) -> None:
+        """The same, just read: what the project wants to start may start."""
+        self.take(body)
+        project = self._projects.get((body["metadata"]["namespace"], body["metadata"]["name"]))
+        if project is not None and project.owner.uid == body["metadata"]["uid"]:
+            project.confirmed = time.monotonic()
+            self._put(project)
+
+    def gone(self, namespace: str, name: str, uid: str) -> None:
+        """A project is not there any more."""
+        project = self._projects.get((namespace, name))
+        if project is not None and project.owner.uid == uid:
+            self._drop(project)
+
     def sightings(self, namespace: str, uid: str) -> Sightings:
         """What is seen of a project's attempts, whether or not the project itself is known yet."""
         found = self._sightings.get((namespace, uid))
@@ -203,7 +184,7 @@ class Controller:
             found = self._sightings[namespace, uid] = Sightings()
         return found
 
-    def known(self, namespace: str, uid: str) -> Sightings | None:
+    def known_sightings(self, namespace: str, uid: str) -> Sightings | None:
         """The same; None where nothing was seen."""
         return self._sightings.get((namespace, uid))
 
@@ -225,10 +206,43 @@ class Controller:
             self._put(project)
         return True
 
-    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
-        """Whether an attempt that nobody knows to have ended is looked up, now that its Job is said to be gone."""
+    def unowned(self, namespace: str, name: str, uid: str, job: JobView) -> None:
+        """A Job that we hold was seen, and its project is not known: it is let go if there is none."""
+        held = HeldJob(namespace, job.name, job.uid)
+        if self._unowned is not None:
+            self._unowned[held] = (name, uid)
+        else:
+            self._evidence.release_if_unowned(held, name, uid)
+
+    def _release_unowned(self) -> None:
+        waiting, self._unowned = self._unowned or {}, None
+        for held, (name, uid) in waiting.items():
+            project = self._projects.get((held.namespace, name))
+            if project is None or project.owner.uid != uid:
+                self._evidence.release_if_unowned(held, name, uid)
+
+    def _let_go(self, project: Project) -> None:
+        """Lets the Jobs go whose result is written down; all of them where the project is going."""
+        sightings = project.sightings
+        found = sightings.held() if project.deleting else map(sightings.job, sightings.releasable(project.is_recorded))
+        for job in found:
+            if job is not None:
+                self._evidence.release(HeldJob(project.owner.namespace, job.name, job.uid))
+
+    def restore(self, namespace: str, name: str, uid: str, key: Key, job_uid: str) -> None:
+        """A Job of an attempt has lost its labels or its owner."""
         project = self._projects.get((namespace, name))
-        if project is None or project.owner.uid != uid or not project.sightings.is_active(key) or project.deleting:
+        if project is not None and project.owner.uid == uid:
+            self._actions.restore(project, key, job_uid)
+
+    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
+        """Whether an attempt is looked up, now that its Job is said to be gone: one that nobody knows to have ended, or
+        that we hold. Its labels may be gone, and not the Job."""
+        project = self._projects.get((namespace, name))
+        if project is None or project.owner.uid != uid or project.deleting:
+            return False
+        job = project.sightings.job(key)
+        if not project.sightings.is_active(key) and not (job is not None and job.held):
             return False
         self._actions.look_up(project, key)
         return True
@@ -252,22 +266,34 @@ class Controller:
 
     def _reconcile(self, project: Project) -> None:
         """Sees, plans, acts, writes."""
-        now = time.time()
+        now = self.clock.now()
         sightings, spec, graph = project.sightings, project.spec, project.graph
         sightings.changed = False
-        if project.deleting:
+        self._let_go(project)
+        deletion = project.deletion
+        if project.deleting and deletion is None:
             self.capacity.not_planned(project)
             return  # owner references take the Jobs along
         for attempt in sightings.unconfirmed:
             self._actions.look_up(project, attempt)
         if spec is None or graph is None:
             self.capacity.not_planned(project)
-            status = rejected_status(project.problems, project.status, sightings.attempts, project.generation, now)
+            if deletion is not None:
+                for stop in stops_of_all(sightings.attempts):
+                    self._actions.stop(project, stop)
+            status = rejected_status(
+                project.problems, project.status, sightings.attempts, project.generation, now, deletion
+            )
             self._writer.offer(project, (project.generation, "rejected"), lambda: status)
             return
+        if deletion is not None:
+            spec = spec.model_copy(update={"stop": True})
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
+            if decided.launches and not self._is_surely_there(project):
+                decided = plan(graph, spec, project.ledger, sightings.unsettled, now, NOTHING_YET)
         self.capacity.planned(project, spec, decided)
+        project.decided = decided
         before, project.ledger = project.ledger, decided.ledger
         self._actions.launch(project, decided.launches)
         for stop in decided.stops:
@@ -281,21 +307,40 @@ class Controller:
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
             last, troubles = project.status, sightings.troubles(now)
-            return render_status(graph, spec, decided, last, project.generation, now, published, troubles)
+            refusals = {key.task: refusal.message for key, refusal in sightings.refusals.items()}
+            return render_status(
+                graph, spec, decided, last, project.generation, now, published, troubles, refusals, deletion
+            )
 
         self._writer.offer(project, headline, render)
+        self._removal.enforce(project, decided)
         if decided.completed and self._writer.is_written(project):
-            self._traces.ended(project)
+            self._traces.ended(project, now)
         wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)
-        if is_done and spec.ttl_seconds_after_finished is not None:
+        if is_done and not project.deleting and spec.ttl_seconds_after_finished is not None:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
-            if expires <= now and self._writer.is_written(project):
+            if project.is_kept:
+                if expires <= now and project.reports.is_due("ttl", time.monotonic()):
+                    self._writer.warn(project, "NotDeleted", _KEPT)
+            elif expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
-            wake = max(expires, now + 1)
+            wake = max(expires, now + 1) if expires > now or not project.is_kept else wake
         if wake is not None:
             self._put_later(project, max(0.0, wake - now))
+
+    def _is_surely_there(self, project: Project) -> bool:
+        """Whether a project was not deleted, as far as can be known before something starts for it; else it is read.
+
+        A process that was stopped wakes up with timers that are over, and hears of deletions only after that.
+        """
+        if self.source.is_current(project.owner.namespace):
+            return True
+        if time.monotonic() - project.confirmed < FRESH_SECONDS:
+            return True
+        self.source.confirm(project.owner.namespace, project.owner.name, project.owner.uid)
+        return False
 
     def _publish(
         self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan, now: float
@@ -309,7 +354,10 @@ class Controller:
         revision = project.publication[1]
         awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
         published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
-        if published.launch is not None:
+        refused = next((found for key, found in project.sightings.refusals.items() if key.task == PUBLISHING), None)
+        if refused is not None and not published.is_settled:
+            published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
+        if published.launch is not None and not project.deleting:
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)
         if merged != project.ledger.merged:
@@ -349,13 +397,12 @@ class Controller:
     def _is_current(self, project: Project) -> bool:
         return self._projects.get((project.owner.namespace, project.owner.name)) is project
 
-    def _may_start(self, project: Project) -> bool:
-        return self._is_current(project) and not project.deleting
-
     def _drop(self, project: Project) -> None:
         if self._is_current(project):
             key = (project.owner.namespace, project.owner.name)
             del self._projects[key]
+            for job in project.sightings.held():
+                self._evidence.release(HeldJob(project.owner.namespace, job.name, job.uid))
             if not self.capacity.dropped(project):
                 self._sightings.pop((project.owner.namespace, project.owner.uid), None)
             timer = self._timers.pop(key, None)
@@ -389,15 +436,38 @@ class _Sink:
 
 class _Jobs(_Sink):
     def seen(self, job: Mapping[str, Any]) -> None:
-        """A Job; counts only where the project's uid controls it."""
+        """A Job; counts only where the project's uid controls it, or nobody does, or it is known already."""
         found = self._find(job)
+        controller = controller_of(job)
         if found is None or not self._is_made_by_us(job["metadata"]["name"], *found):
+            self._seen_changed(job, controller)
             return
         key, at = found
-        owners = job["metadata"].get("ownerReferences") or ()
-        if any(ref.get("controller") and ref.get("uid") == at[2] for ref in owners):
-            self._controller.sightings(at[0], at[2]).job_seen(key, view_job(job))
-            self._controller.touch(*at)
+        if controller in ("", at[2]) or self._is_known(at, key, job["metadata"]["uid"]):
+            view = view_job(job)
+            self._controller.sightings(at[0], at[2]).job_seen(key, view)
+            if not self._controller.touch(*at):
+                if view.held:
+                    self._controller.unowned(*at, view)
+            elif controller != at[2]:
+                self._controller.restore(*at, key, view.uid)
+
+    def _is_known(self, at: tuple[str, str, str], key: Key, uid: str) -> bool:
+        known = self._controller.known_sightings(at[0], at[2])
+        job = known.job(key) if known is not None else None
+        return job is not None and job.uid == uid
+
+    def _seen_changed(self, job: Mapping[str, Any], controller: str) -> None:
+        """A Job whose labels are not those that we gave it: still that of its attempt, where it is known."""
+        metadata = job["metadata"]
+        known = self._controller.known_sightings(metadata["namespace"], controller)
+        key = known.key_of(metadata["uid"]) if known is not None else None
+        name = next((r.get("name") for r in metadata.get("ownerReferences") or () if r.get("uid") == controller), "")
+        if known is not None and key is not None:
+            known.job_seen(key, view_job(job))
+            at = (metadata["namespace"], str(name), controller)
+            if self._controller.touch(*at):
+                self._controller.restore(*at, key, metadata["uid"])
 
     def gone(self, job: Mapping[str, Any]) -> None:
         """A Job was deleted."""
@@ -407,7 +477,7 @@ class _Jobs(_Sink):
         if found is None or self._controller.asks_after(*found[1], found[0]):
             return
         key, at = found
-        known = self._controller.known(at[0], at[2])
+        known = self._controller.known_sightings(at[0], at[2])
         if known is not None:
             known.job_gone(key, job["metadata"]["uid"])
             if not self._controller.touch(*at):
@@ -427,7 +497,7 @@ class _Pods(_Sink):
             self._controller.sightings(at[0], at[2])
         elif name is not None:
             return
-        known = self._controller.known(at[0], at[2])
+        known = self._controller.known_sightings(at[0], at[2])
         if known is not None:
             known.pod_seen(key, pod["metadata"]["uid"], view_pod(pod))
             self._controller.touch(*at)
@@ -437,16 +507,12 @@ class _Pods(_Sink):
         if "status" in pod:
             self.seen(pod)
         found = self._find(pod)
-        known = found and self._controller.known(found[1][0], found[1][2])
+        known = found and self._controller.known_sightings(found[1][0], found[1][2])
         if found and known is not None:
             key, at = found
             known.pod_gone(key, pod["metadata"]["uid"])
             if not self._controller.touch(*at):
                 self._controller.forget(at[0], at[2], key)
-
-
-def _collection(group: str, namespace: str, plural: str) -> str:
-    return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
 
 
 def _about(project: Project) -> dict[str, Any]:

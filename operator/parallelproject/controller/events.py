@@ -1,11 +1,36 @@
 """Kubernetes Events: told on transitions only, and lost without harm."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.status import condition
+from parallelproject.model.status import Reason
 
 _MESSAGE_MAX = 1024
+
+
+RENEW_SECONDS = 900.0
+"""Seconds after which an Event about what still holds is sent again: an API server keeps Events for an hour."""
+
+
+class Renewal:
+    """When which of the things that hold on was last reported."""
+
+    def __init__(self) -> None:
+        self._at: dict[Hashable, float] = {}
+
+    def is_due(self, what: Hashable, now: float) -> bool:
+        """Whether something is to be reported now: it is new, or its last report is older than RENEW_SECONDS.
+
+        Args:
+            what: What holds.
+            now: Monotonic seconds.
+        """
+        self._at = {known: at for known, at in self._at.items() if now - at < RENEW_SECONDS}
+        if what in self._at:
+            return False
+        self._at[what] = now
+        return True
 
 
 class Notice(NamedTuple):
@@ -38,6 +63,12 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Not
             yield Notice("TaskFailed", f"{row['id']}: {_failure(row, row.get('reason'))}", warning=True)
         elif row.get("failures", 0) > earlier.get("failures", 0) and row["state"] != "Succeeded":
             yield Notice("AttemptFailed", f"{row['id']}: {_failure(row, row.get('failure'))}", warning=True)
+        was_held, is_held = (r.get("reason") == Reason.JOB_SUSPENDED for r in (earlier, row))
+        if is_held and not was_held:
+            found = f"{row['id']}: its Job {row.get('jobName')} is suspended; it keeps its slot and its files"
+            yield Notice("JobSuspended", found, warning=True)
+        elif was_held and not is_held and row["state"] == "Running":
+            yield Notice("JobResumed", f"{row['id']}: its Job {row.get('jobName')} is no longer suspended")
         if row.get("undeclared") and not earlier.get("undeclared"):
             found = f"{row['id']}: {row['undeclared']} besides the files that it declares, in {row.get('commit')}"
             yield Notice("UndeclaredFiles", found, warning=True)

@@ -20,6 +20,7 @@ from parallelproject.controller.metrics import Metrics, asked_for
 from parallelproject.controller.project import Project
 from parallelproject.controller.queue import Queue
 from parallelproject.core.status import condition
+from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model.status import Reason, TaskState
 
@@ -47,8 +48,12 @@ class Observed(Protocol):
         """Those that wait to be planned."""
 
     @property
+    def clock(self) -> ServerClock:
+        """The API server's clock, as far as it is known."""
+
+    @property
     def reflectors(self) -> Sequence[Reflector]:
-        """The watches of Jobs and pods."""
+        """The watches of projects, Jobs, pods and namespaces."""
 
 
 class _Summary(NamedTuple):
@@ -87,6 +92,7 @@ class Gauges(Collector):
         self._forget_namespaces()
         yield from self._of_the_queue()
         yield from self._of_watches()
+        yield _gauge(names.CLOCK_SKEW, {(): self._observed.clock.skew})
         yield _gauge(names.LEADER, {(): float(self._is_leader())})
         yield _gauge(names.BUILD, {(__version__, platform.python_version()): 1.0})
 
@@ -148,17 +154,22 @@ class Gauges(Collector):
         told = names.WATCH_RESTARTS
         restarts = CounterMetricFamily(told.name, told.meaning, labels=told.labels)
         heard: dict[tuple[str, ...], float] = {}
+        synced: dict[tuple[str, ...], float] = {}
         counts: Counter[tuple[str, str]] = Counter()
         for reflector in self._observed.reflectors:
             resource = asked_for("GET", reflector.path)[1]
             for cause, count in reflector.restarts.items():
                 counts[resource, cause] += count
+            if self._is_leader():  # one that stands by watches nothing
+                is_synced = float(reflector.synced.is_set() and not reflector.is_refused)
+                synced[(resource,)] = min(synced.get((resource,), 1.0), is_synced)
             if reflector.last_contact:
                 heard[(resource,)] = min(heard.get((resource,), reflector.last_contact), reflector.last_contact)
         for key, count in counts.items():
             restarts.add_metric(key, count)
         now = time.monotonic()
         yield restarts
+        yield _gauge(names.WATCH_SYNCED, synced)
         yield _gauge(names.WATCH_SILENCE, {key: max(0.0, now - at) for key, at in heard.items()})
 
 

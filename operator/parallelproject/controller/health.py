@@ -1,8 +1,8 @@
 """``/healthz`` and ``/readyz``: whether the process does its work, and whether it hears the API server.
 
 An operator that stands by is ready when it sees who leads. A watch can die without an error; both notice it by the time
-since its last sign of life. An API server that is away makes the operator not ready, but does not get it restarted:
-that would help nobody.
+since its last sign of life. An API server that is away, a CRD that is missing or a right that is not granted makes the
+operator not ready, but does not get it restarted: that would help nobody.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ ALIVE_SECONDS = 2 * SILENCE_SECONDS + 60
 class Health:
     """Serves the two probes."""
 
-    def __init__(self, leader: Leader, reflectors: Sequence[Reflector], kopf_ready: asyncio.Event) -> None:
+    def __init__(self, leader: Leader, reflectors: Sequence[Reflector], kopf_runs: asyncio.Event) -> None:
         self._leader = leader
         self._reflectors = reflectors
-        self._kopf_ready = kopf_ready
+        self._kopf_runs = kopf_runs
 
     async def serve(self, host: str | None, port: int) -> None:
         """Serves until cancelled."""
@@ -54,11 +54,15 @@ class Health:
         if not leader.elected.is_set():
             return _answer([leader.trouble] if leader.trouble else [], f"standing by: {leader.holder} leads")
         troubles = [] if leader.is_leading else [f"the Lease cannot be renewed: {leader.trouble}"]
-        if not self._kopf_ready.is_set():
-            troubles.append("the watch of ParallelProjects has not started")
+        if not self._kopf_runs.is_set():
+            troubles.append("kopf's watch of ParallelProjects has not started")
         for reflector in self._reflectors:
             if not reflector.synced.is_set():
-                troubles.append(f"{reflector.path} is not listed yet")
+                troubles.append(
+                    f"{reflector.path} is not listed yet" + (f": {reflector.trouble}" * bool(reflector.trouble))
+                )
+            elif reflector.is_refused:
+                troubles.append(f"the watch of {reflector.path} is refused: {reflector.trouble}")
             elif now - reflector.last_contact > READY_SECONDS:
                 troubles.append(f"the watch of {reflector.path} is silent for {now - reflector.last_contact:.0f} s")
         return _answer(troubles)

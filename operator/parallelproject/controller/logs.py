@@ -22,9 +22,17 @@ def configure(as_json: bool, level: int) -> None:
         handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt=date, json_default=str))
     else:
         handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    handler.addFilter(_without_traceback)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("kopf", "aiohttp", "asyncio"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Of a kopf that ends, as when the CRD is deleted, the message is enough: it is started again."""
+    if record.name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
+        record.exc_info = record.exc_text = None
+    return True
 
 
 class _Plain(logging.Formatter):

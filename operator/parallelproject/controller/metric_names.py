@@ -146,7 +146,7 @@ API_REQUESTS = Metric(
     "parallelproject_api_requests_total",
     Kind.COUNTER,
     "Requests to the API server, by verb, resource and HTTP code; code error where there was no answer. Without those "
-    "of the watch of ParallelProjects, which is kopf's.",
+    "of kopf's watch of ParallelProjects; those of the watch of their metadata, which runs next to it, are there.",
     ("verb", "resource", "code"),
 )
 API_DURATION = Metric(
@@ -159,8 +159,8 @@ API_DURATION = Metric(
 WATCH_RESTARTS = Metric(
     "parallelproject_watch_restarts_total",
     Kind.COUNTER,
-    "Ends of watches of Jobs and pods, each followed by the next: ended (agreed, every five minutes), broken, expired "
-    "(all is listed again).",
+    "Ends of watches of projects, Jobs, pods and namespaces, each followed by the next: ended (agreed, every five "
+    "minutes), broken, expired (all is listed again).",
     ("resource", "cause"),
 )
 WATCH_SILENCE = Metric(
@@ -169,6 +169,30 @@ WATCH_SILENCE = Metric(
     "Since the API server was last heard on the watch of a resource; bookmarks come every minute. None before the "
     "first answer.",
     ("resource",),
+)
+WATCH_SYNCED = Metric(
+    "parallelproject_watch_synced",
+    Kind.GAUGE,
+    "1 while all objects of a resource are known; 0 before the first list, and while the API server refuses the watch, "
+    "as where the CRD is missing or a right is not granted. Only the leader has it.",
+    ("resource",),
+)
+CLOCK_SKEW = Metric(
+    "parallelproject_clock_skew_seconds",
+    Kind.GAUGE,
+    "By how many seconds the operator's clock is ahead of the API server's, as far as its answers say; within a second "
+    "it may be none. Waits and deadlines go by the latter.",
+)
+KOPF_RESTARTS = Metric(
+    "parallelproject_kopf_restarts_total",
+    Kind.COUNTER,
+    "How often kopf's watch of ParallelProjects ended by an error, or brought nothing, and was started again. Each "
+    "deletion of the CRD is one.",
+)
+PROJECTS_MISSED = Metric(
+    "parallelproject_projects_missed_total",
+    Kind.COUNTER,
+    "States of projects that kopf's watch did not bring within a second, and that were read instead.",
 )
 TRACES = Metric(
     "parallelproject_traces_total",
@@ -199,7 +223,7 @@ _PROCESS = (
 METRICS = (
     PROJECTS, TASKS, TASKS_BY_REASON, SLOTS_HELD, PUBLICATIONS, ATTEMPTS_STARTED, RETRIES, ATTEMPTS_ENDED, LANDINGS,
     RELEASE_DURATION, QUEUE_DEPTH, QUEUE_OLDEST, QUEUE_DURATION, RECONCILE_DURATION, PLAN_DURATION, RECONCILES_FAILING,
-    STATUS_DELAY, STATUS_OLDEST, API_REQUESTS, API_DURATION, WATCH_RESTARTS, WATCH_SILENCE, TRACES, LEADER, BUILD,
-    *_PROCESS,
+    STATUS_DELAY, STATUS_OLDEST, API_REQUESTS, API_DURATION, WATCH_SYNCED, WATCH_RESTARTS, WATCH_SILENCE, KOPF_RESTARTS,
+    PROJECTS_MISSED, CLOCK_SKEW, TRACES, LEADER, BUILD, *_PROCESS,
 )  # fmt: skip
 """All of them, in the order of the reference."""

@@ -52,6 +52,8 @@ class Metrics:
         self._release_duration = self._histogram(names.RELEASE_DURATION)
         self._status_delay = self._histogram(names.STATUS_DELAY)
         self._traces = self._counter(names.TRACES)
+        self._kopf_restarts = self._counter(names.KOPF_RESTARTS)
+        self._projects_missed = self._counter(names.PROJECTS_MISSED)
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}  # by verb, resource and code
         self.namespaces: set[str] = set()
         """Those that something is counted of."""
@@ -143,6 +145,14 @@ class Metrics:
     def traced(self, result: str) -> None:
         """What became of a trace: exported, failed or dropped."""
         self._traces.labels(result).inc()
+
+    def kopf_ended(self) -> None:
+        """kopf has ended by itself, and is started again."""
+        self._kopf_restarts.inc()
+
+    def project_missed(self) -> None:
+        """kopf has not brought a state of a project, which is read instead."""
+        self._projects_missed.inc()
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)

@@ -1,11 +1,6 @@
-"""The operator process: kopf watches the ParallelProjects and hands every event on; nothing is decided here.
-
-Only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation, whose limit is reached
-at some 1,400 tasks, and their stores cost ten times the time of the event itself.
-"""
+"""The operator process: its parts, started together and ended in order; nothing is decided here."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -13,10 +8,6 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import kopf
 
 from parallelproject.controller.controller import Controller
 from parallelproject.controller.gauges import Gauges
@@ -25,9 +16,7 @@ from parallelproject.controller.leader import LEASE, SECONDS, Leader
 from parallelproject.controller.metrics_server import serve_metrics
 from parallelproject.core.sharing import NO_LIMITS, Limits
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
-from parallelproject.kube.api import REQUEST_SECONDS, Api
-from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS
-from parallelproject.model import names
+from parallelproject.kube.api import Api
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +70,8 @@ async def operate(options: OperatorOptions) -> None:
         metrics = controller.metrics
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested
-        ready = asyncio.Event()
-        health = Health(leader, controller.reflectors, ready)
+        controller.source.on_kopf_start = lambda: _on_signals(stop)
+        health = Health(leader, controller.reflectors, controller.source.kopf_runs)
         works = {
             asyncio.create_task(leader.run(), name="election"),
             asyncio.create_task(controller.run(), name="controller"),
@@ -90,7 +79,6 @@ async def operate(options: OperatorOptions) -> None:
             asyncio.create_task(
                 serve_metrics(metrics.registry, options.metrics_host, options.metrics_port), name="metrics"
             ),
-            asyncio.create_task(_watch_projects(controller, leader, api, options, ready, stop), name="kopf"),
         }
         stopping = asyncio.create_task(stop.wait())
         log.info("the operator starts", extra={"server": api.server, "namespaces": list(options.namespaces) or "all"})
@@ -109,102 +97,6 @@ async def operate(options: OperatorOptions) -> None:
         log.info("the operator ends")
 
 
-async def _watch_projects(
-    controller: Controller,
-    leader: Leader,
-    api: Api,
-    options: OperatorOptions,
-    ready: asyncio.Event,
-    stop: asyncio.Event,
-) -> None:
-    registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        found = api.configuration
-        return kopf.ConnectionInfo(
-            server=api.server,
-            ca_path=found.ssl_ca_cert,
-            ca_data=found.ca_cert_data,
-            insecure=not found.verify_ssl,
-            token=await api.token(),
-            certificate_path=found.cert_file,
-            private_key_path=found.key_file,
-            expiration=datetime.now(UTC) + timedelta(minutes=5),  # tokens of pods are renewed
-        )
-
-    @kopf.on.startup(registry=registry)
-    async def started(**_: Any) -> None:
-        ready.set()
-
-    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
-    async def project_event(type: str | None, body: kopf.Body, **_: Any) -> None:
-        controller.project_event(type, body)
-
-    with contextlib.suppress(asyncio.CancelledError):
-        await leader.elected.wait()
-        ours = asyncio.all_tasks()  # kopf takes every other task for its own, and cancels it when it ends
-        tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not options.namespaces,
-            namespaces=options.namespaces,
-        )
-        _on_signals(stop)  # kopf has set its own
-        await kopf.run_tasks(tasks, ignored=ours)
-
-
 def _on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-
-def _settings() -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.scanning.disabled = True
-    settings.peering.standalone = True
-    settings.posting.enabled = False
-    settings.watching.server_timeout = WATCH_SECONDS
-    settings.watching.client_timeout = WATCH_SECONDS + 10
-    settings.watching.inactivity_timeout = SILENCE_SECONDS
-    settings.networking.request_timeout = REQUEST_SECONDS
-    settings.networking.error_backoffs = (1, 2, 5, *[10] * 1000)  # as patient as our own watches: it never gives up
-    settings.persistence.finalizer = ""  # kopf would remove its own where a user has set it; none has this name
-    settings.persistence.progress_storage = _NoProgress()
-    settings.persistence.diffbase_storage = _NoDiffBase()
-    return settings
-
-
-class _NoProgress(kopf.ProgressStorage):
-    """Keeps nothing: without changing handlers there is no progress."""
-
-    def fetch(self, **_: Any) -> None:
-        """Finds nothing."""
-
-    def store(self, **_: Any) -> None:
-        """Stores nothing."""
-
-    def purge(self, **_: Any) -> None:
-        """Removes nothing."""
-
-    def touch(self, **_: Any) -> None:
-        """Touches nothing."""
-
-    def clear(self, *, essence: Any) -> Any:
-        """Leaves the object as it is."""
-        return essence
-
-
-class _NoDiffBase(kopf.DiffBaseStorage):
-    """Keeps no copy of the spec."""
-
-    def build(self, *, body: Any, **_: Any) -> Any:
-        """The essence of an object, for comparisons that nobody makes."""
-        return {}
-
-    def fetch(self, **_: Any) -> None:
-        """Finds nothing."""
-
-    def store(self, **_: Any) -> None:
-        """Stores nothing."""

@@ -5,17 +5,22 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.controller.events import Renewal
 from parallelproject.controller.lag import Lag
+from parallelproject.core.attempt import Attempt, Record
+from parallelproject.core.deletion import Deletion, deletion_of
 from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger
+from parallelproject.core.plan import Ledger, Plan
 from parallelproject.core.status import read_status
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.sightings import Key, Sightings
-from parallelproject.model.names import API_VERSION, KIND, PLURAL
+from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
 
@@ -33,12 +38,19 @@ class Project:
         self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
         self.sightings = sightings
+        self._metadata: Mapping[str, Any] = {}
         self.spec: Spec | None = None
         self.graph: CompiledGraph | None = None
         self.problems: list[Problem] = []
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
+        """Whether it was deleted: it is gone, or will be when its finalizers are."""
+        self.deletion: Deletion | None = None
+        """That it was deleted and is kept by finalizers of others; None while it was not, or what it owns is being
+        collected, which takes its Jobs along."""
+        self.confirmed = -math.inf
+        """Monotonic time when it was last read on purpose, to know that it is there."""
         self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
@@ -58,9 +70,14 @@ class Project:
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0
-        self.refusal: str | None = None
-        """Why the last creation of a Job was refused, so that this is told once; None after one that was not."""
         """Status writes that failed in a row."""
+        self.reports = Renewal()
+        """When which refusal was last reported by an Event."""
+        self.decided: Plan | None = None
+        """The last plan."""
+        self.removed: set[Key] = set()
+        """Attempts whose Job is being removed, or was."""
+        self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -68,6 +85,16 @@ class Project:
     def path(self) -> str:
         """Path of the object on the API server."""
         return f"/apis/{API_VERSION}/namespaces/{self.owner.namespace}/{PLURAL}/{self.owner.name}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a GitOps tool would create it again after a deletion, and it would run from the start."""
+        return any(name in (marks or {}) for marks in self._metadata.values() for name in GITOPS)
+
+    @property
+    def inherited(self) -> Inherited:
+        """What of its labels and annotations its Jobs get."""
+        return inherited(self.spec.job_metadata, self._metadata) if self.spec else NOTHING_INHERITED
 
     @property
     def jobs_path(self) -> str:
@@ -86,6 +113,26 @@ class Project:
             "resourceVersion": self.resource_version,
         }
 
+    @property
+    def is_completed(self) -> bool:
+        """Whether nothing of it runs, and nothing will."""
+        return self.decided is not None and self.decided.completed
+
+    def is_recorded(self, attempt: Attempt, task: str) -> bool:
+        """Whether the end of an attempt is in the status on the server, or of no use to anybody.
+
+        Of no use is one of a task that left the spec and of which nothing is kept.
+        """
+        if self._recorded[0] is not self.status:
+            self._recorded = (self.status, read_status(self.status).records)
+        record = self._recorded[1].get(task)
+        if record is None:
+            is_known = task in self.ledger.records or self.graph is None or task in self.graph.index
+            return not is_known and self.decided is not None
+        if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
+            return True
+        return record.attempts == attempt.number and record.state is not TaskState.RUNNING
+
     def update(self, body: Mapping[str, Any]) -> bool:
         """Takes in a newer state of the object, and says whether there is anything to plan anew.
 
@@ -97,16 +144,19 @@ class Project:
         if self.resource_version and int(version) <= int(self.resource_version):
             return False
         self.resource_version = version
-        deleting = "deletionTimestamp" in metadata
+        self._metadata = {key: metadata.get(key) for key in ("labels", "annotations")}
+        deleting, deletion = "deletionTimestamp" in metadata, deletion_of(metadata)
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})
         same = status == self.status
         self.status = status  # also what somebody else wrote into it: it is written over
-        if same and generation == self.generation and deleting == self.deleting:
+        is_known = deleting == self.deleting and deletion == self.deletion
+        if same and generation == self.generation and is_known:
             return False
-        self.deleting = deleting
+        self.deleting, self.deletion = deleting, deletion
         if generation != self.generation:
             self.generation = generation
+            self.sightings.allow()
             self._compile(body.get("spec"))
         return True
 

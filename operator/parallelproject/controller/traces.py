@@ -9,7 +9,6 @@ import logging
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -58,14 +57,19 @@ class Traces:
         self._waiting: queue.Queue[_Work] = queue.Queue(_WAITING_MAX)
         self._thread: threading.Thread | None = None
 
-    def ended(self, project: Project) -> None:
-        """A project has ended, and its status is written; nothing if this end is exported already, or long ago."""
+    def ended(self, project: Project, now: float) -> None:
+        """A project has ended, and its status is written; nothing if this end is exported already, or long ago.
+
+        Args:
+            project: The project.
+            now: Seconds since the epoch.
+        """
         at = project.status.get("completionTime")
         if self._exporter is None or at is None or at == project.traced:
             return
         project.traced = at
         ended = epoch(at)
-        if ended is None or time.time() - ended > RECENT_SECONDS:
+        if ended is None or now - ended > RECENT_SECONDS:
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(self._exporter,), name="traces", daemon=True)

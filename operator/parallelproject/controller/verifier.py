@@ -1,4 +1,4 @@
-"""Reads a project itself before anything is done for it, where the news of it may be old.
+"""Reads a project itself before anything is done for it, where what is known of it may be old.
 
 A list and the events replayed after it can show a project as it was: without the results that are written down by
 now, or long deleted. One that appears for the first time by a new event of a watch needs no such look.
@@ -23,31 +23,44 @@ _BACKOFF_MAX = 10.0
 class Verifier:
     """Holds back what is being read."""
 
-    def __init__(self, api: Api, accept: Callable[[Body], None]) -> None:
+    def __init__(self, api: Api, accept: Callable[[Body], None], gone: Callable[[str, str, str], None]) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
             accept: Is given each project as it is now; never one that is not there any more.
+            gone: Is given namespace, name and uid of one that is not there any more.
         """
         self._api = api
         self._accept = accept
-        self._waiting: dict[str, Body] = {}  # by uid, the newest state that came by
+        self._gone = gone
+        self._waiting: dict[str, Body | None] = {}  # by uid, the newest state that came by, if any did
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def check(self, body: Body) -> None:
-        """Reads a project, and hands it on if it is there."""
-        uid = body["metadata"]["uid"]
+    def check(self, metadata: Mapping[str, Any], body: Body | None = None) -> None:
+        """Reads a project, and hands it on if it is there.
+
+        Args:
+            metadata: Its metadata, of which namespace, name and uid count.
+            body: A state of it that came by, whole.
+        """
+        uid = metadata["uid"]
         is_known = uid in self._waiting
-        self._waiting[uid] = _newer(self._waiting.get(uid, body), body)
+        known = self._waiting.get(uid)
+        self._waiting[uid] = _newer(known, body) if known is not None and body is not None else body or known
         if not is_known:
-            task = asyncio.create_task(self._read(uid, body["metadata"]["namespace"], body["metadata"]["name"]))
+            task = asyncio.create_task(self._read(uid, metadata["namespace"], metadata["name"]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def is_checking(self, uid: str) -> bool:
         """Whether a project is being read."""
         return uid in self._waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being read."""
+        return not self._waiting
 
     def drop(self, uid: str) -> None:
         """The project was deleted."""
@@ -67,18 +80,24 @@ class Verifier:
                 found = await self._api.request("GET", path)
             except ApiError as error:
                 if error.status == 404:
-                    log.info("%s is gone: the news of it were old", path)
+                    log.info("%s is gone: what was known of it is old", path)
                     self.drop(uid)
+                    self._gone(namespace, name, uid)
                     return
                 failures += 1
                 log.warning("reading %s: %s", path, error)
                 await asyncio.sleep(
-                    max(error.retry_after, min(_BACKOFF_MAX, 0.1 * 2**failures) * random.uniform(0.5, 1))
+                    max(error.retry_after, min(_BACKOFF_MAX, 0.1 * 2 ** min(failures, 16)) * random.uniform(0.5, 1))
                 )
                 continue
-            newest = self._waiting.pop(uid, None)
-            if newest is not None:
-                self._accept(_newer(found, newest) if found["metadata"]["uid"] == uid else found)
+            if uid not in self._waiting:
+                return
+            newest = self._waiting.pop(uid)
+            if found["metadata"]["uid"] != uid:
+                self._gone(namespace, name, uid)
+                self._accept(found)
+            else:
+                self._accept(found if newest is None else _newer(found, newest))
 
 
 def _newer(some: Body, other: Body) -> Body:

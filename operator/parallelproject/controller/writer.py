@@ -92,6 +92,11 @@ class Writer:
         )
         self._tell(project, [Notice(reason, message, warning=True)])
 
+    def say(self, project: Project, reason: str, message: str) -> None:
+        """Reports something that is as it should be, and that no status shows."""
+        log.info("%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace})
+        self._tell(project, [Notice(reason, message)])
+
     async def close(self) -> None:
         """Ends; what was not written is found again by whoever comes next."""
         for task in self._tasks:
@@ -162,7 +167,7 @@ class Writer:
         path = f"/api/v1/namespaces/{project.owner.namespace}/events"
         for notice in told:
             try:
-                await self._api.request("POST", path, event(notice, project.reference, iso(int(time.time()))))
+                await self._api.request("POST", path, event(notice, project.reference, iso(int(self._api.clock.now()))))
             except ApiError as error:
                 log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 

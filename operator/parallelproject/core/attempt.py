@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from parallelproject.model.status import Reason, TaskState
 
+STOP_OVERDUE = "TaskDeadlineExceeded"
+"""Why an attempt is stopped whose own deadline passed while its Job was suspended: that is a failure of the task.
+``DeadlineExceeded`` is the deadline of the project."""
+
 
 class Phase(Enum):
     """Where one attempt stands."""
@@ -23,6 +27,8 @@ class Phase(Enum):
     FAILED = auto()
     STOPPED = auto()
     """Ended because we stopped it: no failure of the task."""
+    REFUSED = auto()
+    """The API server has refused to create it and may allow it later. It does not exist, and holds nothing."""
     LOST = auto()
     """It was there and is gone, and nobody knows how it ended."""
 
@@ -53,7 +59,8 @@ class Attempt(NamedTuple):
     started: float | None = None
     ended: float | None = None
     reason: str | None = None
-    """Why it failed; of one that is there, what keeps it from beginning."""
+    """Why it failed; of one that is there, what keeps it from beginning; of one that is not, why its last creation was
+    refused. ``started`` is then the time of that creation, and ``ended`` the time before which there is no other."""
     exit_code: int | None = None
     name: str | None = None
     """What it is called where it runs: the Job's name."""
@@ -62,6 +69,13 @@ class Attempt(NamedTuple):
     commit: str | None = None
     """The short name of the commit that its work landed as."""
     beside: Beside = NOTHING_BESIDE
+    is_queued: bool = False
+    """Of one that is suspended, whether it was so from the first on: it has not begun."""
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it is there, and somebody else keeps it from running for now."""
+        return self.reason == Reason.JOB_SUSPENDED and self.phase is Phase.ACTIVE
 
     @property
     def cannot_begin(self) -> bool:
@@ -98,7 +112,9 @@ NEW = Record()
 
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
 _CONFLICT = Reason.CONFLICT
-_LAUNCHING, _ACTIVE, _WELL, _STOPPED, _LOST = Phase.LAUNCHING, Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
+_ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
+NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
+"""Attempts that are not known to exist: nothing of them is written down."""
 
 
 def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
@@ -111,7 +127,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _, commit, beside = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, beside, _ = attempts[0]
         if phase is _WELL and found == 1:
             return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, beside)
     state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
@@ -121,8 +137,8 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         return record._replace(commit=heard.commit, beside=heard.beside) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside = seen
-        if phase is _LAUNCHING:
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _ = seen
+        if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
             continue  # counted before
@@ -135,7 +151,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             # Also of an attempt that was given up as lost: work that is done is not done again.
             began = began or (started if found == number else None)
             if len(attempts) > 1:
-                number = max(number, *(a.number for a in attempts if a.phase is not _LAUNCHING))
+                number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, beside)
         started, job = began or started, name or job
         if phase is _ACTIVE:
@@ -150,6 +166,20 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 reason = "Lost" if phase is _LOST else why
                 code = exit_code
     return Record(state, number, failures, reason, code, started, ended, job, conflicts)
+
+
+def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:
+    """The same for a task that runs again from the start: attempts up to number ``floor`` do not count.
+
+    One of them that still runs is waited for. The next attempt has a higher number than they, so that no result of
+    theirs can be taken for one of its own.
+    """
+    if record.state is not _RUNNING or record.attempts > floor:
+        attempts = [attempt for attempt in attempts if attempt.number > floor]
+    if record.state is not _RUNNING and record.attempts <= floor:
+        record = Record(attempts=floor)
+    record = settle(record, attempts)
+    return record if record.state is _RUNNING or record.attempts > floor else Record(attempts=floor)
 
 
 def _by_number(attempt: Attempt) -> int:

@@ -4,7 +4,6 @@ This is where a spec that is valid field by field is refused for what it says as
 twice, dependencies on tasks that are not there, cycles, roles that do not exist.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from parallelproject.core.files import Conflict, FileLocks, conflicts, lock_file
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Scheduling, Spec, Task
+from parallelproject.model.suggest import did_you_mean
 
 BOTTLENECKS = 5
 """How many bottlenecks are named."""
@@ -66,6 +66,8 @@ class CompiledGraph:
     """Failures that no longer count, for the few tasks that have any."""
     forgiven_conflicts: dict[int, int] = field(default_factory=dict)
     """The same of conflicts, which count apart."""
+    rerun_after: dict[int, int] = field(default_factory=dict)
+    """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -127,6 +129,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,
+        rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
     )
 
 
@@ -156,26 +159,6 @@ def critical_path(
     return tuple(path)
 
 
-def did_you_mean(word: str, words: Sequence[str]) -> str:
-    """The mend for a name that is not known: the closest known one, if any is close."""
-    # difflib is quadratic in the length of words, and their number is bounded by nobody: look at near ones.
-    near = [w for w in words if abs(len(w) - len(word)) <= 3 and w[:1].lower() == word[:1].lower()][:500]
-    # One slip is always close; difflib, which looks for long common parts, can miss it in short words.
-    close = sorted((w for w in near if _is_one_edit(word, w)), reverse=True) or difflib.get_close_matches(
-        word, near, n=1, cutoff=0.6
-    )
-    return f"did you mean {quoted(close[0])}?" if close else ""
-
-
-def _is_one_edit(a: str, b: str) -> bool:
-    """Whether one letter added, left out or changed makes one word of the other."""
-    short, long = sorted((a, b), key=len)
-    if len(long) - len(short) > 1:
-        return False
-    at = next((i for i, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
-    return long[at + 1 :] in (short[at:], short[at + 1 :])
-
-
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts ``5.2`` before ``5.10``."""
     parts = re.findall(r"\d+|\D+", text)
@@ -199,13 +182,17 @@ def _resolve(tasks: Sequence[Task], index: dict[str, int], problems: list[Proble
     """Dependencies as integers, each once; adds a problem for each that is not a task."""
     resolved = []
     ids = list(index)
+    same: dict[str, list[int]] = {}  # all tasks of an id that is given twice, so that it hides no cycle
+    if len(ids) < len(tasks):
+        for i, task in enumerate(tasks):
+            same.setdefault(task.id, []).append(i)
     for i, task in enumerate(tasks):
         above: dict[int, None] = {}
         for j, dependency in enumerate(task.dependencies):
             place = f"spec.tasks[{i}].dependencies[{j}]"
             parent = index.get(dependency)
             if parent is not None:
-                above[parent] = None
+                above.update(dict.fromkeys(same.get(dependency, (parent,))))
             elif len(problems) < 100:
                 mend = did_you_mean(dependency, ids) or "remove it, or add the task"
                 problems.append(Problem(place, f"{quoted(dependency)} is not a task", mend, "UnknownDependency"))
@@ -238,7 +225,14 @@ def _check_roles(spec: Spec) -> list[Problem]:
 
 
 def _check_git(spec: Spec) -> list[Problem]:
-    if spec.git is None or not spec.git.is_by_level:
+    if spec.git is None:
+        return []
+    for i, retry in enumerate(spec.retries):
+        if retry.rerun_after:
+            found = f"{retry.rerun_after}: with spec.git, what has landed is never done again"
+            mend = "remove it; to run all again, submit it under another name with another spec.git.branch"
+            return [Problem(f"spec.retries[{i}].rerunAfter", found, mend)]
+    if not spec.git.is_by_level:
         return []
     place = "spec.git.pullRequest.scope"
     if spec.git.is_by_task:

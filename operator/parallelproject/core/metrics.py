@@ -41,7 +41,7 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         critical_path=_longest_chain(graph, took),
         speedup=speedup,
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
-        retries=sum(r.attempts - 1 for r in records if r.attempts > 1),
+        retries=sum(max(0, r.attempts - graph.rerun_after.get(i, 0) - 1) for i, r in enumerate(records)),
         peak=ledger.peak,
         conflict_rate=conflicts / landings if landings else None,
     )

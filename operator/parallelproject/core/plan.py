@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import compress, count
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record
+from parallelproject.core.attempt import NEW, STOP_OVERDUE, Attempt, Phase, Record
 from parallelproject.core.files import overlap
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.sharing import Share
@@ -31,6 +31,10 @@ from parallelproject.model.status import Reason, TaskState
 
 BACKOFF_MAX = 360
 """Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
+
+REFUSED_PACE = 1.0
+"""Seconds from one creation of a Job to the next in a role of which one is refused: what refuses one of them mostly
+refuses all, and hundreds of tries at once would help nobody."""
 
 FINAL_REASONS = frozenset(
     {
@@ -77,7 +81,7 @@ class Stop(NamedTuple):
     id: str
     attempt: Attempt
     why: str
-    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt) or StartError."""
+    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt), StartError or STOP_OVERDUE."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,20 +176,37 @@ def plan(
             unfinished[graph.level[i]] -= 1
     level = next(compress(count(), unfinished), len(unfinished))
 
+    # Nothing has ended in the future: a wait begins when the failure was observed, at the latest. Another machine's
+    # clock may be ahead, and a wait must not be longer than it is.
+    ahead = [i for i in standing.failing if states[i] is _PENDING and (standing.record(i).ended or 0.0) > now]
+    if ahead:
+        standing = standing.ended_by(now, ahead)
+        records = standing.records
+
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing):
+        start_time = now
+    if standing.at_work or any(unfinished):
+        start_time = min(start_time, now)  # written by a clock that was ahead
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
     if standing.at_work or any(unfinished):
         stopped = Reason.STOPPED if spec.stop else Reason.DEADLINE_EXCEEDED if now >= deadline else None
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     why = stopped or ("FailFast" if fail_fast else None)
+    overdue = {
+        attempt: ends
+        for task_id in standing.suspended
+        for attempt in standing.live[task_id]
+        if (ends := suspended_until(graph, spec, task_id, attempt)) < math.inf
+    }
     stops = [
         Stop(task_id, attempt, reason)
-        for task_id in (standing.live if why else standing.surplus)
+        for task_id in (standing.live if why else [*standing.surplus, *(standing.suspended - standing.surplus)])
         for attempt in standing.live[task_id]
         if not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-        and (reason := why or standing.surplus_for(task_id, attempt))
+        and (reason := why or standing.surplus_for(task_id, attempt) or _if_overdue(overdue.get(attempt), now))
     ]  # fmt: skip
     if stopped:
         for i, state in enumerate(states):
@@ -210,10 +231,11 @@ def plan(
             elif would is room:
                 would = room.copy()
             would.take(i)
-    wake = math.inf if stopped else deadline
+    wake = min([math.inf if stopped else deadline, *(ends for ends in overdue.values() if ends > now)])
     for i in standing.failing:
         if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and standing.is_free(i):
             wake = min(wake, backoff_ends(graph, spec, i, standing.record(i)))
+    wake = min(wake, room.refusal_ends())
 
     # 5. How it stands then.
     starting = standing.launching | {launch.task for launch in launches}
@@ -231,7 +253,8 @@ def plan(
         for i, state in enumerate(states):
             if state is _PENDING:
                 if i in starting:
-                    reasons[i] = Reason.STARTING
+                    refused = standing.refused.get(i)
+                    reasons[i] = refused.reason if refused else Reason.STARTING
                 else:
                     reasons[i] = room.why_not(i) or beyond if standing.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
         return reasons
@@ -268,12 +291,13 @@ class _Room:
         self._roles, self._busy = standing.roles.copy(), standing.busy.copy()
         self._caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
         self._serialize = spec.conflicts.on_file_overlap is FileOverlap.SERIALIZE
+        self._refused = _by_role(graph, standing)
         self._foreign = {path for claims in standing.foreign.values() for claim in claims for path in _files(claim)}
 
     def copy(self) -> Self:
         """Another one that starts as this one is."""
         made = copy(self)
-        made._roles, made._busy = self._roles.copy(), self._busy.copy()
+        made._roles, made._busy, made._refused = self._roles.copy(), self._busy.copy(), self._refused.copy()
         return made
 
     def why_not(self, i: int) -> Reason | None:
@@ -287,6 +311,8 @@ class _Room:
             return Reason.SUSPENDED
         if i in self._standing.failing and backoff_ends(graph, spec, i, self._standing.record(i)) > self._now:
             return Reason.BACKOFF
+        if self._refused and (refused := self._why_refused(i)):
+            return refused
         if self._serialize and not self._busy.keys().isdisjoint(graph.locks.of_task[i]):
             return Reason.WAITING_FOR_FILES
         if self._foreign and self._serialize and self._meets_foreign(i):
@@ -295,6 +321,20 @@ class _Room:
         if cap and self._roles.get(graph.role[i], 0) >= cap:
             return Reason.WAITING_FOR_ROLE
         return Reason.WAITING_FOR_SLOT if self.at_work >= spec.parallelism else None
+
+    def _why_refused(self, i: int) -> Reason | None:
+        """Why a creation would only be refused again: its own was, or that of another task of its role."""
+        mine = self._standing.refused.get(i)
+        if mine is not None and (mine.ended or 0.0) > self._now:
+            return Reason(mine.reason or Reason.FAILED_CREATE)
+        reason, until = self._refused.get(self._graph.role[i], (None, 0.0))
+        return reason if until > self._now else None
+
+    def refusal_ends(self) -> float:
+        """When a task that waits after a refusal may be tried again, or another of its role."""
+        times = [attempt.ended or 0.0 for attempt in self._standing.refused.values() if attempt.phase is Phase.REFUSED]
+        times += [until for _, until in self._refused.values()]
+        return min((at for at in times if at > self._now), default=math.inf)
 
     def _meets_foreign(self, i: int) -> bool:
         """Whether it writes what an attempt writes that was started by an earlier spec."""
@@ -305,8 +345,37 @@ class _Room:
         self.at_work += 1
         role = self._graph.role[i]
         self._roles[role] = self._roles.get(role, 0) + 1
+        if role in self._refused:
+            self._refused[role] = (self._refused[role][0], math.inf)  # one at a time
         for pattern in self._graph.locks.touched[i]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
+
+
+def _begins_anew(standing: Standing) -> bool:
+    """Whether all that was done no longer counts, and nothing has been done since."""
+    records, floors = standing.records, standing.graph.rerun_after
+    done = (records.get(task_id, NEW).attempts > floors.get(i, 0) for i, task_id in enumerate(standing.graph.ids))
+    return not standing.at_work and not any(done)
+
+
+def _by_role(graph: CompiledGraph, standing: Standing) -> dict[str | None, tuple[Reason, float]]:
+    """Of each role of which a creation is refused: why, and when the next one may be tried."""
+    found: dict[str | None, tuple[Reason, float]] = {}
+    for i, attempt in standing.refused.items():
+        until = (attempt.started or 0.0) + REFUSED_PACE
+        if until > found.get(graph.role[i], (None, -math.inf))[1]:
+            found[graph.role[i]] = (Reason(attempt.reason or Reason.FAILED_CREATE), until)
+    return found
+
+
+def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
+    """What to stop of a project that is to end and whose spec cannot be planned: all that runs."""
+    return [
+        Stop(task_id, attempt, Reason.STOPPED)
+        for task_id, attempts in observed.items()
+        for attempt in attempts
+        if attempt.at_work and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+    ]
 
 
 def waits_for_merge(spec: Spec) -> bool:
@@ -336,6 +405,23 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     if failures < 0:
         failures, first = record.failures, max(1, first)
     return record.ended + min(first * 2.0 ** min(failures - 1, 64), max(first, BACKOFF_MAX))
+
+
+def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt) -> float:
+    """When a suspended attempt is over its deadline, in seconds since the epoch; inf if never.
+
+    The Job controller's clock stands still for a suspended Job, so ours counts: from the attempt's start, the time
+    suspended included. One that a queue has not let begin is not over it.
+    """
+    i = graph.index.get(task_id)
+    if i is None or not attempt.is_suspended or attempt.is_queued or attempt.started is None:
+        return math.inf
+    seconds = graph.tasks[i].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    return attempt.started + seconds if seconds else math.inf
+
+
+def _if_overdue(ends: float | None, now: float) -> str | None:
+    return STOP_OVERDUE if ends is not None and ends <= now else None
 
 
 def _is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:

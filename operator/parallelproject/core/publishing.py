@@ -103,7 +103,9 @@ def publishing(
         return Publishing(None, meanwhile, record)
     start = -1.0
     if final is not None and record is not None:
-        at = ended[-1].ended if ended and ended[-1].ended is not None else epoch(record.get("completionTime"))
+        # What is written down is not in the future, whatever the clock says by which the Job ended.
+        found = (ended[-1].ended if ended else None, epoch(record.get("completionTime")))
+        at = min((at for at in found if at is not None), default=None)
         longest = LONGEST_AWAITED if is_awaited else LONGEST_WAIT
         if at is not None:
             start = at + min(longest, FIRST_WAIT * 2.0 ** min(max(_number(record, "tries") - 1, 0), 64))
@@ -179,7 +181,7 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
     latest = {pull["branch"]: pull for pull in [*_pulls((before or {}).get("pullRequests")), *pulls]}
     record: Json = {
         "revision": revision, "attempts": told.number, "tries": tries, "published": status, "reason": reason[:64],
-        "completionTime": iso(int(now if told.ended is None else told.ended)),
+        "completionTime": iso(int(now if told.ended is None else min(told.ended, now))),
         "message": message[:_MESSAGE_MAX], "pullRequests": list(latest.values())[-_PULLS_MAX:],
     }  # fmt: skip
     if merged is None and before is not None and before.get("revision") == revision:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.model.status import Reason, TaskState
 
+_SUSPENDED = Reason.JOB_SUSPENDED
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
@@ -46,12 +47,16 @@ class Standing:
     """Tasks that have failed or met a conflict before and not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks that an attempt is asked for."""
+    refused: dict[int, Attempt] = field(default_factory=dict)
+    """By task: its attempt whose last creation was refused, also while another creation is under way."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """By task id: its attempts at work."""
     unseen: dict[str, Unseen] = field(default_factory=dict)
     """By task id. It may be there, so it holds a slot until it was looked up."""
     surplus: set[str] = field(default_factory=set)
     """Those of ``live`` with an attempt that nobody wants any more (``surplus_for``)."""
+    suspended: set[str] = field(default_factory=set)
+    """Those of ``live`` with an attempt that somebody else has suspended: its deadline is ours to hold."""
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that left the spec, in that order."""
     at_work: int = 0
@@ -71,6 +76,8 @@ class Standing:
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
             i = graph.index.get(task_id)
+            if i in graph.rerun_after:
+                record = new.records[task_id] = settle_after(record, (), graph.rerun_after[i])
             if record.state is _RUNNING:
                 changes[task_id] = ()
             if i is None:
@@ -98,6 +105,13 @@ class Standing:
             new._derive()
         else:
             new._move(moved)
+        return new
+
+    def ended_by(self, now: float, tasks: Sequence[int]) -> Self:
+        """The standing where the last attempts of these tasks had ended by now."""
+        new = self._copy()
+        for i in tasks:
+            new.records[self.graph.ids[i]] = self.record(i)._replace(ended=now)
         return new
 
     def record(self, i: int) -> Record:
@@ -129,9 +143,11 @@ class Standing:
             self.unfinished.copy(),
             self.failing.copy(),
             self.launching.copy(),
+            self.refused.copy(),
             self.live.copy(),
             self.unseen.copy(),
             self.surplus.copy(),
+            self.suspended.copy(),
             self.strangers.copy(),
             self.at_work,
             self.roles.copy(),
@@ -143,14 +159,16 @@ class Standing:
         """Takes in what is seen of some tasks now; the tasks whose state is another."""
         # The one loop that sees every task after a restart, and so is made for speed: by number, not by name.
         records, seen, states, index = self.records, self.seen, self.states, self.graph.index
-        held, unseen = self.live, self.unseen
+        held, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
         moved = []
         for task_id, attempts in changes.items():
             record = records.get(task_id, NEW)
-            if record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
+            i = index.get(task_id)
+            if i in rerun_after:
+                record = records[task_id] = settle_after(record, attempts, rerun_after[i])
+            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
                 record = records[task_id] = settle(record, attempts)
             state = record[0]
-            i = index.get(task_id)
             live: tuple[Attempt, ...] = ()
             if len(attempts) == 1:
                 seen[task_id] = attempts
@@ -168,6 +186,10 @@ class Standing:
             if i is None:
                 self.strangers[task_id] = None
                 continue
+            if attempts and attempts[-1][6] and attempts[-1][1] in NOT_CREATED:  # its reason, and its phase
+                self.refused[i] = attempts[-1]
+            elif i in self.refused:
+                del self.refused[i]
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
@@ -185,6 +207,8 @@ class Standing:
             self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
         is_surplus = any(self.surplus_for(task_id, attempt) for attempt in live)
         (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
+        is_suspended = any(attempt.reason == _SUSPENDED for attempt in live)
+        (self.suspended.add if is_suspended else self.suspended.discard)(task_id)
         self.at_work += slots
         foreign = self._hold_foreign(task_id, i, live)
         if i is None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Attempt, Beside, Record, settle
+from parallelproject.core.deletion import Deletion
 from parallelproject.core.graph import CompiledGraph, natural_key
 from parallelproject.core.metrics import metrics
 from parallelproject.core.plan import Ledger, Plan
@@ -23,6 +24,10 @@ Json = dict[str, Any]
 ATTEMPT_MAX = 1_000_000
 """No task has more attempts; a higher number was not written by us."""
 _MESSAGE_MAX = 2000
+_REFUSED_NAMED = 5
+"""Most tasks of one refusal that are named, and most refusals."""
+REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
+"""Reasons of tasks whose Job the API server refuses and may allow later."""
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
@@ -71,6 +76,8 @@ def render_status(
     now: float,
     published: Publishing | None = None,
     troubles: Mapping[str, str] = MappingProxyType({}),
+    refusals: Mapping[str, str] = MappingProxyType({}),
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status after a plan.
 
@@ -79,6 +86,8 @@ def render_status(
         generation: metadata.generation of the spec.
         published: How publishing stands; None where nothing is published.
         troubles: By task, what keeps the attempt that is there from beginning.
+        refusals: By task, with what words the API server has refused to create its Job.
+        deletion: That the project was deleted, and what keeps it.
     """
     records = plan.ledger.records
     rows = [
@@ -100,7 +109,7 @@ def render_status(
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
         "counts": {"total": total, **_state_counts(counts)},
-        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published),
+        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals, deletion),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
             for i, tasks in enumerate(graph.levels)
@@ -125,6 +134,7 @@ def rejected_status(
     observed: Mapping[str, Sequence[Attempt]],
     generation: int,
     now: float,
+    deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
     rows = []
@@ -144,6 +154,9 @@ def rejected_status(
         (ConditionType.ACCEPTED, "False", reason, message),
         (ConditionType.COMPLETED, "False", reason, "nothing starts until the spec is accepted"),
         (ConditionType.SUCCEEDED, "Unknown", reason, "nothing starts until the spec is accepted"),
+        (ConditionType.READY, "False", reason, message),
+        (ConditionType.STALLED, "True", reason, message),
+        *_terminating(deletion),
     ]
     kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
     return (
@@ -242,6 +255,8 @@ def _conditions(
     generation: int,
     now: float,
     published: Publishing | None,
+    refusals: Mapping[str, str],
+    deletion: Deletion | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -258,6 +273,9 @@ def _conditions(
         reason = Reason.SUSPENDED if spec.suspend else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} at work, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
+        if deletion is not None:
+            completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
+            succeeded = ("Unknown", "Deleted", _cut(deletion.message))
     else:
         if plan.stopped:
             reason = str(plan.stopped)
@@ -268,7 +286,7 @@ def _conditions(
             reason, message = "AllSucceeded", done
         completed = ("True", reason, done)
         succeeded = ("True" if counts[_SUCCEEDED] == total else "False", reason, _cut(message))
-    conditions = [
+    conditions: list[tuple[str, str, str, str]] = [
         (ConditionType.ACCEPTED, "True", "GraphValid", accepted),
         (ConditionType.SUSPENDED, *suspended),
         (ConditionType.COMPLETED, *completed),
@@ -276,9 +294,50 @@ def _conditions(
     ]
     if limited is not None and limited.reason is Reason.WAITING_FOR_CAPACITY:
         conditions.append((ConditionType.LIMITED, "True", str(limited.reason), limited.message))
+    refused = _refused(graph, plan, refusals)
+    if refused is not None:
+        conditions.append((ConditionType.REFUSED, "True", *refused))
+    conditions += _health(completed, succeeded, refused)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
+
+
+def _health(
+    completed: tuple[str, str, str], succeeded: tuple[str, str, str], refused: tuple[str, str] | None
+) -> list[tuple[str, str, str, str]]:
+    """The conditions that kstatus knows: a project is healthy as a Job is, when it has done its work."""
+    if completed[0] != "True":
+        reason, message = refused or (succeeded[1], completed[2])
+        return [(ConditionType.READY, "Unknown", reason, message)]
+    ready = (ConditionType.READY, *succeeded)
+    return [ready] if succeeded[0] == "True" else [ready, (ConditionType.STALLED, "True", *succeeded[1:])]
+
+
+def _refused(graph: CompiledGraph, plan: Plan, refusals: Mapping[str, str]) -> tuple[str, str] | None:
+    """Reason and message where Jobs of tasks that could start are refused; None where none is.
+
+    The message names the tasks by what the API server said of them: mostly that is the same of all.
+    """
+    if not refusals:
+        return None
+    waiting = [i for i, reason in enumerate(plan.reasons) if reason in REFUSALS]
+    told: defaultdict[str, list[str]] = defaultdict(list)
+    for i in waiting:
+        if message := refusals.get(graph.ids[i]):
+            told[message].append(graph.ids[i])
+    if not told:
+        return None
+    counts = Counter(str(plan.reasons[i]) for i in waiting)
+    parts = [f"{listed(tasks, _REFUSED_NAMED)}: {message}" for message, tasks in list(told.items())[:_REFUSED_NAMED]]
+    what = "1 task" if len(waiting) == 1 else f"{len(waiting)} tasks"
+    return counts.most_common(1)[0][0], _cut(f"the API server refuses Jobs of {what}; {'; '.join(parts)}")
+
+
+def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
+    """The condition of a project that was deleted; none where it was not."""
+    return [] if deletion is None else [(ConditionType.TERMINATING, "True", "Deleted", _cut(deletion.message))]
 
 
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:

@@ -5,11 +5,12 @@ who holds the slots, which path, until when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parallelproject.core.attempt import NEW, Record
-from parallelproject.core.graph import CompiledGraph, did_you_mean
+from parallelproject.core.deletion import deletion_of
+from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import backoff_ends
 from parallelproject.core.publishing import merged_levels
 from parallelproject.core.status import condition, read_row
@@ -17,6 +18,7 @@ from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.suggest import did_you_mean
 
 NAMED = 8
 """Most tasks named in one sentence."""
@@ -41,12 +43,36 @@ _TROUBLE: dict[str, str] = {
     Reason.UNSCHEDULABLE.value: "no node takes its pod: none has room, or its template asks for one that is not there",
     Reason.IMAGE_PULL_BACK_OFF.value: "an image of its pod cannot be pulled: the name is wrong, or a secret is missing",
     Reason.POD_NOT_CREATED.value: (
-        "its Job has no pod: the API server refuses it (Pod Security, a quota), or the Job controller is far behind; "
-        "the Job's events say which"
+        "its Job has no pod: the API server refuses it (Pod Security, a quota, a policy), or the Job controller is far "
+        "behind; the events of the Job say which"
     ),
+    Reason.SCHEDULING_GATED.value: "its pod has scheduling gates: whoever has set them has to remove them",
+    Reason.JOB_SUSPENDED.value: (
+        "its Job is suspended, or has a parallelism of 0: it keeps its slot and its files until somebody resumes the "
+        "Job, or the task or the project is stopped"
+    ),
+    Reason.JOB_TERMINATING.value: "its Job is being deleted; the next attempt follows when it is gone",
     Reason.START_ERROR.value: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from beginning."""
+
+
+_REFUSAL: dict[str, str] = {
+    Reason.REFUSED_BY_POLICY.value: (
+        "an admission policy or webhook of the cluster denies it: change the role's podTemplate, or the policy"
+    ),
+    Reason.WAITING_FOR_QUOTA.value: "a ResourceQuota of the namespace is used up: raise it, or remove other Jobs",
+    Reason.FAILED_CREATE.value: "the API server, its webhooks or the rights of the operator stand in the way",
+}
+"""What lies behind a Job that is refused and may be allowed later."""
+_WITH_LOGS = frozenset({Reason.EXIT_CODE.value, Reason.POD_FAILED.value})
+"""Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
+_WITHOUT_JOB = frozenset({Reason.LOST.value, Reason.INVALID_POD_TEMPLATE.value, Reason.NAME_CONFLICT.value})
+"""Failures of an attempt that has no Job, or none any more."""
+_HELD = frozenset({Reason.JOB_SUSPENDED.value, Reason.JOB_TERMINATING.value})
+"""Reasons of an attempt whose Job others have changed."""
+_LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED.value}
+"""Reasons that the Job explains, and no pod."""
 
 
 class UnknownTaskError(Exception):
@@ -76,7 +102,11 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     mend: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``graph``, ``logs``, ``pod`` or nothing."""
+    """What could be done about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
+    look: str = ""
+    """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
+    container: str = ""
+    """The container whose log it is; empty: all of them."""
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
@@ -89,6 +119,15 @@ def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
     found = str(accepted.get("message") or "the spec is not valid")
     answer = f"nothing starts, because the project is not accepted: {found}"
     return Why(task, str(row.get("state") or _PENDING), reason, answer)
+
+
+def deleted(found: Why, metadata: Mapping[str, Any]) -> Why:
+    """The answer, where the project was deleted and somebody's finalizers keep it: that comes before any other."""
+    deletion = deletion_of(metadata)
+    if deletion is None or found.state in (_SUCCEEDED, _FAILED):
+        return found
+    what = "it is being stopped" if found.state == _RUNNING else "it does not start any more"
+    return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), mend="")
 
 
 def why(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], task: str, now: float) -> Why:
@@ -152,6 +191,7 @@ class _Inquiry:
             Reason.BACKOFF.value: self._backoff,
             Reason.SUSPENDED.value: self._suspended,
             Reason.STARTING.value: self._starting,
+            **dict.fromkeys(_REFUSAL, self._refused),
         }
         return waits.get(reason, self._other)(i, reason)
 
@@ -260,6 +300,13 @@ class _Inquiry:
         number = self._record(i).attempts + 1
         return self._say(i, reason, f"its turn has come: attempt {number} is being created")
 
+    def _refused(self, i: int, reason: str) -> Why:
+        number = self._record(i).attempts + 1
+        said = str(condition(self.status, "Refused").get("message") or "")
+        more = (said, _REFUSAL[reason], "it is tried again by itself, after half a minute at most")
+        answer = f"attempt {number} cannot be created: the API server refuses its Job"
+        return self._say(i, reason, answer, *filter(None, more))
+
     def _other(self, i: int, reason: str) -> Why:
         return self._say(i, reason, f"it waits: {reason}" if reason else "it waits for the operator's next look")
 
@@ -270,7 +317,8 @@ class _Inquiry:
         answer = f"attempt {record.attempts} is at work{self._since(record)}"
         more = []
         if reason:
-            answer = f"attempt {record.attempts} cannot begin{self._since(record)}"
+            verb = "is held" if reason in _HELD else "cannot begin"
+            answer = f"attempt {record.attempts} {verb}{self._since(record)}"
             more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
             if reason == Reason.IMAGE_PULL_BACK_OFF and (images := self._images(i)):
                 more.append(f"it asks for {images}")
@@ -278,8 +326,15 @@ class _Inquiry:
             answer += f", as Job {record.job}"
         if record.failures:
             more.append(f"{_times(record.failures)} failed before, the last one with {_failure(record)}")
-        mend = "pod" if reason else "logs"
-        return self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
+        look = "follow" if not reason else "job" if reason in _LOOK_AT_JOB else "pod"
+        mend = "resume-job" if reason == Reason.JOB_SUSPENDED else ""
+        found = self._say(i, reason, answer, *more, *_conflicts(record), job=record.job, mend=mend)
+        return replace(found, look=look, container=self._container(i))
+
+    def _container(self, i: int) -> str:
+        """The container that runs a task: others may stand before it in a pod."""
+        role = next((role for role in self.spec.roles if role.name == self.graph.role[i]), None)
+        return role.pod_template.spec.containers[0].name if role and role.pod_template else ""
 
     def _images(self, i: int) -> str:
         """Those that the template of a task names."""
@@ -309,12 +364,16 @@ class _Inquiry:
             again = self.spec.conflicts.on_merge_conflict is MergeConflict.RERUN
             limit = f"maxReruns is {self.spec.conflicts.max_reruns}" if again else "onMergeConflict is Fail"
             more.append(f"it was in conflict {_count(record.conflicts)}, and {limit}")
-        if record.job:
-            more.append(f"the Job of the last attempt is {record.job}")
+        job = None if record.reason in _WITHOUT_JOB else record.job
+        if job:
+            more.append(f"the Job of the last attempt is {job}")
         waiting = self._skipped_after(i)
         if waiting:
             more.append(f"{self._named(waiting, states=False)} did not run because of it")
-        return self._say(i, reason, answer, *more, job=record.job, mend="retry")
+        found = self._say(i, reason, answer, *more, job=job, mend="retry")
+        landing = record.reason in _DELIVERY
+        look = "logs" if landing or record.reason in _WITH_LOGS else "job"
+        return replace(found, look=look, container="" if landing else self._container(i))
 
     def _skipped(self, i: int, reason: str) -> Why:
         if reason == Reason.DEPENDENCY_FAILED.value:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from parallelproject.core.attempt import Record
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.executors import delivery_pod, once, publish_job
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, is_ours
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import (
     OUTPUTS,
@@ -26,7 +27,7 @@ from parallelproject.executors.pod import (
 from parallelproject.executors.taskfile import environment, task_document
 from parallelproject.model import names
 from parallelproject.model.base import Model
-from parallelproject.model.problem import Problem
+from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Spec
 
 _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
@@ -45,6 +46,11 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     A role without a template, a first container without a command, and more than one object can hold.
     """
     problems: list[Problem] = []
+    for kind in ("labels", "annotations"):
+        for i, name in enumerate(getattr(spec.job_metadata, kind)):
+            if is_ours(name):
+                found, mend = f"{quoted(name)} says what a Job is, and is the operator's", "remove it"
+                problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, mend))
     if spec.tasks and not spec.roles:
         mend = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", mend))
@@ -98,6 +104,7 @@ def job_manifest(
     *,
     git_image: str = delivery_pod.IMAGE,
     feedback: str = "",
+    inherited: Inherited = NOTHING_INHERITED,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -110,6 +117,7 @@ def job_manifest(
         records: By task id; at least those of the task's dependencies.
         git_image: The image that lands work, where the spec has ``git``.
         feedback: What the attempt before has left to be heeded.
+        inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     template = _pod_template(spec, graph.role[task])
     marks = once.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
@@ -121,14 +129,20 @@ def job_manifest(
         told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**_theirs(metadata.get("labels")), **marks}
-    metadata["annotations"] = {**_theirs(metadata.get("annotations")), **dict(files.values())}
-    metadata.pop("name", None)
+    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **marks}
     pod = child(template, "spec")
+    agent = pod["containers"][0]
+    metadata["annotations"] = {
+        names.KUBECTL_CONTAINER: agent["name"],
+        **inherited.annotations,
+        **_theirs(metadata.get("annotations")),
+        names.ANNOTATION_CONTAINER: agent["name"],
+        **dict(files.values()),
+    }
+    metadata.pop("name", None)
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
-    agent = pod["containers"][0]
     ours = environment(owner.name, graph, task, number) | {
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
@@ -153,15 +167,18 @@ def job_manifest(
     if spec.git:
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
-    return once.manifest(owner, marks, graph.claim[task], template, deadline)
+    held_by = [names.FINALIZER_RECORDED]
+    return once.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:
     """A merge patch that ends a Job: its pods are killed, and it stays as evidence of how it ended.
 
-    Deleting it would lose that; ``spec.suspend`` would leave it unfinished.
+    Deleting it would lose that. A Job that somebody has suspended ends as well: the deadline of a suspended Job never
+    passes, so it is resumed; with a parallelism of 0 no pod of it starts in the second that is left.
     """
-    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": {"activeDeadlineSeconds": 1}}
+    ended = {"activeDeadlineSeconds": 1, "parallelism": 0, "suspend": False}
+    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:

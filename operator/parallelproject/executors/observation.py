@@ -8,15 +8,24 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import NOTHING_BESIDE, Attempt, Beside, Phase
+from parallelproject.core.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors import delivery_pod
 from parallelproject.git.outcome import DeliveryError
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_PUBLISH, ANNOTATION_STOP
+from parallelproject.model.names import (
+    ANNOTATION_CLAIM,
+    ANNOTATION_CONTAINER,
+    ANNOTATION_DELIVERY,
+    ANNOTATION_PUBLISH,
+    ANNOTATION_STOP,
+    FINALIZER_RECORDED,
+)
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
 """Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
+_FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
+"""Attempts that we ended because of what they did: they have failed, by the word on their Job."""
 _COMMIT = 10
 """Characters of a commit's name that are written down."""
 
@@ -59,6 +68,25 @@ class JobView(NamedTuple):
     stopped_for: str
     claim: str = ""
     """Role and files that its task had when it was started."""
+    is_suspended: bool = False
+    """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
+    is_queued: bool = False
+    """Whether it was suspended from the first on, as by a queue, and has not begun."""
+    is_idle: bool = False
+    """Whether the Job controller says that it is suspended and has no pod."""
+    may_replace: bool = False
+    """Whether the Job makes another pod after one that has failed."""
+    stop_undone: bool = False
+    """Whether it was stopped, and somebody has taken that back before it ended."""
+    deleting: bool = False
+    """Whether it goes as soon as nothing holds it."""
+    held: bool = False
+    """Whether we hold it: its result is not known to be written down."""
+
+    @property
+    def has_ended_by_stop(self) -> bool:
+        """Whether it was stopped and deleted while suspended: no pod of it is there, and none will be made."""
+        return self.deleting and self.is_idle and bool(self.stopped_for)
 
 
 class PodView(NamedTuple):
@@ -76,6 +104,8 @@ class PodView(NamedTuple):
     """What its container said at its end, where it publishes."""
     trouble: str | None = None
     """What keeps it from beginning."""
+    deleting: bool = False
+    """Whether somebody has deleted it; it may still run."""
 
     @property
     def is_live(self) -> bool:
@@ -85,8 +115,13 @@ class PodView(NamedTuple):
 
 def view_job(job: Mapping[str, Any]) -> JobView:
     """Reads a Job."""
-    metadata, status = job["metadata"], job.get("status") or {}
+    metadata, spec, status = job["metadata"], job.get("spec") or {}, job.get("status") or {}
     marks = metadata.get("annotations") or {}
+    stopped_for = marks.get(ANNOTATION_STOP, "")
+    suspend, has_slots = spec.get("suspend") is True, spec.get("parallelism") != 0
+    is_idle = not (status.get("active") or status.get("terminating")) and any(
+        c.get("type") == "Suspended" and c.get("status") == "True" for c in status.get("conditions") or ()
+    )
     outcome, reason, ended = "", "", None
     for condition in status.get("conditions") or ():
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
@@ -100,15 +135,23 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         ended=ended,
         outcome=outcome,
         reason=reason,
-        stopped_for=marks.get(ANNOTATION_STOP, ""),
+        stopped_for=stopped_for,
         claim=marks.get(ANNOTATION_CLAIM, ""),
+        is_suspended=suspend or not has_slots,
+        is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec counts it up
+        is_idle=is_idle,
+        may_replace=spec.get("backoffLimit") != 0,
+        stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
+        deleting="deletionTimestamp" in metadata,
+        held=FINALIZER_RECORDED in (metadata.get("finalizers") or ()),
     )
 
 
 def view_pod(pod: Mapping[str, Any]) -> PodView:
-    """Reads a pod; its exit code is that of the first container in order that did not end well.
+    """Reads a pod; its exit code is that of the task's container, or else of the first in order that did not end well.
 
-    Those that land its work tell by a word how they ended, and have no exit code that would say anything of the task.
+    Containers are known by their names: something on a pod's way may have put others before them. Those that land its
+    work tell by a word how they ended, and have no exit code that would say anything of the task.
     """
     status = pod.get("status") or {}
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
@@ -118,7 +161,8 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         ended = (container.get("state") or {}).get("terminated")
         if ended:
             ends.append((container.get("name"), ended))
-    order = [c.get("name") for c in (pod.get("spec") or {}).get("containers") or ()]
+    main = _main(pod)
+    order = [main, *(c.get("name") for c in (pod.get("spec") or {}).get("containers") or ())]
     ends.sort(key=lambda end: order.index(end[0]) if end[0] in order else len(order))
     code, reason = None, ""
     for _, ended in ends:
@@ -137,24 +181,40 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         exit_code=code,
         container_reason=reason,
         delivered=delivered,
-        message=_said(status) if ANNOTATION_PUBLISH in annotations else "",
-        trouble=_trouble(status, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
+        trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        deleting="deletionTimestamp" in (pod.get("metadata") or {}),
     )
 
 
-def _trouble(status: Mapping[str, Any], *, waits_for_command: bool) -> str | None:
+def _main(pod: Mapping[str, Any]) -> str:
+    """The name of the container that runs the task, or publishes."""
+    marked = ((pod.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_CONTAINER)
+    if marked:
+        return str(marked)
+    # A pod of an operator that did not write it down yet, as it was made.
+    containers: list[Mapping[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("name") or "")
+
+
+def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -> str | None:
     """What keeps a pod from beginning: a word of the kubelet's or the scheduler's.
 
     Args:
         status: The pod's.
+        main: The container that runs the task.
         waits_for_command: Whether a container of ours waits there for one that may never start.
     """
     if status.get("phase") not in (None, "Pending", "Running"):
         return None
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        state = container.get("state") or {}
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    states = {container.get("name"): container.get("state") or {} for container in found}
+    has_begun = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
+    for name, state in states.items():
         waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
-        if ended.get("reason") in _NOT_STARTED and waits_for_command:
+        if has_begun and name not in (main, delivery_pod.GIT):
+            continue  # a proxy that is started again keeps nothing from beginning
+        if name == main and ended.get("reason") in _NOT_STARTED and waits_for_command:
             return Reason.START_ERROR
         if reason := str(waiting.get("reason") or ""):
             if reason in _PULLING:
@@ -164,19 +224,21 @@ def _trouble(status: Mapping[str, Any], *, waits_for_command: bool) -> str | Non
     scheduled: Mapping[str, Any] = next(
         (c for c in status.get("conditions") or () if c.get("type") == "PodScheduled"), {}
     )
-    is_unschedulable = (scheduled.get("status"), scheduled.get("reason")) == ("False", "Unschedulable")
-    return Reason.UNSCHEDULABLE if is_unschedulable else None
+    if scheduled.get("status") != "False":
+        return None
+    return next((r for r in (Reason.UNSCHEDULABLE, Reason.SCHEDULING_GATED) if r == scheduled.get("reason")), None)
 
 
-def _said(status: Mapping[str, Any]) -> str:
-    found = [(c.get("state") or {}).get("terminated") or {} for c in status.get("containerStatuses") or ()]
-    return next((str(ended["message"]) for ended in found if ended.get("message")), "")
+def _said(status: Mapping[str, Any], main: str) -> str:
+    found = [c for c in status.get("containerStatuses") or () if c.get("name") == main]
+    ends = [(c.get("state") or {}).get("terminated") or {} for c in found]
+    return next((str(ended["message"]) for ended in ends if ended.get("message")), "")
 
 
 def _delivered(pod: Mapping[str, Any]) -> Delivered:
     """What the containers that land a pod's work say of it; each says it in its termination message."""
     status = pod.get("status") or {}
-    agent = pod["spec"]["containers"][0]["name"]
+    agent = _main(pod)
     ends = {
         container.get("name"): (container.get("state") or {}).get("terminated") or {}
         for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
@@ -227,6 +289,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     started = job.created if job else None
     stopped = bool(job and job.stopped_for)
     ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
+    if job and job.ended is not None and started is not None and ended is not None and ended < started:
+        ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
         told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
         return Attempt(
@@ -234,26 +298,41 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
-    if job and job.outcome == "Failed" and not live:
-        if stopped and job.stopped_for != Reason.START_ERROR:
+    if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
+        if stopped and job.stopped_for not in _FAILED_BY_STOP:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
-        reason, code = Reason.POD_FAILED, None
+        why, code = Reason.POD_FAILED, None
         if stopped:
-            return Attempt(
-                number, Phase.FAILED, False, False, started, ended or job.ended, Reason.START_ERROR, None, name
-            )
+            because = _FAILED_BY_STOP[job.stopped_for]
+            return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name)
         if job.reason == "DeadlineExceeded":
-            reason = Reason.DEADLINE_EXCEEDED
+            why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
-            reason = failed.delivered.reason
+            why = failed.delivered.reason
         elif failed and failed.exit_code is not None:
-            reason, code = Reason.EXIT_CODE, failed.exit_code
-        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, reason, code, name)
+            why, code = Reason.EXIT_CODE, failed.exit_code
+        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name)
     if job_is_gone and not live:
         phase = Phase.STOPPED if stopped else Phase.LOST
         return Attempt(number, phase, started=started, ended=ended, name=name)
-    # A Job that has failed has ended its pods first: what they say of it is on its way.
-    at_work = (live or not failed or job is None) and not (job and job.outcome)
-    trouble = next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)
-    claim = job.claim if job else ""
-    return Attempt(number, Phase.ACTIVE, at_work, stopped, started, reason=trouble, name=name, claim=claim)
+    if job is None:
+        return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
+    # A Job that has failed has ended its pods first: what they say of it is on its way. That a pod has failed gives the
+    # slot away a second before its Job says so, where nothing can come after it: a Job that is resumed, or has tries
+    # left, makes another pod.
+    is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
+    at_work = not job.outcome and not is_last
+    stopping = stopped and not job.stop_undone
+    reason: str | None = _trouble_of(pods)
+    if job.deleting:
+        reason = Reason.JOB_TERMINATING
+    elif job.is_suspended and not stopped:
+        reason = Reason.JOB_SUSPENDED
+    return Attempt(
+        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,
+        is_queued=job.is_queued,
+    )  # fmt: skip
+
+
+def _trouble_of(pods: Iterable[PodView]) -> str | None:
+    return next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)

@@ -8,6 +8,7 @@ from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import Plan
 from parallelproject.executors import once
 from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
+from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
 from parallelproject.executors.sightings import PUBLISHING
@@ -17,6 +18,8 @@ from parallelproject.model.spec import Git, PullRequest, Spec
 
 WAIT_SECONDS = 1800
 """How long one attempt waits for checks and approvals."""
+PUBLISH = "publish"
+"""Name of the container."""
 _FILE = "publish.json"
 _TOKEN = "/pproj/token"
 _MARGIN = 1800
@@ -48,7 +51,15 @@ def problems_of(spec: Spec) -> list[Problem]:
 
 
 def publish_manifest(
-    owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan, revision: str, number: int, image: str
+    owner: Owner,
+    spec: Spec,
+    git: Git,
+    graph: CompiledGraph,
+    plan: Plan,
+    revision: str,
+    number: int,
+    image: str,
+    inherited: Inherited = NOTHING_INHERITED,
 ) -> Json:
     """The Job of attempt ``number`` at publishing.
 
@@ -61,6 +72,7 @@ def publish_manifest(
         revision: What is published.
         number: Of the attempt, of all of this project.
         image: The image that has ``pproj-publish``.
+        inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     marks = once.labels(owner, PUBLISHING, number)
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
@@ -78,7 +90,7 @@ def publish_manifest(
         items = [{"key": token.key, "path": "token"}]
         volumes.append({"name": "pproj-token", "secret": {"secretName": token.name, "items": items}})
     container = {
-        "name": "publish",
+        "name": PUBLISH,
         "image": image,
         "command": ["pproj-publish", f"{TASK_FOLDER}/{_FILE}", "--result", "/dev/termination-log"],
         "volumeMounts": mounts,
@@ -86,8 +98,13 @@ def publish_manifest(
     }
     template: Json = {
         "metadata": {
-            "labels": marks,
-            "annotations": {names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan)},
+            "labels": {**inherited.labels, **marks},
+            "annotations": {
+                **inherited.annotations,
+                names.KUBECTL_CONTAINER: PUBLISH,
+                names.ANNOTATION_CONTAINER: PUBLISH,
+                names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan),
+            },
         },
         "spec": {
             "restartPolicy": "Never",
@@ -97,7 +114,7 @@ def publish_manifest(
             "volumes": volumes,
         },
     }
-    made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN)
+    made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN, inherited)
     made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
     return made
 

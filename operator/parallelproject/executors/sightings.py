@@ -5,10 +5,11 @@ out again only for the task that something happened to.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.history import FinishedJob
 from parallelproject.core.publishing import Told
 from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.git.outcome import PolicyError
@@ -27,6 +28,24 @@ PUBLISHING = ""
 single keeps theirs."""
 
 
+REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
+"""Seconds from a refused creation of a Job to the next one, doubled with each."""
+
+
+class Refusal(NamedTuple):
+    """A creation that the API server refused, and may allow later."""
+
+    reason: Reason
+    message: str
+    """The API server's words, without the name of the Job: the same for all tasks that are refused for the same."""
+    at: float
+    """When it was tried last."""
+    until: float
+    """It is not tried again before."""
+    tries: int
+    claim: str
+
+
 POD_SECONDS = 15
 """A Job that has no pod for so long is told of: the API server refuses it, or the Job controller is far behind."""
 
@@ -40,13 +59,17 @@ class Sightings:
         self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
         self._launching: dict[Key, str] = {}  # with the claim
         self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
+        self._denied: dict[Key, Refusal] = {}  # also while they are tried again
         self._orphans: set[Key] = set()
+        self._settled_holds: set[Key] = set()  # of Jobs that we hold: those that have ended or are being deleted
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
         """Those of tasks that are not settled: what ``plan`` is given."""
         self._publishing: list[Attempt] = []
+        self.counts_finished = False
+        """Whether it is a change, too, that a Job has ended whose pod had ended before."""
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
@@ -55,9 +78,13 @@ class Sightings:
         """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
         may come after the watch has told how it ended."""
         self._launching.pop(key, None)
+        self._denied.pop(key, None)
         known = self._jobs.get(key)
         is_older = known is not None and known.uid == job.uid and known.version >= job.version
+        if known is not None and known.uid == job.uid:  # somebody else may have removed our annotations
+            job = job._replace(claim=job.claim or known.claim, stopped_for=job.stopped_for or known.stopped_for)
         if not is_older and self._gone.get(key) != job.uid:
+            self.changed |= self.counts_finished and bool(job.outcome) and (known is None or not known.outcome)
             self._jobs[key] = job
             self._gone.pop(key, None)
         self._refresh(key)
@@ -70,6 +97,10 @@ class Sightings:
         self._launching.pop(key, None)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
+        for other, refusal in self._denied.items():
+            if refusal.reason is Reason.WAITING_FOR_QUOTA:  # there is room for another Job
+                self._denied[other] = refusal._replace(at=0.0, until=0.0)
+                self._refresh(other)
 
     def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
         """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
@@ -89,15 +120,47 @@ class Sightings:
             del pods[uid]
         self._refresh(key)
 
-    def launching(self, key: Key, claim: str) -> None:
+    def launching(self, key: Key, claim: str, now: float = 0.0) -> None:
         """A Job was asked for: it holds a slot, and what its task claims, until it is seen or refused."""
         self._launching[key] = claim
+        if key in self._denied:
+            self._denied[key] = self._denied[key]._replace(at=now)
         self._refresh(key)
+
+    def denied(self, key: Key, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
+        """The API server has refused to create the Job, and may allow it later.
+
+        Args:
+            key: The attempt. It does not count: the next one that is created has its number.
+            reason: One of ``core.status.REFUSALS``.
+            message: What the API server said.
+            now: Seconds since the epoch.
+            waits: Whether it is certainly not there and gives back its slot; else it is still being created.
+        """
+        tries = self._denied[key].tries + 1 if key in self._denied else 1
+        claim = self._launching.get(key, "")
+        until = now + min(REFUSED_LONGEST, REFUSED_FIRST * 2.0 ** min(tries - 1, 16))
+        self._denied[key] = Refusal(reason, message, now, until, tries, claim)
+        if waits:
+            self._launching.pop(key, None)
+        self._refresh(key)
+
+    def allow(self) -> None:
+        """Forgets all refusals: another spec is another request."""
+        for key in list(self._denied):
+            del self._denied[key]
+            self._refresh(key)
+
+    @property
+    def refusals(self) -> Mapping[Key, Refusal]:
+        """Creations that were refused last time."""
+        return self._denied
 
     def refused(self, key: Key, reason: Reason | None, now: float) -> None:
         """The Job was certainly not made: for good with a reason, else to be planned again."""
         claim = self._launching.pop(key, "")
         if reason is not None:
+            self._denied.pop(key, None)
             self._refused[key] = (reason, now, claim)
         self._refresh(key)
 
@@ -106,6 +169,7 @@ class Sightings:
         self._jobs.pop(key, None)
         self._pods.pop(key, None)
         self._gone.pop(key, None)
+        self._denied.pop(key, None)
         self._refresh(key)
 
     def publishings(self) -> list[Told]:
@@ -116,6 +180,8 @@ class Sightings:
             job, pods = self._jobs.get(key), self._pods.get(key, {}).values()
             refused = self._refused.get(key)
             claim = job.claim if job else refused[2] if refused else self._launching.get(key, "")
+            if attempt.phase is Phase.REFUSED:
+                continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
             pod = next((pod for pod in pods if not pod.is_live), None)
             found.append(
@@ -150,7 +216,8 @@ class Sightings:
         """Tasks whose Job is there and has no pod, and since when."""
         for task, attempts in self.unsettled.items():
             for attempt in attempts:
-                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and attempt.started is not None
+                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+                is_waiting = is_waiting and attempt.started is not None
                 if is_waiting and not self._pods.get(Key(task, attempt.number)):
                     yield task, attempt.started or 0.0
 
@@ -180,6 +247,41 @@ class Sightings:
         job = self._jobs.get(key)
         return job.name if job else None
 
+    def job(self, key: Key) -> JobView | None:
+        """The attempt's Job, where it was seen and is not known to be gone."""
+        return None if key in self._gone else self._jobs.get(key)
+
+    def key_of(self, uid: str) -> Key | None:
+        """The attempt of a Job that was seen, by the Job's uid. Looks through all of them."""
+        return next((key for key, job in self._jobs.items() if job.uid == uid), None)
+
+    def held(self) -> list[JobView]:
+        """The Jobs that we hold."""
+        return [job for key, job in self._jobs.items() if job.held and key not in self._gone]
+
+    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[Key]:
+        """Attempts whose Job need not be held any longer: what is known of them is written down, or their Job is being
+        deleted before its end.
+
+        Args:
+            is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
+        """
+        for key in self._settled_holds:
+            attempt = next((a for a in self.attempts.get(key.task, ()) if a.number == key.number), None)
+            if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
+                yield key
+
+    def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedJob]:
+        """The Jobs of tasks that are there and have ended, and whose result is written down."""
+        found = []
+        for task, attempts in self.attempts.items():
+            for attempt in attempts:
+                job = self.job(Key(task, attempt.number))
+                if job is not None and job.outcome and not job.deleting and is_recorded(attempt, task):
+                    is_well = attempt.phase is Phase.SUCCEEDED
+                    found.append(FinishedJob(task, attempt.number, is_well, attempt.ended or job.ended or 0.0))
+        return found
+
     def conflict(self, key: Key) -> Delivered | None:
         """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
         found = [pod.delivered for pod in self._pods.get(key, {}).values()]
@@ -192,6 +294,7 @@ class Sightings:
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
+        self._note_hold(key)
         attempts = []
         for number in sorted(self._numbers[key.task]):
             found = self._attempt(Key(key.task, number))
@@ -209,13 +312,25 @@ class Sightings:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
+    def _note_hold(self, key: Key) -> None:
+        job = self.job(key)
+        found = self._attempt(key) if job is not None and job.held else None
+        is_settled = found is not None and job is not None and (found.phase is not Phase.ACTIVE or job.deleting)
+        if is_settled and key not in self._settled_holds:
+            self.changed = True
+        (self._settled_holds.add if is_settled else self._settled_holds.discard)(key)
+
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
         if job or pods or key in self._gone:
             return attempt_of(key.number, job, pods.values(), key in self._gone)
+        denied = self._denied.get(key)
         if key in self._launching:
-            return Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            attempt = Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]
             return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)
+        if denied:
+            return Attempt(key.number, Phase.REFUSED, started=denied.at, ended=denied.until, reason=denied.reason)
         return None

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 import orjson
@@ -19,6 +19,7 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
 from yarl import URL
 
+from parallelproject.kube.clock import ServerClock
 from parallelproject.proxies import proxy_for
 
 Json = dict[str, Any]
@@ -29,12 +30,24 @@ CONNECTIONS = 100
 """Most connections at once; the watches are among them."""
 _MEND = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-"""Accept, for a list without what the objects hold."""
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
 """Longest watch event: an object is at most 3 MiB in etcd, and JSON escapes make it longer."""
+
+
+class Media(NamedTuple):
+    """Accept: in which form objects are asked for."""
+
+    of_list: str = "application/json"
+    of_object: str = "application/json"
+    """Also of the events of a watch."""
+
+
+JSON = Media()
+METADATA = Media(*(f"application/json;as=PartialObjectMetadata{end};g=meta.k8s.io;v=v1" for end in ("List", "")))
+"""Without what the objects hold."""
 
 
 class ApiError(Exception):
@@ -83,6 +96,8 @@ class Api:
         The path is that on the API server, whatever stands before it in its address."""
         self.observe: Callable[[str, str, int, float | None], None] = lambda method, path, code, seconds: None
         """Is told of each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
+        self.clock = ServerClock()
+        """The server's clock, by its answers."""
         self.namespace = namespace
         """The namespace of the context, for those who name none."""
         self._client = client.ApiClient(configuration)
@@ -164,6 +179,7 @@ class Api:
         began, status = time.monotonic(), 0
         try:
             async with await self._send(method, path, params, headers, data, timeout) as response:
+                self.clock.heard(response.headers.get("Date"), began, time.monotonic())
                 text = await response.read()
                 status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -184,19 +200,25 @@ class Api:
         return answer
 
     async def watch(
-        self, path: str, params: dict[str, str], silence_seconds: float, opened: Callable[[], None] = lambda: None
+        self,
+        path: str,
+        params: dict[str, str],
+        silence_seconds: float,
+        opened: Callable[[], None] = lambda: None,
+        accept: str = JSON.of_object,
     ) -> AsyncIterator[Json]:
         """The events of a watch, until the server ends it.
 
         Args:
             silence_seconds: Longest time without a byte; bookmarks come about once a minute.
             opened: Called when the server has granted the watch, which may be long before the first event.
+            accept: The form of the objects.
 
         Raises:
             ApiError: refused, broken off, or silent for too long.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence_seconds)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         try:
             async with await self._send("GET", path, {**params, "watch": "1"}, headers, None, timeout) as response:
                 self.observe("GET", path, response.status, None)
@@ -232,6 +254,17 @@ class Api:
         return self._session.request(
             method, self.server + path, params=params, headers=headers, data=data, timeout=limits
         )
+
+
+def collection(group: str, namespace: str, plural: str) -> str:
+    """The path of all objects of a kind.
+
+    Args:
+        group: As in ``/apis/batch/v1``.
+        namespace: Where; empty: in all namespaces.
+        plural: As in ``jobs``.
+    """
+    return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
 
 
 def encode(body: Json) -> bytes:

@@ -1,18 +1,20 @@
 """Keeps what is seen of one kind of object up to date: list, then watch from there, for ever.
 
 On 410 Gone, and whenever the server says that the watch cannot go on, everything is listed again; what
-vanished meanwhile is told as deleted, which a plain watch would miss.
+vanished meanwhile is reported as deleted, which a plain watch would miss. A resource that the server does not serve
+(404: its CRD is missing) has no objects: all that were known are reported as deleted, and it is asked for again.
 """
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from parallelproject.kube.api import Api, ApiError
+from parallelproject.kube.api import JSON, Api, ApiError, Media
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +22,14 @@ WATCH_SECONDS = 300
 """How long the server keeps one watch open."""
 SILENCE_SECONDS = 90
 """A watch without a byte for so long is dead: bookmarks come every minute."""
+_FIRST_WATCH_SECONDS = 2
+_LATE_SECONDS = 10
+"""A watch that has not ended so long after its time is dead."""
 PAGE = 500
 """Objects asked for in one page of a list."""
 _BACKOFF_MAX = 10.0
+_REFUSED_MAX = 3.0
+"""Longest wait after a definite answer, such as 404 where the CRD is missing: it costs the server nothing."""
 
 
 class Sink(Protocol):
@@ -38,7 +45,17 @@ class Sink(Protocol):
 class Reflector:
     """Reflects the objects of one path and label selector into a sink."""
 
-    def __init__(self, api: Api, path: str, selector: str, sink: Sink, floor: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        path: str,
+        selector: str,
+        sink: Sink,
+        floor: Callable[[], Awaitable[str]],
+        media: Media = JSON,
+        *,
+        is_custom: bool = False,
+    ) -> None:
         """Prepares it; ``run`` starts it.
 
         Args:
@@ -48,8 +65,14 @@ class Reflector:
             sink: Is told.
             floor: Gives the revision that the first list must have reached, empty for any; ApiError where that
                 cannot be said yet.
+            media: What to ask for: whole objects, or their metadata only.
+            is_custom: Whether a CRD defines the resource. A watch that is opened while the server sets it up may stay
+                silent; so the first watches are short, at the start and whenever the resource was not served.
         """
         self._api = api
+        self._media = media
+        self._first_watch = _FIRST_WATCH_SECONDS if is_custom else WATCH_SECONDS
+        self._watch_seconds = self._first_watch
         self.path = path
         """Path of the collection that is watched."""
         self._selector = selector
@@ -59,13 +82,27 @@ class Reflector:
         self._floor = ""  # revision that has been seen: no list may be older
         self._resource_version = ""
         self.synced = asyncio.Event()
-        """Set after the first complete list."""
+        """Set after a complete list; not set before it, and while the server does not serve the resource."""
+        self.trouble = ""
+        """Why it is not observed now: the last error; empty while its watch is open."""
+        self.is_refused = False
+        """Whether that is a definite answer: the resource is not served, or a right is missing."""
         self.restarts: Counter[str] = Counter()
         """Watches that are over, by cause: ended, broken or expired."""
         self.last_contact = 0.0
         """Monotonic time of the last answer of the server."""
         self.last_try = time.monotonic()
         """Monotonic time when it last did anything: tells a dead reflector from a dead server."""
+
+    @property
+    def names(self) -> list[str]:
+        """Namespace and name of all objects that are known, as ``team/shop``."""
+        known = (stub["metadata"] for stub in self._versions.values())
+        return ["/".join(filter(None, (metadata["namespace"], metadata["name"]))) for metadata in known]
+
+    def is_current(self, seconds: float) -> bool:
+        """Whether its watch is open, and the server was heard on it within so many seconds."""
+        return self.synced.is_set() and not self.trouble and time.monotonic() - self.last_contact < seconds
 
     async def run(self) -> None:
         """Lists and watches until cancelled."""
@@ -84,6 +121,7 @@ class Reflector:
             except ApiError as error:
                 if error.status == 410 or error.reason in ("Expired", "Gone"):
                     self.restarts["expired"] += 1
+                    self.trouble = str(error)
                     self._floor, self._resource_version = self._resource_version or self._floor, ""
                     await asyncio.sleep(random.uniform(0.05, 0.1))  # one that says so each time is not to be hammered
                     continue
@@ -91,9 +129,24 @@ class Reflector:
                     failures = 0
                 failures += 1
                 self.restarts["broken"] += 1
-                delay = max(error.retry_after, min(_BACKOFF_MAX, 0.1 * 2**failures) * random.uniform(0.5, 1))
-                log.warning("watch of %s broke off: %s; again in %.1f s", self.path, error, delay)
+                longest = _REFUSED_MAX if error.is_definite else _BACKOFF_MAX
+                delay = max(error.retry_after, min(longest, 0.1 * 2 ** min(failures, 16)) * random.uniform(0.5, 1))
+                trouble = str(error)
+                if error.status == 404:
+                    trouble = "the API server does not serve it (HTTP 404): is its CRD installed?"
+                    self._is_not_served()
+                if trouble != self.trouble:  # once, and not at each of a thousand tries
+                    log.warning("watch of %s broke off: %s; again in %.1f s", self.path, trouble, delay)
+                self.trouble, self.is_refused = trouble, error.is_definite and error.status != 429
                 await asyncio.sleep(delay)
+
+    def _is_not_served(self) -> None:
+        """The server does not know the resource: there are no objects of it, and the next list is a first one."""
+        self.synced.clear()
+        self._watch_seconds = self._first_watch
+        self._floor, self._resource_version = self._resource_version or self._floor, ""
+        for uid in list(self._versions):
+            self._sink.gone(self._versions.pop(uid))
 
     async def _list(self) -> None:
         """Reads everything, a page at a time, and tells of the difference to what was known."""
@@ -102,7 +155,7 @@ class Reflector:
         if self._floor:
             params |= {"resourceVersion": self._floor, "resourceVersionMatch": "NotOlderThan"}
         while True:
-            page = await self._api.request("GET", self.path, params=params)
+            page = await self._api.request("GET", self.path, params=params, accept=self._media.of_list)
             self._heard()
             for item in page.get("items") or ():
                 found[item["metadata"]["uid"]] = item
@@ -118,6 +171,9 @@ class Reflector:
             self._remember(uid, item)
             self._sink.seen(item)
         self._resource_version = metadata["resourceVersion"]
+        if self.trouble:
+            log.info("watch of %s works again", self.path)
+        self.trouble, self.is_refused = "", False
         self.synced.set()
 
     async def _watch(self) -> None:
@@ -125,9 +181,11 @@ class Reflector:
             "labelSelector": self._selector,
             "resourceVersion": self._resource_version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(WATCH_SECONDS * random.uniform(0.9, 1))),
+            "timeoutSeconds": str(math.ceil(self._watch_seconds * random.uniform(0.9, 1))),
         }
-        async for event in self._api.watch(self.path, params, SILENCE_SECONDS, self._heard):
+        silence = min(SILENCE_SECONDS, self._watch_seconds + _LATE_SECONDS)
+        self._watch_seconds = min(WATCH_SECONDS, 2 * self._watch_seconds)
+        async for event in self._api.watch(self.path, params, silence, self._opened, self._media.of_object):
             self._heard()
             kind, item = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
@@ -142,6 +200,10 @@ class Reflector:
                 self._sink.gone(item)
             self._resource_version = metadata.get("resourceVersion") or self._resource_version
         self._heard()  # ended by the server, as agreed
+
+    def _opened(self) -> None:
+        self.trouble, self.is_refused = "", False
+        self._heard()
 
     def _heard(self) -> None:
         self.last_contact = self.last_try = time.monotonic()

@@ -1,7 +1,8 @@
 """The base of every model: camelCase on the wire, unknown fields refused, values frozen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -51,3 +52,26 @@ def later_fields(model: Model, path: str) -> Iterator[tuple[str, str]]:
         else:
             if isinstance(value, Model):
                 yield from later_fields(value, place)
+
+
+def fields_at(model: type[Model], path: Sequence[int | str]) -> list[str]:
+    """The names, as in manifests, of the fields that may stand at a path; none where any may, or nothing does.
+
+    Args:
+        model: What the path starts in.
+        path: As pydantic has it: ``("tasks", 3)``.
+    """
+    at: type[Model] | None = model
+    for part in path:
+        if isinstance(part, int):  # an item of the list that the part before has led to
+            continue
+        fields = at.model_fields.values() if at else ()
+        at = next((_model_in(field.annotation) for field in fields if field.alias == part), None)
+    return [field.alias or name for name, field in at.model_fields.items()] if at else []
+
+
+def _model_in(annotation: Any) -> type[Model] | None:
+    """The model that an annotation is, or has in it: ``list[Annotated[Task, …]] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

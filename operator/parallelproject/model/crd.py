@@ -45,6 +45,10 @@ live list differ from the applied one, a conflict for whoever else applies the s
 it would only be written where the object is given.
 """
 
+NOT_OBSERVED = {"observedGeneration": -1}
+"""The status of a new project, which the API server writes: a tool that waits for it (kstatus) must not take one that
+the operator has not looked at yet for one without a status that could tell."""
+
 NULLABLE = frozenset({"spec.tasks[].group"})
 """Fields that may be given as null, meaning none; any other optional field is left out instead."""
 
@@ -108,6 +112,7 @@ def crd() -> dict[str, Any]:
             node["description"] += f" Defaults to {said}."  # `kubectl explain` shows no defaults
         if place not in SERVER_DEFAULTS:
             node.pop("default", None)
+    schema["properties"]["status"]["default"] = dict(NOT_OBSERVED)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

@@ -28,10 +28,25 @@ ANNOTATION_PUBLISH = f"{GROUP}/publish"
 """On a pod: what ``pproj-publish`` is told, mounted by the downward API."""
 ANNOTATION_FEEDBACK = f"{GROUP}/feedback"
 """On a pod: what the attempt before has left to be heeded, mounted by the downward API."""
+ANNOTATION_CONTAINER = f"{GROUP}/container"
+"""On a pod: the name of the container that runs the task. Others may be put before it on its way, as proxies are."""
+KUBECTL_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""On a pod: the container that ``kubectl logs`` and ``exec`` mean."""
 ANNOTATION_CLAIM = f"{GROUP}/claim"
 """On a Job: the role and the files that its task had when it was started, a line each."""
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
+
+GITOPS = (
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/instance",
+    "kustomize.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/name",
+)
+"""Labels and annotations by which Argo CD and Flux know the objects that they keep as they are in a repository."""
+
+FINALIZER_RECORDED = f"{GROUP}/recorded"
+"""On a Job: holds it until its result is written down, whoever deletes it."""
 
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 """On a namespace: most tasks of all its projects that may be at work at once."""

@@ -37,9 +37,11 @@ class Problem:
 class ProblemsError(Exception):
     """Input that cannot be used; carries every problem found, not only the first."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], warnings: Sequence[Problem] = ()) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.warnings = tuple(warnings)
+        """What else its author should know."""
 
 
 def listed(items: Sequence[object], most: int, between: str = ", ") -> str:

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from parallelproject.model.base import Model, later_fields
+from parallelproject.model.base import Model, fields_at, later_fields
 from parallelproject.model.names import API_VERSION, KIND
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Spec
+from parallelproject.model.suggest import did_you_mean
 
 _MENDS = {
     "extra_forbidden": "remove it, or check its spelling",
@@ -57,16 +58,24 @@ def parse_spec(data: object) -> Spec:
     return spec
 
 
-def problems_of(error: ValidationError, root: str) -> list[Problem]:
-    """Pydantic's findings as problems with paths such as ``spec.tasks[3].maxAttempts``."""
+def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) -> list[Problem]:
+    """Pydantic's findings as problems with paths such as ``spec.tasks[3].maxAttempts``.
+
+    Args:
+        error: The findings.
+        root: The path of what was read.
+        model: What it was read as; its fields are suggested for those that are not known.
+    """
     problems = []
     for found in error.errors(include_url=False, include_context=False):
         place = root
         for part in found["loc"]:
             place += f"[{part}]" if isinstance(part, int) else f".{part}"
         message = found["msg"].rstrip(".")
+        mend = _MENDS.get(found["type"], "")
         if found["type"] == "extra_forbidden":
             message = "is not a field"
+            mend = did_you_mean(str(found["loc"][-1]), fields_at(model, found["loc"][:-1])) or mend
         elif found["type"] == "missing":
             message = "is missing"
         else:
@@ -75,5 +84,5 @@ def problems_of(error: ValidationError, root: str) -> list[Problem]:
             if isinstance(value, (int, float)) or value is None:
                 shown = "null" if value is None else str(value)[:40]
             message = f"{shown}: {message[0].lower()}{message[1:]}"
-        problems.append(Problem(place, message, _MENDS.get(found["type"], "")))
+        problems.append(Problem(place, message, mend))
     return problems

@@ -20,12 +20,16 @@ MAX_TASKS_HERE = 20_000
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+NAME_PATTERN = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+"""Of a label's or an annotation's name: with or without a domain before it."""
 SECONDS_MAX = 315_360_000
 """Ten years: a bound that keeps every sum of seconds an exact integer."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
 FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
+QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_PATTERN)]
+"""The name of a label or an annotation."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
@@ -239,6 +243,15 @@ class Role(Model):
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
 
 
+class JobMetadata(Model):
+    """Names of the project's labels and annotations that its Jobs and their pods get as well."""
+
+    labels: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of labels, as in cost-centre or kueue.x-k8s.io/queue-name; one that the project does not have is skipped."""
+    annotations: Annotated[list[QualifiedName], Field(max_length=32)] = []
+    """Names of annotations; one that the project does not have is skipped."""
+
+
 class Defaults(Model):
     """Values for tasks that do not set their own."""
 
@@ -291,7 +304,7 @@ class Task(Model):
 
 
 class Retry(Model):
-    """Failures and conflicts of one task that no longer count, so that it runs again; written by pproj retry."""
+    """What of one task no longer counts, so that it runs again; written by pproj retry and pproj rerun."""
 
     id: TaskId
     """Id of the task."""
@@ -299,6 +312,8 @@ class Retry(Model):
     """How many of its failures, from the first on, are forgiven."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """How many of its conflicts are, which count by themselves."""
+    rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Its attempts up to this number no longer count, whatever their result: it runs again from the start. Not with git."""
 
 
 class Spec(Model):
@@ -322,6 +337,8 @@ class Spec(Model):
     """Longest time from the project's start to its end, in seconds, time suspended included; then it is stopped."""
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
     """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
+    job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
+    """Number of finished Jobs to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
     executor: Annotated[Executor, Later("the Argo Workflows executor", ("Workflow",))] = Executor.JOB
     """What runs a task: a Kubernetes Job."""
     conflicts: Conflicts = Conflicts()
@@ -330,6 +347,8 @@ class Spec(Model):
     """Where the tasks' work lands; without it tasks run without a repository."""
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
+    job_metadata: JobMetadata = JobMetadata()
+    """The project's labels and annotations that its Jobs and pods get as well; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
@@ -337,9 +356,9 @@ class Spec(Model):
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
-    """Failures that no longer count, by task; written by pproj retry."""
+    """Failures and results that no longer count, by task; written by pproj retry and pproj rerun."""
 
-    @field_validator("conflicts", "defaults", "workspace", mode="before")
+    @field_validator("conflicts", "defaults", "job_metadata", "workspace", mode="before")
     @classmethod
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""

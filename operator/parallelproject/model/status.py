@@ -40,6 +40,10 @@ class Reason(StrEnum):
     WAITING_FOR_PROJECT = "WaitingForProject"
     SUSPENDED = "Suspended"
     STARTING = "Starting"
+    REFUSED_BY_POLICY = "RefusedByPolicy"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    FAILED_CREATE = "FailedCreate"
+    """The API server does not create its Job, for another reason than a policy or a quota."""
     BACKOFF = "Backoff"
     # Running, and not begun
     UNSCHEDULABLE = "Unschedulable"
@@ -47,6 +51,11 @@ class Reason(StrEnum):
     POD_NOT_CREATED = "PodNotCreated"
     START_ERROR = "StartError"
     """Of a container that cannot be started; also Failed."""
+    SCHEDULING_GATED = "SchedulingGated"
+    JOB_SUSPENDED = "JobSuspended"
+    """Somebody else has suspended the Job of the attempt, or set its parallelism to 0."""
+    JOB_TERMINATING = "JobTerminating"
+    """The Job of the attempt is being deleted."""
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
@@ -75,13 +84,20 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
     LIMITED = "Limited"
+    REFUSED = "Refused"
+    """True while the API server refuses Jobs of tasks that could start; absent otherwise."""
+    READY = "Ready"
+    """True once all tasks have succeeded, for tools that wait for an object (kstatus: Flux, Argo CD, kubectl wait)."""
+    STALLED = "Stalled"
+    """True when only a change by a person helps; absent otherwise (kstatus)."""
+    TERMINATING = "Terminating"
 
 
 class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so; Terminating once it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -244,8 +260,8 @@ class Publication(Model):
 class Status(Model):
     """What is known of the project; written by the operator alone."""
 
-    observed_generation: Count | None = None
-    """Generation of the spec that this status tells of."""
+    observed_generation: Annotated[int, Field(ge=-1)] | None = None
+    """Generation of the spec that this status tells of; -1 until the operator has looked at it."""
     start_time: Timestamp | None = None
     """When the project was first accepted."""
     completion_time: Timestamp | None = None
@@ -257,7 +273,7 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks stand where."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, with a forge Published, and Limited while others hold what it needs."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """How far each level is."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []

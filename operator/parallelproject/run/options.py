@@ -1,6 +1,7 @@
 """What a caller may ask of a local run."""
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -40,6 +41,8 @@ class RunOptions:
     """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
     source: Path | None = None
     """The file that the project was read from, so that no other one's state is taken for its own."""
+    finished: Callable[[Sequence[str]], bool] | None = None
+    """Is told at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
     rerun: str = "pproj run FILE"
     """The command that started this, for the advice that is given at the end."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)

@@ -14,6 +14,7 @@ from parallelproject.executors.local_spill import Spill
 from parallelproject.executors.local_store import Store
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 from parallelproject.run import lock
 from parallelproject.run.board import Board, View
 from parallelproject.run.changes import changed_since, notice
@@ -22,6 +23,7 @@ from parallelproject.run.directory import StateDirectory
 from parallelproject.run.engine import End, Engine
 from parallelproject.run.errors import RunError
 from parallelproject.run.history import History, recover
+from parallelproject.run.numbered import refuse_numbered
 from parallelproject.run.options import RunOptions
 from parallelproject.run.plain import PlainView
 from parallelproject.run.resume import Resumption, resume
@@ -76,6 +78,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
             history = recover(store, spill, clock.now(), deliveries)
+            refuse_numbered(graph, history.attempts, options.source, directory)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -85,6 +88,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 say(f"warning: {notice(changed)}")
             if resumed.done:
                 already_done(board, history, options, target)
+                _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
                 target.begin(spec, directory, say, options.source)
@@ -181,10 +185,21 @@ def _run(
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
     all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
+    told = _finished(board, options)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
-    code = EXIT_SUCCEEDED if all_succeeded else EXIT_FAILED
+    code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+
+
+def _finished(board: Board, options: RunOptions) -> bool:
+    """Tells whoever asked which tasks have succeeded."""
+    if options.finished is None or board.plan is None:
+        return True
+    records = board.plan.ledger.records
+    return options.finished(
+        [id for id in board.graph.ids if id in records and records[id].state is TaskState.SUCCEEDED]
+    )
 
 
 def _deliveries(

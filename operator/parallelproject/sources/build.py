@@ -1,9 +1,11 @@
 """Makes the project and its report from what was chosen: ids, texts, roles and files within their bounds. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from parallelproject.model.problem import quoted
+from parallelproject.core.graph import compile_graph
+from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import texts
@@ -16,6 +18,8 @@ from parallelproject.sources.options import Format, Options
 from parallelproject.sources.paths import find_paths
 from parallelproject.sources.report import NO_WORD, ChosenRole, Imported, LeftOut, Report
 from parallelproject.sources.roles import RoleTable, default_roles
+
+_TASK = re.compile(r"spec\.tasks\[(\d+)\]")
 
 
 def build(
@@ -43,6 +47,8 @@ def build(
     ids = label_values([*(item.id for item in selection.taken), *others, *selection.because.values()])
     maker = _Maker(ids, selection, options, findings)
     tasks = [maker.task(item) for item in selection.taken[: TASKS_MAX + 1]]
+    if findings.errors:
+        _add_errors_of_graph(selection, tasks[:TASKS_MAX], findings)
     findings.stop_if_errors()
     project = ParallelProject(metadata={"name": options.name or name}, spec=Spec(tasks=tasks))
     report = Report(
@@ -53,11 +59,23 @@ def build(
         left_out=tuple(LeftOut(ids[row.id], row.why) for row in selection.left_out),
         because={ids[id]: ids[other] for id, other in selection.because.items()},
         containers=selection.containers,
+        places={ids[item.id]: item.place for item in selection.taken},
         roles=maker.roles,
         files=maker.files,
         renamed={ids[item.id]: item.id for item in selection.taken if ids[item.id] != item.id},
     )
     return Imported(project, replace(report, warnings=tuple(findings.warnings), **more))  # type: ignore[arg-type]
+
+
+def _add_errors_of_graph(selection: Selection, tasks: list[Task], findings: Findings) -> None:
+    """What is wrong as a whole, which other errors must not hide; without them whoever makes the graph tells it."""
+    try:
+        compile_graph(Spec(tasks=tasks))
+    except ProblemsError as error:
+        for problem in error.problems:
+            found = _TASK.match(problem.place)
+            place = selection.taken[int(found[1])].place if found else findings.file
+            findings.error(place, problem.found, problem.mend, problem.reason)
 
 
 class _Maker:
@@ -82,7 +100,8 @@ class _Maker:
         if cut:
             self._findings.warn(item.place, f"the title is longer than {TITLE_MAX} characters; it is cut")
         body = texts.sections(item.sections)
-        description, cut = texts.cut_description(self._within(item) + body, self._findings.file)
+        whole = self._within(item) + texts.sections([*item.sections, *item.context])
+        description, cut = texts.cut_description(whole, self._findings.file)
         if cut:
             found = f"its texts are longer than {DESCRIPTION_MAX:,} characters; they are cut"
             self._findings.warn(item.place, found, "move a part of them into a file of the repository")
@@ -106,6 +125,7 @@ class _Maker:
             priority=item.priority,
             group=item.group,
             role=self._role_of(item, id),
+            estimate_seconds=item.estimate_seconds,
         )
 
     def _within(self, item: Item) -> str:

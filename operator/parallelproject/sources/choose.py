@@ -15,7 +15,7 @@ from parallelproject.sources.item import Item, State
 from parallelproject.sources.options import Options
 from parallelproject.sources.report import LeftOut
 
-INHERITED = frozenset({"deferred", "cancelled", "conditional"})
+INHERITED = frozenset({"deferred", "cancelled", "conditional", "ephemeral", "template"})
 """Reasons for being left out that hold for all within a container too."""
 DEPTH_MAX = 200
 """Most items that an item may lie within."""
@@ -108,7 +108,7 @@ class _Needs:
                 target = need.target
                 self._step(1, item.place)
                 if target not in self._known:
-                    self._dangling(target, need.place)
+                    self._dangling(target, need.place, need.fix)
                 elif target in above and owner == item.id:
                     self._once(need.place, f"{quoted(target)} contains the task that waits for it", "remove it")
                 elif owner != item.id and (target == owner or owner in self._family.ancestors(target)):
@@ -122,7 +122,8 @@ class _Needs:
         if self._steps > STEPS_MAX:
             self._findings.stop(place, "there are too many dependencies to follow", "depend on fewer tasks")
 
-    def _meant(self, target: str, place: str) -> list[str]:
+    def _meant(self, target: str, place: str, seen: frozenset[str] = frozenset()) -> list[str]:
+        """What there is to wait for in a target: itself, what it contains, or what an empty container needs."""
         item = self._known[target]
         if item.state is State.DONE or (item.state is State.LEFT_OUT and item.satisfies):
             return []
@@ -130,16 +131,22 @@ class _Needs:
             return [target]
         within = [self._known[id] for id in self._family.descendants(target)]
         self._step(len(within), place)
-        if item.state is State.TODO and not any(not one.container for one in within):
-            self._once(place, f"{quoted(target)} has no tasks in it, so nothing waits for it")
         blocking = [one.id for one in within if not one.container and _open(one)]
+        if item.state is State.TODO and not blocking:
+            onward = [need.target for need in item.needs if need.target in self._known and need.target not in seen]
+            if not onward and all(one.container for one in within):
+                self._once(place, f"{quoted(target)} has no tasks in it, so nothing waits for it")
+            self._step(len(onward), place)
+            if len(seen) < DEPTH_MAX:
+                further = (self._meant(need, place, seen | {target}) for need in onward if need != target)
+                return list(dict.fromkeys(id for ids in further for id in ids))
         return [target, *blocking] if item.state is State.LEFT_OUT else blocking
 
-    def _dangling(self, target: str, place: str) -> None:
+    def _dangling(self, target: str, place: str, fix: str) -> None:
         if place in self._told:
             return
         self._told.add(place)
-        mend = self._findings.did_you_mean(target, self._known.keys())
+        mend = fix or self._findings.did_you_mean(target, self._known.keys())
         found = f"{quoted(target)} is not a task"
         if self._warn_only:
             self._findings.warn(place, f"{found}; the dependency is dropped", mend)
@@ -151,6 +158,10 @@ class _Needs:
         if place not in self._told:
             self._told.add(place)
             self._findings.warn(place, found, mend)
+
+
+def _a(adjective: str) -> str:
+    return f"{'an' if adjective[:1] in 'aeiou' else 'a'} {adjective}"
 
 
 def _open(item: Item) -> bool:
@@ -175,6 +186,6 @@ def _spread(
             for waiting in needed_by.get(id, ()):
                 if waiting not in because:
                     because[waiting] = root
-                    why[waiting] = f"needs a {known[root].why} task"
+                    why[waiting] = known[root].holds or f"needs {_a(known[root].why)} task"
                     queue.append(waiting)
     return because, why

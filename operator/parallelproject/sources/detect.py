@@ -10,15 +10,19 @@ from typing import Any
 from parallelproject.model.names import GROUP, KIND
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import jsontext
+from parallelproject.sources.argo import KIND_LINE, is_argo
 from parallelproject.sources.beads import Entry
+from parallelproject.sources.features import is_features
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.groups import MARKER
+from parallelproject.sources.github import is_github
 from parallelproject.sources.manifest import is_project
 from parallelproject.sources.markdown import find_boxes
+from parallelproject.sources.markers import MARKER
 from parallelproject.sources.options import Format
 from parallelproject.sources.tags import is_tagged
 
-_PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
+PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
+"""A line that only a manifest of ours has."""
 _MARKDOWN_NAMES = frozenset({".md", ".markdown", ".mdx"})
 _TASKMASTER_KEYS = frozenset({"subtasks", "details", "testStrategy"})
 _ALL = ", ".join(Format)
@@ -48,9 +52,13 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         findings.stop(findings.file, "is empty", f"give a file of one of the formats {_ALL}")
     json_like = text.lstrip()[:1] in ("{", "[")
     ending = PurePath(findings.file).suffix.lower()
-    if forced is Format.MANIFEST:
+    if forced in (Format.MANIFEST, Format.ARGO):
         return Detected(forced)
+    if forced is Format.BACKLOG:
+        findings.stop(findings.file, "is a file; Backlog.md's format is a folder", "give the folder backlog")
     if forced is Format.TASKMASTER:
+        return Detected(forced, jsontext.parse(text, findings))
+    if forced in (Format.FEATURES, Format.GITHUB):
         return Detected(forced, jsontext.parse(text, findings))
     if forced is Format.BEADS:
         return Detected(forced, _issues(text, findings))
@@ -60,9 +68,11 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
         return Detected(Format.GROUPS)
     if json_like and ending not in (".yaml", ".yml") and not (ending != ".json" and find_boxes(text)):
         return _of_json(text, ending, findings)
-    if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
+    if not PROJECT_LINE.search(text) and KIND_LINE.search(text) and ending not in _MARKDOWN_NAMES:
+        return Detected(Format.ARGO)
+    if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
         return Detected(Format.GROUPS)
-    if not _PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
+    if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
         findings.stop(findings.file, "has none of the formats that are known", f"give --format, one of {_ALL}")
     return Detected(Format.MANIFEST)
 
@@ -73,6 +83,12 @@ def _of_json(text: str, ending: str, findings: Findings) -> Detected:
     data = jsontext.parse(text, findings)
     if is_project(data):
         return Detected(Format.MANIFEST)
+    if is_argo(data):
+        return Detected(Format.ARGO)
+    if is_github(data):
+        return Detected(Format.GITHUB, data)
+    if is_features(data):
+        return Detected(Format.FEATURES, data)
     if isinstance(data, dict):
         if isinstance(data.get("tasks"), list) or is_tagged(data):
             return Detected(Format.TASKMASTER, data)

@@ -7,10 +7,12 @@ from parallelproject.model.problem import listed, quoted
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need
+from parallelproject.sources.keys import is_dependencies
 from parallelproject.sources.paths import declared_path
 from parallelproject.sources.roles import is_role
 from parallelproject.sources.texts import as_text, one_line
 
+_NONE = frozenset({"", "-", "none", "n/a", "null"})
 PRIORITIES = {"low": 25, "medium": 50, "high": 75, "critical": 100}
 """Words for priorities; none is medium."""
 ITEMS_MAX = 50_000
@@ -18,9 +20,9 @@ ITEMS_MAX = 50_000
 
 
 def title_of(data: Mapping[str, object], otherwise: str) -> str:
-    """The title; without one the description's first line, or ``otherwise``."""
+    """The title or name; without one the description's first line, or ``otherwise``."""
     first = as_text(data.get("description")).partition("\n")[0]
-    return one_line(data.get("title")) or one_line(first) or one_line(otherwise)
+    return one_line(data.get("title")) or one_line(data.get("name")) or one_line(first) or one_line(otherwise)
 
 
 def priority_of(value: object, place: str, findings: Findings) -> int:
@@ -42,20 +44,40 @@ def status_word(value: object) -> str:
     return value.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(value, str) else ""
 
 
+def dependencies(data: Mapping[str, object], place: str, findings: Findings) -> list[Need]:
+    """What a task waits for: ``dependencies``, and the other keys that mean it (``depends_on``, ``blockedBy``)."""
+    needs: dict[str, Need] = {}
+    for key, value in data.items():
+        if is_dependencies(key):
+            for need in references(value, f"{place}.{key}", findings):
+                needs.setdefault(need.target, need)
+    return list(needs.values())
+
+
 def references(value: object, place: str, findings: Findings) -> list[Need]:
-    """A list of ids, whose members may be numbers or text, as needs."""
-    if value is None or value == "":
+    """Ids as needs: a list of numbers, texts or objects with an ``id``; or a text, with commas between."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NONE):
         return []
-    if not isinstance(value, list):
+    listed = isinstance(value, list)
+    parts: list[object] = []
+    if isinstance(value, list):
+        parts = value
+    elif isinstance(value, str):
+        parts = [part.strip() for part in value.split(",")]
+    elif as_id(value) is not None:
+        parts = [value]
+    else:
         findings.error(place, f"{quoted(value)} is not a list", "write a list of ids, as in [1, 2]")
-        return []
     needs = []
-    for index, part in enumerate(value):
-        id = as_id(part)
+    for index, part in enumerate(parts):
+        at = f"{place}[{index}]" if listed else place
+        id = as_id(part.get("id") if isinstance(part, dict) else part)
         if id is None:
-            findings.error(f"{place}[{index}]", f"{quoted(part)} is not an id", "write the id of a task")
+            findings.error(at, f"{quoted(part)} is not an id", "write the id of a task")
+        elif not listed and " " in id:
+            findings.warn(at, f"{quoted(part)} is a text, not an id; not used", "write a list of ids, as in [1, 2]")
         else:
-            needs.append(Need(id, f"{place}[{index}]"))
+            needs.append(Need(id, at))
     return needs
 
 
@@ -78,6 +100,13 @@ def files_of(value: object, place: str, findings: Findings) -> tuple[str, ...]:
         else:
             found[good] = None
     return tuple(found)
+
+
+def labels_of(data: Mapping[str, object]) -> tuple[str, ...]:
+    """``labels`` or ``tags``: texts, or objects with a ``name``."""
+    found = data.get("labels") or data.get("tags")
+    parts = found if isinstance(found, list) else []
+    return tuple(one_line(part.get("name") if isinstance(part, dict) else part) for part in parts)
 
 
 def role_of(data: Mapping[str, object], place: str, findings: Findings) -> str | None:

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import NoReturn
 
-from parallelproject.core.graph import did_you_mean
 from parallelproject.model.problem import Problem, ProblemsError, Severity
+from parallelproject.model.suggest import did_you_mean
 
 _SUGGESTIONS_MAX = 50  # comparing words is slow; a file with more unknown ids has another trouble
 _COMPARED_MAX = 5_000
@@ -18,6 +18,12 @@ class Findings:
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
         self._suggestions = 0
+
+    def of_file(self, file: str) -> "Findings":
+        """Findings of one file among several, noted together with these."""
+        part = Findings(file)
+        part.errors, part.warnings = self.errors, self.warnings
+        return part
 
     def at(self, path: str) -> str:
         """The place of a path in the file's data: ``tasks.json: tasks[3].id``."""
@@ -42,7 +48,7 @@ class Findings:
             ProblemsError: always, with all errors so far.
         """
         self.error(place, found, mend)
-        raise ProblemsError(self.errors)
+        raise ProblemsError(self.errors, self.warnings)
 
     def stop_if_errors(self) -> None:
         """Ends the reading where anything was wrong.
@@ -51,7 +57,7 @@ class Findings:
             ProblemsError: with all errors so far.
         """
         if self.errors:
-            raise ProblemsError(self.errors)
+            raise ProblemsError(self.errors, self.warnings)
 
     def did_you_mean(self, word: str, known: Collection[str]) -> str:
         """A mend that names the known word closest to ``word``; empty where none is close."""

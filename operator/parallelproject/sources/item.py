@@ -20,6 +20,8 @@ class Need:
     """An item's id; of no item: dangling."""
     place: str
     """Where it stands in the file."""
+    fix: str = ""
+    """What to do where it is dangling; by default what holds for all formats."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Item:
     """Of one left out: an adjective, as in ``deferred``; what needs it "needs a deferred task"."""
     satisfies: bool = False
     """Of one left out: whether what needs it may run all the same."""
+    holds: str = ""
+    """Of one left out: why what needs it does not run; by default "needs a WHY task"."""
     container: bool = False
     """Whether it only contains others: it does not run, and to need it is to need all within it."""
     parents: tuple[str, ...] = ()
@@ -41,8 +45,11 @@ class Item:
     needs: list[Need] = field(default_factory=list)
     sections: list[tuple[str, str]] = field(default_factory=list)
     """Its text, as (heading, text)."""
+    context: list[tuple[str, str]] = field(default_factory=list)
+    """What the file says around it; it follows the task's own text, and neither roles nor files are read from it."""
     labels: tuple[str, ...] = ()
     priority: int = 0
     role: str | None = None
     files: tuple[str, ...] = ()
     group: str | None = None
+    estimate_seconds: int | None = None

@@ -6,11 +6,16 @@ import sys
 from pathlib import Path
 
 from parallelproject.model.names import PLURAL
+from parallelproject.sources.argo import read_argo
 from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
+from parallelproject.sources.features import read_features
 from parallelproject.sources.findings import Findings
-from parallelproject.sources.groups import read_json_list, read_markdown
+from parallelproject.sources.folder import is_backlog, is_stories, load_backlog, load_stories
+from parallelproject.sources.github import read_github
+from parallelproject.sources.groups import read_json_list
 from parallelproject.sources.manifest import read_manifest
+from parallelproject.sources.markdownfile import read_markdown
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.roles import RoleTable, parse_roles
@@ -19,13 +24,19 @@ from parallelproject.sources.taskmaster import read_taskmaster
 BYTES_MAX = 32 * 1024 * 1024
 STDIN = "-"
 
-_USUAL = frozenset({"tasks", "issues", "beads", ".taskmaster", ".beads", "", "stdin", PLURAL})
+_USUAL = frozenset(
+    {
+        "", ".beads", ".taskmaster", "beads", "feature-list", "feature_list", "features", "issues", "prd", "stdin",
+        "tasks", PLURAL,
+    }
+)  # fmt: skip
+_USUAL_FOLDERS = _USUAL | {".backlog", "backlog", "docs", "implementation-artifacts", "stories"}
 _NAME_MAX = 50  # leaves room for a task's id in the names of Jobs
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def load(path: str | Path, *, format: Format | str | None = None, options: Options | None = None) -> Imported:
-    """Reads a project from a file of any known format; ``-`` is standard input.
+    """Reads a project from a file of any known format, or a folder that is one; ``-`` is standard input.
 
     For TaskMaster's file its ``state.json`` is read too, for the current tag.
 
@@ -35,6 +46,10 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
     """
     file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
     findings = Findings(file)
+    if file != "stdin" and _is_folder(path):
+        imported = _load_folder(Path(path), findings, format, options or Options())
+        if imported is not None:
+            return imported
     text = _decoded(_bytes(path, findings), findings)
     name = "project" if file == "stdin" else default_name(Path(path))
     return read(text, file=file, format=format, options=options, name=name, current_tag=_current_tag(path))
@@ -74,17 +89,19 @@ def read(
     """
     options = options or Options()
     findings = Findings(file)
-    if options.name is not None and not _NAME.fullmatch(options.name):
-        mend = "small letters, digits and -, at most 63"
-        findings.stop("name", f"{options.name!r:.80} is not a name for a project", mend)
-    if format is not None and format not in list(Format):
-        findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
+    _check(format, options, findings)
     text = text.removeprefix("\ufeff")
     detected = detect(text, findings, None if format is None else Format(format))
     if detected.format is Format.MANIFEST:
         return read_manifest(text, findings, options, name)
+    if detected.format is Format.ARGO:
+        return read_argo(text, findings, options, name)
     if detected.format is Format.TASKMASTER:
         return read_taskmaster(detected.data, findings, options, name, current_tag)
+    if detected.format is Format.FEATURES:
+        return read_features(detected.data, findings, options, name)
+    if detected.format is Format.GITHUB:
+        return read_github(detected.data, findings, options, name)
     if detected.format is Format.BEADS:
         return read_beads(detected.data, findings, options, name)
     if detected.data is None:
@@ -92,12 +109,38 @@ def read(
     return read_json_list(detected.data, findings, options, name)
 
 
+def _check(format: Format | str | None, options: Options, findings: Findings) -> None:
+    if options.name is not None and not _NAME.fullmatch(options.name):
+        mend = "small letters, digits and -, at most 63"
+        findings.stop("name", f"{options.name!r:.80} is not a name for a project", mend)
+    if format is not None and format not in list(Format):
+        findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
+
+
+def _load_folder(path: Path, findings: Findings, format: Format | str | None, options: Options) -> Imported | None:
+    """The project of a folder; None where it is no task file by itself."""
+    _check(format, options, findings)
+    if format in (None, Format.BACKLOG) and is_backlog(path):
+        return load_backlog(path, findings, options, default_name(path))
+    if format in (None, Format.GROUPS) and is_stories(path):
+        return load_stories(path, findings, options, default_name(path))
+    return None
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def default_name(path: Path) -> str:
     """A project's name from its file: the file's own, or for ``tasks.json`` and the like that of the folder."""
     resolved = path.absolute()
-    for part in (resolved.stem, *(folder.name for folder in resolved.parents)):
+    own, usual = (resolved.name, _USUAL_FOLDERS) if _is_folder(resolved) else (resolved.stem, _USUAL)
+    for part in (own, *(folder.name for folder in resolved.parents)):
         words = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:_NAME_MAX].strip("-")
-        if part.lower() not in _USUAL and words:
+        if part.lower() not in usual and words:
             return words
     return "project"
 

@@ -7,13 +7,25 @@ from typing import Any
 from parallelproject.model.names import API_VERSION, GROUP, KIND
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.project import ParallelProject, parse_spec
+from parallelproject.model.spec import Spec
+from parallelproject.model.suggest import did_you_mean
 from parallelproject.sources import jsontext, yamltext
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported, Report
+from parallelproject.sources.salvage import Salvage
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+class ManifestError(ProblemsError):
+    """A manifest with errors in its fields; it carries what of it can be checked as a whole."""
+
+    def __init__(self, findings: Findings, metadata: dict[str, Any], salvage: Salvage) -> None:
+        super().__init__(findings.errors, findings.warnings)
+        self.metadata = metadata
+        self.salvage = salvage
 
 
 def read_manifest(text: str, findings: Findings, options: Options, default_name: str) -> Imported:
@@ -40,16 +52,23 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
 
     for key in data:
         if key not in _FIELDS:
-            findings.error(at(key), "is not a field", "remove it, or check its spelling")
+            mend = did_you_mean(key, _FIELDS) or "remove it, or check its spelling"
+            findings.error(at(key), "is not a field", mend)
     if data.get("apiVersion") != API_VERSION:
         found = f"{quoted(data['apiVersion'])} is not known" if "apiVersion" in data else "is missing"
         findings.error(at("apiVersion"), found, f"write {API_VERSION}")
     metadata = _metadata(data.get("metadata"), findings, options, default_name, at)
+    written = {} if data.get("spec") is None else data["spec"]
+    spec, wrong = Spec(), list[Problem]()
     try:
-        spec = parse_spec({} if data.get("spec") is None else data["spec"])
+        spec = parse_spec(written)
     except ProblemsError as error:
-        findings.errors.extend(_told(problem, document, at(problem.place)) for problem in error.problems)
-    findings.stop_if_errors()
+        wrong = error.problems
+    if findings.errors or wrong:
+        salvage = Salvage(written)
+        problems = dict.fromkeys([*wrong, *salvage.problems()])
+        findings.errors.extend(_told(problem, document, at(problem.place)) for problem in problems)
+        raise ManifestError(findings, metadata, salvage)
     project = ParallelProject(metadata=metadata, spec=spec)
     count = len(spec.tasks)
     warnings = tuple(findings.warnings)

@@ -1,6 +1,7 @@
 """What can be asked of a source: its format, and what is taken from it. Data only."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -14,6 +15,10 @@ class Format(StrEnum):
     TASKMASTER = "taskmaster"
     BEADS = "beads"
     GROUPS = "groups"
+    FEATURES = "features"
+    GITHUB = "github"
+    BACKLOG = "backlog"
+    ARGO = "argo"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,5 +42,7 @@ class Options:
     """The words that choose roles; by default the package's own ``roles.yaml``."""
     infer_files: bool = True
     """A task that declares no files gets the paths found in its text."""
+    now: datetime | None = None
+    """The time by which something is deferred until later; by default that of the clock."""
     name: str | None = None
     """Name of the project; by default that of the manifest or of the folder."""

@@ -8,7 +8,7 @@ import re
 
 from parallelproject.sources.bounds import PATH_MAX
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*|\bwww\.\S+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S*|\bwww\.\S+")  # a bound, so that long words take no time
 _EDGES_LEFT = "([{<\"'`*“‘"
 _EDGES_RIGHT = ")]}>\"'`*.,;:!?”’…"
 _LINES = re.compile(r"(?::\d+(?:-\d+)?){1,2}$|#L\d+(?:-L?\d+)?$")

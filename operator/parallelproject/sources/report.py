@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallelproject.model.problem import Problem
+from parallelproject.model.problem import Problem, listed, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.sources.options import Format
 
 NO_WORD = "no word of the table is in its text"
 """Why a task has the default role."""
+
+
+_NAMED = 12
 
 
 class LeftOut(NamedTuple):
@@ -19,6 +22,14 @@ class LeftOut(NamedTuple):
     id: str
     why: str
     """As in ``deferred`` or ``needs a deferred task``."""
+
+
+class Ignored(NamedTuple):
+    """Something that looks like a task and is none."""
+
+    line: int
+    why: str
+    """As in ``in code`` or ``without an id``."""
 
 
 class ChosenRole(NamedTuple):
@@ -59,6 +70,14 @@ class Report:
     """The paths found in text."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """For a task whose id is not that of the file: the file's id."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the format that are not read, and how many tasks have each."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each task of the project stands in the file."""
+    optional: tuple[str, ...] = ()
+    """Tasks that the file calls optional; they run as the others do."""
+    ignored: tuple[Ignored, ...] = ()
+    """Markdown: entries and headings that look like tasks and are none."""
     warnings: tuple[Problem, ...] = ()
     """What its author should know; none of it stops the work."""
 
@@ -70,8 +89,20 @@ class Report:
         if self.left_out:
             first += f", {len(self.left_out):,} left out ({_counted(row.why for row in self.left_out)})"
         lines = [first]
+        if self.left_out:
+            named = [f"{row.id} ({self._why(row)})" for row in self.left_out]
+            lines.append(f"skipped: {listed(named, _NAMED)}")
         if self.containers:
             lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
+        if self.optional:
+            lines.append(f"{len(self.optional):,} optional, to run as well: {listed(self.optional, 10)}")
+        if self.ignored:
+            by_why: dict[str, list[int]] = {}
+            for row in self.ignored:
+                by_why.setdefault(row.why, []).append(row.line)
+            parts = (f"{why} (line{'s' * (len(rows) > 1)} {listed(rows, 5)})" for why, rows in by_why.items())
+            looks = "looks like a task and is" if len(self.ignored) == 1 else "look like tasks and are"
+            lines.append(f"{len(self.ignored):,} more {looks} none: {', '.join(parts)}")
         if self.tag is not None and self.other_tags:
             lines.append(f"tag {self.tag}; not read: {', '.join(self.other_tags)}")
         if self.roles:
@@ -81,7 +112,14 @@ class Report:
             lines.append(f"files found in the text of {count:,} task{'' if count == 1 else 's'}")
         if self.renamed:
             lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
-        return lines
+        return [*lines, *self.unread_lines()]
+
+    def _why(self, row: LeftOut) -> str:
+        return f"{row.why}: {self.because[row.id]}" if row.id in self.because else row.why
+
+    def unread_lines(self) -> list[str]:
+        """The line on keys that are not read; none where all are."""
+        return [f"keys not read: {', '.join(map(_printable, self.unread))}"] if self.unread else []
 
 
 @dataclass(frozen=True)
@@ -91,6 +129,10 @@ class Imported:
     project: ParallelProject
     """From a manifest: as written. From other tools: name and tasks; no roles, no git."""
     report: Report
+
+
+def _printable(key: str) -> str:
+    return quoted(key, 40)[1:-1]
 
 
 def _counted(words: Iterable[str]) -> str:

@@ -24,8 +24,9 @@ from parallelproject.sources.build import build
 from parallelproject.sources.choose import Selection, choose
 from parallelproject.sources.findings import Findings
 from parallelproject.sources.fold import fold
-from parallelproject.sources.ids import as_id
 from parallelproject.sources.item import Item, Need, State
+from parallelproject.sources.keys import Keys
+from parallelproject.sources.markers import ids_of
 from parallelproject.sources.options import Format, Options
 from parallelproject.sources.report import Imported
 from parallelproject.sources.tags import project_name, tasks_of
@@ -37,9 +38,30 @@ _DOUBTFUL = {"review": "in review", "blocked": "marked as blocked"}
 _SECTIONS = (
     ("", "description"),
     ("Details", "details"),
+    ("Implementation approach", "implementationApproach"),
+    ("Scope", "scopeBoundaries"),
+    ("Technical constraints", "technicalConstraints"),
+    ("Existing infrastructure", "existingInfrastructure"),
+    ("Codebase patterns", "codebasePatterns"),
     ("Acceptance criteria", "acceptanceCriteria"),
     ("Test strategy", "testStrategy"),
+    ("Notes", "notes"),
 )
+_READ = frozenset(
+    {
+        "id", "title", "name", "status", "priority", "subtasks", "relevantFiles", "files", "labels", "tags", "role",
+        "subagent_type", "metadata", *(key for _, key in _SECTIONS),
+    }
+)  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "actualEffort", "assignee", "category", "completedAt", "complexity", "complexityReasoning", "complexityScore",
+        "created", "createdAt", "created_at", "databaseId", "displayId", "dueDate", "effort", "estimatedEffort",
+        "estimatedHours", "expansionPrompt", "isSubtask", "owner", "parentId", "parentTask", "parentTaskId",
+        "previousStatus", "projectId", "recommendedSubtasks", "skills", "startedAt", "updated", "updatedAt",
+        "updated_at",
+    }
+)  # fmt: skip
 
 
 def read_taskmaster(
@@ -60,19 +82,20 @@ def read_taskmaster(
     tagged = tasks_of(data, findings, options.tag, current_tag)
     fields.bound(tagged.tasks, findings)
     tree = _Tree(findings, options)
-    for index, entry in enumerate(tagged.tasks):
-        tree.take(entry, f"{tagged.path}[{index}]", None)
+    for index, (entry, own) in enumerate(zip(tagged.tasks, _ids(tagged.tasks), strict=True)):
+        tree.take(entry, own, f"{tagged.path}[{index}]", None)
     items = tree.resolved(siblings_first=True)
     selection = _selection(items, options, findings)
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
-        ids = [id for id in tree.doubtful.get(status, ()) if id in taken]
-        fields.warn_of_doubtful(ids, meaning, "mark as done or deferred what shall not", findings)
+        doubtful = [id for id in tree.doubtful.get(status, ()) if id in taken]
+        fields.warn_of_doubtful(doubtful, meaning, "mark as done or deferred what shall not", findings)
     findings.errors.extend(tree.ambiguous(items, taken))
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:
         name = project_name(name, tagged.tag)
-    return build(selection, Format.TASKMASTER, name, options, findings, tag=tagged.tag, other_tags=tagged.others)
+    more = {"tag": tagged.tag, "other_tags": tagged.others, "unread": tree.keys.tell(findings)}
+    return build(selection, Format.TASKMASTER, name, options, findings, **more)
 
 
 @dataclass(frozen=True)
@@ -88,18 +111,18 @@ class _Tree:
 
     def __init__(self, findings: Findings, options: Options) -> None:
         self.doubtful: dict[str, list[str]] = {}
+        self.keys = Keys(_READ, _KNOWN)
         self._findings = findings
         self._options = options
         self._written: dict[str, _Written] = {}
         self._twice: dict[str, int] = {}
 
-    def take(self, entry: object, path: str, parent: Item | None) -> None:
+    def take(self, entry: object, own: str | None, path: str, parent: Item | None) -> None:
         """Takes in a task with all within it. The depth of the file's data bounds the recursion."""
         place = self._findings.at(path)
         if not isinstance(entry, dict):
             self._findings.error(place, f"{quoted(entry)} is not a task", "write an object with an id and a title")
             return
-        own = as_id(entry.get("id"))
         if own is None:
             found = f"{quoted(entry['id'])} is not an id" if entry.get("id") is not None else "has no id"
             self._findings.error(f"{place}.id", found, "give it a number or a text")
@@ -115,16 +138,19 @@ class _Tree:
             title=fields.title_of(entry, f"Task {id}"),
             container=bool(subtasks),
             parents=() if parent is None else (parent.id,),
-            needs=fields.references(entry.get("dependencies"), f"{place}.dependencies", self._findings),
+            needs=fields.dependencies(entry, place, self._findings),
             sections=[(heading, as_text(entry.get(field))) for heading, field in _SECTIONS],
             role=fields.role_of(entry, place, self._findings),
-            files=fields.files_of(entry.get("relevantFiles"), f"{place}.relevantFiles", self._findings),
+            labels=fields.labels_of(entry),
+            files=fields.files_of(entry.get("relevantFiles"), f"{place}.relevantFiles", self._findings)
+            or fields.files_of(entry.get("files"), f"{place}.files", self._findings),
         )
+        self.keys.note(entry, place)
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
-        self._written[item.id] = _Written(item, None if parent is None else parent.id)
-        for index, subtask in enumerate(subtasks):
-            self.take(subtask, f"{path}.subtasks[{index}]", item)
+        self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
+        for index, (subtask, own) in enumerate(zip(subtasks, _ids(subtasks), strict=True)):
+            self.take(subtask, own, f"{path}.subtasks[{index}]", item)
 
     def resolved(self, *, siblings_first: bool) -> list[Item]:
         """The items, with complete ids as dependencies.
@@ -196,6 +222,10 @@ class _Tree:
         elif status not in _RUN:
             found = f"{quoted(value)} is no state that is known; it will run"
             self._findings.warn(f"{item.place}.status", found, "one of TaskMaster's, as in pending or done")
+
+
+def _ids(entries: list[Any]) -> list[str | None]:
+    return ids_of(entries, lambda entry: fields.title_of(entry, ""))
 
 
 def _selection(items: list[Item], options: Options, findings: Findings) -> Selection:

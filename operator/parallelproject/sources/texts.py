@@ -27,6 +27,15 @@ def as_text(value: object) -> str:
     return clean(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def without_comments(text: str) -> str:
+    """Markdown or HTML without ``<!-- comments -->``; one without an end stays."""
+    kept, at = [], 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join(kept) + text[at:]
+
+
 def one_line(value: object) -> str:
     """A value as one line, for titles."""
     return " ".join(as_text(value).split())

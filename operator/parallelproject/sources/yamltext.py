@@ -61,9 +61,11 @@ class _Open:
 def parse(text: str, findings: Findings) -> list[Document]:
     """Reads all documents of a stream; numbers, booleans and nulls as YAML 1.1 has them, dates as text.
 
+    A key given twice is an error that is noted in ``findings``; the first one counts.
+
     Raises:
-        ProblemsError: not YAML, a tag that makes objects, a key given twice, an alias of what contains it,
-            numbers that JSON has not, deeper than ``DEPTH_MAX``, or more than ``NODES_MAX`` values.
+        ProblemsError: not YAML, a tag that makes objects, an alias of what contains it, numbers that JSON has
+            not, deeper than ``DEPTH_MAX``, or more than ``NODES_MAX`` values.
     """
     reader = _Reader(findings)
     try:
@@ -170,12 +172,16 @@ class _Reader:
             self._findings.stop(self._findings.line(line), "a key must be plain text")
         else:
             path = f"{top.path}.{top.key}" if top.path else top.key
-            if top.key in top.value:
-                found = f"{quoted(top.key)} is there twice"
-                self._findings.stop(self._findings.line(line), found, "remove one of them")
-            top.value[top.key] = value
-            top.key = None
             line = top.line
+            if top.key in top.value:
+                self._findings.error(
+                    self._findings.line(line), f"{quoted(top.key)} is there twice", "remove one of them"
+                )
+            else:
+                top.value[top.key] = value
+                document.lines[path] = line
+            top.key = None
+            return path
         document.lines[path] = line
         return path
 

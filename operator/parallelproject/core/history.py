@@ -1,0 +1,57 @@
+"""Which finished Jobs are removed: those beyond a limit, or one where a quota of Jobs is met. Pure.
+
+Only Jobs whose result is written down are given here. A Job that succeeded goes before one that failed, whose logs are
+worth more, and an older one before a newer one.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from parallelproject.core.plan import Plan
+from parallelproject.core.standing import Standing
+from parallelproject.model.status import TaskState
+
+
+class FinishedJob(NamedTuple):
+    """The Job of an attempt that has ended, and whose result is written down."""
+
+    task: str
+    """Id of the task."""
+    number: int
+    """Number of the attempt."""
+    succeeded: bool
+    """How it ended."""
+    ended: float
+    """When it ended, in seconds since the epoch."""
+
+
+def beyond_limit(finished: Collection[FinishedJob], limit: int | None, needed: Collection[str]) -> list[FinishedJob]:
+    """The Jobs to remove so that no more than the limit are left.
+
+    Args:
+        finished: All finished Jobs of the project.
+        limit: ``spec.jobHistoryLimit``; None keeps all.
+        needed: Tasks that will run again, see ``rerun_tasks``.
+    """
+    if limit is None or len(finished) <= limit:
+        return []
+    return in_order(finished, needed)[: len(finished) - limit]
+
+
+def in_order(finished: Iterable[FinishedJob], needed: Collection[str]) -> list[FinishedJob]:
+    """The Jobs that may be removed, in the order in which they are.
+
+    The last Job of a task that will run again stays: the next attempt is told what it has left.
+    """
+    found = sorted(finished, key=lambda job: job.number)
+    last = {job.task: job for job in found}
+    free = [job for job in found if job.task not in needed or job is not last[job.task]]
+    return sorted(free, key=lambda job: (not job.succeeded, job.ended, job.task, job.number))
+
+
+def rerun_tasks(decided: Plan) -> set[str]:
+    """The tasks that have failed and will run again."""
+    standing: Standing | None = decided.ledger.standing
+    if standing is None:
+        return set()
+    return {standing.graph.ids[i] for i in standing.failing if decided.states[i] is TaskState.PENDING}
