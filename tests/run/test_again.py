@@ -25,7 +25,7 @@ def test_fresh_starts_over(runner: Make) -> None:
 
 
 def test_failed_tasks_are_tried_again_and_successes_kept(runner: Make) -> None:
-    run = runner(chain("a", "b", "c"), STEP + "[ $PPROJ_TASK_ID != b ] || [ -e ../../../../mended ]")
+    run = runner(chain("a", "b", "c"), STEP + "[ $PPROJ_TASK_ID != b ] || [ -e ../../../../../mended ]")
     run.run(code=1)
     assert run.journal() == ["a", "b", "b"]
     run.run(code=1)  # forgiven once more: two further attempts

@@ -112,6 +112,14 @@ def test_the_folder_elsewhere_goes_when_nothing_is_left_in_it(runner: Make, dirt
     assert not (run.state / "workspaces").is_symlink()
 
 
+def test_a_run_that_cannot_begin_leaves_no_folder_elsewhere(runner: Make, dirty: Checkout) -> None:
+    dirty.git("branch", "parallel")
+    run = runner(tasks("a"), "true", options={"repository": dirty.path})
+    inside(run, dirty)
+    assert "there can be no branch" in run.run(1)
+    assert list((run.home / "parallelproject").iterdir()) == []
+
+
 def test_without_a_repository_to_land_in_it_stays_until_fresh(runner: Make, dirty: Checkout) -> None:
     run = runner(tasks("a"), "echo a > a.txt")
     inside(run, dirty)

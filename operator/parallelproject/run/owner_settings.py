@@ -37,6 +37,13 @@ class OwnerSettings:
         return "\n".join(text for text in map(_text, files) if text)
 
     @property
+    def without_filters(self) -> list[tuple[str, str]]:
+        """Settings by which git runs none of its filters, as it does to see whether a file has changed."""
+        names = {key.removeprefix("filter.").rpartition(".")[0] for key in self.values if key.startswith("filter.")}
+        off = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+        return [(f"filter.{name}.{key}", value) for name in sorted(names) for key, value in off]
+
+    @property
     def promisor(self) -> str | None:
         """The remote that a partial clone fetches from what it lacks."""
         found = [key for key, value in self.values.items() if key.endswith(".promisor") and value in ("true", "", "1")]

@@ -135,9 +135,11 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
         if fresh:
             directory.empty()
         directory.create()
-        with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
-            yield held, store, spill
-        directory.leave()
+        try:
+            with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
+                yield held, store, spill
+        finally:
+            directory.leave()
     finally:
         os.close(held)
 
