@@ -297,7 +297,7 @@ def test_what_is_not_accepted_ends_a_wait_with_1_and_why_says_it(
 def test_a_deletion_that_a_finalizer_holds_up_is_told_by_get_and_why(
     call: Call, submit: Callable[..., Result], control_plane: ControlPlane, namespace: str, operator: None
 ):
-    submit("held", task("a", seconds=3600), task("b", "a"))
+    submit("held", task("a", hold=True), task("b", "a"))
     until(lambda: rows(call, "held").get("a", {}).get("state") == "Running", "a to run", seconds=60)
     patch = ["-n", namespace, "patch", "pproj", "held", "--type=merge", "-p"]
     control_plane.kubectl(*patch, '{"metadata":{"finalizers":["example.com/backup"]}}')

@@ -140,7 +140,7 @@ HOLDER = "example.com/backup"
 
 
 def test_a_deleted_project_that_a_finalizer_keeps_stops_and_says_so(ns: Namespace) -> None:
-    tasks = [task("a"), task("b", "a", seconds=3600), task("c", "b"), task("d", fail_attempts=1)]
+    tasks = [task("a"), task("b", "a", hold=True), task("c", "b"), task("d", fail_attempts=1)]
     ns.create(spec(*tasks, backoff=3600, scheduling="Graph"), finalizers=[HOLDER])
     ns.wait_state("b", "Running")
     ns.wait_state("d", "Pending", "Backoff")
@@ -156,7 +156,7 @@ def test_a_deleted_project_that_a_finalizer_keeps_stops_and_says_so(ns: Namespac
 
 
 def test_a_deleted_project_whose_spec_is_not_accepted_any_more_stops_as_well(ns: Namespace) -> None:
-    ns.create(spec(task("a", seconds=3600)), finalizers=[HOLDER])
+    ns.create(spec(task("a", hold=True)), finalizers=[HOLDER])
     ns.wait_state("a", "Running")
     ns.patch({"tasks": [task("a", "b"), task("b", "a")]})
     ns.wait(lambda p: condition(p, "Accepted")["status"] == "False", "a refusal")

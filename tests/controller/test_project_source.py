@@ -141,7 +141,7 @@ def test_a_crd_that_is_deleted_in_the_middle_takes_its_projects_along(
     wait_probe(operator, 200)
     pid = operator.pid
     for turn in range(2):
-        place.create(spec(task("a"), task("b", "a", seconds=3600), task("c", "b"), suspendOthers=True, priority="P0"))
+        place.create(spec(task("a"), task("b", "a", hold=True), task("c", "b"), suspendOthers=True, priority="P0"))
         place.wait_state("b", "Running")
         remove(own, admin)
         wait_probe(operator, 503)
@@ -159,7 +159,7 @@ def test_a_version_that_is_not_served_for_a_while_is_waited_for(
 ) -> None:
     operator = started()
     wait_probe(operator, 200)
-    made = place.create(spec(task("a", seconds=3600), task("b"), task("c", "b"), parallelism=1))
+    made = place.create(spec(task("a", hold=True), task("b"), task("c", "b"), parallelism=1))
     place.wait_state("a", "Running")
     crd = yaml.safe_load(CRD.read_text())
     other = {**crd["spec"]["versions"][0], "name": "v1alpha0", "served": True, "storage": False}
@@ -203,7 +203,7 @@ def test_an_operator_of_a_namespace_that_is_deleted_waits_until_it_is_made_again
 ) -> None:
     operator = started("--namespace", place.name, name="namespaced")
     wait_probe(operator, 200)
-    place.create(spec(task("a", seconds=3600), suspendOthers=True, priority="P0"), "first")
+    place.create(spec(task("a", hold=True), suspendOthers=True, priority="P0"), "first")
     place.wait_state("a", "Running", name="first")
     own.kubectl("delete", "namespace", place.name)  # waits
     own.create_namespace(place.name)
