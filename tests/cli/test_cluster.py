@@ -80,7 +80,9 @@ def submit(call: Call, tmp_path: Path) -> Callable[..., Result]:
 
 
 def rows(call: Call, name: str) -> dict[str, dict[str, Any]]:
-    status = call("get", name, "-o", "json").json.get("status") or {}
+    found = call("get", name, "-o", "json")
+    assert found.code == 0, found.err
+    status = found.json.get("status") or {}
     return {row["id"]: row for row in status.get("tasks") or ()}
 
 

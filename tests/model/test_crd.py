@@ -11,6 +11,7 @@ from parallelproject.model.base import Later, Model
 from parallelproject.model.crd import (
     COLUMNS,
     LIST_KEYS,
+    NOT_OBSERVED,
     NULLABLE,
     RULES,
     SERVER_DEFAULTS,
@@ -120,7 +121,8 @@ def test_a_value_of_a_later_version_is_left_out():
 
 
 def test_only_scalars_outside_of_lists_get_a_default_from_the_server():
-    assert {place for place, node in BY_PLACE.items() if "default" in node} == SERVER_DEFAULTS
+    assert {place for place, node in BY_PLACE.items() if "default" in node} == SERVER_DEFAULTS | {"status"}
+    assert BY_PLACE["status"]["default"] == NOT_OBSERVED
     for place in SERVER_DEFAULTS:
         assert "[]" not in place
         assert BY_PLACE[place]["type"] in {"boolean", "integer", "string"}
