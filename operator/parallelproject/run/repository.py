@@ -122,10 +122,8 @@ class Repository:
             ("diff-files", "--name-only", "-z", "--ignore-submodules=all"),
             ("ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"),
         )
-        config = [
-            ("core.excludesFile", str(self.settings.excludes_file or "/dev/null")),
-            *self.settings.without_filters,
-        ]
+        settings = self.settings
+        config = [("core.excludesFile", str(settings.excludes_file or "/dev/null")), *settings.without_filters]
         found: set[str] = set()
         for command in commands:
             said = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
