@@ -257,6 +257,7 @@ def test_folders_without_rights_are_no_hindrance_to_a_new_start(tmp_path: Path) 
     """As a user whom rights bind."""
     bound = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
     pproj = [*bound, f"{Path(sys.executable).parent}/pproj"]
+    fast = ["--set", "spec.defaults.backoffSeconds=0"]
     checkout = Checkout(tmp_path)
     (checkout.path / "one.json").write_text('{"tasks":[{"id":1,"title":"one"}]}')
     leave = "mkdir -p c/d; echo x>c/d/f; chmod 555 c/d c; mkdir $PPROJ_OUTPUTS/o; touch $PPROJ_OUTPUTS/o/f; "
@@ -274,6 +275,6 @@ def test_folders_without_rights_are_no_hindrance_to_a_new_start(tmp_path: Path) 
             done = subprocess.run(run, cwd=checkout.path, capture_output=True, text=True)
             assert "no attempts left" in done.stdout, done.stdout + done.stderr
             assert "Permission denied" not in done.stdout + done.stderr
-        run = [*pproj, "run", "one.json", *more, "--fresh", "--command", "echo 1 > new"]
+        run = [*pproj, "run", "one.json", *fast, *more, "--fresh", "--command", "echo 1 > new"]
         done = subprocess.run(run, cwd=checkout.path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
