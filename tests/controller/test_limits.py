@@ -160,9 +160,11 @@ def test_one_that_suspends_others_stands_alone_in_its_namespace(
     ns.wait_state("t0", "Pending", "WaitingForProject", name="later")
     limited.kill()
     limited.start()
-    told = condition(ns.get("later"), "Suspended")
-    assert (told["status"], told["reason"]) == ("True", "OtherProject")
-    assert "project first goes first" in told["message"]
+    far.create(many(1), "after")
+    far.wait_end("after")  # planned by the next one, which has divided what is shared
+    told = ns.wait(lambda p: condition(p, "Suspended")["reason"] == "OtherProject", "the suspension", "later")
+    assert condition(told, "Suspended")["status"] == "True"
+    assert "project first goes first" in condition(told, "Suspended")["message"]
     far.wait_end()
     assert ns.get("later")["status"]["counts"]["running"] == 0
     ns.release("a", "b", name="first")
