@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-POINTS = ("note_end", "write", "remove", "rename", "rmtree", "prepare", "land", "run")
+POINTS = ("note_end", "write", "remove", "rename", "try_to_remove", "_clear", "prepare", "land", "run")
 
 
 def strike(point: str, after: bool, flag: str) -> None:
     """Has this process killed before or after it does something; the first one that comes to it, as a folder tells."""
+    from parallelproject import removal
     from parallelproject.executors import delivery_place, delivery_result, local_delivery
     from parallelproject.executors.delivery_command import Runner
 
@@ -19,7 +20,8 @@ def strike(point: str, after: bool, flag: str) -> None:
         "write": delivery_result,
         "remove": delivery_place.Places,
         "rename": delivery_place.os,
-        "rmtree": delivery_place.shutil,
+        "try_to_remove": delivery_place,
+        "_clear": removal,
         "prepare": local_delivery,
         "land": local_delivery,
         "run": Runner,
