@@ -25,12 +25,12 @@ def test_fresh_starts_over(runner: Make) -> None:
 
 
 def test_failed_tasks_are_tried_again_and_successes_kept(runner: Make) -> None:
-    run = runner(chain("a", "b", "c"), STEP + "[ $PPROJ_TASK_ID != b ] || [ -e ../../../../../mended ]")
+    run = runner(chain("a", "b", "c"), STEP + "[ $PPROJ_TASK_ID != b ] || [ -e $JOURNAL.mended ]")
     run.run(code=1)
     assert run.journal() == ["a", "b", "b"]
     run.run(code=1)  # forgiven once more: two further attempts
     assert run.journal() == ["a", "b", "b", "b", "b"]
-    (run.folder / "mended").touch()
+    (run.folder / "journal.mended").touch()
     run.run()
     assert run.journal() == ["a", "b", "b", "b", "b", "b", "c"]
 

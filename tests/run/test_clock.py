@@ -90,7 +90,7 @@ def test_between_sessions_nothing_is_lost_and_nothing_waits_longer_than_it_shoul
 def test_a_session_that_was_lost_is_not_taken_for_one_that_lasted_until_another_ones_wrong_time(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", "b"), "activeDeadlineSeconds": 900},
-        STEP + "[ $PPROJ_TASK_ID = a ] || [ -e ../../../../../go ] || exec sleep 1000",
+        STEP + "[ $PPROJ_TASK_ID = a ] || [ -e $JOURNAL.go ] || exec sleep 1000",
     )
     ahead = run.start(before=shifted(3 * DAY))
     until(lambda: run.journal() and {row.phase for row in run.attempts()} == {"Running", "Succeeded"})
@@ -99,7 +99,7 @@ def test_a_session_that_was_lost_is_not_taken_for_one_that_lasted_until_another_
     lost = run.start()
     until(lambda: len(run.journal()) == 3)
     run.kill_all(lost)
-    (run.folder / "go").touch()
+    (run.folder / "journal.go").touch()
     assert "all 2 tasks succeeded" in run.run()
 
 

@@ -186,11 +186,11 @@ def test_a_kill_stops_strays_in_other_sessions_too(runner: Make) -> None:
 
 
 def test_a_success_that_came_as_the_engine_died_is_not_forgotten(runner: Make) -> None:
-    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e ../../../../../go ]; do sleep 0.01; done")
+    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done")
     process = run.start()
     until(run.journal)
     process.signal(signal.SIGSTOP)  # it hears nothing of the end
-    (run.folder / "go").touch()
+    (run.folder / "journal.go").touch()
     until(lambda: run.attempts()[0].phase == "Succeeded")
     process.kill()
     assert "the task has succeeded already" in run.run()
@@ -210,14 +210,14 @@ def test_killed_before_anything_was_written(runner: Make) -> None:
 def test_ends_that_the_supervisor_did_not_live_to_write_down_are_learnt(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", "b", "c"), "parallelism": 3, "defaults": {"maxAttempts": 1}},
-        "echo $$ >> $JOURNAL; until [ -e ../../../../../go ]; do sleep 0.01; done; "
+        "echo $$ >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done; "
         "case $PPROJ_TASK_ID in a) exit 0;; b) exit 3;; *) sleep 1000;; esac",
     )
     process = run.start()
     until(lambda: len(run.journal()) == 3)
     supervisor = run.supervisor(process)
     os.kill(supervisor, signal.SIGSTOP)
-    (run.folder / "go").touch()
+    (run.folder / "journal.go").touch()
     leaders = [int(line) for line in run.journal()]
 
     def ended() -> int:
