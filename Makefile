@@ -41,7 +41,7 @@ images: $(DEV) ## Build the images, with docker or buildah, or as root with a bu
 	@PYTHONPATH=tools $(BIN)/python -m rig.images $(ARGS)
 e2e: $(DEV) ## The stories, from import to result, in real containers: kind where docker runs, else as root a node made here
 	@$(RIG) build > /dev/null
-	@$(BIN)/python -m pytest e2e
+	@$(BIN)/python -m pytest e2e --timeout 1200
 faults: $(DEV) ## Every crash and every fault, of an operator and of a local run, judged (hours; ARGS="--sample 100" for less)
 	@$(BIN)/python -m tests.run.faults
 	@PYTHONPATH=tools:. $(BIN)/python -m tests.faults $(ARGS)

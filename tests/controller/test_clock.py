@@ -18,10 +18,10 @@ BACKOFF = 3
 @pytest.fixture
 def shifted(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Callable[[int], OperatorProcess]]:
     """Starts an operator whose clock is so many seconds ahead, in place of the other."""
-    operator.stop()
     made: list[OperatorProcess] = []
 
     def start(seconds: int) -> OperatorProcess:
+        operator.stop()
         patch = f"import time; wall = time.time; time.time = lambda: wall() + {seconds}"
         made.append(OperatorProcess(cluster, name=f"shifted-{seconds}", patch=patch))
         made[-1].start()

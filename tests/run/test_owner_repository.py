@@ -102,6 +102,14 @@ def test_six_tasks_that_tick_their_own_box_in_the_task_file_succeed_at_the_first
     )
 
 
+def test_a_project_says_what_does_not_land_instead_of_the_trackers(landing: Make, checkout: Checkout) -> None:
+    spec = {"tasks": tasks("a"), "git": {"url": str(checkout.path), "notLanded": ["gen/**"]}}
+    landing(spec, "mkdir gen .beads; echo 1 > gen/x; echo 1 > .beads/issues.jsonl").run()
+    landed = checkout.git("ls-tree", "-r", "--name-only", BRANCH).split()
+    assert ".beads/issues.jsonl" in landed
+    assert "gen/x" not in landed
+
+
 def test_a_task_that_changes_nothing_is_said_so_in_its_line_and_in_the_summary(landing: Make) -> None:
     output = landing(tasks("a", "b"), '[ $PPROJ_TASK_ID = a ] && echo "I may not write" || echo 1 > b.txt').run()
     line = next(line for line in output.splitlines() if " a  succeeded" in line)

@@ -14,9 +14,10 @@ from parallelproject.controller.project import Project
 from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.plan import Plan
 from parallelproject.core.sharing import Demand, Limits, Share, shares
+from parallelproject.core.status import condition
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
-from parallelproject.model.status import Reason
+from parallelproject.model.status import ConditionType, Reason
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,13 @@ class Capacity:
     def share(self, project: Project) -> Share | None:
         """What a project may start now; None: all that it can."""
         return self._shares.get(project, NOTHING_YET) if self.is_limited else None
+
+    def known(self, project: Project) -> None:
+        """A project is there that is not planned yet: where it goes first, nobody passes it until it is."""
+        spec = project.spec
+        has_ended = condition(project.status, ConditionType.COMPLETED).get("status") == "True"
+        if spec is not None and spec.suspend_others and not (spec.suspend or has_ended or project.deleting):
+            self._suspending.add(project)
 
     def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
         """A project was planned: what it has and what it could use."""

@@ -159,6 +159,7 @@ class Controller:
             sightings = self.sightings(metadata["namespace"], metadata["uid"])
             project = self._projects[key] = Project(body, sightings)
             log.info("project seen", extra=_about(project))
+            self.capacity.known(project)
             self._put(project)
         elif project.update(body):
             self._put(project)
@@ -312,7 +313,8 @@ class Controller:
                 graph, spec, decided, last, project.generation, now, published, troubles, refusals, deletion
             )
 
-        self._writer.offer(project, headline, render)
+        if decided.share is not NOTHING_YET or not decided.wanted:  # else it is planned again, with what it gets
+            self._writer.offer(project, headline, render)
         self._removal.enforce(project, decided)
         if decided.completed and self._writer.is_written(project):
             self._traces.ended(project, now)

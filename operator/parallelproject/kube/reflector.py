@@ -81,6 +81,9 @@ class Reflector:
         self._first_floor = floor
         self._floor = ""  # revision that has been seen: no list may be older
         self._resource_version = ""
+        self._has_gap = True
+        """Whether the watch goes on from a revision of which the server may say that it is too old: what happened since
+        then is known once it has sent anything else."""
         self.synced = asyncio.Event()
         """Set after a complete list; not set before it, and while the server does not serve the resource."""
         self.trouble = ""
@@ -101,8 +104,9 @@ class Reflector:
         return ["/".join(filter(None, (metadata["namespace"], metadata["name"]))) for metadata in known]
 
     def is_current(self, seconds: float) -> bool:
-        """Whether its watch is open, and the server was heard on it within so many seconds."""
-        return self.synced.is_set() and not self.trouble and time.monotonic() - self.last_contact < seconds
+        """Whether its watch is open without a gap, and the server was heard on it within so many seconds."""
+        is_fresh = time.monotonic() - self.last_contact < seconds
+        return self.synced.is_set() and not self.trouble and not self._has_gap and is_fresh
 
     async def run(self) -> None:
         """Lists and watches until cancelled."""
@@ -113,6 +117,8 @@ class Reflector:
                 if not self._resource_version:
                     self._floor = self._floor or await self._first_floor()
                     await self._list()
+                else:
+                    self._has_gap = True
                 await self._watch()
                 self.restarts["ended"] += 1
                 failures = 0
@@ -173,7 +179,7 @@ class Reflector:
         self._resource_version = metadata["resourceVersion"]
         if self.trouble:
             log.info("watch of %s works again", self.path)
-        self.trouble, self.is_refused = "", False
+        self.trouble, self.is_refused, self._has_gap = "", False, False
         self.synced.set()
 
     async def _watch(self) -> None:
@@ -191,6 +197,7 @@ class Reflector:
             if kind == "ERROR":
                 code, reason = int(item.get("code") or 0), str(item.get("reason") or "")
                 raise ApiError(code, reason, str(item.get("message")))
+            self._has_gap = False
             metadata = item.get("metadata") or {}
             if kind in ("ADDED", "MODIFIED"):
                 self._remember(metadata["uid"], item)

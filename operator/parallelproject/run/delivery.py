@@ -56,7 +56,7 @@ class Deliveries:
         self._policy: dict[str, Any] = {
             "enforce_files": spec.conflicts.enforce_files,
             "ignore": settings.ignore,
-            "not_landed": [*TRACKERS, *target.repository.paths_of(source)],
+            "not_landed": [*(spec.git.not_landed if spec.git else TRACKERS), *target.repository.paths_of(source)],
         }
         author = spec.git.author if spec.git else None
         self._common: dict[str, Any] = {
