@@ -123,7 +123,7 @@ def test_what_a_custom_resource_owns_is_collected_although_its_crd_is_new(second
     owned = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owned", "ownerReferences": [owner]}}
     second.kubectl("apply", "-f", "-", input=json.dumps(owned))
     second.kubectl("delete", "widget", "owner")
-    second.kubectl("wait", "--for=delete", "configmap/owned", "--timeout=10s")
+    second.kubectl("wait", "--for=delete", "configmap/owned", "--timeout=120s")
 
 
 def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: ControlPlane) -> None:
@@ -133,15 +133,15 @@ def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: Co
     spec = {"restartPolicy": "Never", "containers": [task]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "survivor"}, "spec": spec}
     second.kubectl("create", "-f", "-", input=json.dumps(pod))
-    second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Running", "--timeout=10s")
+    second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Running", "--timeout=120s")
     second.kill_apiserver()
     assert second.kubectl("get", "pods", check=False).returncode != 0
     second.start_apiserver()
     assert second.url == url
-    second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=10s")
+    second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
     second.restart_apiserver()
     second.kubectl("create", "job", "later", "--image=none")
-    second.kubectl("wait", "job/later", "--for=condition=Complete", "--timeout=10s")
+    second.kubectl("wait", "job/later", "--for=condition=Complete", "--timeout=120s")
 
 
 def test_a_component_that_fails_shows_its_log(binaries: Binaries) -> None:

@@ -1,5 +1,6 @@
 """How pods behave on the fake nodes: their environment variables say."""
 
+import itertools
 import json
 import time
 from typing import Any
@@ -60,7 +61,7 @@ class Namespace:
         self.cluster.kubectl("create", "-n", self.name, "-f", "-", input=json.dumps(items))
 
     def wait(self, condition: str, *what: str) -> None:
-        self.cluster.kubectl("wait", "-n", self.name, f"--for={condition}", "--timeout=20s", *what)
+        self.cluster.kubectl("wait", "-n", self.name, f"--for={condition}", "--timeout=120s", *what)
 
     def annotate(self, what: str, annotation: str) -> None:
         self.cluster.kubectl("annotate", "-n", self.name, what, annotation)
@@ -112,20 +113,23 @@ def test_a_running_pod_is_ready_and_one_that_restarts_always_never_ends(ns: Name
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.25])
-def test_seconds_are_kept_to_the_fraction(ns: Namespace, seconds: float) -> None:
+def test_no_pod_runs_for_less_than_its_seconds(ns: Namespace, seconds: float) -> None:
     ns.create(pod("timed", PPROJ_PARAM_SECONDS=seconds))
     ns.wait(phase("Succeeded"), "pod/timed")
-    assert seconds <= time.time() - started(ns.get("pod/timed")) < seconds + 1.5
+    assert seconds <= time.time() - started(ns.get("pod/timed"))
 
 
-def test_a_change_of_the_pod_does_not_make_it_run_for_longer(ns: Namespace) -> None:
-    ns.create(pod("timed", PPROJ_PARAM_SECONDS=1.5))
-    ns.wait(phase("Running"), "pod/timed")
-    start = started(ns.get("pod/timed"))
-    until(lambda: time.time() > start + 1.2, "the pod to be under way", seconds=5)
-    ns.annotate("pod/timed", "seen=yes")
-    ns.wait(phase("Succeeded"), "pod/timed")
-    assert 1.5 <= time.time() - start < 2.6
+def test_changes_of_the_pod_do_not_make_it_run_for_longer(ns: Namespace) -> None:
+    ns.create(pod("timed", PPROJ_PARAM_SECONDS=3))
+    changes = itertools.count()
+
+    def ended() -> bool:
+        """Were each change to begin its time anew, it would never end."""
+        ns.annotate("pod/timed", f"change-{next(changes)}=made")
+        return bool(ns.get("pod/timed")["status"].get("phase") == "Succeeded")
+
+    until(ended, "the pod to end", seconds=120)
+    assert next(changes) > 1
 
 
 def started(of: dict[str, Any]) -> float:
@@ -168,7 +172,7 @@ def test_a_held_pod_ends_when_it_is_deleted_or_evicted(ns: Namespace) -> None:
     ns.wait(phase("Running"), "pod/evicted", "pod/deleted")
     ns.annotate("pod/evicted", "rig.parallelproject.io/evict=true")
     ns.wait(phase("Failed"), "pod/evicted")
-    ns.cluster.kubectl("delete", "-n", ns.name, "pod/deleted", "--wait", "--timeout=20s")
+    ns.cluster.kubectl("delete", "-n", ns.name, "pod/deleted", "--wait", "--timeout=120s")
 
 
 def test_jobs_complete(ns: Namespace) -> None:
@@ -186,9 +190,7 @@ def test_a_deadline_ends_a_job_and_its_pod(ns: Namespace) -> None:
 def test_a_deleted_pod_ends_and_goes_promptly(ns: Namespace) -> None:
     ns.create(pod("stays", PPROJ_PARAM_SECONDS=60))
     ns.wait(phase("Running"), "pod/stays")
-    begun = time.monotonic()
-    ns.cluster.kubectl("delete", "-n", ns.name, "pod/stays", "--wait")
-    assert time.monotonic() - begun < 5  # its grace period is 30 s
+    ns.cluster.kubectl("delete", "-n", ns.name, "pod/stays", "--grace-period=3600", "--wait", "--timeout=120s")
 
 
 def test_a_deleted_jobs_running_pod_goes_with_it(ns: Namespace) -> None:
