@@ -100,3 +100,16 @@ def test_beads_closes_its_issues_itself_where_it_is_there(
     monkeypatch.setenv("PATH", path)
     assert pproj("run", issues, "--command", "true", "--write-back", "--fresh").code == 0
     assert '"status":"closed","closed_at":"' in issues.read_text()
+
+
+@pytest.mark.parametrize("given", ["docs/stories", "docs/stories/1.1.login.md"])
+def test_a_story_is_refused_before_anything_runs(pproj: Pproj, tmp_path: Path, given: str):
+    story = tmp_path / "docs/stories/1.1.login.md"
+    story.parent.mkdir(parents=True)
+    story.write_text(
+        "# Story 1.1: Login\n\nStatus: Ready\n\n## Story\nAs a user I log in.\n\n## Tasks / Subtasks\n- [ ] Form\n"
+    )
+    result = pproj("run", given, "--write-back", "--command", "touch ran")
+    assert result.code == 2
+    assert "no states are written to stories" in result.err
+    assert not (tmp_path / ".pproj").exists()

@@ -33,7 +33,11 @@ def check_writable(file: Path, imported: Imported) -> None:
     format = imported.report.format
     if str(file) == "-":
         raise Failure("--write-back: standard input cannot be written to", hint="give a file", code=2)
-    if format not in WRITABLE or (format is Format.GROUPS and file.is_dir()):
+    # Where a whole file is one task, its place names no line.
+    if format is Format.GROUPS and any(place.endswith(".md") for place in imported.report.places.values()):
+        found = f"--write-back: no states are written to stories, as in {file}: when one is done is said in its review"
+        raise Failure(found, hint="run without --write-back", code=2)
+    if format not in WRITABLE:
         kinds = ", ".join(sorted(WRITABLE))
         raise Failure(f"--write-back: no states are written to {file} ({format}); they are to {kinds}", code=2)
 
