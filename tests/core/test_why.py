@@ -321,6 +321,15 @@ def test_rows_that_are_a_moment_old_make_no_nonsense():
         assert found.tasks == ()
 
 
+def test_a_slot_may_be_held_by_a_refused_job_that_is_tried_again() -> None:
+    roles = [{"name": "r"}, {"name": "s"}]
+    project = Project(t("a", role="r", priority=9), t("b", role="s"), roles=roles, parallelism=1)
+    project.seen("a", Phase.REFUSED, started=NOW - 20, ended=NOW - 10, reason=Reason.REFUSED_BY_POLICY, name=None)
+    found = project.why("b")
+    assert found.reason == "WaitingForSlot"
+    assert found.answer == "parallelism is 1 and all slots are held by a (pending: RefusedByPolicy)"
+
+
 PHASES = st.sampled_from(list(Phase))
 
 

@@ -13,7 +13,7 @@ from parallelproject.core.deletion import deletion_of
 from parallelproject.core.graph import CompiledGraph
 from parallelproject.core.plan import backoff_ends
 from parallelproject.core.publishing import merged_levels
-from parallelproject.core.status import condition, read_row
+from parallelproject.core.status import REFUSALS, condition, read_row
 from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
@@ -231,7 +231,7 @@ class _Inquiry:
         return self._say(i, reason, answer, *([f"publishing says {said}"] if published else []))
 
     def _slot(self, i: int, reason: str) -> Why:
-        holders = self._at_work()
+        holders = self._holders(self.spec.parallelism)
         place = {task: n for n, task in enumerate(self.graph.order)}
         ahead = [
             j
@@ -257,11 +257,12 @@ class _Inquiry:
     def _files(self, i: int, reason: str) -> Why:
         locks = self.graph.locks
         holders: dict[int, tuple[int, int]] = {}
-        for j in self._at_work():
+        overlapping = {other for mine in locks.of_task[i] for other in locks.overlaps[mine]}
+        for j in self._holders(1, lambda j: j != i and not overlapping.isdisjoint(locks.of_task[j])):
             written = set(locks.of_task[j])
             for mine in locks.of_task[i]:
                 shared = written.intersection(locks.overlaps[mine])
-                if shared and j != i:
+                if shared:
                     holders.setdefault(j, (mine, min(shared, key=lambda p: (p != mine, p))))
         if not holders:
             return self._say(
@@ -280,7 +281,7 @@ class _Inquiry:
     def _role(self, i: int, reason: str) -> Why:
         role = self.graph.role[i]
         limit = next((r.max_concurrent for r in self.spec.roles if r.name == role), None)
-        holders = [j for j in self._at_work() if self.graph.role[j] == role]
+        holders = self._holders(limit or 1, lambda j: self.graph.role[j] == role)
         held = _holds(holders, "that many are at work:", self._named)
         return self._say(i, reason, f"role {role} has maxConcurrent {limit} and {held}", tasks=holders)
 
@@ -429,12 +430,18 @@ class _Inquiry:
 
     def _at_work(self) -> list[int]:
         """Those that hold a slot: running, or just being started."""
-        starting = Reason.STARTING.value
-        return [
-            i
-            for i, id in enumerate(self.graph.ids)
-            if self._state(i) == _RUNNING or self.rows.get(id, {}).get("reason") == starting
-        ]
+        return self._holders(0)
+
+    def _holders(self, needed: int, counts: Callable[[int], bool] = lambda i: True) -> list[int]:
+        """Tasks that hold a slot, of those that count: running, or just being started.
+
+        Where they are fewer than needed, also those whose refused creation may be tried at this moment: their rows do
+        not say so.
+        """
+        reasons = {i: self.rows.get(id, {}).get("reason") for i, id in enumerate(self.graph.ids) if counts(i)}
+        found = [i for i, reason in reasons.items() if self._state(i) == _RUNNING or reason == Reason.STARTING]
+        tried = [i for i, reason in reasons.items() if reason in REFUSALS]
+        return found + tried[: max(0, needed - len(found))]
 
     def _causes(self, tasks: Sequence[int]) -> list[int]:
         """Of the tasks and all that they wait for, those that wait for no dependency themselves."""
