@@ -7,6 +7,7 @@ from typing import Any
 import lupa
 import pytest
 
+from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.plan import Ledger, plan
 from parallelproject.core.status import rejected_status, render_status
 from parallelproject.model.problem import Problem
@@ -78,3 +79,11 @@ def test_tools_understand_how_a_project_stands(found: Json, by_argo: tuple[str, 
     assert status == by_argo[0]
     assert by_argo[1] in message
     assert by_kstatus in (None, kstatus(found))
+
+
+def test_a_spec_that_is_not_accepted_takes_no_earlier_result_for_that_of_a_rerun() -> None:
+    """Which results no longer count stands in the spec."""
+    attempts = [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0), Attempt(2, Phase.ACTIVE, True, started=3.0)]
+    last = {"tasks": [{"id": "a", "state": "Running", "level": 0, "attempts": 2}]}
+    status = rejected_status([Problem("spec", "is odd")], last, {"a": attempts}, 3, 100.0)
+    assert (status["tasks"][0]["state"], status["tasks"][0]["attempts"]) == ("Running", 2)

@@ -62,3 +62,23 @@ def test_an_old_success_is_not_taken_for_that_of_an_attempt_that_runs_or_failed(
     assert settle_after(Record(attempts=1), [succeeded(1), active(2)], 1).state is TaskState.RUNNING
     found = settle_after(Record(attempts=1), [succeeded(1), failed(2)], 1)
     assert (found.state, found.attempts, found.failures) == (TaskState.PENDING, 2, 1)
+
+
+def test_some_tasks_run_again_after_the_deadline_of_the_first_time_and_have_one_of_their_own() -> None:
+    done = decide(WORK, SEEN, activeDeadlineSeconds=60).ledger
+    retries = [{"id": "b", "rerunAfter": 2}]
+    again = decide(WORK, SEEN, prior=done, now=5000.0, activeDeadlineSeconds=60, retries=retries)
+    assert again.numbers == {"b": 3}
+    late = {**SEEN, "b": [*SEEN["b"], active(3)]}
+    over = decide(WORK, late, prior=again.ledger, now=5061.0, activeDeadlineSeconds=60, retries=retries)
+    assert [stop.id for stop in over.plan.stops] == ["b"]
+
+
+def test_a_deadline_that_passes_before_anything_runs_again_is_final() -> None:
+    retries = [{"id": "b", "rerunAfter": 2}]
+    waits = {"prior": decide(WORK, SEEN).ledger, "activeDeadlineSeconds": 60, "retries": retries, "suspend": True}
+    begun = decide(WORK, SEEN, now=5000.0, **waits)
+    over = decide(WORK, SEEN, now=5061.0, **waits | {"prior": begun.ledger})
+    assert over.plan.completed
+    written = Ledger(over.ledger.records, over.ledger.start_time, over.ledger.completion_time)
+    assert decide(WORK, SEEN, now=5062.0, **waits | {"prior": written, "suspend": False}).starts == []

@@ -330,6 +330,26 @@ def test_what_was_stopped_for_what_it_did_has_failed(seen: Sightings, why: str, 
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, reason)]
 
 
+def test_what_was_stopped_for_what_it_did_has_failed_also_where_its_job_is_gone(seen: Sightings) -> None:
+    seen.job_seen(A1, job(stopped_for=STOP_OVERDUE))
+    seen.job_gone(A1, "j")
+    assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, "DeadlineExceeded")]
+
+
+def test_one_that_is_suspended_again_after_its_stop_is_known_to_be_suspended(seen: Sightings) -> None:
+    """Else nobody holds its deadline any more."""
+    again = raw_job(metadata=STOPPED, spec=HALTED | {"suspend": True})
+    seen.job_seen(A1, view_job(again))
+    assert [(a.reason, a.stopping) for a in seen.attempts["a"]] == [("JobSuspended", False)]
+
+
+def test_a_held_job_that_is_deleted_after_its_end_is_looked_at_again(seen: Sightings) -> None:
+    seen.job_seen(A1, job(outcome="Failed")._replace(held=True))
+    seen.changed = False
+    seen.job_seen(A1, job(outcome="Failed", version=2)._replace(held=True, deleting=True))
+    assert seen.changed
+
+
 def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: Sightings) -> None:
     seen.job_seen(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
     seen.job_seen(A1, job(version=2))

@@ -319,7 +319,7 @@ class Actions:
         path, failures = f"{project.jobs_path}/{self._name(project, key)}", 0
         patch = restore_patch(project.owner, key.task, key.number, uid)
         await asyncio.sleep(_RESTORE_SECONDS)
-        while self._may_start(project):
+        while self._may_start(project) and not project.is_going:  # its Jobs may be let go on purpose: --cascade=orphan
             try:
                 job = await self._api.request("PATCH", path, patch, content_type=STRATEGIC_PATCH)
             except ApiError as error:

@@ -15,6 +15,7 @@ from parallelproject.core.attempt import Attempt, Phase
 from parallelproject.core.plan import Plan
 from parallelproject.core.sharing import Demand, Limits, Share, shares
 from parallelproject.core.status import condition
+from parallelproject.executors.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
 from parallelproject.model.status import ConditionType, Reason
@@ -69,10 +70,15 @@ class Capacity:
         if plan.launches and (share := self._shares.get(project)):
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
-        if project.sightings.refusals:  # else what others could use would be held by tries that come to nothing
-            standing = plan.ledger.standing
-            wanted = 0 if plan.launches or (standing and standing.launching) else min(wanted, 1)
+        # What others could use must not be held by tries that come to nothing.
+        if any(key.task != PUBLISHING for key in project.sightings.refusals):
+            wanted = 0 if plan.launches else min(wanted, 1)
         self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
+
+    def is_awaited(self, project: Project) -> bool:
+        """Whether a project is planned again by itself, with what it gets."""
+        demand = self._demands.get(project)
+        return demand is not None and demand.wanted > 0
 
     def not_planned(self, project: Project) -> None:
         """A project is going, or its spec was not accepted: it has what is still at work."""

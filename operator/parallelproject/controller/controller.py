@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 _BACKOFF_MAX = 60.0
+_REFUSED_POLL_SECONDS = 1.0
+_REMOVE_AGAIN_SECONDS = 30.0
 _KEPT = (
     "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
     "from the start. Remove it from the repository, or the field"
@@ -82,7 +84,12 @@ class Controller:
         self._traces = Traces(exporter_from_environment(), self.metrics.traced)
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._writer = Writer(api, self._put, self._put_later, self._drop, self.metrics)
-        self._removal = Removal(api, self._projects.values, self._writer.say)
+        self._removal = Removal(
+            api,
+            self._projects.values,
+            self._writer.say,
+            lambda project: self._put_later(project, _REMOVE_AGAIN_SECONDS),
+        )
         self._actions = Actions(
             api, self._put, self._writer.warn, self._is_current, self._drop, git_image, self.metrics, self._removal
         )
@@ -117,7 +124,7 @@ class Controller:
             try:
                 for reflector in self._reflectors:
                     await reflector.synced.wait()
-                await self.source.known()
+                await self._wait_for_projects()
                 log.info("all projects, Jobs and pods are known; planning starts")
                 self._release_unowned()
                 while True:
@@ -132,6 +139,18 @@ class Controller:
                 await self._removal.close()
                 await self._writer.close()
                 self._traces.close()
+
+    async def _wait_for_projects(self) -> None:
+        """Waits until all projects are known. Where the server does not serve them, Jobs of them are let go by then."""
+        known = asyncio.create_task(self.source.known())
+        try:
+            while not known.done():
+                await asyncio.wait({known}, timeout=_REFUSED_POLL_SECONDS)
+                if any(reflector.is_refused for reflector in self.source.reflectors):
+                    self._release_unowned()
+            await known
+        finally:
+            known.cancel()
 
     @property
     def projects(self) -> Collection[Project]:
@@ -233,7 +252,7 @@ class Controller:
     def restore(self, namespace: str, name: str, uid: str, key: Key, job_uid: str) -> None:
         """A Job of an attempt has lost its labels or its owner."""
         project = self._projects.get((namespace, name))
-        if project is not None and project.owner.uid == uid:
+        if project is not None and project.owner.uid == uid and not project.is_going:
             self._actions.restore(project, key, job_uid)
 
     def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
@@ -272,7 +291,7 @@ class Controller:
         sightings.changed = False
         self._let_go(project)
         deletion = project.deletion
-        if project.deleting and deletion is None:
+        if project.is_going:
             self.capacity.not_planned(project)
             return  # owner references take the Jobs along
         for attempt in sightings.unconfirmed:
@@ -289,6 +308,8 @@ class Controller:
             return
         if deletion is not None:
             spec = spec.model_copy(update={"stop": True})
+            for stop in stops_of_all({PUBLISHING: sightings.of_publishing}):
+                self._actions.stop(project, stop)
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
             if decided.launches and not self._is_surely_there(project):
@@ -313,7 +334,7 @@ class Controller:
                 graph, spec, decided, last, project.generation, now, published, troubles, refusals, deletion
             )
 
-        if decided.share is not NOTHING_YET or not decided.wanted:  # else it is planned again, with what it gets
+        if decided.share is not NOTHING_YET or not self.capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
         self._removal.enforce(project, decided)
         if decided.completed and self._writer.is_written(project):
@@ -395,6 +416,9 @@ class Controller:
                 return  # sooner: that planning will ask for the next
             timer.cancel()
         self._timers[key] = loop.call_at(when, self._put, project)
+
+    def _remove_again(self, project: Project) -> None:
+        self._put_later(project, _REMOVE_AGAIN_SECONDS)
 
     def _is_current(self, project: Project) -> bool:
         return self._projects.get((project.owner.namespace, project.owner.name)) is project

@@ -79,13 +79,22 @@ class Evidence:
                 async with self._limit:
                     await self._api.request("PATCH", path, release_patch(job.uid), content_type=STRATEGIC_PATCH)
             except ApiError as error:
-                if error.status not in (404, 409):  # gone; or another one of its name, by its uid
-                    failures += 1
-                    if failures in (1, 10):
-                        log.warning("releasing Job %s/%s: %s", job.namespace, job.name, error)
-                    await _pause(failures, error)
-                    continue
+                if error.status == 404 or (error.status == 409 and not await self._is_there(path, job)):
+                    return
+                failures += 1
+                if failures in (1, 10):
+                    log.warning("releasing Job %s/%s: %s", job.namespace, job.name, error)
+                await _pause(failures, error)
+                continue
             return
+
+    async def _is_there(self, path: str, job: HeldJob) -> bool:
+        """Whether a Job is still there, and not another one of its name: a conflict may be about either."""
+        try:
+            found = await self._api.request("GET", path)
+        except ApiError as error:
+            return error.status != 404
+        return bool(found["metadata"]["uid"] == job.uid)
 
     async def _release_if_unowned(self, job: HeldJob, project: str, project_uid: str) -> None:
         path = f"/apis/{API_VERSION}/namespaces/{job.namespace}/{PLURAL}/{project}"

@@ -118,6 +118,11 @@ class Project:
         """Whether nothing of it runs, and nothing will."""
         return self.decided is not None and self.decided.completed
 
+    @property
+    def is_going(self) -> bool:
+        """Whether it was deleted, and only the garbage collector has something left to do."""
+        return self.deleting and self.deletion is None
+
     def is_recorded(self, attempt: Attempt, task: str) -> bool:
         """Whether the end of an attempt is in the status on the server, or of no use to anybody.
 
@@ -129,6 +134,10 @@ class Project:
         if record is None:
             is_known = task in self.ledger.records or self.graph is None or task in self.graph.index
             return not is_known and self.decided is not None
+        index = None if self.graph is None else self.graph.index.get(task)
+        floor = 0 if self.graph is None or index is None else self.graph.rerun_after.get(index, 0)
+        if attempt.number > floor >= record.attempts:
+            return False  # what is written down is the result from before a rerun
         if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
             return True
         return record.attempts == attempt.number and record.state is not TaskState.RUNNING

@@ -26,7 +26,11 @@ class Removal:
     """Deletes finished Jobs."""
 
     def __init__(
-        self, api: Api, projects: Callable[[], Iterable[Project]], say: Callable[[Project, str, str], None]
+        self,
+        api: Api,
+        projects: Callable[[], Iterable[Project]],
+        say: Callable[[Project, str, str], None],
+        again: Callable[[Project], None],
     ) -> None:
         """Prepares it.
 
@@ -34,12 +38,14 @@ class Removal:
             api: An open connection.
             projects: All that are known.
             say: Reports something about a project as an Event: its reason and message.
+            again: Has a project planned again later.
         """
         self._api = api
         self._projects = projects
         self._say = say
+        self._again = again
         self._limit = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[bool]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def enforce(self, project: Project, decided: Plan) -> None:
         """Removes the Jobs of a project beyond its limit."""
@@ -49,9 +55,13 @@ class Removal:
             return
         for job in beyond_limit(_finished(project), spec.job_history_limit, rerun_tasks(decided)):
             project.removed.add(Key(job.task, job.number))
-            task = asyncio.create_task(self._delete(project, job))
+            task = asyncio.create_task(self._enforce(project, job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _enforce(self, project: Project, job: FinishedJob) -> None:
+        if not await self._delete(project, job):
+            self._again(project)  # it may have ended, and then nothing else asks for a plan that finds it again
 
     async def make_room(self, project: Project, refused: Refused) -> bool:
         """Removes one finished Job of the namespace if a quota of Jobs is what refuses another; says whether it did.
@@ -95,7 +105,7 @@ class Removal:
             if error.status == 404:
                 return True
             log.warning("removing Job %s: %s", job.name, error)
-            project.removed.discard(key)  # the next plan finds it again
+            project.removed.discard(key)
             return False
         return True
 

@@ -185,7 +185,7 @@ def plan(
 
     # 3. Whether the whole is to end.
     start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
-    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing):
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing, prior):
         start_time = now
     if standing.at_work or any(unfinished):
         start_time = min(start_time, now)  # written by a clock that was ahead
@@ -351,11 +351,13 @@ class _Room:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
 
 
-def _begins_anew(standing: Standing) -> bool:
-    """Whether all that was done no longer counts, and nothing has been done since."""
-    records, floors = standing.records, standing.graph.rerun_after
-    done = (records.get(task_id, NEW).attempts > floors.get(i, 0) for i, task_id in enumerate(standing.graph.ids))
-    return not standing.at_work and not any(done)
+def _begins_anew(standing: Standing, prior: Ledger) -> bool:
+    """Whether results that were written down no longer count as of now: their tasks run again from the start."""
+    for i, floor in standing.graph.rerun_after.items():
+        reset = Record(attempts=floor)
+        if standing.record(i) == reset != prior.records.get(standing.graph.ids[i], reset):
+            return not standing.at_work
+    return False
 
 
 def _by_role(graph: CompiledGraph, standing: Standing) -> dict[str | None, tuple[Reason, float]]:

@@ -139,7 +139,10 @@ def rejected_status(
     """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
     rows = []
     for row in _rows(last):
-        record = settle(read_row(row), observed.get(row["id"], ()))
+        before = read_row(row)
+        # Without an accepted spec nobody knows which earlier results no longer count, so none of them is taken again.
+        told = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
+        record = settle(before, told)
         state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING

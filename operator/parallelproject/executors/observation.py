@@ -313,6 +313,9 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name)
     if job_is_gone and not live:
+        if job and job.stopped_for in _FAILED_BY_STOP:
+            because = _FAILED_BY_STOP[job.stopped_for]
+            return Attempt(number, Phase.FAILED, started=started, ended=ended, reason=because, name=name)
         phase = Phase.STOPPED if stopped else Phase.LOST
         return Attempt(number, phase, started=started, ended=ended, name=name)
     if job is None:
@@ -326,7 +329,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     reason: str | None = _trouble_of(pods)
     if job.deleting:
         reason = Reason.JOB_TERMINATING
-    elif job.is_suspended and not stopped:
+    elif job.is_suspended and not stopping:
         reason = Reason.JOB_SUSPENDED
     return Attempt(
         number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,

@@ -61,7 +61,7 @@ class Sightings:
         self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
         self._denied: dict[Key, Refusal] = {}  # also while they are tried again
         self._orphans: set[Key] = set()
-        self._settled_holds: set[Key] = set()  # of Jobs that we hold: those that have ended or are being deleted
+        self._settled_holds: dict[Key, bool] = {}  # Jobs that we hold and that have ended: whether they are deleted
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen."""
@@ -222,6 +222,11 @@ class Sightings:
                     yield task, attempt.started or 0.0
 
     @property
+    def of_publishing(self) -> Sequence[Attempt]:
+        """The attempts at publishing."""
+        return self._publishing
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is seen or under way."""
         return not (self._jobs or self._pods or self._gone or self._launching)
@@ -315,10 +320,11 @@ class Sightings:
     def _note_hold(self, key: Key) -> None:
         job = self.job(key)
         found = self._attempt(key) if job is not None and job.held else None
-        is_settled = found is not None and job is not None and (found.phase is not Phase.ACTIVE or job.deleting)
-        if is_settled and key not in self._settled_holds:
+        if found is None or job is None or (found.phase is Phase.ACTIVE and not job.deleting):
+            self._settled_holds.pop(key, None)
+        elif self._settled_holds.get(key) is not job.deleting:
+            self._settled_holds[key] = job.deleting
             self.changed = True
-        (self._settled_holds.add if is_settled else self._settled_holds.discard)(key)
 
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
