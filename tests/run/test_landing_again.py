@@ -1,5 +1,6 @@
 """A run with a repository that is started again: in the middle, at its end, or with something else."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -156,3 +157,44 @@ def test_a_module_of_the_current_folder_is_not_taken_for_one_of_python(landing: 
             (folder / f"{name}.py").write_text("raise SystemExit('taken')")
     run.run()
     assert checkout.tasks() == ["a"]
+
+
+REPLACED = {
+    "a link": "ln -s {user} $p",
+    "gone": "true",
+    "a link above": "rm -rf $up; ln -s {user} $up",
+}
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_a_workspace_that_a_killed_attempt_has_replaced_is_not_kept_and_the_next_attempt_runs(
+    landing: Make, checkout: Checkout, tmp_path: Path, how: str
+) -> None:
+    """What stands behind a link may be the user's: nothing of it gets into the repository."""
+    (checkout.path / "mine").write_text("not committed\n")
+    (checkout.path / "a").mkdir()  # as the workspace is called
+    (checkout.path / "a/mine").write_text("not committed\n")
+    replace = REPLACED[how].format(user=checkout.path)
+    first = f"p=$PWD; up=${{p%/*}}; cd /; rm -rf $p; {replace}; kill -9 $PPID; exec sleep 1000"
+    run = landing(tasks("a", maxAttempts=2), f"if [ $PPROJ_ATTEMPT = 1 ]; then {first}; fi; {STEP}")
+    run.run()
+    assert run.journal() == checkout.tasks() == ["a"]
+    assert checkout.state() == {"a/landed"}
+    assert "mine" not in checkout.git("log", "--all", "--name-only", "--format=")
+    assert (checkout.path / "a/mine").read_text() == (checkout.path / "mine").read_text() == "not committed\n"
+    log = run.state / "logs/a.2.log"
+    assert "nothing is kept of attempt 1: its workspace was removed or replaced" in log.read_text()
+    assert not list((run.state / "git").glob("a.*"))
+
+
+def test_a_workspace_that_somebody_has_removed_before_it_landed_is_made_again(
+    landing: Make, checkout: Checkout, striker: Striker
+) -> None:
+    run = landing({"tasks": tasks("a"), "defaults": {"maxAttempts": 1}}, STEP)
+    striker.arm(BROKEN, command="write-tree", times=3)
+    run.start(before=striker.use).finish(1)
+    (workspace,) = (run.state / "workspaces").resolve().glob("a.1/a")
+    shutil.rmtree(workspace)
+    run.run()
+    assert run.journal() == ["a", "a"]
+    assert checkout.show("a.txt") == "a"
