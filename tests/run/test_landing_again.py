@@ -198,3 +198,19 @@ def test_a_workspace_that_somebody_has_removed_before_it_landed_is_made_again(
     run.run()
     assert run.journal() == ["a", "a"]
     assert checkout.show("a.txt") == "a"
+
+
+def test_what_a_killed_attempt_left_is_named_in_the_log_and_at_the_end(landing: Make, checkout: Checkout) -> None:
+    other = "git switch -qc other; echo o > o.txt; git add o.txt; git commit -qm other; git switch -q -"
+    first = f"{other}; echo one > one.txt; echo PASSWORD=hunter2hunter2 > .env; kill -9 $PPID; exec sleep 1000"
+    run = landing(tasks("a", maxAttempts=2), f"if [ $PPROJ_ATTEMPT = 1 ]; then {first}; fi; {STEP}")
+    output = run.run()
+    salvage, kept = checkout.ref("a/salvage/1"), checkout.ref("a/kept/1/branch-other")
+    log = (run.state / "logs/a.2.log").read_text()
+    assert f"pproj: what attempt 1 left is kept in {salvage}\n" in log
+    assert "pproj: not kept of attempt 1: .env\n" in log
+    assert f"pproj: of attempt 1, branch other is kept in {kept}\n" in log
+    assert "Also kept from earlier attempts: 1 ref\n" in output
+    assert f"a: {kept}" in output
+    command = next(line for line in output.splitlines() if "for-each-ref" in line)
+    assert salvage in checkout.git("for-each-ref", command.partition("for-each-ref ")[2].split()[0])

@@ -24,7 +24,7 @@ from parallelproject.git.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.land import land
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.prepare import prepare
-from parallelproject.git.salvage import salvage
+from parallelproject.git.salvage import Salvaged, salvage
 from parallelproject.git.work_tree import WORKSPACE_GONE, check_workspace
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
@@ -151,7 +151,7 @@ class Attempt:
                     try:
                         if self._places.has_ended_well(number):
                             return self._land_earlier(delivery, place)
-                        salvage(delivery, place)
+                        _say_salvaged(number, salvage(delivery, place))
                     except PolicyError as error:
                         if error.reason != WORKSPACE_GONE:
                             raise
@@ -206,6 +206,15 @@ def _remove(folder: Path) -> None:
 def _say_kept(kept: Sequence[str]) -> None:
     for what in kept:
         _print(f"cannot remove {what}")
+
+
+def _say_salvaged(number: int, kept: Salvaged) -> None:
+    if kept.ref:
+        _print(f"what attempt {number} left is kept in {kept.ref}")
+    if kept.left_out:
+        _print(f"not kept of attempt {number}: {listed(kept.left_out, _SHOWN)}")
+    for other in kept.kept:
+        _print(f"of attempt {number}, {other}")
 
 
 def _print(line: str) -> None:
