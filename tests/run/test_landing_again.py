@@ -1,5 +1,6 @@
 """A run with a repository that is started again: in the middle, at its end, or with something else."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -156,3 +157,60 @@ def test_a_module_of_the_current_folder_is_not_taken_for_one_of_python(landing: 
             (folder / f"{name}.py").write_text("raise SystemExit('taken')")
     run.run()
     assert checkout.tasks() == ["a"]
+
+
+REPLACED = {
+    "a link": "ln -s {user} $p",
+    "gone": "true",
+    "a link above": "rm -rf $up; ln -s {user} $up",
+}
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_a_workspace_that_a_killed_attempt_has_replaced_is_not_kept_and_the_next_attempt_runs(
+    landing: Make, checkout: Checkout, tmp_path: Path, how: str
+) -> None:
+    """What stands behind a link may be the user's: nothing of it gets into the repository."""
+    (checkout.path / "mine").write_text("not committed\n")
+    (checkout.path / "a").mkdir()  # as the workspace is called
+    (checkout.path / "a/mine").write_text("not committed\n")
+    replace = REPLACED[how].format(user=checkout.path)
+    first = f"p=$PWD; up=${{p%/*}}; cd /; rm -rf $p; {replace}; kill -9 $PPID; exec sleep 1000"
+    run = landing(tasks("a", maxAttempts=2), f"if [ $PPROJ_ATTEMPT = 1 ]; then {first}; fi; {STEP}")
+    run.run()
+    assert run.journal() == checkout.tasks() == ["a"]
+    assert checkout.state() == {"a/landed"}
+    assert "mine" not in checkout.git("log", "--all", "--name-only", "--format=")
+    assert (checkout.path / "a/mine").read_text() == (checkout.path / "mine").read_text() == "not committed\n"
+    log = run.state / "logs/a.2.log"
+    assert "nothing is kept of attempt 1: its workspace was removed or replaced" in log.read_text()
+    assert not list((run.state / "git").glob("a.*"))
+
+
+def test_a_workspace_that_somebody_has_removed_before_it_landed_is_made_again(
+    landing: Make, checkout: Checkout, striker: Striker
+) -> None:
+    run = landing({"tasks": tasks("a"), "defaults": {"maxAttempts": 1}}, STEP)
+    striker.arm(BROKEN, command="write-tree", times=3)
+    run.start(before=striker.use).finish(1)
+    (workspace,) = (run.state / "workspaces").resolve().glob("a.1/a")
+    shutil.rmtree(workspace)
+    run.run()
+    assert run.journal() == ["a", "a"]
+    assert checkout.show("a.txt") == "a"
+
+
+def test_what_a_killed_attempt_left_is_named_in_the_log_and_at_the_end(landing: Make, checkout: Checkout) -> None:
+    other = "git switch -qc other; echo o > o.txt; git add o.txt; git commit -qm other; git switch -q -"
+    first = f"{other}; echo one > one.txt; echo PASSWORD=hunter2hunter2 > .env; kill -9 $PPID; exec sleep 1000"
+    run = landing(tasks("a", maxAttempts=2), f"if [ $PPROJ_ATTEMPT = 1 ]; then {first}; fi; {STEP}")
+    output = run.run()
+    salvage, kept = checkout.ref("a/salvage/1"), checkout.ref("a/kept/1/branch-other")
+    log = (run.state / "logs/a.2.log").read_text()
+    assert f"pproj: what attempt 1 left is kept in {salvage}\n" in log
+    assert "pproj: not kept of attempt 1: .env\n" in log
+    assert f"pproj: of attempt 1, branch other is kept in {kept}\n" in log
+    assert "Also kept from earlier attempts: 1 ref\n" in output
+    assert f"a: {kept}" in output
+    command = next(line for line in output.splitlines() if "for-each-ref" in line)
+    assert salvage in checkout.git("for-each-ref", command.partition("for-each-ref ")[2].split()[0])

@@ -102,6 +102,16 @@ def test_six_tasks_that_tick_their_own_box_in_the_task_file_succeed_at_the_first
     )
 
 
+@pytest.mark.parametrize(("name", "other"), [("plan*.json", "plan-2.json"), ("p[12]?.json", "p1x.json")])
+def test_the_name_of_the_task_file_is_no_pattern(landing: Make, checkout: Checkout, name: str, other: str) -> None:
+    (checkout.path / name).write_text("[]\n")
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "-m", "plan")
+    landing(tasks("a"), f"echo 1 > {other}; echo 1 > '{name}'", source=checkout.path / name).run()
+    assert checkout.show(other) == "1"
+    assert checkout.show(name) == "[]"
+
+
 def test_a_project_says_what_does_not_land_instead_of_the_trackers(landing: Make, checkout: Checkout) -> None:
     spec = {"tasks": tasks("a"), "git": {"url": str(checkout.path), "notLanded": ["gen/**"]}}
     landing(spec, "mkdir gen .beads; echo 1 > gen/x; echo 1 > .beads/issues.jsonl").run()

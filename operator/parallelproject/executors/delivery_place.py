@@ -27,7 +27,8 @@ class Places:
     def of(self, attempt: int) -> Place:
         """Where an attempt works."""
         name = f"{self.task}.{attempt}"
-        earlier = self.state / "work" / name  # where they stood before they had a folder around them
+        # Where they stood before they had a folder around them.
+        earlier = Path(os.path.realpath(self.state / "work")) / name
         workspace = earlier if earlier.is_dir() else root_of(self.state) / name / self.task
         return Place(workspace, self.state / "git" / name)
 

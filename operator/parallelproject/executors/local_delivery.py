@@ -24,7 +24,8 @@ from parallelproject.git.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.land import land
 from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.prepare import prepare
-from parallelproject.git.salvage import salvage
+from parallelproject.git.salvage import Salvaged, salvage
+from parallelproject.git.work_tree import WORKSPACE_GONE, check_workspace
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 from parallelproject.removal import try_to_remove
@@ -117,7 +118,7 @@ class Attempt:
         ended = self._runner.run(
             told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
         )
-        self._check_workspace()
+        check_workspace(self._place.workspace)
         code = 124 if ended.overdue and not ended.code else ended.code
         self._places.note_end(self._number, code)
         if code == 0:
@@ -125,19 +126,6 @@ class Attempt:
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
         return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
-
-    def _check_workspace(self) -> None:
-        """What stands elsewhere, or behind a link, is not the task's work: it may be the user's.
-
-        Raises:
-            PolicyError: the workspace is gone.
-        """
-        workspace = self._place.workspace
-        if workspace.is_dir() and os.path.realpath(workspace) == str(workspace):
-            return
-        found = "the task has removed or replaced its workspace, so there is nothing to land"
-        fix = "have the task work in its folder; the next attempt, or --fresh, removes it"
-        raise PolicyError("WorkspaceGone", f"{found}; what is left stands in {workspace.parent} ({fix})")
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
@@ -160,9 +148,14 @@ class Attempt:
                 before = delivery_result.read(self._places.result(number))
                 delivery, place = replace(self._delivery, attempt=number), self._places.of(number)
                 if before is None or before.outcome in _AGAIN:
-                    if self._places.has_ended_well(number):
-                        return self._land_earlier(delivery, place)
-                    salvage(delivery, place)
+                    try:
+                        if self._places.has_ended_well(number):
+                            return self._land_earlier(delivery, place)
+                        _say_salvaged(number, salvage(delivery, place))
+                    except PolicyError as error:
+                        if error.reason != WORKSPACE_GONE:
+                            raise
+                        _print(f"nothing is kept of attempt {number}: its workspace was removed or replaced")
             _say_kept(self._places.remove(number))
         return None
 
@@ -185,7 +178,7 @@ class Attempt:
             except TransientError as error:
                 if pause is None or self._runner.is_stopping:
                     raise
-                print(f"pproj: {error}; trying again in {pause:g} s", flush=True)  # noqa: T201
+                _print(f"{error}; trying again in {pause:g} s")
                 time.sleep(pause)
         raise AssertionError
 
@@ -212,7 +205,21 @@ def _remove(folder: Path) -> None:
 
 def _say_kept(kept: Sequence[str]) -> None:
     for what in kept:
-        print(f"pproj: cannot remove {what}", flush=True)  # noqa: T201
+        _print(f"cannot remove {what}")
+
+
+def _say_salvaged(number: int, kept: Salvaged) -> None:
+    if kept.ref:
+        _print(f"what attempt {number} left is kept in {kept.ref}")
+    if kept.left_out:
+        _print(f"not kept of attempt {number}: {listed(kept.left_out, _SHOWN)}")
+    for other in kept.kept:
+        _print(f"of attempt {number}, {other}")
+
+
+def _print(line: str) -> None:
+    """Says it in the task's log."""
+    print(f"pproj: {line}", flush=True)  # noqa: T201
 
 
 @contextmanager
@@ -244,4 +251,4 @@ def _say(result: Result) -> None:
     if result.not_landed:
         lines.append(f"not landed, since it is no task's work: {listed(result.not_landed, _SHOWN)}")
     for line in lines:
-        print(f"pproj: {line}", flush=True)  # noqa: T201
+        _print(line)

@@ -24,7 +24,7 @@ from parallelproject.git.policy import violations
 from parallelproject.git.refusal import Violation
 from parallelproject.git.store import Store
 from parallelproject.git.submodules import changed_below
-from parallelproject.git.work_tree import WorkTree
+from parallelproject.git.work_tree import WorkTree, check_workspace
 
 MOVED = "moved"
 """What is remembered of work on another commit that does not fit on the base."""
@@ -60,6 +60,7 @@ def snapshot(
 
     Raises:
         GitFailedError: the workspace could not be read.
+        PolicyError: it is gone, or reached through a link.
         ConflictError: what it changed since ``start`` does not fit on the base.
     """
     policy = store.delivery.policy
@@ -127,6 +128,7 @@ def is_unowned(path: str, policy: Policy) -> bool:
 
 @contextmanager
 def _opened(store: Store) -> Iterator[WorkTree]:
+    check_workspace(store.place.workspace)
     index = store.git.directory / "snapshot-index"
     # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
     shutil.copy2(store.git.directory / "index", index)

@@ -14,9 +14,12 @@ from pathlib import Path
 
 from parallelproject.git.command import Git
 from parallelproject.git.delivery import Policy
+from parallelproject.git.outcome import PolicyError
 from parallelproject.git.policy import too_large
 from parallelproject.git.refusal import Violation
 
+WORKSPACE_GONE = "WorkspaceGone"
+"""The reason of ``check_workspace``."""
 _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _INSIDE_MAX = 100_000
 """Most files of repositories within the folder that are kept."""
@@ -120,6 +123,19 @@ class WorkTree:
         for file in (self.index, self.index.with_name(f"{self.index.name}-empty")):
             with suppress(FileNotFoundError):
                 file.unlink()
+
+
+def check_workspace(folder: Path) -> None:
+    """Refuses a workspace that is not in its place: what stands behind a link may be the user's.
+
+    Raises:
+        PolicyError: the workspace is gone, or reached through a link.
+    """
+    if folder.is_dir() and os.path.realpath(folder) == str(folder):
+        return
+    found = "the task has removed or replaced its workspace, so there is nothing to land"
+    fix = "have the task work in its folder; the next attempt, or --fresh, removes it"
+    raise PolicyError(WORKSPACE_GONE, f"{found}; what is left stands in {folder.parent} ({fix})")
 
 
 def nested(path: str) -> Violation:

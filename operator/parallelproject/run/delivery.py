@@ -1,5 +1,6 @@
 """Attempts whose work lands in a repository: how they are started, and what became of them."""
 
+import glob
 import json
 import sys
 from collections.abc import Mapping
@@ -56,7 +57,10 @@ class Deliveries:
         self._policy: dict[str, Any] = {
             "enforce_files": spec.conflicts.enforce_files,
             "ignore": settings.ignore,
-            "not_landed": [*(spec.git.not_landed if spec.git else TRACKERS), *target.repository.paths_of(source)],
+            "not_landed": [
+                *(spec.git.not_landed if spec.git else TRACKERS),
+                *map(glob.escape, target.repository.paths_of(source)),  # a path, whatever characters it has
+            ],
         }
         author = spec.git.author if spec.git else None
         self._common: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallelproject.core.compare import Comparison, compare
 from parallelproject.core.graph import CompiledGraph
-from parallelproject.git.refs import OTHER, TaskRefs, kept_work
+from parallelproject.git.refs import OTHER, PREFIX, TaskRefs, kept_work
 from parallelproject.model.problem import listed
 from parallelproject.run.target import Target
 
@@ -25,6 +25,8 @@ class Account:
     kept: Mapping[str, tuple[str, ...]]
     """By task, the refs of work that did not land, the last attempt's last. Of one that has landed only those with work
     that was elsewhere than in its files."""
+    earlier: int
+    """How many more refs there are: work of earlier attempts of tasks that have landed."""
     waiting: tuple[str, ...]
     """Tasks whose work is safe and still has to land."""
     comparison: Comparison
@@ -39,17 +41,19 @@ def account(target: Target, graph: CompiledGraph) -> Account:
     found = target.repository.task_refs(target.run, list(graph.ids))
     landed = {task: refs["landed"] for task, refs in found.items() if "landed" in refs}
     paths = target.repository.changed_paths(list(landed.values()))
-    kept = {}
+    kept, earlier = {}, 0
     for task, refs in found.items():
         folder = TaskRefs(target.run, task).folder
         names = kept_work(refs)
         if task in landed:
-            names = [name for name in names if name.startswith(f"{OTHER}/")]
+            others = [name for name in names if name.startswith(f"{OTHER}/")]
+            earlier += len(names) - len(others)
+            names = others
         if names:
             kept[task] = tuple(f"{folder}/{name}" for name in names)
     waiting = tuple(task for task, refs in found.items() if "result" in refs and "landed" not in refs)
     changed = {task: paths.get(commit, ()) for task, commit in landed.items()}
-    return Account(target, landed, kept, waiting, compare(graph, changed))
+    return Account(target, landed, kept, earlier, waiting, compare(graph, changed))
 
 
 def report(account: Account) -> list[str]:
@@ -62,6 +66,8 @@ def report(account: Account) -> list[str]:
         lines.append("Kept, not landed:")
         lines += [f"  {task}: {ref}" for task, ref in open_[:_SHOWN]]
         lines += _more(len(open_))
+    if account.earlier:
+        lines.append(f"Also kept from earlier attempts: {_count(account.earlier, 'ref')}")
     if account.waiting:
         lines.append(f"Done and safe, still to land: {listed(account.waiting, _SHOWN)}")
     return lines
@@ -101,6 +107,9 @@ def commands(account: Account) -> list[tuple[str, str]]:
             (f"{git} show {ref}", "shows work that did not land"),
             (f"{git} branch recovered {ref}", "gets it back, as a branch"),
         ]
+    if account.earlier:
+        folder = f"{PREFIX}/{target.run}/"
+        found.append((f"{git} for-each-ref {shlex.quote(folder)}", "lists all that is kept of the run"))
     return found
 
 
