@@ -90,9 +90,29 @@ def in_packs(attempt: Attempt) -> None:
     agent(attempt, "gc", "--quiet")
 
 
+def in_a_branch_below_one_that_undid_it(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "lost", "1")
+    agent(attempt, "switch", "--quiet", "--create", "later")
+    agent(attempt, "rm", "--quiet", "lost")
+    agent(attempt, "commit", "--quiet", "-m", "undo")
+    agent(attempt, "switch", "--quiet", "parallel/x")
+
+
+def merged_without_its_content(attempt: Attempt) -> None:
+    on_another_branch(attempt)
+    agent(attempt, "merge", "--quiet", "--strategy=ours", "-m", "x", "feature/x")
+
+
+def merged_without_its_content_and_deleted(attempt: Attempt) -> None:
+    merged_without_its_content(attempt)
+    agent(attempt, "branch", "--quiet", "-D", "feature/x")
+
+
 WAYS = (
     on_another_branch, on_no_branch, stashed, stashed_twice, stashed_and_dropped, taken_back, not_in_the_files_any_more,
     in_a_work_tree_committed, in_a_work_tree_not_committed, in_a_work_tree_that_is_gone, in_packs,
+    in_a_branch_below_one_that_undid_it, merged_without_its_content, merged_without_its_content_and_deleted,
 )  # fmt: skip
 
 
@@ -132,6 +152,46 @@ def test_each_piece_says_where_it_was(remote: Remote) -> None:
     assert said in [str(one) for one in landed.kept]
 
 
+def in_a_commit_on_no_branch(attempt: Attempt) -> None:
+    agent(attempt, "checkout", "--quiet", "--detach")
+    commit(attempt, "README", "large")
+    agent(attempt, "checkout", "--quiet", "-")
+
+
+def in_a_stash_that_was_dropped(attempt: Attempt) -> None:
+    attempt.write("README", "large")
+    agent(attempt, "stash", "--quiet")
+    agent(attempt, "stash", "drop", "--quiet")
+
+
+def in_a_commit_with_a_tag(attempt: Attempt) -> None:
+    commit(attempt, "README", "large")
+    agent(attempt, "tag", "--annotate", "-m", "v1", "v1")
+    agent(attempt, "reset", "--quiet", "--hard", "HEAD~1")
+
+
+def in_a_commit_that_was_taken_back(attempt: Attempt) -> None:
+    commit(attempt, "README", "large")
+    agent(attempt, "reset", "--quiet", "--hard", "HEAD~1")
+    commit(attempt, "README", "other")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [in_a_commit_on_no_branch, in_a_stash_that_was_dropped, in_a_commit_with_a_tag, in_a_commit_that_was_taken_back],
+    ids=lambda way: way.__name__,
+)
+def test_other_content_of_a_file_that_lands_is_kept(remote: Remote, way: Callable[[Attempt], None]) -> None:
+    attempt = remote.done("a", {})
+    way(attempt)
+    attempt.write("README", "small")
+    landed = attempt.land()
+    assert remote.show("README") == "small"
+    assert [remote.show("README", str(one.ref)) for one in landed.kept] == ["large"]
+    if way is in_a_commit_with_a_tag:
+        assert [one.what for one in landed.kept] == ["tag v1"]
+
+
 def amended(attempt: Attempt) -> None:
     commit(attempt, "x", "1")
     attempt.write("x", "2")
@@ -165,6 +225,13 @@ def rebased(attempt: Attempt) -> None:
     agent(attempt, "commit", "--quiet", "-m", "all of it")
 
 
+def rebased_and_changed_later(attempt: Attempt) -> None:
+    commit(attempt, "x", "1")
+    commit(attempt, "y", "1")
+    agent(attempt, "rebase", "--quiet", "--force-rebase", "HEAD~2")
+    commit(attempt, "x", "2")
+
+
 def fetched(attempt: Attempt) -> None:
     attempt.write("x", "1")
     other = attempt.place.workspace.parent / "other"
@@ -190,7 +257,17 @@ def on_a_branch_that_is_checked_out(attempt: Attempt) -> None:
 
 @pytest.mark.parametrize(
     "way",
-    [amended, merged, squashed, stashed_and_taken, rebased, fetched, staged, on_a_branch_that_is_checked_out],
+    [
+        amended,
+        merged,
+        squashed,
+        stashed_and_taken,
+        rebased,
+        rebased_and_changed_later,
+        fetched,
+        staged,
+        on_a_branch_that_is_checked_out,
+    ],
     ids=lambda way: way.__name__,
 )
 def test_what_lands_is_not_kept_once_more(remote: Remote, way: Callable[[Attempt], None]) -> None:

@@ -126,12 +126,18 @@ class _Finder:
         done = self._observed.below([head.name] if head else [])
         names = {commit: what for what, commit in reversed(refs.named.items()) if commit in commits}
         parents = {parent for commit in commits.values() for parent in commit.parents}
-        # What another one stands on is looked at with that one.
+        merged = {parent for name in done for parent in commits[name].parents[1:]}
+        # A later state of the same file takes the place of these, and of no other commit.
+        steps = done | {name for name in self._observed.refs.logs.rewritten if name in commits}
+        trees = {commits[name].tree for name in done}
         for name, commit in sorted(commits.items(), key=lambda item: item[0] not in names):
-            if name in done or name in parents:
+            # What another one stands on is looked at with that one, but not what has a name or was merged: the other
+            # one may have taken it back.
+            if (head and name == head.name) or (name in parents and name not in names and name not in merged):
                 continue
             tree, what = self._tree(commit), names.get(name)
-            if self._is_lost(tree, is_step=what is None):
+            is_step = name in steps or tree in trees
+            if self._is_lost(tree, is_step=is_step):
                 where = _shown(what) if what else f"commit {name[:10]}"
                 yield _Found(where, tree, commit.subject, commit.time)
 
