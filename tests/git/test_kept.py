@@ -109,9 +109,34 @@ def merged_without_its_content_and_deleted(attempt: Attempt) -> None:
     agent(attempt, "branch", "--quiet", "-D", "feature/x")
 
 
+def fetched_from_itself(attempt: Attempt) -> None:
+    on_another_branch(attempt)
+    agent(attempt, "fetch", "--quiet", ".", "feature/x")
+
+
+def pushed_to_a_backup(attempt: Attempt) -> None:
+    backup = attempt.place.workspace.parent / "backup"
+    agent(attempt, "init", "--quiet", "--bare", str(backup))
+    git(backup, "config", "receive.shallowUpdate", "true")
+    on_another_branch(attempt)
+    agent(attempt, "remote", "add", "backup", str(backup))
+    agent(attempt, "push", "--quiet", "backup", "feature/x")
+
+
+def pushed_to_a_backup_and_deleted(attempt: Attempt) -> None:
+    pushed_to_a_backup(attempt)
+    agent(attempt, "branch", "--quiet", "-D", "feature/x")
+
+
+def pushed_to_a_backup_without_reflogs(attempt: Attempt) -> None:
+    pushed_to_a_backup(attempt)
+    shutil.rmtree(attempt.place.workspace / ".git" / "logs")
+
+
 WAYS = (
     on_another_branch, on_no_branch, stashed, stashed_twice, stashed_and_dropped, taken_back, not_in_the_files_any_more,
     in_a_work_tree_committed, in_a_work_tree_not_committed, in_a_work_tree_that_is_gone, in_packs,
+    fetched_from_itself, pushed_to_a_backup, pushed_to_a_backup_and_deleted, pushed_to_a_backup_without_reflogs,
     in_a_branch_below_one_that_undid_it, merged_without_its_content, merged_without_its_content_and_deleted,
 )  # fmt: skip
 
@@ -236,12 +261,28 @@ def fetched(attempt: Attempt) -> None:
     attempt.write("x", "1")
     other = attempt.place.workspace.parent / "other"
     other.mkdir()
-    git(other, "init", "--quiet")
+    git(other, "init", "--quiet", "--initial-branch=master")
     (other / "theirs").write_text("1")
     git(other, "add", "theirs")
     git(other, "commit", "--quiet", "-m", "theirs")
     agent(attempt, "remote", "add", "other", str(other))
     agent(attempt, "fetch", "--quiet", "other")
+
+
+def fetched_and_merged(attempt: Attempt) -> None:
+    fetched(attempt)
+    agent(attempt, "switch", "--quiet", "--create", "theirs", "other/master")
+    agent(attempt, "switch", "--quiet", "--detach", "parallel/x")
+    agent(attempt, "merge", "--quiet", "other/master", "--allow-unrelated-histories", "-m", "x")
+
+
+def fetched_and_switched_to(attempt: Attempt) -> None:
+    fetched(attempt)
+    agent(attempt, "branch", "--quiet", "theirs", "other/master")
+    agent(attempt, "switch", "--quiet", "--create", "ours", "theirs^0")
+    agent(attempt, "merge", "--quiet", "--ff-only", "other/master")
+    agent(attempt, "rebase", "--quiet", "other/master")
+    agent(attempt, "switch", "--quiet", "parallel/x")
 
 
 def staged(attempt: Attempt) -> None:
@@ -265,6 +306,8 @@ def on_a_branch_that_is_checked_out(attempt: Attempt) -> None:
         rebased,
         rebased_and_changed_later,
         fetched,
+        fetched_and_merged,
+        fetched_and_switched_to,
         staged,
         on_a_branch_that_is_checked_out,
     ],

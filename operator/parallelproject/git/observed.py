@@ -74,7 +74,8 @@ def observe(store: Store) -> Observed:
         return Observed(store, refs, trouble="its .git is too large")
     except GitFailedError as error:
         return Observed(store, refs, trouble=f"its .git is broken: {error.said}")
-    fetched = made.below(refs.fetched)
+    # A task may fetch or push its own: what it made is its work, wherever else it is.
+    fetched = made.below(refs.fetched) - refs.logs.made
     return Observed(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
 
 

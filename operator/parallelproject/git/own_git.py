@@ -53,6 +53,8 @@ def read_refs(own: Path) -> OwnRefs:
     found = OwnRefs(read_head(own), logs=read_logs(own))
     for ref, commit in {**_packed(own), **dict(_loose(own))}.items():
         _sort(found, ref, commit)
+        if ref == "refs/stash" or (ref.startswith("refs/heads/") and ref not in found.logs.branches):
+            found.logs.made.add(commit)  # nothing says where it came from: better kept than lost
     for line in _lines(own / "FETCH_HEAD"):
         if _NAME.fullmatch(line.partition("\t")[0]):
             found.fetched.add(line.partition("\t")[0])
