@@ -161,6 +161,34 @@ def test_work_that_is_elsewhere_is_kept_and_reported(
     remote.check()
 
 
+@pytest.mark.parametrize("date", ["@0 +0000", "@99999999 +0000", "@99999999999 +0000"])
+def test_a_commit_of_any_time_is_kept(remote: Remote, date: str) -> None:
+    attempt = remote.done("a", {})
+    agent(attempt, "switch", "--quiet", "--create", "feature/x")
+    attempt.write("lost", "1")
+    agent(attempt, "add", "lost")
+    tree, parent = agent(attempt, "write-tree"), agent(attempt, "rev-parse", "HEAD")
+    person = f"x <x@example.org> {date.removeprefix('@')}"
+    raw = f"tree {tree}\nparent {parent}\nauthor {person}\ncommitter {person}\n\nx\n"
+    made = git(attempt.place.workspace, "hash-object", "-t", "commit", "-w", "--stdin", stdin=raw)
+    agent(attempt, "reset", "--quiet", "--hard", made)
+    agent(attempt, "switch", "--quiet", "-")
+    assert kept(attempt.land()) == {"branch feature/x": f"{REFS}/a/kept/1/branch-feature-x"}
+
+
+def test_a_work_tree_says_what_is_not_kept_of_it(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"}).with_policy(max_file_bytes=1000)
+    in_a_work_tree_not_committed(attempt)
+    tree = attempt.place.workspace.parent / "tree"
+    (tree / "large").write_text("1" * 2000)
+    git(tree, "init", "--quiet", "nested/deep")
+    (tree / "nested" / "deep" / "file").write_text("1")
+    (tree / "nested" / "deep" / "large").write_text("1" * 2000)
+    landed = attempt.land()
+    assert [one.note for one in landed.kept] == ["without large, nested/deep/large"]
+    assert {"lost", "nested/deep/file"} <= remote.files(str(landed.kept[0].ref))
+
+
 def test_each_piece_says_where_it_was(remote: Remote) -> None:
     attempt = remote.done("a", {})
     on_another_branch(attempt)
