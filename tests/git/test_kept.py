@@ -90,9 +90,54 @@ def in_packs(attempt: Attempt) -> None:
     agent(attempt, "gc", "--quiet")
 
 
+def in_a_branch_below_one_that_undid_it(attempt: Attempt) -> None:
+    agent(attempt, "switch", "--quiet", "--create", "feature")
+    commit(attempt, "lost", "1")
+    agent(attempt, "switch", "--quiet", "--create", "later")
+    agent(attempt, "rm", "--quiet", "lost")
+    agent(attempt, "commit", "--quiet", "-m", "undo")
+    agent(attempt, "switch", "--quiet", "parallel/x")
+
+
+def merged_without_its_content(attempt: Attempt) -> None:
+    on_another_branch(attempt)
+    agent(attempt, "merge", "--quiet", "--strategy=ours", "-m", "x", "feature/x")
+
+
+def merged_without_its_content_and_deleted(attempt: Attempt) -> None:
+    merged_without_its_content(attempt)
+    agent(attempt, "branch", "--quiet", "-D", "feature/x")
+
+
+def fetched_from_itself(attempt: Attempt) -> None:
+    on_another_branch(attempt)
+    agent(attempt, "fetch", "--quiet", ".", "feature/x")
+
+
+def pushed_to_a_backup(attempt: Attempt) -> None:
+    backup = attempt.place.workspace.parent / "backup"
+    agent(attempt, "init", "--quiet", "--bare", str(backup))
+    git(backup, "config", "receive.shallowUpdate", "true")
+    on_another_branch(attempt)
+    agent(attempt, "remote", "add", "backup", str(backup))
+    agent(attempt, "push", "--quiet", "backup", "feature/x")
+
+
+def pushed_to_a_backup_and_deleted(attempt: Attempt) -> None:
+    pushed_to_a_backup(attempt)
+    agent(attempt, "branch", "--quiet", "-D", "feature/x")
+
+
+def pushed_to_a_backup_without_reflogs(attempt: Attempt) -> None:
+    pushed_to_a_backup(attempt)
+    shutil.rmtree(attempt.place.workspace / ".git" / "logs")
+
+
 WAYS = (
     on_another_branch, on_no_branch, stashed, stashed_twice, stashed_and_dropped, taken_back, not_in_the_files_any_more,
     in_a_work_tree_committed, in_a_work_tree_not_committed, in_a_work_tree_that_is_gone, in_packs,
+    fetched_from_itself, pushed_to_a_backup, pushed_to_a_backup_and_deleted, pushed_to_a_backup_without_reflogs,
+    in_a_branch_below_one_that_undid_it, merged_without_its_content, merged_without_its_content_and_deleted,
 )  # fmt: skip
 
 
@@ -116,6 +161,34 @@ def test_work_that_is_elsewhere_is_kept_and_reported(
     remote.check()
 
 
+@pytest.mark.parametrize("date", ["@0 +0000", "@99999999 +0000", "@99999999999 +0000"])
+def test_a_commit_of_any_time_is_kept(remote: Remote, date: str) -> None:
+    attempt = remote.done("a", {})
+    agent(attempt, "switch", "--quiet", "--create", "feature/x")
+    attempt.write("lost", "1")
+    agent(attempt, "add", "lost")
+    tree, parent = agent(attempt, "write-tree"), agent(attempt, "rev-parse", "HEAD")
+    person = f"x <x@example.org> {date.removeprefix('@')}"
+    raw = f"tree {tree}\nparent {parent}\nauthor {person}\ncommitter {person}\n\nx\n"
+    made = git(attempt.place.workspace, "hash-object", "-t", "commit", "-w", "--stdin", stdin=raw)
+    agent(attempt, "reset", "--quiet", "--hard", made)
+    agent(attempt, "switch", "--quiet", "-")
+    assert kept(attempt.land()) == {"branch feature/x": f"{REFS}/a/kept/1/branch-feature-x"}
+
+
+def test_a_work_tree_says_what_is_not_kept_of_it(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"}).with_policy(max_file_bytes=1000)
+    in_a_work_tree_not_committed(attempt)
+    tree = attempt.place.workspace.parent / "tree"
+    (tree / "large").write_text("1" * 2000)
+    git(tree, "init", "--quiet", "nested/deep")
+    (tree / "nested" / "deep" / "file").write_text("1")
+    (tree / "nested" / "deep" / "large").write_text("1" * 2000)
+    landed = attempt.land()
+    assert [one.note for one in landed.kept] == ["without large, nested/deep/large"]
+    assert {"lost", "nested/deep/file"} <= remote.files(str(landed.kept[0].ref))
+
+
 def test_each_piece_says_where_it_was(remote: Remote) -> None:
     attempt = remote.done("a", {})
     on_another_branch(attempt)
@@ -130,6 +203,46 @@ def test_each_piece_says_where_it_was(remote: Remote) -> None:
     assert remote.show("README", f"{REFS}/a/kept/1/stash") == "later"
     said = f"branch feature/x is kept in {REFS}/a/kept/1/branch-feature-x"
     assert said in [str(one) for one in landed.kept]
+
+
+def in_a_commit_on_no_branch(attempt: Attempt) -> None:
+    agent(attempt, "checkout", "--quiet", "--detach")
+    commit(attempt, "README", "large")
+    agent(attempt, "checkout", "--quiet", "-")
+
+
+def in_a_stash_that_was_dropped(attempt: Attempt) -> None:
+    attempt.write("README", "large")
+    agent(attempt, "stash", "--quiet")
+    agent(attempt, "stash", "drop", "--quiet")
+
+
+def in_a_commit_with_a_tag(attempt: Attempt) -> None:
+    commit(attempt, "README", "large")
+    agent(attempt, "tag", "--annotate", "-m", "v1", "v1")
+    agent(attempt, "reset", "--quiet", "--hard", "HEAD~1")
+
+
+def in_a_commit_that_was_taken_back(attempt: Attempt) -> None:
+    commit(attempt, "README", "large")
+    agent(attempt, "reset", "--quiet", "--hard", "HEAD~1")
+    commit(attempt, "README", "other")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [in_a_commit_on_no_branch, in_a_stash_that_was_dropped, in_a_commit_with_a_tag, in_a_commit_that_was_taken_back],
+    ids=lambda way: way.__name__,
+)
+def test_other_content_of_a_file_that_lands_is_kept(remote: Remote, way: Callable[[Attempt], None]) -> None:
+    attempt = remote.done("a", {})
+    way(attempt)
+    attempt.write("README", "small")
+    landed = attempt.land()
+    assert remote.show("README") == "small"
+    assert [remote.show("README", str(one.ref)) for one in landed.kept] == ["large"]
+    if way is in_a_commit_with_a_tag:
+        assert [one.what for one in landed.kept] == ["tag v1"]
 
 
 def amended(attempt: Attempt) -> None:
@@ -165,16 +278,39 @@ def rebased(attempt: Attempt) -> None:
     agent(attempt, "commit", "--quiet", "-m", "all of it")
 
 
+def rebased_and_changed_later(attempt: Attempt) -> None:
+    commit(attempt, "x", "1")
+    commit(attempt, "y", "1")
+    agent(attempt, "rebase", "--quiet", "--force-rebase", "HEAD~2")
+    commit(attempt, "x", "2")
+
+
 def fetched(attempt: Attempt) -> None:
     attempt.write("x", "1")
     other = attempt.place.workspace.parent / "other"
     other.mkdir()
-    git(other, "init", "--quiet")
+    git(other, "init", "--quiet", "--initial-branch=master")
     (other / "theirs").write_text("1")
     git(other, "add", "theirs")
     git(other, "commit", "--quiet", "-m", "theirs")
     agent(attempt, "remote", "add", "other", str(other))
     agent(attempt, "fetch", "--quiet", "other")
+
+
+def fetched_and_merged(attempt: Attempt) -> None:
+    fetched(attempt)
+    agent(attempt, "switch", "--quiet", "--create", "theirs", "other/master")
+    agent(attempt, "switch", "--quiet", "--detach", "parallel/x")
+    agent(attempt, "merge", "--quiet", "other/master", "--allow-unrelated-histories", "-m", "x")
+
+
+def fetched_and_switched_to(attempt: Attempt) -> None:
+    fetched(attempt)
+    agent(attempt, "branch", "--quiet", "theirs", "other/master")
+    agent(attempt, "switch", "--quiet", "--create", "ours", "theirs^0")
+    agent(attempt, "merge", "--quiet", "--ff-only", "other/master")
+    agent(attempt, "rebase", "--quiet", "other/master")
+    agent(attempt, "switch", "--quiet", "parallel/x")
 
 
 def staged(attempt: Attempt) -> None:
@@ -190,7 +326,19 @@ def on_a_branch_that_is_checked_out(attempt: Attempt) -> None:
 
 @pytest.mark.parametrize(
     "way",
-    [amended, merged, squashed, stashed_and_taken, rebased, fetched, staged, on_a_branch_that_is_checked_out],
+    [
+        amended,
+        merged,
+        squashed,
+        stashed_and_taken,
+        rebased,
+        rebased_and_changed_later,
+        fetched,
+        fetched_and_merged,
+        fetched_and_switched_to,
+        staged,
+        on_a_branch_that_is_checked_out,
+    ],
     ids=lambda way: way.__name__,
 )
 def test_what_lands_is_not_kept_once_more(remote: Remote, way: Callable[[Attempt], None]) -> None:

@@ -1,7 +1,7 @@
 """What the task's own git says that it did: the commits that it made, what its refs name, what it has checked out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.own_git import OwnRefs, own_directory, read_refs
@@ -68,13 +68,27 @@ def observe(store: Store) -> Observed:
         return Observed(store, refs)
     try:
         seen, names = copied(store, files)
+        refs = _peeled(seen, refs)
         made = Observed(seen, refs, _described(seen, commits_among(seen, store, names)))
     except TooMuchError:
         return Observed(store, refs, trouble="its .git is too large")
     except GitFailedError as error:
         return Observed(store, refs, trouble=f"its .git is broken: {error.said}")
-    fetched = made.below(refs.fetched)
+    # A task may fetch or push its own: what it made is its work, wherever else it is.
+    fetched = made.below(refs.fetched) - refs.logs.made
     return Observed(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
+
+
+def _peeled(store: Store, refs: OwnRefs) -> OwnRefs:
+    """The refs with the commits of annotated tags in the place of the tags."""
+    asked = list({*refs.named.values(), *refs.fetched})
+    said = store.git.run(
+        "cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}^{{commit}}\n" for name in asked).encode()
+    ).stdout.decode()
+    # What is missing or is no commit keeps its name.
+    commits = {name: line for name, line in zip(asked, said.splitlines(), strict=True) if " " not in line}
+    named = {what: commits.get(name, name) for what, name in refs.named.items()}
+    return replace(refs, named=named, fetched={commits.get(name, name) for name in refs.fetched})
 
 
 def _described(store: Store, names: Sequence[str]) -> dict[str, OwnCommit]:

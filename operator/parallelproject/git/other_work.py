@@ -18,6 +18,7 @@ from parallelproject.git.failure import GitFailedError
 from parallelproject.git.observed import Observed, OwnCommit
 from parallelproject.git.policy import violations
 from parallelproject.git.refs import ref_problem
+from parallelproject.git.refusal import Violation
 from parallelproject.git.save import save
 from parallelproject.git.snapshot import is_unowned
 from parallelproject.git.store import Store
@@ -25,6 +26,8 @@ from parallelproject.git.work_tree import WorkTree, lines, split
 
 _KEPT_MAX = 20
 """Most pieces of other work that are kept of one attempt."""
+_TIME_MAX = 2**33
+"""The latest time of a kept commit, in seconds since the epoch."""
 _NOTE = "other-work.json"
 _NOT_IN_REFS = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -51,6 +54,8 @@ class _Found:
     tree: str
     subject: str
     time: int = 1_000_000_000
+    without: tuple[str, ...] = ()
+    """What is not in the tree, since it cannot be taken."""
 
 
 def keep_other_work(store: Store, observed: Observed, base: str, landing: Sequence[Change]) -> tuple[Other, ...]:
@@ -126,12 +131,18 @@ class _Finder:
         done = self._observed.below([head.name] if head else [])
         names = {commit: what for what, commit in reversed(refs.named.items()) if commit in commits}
         parents = {parent for commit in commits.values() for parent in commit.parents}
-        # What another one stands on is looked at with that one.
+        merged = {parent for name in done for parent in commits[name].parents[1:]}
+        # A later state of the same file takes the place of these, and of no other commit.
+        steps = done | {name for name in self._observed.refs.logs.rewritten if name in commits}
+        trees = {commits[name].tree for name in done}
         for name, commit in sorted(commits.items(), key=lambda item: item[0] not in names):
-            if name in done or name in parents:
+            # What another one stands on is looked at with that one, but not what has a name or was merged: the other
+            # one may have taken it back.
+            if (head and name == head.name) or (name in parents and name not in names and name not in merged):
                 continue
             tree, what = self._tree(commit), names.get(name)
-            if self._is_lost(tree, is_step=what is None):
+            is_step = name in steps or tree in trees
+            if self._is_lost(tree, is_step=is_step):
                 where = _shown(what) if what else f"commit {name[:10]}"
                 yield _Found(where, tree, commit.subject, commit.time)
 
@@ -168,12 +179,29 @@ class _Finder:
         git.run("read-tree", at, environment={"GIT_INDEX_FILE": str(index)})
         work = WorkTree(git, folder, index, self._store.delivery.policy)
         gone, changed = work.changed()
-        paths = [*changed, *work.new()]
-        work.take([path for path in paths if not path.endswith("/") and work.kind(path) is True], gone)
+        add, without = _takeable(work, [*changed, *work.new()])
+        work.take(add, gone)
         tree = work.tree()
         work.close()
-        if tree != self._store.text("rev-parse", f"{at}^{{tree}}") and self._is_lost(tree, is_step=False):
-            yield _Found(f"work tree {name}", tree, f"Work tree {name}")
+        is_new = tree != self._store.text("rev-parse", f"{at}^{{tree}}")
+        if without or (is_new and self._is_lost(tree, is_step=False)):
+            yield _Found(f"work tree {name}", tree, f"Work tree {name}", without=without)
+
+
+def _takeable(work: WorkTree, paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The files to take in, with those of repositories within, and the paths that cannot be."""
+    add, without, waiting = list[str](), list[str](), list(reversed(paths))
+    while waiting:
+        path = waiting.pop()
+        kind = work.kind(path)
+        if kind is True:
+            add.append(path)
+        elif isinstance(kind, Violation):
+            inside = list(work.inside(path.rstrip("/"))) if kind.reason == "NestedRepository" else []
+            waiting += reversed(inside)
+            if not inside:
+                without.append(path)
+    return add, tuple(without)
 
 
 def _shown(name: str) -> str:
@@ -185,12 +213,12 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     what = found.what
     try:
         tree, without = _allowed(store, base, found.tree)
+        without = sorted({*without, *found.without})
         if tree == store.text("rev-parse", f"{base}^{{tree}}"):
             return Other(what, None, _without(without))
         title = f"{what[:1].upper()}{what[1:]}: {found.subject}"
-        commit = commit_tree(
-            store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=f"{found.time} +0000"
-        )
+        date = f"@{min(max(found.time, 0), _TIME_MAX)} +0000"
+        commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=date)
     except GitFailedError as error:
         return Other(what, None, f"it is broken: {error.said}")
     name = _NOT_IN_REFS.sub("-", what).strip("-.")

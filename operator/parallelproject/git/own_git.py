@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallelproject.git.plain_file import is_plain_folder, names_in, read_plain
+from parallelproject.git.own_logs import OwnLogs, read_logs
+from parallelproject.git.plain_file import files_below, is_plain_folder, names_in, read_plain
 
 _NAME = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _REF_MAX = 4096
 _LIST_MAX = 16 * 1024 * 1024
 _REFS_MAX = 10_000
-_DEPTH_MAX = 20
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class OwnRefs:
     """What came from another repository."""
     worktrees: dict[str, Path] = field(default_factory=dict)
     """By name, the folders of its further work trees."""
+    logs: OwnLogs = field(default_factory=OwnLogs)
+    """What its reflogs say."""
 
 
 def own_directory(workspace: Path) -> Path | None:
@@ -48,9 +50,11 @@ def own_work_trees(workspace: Path) -> list[str]:
 
 def read_refs(own: Path) -> OwnRefs:
     """Reads all refs of a git directory."""
-    found = OwnRefs(read_head(own))
+    found = OwnRefs(read_head(own), logs=read_logs(own))
     for ref, commit in {**_packed(own), **dict(_loose(own))}.items():
         _sort(found, ref, commit)
+        if ref == "refs/stash" or (ref.startswith("refs/heads/") and ref not in found.logs.branches):
+            found.logs.made.add(commit)  # nothing says where it came from: better kept than lost
     for line in _lines(own / "FETCH_HEAD"):
         if _NAME.fullmatch(line.partition("\t")[0]):
             found.fetched.add(line.partition("\t")[0])
@@ -123,22 +127,10 @@ def _packed(own: Path) -> dict[str, str]:
 
 
 def _loose(own: Path) -> Iterator[tuple[str, str]]:
-    waiting, count = [(own / "refs", "refs", 0)], 0
-    while waiting:
-        folder, name, depth = waiting.pop()
-        if not is_plain_folder(folder):
-            continue
-        for entry in names_in(folder):
-            count += 1
-            if count > _REFS_MAX:
-                return
-            path, ref = folder / entry, f"{name}/{entry}"
-            if is_plain_folder(path) and depth < _DEPTH_MAX:
-                waiting.append((path, ref, depth + 1))
-            else:
-                said = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
-                if _NAME.fullmatch(said):
-                    yield ref, said
+    for path, name in files_below(own / "refs"):
+        said = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
+        if _NAME.fullmatch(said):
+            yield f"refs/{name}", said
 
 
 def _lines(file: Path) -> list[str]:

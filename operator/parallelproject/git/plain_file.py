@@ -2,7 +2,11 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+_FILES_MAX = 10_000
+_DEPTH_MAX = 20
 
 
 def read_plain(path: Path, most: int) -> bytes | None:
@@ -39,3 +43,22 @@ def names_in(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What stands in a folder and in the plain folders below it, with the path from there; no more than git itself
+    would have in one."""
+    waiting, count = [(folder, "", 0)], 0
+    while waiting:
+        at, above, depth = waiting.pop()
+        if not is_plain_folder(at):
+            continue
+        for entry in names_in(at):
+            count += 1
+            if count > _FILES_MAX:
+                return
+            path, name = at / entry, f"{above}{entry}"
+            if is_plain_folder(path) and depth < _DEPTH_MAX:
+                waiting.append((path, f"{name}/", depth + 1))
+            else:
+                yield path, name
