@@ -170,7 +170,8 @@ def test_a_version_that_is_not_served_for_a_while_is_waited_for(
     wait_synced(operator, "0.0")
     install(own, admin)
     wait_probe(operator, 200)
-    place.delete_job("a")  # the same project, known again: what becomes of its tasks is seen
+    if place.jobs("a"):  # the garbage collector may have taken it, for want of an owner that is served
+        place.delete_job("a")  # the same project, known again: what becomes of its tasks is seen
     after = place.wait(lambda p: states(p)["b"] == "Succeeded" or p["status"]["tasks"][0]["attempts"] == 2, "to go on")
     assert after["metadata"]["uid"] == made["metadata"]["uid"]
 

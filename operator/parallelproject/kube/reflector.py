@@ -27,6 +27,9 @@ _LATE_SECONDS = 10
 """A watch that has not ended so long after its time is dead."""
 PAGE = 500
 """Objects asked for in one page of a list."""
+_SILENT_SECONDS = 5.0
+_SETTLED_SECONDS = 1.0
+"""So long after a silence of _SILENT_SECONDS a watch is not taken for current."""
 _BACKOFF_MAX = 10.0
 _REFUSED_MAX = 3.0
 """Longest wait after a definite answer, such as 404 where the CRD is missing: it costs the server nothing."""
@@ -92,6 +95,9 @@ class Reflector:
         """Whether that is a definite answer: the resource is not served, or a right is missing."""
         self.restarts: Counter[str] = Counter()
         """Watches that are over, by cause: ended, broken or expired."""
+        self._heard_again = 0.0
+        """Monotonic time of the first answer after a silence. It may have waited to be read while this process stood
+        still, and that the connection is broken may be known a moment later."""
         self.last_contact = 0.0
         """Monotonic time of the last answer of the server."""
         self.last_try = time.monotonic()
@@ -105,7 +111,8 @@ class Reflector:
 
     def is_current(self, seconds: float) -> bool:
         """Whether its watch is open without a gap, and the server was heard on it within so many seconds."""
-        is_fresh = time.monotonic() - self.last_contact < seconds
+        now = time.monotonic()
+        is_fresh = now - self.last_contact < seconds and now - self._heard_again > _SETTLED_SECONDS
         return self.synced.is_set() and not self.trouble and not self._has_gap and is_fresh
 
     async def run(self) -> None:
@@ -213,7 +220,10 @@ class Reflector:
         self._heard()
 
     def _heard(self) -> None:
-        self.last_contact = self.last_try = time.monotonic()
+        now = time.monotonic()
+        if now - self.last_contact > _SILENT_SECONDS:
+            self._heard_again = now
+        self.last_contact = self.last_try = now
 
     def _remember(self, uid: str, item: dict[str, Any]) -> None:
         metadata = item["metadata"]
