@@ -68,7 +68,7 @@ class Landed:
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work."""
     hidden: tuple[str, ...] = ()
-    """New paths that did not land since the task has added rules that ignore them."""
+    """New paths that did not land since rules of the base, or rules that the task has added, ignore them."""
 
 
 def land(delivery: Delivery, place: Place) -> Landed:

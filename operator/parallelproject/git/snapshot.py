@@ -15,7 +15,7 @@ from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Policy
 from parallelproject.git.filters import filtered
-from parallelproject.git.ignoring import newly_hidden
+from parallelproject.git.ignoring import hidden_by_base, newly_hidden
 from parallelproject.git.merge import combine
 from parallelproject.git.outcome import ConflictError
 from parallelproject.git.own_git import own_work_trees
@@ -42,7 +42,7 @@ class Snapshot:
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work, left as they are in the base."""
     hidden: tuple[str, ...] = ()
-    """New paths that only rules ignore which the task itself has added."""
+    """New paths that rules of the base ignore which the task has changed, or rules that the task has added."""
 
 
 def snapshot(
@@ -64,7 +64,7 @@ def snapshot(
     """
     policy = store.delivery.policy
     with _opened(store) as work:
-        found, not_landed = _take(store, work, leave_out, keeping=keeping)
+        found, not_landed, shown = _take(store, work, base, leave_out, keeping=keeping)
         tree = work.tree()
         if start and start != base:
             own = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
@@ -75,7 +75,7 @@ def snapshot(
                 raise error
         changed = changes(store.git, f"{base}^{{tree}}", tree)
         found += filtered(store, base, changed)
-        hidden = newly_hidden(store, work, base, changed)
+        hidden = (*newly_hidden(store, work, base, changed), *shown)
     found += violations(store.git, changed, policy, store.delivery.access.secrets())
     if store.delivery.lfs:
         found += lfs.secrets_in(store, changed, policy)
@@ -84,21 +84,24 @@ def snapshot(
 
 
 def _take(
-    store: Store, work: WorkTree, leave_out: Collection[str], *, keeping: bool
-) -> tuple[list[Violation], list[str]]:
-    """Brings the index up to the work tree; what may not be, and what is nobody's work."""
+    store: Store, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
+) -> tuple[list[Violation], list[str], list[str]]:
+    """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
     gone, changed = work.changed()
     away = skipped(store, gone)  # a sparse checkout has taken them out of the folder, not out of the work
-    candidates = dict.fromkeys(work.new(), False) | dict.fromkeys(changed, True)
+    new = work.new()
+    for path in own_work_trees(work.folder) if any(path.endswith("/") for path in new) else ():
+        new = [name for name in new if name != f"{path}/"]  # its work is found with that of other branches
+    shown = sorted(hidden_by_base(store, work, base, new))
+    candidates = dict.fromkeys(new, False) | dict.fromkeys(changed, True)
+    for path in shown:
+        del candidates[path]
     found, add = list[Violation](), list[str]()
     remove = [path for path in gone if path not in leave_out and path not in away]
     within = [path for path in candidates if path.endswith("/")]
-    for path in own_work_trees(work.folder) if within else ():
-        candidates.pop(f"{path}/", None)  # its work is found with that of other branches
     for path in within if keeping else ():
-        if path in candidates:
-            del candidates[path]
-            candidates |= dict.fromkeys(work.inside(path.rstrip("/")), False)
+        del candidates[path]
+        candidates |= dict.fromkeys(work.inside(path.rstrip("/")), False)
     below, changed_modules = changed_below(store, work)
     if keeping:
         candidates |= dict.fromkeys(below, False)
@@ -117,7 +120,7 @@ def _take(
     paths = {*candidates, *gone} - away
     not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
     work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
-    return found, not_landed
+    return found, not_landed, shown
 
 
 def is_unowned(path: str, policy: Policy) -> bool:

@@ -112,8 +112,11 @@ class WorkTree:
         """Those of the paths that the patterns of the user, or of the folder's files, ignore."""
         # A link in its place would lead git out of the folder: such a path is not asked for.
         asked = [path for path in paths if not any((self.folder / above).is_symlink() for above in _above(path))]
-        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=lines(asked), codes=(0, 1))
-        return set(split(said))
+        if not asked:
+            return set()
+        names = lines(f"./{path}" for path in asked)  # so that no name reads as a pattern, as ":(top)" does
+        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
+        return {name.removeprefix("./") for name in split(said)}
 
     def close(self) -> None:
         """Removes the index."""
