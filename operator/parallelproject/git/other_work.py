@@ -184,7 +184,7 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     """Keeps a tree as a commit on the base, without what no ref may hold."""
     what = found.what
     try:
-        tree, without = _allowed(store, base, found.tree)
+        tree, without = allowed(store, base, found.tree)
         if tree == store.text("rev-parse", f"{base}^{{tree}}"):
             return Other(what, None, _without(without))
         title = f"{what[:1].upper()}{what[1:]}: {found.subject}"
@@ -202,7 +202,7 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     return Other(what, ref, _without(without))
 
 
-def _allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
+def allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
     """A tree without what may not even be kept, and the paths that it is without."""
     changed = changes(store.git, f"{base}^{{tree}}", tree)
     policy = store.delivery.policy

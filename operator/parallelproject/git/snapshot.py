@@ -26,8 +26,17 @@ from parallelproject.git.store import Store
 from parallelproject.git.submodules import changed_below
 from parallelproject.git.work_tree import WorkTree
 
-MOVED = "moved"
-"""What is remembered of work on another commit that does not fit on the base."""
+
+class MovedError(Exception):
+    """The work is on an older commit that the task has checked out, and does not fit on the base."""
+
+    def __init__(self, conflict: ConflictError, commit: str, left_out: Collection[str]) -> None:
+        super().__init__(str(conflict))
+        self.conflict = conflict
+        self.commit = commit
+        """The work on the older commit. It is not yet known whether it may be kept."""
+        self.left_out = tuple(left_out)
+        """Paths that could not be taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ def snapshot(
 
     Raises:
         GitFailedError: the workspace could not be read.
-        ConflictError: what it changed since ``start`` does not fit on the base.
+        MovedError: what it changed since ``start`` does not fit on the base.
     """
     policy = store.delivery.policy
     with _opened(store) as work:
@@ -71,8 +80,7 @@ def snapshot(
             try:
                 tree = combine(store, start, base, own, policy.land)
             except ConflictError as error:
-                store.keep(MOVED, own)
-                raise error
+                raise MovedError(error, own, [violation.path for violation in found]) from error
         changed = changes(store.git, f"{base}^{{tree}}", tree)
         found += filtered(store, base, changed)
         hidden = (*newly_hidden(store, work, base, changed), *shown)
@@ -112,7 +120,9 @@ def _take(
             continue
         kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
         if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
-            add += [name for name in work.inside(path) if name not in leave_out and work.kind(name) is True]
+            add += [
+                name for name in work.inside(path) if name not in leave_out and work.kind(name) is True
+            ]
         elif isinstance(kind, Violation):
             found.append(kind)
         else:
