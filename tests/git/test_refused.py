@@ -35,6 +35,14 @@ def test_a_repository_within_is_kept_as_files(remote: Remote) -> None:
     remote.check()
 
 
+def test_what_the_rules_around_a_repository_within_ignore_is_not_kept(remote: Remote) -> None:
+    remote.commit("main", {".gitignore": "*.local\n"}, "rules")
+    attempt = remote.done("a", {"new/f": "1", "new/x.local": "1"})
+    git(attempt.place.workspace / "new", "init", "--quiet")
+    assert refusal(attempt).reason == "NestedRepository"
+    assert remote.files(SALVAGE) - remote.files("main") == {"new/f"}
+
+
 def test_a_repository_in_place_of_a_file_is_kept_as_files(remote: Remote) -> None:
     attempt = remote.done("a", {})
     (attempt.place.workspace / "README").unlink()

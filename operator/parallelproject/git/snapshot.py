@@ -109,7 +109,7 @@ def _take(
     within = [path for path in candidates if path.endswith("/")]
     for path in within if keeping else ():
         del candidates[path]
-        candidates |= dict.fromkeys(work.inside(path.rstrip("/")), False)
+        candidates |= dict.fromkeys(_inside(store, work, base, path.rstrip("/")), False)
     below, changed_modules = changed_below(store, work)
     if keeping:
         candidates |= dict.fromkeys(below, False)
@@ -121,7 +121,7 @@ def _take(
         kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
         if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
             add += [
-                name for name in work.inside(path) if name not in leave_out and work.kind(name) is True
+                name for name in _inside(store, work, base, path) if name not in leave_out and work.kind(name) is True
             ]
         elif isinstance(kind, Violation):
             found.append(kind)
@@ -131,6 +131,13 @@ def _take(
     not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
     work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
     return found, not_landed, shown
+
+
+def _inside(store: Store, work: WorkTree, base: str, path: str) -> list[str]:
+    """The files of a repository within, without what the rules around it ignore."""
+    names = list(work.inside(path))
+    hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
+    return [name for name in names if name not in hidden]
 
 
 def is_unowned(path: str, policy: Policy) -> bool:
