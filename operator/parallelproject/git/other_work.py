@@ -15,6 +15,7 @@ from pathlib import Path
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.failure import GitFailedError
+from parallelproject.git.filters import filtered
 from parallelproject.git.observed import Observed, OwnCommit
 from parallelproject.git.policy import violations
 from parallelproject.git.refs import ref_problem
@@ -207,6 +208,7 @@ def allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
     changed = changes(store.git, f"{base}^{{tree}}", tree)
     policy = store.delivery.policy
     found = violations(store.git, changed, policy, store.delivery.access.secrets())
+    found += filtered(store, base, changed)
     without = {one.path for one in found if one.leave_out}
     index = store.git.directory / "allowed-index"
     work = WorkTree(store.git, store.place.workspace, index, policy)
