@@ -35,6 +35,14 @@ def test_a_repository_within_is_kept_as_files(remote: Remote) -> None:
     remote.check()
 
 
+def test_a_file_that_git_cannot_convert_is_refused_and_kept_as_it_is(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1", "n.txt": "hi\n", ".gitattributes": "*.txt working-tree-encoding=UTF-16\n"})
+    error = refusal(attempt)
+    assert (error.reason, error.paths, error.ref) == ("Unreadable", ("n.txt",), SALVAGE)
+    assert remote.show("n.txt", SALVAGE) == "hi"
+    assert remote.files(SALVAGE) >= {"x", ".gitattributes"}
+
+
 def test_what_the_rules_around_a_repository_within_ignore_is_not_kept(remote: Remote) -> None:
     remote.commit("main", {".gitignore": "*.local\n"}, "rules")
     attempt = remote.done("a", {"new/f": "1", "new/x.local": "1"})

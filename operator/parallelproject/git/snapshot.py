@@ -129,7 +129,7 @@ def _take(
             (add if kind else remove).append(path)
     paths = {*candidates, *gone} - away
     not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
-    work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
+    found += work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
     return found, not_landed, shown
 
 
