@@ -402,6 +402,35 @@ def test_an_older_base_that_does_not_fit_is_a_conflict_and_is_kept(remote: Remot
     assert remote.show("README", str(error.value.ref)) == "mine"
 
 
+def test_an_older_base_that_does_not_fit_keeps_no_secret_and_loses_no_branch(remote: Remote) -> None:
+    remote.done("first", {"README": "changed\n"}).land()
+    attempt = remote.done("a", {}, depth=0)
+    on_another_branch(attempt)
+    agent(attempt, "checkout", "--quiet", "HEAD^")
+    attempt.write("README", "mine\n")
+    attempt.write(".env", "PASSWORD=hunter2hunter2\n")
+    with pytest.raises(ConflictError, match=r"Not kept: \.env\. Branch feature/x is kept in ") as error:
+        attempt.land()
+    assert remote.show("README", str(error.value.ref)) == "mine"
+    assert ".env" not in remote.files(str(error.value.ref))
+    assert "lost" in remote.files(f"{REFS}/a/kept/1/branch-feature-x")
+    assert "hunter2hunter2" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
+def test_plain_text_of_an_encrypting_filter_on_a_branch_is_not_kept(remote: Remote) -> None:
+    remote.commit("main", {".gitattributes": "secret/** filter=git-crypt\n"}, "crypt")
+    attempt = remote.done("a", {"x": "1"})
+    on_another_branch(attempt)
+    agent(attempt, "switch", "--quiet", "feature/x")
+    attempt.write("secret/new", "plain-secret-text")
+    agent(attempt, "add", "secret")
+    agent(attempt, "commit", "--quiet", "-m", "x")
+    agent(attempt, "switch", "--quiet", "-")
+    landed = attempt.land()
+    assert [one.note for one in landed.kept] == ["without secret/new"]
+    assert "plain-secret-text" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
 def test_a_sparse_checkout_deletes_nothing(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1"})
     agent(attempt, "sparse-checkout", "set", "--no-cone", "folder")

@@ -35,6 +35,22 @@ def test_a_repository_within_is_kept_as_files(remote: Remote) -> None:
     remote.check()
 
 
+def test_a_file_that_git_cannot_convert_is_refused_and_kept_as_it_is(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1", "n.txt": "hi\n", ".gitattributes": "*.txt working-tree-encoding=UTF-16\n"})
+    error = refusal(attempt)
+    assert (error.reason, error.paths, error.ref) == ("Unreadable", ("n.txt",), SALVAGE)
+    assert remote.show("n.txt", SALVAGE) == "hi"
+    assert remote.files(SALVAGE) >= {"x", ".gitattributes"}
+
+
+def test_what_the_rules_around_a_repository_within_ignore_is_not_kept(remote: Remote) -> None:
+    remote.commit("main", {".gitignore": "*.local\n"}, "rules")
+    attempt = remote.done("a", {"new/f": "1", "new/x.local": "1"})
+    git(attempt.place.workspace / "new", "init", "--quiet")
+    assert refusal(attempt).reason == "NestedRepository"
+    assert remote.files(SALVAGE) - remote.files("main") == {"new/f"}
+
+
 def test_a_repository_in_place_of_a_file_is_kept_as_files(remote: Remote) -> None:
     attempt = remote.done("a", {})
     (attempt.place.workspace / "README").unlink()
@@ -113,10 +129,27 @@ def test_what_the_user_s_git_ignores_neither_lands_nor_is_kept(remote: Remote) -
     attempt = remote.done("a", {**files, ".gitignore": "!keep.local\n"})
     attempt = attempt.with_policy(ignore="# mine\n.env\n*.local\n.idea/\n")
     landed = attempt.land()
-    assert set(landed.paths) == {"x", "notes.local", "keep.local", ".gitignore"}
+    assert set(landed.paths) == {"x", "notes.local", ".gitignore"}
+    assert "keep.local" in landed.hidden
     failed = remote.done("b", {**files, "y": "1"}).with_policy(ignore=".env\n*.local\n.idea/\n")
     failed.salvage()
-    assert remote.files(f"{REFS}/b/salvage/1") - remote.files() == {"y"}
+    # By then the rule that names it has landed: it is one of the base.
+    assert remote.files(f"{REFS}/b/salvage/1") - remote.files() == {"y", "keep.local"}
+
+
+def test_what_the_base_ignores_does_not_land_when_the_task_changes_the_rules(remote: Remote) -> None:
+    remote.commit("main", {".gitignore": "local.conf\nout/\n", "deep/.gitignore": "*.key\n"}, "rules")
+    attempt = remote.done("a", {"local.conf": "1", "out/x": "1", "deep/a.key": "1", ":(top)x": "1"})
+    git(attempt.place.workspace, "init", "--quiet", "out/nest")
+    attempt.write("out/nest/f", "1")
+    (attempt.place.workspace / ".gitignore").unlink()
+    attempt.write("deep/.gitignore", "")
+    failed = remote.done("b", {"local.conf": "1", ".gitignore": "!local.conf\n", "y": "1"})
+    failed.salvage()
+    assert remote.files(f"{REFS}/b/salvage/1") - remote.files("main") == {"y"}
+    landed = attempt.land()
+    assert set(landed.paths) == {".gitignore", "deep/.gitignore", ":(top)x"}
+    assert set(landed.hidden) == {"deep/a.key", "local.conf", "out/nest/", "out/x"}
 
 
 def test_work_that_the_task_s_own_rules_hide_is_reported(remote: Remote) -> None:

@@ -36,7 +36,7 @@ class Result(NamedTuple):
     not_landed: Sequence[str] = ()
     """Changed paths that are no task's work."""
     hidden: Sequence[str] = ()
-    """New paths that did not land, since rules that the task itself has added ignore them."""
+    """New paths that did not land, since rules of the base, or rules that the task itself has added, ignore them."""
 
     @property
     def is_good(self) -> bool:

@@ -247,7 +247,8 @@ def _say(result: Result) -> None:
     lines = [text] if text else []
     lines += [f"not landed: {what}" for what in result.kept]
     if result.hidden:
-        lines.append(f"not landed, since rules that the task has added ignore it: {listed(result.hidden, _SHOWN)}")
+        rules = "the base's rules or rules that the task has added"
+        lines.append(f"not landed, since {rules} ignore it: {listed(result.hidden, _SHOWN)}")
     if result.not_landed:
         lines.append(f"not landed, since it is no task's work: {listed(result.not_landed, _SHOWN)}")
     for line in lines:

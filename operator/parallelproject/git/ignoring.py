@@ -1,7 +1,10 @@
-"""Work that a task has hidden from git by rules of its own: it does not land, so it is reported."""
+"""Rules of git that ignore paths: those of the base, which hold whatever a task does to them, and those of the task.
 
-from collections.abc import Sequence
-from pathlib import PurePosixPath
+What they ignore does not land. Where the task has changed them, it is reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 from parallelproject.git.changes import Change, contents
 from parallelproject.git.plain_file import read_plain
@@ -31,19 +34,32 @@ def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Chan
     hidden = split(work.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
     if not hidden:
         return ()
-    folder = store.git.home / "rules"
-    try_to_remove(folder)
-    folder.mkdir()
+    before = hidden_by_base(store, work, base, hidden)
+    return tuple(path for path in hidden if path not in before)
+
+
+def hidden_by_base(store: Store, work: WorkTree, base: str, paths: Iterable[str]) -> set[str]:
+    """Those of the paths that the user or the base ignores, whatever rules the task has put in their place."""
+    return WorkTree(work.git, _base_rules(store, base), work.index, work.policy).hidden(paths)
+
+
+def _base_rules(store: Store, base: str) -> Path:
+    """A folder with the base's files of rules and nothing else."""
+    folder, new = store.git.home / f"rules-{base}", store.git.home / f"new-rules-{base}"
+    if folder.is_dir():
+        return folder
+    try_to_remove(new)
+    new.mkdir()
     listed = split(store.git.run("ls-tree", "-r", "-z", base).stdout)
     entries = [(line.partition("\t")[0].split(" "), line.partition("\t")[2]) for line in listed]
     rules = {path: entry[2] for entry, path in entries if PurePosixPath(path).name == _RULES and entry[0] != "120000"}
     content = dict(contents(store.git, rules.values()))
     for path, blob in rules.items():
         if not {"..", ".git", "."} & set(path.split("/")):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content[blob])
-    before = WorkTree(work.git, folder, work.index, work.policy).hidden(hidden)
-    return tuple(path for path in hidden if path not in before)
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).write_bytes(content[blob])
+    new.rename(folder)
+    return folder
 
 
 def _hides_itself(work: WorkTree) -> bool:

@@ -18,8 +18,8 @@ from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.history import Work, attempt_of, since, work_of
 from parallelproject.git.merge import combine
-from parallelproject.git.observed import observe
-from parallelproject.git.other_work import Other, keep_other_work, kept_before
+from parallelproject.git.observed import Observed, observe
+from parallelproject.git.other_work import Other, allowed, keep_other_work, kept_before
 from parallelproject.git.outcome import (
     BranchRewrittenError,
     ConflictError,
@@ -36,7 +36,7 @@ from parallelproject.git.push import Pushed, Update, push
 from parallelproject.git.queue import AT_ONCE, glance, wait_for_turn
 from parallelproject.git.salvage import refused
 from parallelproject.git.save import save
-from parallelproject.git.snapshot import MOVED, Snapshot, snapshot
+from parallelproject.git.snapshot import MovedError, Snapshot, snapshot
 from parallelproject.git.store import Seen, Store, opened
 from parallelproject.model.problem import listed, quoted
 
@@ -68,7 +68,7 @@ class Landed:
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work."""
     hidden: tuple[str, ...] = ()
-    """New paths that did not land since the task has added rules that ignore them."""
+    """New paths that did not land since rules of the base, or rules that the task has added, ignore them."""
 
 
 def land(delivery: Delivery, place: Place) -> Landed:
@@ -100,10 +100,11 @@ def _own_work(store: Store, base: str) -> Work | None:
     commit = store.kept(_SNAPSHOT)
     if commit is None:
         observed = observe(store)
+        start = observed.start(base)
         try:
-            taken = snapshot(store, base, start=observed.start(base))
-        except ConflictError as error:
-            raise _moved(store, error) from None
+            taken = snapshot(store, base, start=start)
+        except MovedError as moved:
+            raise _kept_moved(store, observed, base, start, moved) from None
         if taken.violations:
             raise refused(store, base, taken.violations)
         _note(store, taken)
@@ -117,11 +118,21 @@ def _own_work(store: Store, base: str) -> Work | None:
     return work_of(store, commit)
 
 
-def _moved(store: Store, error: ConflictError) -> ConflictError:
-    """The error for work on an older commit that the task had checked out, and that does not fit on the base."""
-    commit = store.kept(MOVED)
-    ref = save(store, store.delivery.refs.conflict(store.delivery.attempt), commit) if commit else None
+def _kept_moved(store: Store, observed: Observed, base: str, start: str, moved: MovedError) -> ConflictError:
+    """The error for such work, after what may be kept of it has been."""
+    changed = changes(store.git, start, moved.commit)
+    kept = keep_other_work(store, observed, base, changed)
+    tree, without = allowed(store, start, f"{moved.commit}^{{tree}}")
+    ref = None
+    if tree != store.text("rev-parse", f"{start}^{{tree}}"):
+        commit = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
+        ref = save(store, store.delivery.refs.conflict(store.delivery.attempt), commit)
+    error = moved.conflict
     text = f"the task worked on an older commit than the one it was given, and {error}: {listed(error.paths, 5)}"
+    left_out = sorted({*without, *moved.left_out})
+    if left_out:
+        text += f". Not kept: {listed(left_out, 5)}"
+    text += "".join(f". {str(other)[:1].upper()}{str(other)[1:]}" for other in kept)
     return ConflictError(error.reason, text, error.paths, ref)
 
 

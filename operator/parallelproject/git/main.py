@@ -25,7 +25,10 @@ from parallelproject.git.sidecar import Failed, State
 VARIABLE = "PPROJ_GIT"
 _SIGNING_KEY = "signing-key"
 """In the folder of credentials: the key that commits on the branch are signed with."""
-_LEFT_OUT = {"notLanded": "it is no task's work", "hidden": "rules that the task has added ignore it"}
+_LEFT_OUT = {
+    "notLanded": "it is no task's work",
+    "hidden": "the base's rules or rules that the task has added ignore it",
+}
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.failure import GitFailedError
+from parallelproject.git.filters import filtered
 from parallelproject.git.observed import Observed, OwnCommit
 from parallelproject.git.policy import violations
 from parallelproject.git.refs import ref_problem
@@ -212,7 +213,7 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     """Keeps a tree as a commit on the base, without what no ref may hold."""
     what = found.what
     try:
-        tree, without = _allowed(store, base, found.tree)
+        tree, without = allowed(store, base, found.tree)
         without = sorted({*without, *found.without})
         if tree == store.text("rev-parse", f"{base}^{{tree}}"):
             return Other(what, None, _without(without))
@@ -230,11 +231,12 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     return Other(what, ref, _without(without))
 
 
-def _allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
+def allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
     """A tree without what may not even be kept, and the paths that it is without."""
     changed = changes(store.git, f"{base}^{{tree}}", tree)
     policy = store.delivery.policy
     found = violations(store.git, changed, policy, store.delivery.access.secrets())
+    found += filtered(store, base, changed)
     without = {one.path for one in found if one.leave_out}
     index = store.git.directory / "allowed-index"
     work = WorkTree(store.git, store.place.workspace, index, policy)

@@ -14,7 +14,7 @@ FIXES = {
     "Secret": "have the task read it from the environment instead; if it is none, commit it to the base branch first",
     "SecretFile": "name it in .gitignore; if it belongs in the repository, commit it to the base branch first",
     "UnsafePath": "have the task give the file another name",
-    "Unreadable": "have the task make the file readable",
+    "Unreadable": "have the task make the file readable, in the encoding that .gitattributes gives it",
     "Filtered": "set spec.workspace.lfs for files of git-lfs; commit files of other filters by hand",
     "Submodule": "commit and push it in the submodule's own repository, then point the submodule to that commit",
 }

@@ -15,7 +15,7 @@ from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.delivery import Policy
 from parallelproject.git.filters import filtered
-from parallelproject.git.ignoring import newly_hidden
+from parallelproject.git.ignoring import hidden_by_base, newly_hidden
 from parallelproject.git.merge import combine
 from parallelproject.git.outcome import ConflictError
 from parallelproject.git.own_git import own_work_trees
@@ -26,8 +26,17 @@ from parallelproject.git.store import Store
 from parallelproject.git.submodules import changed_below
 from parallelproject.git.work_tree import WorkTree, check_workspace
 
-MOVED = "moved"
-"""What is remembered of work on another commit that does not fit on the base."""
+
+class MovedError(Exception):
+    """The work is on an older commit that the task has checked out, and does not fit on the base."""
+
+    def __init__(self, conflict: ConflictError, commit: str, left_out: Collection[str]) -> None:
+        super().__init__(str(conflict))
+        self.conflict = conflict
+        self.commit = commit
+        """The work on the older commit. It is not yet known whether it may be kept."""
+        self.left_out = tuple(left_out)
+        """Paths that could not be taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Snapshot:
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work, left as they are in the base."""
     hidden: tuple[str, ...] = ()
-    """New paths that only rules ignore which the task itself has added."""
+    """New paths that rules of the base ignore which the task has changed, or rules that the task has added."""
 
 
 def snapshot(
@@ -61,22 +70,21 @@ def snapshot(
     Raises:
         GitFailedError: the workspace could not be read.
         PolicyError: it is gone, or reached through a link.
-        ConflictError: what it changed since ``start`` does not fit on the base.
+        MovedError: what it changed since ``start`` does not fit on the base.
     """
     policy = store.delivery.policy
     with _opened(store) as work:
-        found, not_landed = _take(store, work, leave_out, keeping=keeping)
+        found, not_landed, shown = _take(store, work, base, leave_out, keeping=keeping)
         tree = work.tree()
         if start and start != base:
             own = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
             try:
                 tree = combine(store, start, base, own, policy.land)
             except ConflictError as error:
-                store.keep(MOVED, own)
-                raise error
+                raise MovedError(error, own, [violation.path for violation in found]) from error
         changed = changes(store.git, f"{base}^{{tree}}", tree)
         found += filtered(store, base, changed)
-        hidden = newly_hidden(store, work, base, changed)
+        hidden = (*newly_hidden(store, work, base, changed), *shown)
     found += violations(store.git, changed, policy, store.delivery.access.secrets())
     if store.delivery.lfs:
         found += lfs.secrets_in(store, changed, policy)
@@ -85,21 +93,24 @@ def snapshot(
 
 
 def _take(
-    store: Store, work: WorkTree, leave_out: Collection[str], *, keeping: bool
-) -> tuple[list[Violation], list[str]]:
-    """Brings the index up to the work tree; what may not be, and what is nobody's work."""
+    store: Store, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
+) -> tuple[list[Violation], list[str], list[str]]:
+    """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
     gone, changed = work.changed()
     away = skipped(store, gone)  # a sparse checkout has taken them out of the folder, not out of the work
-    candidates = dict.fromkeys(work.new(), False) | dict.fromkeys(changed, True)
+    new = work.new()
+    for path in own_work_trees(work.folder) if any(path.endswith("/") for path in new) else ():
+        new = [name for name in new if name != f"{path}/"]  # its work is found with that of other branches
+    shown = sorted(hidden_by_base(store, work, base, new))
+    candidates = dict.fromkeys(new, False) | dict.fromkeys(changed, True)
+    for path in shown:
+        del candidates[path]
     found, add = list[Violation](), list[str]()
     remove = [path for path in gone if path not in leave_out and path not in away]
     within = [path for path in candidates if path.endswith("/")]
-    for path in own_work_trees(work.folder) if within else ():
-        candidates.pop(f"{path}/", None)  # its work is found with that of other branches
     for path in within if keeping else ():
-        if path in candidates:
-            del candidates[path]
-            candidates |= dict.fromkeys(work.inside(path.rstrip("/")), False)
+        del candidates[path]
+        candidates |= dict.fromkeys(_inside(store, work, base, path.rstrip("/")), False)
     below, changed_modules = changed_below(store, work)
     if keeping:
         candidates |= dict.fromkeys(below, False)
@@ -110,15 +121,24 @@ def _take(
             continue
         kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
         if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
-            add += [name for name in work.inside(path) if name not in leave_out and work.kind(name) is True]
+            add += [
+                name for name in _inside(store, work, base, path) if name not in leave_out and work.kind(name) is True
+            ]
         elif isinstance(kind, Violation):
             found.append(kind)
         else:
             (add if kind else remove).append(path)
     paths = {*candidates, *gone} - away
     not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
-    work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
-    return found, not_landed
+    found += work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
+    return found, not_landed, shown
+
+
+def _inside(store: Store, work: WorkTree, base: str, path: str) -> list[str]:
+    """The files of a repository within, without what the rules around it ignore."""
+    names = list(work.inside(path))
+    hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
+    return [name for name in names if name not in hidden]
 
 
 def is_unowned(path: str, policy: Policy) -> bool:

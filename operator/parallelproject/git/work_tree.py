@@ -14,7 +14,9 @@ from pathlib import Path
 
 from parallelproject.git.command import Git
 from parallelproject.git.delivery import Policy
+from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plain_file import read_plain
 from parallelproject.git.policy import too_large
 from parallelproject.git.refusal import Violation
 
@@ -98,14 +100,34 @@ class WorkTree:
                 return Violation("Unreadable", path, "cannot be read", True)
         return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
 
-    def take(self, add: Sequence[str], remove: Sequence[str]) -> None:
-        """Takes files into the index, and others out of it."""
+    def take(self, add: Sequence[str], remove: Sequence[str]) -> list[Violation]:
+        """Takes files into the index, and others out of it; those that git cannot convert as they are, and why."""
         if remove:
             # As "mode name\0path": mode 0 takes the path out, without a look at the work tree.
             zero = "0" * self.git.name_length
             self.run("update-index", "-z", "--index-info", stdin=lines(f"0 {zero}\t{path}" for path in remove))
-        if add:
-            self.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines(add))
+        return self._add(add) if add else []
+
+    def _add(self, paths: Sequence[str]) -> list[Violation]:
+        try:
+            self.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines(paths))
+        except GitFailedError as error:
+            if len(paths) > 1:  # one of them must not keep the others out
+                middle = len(paths) // 2
+                return self._add(paths[:middle]) + self._add(paths[middle:])
+            return [self._add_raw(paths[0], error)]
+        return []
+
+    def _add_raw(self, path: str, error: GitFailedError) -> Violation:
+        """Takes a file in without the conversion that failed, as a wrong ``working-tree-encoding`` makes it."""
+        plain = not any((self.folder / above).is_symlink() for above in _above(path))
+        content = read_plain(self.folder / path, self.policy.max_file_bytes) if plain else None
+        if content is None:
+            raise error
+        blob = self.git.run("hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
+        mode = "100755" if os.access(self.folder / path, os.X_OK) else "100644"
+        self.run("update-index", "--replace", "-z", "--index-info", stdin=lines([f"{mode} {blob}\t{path}"]))
+        return Violation("Unreadable", path, f"cannot be taken in by git: {error.said}", False)
 
     def tree(self) -> str:
         """The index as a tree."""
@@ -115,8 +137,11 @@ class WorkTree:
         """Those of the paths that the patterns of the user, or of the folder's files, ignore."""
         # A link in its place would lead git out of the folder: such a path is not asked for.
         asked = [path for path in paths if not any((self.folder / above).is_symlink() for above in _above(path))]
-        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=lines(asked), codes=(0, 1))
-        return set(split(said))
+        if not asked:
+            return set()
+        names = lines(f"./{path}" for path in asked)  # so that no name reads as a pattern, as ":(top)" does
+        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
+        return {name.removeprefix("./") for name in split(said)}
 
     def close(self) -> None:
         """Removes the index."""

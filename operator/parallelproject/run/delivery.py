@@ -138,7 +138,8 @@ class Deliveries:
         result = self.result(row.task, row.number)
         if result is None:
             return ()
-        hidden = f"rules that the task has added ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        rules = "the base's rules or rules that the task has added"
+        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}: that has not landed"
         return (*result.kept, *([hidden] if result.hidden else []))
 
     def remarks(self, records: Mapping[str, Record]) -> list[str]:
