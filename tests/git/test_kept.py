@@ -417,6 +417,20 @@ def test_an_older_base_that_does_not_fit_keeps_no_secret_and_loses_no_branch(rem
     assert "hunter2hunter2" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
 
 
+def test_a_credential_in_the_words_of_a_branch_is_not_kept(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    token = "ghp_" + "a1B2" * 9
+    agent(attempt, "switch", "--quiet", "--create", f"use-{token}")
+    attempt.write("lost", "1")
+    agent(attempt, "add", "lost")
+    agent(attempt, "commit", "--quiet", "-m", f"Use {token}")
+    agent(attempt, "switch", "--quiet", "-")
+    landed = attempt.land()
+    assert kept(landed) == {"branch": f"{REFS}/a/kept/1/branch"}
+    assert token not in str(remote.refs())
+    assert token not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
 def test_plain_text_of_an_encrypting_filter_on_a_branch_is_not_kept(remote: Remote) -> None:
     remote.commit("main", {".gitattributes": "secret/** filter=git-crypt\n"}, "crypt")
     attempt = remote.done("a", {"x": "1"})

@@ -21,6 +21,7 @@ from parallelproject.git.policy import violations
 from parallelproject.git.refs import ref_problem
 from parallelproject.git.refusal import Violation
 from parallelproject.git.save import save
+from parallelproject.git.secret_patterns import find
 from parallelproject.git.snapshot import is_unowned
 from parallelproject.git.store import Store
 from parallelproject.git.work_tree import WorkTree, lines, split
@@ -211,13 +212,16 @@ def _shown(name: str) -> str:
 
 def _keep(store: Store, base: str, found: _Found) -> Other:
     """Keeps a tree as a commit on the base, without what no ref may hold."""
-    what = found.what
+    what, subject = found.what, found.subject
+    known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
+    if any(find(f"{what} {subject}".encode(errors="surrogateescape"), known)):
+        what, subject = what.partition(" ")[0], "not shown, since its words hold a credential"
     try:
         tree, without = allowed(store, base, found.tree)
         without = sorted({*without, *found.without})
         if tree == store.text("rev-parse", f"{base}^{{tree}}"):
             return Other(what, None, _without(without))
-        title = f"{what[:1].upper()}{what[1:]}: {found.subject}"
+        title = f"{what[:1].upper()}{what[1:]}: {subject}"
         date = f"@{min(max(found.time, 0), _TIME_MAX)} +0000"
         commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=date)
     except GitFailedError as error:

@@ -1,5 +1,6 @@
 """The index of the workspace's own ``.git``, as data: which paths a sparse checkout has taken out of the folder."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -33,9 +34,14 @@ def skipped(store: Store, gone: Collection[str]) -> frozenset[str]:
 
 
 def copy_index(index: Path, to: Path) -> Path | None:
-    """A copy of an index that the task may have written; None: there is none."""
+    """A copy of an index that the task may have written; None: there is none.
+
+    The copy is dated before all files: git then compares their content where size and time are those of the index,
+    which a change in the second of the index has as well (racy-git).
+    """
     content = read_plain(index, _MOST)
     if content is None:
         return None
     to.write_bytes(content)
+    os.utime(to, (1, 1))  # 0 would mean that git need not look
     return to
