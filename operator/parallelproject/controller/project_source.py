@@ -1,4 +1,4 @@
-"""The ParallelProjects that there are: kopf's watch brings them, a comparer says which are there. One sink is told.
+"""The ParallelProjects that there are: kopf's watch brings them, a comparer says which are there. One sink takes both.
 
 Only ``on.event`` of kopf is used. Changing handlers would copy the whole spec into an annotation, whose limit is
 reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
@@ -36,7 +36,7 @@ Body = Mapping[str, Any]
 FRESH_SECONDS = 5.0
 """A project's Jobs are created without another look at it while its watch was heard within so long."""
 _KOPF_SECONDS = 1.0
-"""How long kopf may take to bring what the reflector has been told of."""
+"""How long kopf may take to bring what the reflector has observed."""
 _DEAF_SECONDS = 10.0
 """A kopf that has brought nothing for so long, while there was something to bring, is started again."""
 _PAUSE_SECONDS = 1.0
@@ -48,7 +48,7 @@ _GONE_MAX = 10_000
 
 
 class Sink(Protocol):
-    """Who is told of projects."""
+    """Who takes what is observed of projects."""
 
     def take(self, body: Body) -> None:
         """A project is there, in this state, or in a newer one that is known already."""
@@ -81,7 +81,7 @@ class ProjectSource:
             api: An open connection.
             leader: Says when to start, and how old a list may be.
             namespaces: Where to look; empty: everywhere.
-            sink: Is told.
+            sink: Takes what is observed.
             kopf_ended: Is called when kopf has ended by itself; it is started again.
             missed: Is called when kopf has not brought a state of a project, which is read then.
         """
