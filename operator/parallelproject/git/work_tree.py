@@ -108,14 +108,15 @@ class WorkTree:
             self.run("update-index", "-z", "--index-info", stdin=lines(f"0 {zero}\t{path}" for path in remove))
         return self._add(add) if add else []
 
-    def _add(self, paths: Sequence[str]) -> list[Violation]:
+    def _add(self, paths: Sequence[str], *, again: bool = False) -> list[Violation]:
         try:
             self.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines(paths))
         except GitFailedError as error:
             if len(paths) > 1:  # one of them must not keep the others out
                 middle = len(paths) // 2
                 return self._add(paths[:middle]) + self._add(paths[middle:])
-            return [self._add_raw(paths[0], error)]
+            # A file that is refused is refused again; what a call failed of once, as a full disk, says nothing of it.
+            return [self._add_raw(paths[0], error)] if again else self._add(paths, again=True)
         return []
 
     def _add_raw(self, path: str, error: GitFailedError) -> Violation:
