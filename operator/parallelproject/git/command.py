@@ -192,3 +192,13 @@ class Git:
             **entries,
             **(access.environment or {}),
         }
+
+
+def split(raw: bytes) -> list[str]:
+    """The fields of what git prints with ``-z``."""
+    return [path for path in raw.decode(errors="surrogateescape").split("\0") if path]
+
+
+def lines(lines: Iterable[str]) -> bytes:
+    """Fields as git reads them with ``-z``."""
+    return "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")

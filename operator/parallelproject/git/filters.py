@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parallelproject.git.changes import Change
+from parallelproject.git.command import lines
 from parallelproject.git.lfs import NAME as LFS_NAME
 from parallelproject.git.merge import attributes_folder
 from parallelproject.git.refusal import Violation
 from parallelproject.git.store import Store
-from parallelproject.git.work_tree import lines
 
 _ALWAYS = frozenset({LFS_NAME, "git-crypt"})
 """Filters that a rule of the task's own counts for: raw content under such a rule is never meant."""

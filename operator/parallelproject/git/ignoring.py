@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from parallelproject.git.changes import Change, contents
+from parallelproject.git.command import split
 from parallelproject.git.plain_file import read_plain
 from parallelproject.git.store import Store
-from parallelproject.git.work_tree import WorkTree, split
+from parallelproject.git.work_tree import WorkTree
 from parallelproject.removal import try_to_remove
 
 _RULES = ".gitignore"

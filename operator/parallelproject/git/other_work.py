@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from parallelproject.git.changes import Change, changes
+from parallelproject.git.command import lines, split
 from parallelproject.git.commit import commit_tree
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.filters import filtered
@@ -24,7 +25,7 @@ from parallelproject.git.save import save
 from parallelproject.git.secret_patterns import find
 from parallelproject.git.snapshot import is_unowned
 from parallelproject.git.store import Store
-from parallelproject.git.work_tree import WorkTree, lines, split
+from parallelproject.git.work_tree import WorkTree
 
 _KEPT_MAX = 20
 """Most pieces of other work that are kept of one attempt."""

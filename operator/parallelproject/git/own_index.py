@@ -4,11 +4,11 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from parallelproject.git.command import split
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.own_git import own_directory
 from parallelproject.git.plain_file import read_plain
 from parallelproject.git.store import Store
-from parallelproject.git.work_tree import split
 
 _MOST = 256 * 1024 * 1024
 

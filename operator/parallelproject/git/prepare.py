@@ -9,6 +9,7 @@ from pathlib import Path
 
 from parallelproject.git import lfs
 from parallelproject.git.agent_git import BASES, TAGS, make_agent_git
+from parallelproject.git.command import split
 from parallelproject.git.delivery import Delivery, Place
 from parallelproject.git.failure import Cause, GitFailedError
 from parallelproject.git.fill import fill, unfilled
@@ -17,7 +18,6 @@ from parallelproject.git.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.patience import patiently, pause
 from parallelproject.git.push import Update, push
 from parallelproject.git.store import Seen, Store, opened
-from parallelproject.git.work_tree import split
 from parallelproject.model.problem import listed, quoted
 from parallelproject.removal import remove
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from parallelproject.git.changes import GITLINK
+from parallelproject.git.command import split
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.own_git import read_head
 from parallelproject.git.own_index import copy_index
 from parallelproject.git.plain_file import is_plain_folder, read_plain
 from parallelproject.git.refusal import Violation
 from parallelproject.git.store import Store
-from parallelproject.git.work_tree import WorkTree, split
+from parallelproject.git.work_tree import WorkTree
 
 _LINK_MAX = 4096
 

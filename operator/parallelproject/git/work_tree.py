@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallelproject.git.command import Git
+from parallelproject.git.command import Git, lines, split
 from parallelproject.git.delivery import Policy
 from parallelproject.git.failure import GitFailedError
 from parallelproject.git.outcome import PolicyError
@@ -167,16 +167,6 @@ def check_workspace(folder: Path) -> None:
 def nested(path: str) -> Violation:
     """A repository within another."""
     return Violation("NestedRepository", path, "is a repository of its own", True)
-
-
-def split(raw: bytes) -> list[str]:
-    """The fields of what git prints with ``-z``."""
-    return [path for path in raw.decode(errors="surrogateescape").split("\0") if path]
-
-
-def lines(lines: Iterable[str]) -> bytes:
-    """Fields as git reads them with ``-z``."""
-    return "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")
 
 
 def _above(path: str) -> Iterator[str]:
