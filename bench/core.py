@@ -8,9 +8,9 @@ import networkx as nx
 from bench.figure import Figure, at_most
 from bench.rounds import in_turns, processor_seconds
 from bench.setting import Setting
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.model.spec import Scheduling, Spec, Task
 
 TASKS = 5000

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.load import Load, Task
 from bench.reference import LABEL
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.job import job_manifest
 from parallelproject.executors.owner import Owner
 from parallelproject.model.names import API_VERSION, KIND, LABEL_MANAGED_BY

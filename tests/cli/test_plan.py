@@ -8,8 +8,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.outline import enough, outline
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.report.overview import enough, outline
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.sources import Options, load

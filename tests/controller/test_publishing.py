@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.core.publishing import FIRST_WAIT
+from parallelproject.core.followups.publishing import FIRST_WAIT
 from tests.controller.audit import AuditLog, history
 from tests.controller.cluster import Json, Namespace, condition, spec, task
 from tests.controller.operator_process import OperatorProcess

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from parallelproject.controller import traces
-from parallelproject.core.spans import Subject, trace_of
+from parallelproject.core.report.spans import Subject, trace_of
 from rig import ControlPlane
 from tests.controller.cluster import Json, Namespace, spec, task
 from tests.controller.operator_process import OperatorProcess

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from parallelproject.core.graph import CompiledGraph, compile_graph
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 

@@ -15,9 +15,9 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger, Plan, plan
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Retry, Role, Spec, Task
 from parallelproject.model.status import TaskState

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, settle
 from parallelproject.model.status import TaskState
 from tests.core.examples import examples
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from parallelproject.core.compare import Comparison, compare
+from parallelproject.core.report.drift import Comparison, compare
 from tests.core.projects import compiled
 
 

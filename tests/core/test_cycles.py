@@ -4,7 +4,7 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.cycles import CYCLES_MAX, find_cycles
+from parallelproject.core.graph.cycles import CYCLES_MAX, find_cycles
 from tests.core.examples import examples
 
 

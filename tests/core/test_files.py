@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from parallelproject.core.files import WORK_MAX, Conflict, conflicts, lock_files, normalise
+from parallelproject.core.graph.file_overlap import WORK_MAX, Conflict, conflicts, lock_files, normalise
 from parallelproject.model.problem import ProblemsError
 from tests.core.examples import examples
 from tests.core.paths import all_paths, fits, overlap

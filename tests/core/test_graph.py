@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from parallelproject.core.files import normalise
-from parallelproject.core.graph import (
+from parallelproject.core.graph.file_overlap import normalise
+from parallelproject.core.graph.graph import (
     BOTTLENECKS,
     CompiledGraph,
     compile_graph,

@@ -7,9 +7,9 @@ from typing import Any
 import lupa
 import pytest
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.plan import Ledger, plan
-from parallelproject.core.status import rejected_status, render_status
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import rejected_status, render_status
 from parallelproject.model.problem import Problem
 from parallelproject.model.status import Reason
 from tests.core.projects import compiled

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.history import FinishedJob, beyond_limit, in_order
+from parallelproject.core.followups.job_history import FinishedJob, beyond_limit, in_order
 
 JOBS = [
     FinishedJob("a", 1, True, 10.0),

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.files import normalise
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Ledger, Plan, plan, succeeded_below
-from parallelproject.core.sharing import Share
+from parallelproject.core.graph.file_overlap import normalise
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.shared_limits import Share
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, Plan, plan, succeeded_below
 from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples

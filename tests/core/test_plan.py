@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import STOP_OVERDUE, Attempt, Phase, Record
-from parallelproject.core.plan import Ledger, Plan, plan
+from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase, Record
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.status import Reason, TaskState
 from tests.core.projects import compiled
 

@@ -8,11 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.plan import Ledger, Plan, plan
-from parallelproject.core.publication import instruction, revision_of, stage
-from parallelproject.core.publishing import (
+from parallelproject.core.followups.publication import instruction, revision_of, stage
+from parallelproject.core.followups.publishing import (
     FIRST_WAIT,
     LONGEST_AWAITED,
     LONGEST_WAIT,
@@ -23,7 +20,10 @@ from parallelproject.core.publishing import (
     merged_now,
     publishing,
 )
-from parallelproject.core.status import read_status, render_status
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.report.status import read_status, render_status
 from parallelproject.forge.published import End
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec

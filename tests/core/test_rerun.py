@@ -1,7 +1,7 @@
 """Tasks that run again from the start: no attempt of before counts, and none is mistaken for a new one."""
 
-from parallelproject.core.attempt import NEW, Record, settle_after
-from parallelproject.core.plan import Ledger
+from parallelproject.core.planner.attempt import NEW, Record, settle_after
+from parallelproject.core.planner.plan import Ledger
 from parallelproject.model.status import TaskState
 from tests.core.test_plan import active, decide, failed, succeeded, task
 

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.spans import Span, Subject, Trace, trace_of
-from parallelproject.core.status import render_status
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.report.spans import Span, Subject, Trace, trace_of
+from parallelproject.core.report.status import render_status
 from tests.core.examples import examples
 from tests.core.projects import specs
 from tests.core.simulation import Chaos, History, simulate

@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import NEW, Attempt, Phase
-from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.standing import Standing
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase
+from parallelproject.core.planner.snapshot import Standing
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec

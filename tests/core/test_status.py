@@ -5,10 +5,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Beside, Record
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.plan import Ledger, plan
-from parallelproject.core.status import read_status, render_status, says_the_same
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import Beside, Record
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import read_status, render_status, says_the_same
 from parallelproject.model.spec import MAX_TASKS, Spec, Task
 from parallelproject.model.status import Reason, Status, TaskState
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record
-from parallelproject.core.plan import Ledger, plan
-from parallelproject.core.tally import NOTHING, End, Result, Tally, tally
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.counts import NOTHING, End, Result, Tally, tally
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 from tests.core.examples import examples

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.attempt import Attempt, Beside, Phase
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.plan import Ledger, plan
-from parallelproject.core.sharing import Share
-from parallelproject.core.status import rejected_status, render_status
-from parallelproject.core.why import UnknownTaskError, Why, deleted, not_accepted, why
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.admission.shared_limits import Share
+from parallelproject.core.planner.attempt import Attempt, Beside, Phase
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import rejected_status, render_status
+from parallelproject.core.report.why import UnknownTaskError, Why, deleted, not_accepted, why
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.job import check_for_cluster, job_manifest, stop_patch
 from parallelproject.executors.once import is_intact, is_ours
 from parallelproject.executors.owner import Owner

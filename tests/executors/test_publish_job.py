@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.publish_job import problems_of, publish_manifest
 from parallelproject.forge.publication import Publication

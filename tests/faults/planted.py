@@ -115,7 +115,7 @@ Actions._adopt = adopt
         "results are not merged with what is written down",
         """
 import parallelproject.controller.project as project
-from parallelproject.core.plan import Ledger
+from parallelproject.core.planner.plan import Ledger
 project.read_status = lambda status: Ledger()
 """,
         (Try("failing", meanwhile=clean_up),),
@@ -144,7 +144,7 @@ actions.Actions._try_create = once
         "a task that has failed is tried again before its Job has ended",
         """
 import parallelproject.executors.sightings as sightings
-from parallelproject.core.attempt import Phase
+from parallelproject.core.planner.attempt import Phase
 attempt_of = sightings.attempt_of
 def hasty(number, job, pods, job_is_gone):
     pods = list(pods)
@@ -196,7 +196,7 @@ Leader.__call__ = none
     Planted(
         "a task waits for one of its dependencies and not for all",
         """
-from parallelproject.core.standing import Standing
+from parallelproject.core.planner.snapshot import Standing
 from parallelproject.model.status import TaskState
 def is_free(self, i):
     parents = self.graph.parents[i]
@@ -208,7 +208,7 @@ Standing.is_free = is_free
     Planted(
         "a task gets one attempt more than it may have",
         """
-import parallelproject.core.plan as plan
+import parallelproject.core.planner.plan as plan
 is_final = plan._is_final
 plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(failures=record.failures - 1))
 """,

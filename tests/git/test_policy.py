@@ -2,7 +2,7 @@
 
 import pytest
 
-from parallelproject.core.files import fits
+from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.outcome import PolicyError
 from parallelproject.git.secret_patterns import find
 from tests.git.remote import REFS, Remote

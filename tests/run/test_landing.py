@@ -65,7 +65,7 @@ def test_three_levels_land_in_order_each_on_what_the_ones_before_have_landed(lan
 
 
 def test_the_status_of_a_task_has_its_short_commit(landing: Make, checkout: Checkout, monkeypatch) -> None:
-    from parallelproject.core.status import render_row
+    from parallelproject.core.report.status import render_row
     from parallelproject.model.status import TaskState
     from parallelproject.run.engine import Engine
 

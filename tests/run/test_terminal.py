@@ -10,9 +10,9 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.plan import Ledger, plan
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.model.project import parse_spec
 from parallelproject.run.board import Board, Event, Running, What
 from parallelproject.run.clock import Clock

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.job import check_for_cluster, job_manifest
 from parallelproject.executors.owner import Owner
 from parallelproject.executors.pod import Json

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from parallelproject.core.graph import CompiledGraph, compile_graph
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.local_delivery import delivery_of
 from parallelproject.git.address import parse

@@ -9,7 +9,7 @@ import typer
 from parallelproject.controller.leader import LEASE, SECONDS, LostLeaseError
 from parallelproject.controller.logs import configure
 from parallelproject.controller.operator import OperatorOptions, operate
-from parallelproject.core.sharing import Limits
+from parallelproject.core.planner.admission.shared_limits import Limits
 from parallelproject.executors.delivery_pod import IMAGE
 from parallelproject.kube.api import NoClusterError
 

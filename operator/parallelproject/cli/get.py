@@ -10,7 +10,7 @@ from parallelproject.cli.arguments import GetOutput, Name
 from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.state import rows
 from parallelproject.cli.tables import age, show_table, span
-from parallelproject.core.deletion import deletion_of
+from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.spec import Git

@@ -14,7 +14,7 @@ from parallelproject.cli.end import View
 from parallelproject.cli.page import cut
 from parallelproject.cli.state import rows
 from parallelproject.cli.tables import span
-from parallelproject.core.status import condition
+from parallelproject.core.report.status import condition
 from parallelproject.core.times import epoch
 
 Json = dict[str, Any]

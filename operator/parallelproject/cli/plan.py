@@ -26,8 +26,8 @@ from parallelproject.cli.failure import of_problems
 from parallelproject.cli.page import Page
 from parallelproject.cli.plan_text import plan_text
 from parallelproject.cli.source import located, placed, read_file, tell_warnings
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.outline import document, outline
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.report.overview import document, outline
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Imported
 

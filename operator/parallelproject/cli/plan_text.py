@@ -5,7 +5,7 @@ from collections import defaultdict
 from parallelproject.cli.page import Page, count, listed
 from parallelproject.cli.program import typed
 from parallelproject.cli.terminal import one_line
-from parallelproject.core.outline import Outline, enough
+from parallelproject.core.report.overview import Outline, enough
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported

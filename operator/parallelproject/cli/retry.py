@@ -11,7 +11,7 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.complete import task_ids
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.state import rows
-from parallelproject.core.status import condition
+from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
-from parallelproject.core.status import condition
+from parallelproject.core.report.status import condition
 
 Json = dict[str, Any]
 

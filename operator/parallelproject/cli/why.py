@@ -9,8 +9,8 @@ from parallelproject.cli.cluster_options import on_cluster
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.state import Standing, standing
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.why import UnknownTaskError, Why, deleted, not_accepted, why
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.report.why import UnknownTaskError, Why, deleted, not_accepted, why
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 

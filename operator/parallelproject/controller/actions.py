@@ -15,7 +15,7 @@ from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.controller.refusal import Refused, refusal_of
 from parallelproject.controller.removal import Removal
-from parallelproject.core.plan import Launch, Plan, Stop
+from parallelproject.core.planner.plan import Launch, Plan, Stop
 from parallelproject.executors.job import job_manifest, stop_patch
 from parallelproject.executors.observation import view_job
 from parallelproject.executors.once import is_intact, is_ours, restore_patch

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.controller.project import Project
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.plan import Plan
-from parallelproject.core.sharing import Demand, Limits, Share, shares
-from parallelproject.core.status import condition
+from parallelproject.core.planner.admission.shared_limits import Demand, Limits, Share, shares
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Plan
+from parallelproject.core.report.status import condition
 from parallelproject.executors.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec

@@ -23,12 +23,12 @@ from parallelproject.controller.queue import Queue
 from parallelproject.controller.removal import Removal
 from parallelproject.controller.traces import Traces, exporter_from_environment
 from parallelproject.controller.writer import Writer
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan, plan, stops_of_all, waits_for_merge
-from parallelproject.core.publication import revision_of, stage
-from parallelproject.core.publishing import Publishing, merged_now, publishing
-from parallelproject.core.sharing import NO_LIMITS, Limits
-from parallelproject.core.status import ATTEMPT_MAX, rejected_status, render_status
+from parallelproject.core.followups.publication import revision_of, stage
+from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
+from parallelproject.core.planner.plan import Plan, plan, stops_of_all, waits_for_merge
+from parallelproject.core.report.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import JobView, view_job, view_pod
 from parallelproject.executors.once import controller_of

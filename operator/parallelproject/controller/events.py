@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.status import condition
+from parallelproject.core.report.status import condition
 from parallelproject.model.status import Reason
 
 _MESSAGE_MAX = 1024

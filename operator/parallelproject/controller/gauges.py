@@ -19,7 +19,7 @@ from parallelproject.controller.metric_names import Metric
 from parallelproject.controller.metrics import Metrics, asked_for
 from parallelproject.controller.project import Project
 from parallelproject.controller.queue import Queue
-from parallelproject.core.status import condition
+from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model.status import Reason, TaskState

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 
 from parallelproject.controller import metric_names as names
 from parallelproject.controller.metric_names import Metric
-from parallelproject.core.plan import Ledger
-from parallelproject.core.tally import Result, tally
+from parallelproject.core.planner.plan import Ledger
+from parallelproject.core.report.counts import Result, tally
 from parallelproject.model.status import Reason
 
 LANDED = "Landed"

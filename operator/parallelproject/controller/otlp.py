@@ -16,7 +16,7 @@ from opentelemetry.trace import Span as OpenSpan
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from parallelproject import __version__
-from parallelproject.core.spans import Trace
+from parallelproject.core.report.spans import Trace
 
 NAME = "parallelproject"
 _SPANS_AT_ONCE = 512

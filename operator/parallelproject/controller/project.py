@@ -7,11 +7,11 @@ from typing import Any
 
 from parallelproject.controller.events import Renewal
 from parallelproject.controller.lag import Lag
-from parallelproject.core.attempt import Attempt, Record
-from parallelproject.core.deletion import Deletion, deletion_of
-from parallelproject.core.graph import CompiledGraph, compile_graph
-from parallelproject.core.plan import Ledger, Plan
-from parallelproject.core.status import read_status
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.deletion import Deletion, deletion_of
+from parallelproject.core.report.status import read_status
 from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job import check_for_cluster
 from parallelproject.executors.owner import Owner

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from parallelproject.controller.project import Project
 from parallelproject.controller.refusal import Refused
-from parallelproject.core.history import FinishedJob, beyond_limit, in_order, rerun_tasks
-from parallelproject.core.plan import Plan
+from parallelproject.core.followups.job_history import FinishedJob, beyond_limit, in_order, rerun_tasks
+from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.sightings import Key
 from parallelproject.kube.api import Api, ApiError
 from parallelproject.model.status import Reason

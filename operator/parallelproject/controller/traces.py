@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from parallelproject.controller.project import Json, Project
-from parallelproject.core.attempt import Attempt
-from parallelproject.core.spans import Subject, Trace, trace_of
+from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.report.spans import Subject, Trace, trace_of
 from parallelproject.core.times import epoch
 
 log = logging.getLogger(__name__)

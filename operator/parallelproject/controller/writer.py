@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from parallelproject.controller.events import Notice, event, notices
 from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
-from parallelproject.core.status import says_the_same
+from parallelproject.core.report.status import says_the_same
 from parallelproject.core.times import iso
 from parallelproject.kube.api import MERGE_PATCH, Api, ApiError, encode
 

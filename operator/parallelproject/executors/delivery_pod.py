@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from parallelproject.core.files import normalise
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.file_overlap import normalise
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.executors.pod import (
     OUTPUTS,
     TASK_FOLDER,

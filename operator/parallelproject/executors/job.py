@@ -7,8 +7,8 @@ downward-API volume, never formatted into a command or into YAML.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from parallelproject.core.attempt import Record
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Record
 from parallelproject.executors import delivery_pod, once, publish_job
 from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, is_ours
 from parallelproject.executors.owner import Owner

@@ -3,9 +3,9 @@
 import json
 from itertools import accumulate, takewhile
 
-from parallelproject.core import publication
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan
+from parallelproject.core.followups import publication
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.plan import Plan
 from parallelproject.executors import once
 from parallelproject.executors.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
 from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited

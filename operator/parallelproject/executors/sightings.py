@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.history import FinishedJob
-from parallelproject.core.publishing import Told
+from parallelproject.core.followups.job_history import FinishedJob
+from parallelproject.core.followups.publishing import Told
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.git.outcome import PolicyError
 from parallelproject.model.status import Reason

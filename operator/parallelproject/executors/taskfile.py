@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parallelproject.core.attempt import NEW, Record
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.model import names
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from parallelproject.core.publishing import WELL
+from parallelproject.core.followups.publishing import WELL
 from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import PullRequest, State
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 
-from parallelproject.core.files import fits
+from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.changes import GITLINK, SYMLINK, Change, contents, sizes
 from parallelproject.git.command import Git
 from parallelproject.git.delivery import MIB, Policy

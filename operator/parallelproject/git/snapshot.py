@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from parallelproject.core.files import fits
+from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git import lfs
 from parallelproject.git.changes import Change, changes
 from parallelproject.git.commit import commit_tree

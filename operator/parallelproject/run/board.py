@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.plan import Plan
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 from parallelproject.run.clock import Clock

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from parallelproject.core.attempt import Record
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Record
 from parallelproject.model.problem import listed
 from parallelproject.model.status import TaskState
 from parallelproject.run.directory import StateDirectory

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import parallelproject
-from parallelproject.core.attempt import Record
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Record
 from parallelproject.executors import delivery_result
 from parallelproject.executors.delivery_place import Places
 from parallelproject.executors.delivery_result import Result

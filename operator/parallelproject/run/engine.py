@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from parallelproject.core.attempt import Attempt, Phase
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Launch, Ledger, Plan, backoff_ends, plan
 from parallelproject.executors import local_workspaces
 from parallelproject.executors.local_command import Command
 from parallelproject.executors.local_processes import Order, Processes, Report

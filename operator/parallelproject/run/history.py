@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parallelproject.core.attempt import Attempt, Phase
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.local_orphans import INTERRUPTED, clean_up
 from parallelproject.executors.local_record import Record
 from parallelproject.executors.local_spill import Spill

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallelproject.core.compare import Comparison, compare
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.report.drift import Comparison, compare
 from parallelproject.git.refs import OTHER, PREFIX, TaskRefs, kept_work
 from parallelproject.model.problem import listed
 from parallelproject.run.target import Target

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.model.problem import listed, quoted
 from parallelproject.run.directory import StateDirectory
 from parallelproject.run.errors import RunError

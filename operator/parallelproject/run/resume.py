@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from parallelproject.core.graph import CompiledGraph, forgiven_by
-from parallelproject.core.plan import Ledger, Plan, plan
+from parallelproject.core.graph.graph import CompiledGraph, forgiven_by
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.executors.local_store import Store
 from parallelproject.model.spec import Retry, Spec
 from parallelproject.model.status import TaskState

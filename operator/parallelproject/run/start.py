@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from parallelproject.core.graph import compile_graph
-from parallelproject.core.publication import instruction
+from parallelproject.core.followups.publication import instruction
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.local_command import Command, commands
 from parallelproject.executors.local_processes import Processes, SupervisorLostError
 from parallelproject.executors.local_spill import Spill

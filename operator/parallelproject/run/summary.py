@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from parallelproject.core.attempt import NEW
-from parallelproject.core.metrics import measure
-from parallelproject.core.plan import Ledger, Plan
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.figures import measure
 from parallelproject.core.times import duration
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason, TaskState

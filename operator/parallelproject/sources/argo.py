@@ -10,7 +10,7 @@ import copy
 import re
 from typing import Any
 
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.model.names import ENV_PROJECT, parameter_variable
 from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.model.project import ParallelProject, parse_spec

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec, Task

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from parallelproject.core.graph import compile_graph
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.model.base import later_fields
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Spec

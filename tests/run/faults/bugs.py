@@ -81,7 +81,7 @@ def what_is_left_is_not_looked_for() -> None:
 
 def what_is_being_started_holds_no_slot() -> None:
     """The cap counts only what is known to be there."""
-    from parallelproject.core.attempt import Attempt, Phase
+    from parallelproject.core.planner.attempt import Attempt, Phase
     from parallelproject.run import engine
 
     def attempt(number: int, phase: Phase, **more: Any) -> Attempt:

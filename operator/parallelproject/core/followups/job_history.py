@@ -7,8 +7,8 @@ worth more, and an older one before a newer one.
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from parallelproject.core.plan import Plan
-from parallelproject.core.standing import Standing
+from parallelproject.core.planner.plan import Plan
+from parallelproject.core.planner.snapshot import Standing
 from parallelproject.model.status import TaskState
 
 

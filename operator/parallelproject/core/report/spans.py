@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import Attempt, Phase, Record
-from parallelproject.core.status import condition, read_row
+from parallelproject.core.planner.attempt import Attempt, Phase, Record
+from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.status import TaskState
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parallelproject.core.attempt import NEW, Record
-from parallelproject.core.deletion import deletion_of
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import backoff_ends
-from parallelproject.core.publishing import merged_levels
-from parallelproject.core.status import REFUSALS, condition, read_row
+from parallelproject.core.followups.publishing import merged_levels
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.planner.plan import backoff_ends
+from parallelproject.core.report.deletion import deletion_of
+from parallelproject.core.report.status import REFUSALS, condition, read_row
 from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from parallelproject.core.files import fits
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.file_overlap import fits
+from parallelproject.core.graph.graph import CompiledGraph
 
 
 @dataclass(frozen=True, slots=True)

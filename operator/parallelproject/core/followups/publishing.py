@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from parallelproject.core.plan import Plan, succeeded_below
-from parallelproject.core.publication import is_elsewhere
+from parallelproject.core.followups.publication import is_elsewhere
+from parallelproject.core.planner.plan import Plan, succeeded_below
 from parallelproject.core.times import epoch, iso
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ task as its length.
 import heapq
 from collections import defaultdict
 
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.model.spec import FileOverlap, Scheduling, Spec
 
 

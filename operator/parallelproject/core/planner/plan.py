@@ -14,11 +14,11 @@ from functools import cached_property
 from itertools import compress, count
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, STOP_OVERDUE, Attempt, Phase, Record
-from parallelproject.core.files import overlap
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.sharing import Share
-from parallelproject.core.standing import Standing, Unseen
+from parallelproject.core.graph.file_overlap import overlap
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.shared_limits import Share
+from parallelproject.core.planner.attempt import NEW, STOP_OVERDUE, Attempt, Phase, Record
+from parallelproject.core.planner.snapshot import Standing, Unseen
 from parallelproject.model.spec import (
     FailurePolicy,
     FileOverlap,

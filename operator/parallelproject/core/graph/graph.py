@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from parallelproject.core.cycles import find_cycles
-from parallelproject.core.files import Conflict, FileLocks, conflicts, lock_files, normalise
+from parallelproject.core.graph.cycles import find_cycles
+from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Scheduling, Spec, Task

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.schedule import makespan, predicted_speedup
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.list_schedule import makespan, predicted_speedup
 from parallelproject.model.spec import Scheduling, Spec
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from parallelproject.core.attempt import NEW, Attempt, Phase, Record
-from parallelproject.core.plan import Ledger
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
+from parallelproject.core.planner.plan import Ledger
 from parallelproject.model.status import Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from parallelproject.core.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
-from parallelproject.core.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
 from parallelproject.model.status import Reason, TaskState
 
 _SUSPENDED = Reason.JOB_SUSPENDED

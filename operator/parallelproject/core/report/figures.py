@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from parallelproject.core.attempt import NEW
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Ledger
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.plan import Ledger
 
 
 class Figures(NamedTuple):

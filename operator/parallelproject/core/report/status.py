@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from parallelproject.core.attempt import NEW, Attempt, Beside, Record, settle
-from parallelproject.core.deletion import Deletion
-from parallelproject.core.graph import CompiledGraph, natural_key
-from parallelproject.core.metrics import metrics
-from parallelproject.core.plan import Ledger, Plan
-from parallelproject.core.publishing import Publishing
+from parallelproject.core.followups.publishing import Publishing
+from parallelproject.core.graph.graph import CompiledGraph, natural_key
+from parallelproject.core.planner.attempt import NEW, Attempt, Beside, Record, settle
+from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.deletion import Deletion
+from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec

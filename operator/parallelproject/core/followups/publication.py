@@ -8,9 +8,9 @@ import hashlib
 import json
 from typing import Any
 
-from parallelproject.core.attempt import NEW
-from parallelproject.core.graph import CompiledGraph
-from parallelproject.core.plan import Plan
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
 from parallelproject.model.status import TaskState

@@ -1,0 +1,1 @@
+"""What to start, what to stop, and why the rest waits. Pure."""

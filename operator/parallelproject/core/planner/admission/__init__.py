@@ -1,0 +1,1 @@
+"""Who may start now: the constraints of a plan. Pure."""
