@@ -17,7 +17,7 @@ from bench.load import Load
 from bench.process import Memory, cpu_seconds, memory
 from bench.recording import AuditLog, Recording, Request, is_success, namespace_of
 from bench.run import Run
-from parallelproject.kube.api import Api
+from parallelproject.kube.client import Api
 from parallelproject.model.names import API_VERSION, PLURAL, job_name
 from rig import ControlPlane
 from rig.deadline import until

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.client import ApiError
 from rig.certificate import write_certificate
 from rig.deadline import until
 from tests.controller.cluster import Json, Namespace

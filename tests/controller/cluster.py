@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from rig import ControlPlane
 from rig.deadline import T, until

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parallelproject.kube.api import MERGE_PATCH
+from parallelproject.kube.client import MERGE_PATCH
 from parallelproject.model.names import job_name
 from tests.controller.audit import AuditLog, history, waits_after_failures
 from tests.controller.cluster import Json, Namespace, condition, role, rows, spec, states, task

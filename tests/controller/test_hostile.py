@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError
+from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from tests.controller.cluster import Json, Namespace, condition, spec, states, task
 from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess

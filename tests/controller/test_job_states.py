@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.kube.api import MERGE_PATCH
+from parallelproject.kube.client import MERGE_PATCH
 from tests.controller.cluster import Json, Namespace, condition, role, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from parallelproject.kube.api import MERGE_PATCH
+from parallelproject.kube.client import MERGE_PATCH
 from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import SECONDS, Namespace, condition, rows, spec, states, task
 from tests.controller.operator_process import USER

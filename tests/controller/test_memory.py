@@ -7,7 +7,7 @@ from kubernetes.aio import client
 
 from parallelproject.controller.controller import Controller, _Jobs, _Pods
 from parallelproject.controller.leader import Leader
-from parallelproject.kube.api import Api
+from parallelproject.kube.client import Api
 from parallelproject.model.names import job_name
 from tests.controller.cluster import spec, task
 

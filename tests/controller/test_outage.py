@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.client import ApiError
 from rig import ControlPlane
 from tests.controller.audit import AuditLog
 from tests.controller.cluster import Json, Namespace, rows, spec, states, task

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.client import ApiError
 from parallelproject.model.names import CRD_NAME
 from rig import ControlPlane
 from rig.binaries import Binaries

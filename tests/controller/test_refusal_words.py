@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from parallelproject.controller.refusal import by_words
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.client import ApiError
 from parallelproject.model.status import Reason
 
 POLICY, QUOTA, FAILED = Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 
-from parallelproject.kube.api import MERGE_PATCH, ApiError
+from parallelproject.kube.client import MERGE_PATCH, ApiError
 from rig.deadline import until
 from tests.controller.admission import denial
 from tests.controller.audit import LABEL, Json

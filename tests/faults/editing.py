@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from parallelproject.cli.retry import failed_tasks, retry_patch
-from parallelproject.kube.api import MERGE_PATCH, ApiError
+from parallelproject.kube.client import MERGE_PATCH, ApiError
 from rig.deadline import until
 from rig.errors import RigError
 from tests.controller.audit import LABEL, Json

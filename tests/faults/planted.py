@@ -123,7 +123,7 @@ project.read_status = lambda status: Ledger()
     Planted(
         "the answer to a creation that was lost counts as a refusal",
         """
-import parallelproject.kube.api as api
+import parallelproject.kube.client as api
 api.ApiError.is_definite = property(lambda self: True)
 import parallelproject.controller.actions as actions
 actions._REFUSED_SECONDS = 0.0
@@ -159,7 +159,7 @@ sightings.attempt_of = hasty
     Planted(
         "the status is written without the version that it was computed from",
         """
-from parallelproject.kube.api import Api
+from parallelproject.kube.client import Api
 request = Api.request
 async def blind(self, method, path, body=None, **more):
     if method == "PATCH" and path.endswith("/status"):

@@ -8,7 +8,7 @@ import random
 import threading
 from dataclasses import dataclass
 
-from parallelproject.kube.api import ApiError
+from parallelproject.kube.client import ApiError
 from parallelproject.model.names import CRD_NAME, LABEL_PROJECT_UID
 from rig.deadline import until
 from rig.errors import RigError

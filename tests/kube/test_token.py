@@ -7,7 +7,7 @@ import pytest
 import yaml
 from kubernetes.aio.config import incluster_config
 
-from parallelproject.kube.api import Api
+from parallelproject.kube.client import Api
 from rig.certificate import write_certificate
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from parallelproject.cli.failure import Failure
 from parallelproject.cli.program import typed
 from parallelproject.cli.target import Target
-from parallelproject.kube.api import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
+from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
 from parallelproject.model.suggest import did_you_mean
 

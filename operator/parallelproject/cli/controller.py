@@ -11,7 +11,7 @@ from parallelproject.controller.logs import configure
 from parallelproject.controller.operator import OperatorOptions, operate
 from parallelproject.core.planner.admission.shared_limits import Limits
 from parallelproject.executors.delivery_pod import IMAGE
-from parallelproject.kube.api import NoClusterError
+from parallelproject.kube.client import NoClusterError
 
 
 def run(

@@ -22,7 +22,7 @@ from parallelproject.executors.once import is_intact, is_ours, restore_patch
 from parallelproject.executors.publish_job import publish_manifest
 from parallelproject.executors.sightings import PUBLISHING, Key
 from parallelproject.executors.taskfile import conflict_feedback
-from parallelproject.kube.api import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
+from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
 

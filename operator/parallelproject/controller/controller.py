@@ -33,7 +33,7 @@ from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.observation import JobView, view_job, view_pod
 from parallelproject.executors.once import controller_of
 from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
-from parallelproject.kube.api import Api, collection
+from parallelproject.kube.client import Api, collection
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
 from parallelproject.model.spec import Spec

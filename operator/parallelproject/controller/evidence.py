@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import NamedTuple
 
 from parallelproject.executors.once import release_patch
-from parallelproject.kube.api import STRATEGIC_PATCH, Api, ApiError
+from parallelproject.kube.client import STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from parallelproject.kube.api import Api, ApiError, NotSentError
+from parallelproject.kube.client import Api, ApiError, NotSentError
 
 log = logging.getLogger(__name__)
 

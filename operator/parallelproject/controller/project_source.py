@@ -25,7 +25,7 @@ import kopf
 
 from parallelproject.controller.leader import Leader
 from parallelproject.controller.verifier import Verifier
-from parallelproject.kube.api import METADATA, REQUEST_SECONDS, Api, ApiError, collection
+from parallelproject.kube.client import METADATA, REQUEST_SECONDS, Api, ApiError, collection
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS, Reflector
 from parallelproject.model import names
 

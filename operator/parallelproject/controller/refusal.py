@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from parallelproject.controller.project import Json, Project
-from parallelproject.kube.api import Api, ApiError
+from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 
 _MAYBE_TEMPLATE = frozenset({400, 413, 422})

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from parallelproject.kube.api import Api, ApiError
+from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.names import API_VERSION, PLURAL
 
 Body = Mapping[str, Any]

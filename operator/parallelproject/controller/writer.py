@@ -14,7 +14,7 @@ from parallelproject.controller.metrics import Metrics
 from parallelproject.controller.project import Json, Project
 from parallelproject.core.report.status import says_the_same
 from parallelproject.core.times import iso
-from parallelproject.kube.api import MERGE_PATCH, Api, ApiError, encode
+from parallelproject.kube.client import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from parallelproject.kube.api import JSON, Api, ApiError, Media
+from parallelproject.kube.client import JSON, Api, ApiError, Media
 
 log = logging.getLogger(__name__)
 
