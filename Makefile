@@ -43,7 +43,7 @@ e2e: $(DEV) ## The stories, from import to result, in real containers: kind wher
 	@$(RIG) build > /dev/null
 	@$(BIN)/python -m pytest e2e --timeout 1200
 faults: $(DEV) ## Every crash and every fault, of an operator and of a local run, judged (hours; ARGS="--sample 100" for less)
-	@$(BIN)/python -m tests.run.faults
+	@$(BIN)/python -m tests.local.faults
 	@PYTHONPATH=tools:. $(BIN)/python -m tests.faults $(ARGS)
 bench: $(DEV) ## Measure all, each figure beside a reference in the same run, and write docs/benchmarks.md; bench-NAME: one
 	@PYTHONPATH=tools $(BIN)/python -m bench --docs

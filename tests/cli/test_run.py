@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.checkout import Checkout
+from tests.local.checkout import Checkout
 
 from .conftest import MANIFEST, Pproj
 

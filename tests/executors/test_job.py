@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job import check_for_cluster, job_manifest, stop_patch
-from parallelproject.executors.once import is_intact, is_ours
-from parallelproject.executors.owner import Owner
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.single_run import is_intact, is_ours
+from parallelproject.executors.job.task_job import check_for_cluster, job_manifest, stop_patch
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 

@@ -8,8 +8,8 @@ import pytest
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.executors.owner import Owner
-from parallelproject.executors.publish_job import problems_of, publish_manifest
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.publish_job import problems_of, publish_manifest
 from parallelproject.forge.publication import Publication
 from parallelproject.git import wire
 from parallelproject.model.project import parse_spec

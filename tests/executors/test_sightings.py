@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
-from parallelproject.executors.observation import JobView, PodView, view_job, view_pod
-from parallelproject.executors.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
+from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
+from parallelproject.executors.job.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 

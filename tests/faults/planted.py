@@ -143,7 +143,7 @@ actions.Actions._try_create = once
     Planted(
         "a task that has failed is tried again before its Job has ended",
         """
-import parallelproject.executors.sightings as sightings
+import parallelproject.executors.job.sightings as sightings
 from parallelproject.core.planner.attempt import Phase
 attempt_of = sightings.attempt_of
 def hasty(number, job, pods, job_is_gone):
@@ -231,7 +231,7 @@ names.job_name = actions.job_name = controller._job_name = mine
     Planted(
         "only a pod that runs holds a slot",
         """
-import parallelproject.executors.sightings as sightings
+import parallelproject.executors.job.sightings as sightings
 attempt_of = sightings.attempt_of
 def idle(number, job, pods, job_is_gone):
     pods = list(pods)

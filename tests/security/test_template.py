@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job import check_for_cluster, job_manifest
-from parallelproject.executors.owner import Owner
-from parallelproject.executors.pod import Json
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.pod import Json
+from parallelproject.executors.job.task_job import check_for_cluster, job_manifest
 from parallelproject.model.project import parse_spec
 from rig import ControlPlane
 from rig.deadline import until

@@ -10,7 +10,7 @@ from parallelproject.controller.leader import LEASE, SECONDS, LostLeaseError
 from parallelproject.controller.logs import configure
 from parallelproject.controller.operator import OperatorOptions, operate
 from parallelproject.core.planner.admission.shared_limits import Limits
-from parallelproject.executors.delivery_pod import IMAGE
+from parallelproject.executors.job.delivery_pod import IMAGE
 from parallelproject.kube.client import NoClusterError
 
 

@@ -24,7 +24,7 @@ from parallelproject.cli.failure import Failure
 from parallelproject.cli.importing import for_cluster
 from parallelproject.cli.page import count, listed
 from parallelproject.cli.source import located, placed, read_file
-from parallelproject.executors.job import check_for_cluster
+from parallelproject.executors.job.task_job import check_for_cluster
 from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import FileOverlap

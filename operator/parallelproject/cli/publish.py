@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
-from parallelproject.run.errors import RunError
 
 if TYPE_CHECKING:
     from parallelproject.forge.published import Published
-    from parallelproject.run.push import Publish, Pushed
+    from parallelproject.local.delivery.push import Publish, Pushed
 
 _FORGE_TOKEN = "forge-token"
 _PASSWORDS = ("token", "password")
@@ -153,7 +153,7 @@ def _asked(pushed: "Pushed", private: Path) -> Path:
 
 def _git(pushed: "Pushed", *arguments: str, stdin: str = "") -> list[str]:
     """What the user's own git says, asking nobody; nothing where it refuses."""
-    from parallelproject.run.push import own_environment
+    from parallelproject.local.delivery.push import own_environment
 
     try:
         done = subprocess.run(

@@ -29,9 +29,10 @@ from parallelproject.cli.failure import Failure, of_problems
 from parallelproject.cli.program import typed
 from parallelproject.cli.publish import publisher
 from parallelproject.cli.source import located, placed, read_file, tell
+from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.start import run_project
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
-from parallelproject.run import RunOptions, run_project
 from parallelproject.sources import Imported
 
 

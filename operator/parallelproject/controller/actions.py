@@ -16,12 +16,12 @@ from parallelproject.controller.project import Json, Project
 from parallelproject.controller.refusal import Refused, refusal_of
 from parallelproject.controller.removal import Removal
 from parallelproject.core.planner.plan import Launch, Plan, Stop
-from parallelproject.executors.job import job_manifest, stop_patch
-from parallelproject.executors.observation import view_job
-from parallelproject.executors.once import is_intact, is_ours, restore_patch
-from parallelproject.executors.publish_job import publish_manifest
-from parallelproject.executors.sightings import PUBLISHING, Key
-from parallelproject.executors.taskfile import conflict_feedback
+from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.executors.job.observation import view_job
+from parallelproject.executors.job.publish_job import publish_manifest
+from parallelproject.executors.job.sightings import PUBLISHING, Key
+from parallelproject.executors.job.single_run import is_intact, is_ours, restore_patch
+from parallelproject.executors.job.task_job import job_manifest, stop_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason

@@ -15,7 +15,7 @@ from parallelproject.core.planner.admission.shared_limits import Demand, Limits,
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.status import condition
-from parallelproject.executors.sightings import PUBLISHING
+from parallelproject.executors.job.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
 from parallelproject.model.status import ConditionType, Reason

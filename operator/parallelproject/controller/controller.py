@@ -29,10 +29,10 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.core.planner.plan import Plan, plan, stops_of_all, waits_for_merge
 from parallelproject.core.report.status import ATTEMPT_MAX, rejected_status, render_status
-from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
-from parallelproject.executors.observation import JobView, view_job, view_pod
-from parallelproject.executors.once import controller_of
-from parallelproject.executors.sightings import PUBLISHING, Key, Sightings
+from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
+from parallelproject.executors.job.observation import JobView, view_job, view_pod
+from parallelproject.executors.job.sightings import PUBLISHING, Key, Sightings
+from parallelproject.executors.job.single_run import controller_of
 from parallelproject.kube.client import Api, collection
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names

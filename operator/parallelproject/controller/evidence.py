@@ -10,7 +10,7 @@ import random
 from collections.abc import Coroutine
 from typing import NamedTuple
 
-from parallelproject.executors.once import release_patch
+from parallelproject.executors.job.single_run import release_patch
 from parallelproject.kube.client import STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import API_VERSION, PLURAL
 

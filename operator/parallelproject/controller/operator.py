@@ -15,7 +15,7 @@ from parallelproject.controller.health import Health
 from parallelproject.controller.leader import LEASE, SECONDS, Leader
 from parallelproject.controller.metrics_server import serve_metrics
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
-from parallelproject.executors.delivery_pod import IMAGE as GIT_IMAGE
+from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.kube.client import Api
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
-from parallelproject.executors.inherited import NOTHING_INHERITED, Inherited, inherited
-from parallelproject.executors.job import check_for_cluster
-from parallelproject.executors.owner import Owner
-from parallelproject.executors.sightings import Key, Sightings
+from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, inherited
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.sightings import Key, Sightings
+from parallelproject.executors.job.task_job import check_for_cluster
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec

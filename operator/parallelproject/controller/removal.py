@@ -12,7 +12,7 @@ from parallelproject.controller.project import Project
 from parallelproject.controller.refusal import Refused
 from parallelproject.core.followups.job_history import FinishedJob, beyond_limit, in_order, rerun_tasks
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.sightings import Key
+from parallelproject.executors.job.sightings import Key
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 

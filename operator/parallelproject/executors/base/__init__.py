@@ -1,0 +1,1 @@
+"""What every executor gives a task: its task file and its environment."""

@@ -1,0 +1,249 @@
+"""What a pod gets so that its task's work lands: ``prepare`` before the task's container, ``git`` beside it.
+
+Pure. The task's container sees the checkout, and what runs its command; the private git directory and the credentials
+are mounted in the two others only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from parallelproject.core.graph.file_overlap import normalise
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.executors.job.pod import (
+    OUTPUTS,
+    TASK_FOLDER,
+    TASK_VOLUME,
+    WORK_VOLUME,
+    WORKSPACE,
+    Json,
+    entries,
+    folder,
+    joined,
+    mapping,
+)
+from parallelproject.git.address import parse
+from parallelproject.git.delivery import Delivery, Person
+from parallelproject.git.outcome import PolicyError
+from parallelproject.git.refs import check_branch, task_branch
+from parallelproject.model.branches import landing_branch, level_branch, offered_branch
+from parallelproject.model.podtemplate import PodTemplate
+from parallelproject.model.problem import Problem, ProblemsError
+from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
+
+PREPARE, GIT = "prepare", "git"
+"""Names of the containers."""
+IMAGE = "parallelproject-git"
+"""Image of both, where the operator is told no other."""
+DELIVERY_FILE = "delivery.json"
+PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
+_STATE, _TOOLS = "/pproj/state", "/pproj/bin"
+_CREDENTIALS_VOLUME = "pproj-credentials"
+_DEADLINE = 86_400
+"""Longest that an attempt takes which names no deadline: ``git`` waits for a command, also for one whose container
+cannot be started."""
+BODY_MAX = 8_000
+"""Characters of a description that stand in a commit; instruction and task file together must fit annotations."""
+_REQUESTS = {"cpu": "20m", "memory": "64Mi"}
+
+
+def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
+    """What ``pproj-git`` is told of an attempt.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid, which its refs and trailers are known by.
+        graph: The compiled spec.
+        task: The task, as its number in the graph.
+        number: Of the attempt.
+    """
+    described = graph.tasks[task]
+    told: Json = {
+        "url": git.url,
+        "branch": landing_branch(git, project),
+        "baseRef": git.base_ref,
+        "run": uid,
+        "task": graph.ids[task],
+        "attempt": number,
+        "title": described.title,
+        "body": described.description[:BODY_MAX],
+        "policy": {
+            "files": graph.claim[task].split("\n")[1:],
+            "enforceFiles": spec.conflicts.enforce_files,
+            "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
+        },
+        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
+        "submodules": spec.workspace.submodules,
+        "lfs": spec.workspace.lfs,
+        "workspace": WORKSPACE,
+        "private": PRIVATE,
+    }
+    if git.author:
+        told["author"] = told["committer"] = {"name": git.author.name, "email": git.author.email}
+    if git.credentials_secret_ref:
+        told["credentials"] = CREDENTIALS
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def problems_of(spec: Spec, project: str) -> list[Problem]:
+    """What keeps the work of a spec from landing from a cluster as it asks for."""
+    git, found = spec.git, list[Problem]()
+    if git is None:
+        if spec.workspace != Workspace():
+            found.append(Problem("spec.workspace", "needs a repository to check out", "set spec.git, or remove it"))
+        if spec.conflicts.enforce_files:
+            place = "spec.conflicts.enforceFiles"
+            found.append(Problem(place, "needs a repository to compare with", "set spec.git, or remove it"))
+        return found
+    try:
+        parse(git.url)
+    except PolicyError as error:
+        found.append(Problem("spec.git.url", str(error).removeprefix("git url: it ")))
+    try:
+        author = Person(git.author.name, git.author.email) if git.author else Person("x", "x@localhost")
+        Delivery(
+            url="https://localhost/x", branch=landing_branch(git, project), base_ref=git.base_ref, run="x", task="x",
+            author=author,
+        )  # fmt: skip
+        for name in _offered(spec, git, project):
+            check_branch(name, "branch")
+    except PolicyError as error:
+        found.append(Problem("spec.git", str(error)))
+    for i, path in enumerate(git.not_landed):
+        try:
+            normalise(path, f"spec.git.notLanded[{i}]")
+        except ProblemsError as error:
+            found += error.problems
+    for i, role in enumerate(spec.roles):
+        if role.pod_template is not None:
+            place = f"spec.roles[{i}].podTemplate.spec"
+            clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git)))
+            found += [Problem(f"{place}{where}", what, mend) for where, what, mend in clashes]
+    return found
+
+
+def _offered(spec: Spec, git: Git, project: str) -> list[str]:
+    """The branches that will be offered."""
+    branch = offered_branch(git, project)
+    if git.is_by_task:
+        return [task_branch(branch, task.id) for task in spec.tasks]
+    return [level_branch(branch, len(spec.tasks))] if git.is_by_level else [branch]
+
+
+def add_delivery(pod: Json, git: Git, image: str) -> None:
+    """Adds the two containers to a pod's spec, and wraps the command of its first one.
+
+    Args:
+        pod: The spec of a pod that has the volumes of every task; it is changed.
+        git: Where the work lands.
+        image: The image of ``pproj-git``.
+    """
+    agent = pod["containers"][0]
+    agent["command"] = [f"{_TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
+    agent["volumeMounts"] = joined([folder(_TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
+    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
+        # The checkout may belong to another user than the image's: git would refuse to look at it.
+        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
+        agent["env"] = joined([{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust], agent["env"])
+
+    told = f"{TASK_FOLDER}/{DELIVERY_FILE}"
+    result = ["--result", "/dev/termination-log"]
+    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
+    if given := credentials_of(git):
+        mounts.append(given[0])
+        pod["volumes"] = joined([given[1]], pod["volumes"])
+    common: Json = {"image": image, **locked_down(pod)}
+    prepare = {
+        "name": PREPARE,
+        **common,
+        "command": ["pproj-git", "prepare", told, "--state", _STATE, "--tools", _TOOLS, *result],
+        "volumeMounts": [*mounts, folder(WORKSPACE), folder(_TOOLS)],
+    }
+    beside = {
+        "name": GIT,
+        **common,
+        "command": ["pproj-git", "deliver", told, "--state", _STATE, *result],
+        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True)],
+    }
+    # Before those of the template, which may have something to do in the checkout.
+    pod["initContainers"] = joined([prepare], pod.get("initContainers"))
+    pod["containers"].append(beside)
+
+
+def credentials_of(git: Git) -> tuple[Json, Json] | None:
+    """The mount and the volume of git's credentials, for containers of ours alone; None where none are named."""
+    if git.credentials_secret_ref is None:
+        return None
+    mount = {"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True}
+    return mount, {"name": _CREDENTIALS_VOLUME, "secret": {"secretName": git.credentials_secret_ref.name}}
+
+
+def deadline_of(given: int | None) -> int:
+    """Longest time of an attempt's Job, in seconds."""
+    return given or _DEADLINE
+
+
+def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
+    """What in a template does not go with delivery: where, what it is, and the mend."""
+    pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    for field in ("shareProcessNamespace", "hostPID"):
+        if pod.get(field):
+            yield f".{field}", "would let the task read the git container's credentials", "remove it"
+    for container in (*entries(pod.get("initContainers")), *entries(pod.get("containers"))):
+        name = container.get("name")
+        if name in (PREPARE, GIT):
+            yield "", f"has a container {name}, which is the name of one that lands the work", "rename it"
+        for mount in entries(container.get("volumeMounts")):
+            volume, part = mount.get("name"), mount.get("subPath")
+            ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)
+            if ours or volume == _CREDENTIALS_VOLUME:
+                mend = f"mount {WORK_VOLUME} with subPath workspace or outputs"
+                yield "", f"mounts {volume}, which holds what a task must not see, in {name}", mend
+
+
+def _secrets(git: Git) -> set[str]:
+    """Names of the Secrets that only containers of ours are to have."""
+    forge = git.forge.token_secret_ref if git.forge else None
+    return {ref.name for ref in (git.credentials_secret_ref, forge) if ref is not None}
+
+
+def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, str, str]]:
+    """Where a template gives its own containers what lands the work: where, what it is, and the mend."""
+    pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    named: list[tuple[str, object]] = []
+    for i, volume in enumerate(entries(pod.get("volumes"))):
+        named.append((f".volumes[{i}]", mapping(volume.get("secret")).get("secretName")))
+        for source in entries(mapping(volume.get("projected")).get("sources")):
+            named.append((f".volumes[{i}]", mapping(source.get("secret")).get("name")))
+    for kind in ("initContainers", "containers"):
+        for i, container in enumerate(entries(pod.get(kind))):
+            for variable in entries(container.get("env")):
+                chosen = mapping(mapping(variable.get("valueFrom")).get("secretKeyRef"))
+                named.append((f".{kind}[{i}].env", chosen.get("name")))
+            for source in entries(container.get("envFrom")):
+                named.append((f".{kind}[{i}].envFrom", mapping(source.get("secretRef")).get("name")))
+    for where, name in named:
+        if name in secrets:
+            mend = "give the task a Secret of its own, with fewer rights, if it needs one"
+            yield where, f"gives the task the Secret {name}, by which its work lands", mend
+
+
+def locked_down(pod: Mapping[str, Any]) -> Json:
+    """Security context and resources of a container of ours: as little as it needs.
+
+    As the user of the pod's first container where one is named: what is theirs is ours then.
+    """
+    agent = mapping((entries(pod.get("containers")) or [{}])[0].get("securityContext"))
+    whole = mapping(pod.get("securityContext"))
+    user = {key: value for key in ("runAsUser", "runAsGroup") if (value := agent.get(key, whole.get(key))) is not None}
+    security = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": user.get("runAsUser") != 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        **user,
+    }
+    return {"securityContext": security, "resources": {"requests": _REQUESTS}}

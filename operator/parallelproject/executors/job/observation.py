@@ -1,0 +1,341 @@
+"""What Jobs and pods say about attempts.
+
+A pod that succeeded is believed at once: the Job controller tells of it up to a second later. A failure
+counts only when the Job has failed, since a Job replaces a pod that was evicted.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from parallelproject.core.planner.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
+from parallelproject.core.times import epoch
+from parallelproject.executors.job import delivery_pod
+from parallelproject.git.outcome import DeliveryError
+from parallelproject.model.names import (
+    ANNOTATION_CLAIM,
+    ANNOTATION_CONTAINER,
+    ANNOTATION_DELIVERY,
+    ANNOTATION_PUBLISH,
+    ANNOTATION_STOP,
+    FINALIZER_RECORDED,
+)
+from parallelproject.model.status import Reason
+
+_BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
+"""Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
+_FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
+"""Attempts that we ended because of what they did: they have failed, by the word on their Job."""
+_COMMIT = 10
+"""Characters of a commit's name that are written down."""
+
+
+_NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
+_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""The kubelet says both in turn, as long as it tries."""
+_ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+class Delivered(NamedTuple):
+    """What became of a pod's work."""
+
+    reason: Reason | None = None
+    """Why it did not land; None where it did, or where the task's own container failed."""
+    commit: str | None = None
+    """The short name of the task's commit on the branch."""
+    paths: tuple[str, ...] = ()
+    """The paths of a conflict."""
+    ref: str | None = None
+    """Where work is kept that did not land."""
+    beside: Beside = NOTHING_BESIDE
+
+
+_NOT_DELIVERED = Delivered()
+
+
+class JobView(NamedTuple):
+    """What matters of a Job."""
+
+    name: str
+    uid: str
+    version: int
+    """Its resourceVersion: of two views the one with the higher is newer."""
+    created: float | None
+    ended: float | None
+    outcome: str
+    """Complete, Failed or empty while it is unfinished."""
+    reason: str
+    stopped_for: str
+    claim: str = ""
+    """Role and files that its task had when it was started."""
+    is_suspended: bool = False
+    """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
+    is_queued: bool = False
+    """Whether it was suspended from the first on, as by a queue, and has not begun."""
+    is_idle: bool = False
+    """Whether the Job controller says that it is suspended and has no pod."""
+    may_replace: bool = False
+    """Whether the Job makes another pod after one that has failed."""
+    stop_undone: bool = False
+    """Whether it was stopped, and somebody has taken that back before it ended."""
+    deleting: bool = False
+    """Whether it goes as soon as nothing holds it."""
+    held: bool = False
+    """Whether we hold it: its result is not known to be written down."""
+
+    @property
+    def has_ended_by_stop(self) -> bool:
+        """Whether it was stopped and deleted while suspended: no pod of it is there, and none will be made."""
+        return self.deleting and self.is_idle and bool(self.stopped_for)
+
+
+class PodView(NamedTuple):
+    """What matters of a pod."""
+
+    job_uid: str
+    """Uid of the Job that controls it; labels alone prove nothing."""
+    phase: str
+    disrupted: bool
+    ended: float | None
+    exit_code: int | None
+    container_reason: str
+    delivered: Delivered = _NOT_DELIVERED
+    message: str = ""
+    """What its container said at its end, where it publishes."""
+    trouble: str | None = None
+    """What keeps it from beginning."""
+    deleting: bool = False
+    """Whether somebody has deleted it; it may still run."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still do something."""
+        return self.phase not in ("Succeeded", "Failed")
+
+
+def view_job(job: Mapping[str, Any]) -> JobView:
+    """Reads a Job."""
+    metadata, spec, status = job["metadata"], job.get("spec") or {}, job.get("status") or {}
+    marks = metadata.get("annotations") or {}
+    stopped_for = marks.get(ANNOTATION_STOP, "")
+    suspend, has_slots = spec.get("suspend") is True, spec.get("parallelism") != 0
+    is_idle = not (status.get("active") or status.get("terminating")) and any(
+        c.get("type") == "Suspended" and c.get("status") == "True" for c in status.get("conditions") or ()
+    )
+    outcome, reason, ended = "", "", None
+    for condition in status.get("conditions") or ():
+        if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
+            outcome, reason = condition["type"], condition.get("reason") or ""
+            ended = epoch(status.get("completionTime") or condition.get("lastTransitionTime"))
+    return JobView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        created=epoch(metadata.get("creationTimestamp")),
+        ended=ended,
+        outcome=outcome,
+        reason=reason,
+        stopped_for=stopped_for,
+        claim=marks.get(ANNOTATION_CLAIM, ""),
+        is_suspended=suspend or not has_slots,
+        is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec counts it up
+        is_idle=is_idle,
+        may_replace=spec.get("backoffLimit") != 0,
+        stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
+        deleting="deletionTimestamp" in metadata,
+        held=FINALIZER_RECORDED in (metadata.get("finalizers") or ()),
+    )
+
+
+def view_pod(pod: Mapping[str, Any]) -> PodView:
+    """Reads a pod; its exit code is that of the task's container, or else of the first in order that did not end well.
+
+    Containers are known by their names: something on a pod's way may have put others before them. Those that land its
+    work tell by a word how they ended, and have no exit code that would say anything of the task.
+    """
+    status = pod.get("status") or {}
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    delivered = _delivered(pod) if ANNOTATION_DELIVERY in annotations else _NOT_DELIVERED
+    ends = []
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated")
+        if ended:
+            ends.append((container.get("name"), ended))
+    main = _main(pod)
+    order = [main, *(c.get("name") for c in (pod.get("spec") or {}).get("containers") or ())]
+    ends.sort(key=lambda end: order.index(end[0]) if end[0] in order else len(order))
+    code, reason = None, ""
+    for _, ended in ends:
+        if ended.get("exitCode"):
+            code, reason = ended["exitCode"], ended.get("reason") or ""
+            break
+    times = [at for at in (epoch(ended.get("finishedAt")) for _, ended in ends) if at is not None]
+    owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
+    return PodView(
+        job_uid=next((ref.get("uid") or "" for ref in owners if ref.get("controller")), ""),
+        phase=status.get("phase") or "Pending",
+        disrupted=any(
+            c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in status.get("conditions") or ()
+        ),
+        ended=max(times, default=None),
+        exit_code=code,
+        container_reason=reason,
+        delivered=delivered,
+        message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
+        trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        deleting="deletionTimestamp" in (pod.get("metadata") or {}),
+    )
+
+
+def _main(pod: Mapping[str, Any]) -> str:
+    """The name of the container that runs the task, or publishes."""
+    marked = ((pod.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_CONTAINER)
+    if marked:
+        return str(marked)
+    # A pod of an operator that did not write it down yet, as it was made.
+    containers: list[Mapping[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("name") or "")
+
+
+def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -> str | None:
+    """What keeps a pod from beginning: a word of the kubelet's or the scheduler's.
+
+    Args:
+        status: The pod's.
+        main: The container that runs the task.
+        waits_for_command: Whether a container of ours waits there for one that may never start.
+    """
+    if status.get("phase") not in (None, "Pending", "Running"):
+        return None
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    states = {container.get("name"): container.get("state") or {} for container in found}
+    has_begun = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
+    for name, state in states.items():
+        waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
+        if has_begun and name not in (main, delivery_pod.GIT):
+            continue  # a proxy that is started again keeps nothing from beginning
+        if name == main and ended.get("reason") in _NOT_STARTED and waits_for_command:
+            return Reason.START_ERROR
+        if reason := str(waiting.get("reason") or ""):
+            if reason in _PULLING:
+                return Reason.IMAGE_PULL_BACK_OFF
+            if reason not in _ON_ITS_WAY:
+                return reason[:64]
+    scheduled: Mapping[str, Any] = next(
+        (c for c in status.get("conditions") or () if c.get("type") == "PodScheduled"), {}
+    )
+    if scheduled.get("status") != "False":
+        return None
+    return next((r for r in (Reason.UNSCHEDULABLE, Reason.SCHEDULING_GATED) if r == scheduled.get("reason")), None)
+
+
+def _said(status: Mapping[str, Any], main: str) -> str:
+    found = [c for c in status.get("containerStatuses") or () if c.get("name") == main]
+    ends = [(c.get("state") or {}).get("terminated") or {} for c in found]
+    return next((str(ended["message"]) for ended in ends if ended.get("message")), "")
+
+
+def _delivered(pod: Mapping[str, Any]) -> Delivered:
+    """What the containers that land a pod's work say of it; each says it in its termination message."""
+    status = pod.get("status") or {}
+    agent = _main(pod)
+    ends = {
+        container.get("name"): (container.get("state") or {}).get("terminated") or {}
+        for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    }
+    for name in (delivery_pod.PREPARE, delivery_pod.GIT):
+        ended = ends.get(name) or {}
+        code, told = ended.get("exitCode"), _message(ended)
+        commit, paths = told.get("commit"), told.get("paths")
+        ref = told["ref"] if isinstance(told.get("ref"), str) else None
+        if code and not (ends.get(agent) or {}).get("exitCode"):
+            reason = _BY_CODE.get(code, Reason.TRANSIENT)
+            conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
+            return Delivered(reason, None, tuple(map(str, conflict)), ref)
+        if name == delivery_pod.GIT and code == 0:
+            beside = Beside(_length(told, "undeclared"), _length(told, "shared"), _length(told, "kept"))
+            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, beside)
+    return _NOT_DELIVERED
+
+
+def _length(told: Mapping[str, Any], name: str) -> int:
+    """How long a list was before it was cut to have room."""
+    found, total = told.get(name), told.get(f"{name}Total")
+    return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
+
+
+def _message(ended: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A termination message that is a JSON object; empty for any other."""
+    try:
+        found = json.loads(ended.get("message") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
+    """Where an attempt stands.
+
+    Args:
+        number: Its number.
+        job: Its Job, where one is or was seen.
+        pods: Pods that are labelled as its own; more than one where some were evicted. Where the Job is known,
+            only those that it controls count.
+        job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is
+            merely not seen may be there.
+    """
+    pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
+    name = job.name if job else None
+    started = job.created if job else None
+    stopped = bool(job and job.stopped_for)
+    ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
+    if job and job.ended is not None and started is not None and ended is not None and ended < started:
+        ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
+    if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
+        told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
+        return Attempt(
+            number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=told.commit, beside=told.beside
+        )
+    live = any(pod.is_live for pod in pods)
+    failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
+    if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
+        if stopped and job.stopped_for not in _FAILED_BY_STOP:
+            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
+        why, code = Reason.POD_FAILED, None
+        if stopped:
+            because = _FAILED_BY_STOP[job.stopped_for]
+            return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name)
+        if job.reason == "DeadlineExceeded":
+            why = Reason.DEADLINE_EXCEEDED
+        elif failed and failed.delivered.reason:
+            why = failed.delivered.reason
+        elif failed and failed.exit_code is not None:
+            why, code = Reason.EXIT_CODE, failed.exit_code
+        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name)
+    if job_is_gone and not live:
+        if job and job.stopped_for in _FAILED_BY_STOP:
+            because = _FAILED_BY_STOP[job.stopped_for]
+            return Attempt(number, Phase.FAILED, started=started, ended=ended, reason=because, name=name)
+        phase = Phase.STOPPED if stopped else Phase.LOST
+        return Attempt(number, phase, started=started, ended=ended, name=name)
+    if job is None:
+        return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
+    # A Job that has failed has ended its pods first: what they say of it is on its way. That a pod has failed gives the
+    # slot away a second before its Job says so, where nothing can come after it: a Job that is resumed, or has tries
+    # left, makes another pod.
+    is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
+    at_work = not job.outcome and not is_last
+    stopping = stopped and not job.stop_undone
+    reason: str | None = _trouble_of(pods)
+    if job.deleting:
+        reason = Reason.JOB_TERMINATING
+    elif job.is_suspended and not stopping:
+        reason = Reason.JOB_SUSPENDED
+    return Attempt(
+        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,
+        is_queued=job.is_queued,
+    )  # fmt: skip
+
+
+def _trouble_of(pods: Iterable[PodView]) -> str | None:
+    return next((pod.trouble for pod in pods if pod.is_live and pod.trouble), None)

@@ -1,0 +1,167 @@
+"""The Job of an attempt at publishing. Pure: builds the manifest, sends nothing."""
+
+import json
+from itertools import accumulate, takewhile
+
+from parallelproject.core.followups import publication
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.plan import Plan
+from parallelproject.executors.job import single_run as once
+from parallelproject.executors.job.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
+from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
+from parallelproject.executors.job.sightings import PUBLISHING
+from parallelproject.model import names
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Git, PullRequest, Spec
+
+WAIT_SECONDS = 1800
+"""How long one attempt waits for checks and approvals."""
+PUBLISH = "publish"
+"""Name of the container."""
+_FILE = "publish.json"
+_TOKEN = "/pproj/token"
+_MARGIN = 1800
+_KEPT_SECONDS = 6 * 3600
+"""How long a Job is kept, with its log, after its end; how it ended is in the status."""
+_BYTES_MAX = 200_000
+"""Of an instruction; annotations have 256 KiB."""
+_ROW_BYTES, _NAME_BYTES = 120, 3
+"""Of what is told of a task besides ids, and beside each id that it depends on."""
+_TITLES = (200, 60, 0)
+"""Characters of a title that are told, tried in turn until all rows have room."""
+
+
+def problems_of(spec: Spec) -> list[Problem]:
+    """More tasks than can be told of, where none may be left out: each is offered, or decides where a level ends."""
+    git = spec.git
+    if git is None or git.forge is None or not (git.is_by_task or git.is_by_level):
+        return []
+    wanted = git.pull_request or PullRequest()
+    size = len(_json({"title": wanted.title, "body": wanted.body, "labels": wanted.labels}).encode(errors="replace"))
+    for task in spec.tasks:
+        needs = task.dependencies if git.is_by_task else ()
+        size += len(task.id) + _ROW_BYTES + sum(len(need) + _NAME_BYTES for need in needs)
+    if size <= _BYTES_MAX:
+        return []
+    found = f"what has to be told to publish them would be some {size:,} bytes; there is room for {_BYTES_MAX:,}"
+    mend = "give them shorter ids, make it several projects, or offer all of it in one pull request"
+    return [Problem("spec.tasks", found, mend)]
+
+
+def publish_manifest(
+    owner: Owner,
+    spec: Spec,
+    git: Git,
+    graph: CompiledGraph,
+    plan: Plan,
+    revision: str,
+    number: int,
+    image: str,
+    inherited: Inherited = NOTHING_INHERITED,
+) -> Json:
+    """The Job of attempt ``number`` at publishing.
+
+    Args:
+        owner: The project.
+        spec: Its spec.
+        git: Its ``git``, which has a forge.
+        graph: The compiled spec.
+        plan: Where the tasks stand.
+        revision: What is published.
+        number: Of the attempt, of all of this project.
+        image: The image that has ``pproj-publish``.
+        inherited: Labels and annotations of the project that reach its Jobs and pods.
+    """
+    marks = once.labels(owner, PUBLISHING, number)
+    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
+    item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
+    volumes: list[Json] = [
+        {"name": TASK_VOLUME, "downwardAPI": {"items": [item]}},
+        {"name": WORK_VOLUME, "emptyDir": {}},
+    ]
+    if given := credentials_of(git):
+        mounts.append(given[0])
+        volumes.append(given[1])
+    token = git.forge.token_secret_ref if git.forge else None
+    if token:
+        mounts.append({"name": "pproj-token", "mountPath": _TOKEN, "readOnly": True})
+        items = [{"key": token.key, "path": "token"}]
+        volumes.append({"name": "pproj-token", "secret": {"secretName": token.name, "items": items}})
+    container = {
+        "name": PUBLISH,
+        "image": image,
+        "command": ["pproj-publish", f"{TASK_FOLDER}/{_FILE}", "--result", "/dev/termination-log"],
+        "volumeMounts": mounts,
+        **locked_down({}),
+    }
+    template: Json = {
+        "metadata": {
+            "labels": {**inherited.labels, **marks},
+            "annotations": {
+                **inherited.annotations,
+                names.KUBECTL_CONTAINER: PUBLISH,
+                names.ANNOTATION_CONTAINER: PUBLISH,
+                names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan),
+            },
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            **_pull_secrets(spec),
+            "containers": [container],
+            "volumes": volumes,
+        },
+    }
+    made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN, inherited)
+    made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
+    return made
+
+
+def _pull_secrets(spec: Spec) -> Json:
+    """By which the pods of tasks pull images, ours among them."""
+    found: dict[str, Json] = {}
+    for role in spec.roles:
+        if role.pod_template is not None:
+            pod = role.pod_template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+            found |= {str(entry.get("name")): dict(entry) for entry in entries(pod.get("imagePullSecrets"))}
+    return {"imagePullSecrets": list(found.values())} if found else {}
+
+
+def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
+    """What ``pproj-publish`` is told."""
+    where: Json = {
+        "url": git.url,
+        "base": git.base_ref.removeprefix("refs/heads/"),
+        "run": owner.uid,
+        "private": PRIVATE,
+        "waitSeconds": WAIT_SECONDS,
+    }
+    if git.credentials_secret_ref:
+        where["credentials"] = CREDENTIALS
+    if git.forge:
+        where["forge"] = {"type": git.forge.type.value}
+        if git.forge.url:
+            where["forge"]["url"] = git.forge.url
+        if git.forge.token_secret_ref:
+            where["forge"]["token"] = f"{_TOKEN}/token"
+    for length in _TITLES:
+        told = where | publication.instruction(graph, spec, plan, owner.name, length)
+        text = _json(told)
+        if len(text.encode(errors="replace")) <= _BYTES_MAX:
+            return text
+    # Those that failed first, and of them all as many as there is room for.
+    rows = sorted(
+        ({key: row[key] for key in row if key != "role"} for row in told.pop("tasks")),
+        key=lambda row: "failed" not in row,
+    )
+    room = _BYTES_MAX - len(_json(told).encode(errors="replace"))
+    kept = takewhile(
+        lambda used: used <= room, accumulate(len(_json(row).encode(errors="replace")) + 1 for row in rows)
+    )
+    return _json(told | {"tasks": rows[: sum(1 for _ in kept)]})
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,213 @@
+"""The Job of an attempt: one object per attempt, its name a function of what it is for.
+
+Pure: builds and checks manifests, sends nothing. The task's text reaches the pod as an annotation and a
+downward-API volume, never formatted into a command or into YAML.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Record
+from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.executors.job import delivery_pod, publish_job
+from parallelproject.executors.job import single_run as once
+from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
+from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.job.pod import (
+    OUTPUTS,
+    TASK_FOLDER,
+    TASK_VOLUME,
+    WORK_VOLUME,
+    WORKSPACE,
+    Json,
+    child,
+    folder,
+    joined,
+    mapping,
+)
+from parallelproject.model import names
+from parallelproject.model.base import Model
+from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.spec import Spec
+
+_TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
+_DEPTH_MAX = 100  # a PodTemplateSpec needs some 15
+_OBJECT_BYTES = 1_400_000
+"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
+_TOLD_BYTES, _TOLD_MARGIN, _TOLD_OF_EACH = 262_144, 8_192, 80
+"""Bytes of all annotations of a pod; what is in them besides texts; what is told of a dependency, besides its id."""
+_ROW_BYTES = 200
+"""What a task's row in the status takes, and a little more."""
+
+
+def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
+    """What keeps a spec that is valid from running in a cluster.
+
+    A role without a template, a first container without a command, and more than one object can hold.
+    """
+    problems: list[Problem] = []
+    for kind in ("labels", "annotations"):
+        for i, name in enumerate(getattr(spec.job_metadata, kind)):
+            if is_ours(name):
+                found, mend = f"{quoted(name)} says what a Job is, and is the operator's", "remove it"
+                problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, mend))
+    if spec.tasks and not spec.roles:
+        mend = "add a role with a podTemplate"
+        problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", mend))
+    for i, role in enumerate(spec.roles):
+        place = f"spec.roles[{i}].podTemplate"
+        if role.pod_template is None:
+            problems.append(Problem(place, "is missing", "say how a task of this role is run"))
+        elif not role.pod_template.spec.containers[0].command:
+            mend = "set what runs the task; an image's own entry point is not known here"
+            where = f"{place}.spec.containers[0].command"
+            problems.append(Problem(where, "is missing", mend, "CommandRequired"))
+        elif _is_deep(role.pod_template):
+            problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
+    problems = (
+        problems
+        or delivery_pod.problems_of(spec, project)
+        or publish_job.problems_of(spec)
+        or list(_too_much_to_tell(spec))
+    )  # which reads templates that are known to be sound
+    if problems:
+        return problems
+    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
+    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+    size += _ROW_BYTES * len(spec.tasks)
+    if size > _OBJECT_BYTES:
+        found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"
+        problems.append(Problem("spec", found, "shorten descriptions, or make it several projects"))
+    return problems
+
+
+def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
+    """Tasks whose task file would not fit into the annotations of a pod."""
+    for i, task in enumerate(spec.tasks):
+        texts = [task.title, task.description, task.description[: delivery_pod.BODY_MAX] if spec.git else ""]
+        texts += [*(parameter.value for parameter in task.parameters), *task.files]
+        size = _TOLD_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
+        size += sum(2 * len(need) + _TOLD_OF_EACH for need in task.dependencies)
+        if size > _TOLD_BYTES:
+            found = f"what the task is told would be some {size:,} bytes; a pod's annotations hold {_TOLD_BYTES:,}"
+            mend = "shorten its texts, or put one task between it and those that it waits for"
+            yield Problem(f"spec.tasks[{i}]", found, mend)
+
+
+def job_manifest(
+    owner: Owner,
+    spec: Spec,
+    graph: CompiledGraph,
+    task: int,
+    number: int,
+    records: Mapping[str, Record],
+    *,
+    git_image: str = delivery_pod.IMAGE,
+    feedback: str = "",
+    inherited: Inherited = NOTHING_INHERITED,
+) -> Json:
+    """The Job of attempt ``number`` of a task.
+
+    Args:
+        owner: The project.
+        spec: Its spec.
+        graph: The compiled spec.
+        task: The task, as its number in the graph.
+        number: Of the attempt, from 1.
+        records: By task id; at least those of the task's dependencies.
+        git_image: The image that lands work, where the spec has ``git``.
+        feedback: What the attempt before has left to be heeded.
+        inherited: Labels and annotations of the project that reach its Jobs and pods.
+    """
+    template = _pod_template(spec, graph.role[task])
+    marks = once.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
+    document = task_document(owner.name, graph, task, number, records)
+    files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
+    if feedback:
+        files[_FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
+    if spec.git:
+        told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
+    metadata = child(template, "metadata")
+    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **marks}
+    pod = child(template, "spec")
+    agent = pod["containers"][0]
+    metadata["annotations"] = {
+        names.KUBECTL_CONTAINER: agent["name"],
+        **inherited.annotations,
+        **_theirs(metadata.get("annotations")),
+        names.ANNOTATION_CONTAINER: agent["name"],
+        **dict(files.values()),
+    }
+    metadata.pop("name", None)
+    pod["restartPolicy"] = "Never"
+    if "serviceAccountName" not in pod:
+        pod.setdefault("automountServiceAccountToken", False)
+    ours = environment(owner.name, graph, task, number) | {
+        names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
+        names.ENV_WORKSPACE: WORKSPACE,
+        names.ENV_OUTPUTS: OUTPUTS,
+    }
+    if feedback:
+        ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{_FEEDBACK_FILE}"
+    theirs = agent.get("env")
+    if isinstance(theirs, list):
+        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
+    agent["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
+    agent.setdefault("workingDir", WORKSPACE)
+    read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
+    agent["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], agent.get("volumeMounts"))
+    items = [
+        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, (annotation, _) in files.items()
+    ]
+    volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
+    pod["volumes"] = joined(volumes, pod.get("volumes"))
+    deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    if spec.git:
+        delivery_pod.add_delivery(pod, spec.git, git_image)
+        deadline = delivery_pod.deadline_of(deadline)
+    held_by = [names.FINALIZER_RECORDED]
+    return once.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
+
+
+def stop_patch(why: str) -> Json:
+    """A merge patch that ends a Job: its pods are killed, and it stays as evidence of how it ended.
+
+    Deleting it would lose that. A Job that somebody has suspended ends as well: the deadline of a suspended Job never
+    passes, so it is resumed; with a parallelism of 0 no pod of it starts in the second that is left.
+    """
+    ended = {"activeDeadlineSeconds": 1, "parallelism": 0, "suspend": False}
+    return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
+
+
+def _pod_template(spec: Spec, role: str | None) -> Json:
+    for candidate in spec.roles:
+        if candidate.name == role and candidate.pod_template is not None:
+            return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
+
+
+def _theirs(found: object) -> Json:
+    """Labels or annotations of a template, without those by which pods are told what they are."""
+    return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
+
+
+def _literal(value: str) -> str:
+    """A variable's value that the kubelet gives on as it is: it would replace ``$(NAME)``, and make ``$`` of ``$$``."""
+    return value.replace("$", "$$")
+
+
+def _is_deep(template: object) -> bool:
+    """Whether something in it is nested so deep that it could not be written down; itself without recursion."""
+    level = [template]
+    for _ in range(_DEPTH_MAX):
+        level = [child for node in level for child in _children(node)]
+    return bool(level)
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, Model):
+        return [*vars(node).values(), *(node.model_extra or {}).values()]
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

@@ -1,0 +1,1 @@
+"""Attempts whose work lands in a repository of this machine."""

@@ -1,0 +1,179 @@
+"""Attempts whose work lands in a repository: how they are started, and what became of them."""
+
+import glob
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import parallelproject
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Record
+from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.git.outcome import Outcome, PolicyError
+from parallelproject.local.delivery import result as delivery_result
+from parallelproject.local.delivery.place import Places
+from parallelproject.local.delivery.program import delivery_of, instruction
+from parallelproject.local.delivery.result import Result
+from parallelproject.local.delivery.target import Target, extras
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.local.supervisor.handle import Order
+from parallelproject.model.problem import Problem, ProblemsError, listed
+from parallelproject.model.spec import Spec, WorkspaceHistory
+from parallelproject.model.status import TaskState
+from parallelproject.model.trackers import TRACKERS
+
+_SHOWN = 10
+"""Most paths that are named in one list."""
+SHORT = 10
+"""Characters of a commit's name where people read it."""
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv.pop());"
+    "from parallelproject.local.delivery.program import main; sys.exit(main(sys.argv.pop()))"
+)
+_SOURCE = str(Path(parallelproject.__file__).parent.parent)
+
+
+class Deliveries:
+    """The deliveries of one run."""
+
+    def __init__(self, target: Target, spec: Spec, directory: StateDirectory, source: Path | None = None) -> None:
+        """Describe them.
+
+        Args:
+            target: Where they land.
+            spec: What is to be done.
+            directory: The state.
+            source: The file that the tasks come from: no task's work.
+
+        Raises:
+            ProblemsError: the spec asks for what cannot be delivered.
+        """
+        self.target = target
+        self._directory = directory
+        settings = target.repository.settings
+        self._policy: dict[str, Any] = {
+            "enforce_files": spec.conflicts.enforce_files,
+            "ignore": settings.ignore,
+            "not_landed": [
+                *(spec.git.not_landed if spec.git else TRACKERS),
+                *map(glob.escape, target.repository.paths_of(source)),  # a path, whatever characters it has
+            ],
+        }
+        author = spec.git.author if spec.git else None
+        self._common: dict[str, Any] = {
+            "url": target.repository.address.url,
+            "branch": target.branch,
+            "base_ref": target.base.name,
+            "run": target.run,
+            # Of a partial clone no more than what was fetched for it.
+            "depth": 1 if settings.promisor or spec.workspace.history is WorkspaceHistory.SHALLOW else 0,
+            **extras(spec),
+        }
+        if author:
+            self._common["author"] = {"name": author.name, "email": author.email}
+        _check(self._common | {"task": "x"})
+
+    def order(self, graph: CompiledGraph, task: int, order: Order) -> Order:
+        """The same attempt, with a workspace made from the branch before, and a landing after its command.
+
+        Raises:
+            OSError: what it is told cannot be written.
+        """
+        described = graph.tasks[task]
+        files = graph.claim[task].split("\n")[1:]
+        delivery = self._common | {
+            "task": order.task,
+            "attempt": order.number,
+            "title": described.title,
+            "body": described.description,
+            "policy": self._policy | {"files": files},
+        }
+        told = instruction(
+            state=self._directory.path,
+            argv=list(order.argv),
+            deadline=order.deadline,
+            grace=order.grace,
+            delivery=delivery,
+        )
+        file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
+        file.write_text(json.dumps(told))
+        argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
+        # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
+        return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
+
+    def workspace(self, task: str, number: int) -> str:
+        """Where an attempt works."""
+        return str(Places(self._directory.path, task).of(number).workspace)
+
+    def told(self, row: AttemptRow) -> AttemptRow:
+        """How an attempt ended, by its own account rather than by how its process did."""
+        result = self.result(row.task, row.number)
+        if result is None or row.ended is None:
+            return row
+        if result.is_good:
+            return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
+        if result.is_delivery:
+            return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
+        return row._replace(reason=result.reason) if row.phase == FAILED else row
+
+    def result(self, task: str, number: int) -> Result | None:
+        """What an attempt has told of its end."""
+        return delivery_result.read(Places(self._directory.path, task).result(number))
+
+    def commit(self, row: AttemptRow) -> str | None:
+        """The short name of the commit that an attempt's work landed as."""
+        result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
+        return result.commit[:SHORT] if result and result.commit else None
+
+    def changed_nothing(self, row: AttemptRow) -> bool:
+        """Whether an attempt has succeeded and left nothing to land."""
+        result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
+        return result is not None and result.changed_nothing
+
+    def notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """What an attempt left that did not land, and where it is kept."""
+        result = self.result(row.task, row.number)
+        if result is None:
+            return ()
+        rules = "the base's rules or rules that the task has added"
+        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        return (*result.kept, *([hidden] if result.hidden else []))
+
+    def remarks(self, records: Mapping[str, Record]) -> list[str]:
+        """What the end of the run says of the tasks' work, a line each."""
+        nothing, unowned = [], dict[str, None]()
+        for task, record in records.items():
+            result = self.result(task, record.attempts) if record.state is TaskState.SUCCEEDED else None
+            if result is not None:
+                nothing += [task] if result.changed_nothing and not result.kept else []
+                unowned |= dict.fromkeys(result.not_landed)
+        lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
+        if unowned:
+            why = "no task's work, so changes of it do not land"
+            lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
+        return lines
+
+    def feedback(self, task: str, number: int) -> str:
+        """The file that tells the next attempt why this one failed.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        result = self.result(task, number)
+        if result is None or result.outcome != Outcome.CONFLICT:
+            return self._directory.log(task, number)
+        file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
+        where = self.target.repository.address.url
+        kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
+        file.write_text(conflict_feedback(number, result.paths, kept), errors="surrogateescape")
+        return str(file)
+
+
+def _check(delivery: dict[str, Any]) -> None:
+    try:
+        delivery_of(delivery)
+    except PolicyError as error:
+        raise ProblemsError([Problem("spec.git", str(error))]) from None

@@ -1,0 +1,255 @@
+"""The program of an attempt whose work lands: it prepares a workspace, runs the command in it, and lands what it left.
+
+All of it is one attempt at work, as the three containers of a pod are. It may be killed at any moment: the refs of
+the repository, and what it has left in its place, tell the next attempt what is still to do. Standard library only,
+to start fast.
+"""
+
+import fcntl
+import json
+import os
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from parallelproject.git.delivery import Delivery, Person, Place, Policy
+from parallelproject.git.land import land
+from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
+from parallelproject.git.prepare import prepare
+from parallelproject.git.salvage import Salvaged, salvage
+from parallelproject.git.work_tree import WORKSPACE_GONE, check_workspace
+from parallelproject.local.delivery import result as delivery_result
+from parallelproject.local.delivery.command import Runner
+from parallelproject.local.delivery.place import Places
+from parallelproject.local.delivery.result import FAILED, Result
+from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.problem import listed
+from parallelproject.removal import try_to_remove
+
+STOPPED = 143
+"""Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
+_SHOWN = 10
+"""Most paths that are named in one line."""
+_PAUSES = (0.5, 3.0)
+"""Seconds before landing is tried again in the same attempt, where the trouble may pass."""
+_AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
+"""Ends after which the work still has to land."""
+
+
+def main(file: str) -> int:
+    """Carries out the instruction in a file, and gives the exit code of the attempt."""
+    attempt = Attempt(json.loads(Path(file).read_bytes()), dict(os.environ))
+    try:
+        result = attempt.deliver()
+    except DeliveryError as error:
+        result = delivery_result.of_error(error)
+    except Exception as error:
+        traceback.print_exc()  # to the task's log
+        result = delivery_result.of_error(TransientError("InternalError", f"{type(error).__name__}: {error}"))
+    if result is None:
+        return STOPPED
+    delivery_result.write(attempt.result_file, result)
+    if result.is_good:
+        attempt.clear()
+    _say(result)
+    return result.exit_code
+
+
+def instruction(
+    *,
+    state: Path,
+    argv: list[str],
+    deadline: float | None,
+    grace: float,
+    delivery: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What ``main`` is told, as plain data.
+
+    Args:
+        state: The state directory of the run.
+        argv: The task's command.
+        deadline: Seconds that the command may take.
+        grace: Seconds that it then has to end by itself.
+        delivery: The fields of ``Delivery``, without those that are always the same here.
+    """
+    path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
+    return {
+        "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
+    }  # fmt: skip
+
+
+class Attempt:
+    """One attempt, from its start to its end."""
+
+    def __init__(self, told: Mapping[str, Any], environment: dict[str, str]) -> None:
+        self._told = told
+        self._environment = environment
+        os.environ["PATH"] = told["path"]
+        self._delivery = delivery_of(told["delivery"])
+        self._number = self._delivery.attempt
+        self._state = Path(told["state"])
+        self._places = Places(self._state, self._delivery.task)
+        self._place = self._places.make(self._number)
+        self.result_file = self._places.result(self._number)
+        self._runner = Runner()
+
+    def deliver(self) -> Result | None:
+        """Does what is left to do. None: it was asked to end before there was anything to keep.
+
+        Raises:
+            DeliveryError: it did not reach its end.
+        """
+        done = self._take_over()
+        if done:
+            return done
+        prepared = prepare(self._delivery, self._place)
+        if prepared.outcome is Outcome.ALREADY_LANDED:
+            return delivery_result.of_landed(prepared)
+        if prepared.outcome is Outcome.LAND_ONLY:
+            return self._land(self._delivery, self._place)
+        if self._runner.is_stopping:
+            return None
+        told = self._told
+        self._make_outputs()
+        ended = self._runner.run(
+            told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
+        )
+        check_workspace(self._place.workspace)
+        code = 124 if ended.overdue and not ended.code else ended.code
+        self._places.note_end(self._number, code)
+        if code == 0:
+            return self._land(self._delivery, self._place)
+        kept = salvage(self._delivery, self._place)
+        reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
+        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _make_outputs(self) -> None:
+        """Empty, as a new pod finds them."""
+        folder = Path(self._environment[ENV_OUTPUTS])
+        _remove(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def clear(self) -> None:
+        """Removes the workspace: all that matters of it has landed."""
+        _say_kept(self._places.remove(self._number))
+
+    def _take_over(self) -> Result | None:
+        """Deals with what earlier attempts have left: work that was done lands, other work is kept.
+
+        Returns:
+            What became of work that was done: then there is nothing to run.
+        """
+        for number in range(1, self._number):
+            if self._places.is_there(number):
+                before = delivery_result.read(self._places.result(number))
+                delivery, place = replace(self._delivery, attempt=number), self._places.of(number)
+                if before is None or before.outcome in _AGAIN:
+                    try:
+                        if self._places.has_ended_well(number):
+                            return self._land_earlier(delivery, place)
+                        _say_salvaged(number, salvage(delivery, place))
+                    except PolicyError as error:
+                        if error.reason != WORKSPACE_GONE:
+                            raise
+                        _print(f"nothing is kept of attempt {number}: its workspace was removed or replaced")
+            _say_kept(self._places.remove(number))
+        return None
+
+    def _land_earlier(self, delivery: Delivery, place: Place) -> Result:
+        try:
+            result = self._land(delivery, place)
+        except DeliveryError as error:
+            if error.outcome not in _AGAIN:
+                self._places.remove(delivery.attempt)
+            raise
+        self._places.remove(delivery.attempt)
+        return result
+
+    def _land(self, delivery: Delivery, place: Place) -> Result:
+        """Lands, one after the other: on one machine nobody gains by being refused."""
+        for pause in (*_PAUSES, None):
+            try:
+                with _turn(self._state):
+                    return delivery_result.of_landed(land(delivery, place))
+            except TransientError as error:
+                if pause is None or self._runner.is_stopping:
+                    raise
+                _print(f"{error}; trying again in {pause:g} s")
+                time.sleep(pause)
+        raise AssertionError
+
+
+def delivery_of(fields: Mapping[str, Any]) -> Delivery:
+    """The delivery that plain fields describe.
+
+    Raises:
+        PolicyError: one of them is not allowed.
+    """
+    made = dict(fields)
+    if "author" in made:
+        made["author"] = made["committer"] = Person(**made["author"])
+    if "policy" in made:
+        policy = made["policy"]
+        made["policy"] = Policy(**policy | {name: tuple(policy[name]) for name in ("files", "not_landed")})
+    return Delivery(**made, local=True)
+
+
+def _remove(folder: Path) -> None:
+    kept = try_to_remove(folder)
+    _say_kept([kept] if kept else [])
+
+
+def _say_kept(kept: Sequence[str]) -> None:
+    for what in kept:
+        _print(f"cannot remove {what}")
+
+
+def _say_salvaged(number: int, kept: Salvaged) -> None:
+    if kept.ref:
+        _print(f"what attempt {number} left is kept in {kept.ref}")
+    if kept.left_out:
+        _print(f"not kept of attempt {number}: {listed(kept.left_out, _SHOWN)}")
+    for other in kept.kept:
+        _print(f"of attempt {number}, {other}")
+
+
+def _print(line: str) -> None:
+    """Says it in the task's log."""
+    print(f"pproj: {line}", flush=True)  # noqa: T201
+
+
+@contextmanager
+def _turn(state: Path) -> Iterator[None]:
+    lock = os.open(state / "git" / "landing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _say(result: Result) -> None:
+    """What has become of the work, in the task's log."""
+    if result.commit:
+        text = f"landed as {result.commit[:10]}"
+    elif result.is_good:
+        text = "changed nothing, so there is nothing to land"
+    elif result.is_delivery:
+        text = f"{result.outcome}: {result.message}" + (f" (the work is kept in {result.ref})" if result.ref else "")
+    elif result.ref:
+        text = f"what it left is kept in {result.ref}"
+    else:
+        text = ""
+    lines = [text] if text else []
+    lines += [f"not landed: {what}" for what in result.kept]
+    if result.hidden:
+        rules = "the base's rules or rules that the task has added"
+        lines.append(f"not landed, since {rules} ignore it: {listed(result.hidden, _SHOWN)}")
+    if result.not_landed:
+        lines.append(f"not landed, since it is no task's work: {listed(result.not_landed, _SHOWN)}")
+    for line in lines:
+        _print(line)

@@ -1,0 +1,85 @@
+"""``--push``: the branch on a remote, by the very command that a person would type, with that person's own settings."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from parallelproject.git.failure import clean
+from parallelproject.local.delivery.target import Target
+from parallelproject.local.errors import RunError
+from parallelproject.local.state.workspaces import without_ways_out
+
+_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What was pushed, for whoever publishes it."""
+
+    url: str
+    """The remote's address, as the repository's owner has set it."""
+    target: Target
+    told: Mapping[str, Any]
+    """What is to be published (``core.publication.instruction``)."""
+
+
+Publish = Callable[[Pushed], list[str]]
+"""Publishes, and gives lines to be told. Raises RunError."""
+
+
+def remote_of(target: Target) -> str:
+    """The name of the remote.
+
+    Raises:
+        RunError: there is none to be told.
+    """
+    name = target.repository.remote(target.base.name)
+    if name is None:
+        mend = "git remote add origin URL"
+        raise RunError(f"--push: {target.repository.folder} has no remote to push {target.branch} to", mend)
+    return name
+
+
+def push(target: Target) -> str:
+    """Pushes the branch, never by force; gives the name of the remote.
+
+    Raises:
+        RunError: it could not be pushed. The message holds no address, which may hold a password.
+    """
+    remote = remote_of(target)
+    ref = f"refs/heads/{target.branch}"
+    environment = own_environment()
+    command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
+    where = target.repository.top  # to which the path of a remote may be relative
+    try:
+        done = subprocess.run(
+            command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(f"--push: no end after {_SECONDS} s") from None
+    if done.returncode:
+        raise RunError(f"--push: {target.branch} was not pushed to {remote}: {clean(done.stderr, ())}")
+    return remote
+
+
+def own_environment() -> dict[str, str]:
+    """The caller's environment, without what would lead git to another repository."""
+    return without_ways_out(os.environ)
+
+
+def address_of(target: Target, remote: str) -> str:
+    """The address that the branch is pushed to.
+
+    Raises:
+        RunError: git does not tell it.
+    """
+    command = ["git", f"--git-dir={target.repository.address.url}", "remote", "get-url", "--push", "--", remote]
+    done = subprocess.run(command, env=own_environment() | {"LC_ALL": "C"}, capture_output=True, text=True)
+    if done.returncode:
+        raise RunError(f"--push: git knows no address of {remote}")
+    address = done.stdout.strip()
+    if address.startswith(("./", "../")) or address in (".", ".."):
+        return os.path.abspath(target.repository.top / address)  # noqa: PTH100 - not through links, as git does
+    return address

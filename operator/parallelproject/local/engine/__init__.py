@@ -1,0 +1,1 @@
+"""The loop of a local run: observe, plan, act."""

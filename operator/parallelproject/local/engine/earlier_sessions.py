@@ -1,0 +1,105 @@
+"""What earlier sessions of a run have left: their attempts, as the planner wants to see them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.local.errors import RunError
+from parallelproject.local.state.record import Record
+from parallelproject.local.state.spill import Spill
+from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
+from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
+
+if TYPE_CHECKING:
+    from parallelproject.local.delivery.attempts import Deliveries
+
+PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The past of a run. Times are seconds."""
+
+    attempts: Mapping[str, Sequence[Attempt]]
+    """By task, every attempt; all have ended."""
+    failed: Mapping[str, int]
+    """By task, the number of its last attempt where that failed."""
+    peak: int
+    """Most attempts at once."""
+    elapsed: float
+    """Time that all sessions took."""
+    elapsed_since_end: float
+    """Time that the sessions took since the run was last at its end."""
+    last_end: float
+    """When the last session ended."""
+    completed: bool
+    """Whether the run had come to its end with that."""
+
+
+def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | None" = None) -> History:
+    """Brings the state to rest after whatever happened to the last session, and reads it.
+
+    Ends that found no room are written down, processes that were left behind are killed, and their attempts
+    count as stopped. Only to be called with the lock held. Of ``deliveries`` it counts what they tell of their ends.
+
+    Raises:
+        RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
+    """
+    record = Record(store, spill)
+    if record.spilled and not record.write():
+        raise RunError(f"what is in {spill.path} cannot be written to the state: {record.trouble}")
+    rows = store.attempts()
+    running = [row for row in rows if row.phase == RUNNING]
+    if rows:
+        left = clean_up(store.run_id, running)
+        if left:
+            raise RunError(f"processes of an earlier run cannot be stopped: {', '.join(map(str, left))}")
+    if running:
+        store.write([row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED) for row in running])
+        rows = store.attempts()
+    if deliveries:
+        rows = [deliveries.told(row) for row in rows]
+    commit = deliveries.commit if deliveries else None
+    return _read(rows, store.sessions(), now, commit)
+
+
+def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as.
+
+    What lies in the future, after the clock was put back, counts as now.
+    """
+    at_work = row.phase == RUNNING
+    ended = None if row.ended is None else min(row.ended, now)
+    started = min(row.started, now) if ended is None else min(row.started, ended)
+    return Attempt(
+        row.number, PHASES[row.phase], at_work, False, started, ended, row.reason, row.exit_code, commit=commit
+    )
+
+
+def _read(
+    rows: Sequence[AttemptRow],
+    sessions: Sequence[Session],
+    now: float,
+    commit: Callable[[AttemptRow], str | None] | None,
+) -> History:
+    attempts: dict[str, list[Attempt]] = {}
+    failed: dict[str, int] = {}
+    for row in rows:
+        attempts.setdefault(row.task, []).append(attempt_of(row, now, commit(row) if commit else None))
+        failed.pop(row.task, None)
+        if row.phase == FAILED:
+            failed[row.task] = row.number
+    lengths = [max(0.0, session.ended - session.started) for session in sessions]
+    open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
+    last = sessions[-1] if sessions else Session(now, now, False)
+    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
+
+
+def _peak(rows: Iterable[AttemptRow]) -> int:
+    changes = [(row.started, 1) for row in rows] + [(row.ended, -1) for row in rows if row.ended]
+    peak = level = 0
+    for _, change in sorted(changes):
+        level += change
+        peak = max(peak, level)
+    return peak

@@ -1,0 +1,309 @@
+"""The loop of a local run: see what has happened, ask the planner, carry out what it says.
+
+It decides nothing by itself. It is done when the planner says so, when nothing can move any more, or when it
+was interrupted and all that ran has ended.
+"""
+
+import os
+import selectors
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.local.engine.board import Board, Event, Running, View, What
+from parallelproject.local.engine.command import Command
+from parallelproject.local.engine.earlier_sessions import History, attempt_of
+from parallelproject.local.engine.signals import Interrupts
+from parallelproject.local.engine.state_outage import Trouble
+from parallelproject.local.state import workspaces as local_workspaces
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.local.supervisor.handle import Order, Processes, Report
+from parallelproject.model import names
+from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.status import TaskState
+
+if TYPE_CHECKING:
+    from parallelproject.local.delivery.attempts import Deliveries
+
+
+class End(Enum):
+    """Why the loop ended."""
+
+    COMPLETED = auto()
+    INTERRUPTED = auto()
+    SUSPENDED = auto()
+    TROUBLE = auto()
+    """The state cannot be written."""
+
+
+class Engine:
+    """One session of a run."""
+
+    def __init__(
+        self,
+        board: Board,
+        ledger: Ledger,
+        history: History,
+        commands: Mapping[str | None, Command],
+        directory: StateDirectory,
+        processes: Processes,
+        interrupts: Interrupts,
+        view: View,
+        grace: float,
+        deliveries: "Deliveries | None" = None,
+    ) -> None:
+        self._board = board
+        self._graph: CompiledGraph = board.graph
+        self._spec: Spec = board.spec
+        self._clock = board.clock
+        self.ledger = ledger
+        """What is known of the tasks."""
+        self._observed: dict[str, list[Attempt]] = {}
+        self.failed = dict(history.failed)
+        """By task, the number of its last attempt that failed."""
+        self._commands = commands
+        self._directory = directory
+        self._processes = processes
+        self._interrupts = interrupts
+        self._view = view
+        self._grace = grace
+        self._deliveries = deliveries
+        self._ended: list[AttemptRow] = []
+        self._skipped: set[int] = set()
+        self._trouble = Trouble()
+        self._interrupted = False
+        self._again = True  # whether to plan
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(processes.channel, selectors.EVENT_READ)
+        self._selector.register(interrupts, selectors.EVENT_READ)
+
+    def run(self) -> End:
+        """Runs to the end.
+
+        Raises:
+            SupervisorLostError: the supervisor died.
+        """
+        wake_at: float | None = None
+        while True:
+            if self._again or (wake_at is not None and self._clock.now() >= wake_at):
+                wake_at = self._plan().wake_at
+            end = self._end()
+            if end:
+                return end
+            self._wait(wake_at)
+            self._hear()
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the state cannot be written."""
+        return self._trouble.what is not None
+
+    def catch_up(self, history: History) -> None:
+        """Takes note of what is written down, once the supervisor is gone and all is at rest."""
+        self.failed = dict(history.failed)
+        self._board.running.clear()
+        decided = plan(self._graph, self._spec, self.ledger, history.attempts, self._clock.now())
+        self.ledger = decided.ledger
+        self._board.update(decided)
+
+    def _plan(self) -> Plan:
+        self._again = False
+        now = self._clock.now()
+        decided = plan(self._graph, self._spec, self.ledger, self._observed, now)
+        self.ledger = decided.ledger
+        self._board.update(decided)
+        for row in self._ended:
+            self._observed.pop(row.task, None)
+        events = [self._event(row, decided, now) for row in self._ended]
+        events += self._newly_skipped(decided)
+        self._ended = []
+        if decided.stops:
+            self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
+            for stop in decided.stops:
+                self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
+        if not self._trouble.what:
+            events += self._launch(decided.launches)
+            if not decided.launches:
+                self._all_well()
+        self._view.happened(events)
+        return decided
+
+    def _launch(self, launches: Sequence[Launch]) -> list[Event]:
+        orders, events = [], []
+        now = self._clock.now()
+        for task, number in launches:
+            try:
+                order = self._prepare(task, number)
+            except OSError as error:
+                self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
+                break
+            orders.append(order)
+            self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
+            self._board.running[order.task] = Running(number, now, order.log)
+            events.append(Event(What.STARTED, order.task, number, log=order.log))
+        if orders:
+            self._processes.start(orders)
+        return events
+
+    def _prepare(self, task: int, number: int) -> Order:
+        """Writes what an attempt is to find, and says how it is started."""
+        graph, directory = self._graph, self._directory
+        task_id = graph.ids[task]
+        outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
+        document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
+        directory.prepare(task_id, number, document, folders=self._deliveries is None)
+        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
+        own = environment(self._board.name, graph, task, number) | local_workspaces.environment(
+            workspace, str(directory.path), os.environ
+        )
+        own |= {
+            names.ENV_TASK_FILE: directory.task_file(task_id, number),
+            names.ENV_WORKSPACE: workspace,
+            names.ENV_OUTPUTS: directory.outputs(task_id),
+        }
+        if task_id in self.failed:
+            own[names.ENV_FEEDBACK] = self._feedback(task_id, self.failed[task_id])
+        argv, env = self._commands[graph.role[task]].resolve(own)
+        deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
+        order = Order(
+            task=task_id,
+            number=number,
+            argv=argv,
+            env=env,
+            cwd=workspace,
+            log=directory.log(task_id, number),
+            deadline=deadline,
+            grace=self._grace,
+        )
+        return self._deliveries.order(graph, task, order) if self._deliveries else order
+
+    def _feedback(self, task: str, number: int) -> str:
+        """What says why an attempt failed."""
+        return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
+
+    def _end(self) -> End | None:
+        """Whether it is over."""
+        if self._observed or self._again:
+            return None
+        if self._interrupted:
+            return End.INTERRUPTED
+        if self._trouble.hopeless:
+            return End.TROUBLE
+        if self._trouble.what:
+            return None
+        if self._board.plan and self._board.plan.completed:
+            return End.COMPLETED
+        return End.SUSPENDED if self._spec.suspend else None
+
+    def _wait(self, wake_at: float | None) -> None:
+        """Sleeps until something happens, is due, or wants to be drawn."""
+        times = [self._view.draw(), self._trouble.next_time]
+        if wake_at is not None:
+            times.append(wake_at - self._clock.now())
+        timeout = min((t for t in times if t is not None), default=None)
+        if self._processes.channel.waiting:
+            self._selector.modify(self._processes.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
+        else:
+            self._selector.modify(self._processes.channel, selectors.EVENT_READ)
+        self._selector.select(None if timeout is None else max(0.0, timeout))
+        self._processes.channel.flush()
+
+    def _hear(self) -> None:
+        """Takes in what the supervisor and the terminal say."""
+        report = self._processes.receive()
+        if report:
+            self._take(report)
+        for _ in range(self._interrupts.new()):
+            self._again = True
+            if not self._interrupted:
+                self._interrupted = True
+                self._spec = self._spec.model_copy(update={"stop": True})
+                if self._observed:
+                    count = len(self._observed)
+                    tasks = f"{count} running task{'' if count == 1 else 's'}"
+                    self._say(f"stopping {tasks}, at most {self._grace:g} s; Ctrl-C again kills at once")
+            else:
+                self._processes.kill("Stopped")
+        if self._trouble.probe():
+            self._processes.probe()
+
+    def _take(self, report: Report) -> None:
+        for row in report.started:
+            running = self._observed.get(row.task)
+            if running and running[0].number == row.number:
+                self._observed[row.task] = [running[0]._replace(phase=Phase.ACTIVE, started=row.started)]
+                # A start changes nothing, unless it was to be stopped and could not be yet.
+                stopped = self._board.plan is not None and self._board.plan.stopped is not None
+                self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
+        for ended in report.ended:
+            row = self._deliveries.told(ended) if self._deliveries else ended
+            self._observed[row.task] = [attempt_of(row, self._clock.now(), self._commit(row))]
+            self._board.running.pop(row.task, None)
+            self._ended.append(row)
+            if row.phase == FAILED:
+                self.failed[row.task] = row.number
+            self._again = True
+        for task, _ in report.refused:
+            self._observed.pop(task, None)
+            self._board.running.pop(task, None)
+            self._again = True
+        if report.trouble:
+            self._cannot_write(report.trouble)
+        elif self._trouble.what:
+            self._trouble.try_again()
+            self._again = True
+        elif report.started:
+            self._all_well()
+
+    def _commit(self, row: AttemptRow) -> str | None:
+        """The commit that an attempt's work landed as."""
+        return self._deliveries.commit(row) if self._deliveries else None
+
+    def _cannot_write(self, what: str) -> None:
+        if self._trouble.found(what):
+            self._say(f"{what}; running tasks go on, nothing new starts until that is mended")
+
+    def _all_well(self) -> None:
+        if self._trouble.over():
+            self._board.notice = None
+            self._view.say("the state can be written again: going on")
+
+    def _say(self, notice: str) -> None:
+        self._board.notice = notice
+        self._view.say(notice)
+
+    def _event(self, row: AttemptRow, decided: Plan, now: float) -> Event:
+        took = (row.ended or now) - row.started
+        log = self._directory.log(row.task, row.number)
+        if row.phase == SUCCEEDED:
+            nothing = bool(self._deliveries and self._deliveries.changed_nothing(row))
+            return Event(
+                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row), changed_nothing=nothing,
+                notes=self._notes(row),
+            )  # fmt: skip
+        if row.phase != FAILED:
+            return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
+        i = self._graph.index[row.task]
+        again = None
+        if decided.states[i] in (TaskState.PENDING, TaskState.RUNNING):
+            again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[row.task]) - now)
+        return Event(
+            What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again, notes=self._notes(row)
+        )
+
+    def _notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """What an attempt left that did not land."""
+        return self._deliveries.notes(row) if self._deliveries else ()
+
+    def _newly_skipped(self, decided: Plan) -> list[Event]:
+        if self._interrupted or self._board.states[TaskState.SKIPPED] == len(self._skipped):
+            return []
+        skipped = [i for i, state in enumerate(decided.states) if state is TaskState.SKIPPED]
+        new = [i for i in skipped if i not in self._skipped]
+        self._skipped.update(new)
+        return [Event(What.SKIPPED, self._graph.ids[i], reason=decided.reasons[i]) for i in new]

@@ -1,0 +1,65 @@
+"""Where a run stands when it is started: at its beginning, in the middle, or at an end that is to be retried."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from parallelproject.core.graph.graph import CompiledGraph, forgiven_by
+from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.local.engine.earlier_sessions import History
+from parallelproject.local.state.store import Store
+from parallelproject.model.spec import Retry, Spec
+from parallelproject.model.status import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What a session starts from."""
+
+    graph: CompiledGraph
+    spec: Spec
+    ledger: Ledger
+    plan: Plan
+    done: bool
+    """Whether all tasks have succeeded already, so that there is nothing to do."""
+
+
+def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now: float) -> Resumption:
+    """Finds out where to go on.
+
+    A run that was cut off goes on as if it had not been. One that had come to its end with failures tries
+    the failed tasks again: their failures so far no longer count, which is written down.
+    """
+    forgiven, reruns = store.retries(), store.reruns()
+    graph, spec = _forgiving(graph, spec, forgiven, reruns)
+    # Time between the sessions is not the run's: it could not work.
+    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak)
+    found = plan(graph, spec, ledger, history.attempts, now)
+    if history.completed and found.completed and not found.stopped:
+        failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
+        again = {i: found.ledger.records[i].failures for i in failed if found.ledger.records[i].failures}
+        conflicts = {i: found.ledger.records[i].conflicts for i in failed if found.ledger.records[i].conflicts}
+        if failed:
+            store.forgive(again, conflicts)
+            graph, spec = _forgiving(graph, spec, forgiven | again, reruns | conflicts)
+            found = plan(graph, spec, ledger, history.attempts, now)
+    done = all(state is TaskState.SUCCEEDED for state in found.states)
+    ledger = replace(ledger, records=found.ledger.records)
+    return Resumption(graph, spec, ledger, found, done)
+
+
+def _forgiving(
+    graph: CompiledGraph, spec: Spec, failures: Mapping[str, int], conflicts: Mapping[str, int]
+) -> tuple[CompiledGraph, Spec]:
+    given = {retry.id: retry for retry in spec.retries}
+    retries = []
+    for task_id in dict.fromkeys([*given, *failures, *conflicts]):
+        asked = given.get(task_id) or Retry(id=task_id)
+        forgive = max(asked.forgive, failures.get(task_id, 0))
+        retries.append(
+            Retry(
+                id=task_id, forgive=forgive, forgive_conflicts=max(asked.forgive_conflicts, conflicts.get(task_id, 0))
+            )
+        )
+    spec = spec.model_copy(update={"retries": retries})
+    forgiven, reruns = forgiven_by(spec, graph.index)
+    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns), spec

@@ -1,0 +1,256 @@
+"""Running a project here, from the first look at the state to the exit code."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from parallelproject.core.followups.publication import instruction
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.local.engine import lock
+from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.changed_tasks import changed_since, notice
+from parallelproject.local.engine.clock import Clock
+from parallelproject.local.engine.command import Command, commands
+from parallelproject.local.engine.earlier_sessions import History, recover
+from parallelproject.local.engine.engine import End, Engine
+from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.engine.resume import Resumption, resume
+from parallelproject.local.engine.signals import Interrupts
+from parallelproject.local.errors import RunError
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.numbered_tasks import refuse_numbered
+from parallelproject.local.state.spill import Spill
+from parallelproject.local.state.store import Store
+from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
+from parallelproject.local.views.plain import PlainView
+from parallelproject.local.views.summary import already_done, summary
+from parallelproject.model.project import ParallelProject
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
+
+if TYPE_CHECKING:
+    from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.delivery.target import Target
+
+ORPHAN_GRACE = 2.0
+"""Seconds that tasks have to end once the engine is gone."""
+
+_TITLE_MAX = 200
+"""Characters of a task's title that are told where its work is published."""
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+Say = Callable[[str], None]
+
+
+def run_project(project: ParallelProject, options: RunOptions | None = None) -> int:
+    """Runs a project's tasks as processes of this machine, going on where an earlier run was cut off.
+
+    Returns:
+        0 when all tasks have succeeded, 130 when it was interrupted, else 1.
+
+    Raises:
+        ProblemsError: the spec makes no graph, or does not say what a task runs.
+    """
+    # The supervisor first: it is loaded while we find out what there is to do.
+    with closing(Processes()) as processes:
+        return _prepared(project, options or RunOptions(), processes)
+
+
+def _prepared(project: ParallelProject, options: RunOptions, processes: Processes) -> int:
+    spec = options.applied_to(project.spec)
+    graph = compile_graph(spec)
+    what = commands(spec, graph, options.command)
+    path = options.state_dir
+    directory = StateDirectory(path) if path else StateDirectory.default(project.name)
+
+    def say(text: str) -> None:
+        print(text, file=options.stderr, flush=True)
+
+    try:
+        with _opened(directory, options.fresh, say) as (held, store, spill):
+            other = directory.claim(options.source.absolute()) if options.source else None
+            if other:
+                mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
+                raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
+            clock = Clock()
+            deliveries = _deliveries(project.name, spec, options, directory, store)
+            target = deliveries.target if deliveries else None
+            history = recover(store, spill, clock.now(), deliveries)
+            refuse_numbered(graph, history.attempts, options.source, directory)
+            resumed = resume(graph, spec, store, history, clock.now())
+            began = clock.now() - history.elapsed
+            board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            board.update(resumed.plan)
+            changed = changed_since(resumed.graph, resumed.ledger.records, directory)
+            if changed:
+                say(f"warning: {notice(changed)}")
+            if resumed.done:
+                already_done(board, history, options, target)
+                _finished(board, options)
+                return _pushed(target, board, options, EXIT_SUCCEEDED, say)
+            if target:
+                target.begin(spec, directory, say, options.source)
+                directory.create_for_landing()
+            store.begin_session(clock.now())
+            store.close()
+            processes.begin(
+                store=directory.database,
+                spill=directory.spill,
+                lock=held,
+                errors=directory.errors,
+                clock=clock.offset,
+                orphan_grace=ORPHAN_GRACE,
+            )
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries)
+    except RunError as error:
+        say(f"error: {error}")
+    except sqlite3.Error as error:
+        broken = type(error) is sqlite3.DatabaseError  # no database at all; the others may pass
+        mend = " (--fresh starts over without it)" if broken else ""
+        say(f"error: cannot use the state {directory.database}: {error}{mend}")
+    except OSError as error:
+        where = error.filename or directory.path
+        if options.fresh and isinstance(error, PermissionError):
+            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+        else:
+            say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
+    return EXIT_FAILED
+
+
+@contextmanager
+def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[int, Store, Spill]]:
+    """The lock held and the state open; emptied before if it is to be fresh."""
+    held = lock.acquire(directory.lock, say)
+    try:
+        if fresh and directory.database.exists():
+            with (
+                suppress(sqlite3.Error),  # a state that cannot be read is no reason to keep it
+                closing(Store(directory.database)) as store,
+                closing(Spill(directory.spill)) as spill,
+            ):
+                recover(store, spill, 0.0)  # so that none of its processes is left
+                _forget(directory, store.run_id)
+        if fresh:
+            directory.empty()
+        directory.create()
+        try:
+            with closing(Store(directory.database)) as store, closing(Spill(directory.spill)) as spill:
+                yield held, store, spill
+        finally:
+            directory.leave()
+    finally:
+        os.close(held)
+
+
+def _run(
+    board: Board,
+    resumed: Resumption,
+    history: History,
+    what: Mapping[str | None, Command],
+    directory: StateDirectory,
+    processes: Processes,
+    options: RunOptions,
+    say: Say,
+    deliveries: "Deliveries | None",
+) -> int:
+    view = _view(board, options)
+    with Interrupts() as interrupts:
+        engine = Engine(
+            board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
+            deliveries,
+        )  # fmt: skip
+        lost = None
+        end = End.TROUBLE
+        try:
+            end = engine.run()
+        except SupervisorLostError as error:
+            lost = error
+            with (
+                suppress(sqlite3.Error),
+                closing(Store(directory.database)) as store,
+                closing(Spill(directory.spill)) as spill,
+            ):
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries))
+        finally:
+            processes.close()
+            view.close()
+        ended = board.clock.now()
+        with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
+            store.end_session(ended, completed=end is End.COMPLETED)
+    if lost and not engine.in_trouble:
+        say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
+    elif end is End.TROUBLE:
+        say(f"error: {board.notice}")
+    target = deliveries.target if deliveries else None
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
+    told = _finished(board, options)
+    if end is End.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
+    return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+
+
+def _finished(board: Board, options: RunOptions) -> bool:
+    """Tells whoever asked which tasks have succeeded."""
+    if options.finished is None or board.plan is None:
+        return True
+    records = board.plan.ledger.records
+    return options.finished(
+        [id for id in board.graph.ids if id in records and records[id].state is TaskState.SUCCEEDED]
+    )
+
+
+def _deliveries(
+    project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
+) -> "Deliveries | None":
+    """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
+    asked = options.repository or spec.git or spec.conflicts.enforce_files
+    if not asked and not directory.repository_note.exists():
+        return None
+    from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.delivery.push import remote_of
+    from parallelproject.local.delivery.target import find_target
+
+    has_begun = bool(store.attempts())
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
+    if target and options.push:
+        remote_of(target)  # so that it is known before anything runs
+    return Deliveries(target, spec, directory, options.source) if target else None
+
+
+def _forget(directory: StateDirectory, run: str) -> None:
+    if directory.repository_note.exists():
+        from parallelproject.local.delivery.target import forget
+
+        forget(directory, run)
+
+
+def _pushed(target: "Target | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
+    """Pushes what has landed, and publishes it, if that is asked for; gives the exit code."""
+    plan = board.plan
+    if not (target and options.push and plan):
+        return code
+    from parallelproject.local.delivery.push import Pushed, address_of, push
+
+    try:
+        remote = push(target)
+        say(f"{target.branch} is pushed to {remote}")
+        if options.publish:
+            told = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
+            for line in options.publish(Pushed(address_of(target, remote), target, told)):
+                say(line)
+    except RunError as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+    return code
+
+
+def _view(board: Board, options: RunOptions) -> View:
+    live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
+    if not live:
+        return PlainView(board, options.stdout)
+    from parallelproject.local.views.live import LiveView  # here, because rich is slow to load
+
+    return LiveView(board, options.stdout, no_color=options.no_color)

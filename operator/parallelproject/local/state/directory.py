@@ -1,0 +1,138 @@
+"""Where a local run keeps everything: its state, and for each task its logs, task files, workspace and outputs."""
+
+import errno
+import json
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from parallelproject.local.state import workspaces as local_workspaces
+from parallelproject.removal import remove
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
+class StateDirectory:
+    """The folders and files below one state directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._root = str(self.path)
+        self._workspaces = f"{self._root}/{local_workspaces.FOLDER}"
+        self.database = self.path / "state.db"
+        self.spill = self.path / "state.spill"
+        self.lock = self.path / "lock"
+        self.errors = self.path / "supervisor.log"
+        self.repository_note = self.path / "repository.json"
+        """Where the work lands, if it does."""
+
+    @classmethod
+    def default(cls, project: str) -> "StateDirectory":
+        """``.pproj/NAME`` below the current directory."""
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", project).strip(".-")[:100]
+        return cls(Path.cwd() / ".pproj" / (name or "project"))
+
+    def create(self) -> None:
+        """Makes the folders; git does not see them.
+
+        Raises:
+            OSError: one cannot be made.
+        """
+        for folder in ("logs", "tasks", "outputs"):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        self._workspaces = str(local_workspaces.make_root(self.path, self.path.name, os.environ))
+
+    def leave(self) -> None:
+        """Removes the folder of the workspaces where that is elsewhere and nothing is left in it."""
+        with suppress(OSError):
+            local_workspaces.forget_root(self.path, only_empty=True)
+
+    def create_for_landing(self) -> None:
+        """Makes the folders for what lands in a repository."""
+        for folder in ("git", "results"):
+            (self.path / folder).mkdir(exist_ok=True)
+
+    def claim(self, source: Path) -> Path | None:
+        """Notes the file whose tasks these are; or says which other one it is, if that is still there.
+
+        Two files may give their projects the same name, and the same ids to other tasks. A file that was moved
+        takes its state along.
+        """
+        note = self.path / "source"
+        with suppress(OSError, ValueError):
+            other = Path(note.read_text().rstrip("\n"))
+            if other != source and other.is_file() and not (source.is_file() and other.samefile(source)):
+                return other
+        note.write_text(f"{source}\n")
+        return None
+
+    def empty(self) -> None:
+        """Removes all but the lock, and the workspaces wherever they are.
+
+        Raises:
+            OSError: something cannot be removed, since it belongs to another user.
+        """
+        if self.path.is_dir():
+            local_workspaces.forget_root(self.path)
+            for entry in list(self.path.iterdir()):
+                if entry != self.lock:
+                    remove(entry)
+
+    def log(self, task: str, attempt: int) -> str:
+        """The output of one attempt."""
+        return f"{self._root}/logs/{task}.{attempt}.log"
+
+    def task_file(self, task: str, attempt: int) -> str:
+        """What one attempt is told."""
+        return f"{self._root}/tasks/{task}.{attempt}.json"
+
+    def workspace(self, task: str) -> str:
+        """Where a task works, once ``create`` was called: a folder within one that is its own."""
+        return f"{self._workspaces}/{task}/{task}"
+
+    def outputs(self, task: str) -> str:
+        """Where a task puts what it makes for others."""
+        return f"{self._root}/outputs/{task}"
+
+    def output_files(self, task: str) -> dict[str, str]:
+        """By name relative to the outputs, the path of every file that a task put out."""
+        root = self.outputs(task)
+        found = {}
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = f"{folder}/{name}"
+                found[path[len(root) + 1 :]] = path
+        return dict(sorted(found.items()))
+
+    def prepare(self, task: str, attempt: int, document: dict[str, Any], *, folders: bool = True) -> None:
+        """Makes an attempt's empty workspace and outputs, and its task file.
+
+        Empty, because that is what a new pod finds: an attempt never sees the remains of the one before. Without
+        ``folders`` that is left to the attempt's own process, which knows whether the command is to run at all.
+        """
+        if folders:
+            workspace = self.workspace(task)
+            _make_empty(os.path.dirname(workspace))  # noqa: PTH120 - a Path costs as much as the call itself
+            os.mkdir(workspace)  # noqa: PTH102
+            _make_empty(self.outputs(task))
+        data = _JSON.encode(document).encode(errors="replace") + b"\n"
+        file = os.open(self.task_file(task, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            if os.write(file, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.task_file(task, attempt))
+        finally:
+            os.close(file)
+
+
+def _make_empty(folder: str) -> None:
+    try:
+        os.mkdir(folder)  # noqa: PTH102
+    except FileExistsError:
+        with suppress(PermissionError):  # what belongs to another user is out of the way, under another name
+            remove(folder)
+        os.mkdir(folder)  # noqa: PTH102

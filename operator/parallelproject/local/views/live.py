@@ -1,0 +1,102 @@
+"""The view for terminals: one picture, redrawn in place.
+
+rich styles the lines; they are placed by ourselves, because its own live display loses count of them when the
+window is resized. The cursor stays visible and the main screen is used, so that a run that is killed leaves
+the terminal usable.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from parallelproject.local.engine.board import Board, Event, What
+from parallelproject.local.views.picture import picture
+
+FRAME = 0.1
+"""Least seconds between two pictures."""
+PULSE = 0.5
+"""Seconds after which times and log lines are brought up to date even if nothing has happened."""
+_RECENT = 50
+
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # synchronized output: the terminal shows all of it at once
+_TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
+
+
+class LiveView:
+    """The header, what is at work, what has lately ended, and what waits for what."""
+
+    def __init__(self, board: Board, out: TextIO, *, no_color: bool = False) -> None:
+        self._board = board
+        self._out: TextIO | None = out
+        self._console = Console(file=out, no_color=no_color or None, highlight=False)
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._shown: list[int] = []
+        """By line of the picture on the screen, its length in cells."""
+        self._size = self._window()
+        self._changed = True
+        self._drawn_at = -PULSE
+
+    def happened(self, events: Sequence[Event]) -> None:
+        """Keeps what has ended, to be shown."""
+        self._recent.extend(event for event in events if event.what is not What.STARTED)
+        self._changed |= bool(events)
+
+    def say(self, notice: str) -> None:
+        """Shows the notice, which is on the board, soon."""
+        self._changed = True
+
+    def draw(self) -> float | None:
+        """Draws the picture if it is time."""
+        if self._out is None:
+            return None
+        resized = self._window() != self._size
+        due = self._drawn_at + (FRAME if self._changed or resized else PULSE)
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        self._changed = False
+        self._drawn_at = time.monotonic()
+        self._size = self._window()
+        width, height = self._size
+        self._place(picture(self._board, self._recent, width - 1, height - 1))
+        return PULSE
+
+    def close(self) -> None:
+        """Takes the picture away."""
+        self._place([])
+
+    def _window(self) -> tuple[int, int]:
+        """Columns and lines, asked anew each time."""
+        try:
+            size = os.get_terminal_size(self._out.fileno()) if self._out else None
+        except (OSError, ValueError):
+            size = None
+        return (max(20, size.columns), max(4, size.lines)) if size and size.columns else (80, 24)
+
+    def _place(self, lines: Sequence[Text]) -> None:
+        """Puts lines where the last ones are."""
+        if self._out is None:
+            return
+        width, height = self._size
+        # Lines that are longer than a window that has become narrower take more than one row now.
+        rows = sum(max(1, -(-cells // width)) for cells in self._shown)
+        text = [_BEGIN, "\r", f"\x1b[{min(rows, height)}A" if rows else ""]
+        for line in lines:
+            text += [self._styled(line), _TO_LINE_END, "\n"]
+        text += [_TO_SCREEN_END, _END]
+        self._shown = [line.cell_len for line in lines]
+        try:
+            self._out.write("".join(text))
+            self._out.flush()
+        except (OSError, ValueError):
+            self._out = None  # the terminal is gone: the run goes on all the same
+
+    def _styled(self, line: Text) -> str:
+        with self._console.capture() as captured:
+            self._console.print(line, end="", soft_wrap=True)
+        return captured.get()

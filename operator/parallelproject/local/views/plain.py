@@ -1,0 +1,78 @@
+"""The view for pipes and files: a line for everything that happens."""
+
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from parallelproject.core.times import duration
+from parallelproject.local.engine.board import Board, Event, What
+from parallelproject.local.views.tail import last_lines
+
+LOG_LINES = 5
+"""Lines of its log that are shown of a failure."""
+_WIDTH_MAX = 40
+
+
+class PlainView:
+    """Writes ``12:01:02 backend  succeeded in 1.2 s (3/24)``."""
+
+    def __init__(self, board: Board, out: TextIO) -> None:
+        self._board = board
+        self._out: TextIO | None = out
+        self._width = min(_WIDTH_MAX, max(map(len, board.graph.ids), default=0))
+
+    def happened(self, events: Sequence[Event]) -> None:
+        """One line each; a failure also with the end of its log."""
+        now = time.strftime("%H:%M:%S")
+        lines = []
+        for event in events:
+            lines.append(f"{now} {event.task:{self._width}}  {sentence(event, self._board)}")
+            lines += [f"           ! {note}" for note in event.notes]
+            if event.what is What.FAILED and event.log:
+                lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
+                lines.append(f"           └ {event.log}")
+        self._write(lines)
+
+    def say(self, notice: str) -> None:
+        """A line."""
+        self._write([f"{time.strftime('%H:%M:%S')} {notice}"])
+
+    def draw(self) -> None:
+        """There is no picture."""
+
+    def close(self) -> None:
+        """There is nothing to undo."""
+
+    def _write(self, lines: Sequence[str]) -> None:
+        if not (self._out and lines):
+            return
+        try:
+            self._out.write("\n".join(lines) + "\n")
+            self._out.flush()
+        except (OSError, ValueError):
+            self._out = None  # nobody reads any more: the run goes on all the same
+
+
+def sentence(event: Event, board: Board) -> str:
+    """What happened, without the task's name: ``failed (exit code 1) after 0.3 s; attempt 2 in 10 s``."""
+    if event.what is What.STARTED:
+        return "started" if event.number == 1 else f"started, attempt {event.number}"
+    if event.what is What.SUCCEEDED:
+        again = f" on attempt {event.number}" if event.number > 1 else ""
+        landed = f", landed as {event.commit}" if event.commit else ", changed nothing" if event.changed_nothing else ""
+        return f"succeeded in {duration(event.took)}{again}{landed} ({board.progress})"
+    if event.what is What.FAILED:
+        after = f"failed ({cause(event.reason, event.exit_code)}) after {duration(event.took)}"
+        if event.again_in is None:
+            return f"{after}; no attempts left"
+        return f"{after}; attempt {event.number + 1} in {duration(event.again_in)}"
+    if event.what is What.STOPPED:
+        return f"stopped after {duration(event.took)} ({event.reason})"
+    return f"skipped ({event.reason})"
+
+
+def cause(reason: str | None, exit_code: int | None) -> str:
+    """Why an attempt failed, in words."""
+    if reason == "ExitCode":
+        return f"exit code {exit_code}"
+    return reason or "unknown"

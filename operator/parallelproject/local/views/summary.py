@@ -1,0 +1,230 @@
+"""What is told at the end of a run: what happened, what failed and why, and what to try next."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.figures import measure
+from parallelproject.core.times import duration
+from parallelproject.local.engine.board import Board
+from parallelproject.local.engine.earlier_sessions import History
+from parallelproject.local.engine.engine import End
+from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.views.plain import LOG_LINES, cause
+from parallelproject.local.views.tail import last_lines
+from parallelproject.model.problem import listed
+from parallelproject.model.status import Reason, TaskState
+
+if TYPE_CHECKING:
+    from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.delivery.target import Target
+
+_SHOWN = 20
+"""Most tasks that are named in one list."""
+
+
+class Line(NamedTuple):
+    """A line and how it looks in colour."""
+
+    text: str
+    style: str = ""
+
+
+def already_done(board: Board, history: History, options: RunOptions, target: "Target | None" = None) -> None:
+    """Says that there is nothing to do."""
+    count = len(board.graph.ids)
+    if not count:
+        _show([Line(f"{board.name}: there are no tasks", "yellow")], options)
+        return
+    when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
+    text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
+    told, steps = _landed(board, target)
+    lines = [Line(text, "green"), *told, Line(""), Line("Next", "bold"), *steps]
+    _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
+
+
+def summary(
+    board: Board,
+    ledger: Ledger,
+    failed: Mapping[str, int],
+    directory: StateDirectory,
+    end: End,
+    options: RunOptions,
+    deliveries: "Deliveries | None" = None,
+) -> bool:
+    """Tells how it ended.
+
+    Args:
+        board: The run.
+        ledger: What is known of the tasks.
+        failed: By task, the number of its last attempt that failed.
+        directory: Where the logs are.
+        end: Why it ended.
+        options: Where to tell it, and by which command it was started.
+        deliveries: How the work has landed, if anywhere.
+
+    Returns:
+        Whether all tasks have succeeded.
+    """
+    plan = board.plan
+    if plan is None:
+        return False
+    states = Counter(plan.states)
+    lines = [_headline(board, states, end), *_figures(board, ledger)]
+    lines += _failures(board, plan, ledger, failed, directory)
+    lines += _others(board, plan, ledger)
+    told, steps = _landed(board, deliveries.target if deliveries else None)
+    remarks = deliveries.remarks(ledger.records) if deliveries else []
+    lines += [*told, *(Line(text, "yellow") for text in remarks), *_next_steps(states, end, directory, options, steps)]
+    _show(lines, options)
+    return states[TaskState.SUCCEEDED] == len(board.graph.ids)
+
+
+def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
+    total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
+    took = duration(board.clock.now() - board.began)
+    if good == total:
+        return Line(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
+    parts = [f"{good} of {total} tasks succeeded"]
+    if states[TaskState.FAILED]:
+        parts.append(f"{states[TaskState.FAILED]} failed")
+    if end is End.COMPLETED and states[TaskState.SKIPPED]:
+        parts.append(f"{states[TaskState.SKIPPED]} skipped")
+    how = {
+        End.INTERRUPTED: "interrupted: ",
+        End.SUSPENDED: "suspended (spec.suspend is true): ",
+        End.TROUBLE: "cut off: ",
+    }.get(end, "")
+    if board.plan and board.plan.stopped and end is End.COMPLETED:
+        spec_stops = board.plan.stopped is Reason.STOPPED
+        how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
+    style = "bold yellow" if end is End.INTERRUPTED else "bold red"
+    return Line(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
+
+
+def _figures(board: Board, ledger: Ledger) -> list[Line]:
+    now = board.clock.now()
+    figures = measure(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
+    if not figures.peak:
+        return []
+    parts = [
+        f"work {duration(figures.work)}",
+        f"speedup {figures.speedup:.2f}",
+        f"efficiency {figures.efficiency:.2f} of {figures.peak} at once",
+        f"critical path {duration(figures.critical_path)}",
+    ]
+    if figures.retries:
+        parts.append(f"retries {figures.retries}")
+    if figures.conflict_rate:
+        parts.append(f"conflict rate {figures.conflict_rate:.2f}")
+    return [Line("  " + " · ".join(parts))]
+
+
+def _failures(
+    board: Board, plan: Plan, ledger: Ledger, failed: Mapping[str, int], directory: StateDirectory
+) -> list[Line]:
+    names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
+    lines = [Line(""), Line("Failed", "bold red")] if names else []
+    for task_id in names[:_SHOWN]:
+        record = ledger.records.get(task_id, NEW)
+        attempts = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
+        log = directory.log(task_id, failed.get(task_id, record.attempts))
+        lines.append(Line(f"  {task_id}: {cause(record.reason, record.exit_code)}, {attempts}", "red"))
+        lines += [Line(f"    │ {line}", "dim") for line in last_lines(log, LOG_LINES)]
+        lines.append(Line(f"    └ {_short(log)}", "dim"))
+    if len(names) > _SHOWN:
+        lines.append(Line(f"  and {len(names) - _SHOWN} more"))
+    return lines
+
+
+def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
+    records = [(task_id, ledger.records.get(task_id, NEW)) for task_id in board.graph.ids]
+    good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
+    retried = [f"{i} (attempt {r.attempts})" for i, r in good if r.failures]
+    lines = [Line(f"Succeeded after failures: {listed(retried, _SHOWN)}", "yellow")] if retried else []
+    again = [f"{i} (attempt {r.attempts})" for i, r in good if r.conflicts]
+    lines += [Line(f"Run again after a conflict: {listed(again, _SHOWN)}", "yellow")] if again else []
+    by_reason: dict[str, list[str]] = {}
+    for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
+        if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
+            by_reason.setdefault("a dependency failed", []).append(task_id)
+        elif state is TaskState.SKIPPED and plan.completed and not plan.stopped:
+            by_reason.setdefault("the run ended with the failure before", []).append(task_id)
+    lines += [Line(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
+    return [Line(""), *lines] if lines else []
+
+
+def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Line]]:
+    """What the repository has of the run, and how to look at it."""
+    if target is None:
+        return [], []
+    from parallelproject.git.failure import GitFailedError  # here, because git is slow to load
+    from parallelproject.local.views.landed import account, commands, report, warnings
+
+    try:
+        found = account(target, board.graph)
+    except GitFailedError as error:
+        return [Line(f"What landed cannot be told: {error}", "yellow")], []
+    lines = [Line(""), *map(Line, report(found)), *(Line(text, "yellow") for text in warnings(found))]
+    return lines, [_step(command, what) for command, what in commands(found)]
+
+
+def _next_steps(
+    states: Counter[TaskState],
+    end: End,
+    directory: StateDirectory,
+    options: RunOptions,
+    first: Sequence[Line],
+) -> list[Line]:
+    steps = [*first]
+    if end is End.SUSPENDED:
+        steps.append(_step(options.rerun, "goes on, once spec.suspend is false"))
+    elif end is not End.COMPLETED:
+        steps.append(_step(options.rerun, "goes on from here; what succeeded is not run again"))
+    elif states[TaskState.FAILED]:
+        steps.append(_step(options.rerun, "tries what failed again, and goes on from there"))
+    elif states[TaskState.SKIPPED]:
+        steps.append(_step(options.rerun, "goes on from here"))
+    else:
+        outputs = shlex.quote(_short(f"{directory.path}/outputs"))
+        steps.append(_step(f"ls {outputs}", "shows what the tasks put out"))
+    steps.append(_step(f"{options.rerun} --fresh", "starts over"))
+    return [Line(""), Line("Next", "bold"), *steps]
+
+
+def _step(command: str, what: str) -> Line:
+    return Line(f"  {command}    # {what}")
+
+
+def _all(count: int) -> str:
+    return f"all {count} tasks" if count != 1 else "the task"
+
+
+def _short(path: str) -> str:
+    """Relative to where the user is, where it lies below."""
+    return path.removeprefix(f"{Path.cwd()}/")
+
+
+def _show(lines: Sequence[Line], options: RunOptions) -> None:
+    out = options.stdout
+    try:
+        if out.isatty() and not options.no_color:
+            from rich.console import Console  # here, because rich is slow to load
+            from rich.text import Text
+
+            console = Console(file=out, highlight=False)
+            for line in lines:
+                console.print(Text(line.text, line.style), soft_wrap=True)
+        else:
+            out.write("\n".join(line.text for line in lines) + "\n")
+        out.flush()
+    except (OSError, ValueError):
+        return  # nobody reads any more

@@ -1,0 +1,38 @@
+"""A sample of the sweep of ``python -m tests.local.faults``, and whether it would tell a bug."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.local.disk import can_mount
+from tests.local.faults import bugs
+from tests.local.faults.sweep import Case, attempt, no_room, points, sample, single
+from tests.local.faults.task import SLOW_SECONDS
+
+SEED = 1
+
+
+def test_killed_anywhere_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    carry_out(sample(single(points(tmp_path)), 45, SEED))
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root can make a small disk")
+def test_with_no_room_for_anything_it_stops_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    carry_out(sample(no_room(points(tmp_path)), 20, SEED))
+
+
+def carry_out(cases: list[Case]) -> None:
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        outcomes = pool.map(attempt, cases, chunksize=1)
+    assert [f"{o.case}: {o.violations}" for o in outcomes if o.violations] == []
+    assert sum(outcome.struck for outcome in outcomes) > len(cases) / 2  # else it would prove nothing
+
+
+@pytest.mark.parametrize("bug", [*bugs.ENGINE, *bugs.SUPERVISOR])
+def test_a_planted_bug_is_told(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if bug == "what_is_left_is_not_looked_for":  # something is to be left when the next session has started
+        monkeypatch.setenv(SLOW_SECONDS, "4")
+    moments = range(8, 20)  # some show it only if a task is about to end just then
+    assert any(attempt(Case.parse(bugs.CASES[bug].format(moment)), bug).violations for moment in moments)

@@ -1,0 +1,40 @@
+"""Ends of attempts are written down, with room in the store or without."""
+
+from contextlib import closing
+from pathlib import Path
+
+from parallelproject.local.state.record import Record
+from parallelproject.local.state.spill import Spill
+from parallelproject.local.state.store import AttemptRow, Store
+
+A, B = AttemptRow("a", 1, "Succeeded", 1.0, 2.0), AttemptRow("b", 1, "Failed", 1.0, 2.0, "ExitCode", 1)
+INTENT = AttemptRow("c", 1, "Running", 3.0)
+
+
+def test_what_the_store_cannot_take_goes_to_the_spill_and_later_to_the_store(tmp_path: Path) -> None:
+    lost = Store(tmp_path / "state.db")
+    with closing(Spill(tmp_path / "spill")) as spill:
+        record = Record(lost, spill)
+        assert record.write([A])
+        lost.close()
+        assert not record.write([B], [INTENT])
+        assert record.trouble
+        assert spill.read() == [B]
+        with closing(Store(tmp_path / "state.db")) as store:
+            assert store.attempts() == [A]
+            again = Record(store, spill)  # another process, after a kill
+            assert again.spilled == [B]
+            assert again.write()
+            assert store.attempts() == [A, B]
+            assert spill.read() == []
+            assert again.trouble is None
+
+
+def test_all_that_was_not_written_is_kept_together(tmp_path: Path) -> None:
+    lost = Store(tmp_path / "state.db")
+    lost.close()
+    with closing(Spill(tmp_path / "spill")) as spill:
+        record = Record(lost, spill)
+        assert not record.write([A])
+        assert not record.write([B])
+        assert spill.read() == [A, B]
