@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from kubernetes.aio import client
 
-from parallelproject.controller.controller import Controller, _Jobs, _Pods
-from parallelproject.controller.leader import Leader
+from parallelproject.controller.reconcile.controller import Controller, _Jobs, _Pods
 from parallelproject.kube.client import Api
+from parallelproject.kube.lease import Leader
 from parallelproject.model.names import job_name
 from tests.controller.cluster import spec, task
 

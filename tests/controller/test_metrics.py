@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from parallelproject.controller.gauges import STATES, summary
-from parallelproject.controller.metric_names import METRICS, Kind
-from parallelproject.controller.metrics import asked_for
+from parallelproject.controller.telemetry.gauges import STATES, summary
+from parallelproject.controller.telemetry.metric_names import METRICS, Kind
+from parallelproject.controller.telemetry.metrics import asked_for
 from parallelproject.model.status import TaskState
 from rig import ControlPlane
 from tests.controller.audit import AuditLog
@@ -173,7 +173,7 @@ def test_an_api_server_that_is_away_is_told(
 def forgetful(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that forgets namespaces at once, in place of the other."""
     operator.stop()
-    patch = "import parallelproject.controller.gauges as gauges; gauges.FORGET_SECONDS = 0.0"
+    patch = "import parallelproject.controller.telemetry.gauges as gauges; gauges.FORGET_SECONDS = 0.0"
     made = OperatorProcess(cluster, name="forgetful", patch=patch)
     made.start()
     yield made

@@ -19,7 +19,7 @@ READY_SECONDS = 3
 def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that is not ready after seconds of silence, in place of the other."""
     operator.stop()
-    patch = f"import parallelproject.controller.health as health; health.READY_SECONDS = {READY_SECONDS}"
+    patch = f"import parallelproject.controller.process.health as health; health.READY_SECONDS = {READY_SECONDS}"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
     made.start()
     yield made

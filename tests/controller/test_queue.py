@@ -2,8 +2,8 @@
 
 import asyncio
 
-from parallelproject.controller.lag import Lag
-from parallelproject.controller.queue import Queue
+from parallelproject.controller.projects.queue import Queue
+from parallelproject.controller.projects.status_lag import Lag
 
 A, B, C = ("n", "a"), ("n", "b"), ("n", "c")
 

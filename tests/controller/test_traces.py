@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from parallelproject.controller import traces
+from parallelproject.controller.telemetry import traces
 from parallelproject.core.report.spans import Subject, trace_of
 from rig import ControlPlane
 from tests.controller.cluster import Json, Namespace, spec, task
@@ -168,7 +168,7 @@ def test_without_its_libraries_there_are_no_traces_and_the_log_says_so(
     environment: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.delitem(sys.modules, "parallelproject.controller.otlp", raising=False)
+    monkeypatch.delitem(sys.modules, "parallelproject.controller.telemetry.otlp", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
     assert traces.exporter_from_environment() is None
     assert "pip install 'parallelproject[traces]'" in caplog.text

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import yaml
 
-from parallelproject.controller.leader import SECONDS
+from parallelproject.kube.lease import SECONDS
 from rig import ControlPlane
 from rig.deadline import until
 from rig.operator import ACCOUNT, USER

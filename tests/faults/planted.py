@@ -90,7 +90,7 @@ PLANTED = (
     Planted(
         "the cap is off by one",
         """
-import parallelproject.controller.controller as controller
+import parallelproject.controller.reconcile.controller as controller
 plan = controller.plan
 def more(graph, spec, *rest):
     return plan(graph, spec.model_copy(update={"parallelism": spec.parallelism + 1}), *rest)
@@ -102,7 +102,7 @@ controller.plan = more
         "a Job that is there already counts as a failed attempt",
         """
 import time
-from parallelproject.controller.actions import Actions
+from parallelproject.controller.jobs.actions import Actions
 from parallelproject.model.status import Reason
 async def adopt(self, project, key):
     project.sightings.refused(key, Reason.POD_FAILED, time.time())
@@ -114,7 +114,7 @@ Actions._adopt = adopt
     Planted(
         "results are not merged with what is written down",
         """
-import parallelproject.controller.project as project
+import parallelproject.controller.projects.project as project
 from parallelproject.core.planner.plan import Ledger
 project.read_status = lambda status: Ledger()
 """,
@@ -125,7 +125,7 @@ project.read_status = lambda status: Ledger()
         """
 import parallelproject.kube.client as api
 api.ApiError.is_definite = property(lambda self: True)
-import parallelproject.controller.actions as actions
+import parallelproject.controller.jobs.actions as actions
 actions._REFUSED_SECONDS = 0.0
 import time
 from parallelproject.model.status import Reason
@@ -172,7 +172,7 @@ Api.request = blind
     Planted(
         "the status is written although nothing has changed",
         """
-import parallelproject.controller.writer as writer
+import parallelproject.controller.projects.status_writer as writer
 writer.says_the_same = lambda a, b: False
 """,
         (Try("chain", linger=2),),  # longer than the operator waits between two writes
@@ -180,12 +180,12 @@ writer.says_the_same = lambda a, b: False
     Planted(
         "a Job that is not seen counts as lost without being looked up",
         """
-from parallelproject.controller.actions import Actions
+from parallelproject.controller.jobs.actions import Actions
 def look_up(self, project, key):
     project.sightings.job_gone(key)
     self._again(project)
 Actions.look_up = look_up
-from parallelproject.controller.leader import Leader
+from parallelproject.kube.lease import Leader
 async def none(self):
     await self.elected.wait()
     return ""
@@ -219,8 +219,8 @@ plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(fai
         """
 import os
 import parallelproject.model.names as names
-import parallelproject.controller.actions as actions
-import parallelproject.controller.controller as controller
+import parallelproject.controller.jobs.actions as actions
+import parallelproject.controller.reconcile.controller as controller
 job_name = names.job_name
 def mine(project, uid, task, number):
     return job_name(project, uid, task, number) + f"-{os.getpid()}"

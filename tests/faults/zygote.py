@@ -16,8 +16,8 @@ import signal
 import sys
 from typing import Any
 
-from parallelproject.controller.logs import configure
-from parallelproject.controller.operator import OperatorOptions, operate
+from parallelproject.controller.process.logs import configure
+from parallelproject.controller.process.operator import OperatorOptions, operate
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from generate.fields import anchor
-from parallelproject.controller.gauges import STATES
-from parallelproject.controller.metric_names import METRICS, Kind
-from parallelproject.controller.metrics import NOT_LANDED
+from parallelproject.controller.telemetry.gauges import STATES
+from parallelproject.controller.telemetry.metric_names import METRICS, Kind
+from parallelproject.controller.telemetry.metrics import NOT_LANDED
 from parallelproject.model.status import Reason, TaskState
 
 ROOT = Path(__file__).parents[2]

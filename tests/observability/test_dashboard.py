@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from parallelproject.controller.metric_names import METRICS, Kind
+from parallelproject.controller.telemetry.metric_names import METRICS, Kind
 
 FILE = Path(__file__).parents[2] / "charts" / "parallelproject" / "files" / "dashboard.json"
 DASHBOARD: dict[str, Any] = json.loads(FILE.read_text())

@@ -3,7 +3,7 @@
 import re
 
 from generate.metrics import metrics
-from parallelproject.controller.metric_names import METRICS, NAMESPACE, Kind
+from parallelproject.controller.telemetry.metric_names import METRICS, NAMESPACE, Kind
 
 
 def test_the_reference_has_every_metric_once() -> None:

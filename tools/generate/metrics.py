@@ -1,9 +1,9 @@
 """The reference of the operator's metrics, as a Markdown page."""
 
-from parallelproject.controller.metric_names import METRICS, NAMESPACE, Metric
+from parallelproject.controller.telemetry.metric_names import METRICS, NAMESPACE, Metric
 
 _INTRODUCTION = f"""\
-<!-- Generated from operator/parallelproject/controller/metric_names.py by `make generate`; don't edit. -->
+<!-- Generated from operator/parallelproject/controller/telemetry/metric_names.py by `make generate`; don't edit. -->
 # Metrics
 
 What `pproj controller` tells at `/metrics`; how to look at it is on the page [observability](../observability.md).

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.controller.leader import LEASE, SECONDS, LostLeaseError
-from parallelproject.controller.logs import configure
-from parallelproject.controller.operator import OperatorOptions, operate
+from parallelproject.controller.process.logs import configure
+from parallelproject.controller.process.operator import OperatorOptions, operate
 from parallelproject.core.planner.admission.shared_limits import Limits
 from parallelproject.executors.job.delivery_pod import IMAGE
 from parallelproject.kube.client import NoClusterError
+from parallelproject.kube.lease import LEASE, SECONDS, LostLeaseError
 
 
 def run(

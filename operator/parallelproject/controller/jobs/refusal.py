@@ -8,7 +8,7 @@ denies: by the dry run of a PodTemplate, which the API server validates as that 
 import re
 from typing import NamedTuple
 
-from parallelproject.controller.project import Json, Project
+from parallelproject.controller.projects.project import Json, Project
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 

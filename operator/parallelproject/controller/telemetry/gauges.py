@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from parallelproject import __version__
-from parallelproject.controller import metric_names as names
-from parallelproject.controller.metric_names import Metric
-from parallelproject.controller.metrics import Metrics, asked_for
-from parallelproject.controller.project import Project
-from parallelproject.controller.queue import Queue
+from parallelproject.controller.projects.project import Project
+from parallelproject.controller.projects.queue import Queue
+from parallelproject.controller.telemetry import metric_names as names
+from parallelproject.controller.telemetry.metric_names import Metric
+from parallelproject.controller.telemetry.metrics import Metrics, asked_for
 from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector

@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parallelproject.controller.controller import Controller
-from parallelproject.controller.gauges import Gauges
-from parallelproject.controller.health import Health
-from parallelproject.controller.leader import LEASE, SECONDS, Leader
-from parallelproject.controller.metrics_server import serve_metrics
+from parallelproject.controller.process.health import Health
+from parallelproject.controller.reconcile.controller import Controller
+from parallelproject.controller.telemetry.gauges import Gauges
+from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.kube.client import Api
+from parallelproject.kube.lease import LEASE, SECONDS, Leader
 
 log = logging.getLogger(__name__)
 

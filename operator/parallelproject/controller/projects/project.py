@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from parallelproject.controller.events import Renewal
-from parallelproject.controller.lag import Lag
+from parallelproject.controller.projects.status_lag import Lag
+from parallelproject.controller.telemetry.events import Renewal
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from parallelproject.controller.leader import Leader
+from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, Reflector
 
 READY_SECONDS = SILENCE_SECONDS + 30

@@ -11,10 +11,10 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
-from parallelproject.controller.metrics import Metrics
-from parallelproject.controller.project import Json, Project
-from parallelproject.controller.refusal import Refused, refusal_of
-from parallelproject.controller.removal import Removal
+from parallelproject.controller.jobs.refusal import Refused, refusal_of
+from parallelproject.controller.jobs.removal import Removal
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.planner.plan import Launch, Plan, Stop
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job.observation import view_job

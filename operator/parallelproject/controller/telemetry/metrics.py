@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
-from parallelproject.controller import metric_names as names
-from parallelproject.controller.metric_names import Metric
+from parallelproject.controller.telemetry import metric_names as names
+from parallelproject.controller.telemetry.metric_names import Metric
 from parallelproject.core.planner.plan import Ledger
 from parallelproject.core.report.counts import Result, tally
 from parallelproject.model.status import Reason

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from parallelproject.controller.project import Project
+from parallelproject.controller.projects.project import Project
 from parallelproject.core.planner.admission.shared_limits import Demand, Limits, Share, shares
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Plan

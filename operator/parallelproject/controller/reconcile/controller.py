@@ -12,17 +12,16 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from parallelproject.controller.actions import Actions
-from parallelproject.controller.capacity import NOTHING_YET, Capacity
-from parallelproject.controller.evidence import Evidence, HeldJob
-from parallelproject.controller.leader import Leader
-from parallelproject.controller.metrics import Metrics
-from parallelproject.controller.project import Json, Project
-from parallelproject.controller.project_source import FRESH_SECONDS, ProjectSource
-from parallelproject.controller.queue import Queue
-from parallelproject.controller.removal import Removal
-from parallelproject.controller.traces import Traces, exporter_from_environment
-from parallelproject.controller.writer import Writer
+from parallelproject.controller.jobs.actions import Actions
+from parallelproject.controller.jobs.evidence import Evidence, HeldJob
+from parallelproject.controller.jobs.removal import Removal
+from parallelproject.controller.projects.capacity import NOTHING_YET, Capacity
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
+from parallelproject.controller.projects.queue import Queue
+from parallelproject.controller.projects.status_writer import Writer
+from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
 from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.graph.graph import CompiledGraph
@@ -34,6 +33,7 @@ from parallelproject.executors.job.observation import JobView, view_job, view_po
 from parallelproject.executors.job.sightings import PUBLISHING, Key, Sightings
 from parallelproject.executors.job.single_run import controller_of
 from parallelproject.kube.client import Api, collection
+from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
 from parallelproject.model.spec import Spec

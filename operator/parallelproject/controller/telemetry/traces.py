@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from parallelproject.controller.project import Json, Project
+from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.core.report.spans import Subject, Trace, trace_of
 from parallelproject.core.times import epoch
@@ -104,7 +104,7 @@ def exporter_from_environment() -> Exporter | None:
     if not any(map(os.environ.get, ENDPOINTS)) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     try:
-        from parallelproject.controller.otlp import Otlp  # its libraries need not be there
+        from parallelproject.controller.telemetry.otlp import Otlp  # its libraries need not be there
     except ImportError as error:
         log.warning("no traces, though %s is set: %s (pip install 'parallelproject[traces]')", ENDPOINTS[0], error)
         return None

@@ -9,9 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
-from parallelproject.controller.events import Notice, event, notices
-from parallelproject.controller.metrics import Metrics
-from parallelproject.controller.project import Json, Project
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.controller.telemetry.events import Notice, event, notices
+from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.report.status import says_the_same
 from parallelproject.core.times import iso
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError, encode

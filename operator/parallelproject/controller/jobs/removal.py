@@ -8,8 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from parallelproject.controller.project import Project
-from parallelproject.controller.refusal import Refused
+from parallelproject.controller.jobs.refusal import Refused
+from parallelproject.controller.projects.project import Project
 from parallelproject.core.followups.job_history import FinishedJob, beyond_limit, in_order, rerun_tasks
 from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.job.sightings import Key

@@ -23,9 +23,9 @@ from typing import Any, Protocol
 
 import kopf
 
-from parallelproject.controller.leader import Leader
-from parallelproject.controller.verifier import Verifier
+from parallelproject.controller.projects.fresh_read import Verifier
 from parallelproject.kube.client import METADATA, REQUEST_SECONDS, Api, ApiError, collection
+from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS, Reflector
 from parallelproject.model import names
 

@@ -1,0 +1,1 @@
+"""What is done to Jobs: created, stopped, held for their result, removed."""

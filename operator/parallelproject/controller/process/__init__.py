@@ -1,0 +1,1 @@
+"""The operator process: its parts, its election, its probes, its logs."""

@@ -1,0 +1,1 @@
+"""The ParallelProjects that there are, what is held of each, and what they share."""
