@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from bench.figure import Aim, Figure, at_most
 from bench.rounds import in_turns, seconds
 from bench.setting import Setting
-from parallelproject.git.delivery import Delivery, Place
-from parallelproject.git.land import land
-from parallelproject.git.prepare import prepare
+from parallelproject.git.landing.land import land
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.workspace.prepare import prepare
 
 _FILES = 200
 _LOOP = "pull --rebase and push, in a loop"

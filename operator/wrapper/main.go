@@ -3,7 +3,7 @@
 //
 //	pproj-wrap STATE WORKSPACE COMMAND…
 //
-// STATE is a folder of both containers (operator/parallelproject/git/sidecar.py reads it): "lock", made before, is held
+// STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
 // as long as the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip",
 // made before, says that there is nothing to run.
 package main

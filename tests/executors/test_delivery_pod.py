@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest
-from parallelproject.git.main import read
+from parallelproject.git.container.main import read
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 

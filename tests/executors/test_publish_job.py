@@ -11,7 +11,7 @@ from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.publish_job import problems_of, publish_manifest
 from parallelproject.forge.publication import Publication
-from parallelproject.git import wire
+from parallelproject.git.container import instruction as wire
 from parallelproject.model.project import parse_spec
 
 GIT = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "c"},

@@ -14,7 +14,7 @@ from parallelproject.forge.protocol import Forge, Words
 from parallelproject.forge.publish import one_by_one, shared_branch
 from parallelproject.forge.published import Published
 from parallelproject.forge.server import locate
-from parallelproject.git.branches import Branches
+from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.model.spec import ForgeType, MergeMode
 from tests.forge.world import World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.forge.published import End
-from parallelproject.git.refs import task_branch
+from parallelproject.git.plumbing.refs import task_branch
 from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn
 from tests.forge.victim import KILLED, branch_per_level, branch_per_task, per_task, run, shared

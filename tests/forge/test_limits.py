@@ -8,7 +8,7 @@ import pytest
 
 from parallelproject.forge.pace import Pace
 from parallelproject.forge.published import End
-from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 from parallelproject.model.spec import MergeMode
 from tests.forge.conftest import CANARY
 from tests.forge.setup import BRANCH, NOW, Publisher, Time

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from parallelproject.forge.published import End
-from parallelproject.git.outcome import AuthOrProtectedError
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, WORDS, Publisher
 from tests.forge.standin import Fault, StandIn

@@ -3,7 +3,7 @@
 import pytest
 
 from parallelproject.forge.published import End
-from parallelproject.git.refs import task_branch
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, Publisher
 from tests.forge.standin import StandIn

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git.outcome import Outcome
+from parallelproject.git.plumbing.outcome import Outcome
 from parallelproject.model.branches import landing_branch, level_branch
 from parallelproject.model.spec import Git
 from tests.forge.conftest import CANARY

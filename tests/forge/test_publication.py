@@ -14,7 +14,7 @@ from parallelproject.forge.main import brief, summary
 from parallelproject.forge.protocol import State
 from parallelproject.forge.publication import Publication
 from parallelproject.forge.published import End, Published
-from parallelproject.git import wire
+from parallelproject.git.container import instruction as wire
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World

@@ -6,7 +6,7 @@ import pytest
 
 from parallelproject.forge.protocol import Forge, State, Words
 from parallelproject.forge.published import End
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.outcome import PolicyError
 from tests.forge.setup import BRANCH, WORDS, Publisher
 from tests.forge.standin import Fault, StandIn
 from tests.forge.world import World

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.forge.server import locate
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.spec import ForgeType
 
 TOKEN = Path("/nowhere/token")

@@ -6,7 +6,7 @@ import pytest
 
 from parallelproject.forge.protocol import Limits
 from parallelproject.forge.text import Report, TaskLine, render_body, render_title
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.outcome import PolicyError
 
 pytest.importorskip("jinja2")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from parallelproject.forge.published import End
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import AuthOrProtectedError
-from parallelproject.git.refs import task_branch
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, Publisher
 from tests.git.remote import Remote, git

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parallelproject.forge.publication import ForgeAt, Publication, TaskRow, publish
-from parallelproject.git.outcome import DeliveryError
+from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn

@@ -59,7 +59,7 @@ class Killer:
 
 def ends(attempt: Attempt) -> Callable[[], object]:
     """Landing, as an exit code: that of the outcome."""
-    from parallelproject.git.outcome import DeliveryError
+    from parallelproject.git.plumbing.outcome import DeliveryError
 
     def step() -> None:
         try:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from parallelproject.git.delivery import Delivery, Place
-from parallelproject.git.land import Landed, land
-from parallelproject.git.prepare import Prepared, prepare
-from parallelproject.git.salvage import Salvaged, salvage
+from parallelproject.git.landing.land import Landed, land
+from parallelproject.git.landing.salvage import Salvaged, salvage
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.workspace.prepare import Prepared, prepare
 
 RUN = "run-1"
 BRANCH = "parallel/x"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git import queue
-from parallelproject.git.outcome import DeliveryError, Outcome
+from parallelproject.git.landing import queue
+from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
 from tests.git.remote import REFS, Attempt, Remote, git
 
 _FORK = multiprocessing.get_context("fork")

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from parallelproject.git.delivery import Delivery, Place
-from parallelproject.git.failure import clean
-from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, Outcome, PolicyError
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import clean
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, Outcome, PolicyError
 from tests.git.remote import BRANCH, ENVIRONMENT, Attempt, Remote, git
 
 CANARY = "canary-token-0123456789-äß'\"$(x)"

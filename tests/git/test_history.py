@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import ConflictError, Outcome, PolicyError
-from parallelproject.git.refs import TaskRefs
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import ConflictError, Outcome, PolicyError
+from parallelproject.git.plumbing.refs import TaskRefs
 from tests.git.remote import BRANCH, REFS, RUN, Attempt, Remote, git
 
 SHA256 = 64

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.outcome import Outcome, PolicyError
+from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from tests.git.remote import BRANCH, REFS, Remote, git
 
 SECRET = "canary-of-the-host-1234567890"

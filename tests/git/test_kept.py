@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.land import Landed
-from parallelproject.git.outcome import ConflictError, Outcome
+from parallelproject.git.landing.land import Landed
+from parallelproject.git.plumbing.outcome import ConflictError, Outcome
 from tests.git.remote import REFS, Attempt, Remote, git
 
 

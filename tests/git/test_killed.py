@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.outcome import Outcome
+from parallelproject.git.plumbing.outcome import Outcome
 from tests.git.killer import KILLED, Killer, ends
 from tests.git.remote import REFS, Attempt, Remote, git
 

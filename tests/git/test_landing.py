@@ -2,8 +2,8 @@
 
 import pytest
 
-from parallelproject.git.delivery import LandPolicy
-from parallelproject.git.outcome import (
+from parallelproject.git.plumbing.delivery import LandPolicy
+from parallelproject.git.plumbing.outcome import (
     AuthOrProtectedError,
     BranchRewrittenError,
     ConflictError,
@@ -211,9 +211,9 @@ def test_work_that_is_safe_lands_without_running_the_command_again(remote: Remot
 
 def commit_of(remote: Remote, attempt: object) -> str:
     """The commit of an attempt that ended right after its work was safe."""
-    from parallelproject.git.prepare import prepared_base
-    from parallelproject.git.snapshot import snapshot
-    from parallelproject.git.store import opened
+    from parallelproject.git.plumbing.store import opened
+    from parallelproject.git.workspace.prepare import prepared_base
+    from parallelproject.git.workspace.snapshot import snapshot
     from tests.git.remote import Attempt
 
     assert isinstance(attempt, Attempt)
@@ -320,7 +320,7 @@ def test_a_remote_that_refuses_is_final_and_says_why(remote: Remote) -> None:
     hook.write_text("#!/bin/sh\ngrep -q refs/heads && echo no pushes on Fridays >&2 && exit 1; exit 0\n")
     hook.chmod(0o755)
     # A remote of its own, as a server is: its hooks are its own.
-    from parallelproject.git import push
+    from parallelproject.git.plumbing import push
 
     plain, push.LOCAL_RECEIVE_PACK = push.LOCAL_RECEIVE_PACK, "git receive-pack"
     try:

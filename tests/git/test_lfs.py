@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from parallelproject.git.outcome import Outcome, PolicyError
+from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from tests.git.remote import BRANCH, REFS, Remote, git
 
 pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.branches import Branches
-from parallelproject.git.line import Line
-from parallelproject.git.outcome import ConflictError
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.plumbing.outcome import ConflictError
 from tests.git.killer import KILLED, Killer
 from tests.git.remote import BRANCH, Remote, git
 

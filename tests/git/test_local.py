@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from parallelproject.git.outcome import Outcome
+from parallelproject.git.plumbing.outcome import Outcome
 from tests.git.remote import BRANCH, Remote, git
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git.wire import RESULT_MAX, encode
+from parallelproject.git.container.instruction import RESULT_MAX, encode
 from tests.git.remote import BRANCH, Remote
 
 
@@ -17,7 +17,7 @@ def pproj_git(
     step: str, instruction: dict[str, Any] | str, folder: Path, *, by_file: bool = False
 ) -> tuple[int, dict[str, Any]]:
     text = instruction if isinstance(instruction, str) else json.dumps(instruction)
-    command = [sys.executable, "-m", "parallelproject.git.main", step]
+    command = [sys.executable, "-m", "parallelproject.git.container.main", step]
     environment = {**os.environ, "PPROJ_GIT": text}
     if by_file:
         (folder / "instruction.json").write_text(text)

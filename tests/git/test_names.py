@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from parallelproject.git.address import parse
-from parallelproject.git.delivery import Delivery, Person
-from parallelproject.git.outcome import PolicyError
-from parallelproject.git.refs import TaskRefs, check_branch, ref_problem
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.delivery import Delivery, Person
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.refs import TaskRefs, check_branch, ref_problem
 from tests.core.examples import examples
 from tests.git.remote import ENVIRONMENT
 

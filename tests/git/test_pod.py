@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git.sidecar import STOPPED
+from parallelproject.git.container.sidecar import STOPPED
 from rig.binaries import find_or_build_wrapper
 from tests.git.remote import BRANCH, Remote, git
 from tests.git.test_main import instruction
@@ -74,7 +74,15 @@ class Pod:
             time.sleep(0.01)
 
     def _git(self, step: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "parallelproject.git.main", step, str(self._file), "--state", str(self.state)]
+        command = [
+            sys.executable,
+            "-m",
+            "parallelproject.git.container.main",
+            step,
+            str(self._file),
+            "--state",
+            str(self.state),
+        ]
         return subprocess.Popen([*self._before, *command, *arguments], stdout=subprocess.PIPE)
 
     @staticmethod

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git.outcome import DeliveryError, PolicyError
-from parallelproject.git.prepare import Prepared
-from parallelproject.git.refusal import FIXES
-from parallelproject.git.secret_files import looks_secret
+from parallelproject.git.plumbing.outcome import DeliveryError, PolicyError
+from parallelproject.git.policy.refusal import FIXES
+from parallelproject.git.policy.secret_files import looks_secret
+from parallelproject.git.workspace.prepare import Prepared
 from parallelproject.model.trackers import TRACKERS
 from tests.git.remote import BRANCH, REFS, Attempt, Remote, git
 

@@ -5,7 +5,7 @@ import subprocess
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from parallelproject.git.trailers import message
+from parallelproject.git.plumbing.trailers import message
 from tests.core.examples import examples
 from tests.git.remote import ENVIRONMENT
 

@@ -17,8 +17,8 @@ from parallelproject.forge.protocol import Forge, Words
 from parallelproject.forge.publish import one_by_one, shared_branch
 from parallelproject.forge.published import Published
 from parallelproject.forge.server import Server, locate
-from parallelproject.git.branches import Branches
-from parallelproject.git.refs import task_branch
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import ForgeType, MergeMode
 from rig import Gitea
 from rig.gitearepository import Repository

@@ -18,7 +18,7 @@ from parallelproject.forge.answer import Answer
 from parallelproject.forge.protocol import Words
 from parallelproject.forge.published import End
 from parallelproject.forge.session import Session
-from parallelproject.git.refs import task_branch
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from rig import Gitea
 from rig.gitearepository import Repository

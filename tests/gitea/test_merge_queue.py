@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from parallelproject.forge.published import End
-from parallelproject.git.refs import task_branch
+from parallelproject.git.plumbing.refs import task_branch
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, Publisher, checking
 

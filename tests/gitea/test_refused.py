@@ -6,8 +6,8 @@ import pytest
 
 from parallelproject.forge.protocol import Forge
 from parallelproject.forge.published import End
-from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError
-from parallelproject.git.refs import task_branch
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from rig import Gitea
 from rig.certificate import write_certificate

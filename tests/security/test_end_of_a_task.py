@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.git import salvage
-from parallelproject.git.outcome import TransientError
-from parallelproject.git.snapshot import Snapshot, snapshot
-from parallelproject.git.store import Store
+from parallelproject.git.landing import salvage
+from parallelproject.git.plumbing.outcome import TransientError
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.workspace.snapshot import Snapshot, snapshot
 from tests.git.remote import REFS, Remote, git
 from tests.git.test_pod import AGENT, SECONDS, Pod, needs_root
 

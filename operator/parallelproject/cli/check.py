@@ -6,8 +6,8 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.executors.job.task_job import check_for_cluster
-from parallelproject.git.address import parse
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.local.delivery.program import delivery_of
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError, quoted

@@ -45,8 +45,8 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
 def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
     # Here, since a run that publishes nothing needs none of it.
     from parallelproject.forge import publication
-    from parallelproject.git import wire
-    from parallelproject.git.outcome import DeliveryError
+    from parallelproject.git.container import instruction as wire
+    from parallelproject.git.plumbing.outcome import DeliveryError
 
     forge, target = git.forge, pushed.target
     at: dict[str, Any] = {"type": forge.type.value if forge else ForgeType.NONE.value}

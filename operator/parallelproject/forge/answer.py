@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from parallelproject.git.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 
 _LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 _SECONDARY_SECONDS = 60.0

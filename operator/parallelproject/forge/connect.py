@@ -10,8 +10,8 @@ from parallelproject.forge.gitlab import GitLab
 from parallelproject.forge.none import NoForge
 from parallelproject.forge.protocol import Forge
 from parallelproject.forge.server import Server
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.spec import ForgeType
 
 _KINDS: dict[ForgeType, type[GitHub] | type[GitLab] | type[Gitea]] = {

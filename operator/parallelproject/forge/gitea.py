@@ -23,7 +23,7 @@ from parallelproject.forge.server import Server, segment
 from parallelproject.forge.session import Session
 from parallelproject.forge.titles import new_title, titled, without_prefix
 from parallelproject.forge.verdict import verdict
-from parallelproject.git.outcome import AuthOrProtectedError
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 _PREFIX = "WIP:"
 # A server may be set to give fewer rows than are asked for: only an empty page is surely the last.

@@ -22,7 +22,7 @@ from parallelproject.forge.server import Server, segment
 from parallelproject.forge.session import Session
 from parallelproject.forge.titles import new_title, titled, without_prefix
 from parallelproject.forge.verdict import worst
-from parallelproject.git.outcome import AuthOrProtectedError
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}

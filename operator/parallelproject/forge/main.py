@@ -17,7 +17,7 @@ from typing import Any
 
 from parallelproject.forge.publication import Publication, publish
 from parallelproject.forge.published import Published
-from parallelproject.git import wire
+from parallelproject.git.container import instruction as wire
 from parallelproject.model.spec import PullRequestScope
 
 VARIABLE = "PPROJ_PUBLISH"

@@ -8,8 +8,8 @@ from itertools import count
 from parallelproject.forge.clock import Clock
 from parallelproject.forge.protocol import Checks, Forge, Merge, PullRequest, State
 from parallelproject.forge.published import End
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import ConflictError
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import ConflictError
 
 ROUNDS = 3
 """How often all is read again, the checks too, when others have moved the branch or its base."""

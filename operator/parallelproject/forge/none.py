@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from parallelproject.forge.protocol import Checks, Limits, Merge, Merging, PullRequest, State, Words
-from parallelproject.git.branches import Branches
+from parallelproject.git.branches.remote_branches import Branches
 
 
 class NoForge:

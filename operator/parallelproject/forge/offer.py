@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from parallelproject.forge.clock import Clock
 from parallelproject.forge.protocol import Forge, PullRequest, State, Words
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import PolicyError, TransientError
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import PolicyError, TransientError
 from parallelproject.model.problem import quoted
 
 _TRIES = 4

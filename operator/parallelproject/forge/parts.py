@@ -11,8 +11,8 @@ from itertools import takewhile
 from parallelproject.forge.offer import Offer
 from parallelproject.forge.protocol import Forge, PullRequest, State, Words
 from parallelproject.forge.text import TaskLine, offered_at
-from parallelproject.git.line import Line
-from parallelproject.git.refs import task_branch
+from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.branches import level_branch
 from parallelproject.model.problem import listed
 

@@ -17,9 +17,9 @@ from parallelproject.forge.publish import one_by_one, shared_branch
 from parallelproject.forge.published import End, Published
 from parallelproject.forge.server import Server, locate
 from parallelproject.forge.text import Report, TaskLine, marked, render_body, render_title
-from parallelproject.git.branches import Branches
-from parallelproject.git.line import Line
-from parallelproject.git.refs import TaskRefs, kept_work
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.plumbing.refs import TaskRefs, kept_work
 from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 
 _AUTHORITY, _SIGNING_KEY = "ca.crt", "signing-key"

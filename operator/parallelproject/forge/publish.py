@@ -13,8 +13,8 @@ from parallelproject.forge.merging import Tried, Waiting, bring_in
 from parallelproject.forge.offer import Offer, offered
 from parallelproject.forge.protocol import Forge, PullRequest, State
 from parallelproject.forge.published import End, Published, told
-from parallelproject.git.branches import Branches
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import listed
 from parallelproject.model.spec import MergeMode
 

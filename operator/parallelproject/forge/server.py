@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from parallelproject.git.address import parse
-from parallelproject.git.outcome import AuthOrProtectedError, PolicyError
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, PolicyError
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import ForgeType
 from parallelproject.proxies import proxy_for

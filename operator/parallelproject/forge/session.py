@@ -15,8 +15,8 @@ from parallelproject.forge.answer import Answer, AnswerError, LostAnswerError
 from parallelproject.forge.clock import Clock, backoff
 from parallelproject.forge.pace import Pace
 from parallelproject.forge.server import Server
-from parallelproject.git.failure import clean
-from parallelproject.git.outcome import AuthOrProtectedError, TransientError
+from parallelproject.git.plumbing.failure import clean
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, TransientError
 
 SECONDS = 60.0
 """Longest that one request may take."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from parallelproject.forge import markdown
 from parallelproject.forge.protocol import Limits
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import quoted
 
 TITLE = (

@@ -22,10 +22,10 @@ from parallelproject.executors.job.pod import (
     joined,
     mapping,
 )
-from parallelproject.git.address import parse
-from parallelproject.git.delivery import Delivery, Person
-from parallelproject.git.outcome import PolicyError
-from parallelproject.git.refs import check_branch, task_branch
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.delivery import Delivery, Person
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.refs import check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem, ProblemsError

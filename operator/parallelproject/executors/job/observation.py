@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors.job import delivery_pod
-from parallelproject.git.outcome import DeliveryError
+from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.model.names import (
     ANNOTATION_CLAIM,
     ANNOTATION_CONTAINER,

@@ -12,7 +12,7 @@ from parallelproject.core.followups.job_history import FinishedJob
 from parallelproject.core.followups.publishing import Told
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.job.observation import Delivered, JobView, PodView, attempt_of
-from parallelproject.git.outcome import PolicyError
+from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
 
 

@@ -11,7 +11,7 @@ import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.executors.base.task_file import conflict_feedback
-from parallelproject.git.outcome import Outcome, PolicyError
+from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction

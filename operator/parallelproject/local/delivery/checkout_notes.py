@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from parallelproject.git.changes import GITLINK
+from parallelproject.git.plumbing.changes import GITLINK
 from parallelproject.local.delivery.repository import Repository
 from parallelproject.model.problem import listed
 

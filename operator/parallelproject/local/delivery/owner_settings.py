@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallelproject.git.failure import clean
+from parallelproject.git.plumbing.failure import clean
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.workspaces import without_ways_out
 

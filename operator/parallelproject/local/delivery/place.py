@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallelproject.git.delivery import Place
+from parallelproject.git.plumbing.delivery import Place
 from parallelproject.local.state.workspaces import make_around, root_of
 from parallelproject.removal import try_to_remove
 

@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parallelproject.git.delivery import Delivery, Person, Place, Policy
-from parallelproject.git.land import land
-from parallelproject.git.outcome import DeliveryError, Outcome, PolicyError, TransientError
-from parallelproject.git.prepare import prepare
-from parallelproject.git.salvage import Salvaged, salvage
-from parallelproject.git.work_tree import WORKSPACE_GONE, check_workspace
+from parallelproject.git.landing.land import land
+from parallelproject.git.landing.salvage import Salvaged, salvage
+from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
+from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
+from parallelproject.git.workspace.prepare import prepare
+from parallelproject.git.workspace.work_tree import WORKSPACE_GONE, check_workspace
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from parallelproject.git.failure import clean
+from parallelproject.git.plumbing.failure import clean
 from parallelproject.local.delivery.target import Target
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.workspaces import without_ways_out

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from parallelproject.git.address import parse
-from parallelproject.git.changes import contents
-from parallelproject.git.command import Git
-from parallelproject.git.failure import GitFailedError
-from parallelproject.git.outcome import PolicyError
-from parallelproject.git.refs import TaskRefs, check_branch, refs_by_task
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.changes import contents
+from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
 from parallelproject.local.errors import RunError
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from parallelproject.git.land import Landed
-from parallelproject.git.outcome import DeliveryError, Outcome
-from parallelproject.git.prepare import Prepared
+from parallelproject.git.landing.land import Landed
+from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
+from parallelproject.git.workspace.prepare import Prepared
 
 FAILED = Outcome.COMMAND_FAILED.value
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parallelproject.git.address import parse
-from parallelproject.git.failure import GitFailedError
-from parallelproject.git.outcome import PolicyError
-from parallelproject.git.refs import check_branch
+from parallelproject.git.plumbing.address import parse
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.refs import check_branch
 from parallelproject.local.delivery.checkout_notes import notes
 from parallelproject.local.delivery.repository import Base, Repository
 from parallelproject.local.errors import RunError

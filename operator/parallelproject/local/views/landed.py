@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.report.drift import Comparison, compare
-from parallelproject.git.refs import OTHER, PREFIX, TaskRefs, kept_work
+from parallelproject.git.plumbing.refs import OTHER, PREFIX, TaskRefs, kept_work
 from parallelproject.local.delivery.target import Target
 from parallelproject.model.problem import listed
 

@@ -166,7 +166,7 @@ def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Lin
     """What the repository has of the run, and how to look at it."""
     if target is None:
         return [], []
-    from parallelproject.git.failure import GitFailedError  # here, because git is slow to load
+    from parallelproject.git.plumbing.failure import GitFailedError  # here, because git is slow to load
     from parallelproject.local.views.landed import account, commands, report, warnings
 
     try:

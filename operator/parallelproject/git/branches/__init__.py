@@ -1,0 +1,1 @@
+"""Whole branches of a remote, for publishing."""

@@ -1,0 +1,275 @@
+"""Whole branches of a remote, for publishing: is the work in its target, bring it up to date, move the target forward.
+
+No work tree and no task's workspace. Every change of the remote is a compare-and-swap, so each function may be cut
+off at any moment and called again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallelproject.git.plumbing.commit import make_commit
+from parallelproject.git.plumbing.delivery import Delivery, Person, Place
+from parallelproject.git.plumbing.failure import Cause, GitFailedError
+from parallelproject.git.plumbing.merge import combine
+from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError, PolicyError
+from parallelproject.git.plumbing.patience import patiently, pause
+from parallelproject.git.plumbing.push import Pushed, Update, push
+from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
+from parallelproject.git.plumbing.store import Store, opened
+from parallelproject.model.problem import quoted
+
+_TRIES = 10
+_AT_ONCE = 200
+"""Most refs that are removed by one push."""
+_US = Person("parallelproject", "parallelproject@localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """A remote repository, and a private git directory to look at its branches with."""
+
+    url: str
+    private: Path
+    """A folder of our own. It may be kept from one publishing to the next: only what is new is fetched then."""
+    local: bool = False
+    """Whether the repository may be one on this machine."""
+    credentials: Path | None = None
+    committer: Person = _US
+    signing_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        _ = self._delivery
+
+    def tips(self, *names: str) -> dict[str, str | None]:
+        """The commit at the tip of each branch; None: there is no such branch.
+
+        Raises:
+            DeliveryError: the remote cannot be asked.
+        """
+        with self.open() as store:
+            return self.tips_in(store, *names)
+
+    def tips_in(self, store: Store, *names: str) -> dict[str, str | None]:
+        """The same, asked with a directory that is open."""
+        refs = {check_branch(name, "branch"): name for name in names}
+        url = store.git.address.url
+        said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
+        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in said.decode().splitlines())}
+        return {name: found.get(ref) for ref, name in refs.items()}
+
+    def task_refs(self, run: str, tasks: Iterable[str]) -> dict[str, dict[str, str]]:
+        """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for.
+
+        Raises:
+            DeliveryError: the remote cannot be asked.
+        """
+        pattern = f"{TaskRefs(run, 'x').run_folder}/*"
+        with self.open() as store:
+            url = store.git.address.url
+            said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
+        lines = (line.partition("\t") for line in said.decode().splitlines())
+        return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
+
+    def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:
+        """Removes the refs that keep a run's tasks from landing twice: for a run whose work is merged, and has ended.
+
+        Work that did not land stays. What is not removed, because the remote is in trouble, does no harm.
+
+        Args:
+            run: The run.
+            landed: By task, its commit.
+
+        Raises:
+            DeliveryError: the remote refuses.
+        """
+        updates = [Update(TaskRefs(run, task).landed, commit, None) for task, commit in landed.items()]
+        with self.open() as store:
+            for at in range(0, len(updates), _AT_ONCE):
+                push(store.git, updates[at : at + _AT_ONCE])
+
+    def contains(self, base: str, commit: str) -> bool:
+        """Whether a commit is on the branch ``base``."""
+        return commit in self.among(base, [commit])
+
+    def among(self, base: str, commits: Iterable[str]) -> set[str]:
+        """Those of the commits that are on the branch ``base``."""
+        with self.open() as store:
+            self.fetch(store, base)
+            return {
+                commit for commit in commits if store.commit_of(commit) and is_ancestor(store, commit, seen_ref(base))
+            }
+
+    def merged(self, branch: str, base: str) -> bool:
+        """Whether ``base`` has all that ``branch`` has: by its commits, or by the same changes squashed or rebased."""
+        with self.open() as store:
+            self.fetch(store, branch, base)
+            head, target = seen_ref(branch), seen_ref(base)
+            if is_ancestor(store, head, target):
+                return True
+            try:
+                return combined(store, target, head) == store.text("rev-parse", f"{target}^{{tree}}")
+            except ConflictError:
+                return False
+
+    def conflicts(self, branch: str, base: str) -> tuple[str, ...]:
+        """The paths for which ``branch`` does not merge into ``base``."""
+        with self.open() as store:
+            self.fetch(store, branch, base)
+            try:
+                combined(store, seen_ref(base), seen_ref(branch))
+            except ConflictError as conflict:
+                return conflict.paths
+            return ()
+
+    def onto(self, branch: str, base: str, *, anew: bool = False) -> str:
+        """Brings a branch up to date with ``base``, and gives its tip.
+
+        ``base`` is merged into it, so that it only moves forward. Nothing is done where ``base`` has nothing new. A tip
+        that somebody has pushed meanwhile is never overwritten: it is looked at again.
+
+        Args:
+            branch: The branch.
+            base: What it is to contain.
+            anew: A branch of a single commit gets that commit made anew on the tip of ``base`` instead, as landing
+                does, so that a task stays one commit on a linear history. For branches that nobody else works on.
+
+        Raises:
+            ConflictError: it does not merge; the branch is as it was.
+            ExhaustedError: the branch moved at each try.
+        """
+        with self.open() as store:
+            for tries in range(_TRIES):
+                self.fetch(store, branch, base)
+                tip, target = (store.text("rev-parse", seen_ref(name)) for name in (branch, base))
+                if is_ancestor(store, target, tip):
+                    return tip
+                update = Update(check_branch(branch, "branch"), tip, self._updated(store, branch, base, anew=anew))
+                if push(store.git, [update]) is Pushed.DONE:
+                    return str(update.new)
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {branch} moved at each of {_TRIES} tries")
+
+    def fast_forward(self, base: str, branch: str, commit: str) -> bool:
+        """Moves ``base`` forward to a commit of ``branch``. False: it has work that the commit does not have.
+
+        Raises:
+            AuthOrProtectedError: the remote does not let us.
+            ExhaustedError: the branch moved, or the remote was in trouble, at each try.
+        """
+        ref = check_branch(base, "base")
+        with self.open() as store:
+            for tries in range(_TRIES):
+                self.fetch(store, base, branch)
+                target = store.text("rev-parse", seen_ref(base))
+                if store.commit_of(commit) is None or not is_ancestor(store, target, commit):
+                    return store.commit_of(commit) is not None and is_ancestor(store, commit, target)
+                if target == commit or push(store.git, [Update(ref, target, commit)]) is Pushed.DONE:
+                    return True
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {base} moved at each of {_TRIES} tries")
+
+    def delete(self, branch: str, tip: str) -> bool:
+        """Deletes a branch that still has this tip, and says whether it is gone."""
+        with self.open() as store:
+            for tries in range(_TRIES):
+                pushed = push(store.git, [Update(check_branch(branch, "branch"), tip, None)])
+                if pushed is not Pushed.UNKNOWN:
+                    break
+                pause(tries)
+        return self.tips(branch)[branch] is None
+
+    def _updated(self, store: Store, branch: str, base: str, *, anew: bool) -> str:
+        """The commit that brings the branch up to date."""
+        head, target = seen_ref(branch), seen_ref(base)
+        tree = combined(store, target, head)
+        parents = store.text("rev-list", "--parents", "--max-count=2", f"{target}..{head}", "--").splitlines()
+        if anew and len(parents) == 1 and len(parents[0].split()) == 2:
+            return self.remade(store, tree, target, head)
+        return self.joined(store, tree, [head, target], f"Merge {base} into {branch}\n")
+
+    def remade(self, store: Store, tree: str, parent: str, commit: str) -> str:
+        """A commit made anew elsewhere: the same words, author and dates, so that it is the same each time."""
+        form = "%an%x00%ae%x00%ad%x00%B"
+        said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+        name, email, date, text = said.split("\0", 3)
+        people = {
+            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
+            "GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email,
+        }  # fmt: skip
+        return make_commit(store, tree, [parent], text, people, signed=True)
+
+    def joined(self, store: Store, tree: str, parents: Sequence[str], text: str) -> str:
+        """A merge of ours."""
+        us = self.committer
+        people = {f"GIT_{who}_NAME": us.name for who in ("AUTHOR", "COMMITTER")}
+        people |= {f"GIT_{who}_EMAIL": us.email for who in ("AUTHOR", "COMMITTER")}
+        return make_commit(store, tree, parents, text, people, signed=True)
+
+    @property
+    def _delivery(self) -> Delivery:
+        # What opens a private git directory asks for a task's delivery; of this one only the remote and the
+        # people are used.
+        return Delivery(
+            url=self.url, branch="publish", run="publish", task="publish", local=self.local, committer=self.committer,
+            credentials=self.credentials, signing_key=self.signing_key,
+        )  # fmt: skip
+
+    @contextmanager
+    def open(self) -> Iterator[Store]:
+        """The private git directory.
+
+        Raises:
+            DeliveryError: in place of what git says of a failure.
+        """
+        try:
+            with opened(self._delivery, Place(self.private / "no-workspace", self.private)) as store:
+                yield store
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+    def fetch(self, store: Store, *names: str) -> None:
+        """Fetches branches, to be found as ``seen_ref``.
+
+        Raises:
+            PolicyError: one of them is not there.
+            GitFailedError: the remote cannot be asked.
+        """
+        refspecs = [f"+{check_branch(name, 'branch')}:{seen_ref(name)}" for name in names]
+        try:
+            patiently(lambda: store.fetch(refspecs))
+        except GitFailedError as error:
+            if error.cause is Cause.MISSING_REF:
+                raise _missing(names, error) from None
+            raise
+
+
+def _missing(names: Sequence[str], error: GitFailedError) -> PolicyError:
+    shown = " or no ".join(map(quoted, names))
+    return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.said}")
+
+
+def seen_ref(name: str) -> str:
+    """Where a branch is kept here."""
+    # By a digest: a branch "a" that is gone and a branch "a/b" that came after it must not be in each other's way.
+    return f"refs/seen/heads/{hashlib.sha256(name.encode()).hexdigest()[:20]}"
+
+
+def is_ancestor(store: Store, old: str, new: str) -> bool:
+    """Whether ``new`` contains ``old``."""
+    return store.git.run("merge-base", "--is-ancestor", old, new, codes=(0, 1)).returncode == 0
+
+
+def combined(store: Store, target: str, head: str) -> str:
+    """The tree of two branches merged.
+
+    Raises:
+        ConflictError: there is none; without any paths, they have no commit in common.
+    """
+    found = store.git.run("merge-base", target, head, codes=(0, 1))
+    base = found.stdout.decode().split()
+    if not base:
+        raise ConflictError("UnrelatedHistories", "the branch and its target have no commit in common")
+    return combine(store, base[0], target, head)

@@ -1,0 +1,189 @@
+"""The branch that all tasks land on, a commit each, and the branches cut from it that are offered in its place.
+
+Every change of the remote is a compare-and-swap, so each function may be cut off at any moment and called again.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from parallelproject.git.branches.remote_branches import Branches, combined, is_ancestor, seen_ref
+from parallelproject.git.plumbing.commit import make_commit
+from parallelproject.git.plumbing.landed_history import trailer_format
+from parallelproject.git.plumbing.merge import combine
+from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
+from parallelproject.git.plumbing.patience import pause
+from parallelproject.git.plumbing.push import Pushed, Update, push
+from parallelproject.git.plumbing.refs import check_branch
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.trailers import RUN, TASK
+
+_TRIES = 10
+_WHOSE = f"{trailer_format(RUN)} {trailer_format(TASK)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The branch that all tasks land on."""
+
+    branches: Branches
+    """The repository."""
+    name: str
+    """The branch."""
+    base: str
+    """The branch that its work is to be merged into."""
+
+    def order(self, landed: Mapping[str, str]) -> list[str]:
+        """The tasks in the order in which they landed.
+
+        Args:
+            landed: By task, its commit. Those whose commit is not on the branch any more are left out.
+
+        Raises:
+            DeliveryError: the remote cannot be asked, or has no such branch.
+        """
+        if not landed:
+            return []
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.name)
+            there = [commit for commit in landed.values() if store.commit_of(commit)]
+            # The first of them: they lie on one line, and what is below it may be the history of many years.
+            asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
+            first = asked.stdout.decode().split() if asked else []
+            below = [f"^{first[0]}^@"] if first else []
+            listed = store.text("rev-list", "--topo-order", "--reverse", seen_ref(self.name), *below, "--").splitlines()
+        place = {commit: i for i, commit in enumerate(listed)}
+        return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
+
+    def covers(self, offered: str, commit: str) -> bool:
+        """Whether a commit of the line is among those up to another one that was offered."""
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.name)
+            return store.commit_of(offered) is not None and is_ancestor(store, commit, offered)
+
+    def contained(self, branches: Mapping[str, str], landed: Mapping[str, str]) -> dict[str, frozenset[str]]:
+        """By branch's key, the tasks whose commits on the line are in it and not in the base.
+
+        Args:
+            branches: Branches that are there, by any key.
+            landed: By task, its commit on the line.
+        """
+        if not branches:
+            return {}
+        tasks = {commit: task for task, commit in landed.items()}
+        with self.branches.open() as store:
+            self.branches.fetch(store, self.base, *branches.values())
+            return {
+                key: frozenset(
+                    tasks[commit]
+                    for commit in store.text("rev-list", f"{seen_ref(self.base)}..{seen_ref(name)}", "--").split()
+                    if commit in tasks
+                )
+                for key, name in branches.items()
+            }
+
+    def reach(self, branch: str, commit: str) -> None:
+        """Has a branch contain a commit of the line: made there, moved forward, or by a merge where others have
+        pushed to it. None is made of what the base has already.
+
+        Raises:
+            ConflictError: what others have pushed does not merge with it.
+            DeliveryError: the branch could not be moved.
+        """
+        ref = check_branch(branch, "branch")
+        with self.branches.open() as store:
+            for tries in range(_TRIES):
+                tip = self._tip(store, branch)
+                if is_ancestor(store, commit, tip or seen_ref(self.base)):
+                    return
+                new = commit
+                if tip and not is_ancestor(store, tip, commit):
+                    tree = combined(store, tip, commit)
+                    new = self.branches.joined(store, tree, [tip, commit], f"Merge {self.name} into {branch}\n")
+                if push(store.git, [Update(ref, tip, new)]) is Pushed.DONE:
+                    return
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {branch} moved at each of {_TRIES} tries")
+
+    def cut(self, branch: str, commits: Sequence[str], on: str | None = None) -> bool:
+        """Makes a branch with the changes of a task and of those that it builds on; one that is there is left as it is.
+
+        Says whether it is there. It is not where it would have nothing that the branch before it has not: what was
+        merged is not offered again.
+
+        Each commit is made anew on the one before it. Where that cannot be, since one of them builds on more than is
+        known, the branch is the line up to the last of them.
+
+        Args:
+            branch: The branch.
+            commits: On the line, in their order there; the last one is the task's.
+            on: The branch to begin with; by default the base.
+
+        Raises:
+            DeliveryError: the branch could not be made.
+        """
+        ref = check_branch(branch, "branch")
+        with self.branches.open() as store:
+            for tries in range(_TRIES):
+                start = on or self.base
+                self.branches.fetch(store, start)
+                if self._tip(store, branch):
+                    return True
+                if self._has_arrived(store, commits[-1]):
+                    return False
+                new = self._anew(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
+                if store.text("rev-parse", f"{new}^{{tree}}") == store.text("rev-parse", f"{seen_ref(start)}^{{tree}}"):
+                    return False
+                if push(store.git, [Update(ref, None, new)]) is Pushed.DONE:
+                    return True
+                pause(tries)
+        raise ExhaustedError("BranchBusy", f"the branch {branch} could not be made in {_TRIES} tries")
+
+    def follow(self) -> None:
+        """Moves the line forward to its base, which has all its work: what lands next stands on what was merged.
+
+        Raises:
+            DeliveryError: the remote is in trouble.
+        """
+        tips = self.branches.tips(self.name, self.base)
+        target = tips[self.base]
+        if tips[self.name] and target and not self.branches.fast_forward(self.name, self.base, target):
+            with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
+                self.branches.onto(self.name, self.base)
+
+    def _has_arrived(self, store: Store, commit: str) -> bool:
+        """Whether the base has a task's work, be it as a commit that was made anew: its trailers tell."""
+        base = seen_ref(self.base)
+        if is_ancestor(store, commit, base):
+            return True
+        own = store.text("log", "-1", "--no-walk", f"--format={_WHOSE}", commit)
+        return own in store.text("log", f"--format={_WHOSE}", f"{commit}..{base}", "--").splitlines()
+
+    def _tip(self, store: Store, branch: str) -> str | None:
+        """Where the branch is now; it, the line and the base are fetched."""
+        tip = self.branches.tips_in(store, branch)[branch]
+        self.branches.fetch(store, self.name, self.base, *([branch] if tip else []))
+        return store.commit_of(seen_ref(branch)) if tip else None
+
+    def _anew(self, store: Store, start: str, commits: Sequence[str]) -> str | None:
+        """The last of the commits, made anew after the others; None: they do not fit."""
+        at = start
+        for commit in commits:
+            try:
+                tree = _picked(store, commit, at)
+            except ConflictError:
+                return None
+            at = self.branches.remade(store, tree, at, commit)
+        return at
+
+
+def _picked(store: Store, commit: str, onto: str) -> str:
+    """The tree of one commit's changes on top of another commit.
+
+    Raises:
+        ConflictError: they do not fit.
+    """
+    # git before 2.40 merges from where two commits have parted, whatever it is told: this one parts at the right place.
+    names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
+    return combine(store, f"{commit}^", other, commit)

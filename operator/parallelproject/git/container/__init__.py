@@ -1,0 +1,1 @@
+"""The commands that containers run: prepare, deliver, land, salvage."""

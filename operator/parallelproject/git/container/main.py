@@ -1,0 +1,107 @@
+"""The command that containers run: ``pproj-git prepare|deliver|land|salvage [FILE]``.
+
+Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
+``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
+those of ``outcome``; an error in the program itself is 25, since the work is where it was. ``deliver`` is ``land`` for
+the container beside a task's: it waits for the command to end, and keeps what one that failed has left.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from parallelproject.git.container import instruction as wire
+from parallelproject.git.container import sidecar
+from parallelproject.git.container.sidecar import Failed, State
+from parallelproject.git.landing.land import Landed, land
+from parallelproject.git.landing.salvage import Salvaged, salvage
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.outcome import TransientError
+from parallelproject.git.workspace.prepare import Prepared, prepare
+
+VARIABLE = "PPROJ_GIT"
+_SIGNING_KEY = "signing-key"
+"""In the folder of credentials: the key that commits on the branch are signed with."""
+_LEFT_OUT = {
+    "notLanded": "it is no task's work",
+    "hidden": "the base's rules or rules that the task has added ignore it",
+}
+_STEPS = ("prepare", "deliver", "land", "salvage")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one step, and gives its exit code."""
+    parser = argparse.ArgumentParser(prog="pproj-git", description="Deliver one attempt's work by git.")
+    parser.add_argument("step", choices=_STEPS)
+    parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; without it, {VARIABLE} holds it")
+    parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
+    parser.add_argument("--state", type=Path, help="in a pod: the folder shared with the task's container")
+    parser.add_argument("--tools", type=Path, help="in a pod: where prepare puts what runs the task's command")
+    parser.add_argument("--wrapper", type=Path, default=sidecar.WRAPPER, help="what prepare puts there")
+    asked = parser.parse_args(arguments)
+    if asked.step == "deliver" and not asked.state:
+        parser.error("deliver needs --state")
+    if asked.step == "prepare" and bool(asked.state) != bool(asked.tools):
+        parser.error("--state and --tools go together")
+    if asked.step in ("land", "salvage"):
+        # Nothing is gained by stopping half-way: what is not safe yet would be lost.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        delivery, place = read(wire.asked(asked.file, VARIABLE))
+        ended = _step(asked, delivery, place)
+        # Of a command whose end is not known it must not look as if its work had landed.
+        code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
+        result = wire.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
+    except sidecar.StoppedError:
+        return sidecar.STOPPED
+    except Exception as error:
+        code, result = wire.of_error(error)
+    _log(result)
+    wire.answer(result, asked.result)
+    return code
+
+
+def _log(result: Mapping[str, Any]) -> None:
+    """What people may look for, in the container's log."""
+    lines = [*result.get("notes", ()), *result.get("kept", ())]
+    for name, why in _LEFT_OUT.items():
+        lines += [f"{path} has not landed: {why}" for path in result.get(name, ())]
+    for line in (result.get("message"), *lines):
+        if line:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
+    match asked.step:
+        case "deliver":
+            return sidecar.deliver(delivery, place, State(asked.state))
+        case "prepare" if asked.state:
+            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.wrapper)
+        case "prepare":
+            return prepare(delivery, place)
+        case "land":
+            return land(delivery, place)
+        case _:
+            return salvage(delivery, place)
+
+
+def read(text: str) -> tuple[Delivery, Place]:
+    """Reads an instruction.
+
+    Raises:
+        PolicyError: it is none; the message names the fields.
+    """
+    content = wire.parse(text)
+    place = {name: content.pop(name, None) for name in ("workspace", "private")}
+    delivery = wire.as_type(Delivery, content)
+    if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
+        delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
+    return delivery, wire.as_type(Place, place)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

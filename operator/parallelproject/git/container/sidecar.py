@@ -1,0 +1,185 @@
+"""The git container beside a task's: it waits until the command has ended, and lands or keeps what it left.
+
+The two containers meet in a folder of their pod, ``State``. The task can write there, so nothing in it is trusted
+further than the task's own word on how it ended. That it has ended it cannot say: its work is read by a process that
+sees credentials, and as long as the task runs it could put links to those in place of files that are being read. So the
+end is that of the wrapper's lock, on a file that was made before the task began and is known by its inode. What there
+is to do is known from the private git directory alone.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from parallelproject.git.landing.land import Landed, land
+from parallelproject.git.landing.salvage import salvage
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
+from parallelproject.git.workspace.prepare import Prepared, prepare, prepared_base
+
+WRAPPER = Path("/usr/local/bin/pproj-wrap")
+"""What runs a task's command in its own container (operator/wrapper): linked statically, so that it needs nothing of
+that container's image."""
+STOPPED = 143
+"""Exit code of one that was asked to end before the command had begun."""
+_POLL = 0.05
+_CODE_MAX = 16
+_LOCK = "state-lock"
+"""In the private folder: the inode of the wrapper's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The folder in which the two containers meet. The names in it are those of ``operator/wrapper/main.go``."""
+
+    folder: Path
+
+    def skip(self) -> None:
+        """Has the command not run: there is nothing left to do for it."""
+        (self.folder / "skip").touch()
+
+    def has_started(self) -> bool:
+        """Whether the lock has been taken."""
+        return os.path.lexists(self.folder / "started")
+
+    def make_lock(self) -> int:
+        """Makes the file that the wrapper locks, unless it is there; its inode, which no other file has as long as
+        the wrapper runs."""
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            return os.fstat(lock).st_ino
+        finally:
+            os.close(lock)
+
+    def wait_end(self, inode: int) -> int | None:
+        """Waits until nobody holds the lock; the command's exit code, or None: it was killed with its wrapper.
+
+        Args:
+            inode: What ``make_lock`` gave.
+
+        Raises:
+            ReplacedError: the task has put something else in the lock's place, so its end is not known.
+        """
+        lock = _open(self.folder / "lock")
+        if lock is None:
+            raise ReplacedError
+        try:
+            if os.fstat(lock).st_ino != inode:
+                raise ReplacedError
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        finally:
+            os.close(lock)
+        code = _open(self.folder / "code")
+        if code is None:
+            return None
+        try:
+            text = os.read(code, _CODE_MAX).strip()
+        finally:
+            os.close(code)
+        return int(text) if text.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The command did not come to a good end."""
+
+    outcome: Outcome
+    """``COMMAND_FAILED``."""
+    exit_code: int | None = None
+    """None: it was killed from outside, as by a lack of memory, or could not say how it ended."""
+    ref: str | None = None
+    """Where what it left is kept."""
+    kept: tuple[str, ...] = ()
+    """Work that was not among the files of the workspace, and where each is kept."""
+    message: str = ""
+    """Why it could not be kept."""
+
+
+class StoppedError(Exception):
+    """It was asked to end before there was anything to do."""
+
+
+class ReplacedError(Exception):
+    """The task has removed the lock that tells when it has ended."""
+
+
+def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wrapper: Path = WRAPPER) -> Prepared:
+    """Prepares the workspace, and what the task's container needs to run its command.
+
+    Args:
+        delivery: What is to be delivered.
+        place: Where.
+        state: Where the two containers meet.
+        tools: The folder that the wrapper is copied to.
+        wrapper: The wrapper.
+
+    Raises:
+        DeliveryError: with what it means for the task.
+    """
+    os.umask(0)  # the task's container may be another user
+    tools.mkdir(exist_ok=True)
+    shutil.copyfile(wrapper, tools / WRAPPER.name)
+    (tools / WRAPPER.name).chmod(0o755)
+    place.private.mkdir(parents=True, exist_ok=True)
+    (place.private / _LOCK).write_text(str(state.make_lock()))
+    prepared = prepare(delivery, place)
+    if prepared.outcome is not Outcome.PREPARED:
+        state.skip()
+    return prepared
+
+
+def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
+    """Waits for the end of the command, then lands its work, or keeps it where the command failed.
+
+    Raises:
+        StoppedError: SIGTERM came before the command had begun.
+        DeliveryError: it did not land.
+    """
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    # Once there is work, nothing is gained by stopping half-way: what is not safe yet would be lost.
+    signal.signal(signal.SIGTERM, stop)
+    if prepared_base(place) is None:
+        return land(delivery, place)
+    while not state.has_started():
+        if stopping:
+            raise StoppedError
+        time.sleep(_POLL)
+    try:
+        code = state.wait_end(int((place.private / _LOCK).read_text()))
+    except ReplacedError:
+        # It may be at work still: nothing of it is read.
+        lost = "the task has removed its lock, so nobody knows when it ends; nothing of its work is kept"
+        return Failed(Outcome.COMMAND_FAILED, message=lost)
+    if code == 0:
+        return land(delivery, place)
+    try:
+        kept = salvage(delivery, place)
+        return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
+    except DeliveryError as error:  # how the task ended is told by its own container
+        return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
+
+
+def _open(path: Path) -> int | None:
+    """A plain file of the task's, opened without following or waiting for whatever else it has put there."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES, errno.ENXIO):
+            return None
+        raise
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        return None
+    return file

@@ -1,0 +1,1 @@
+"""A task's work becomes one commit on the shared branch, or is kept."""

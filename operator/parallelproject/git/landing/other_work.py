@@ -1,0 +1,268 @@
+"""Work that a task left elsewhere than in its workspace's files: other branches, a stash, further work trees, commits
+that were taken back. None of it lands, and none of it is lost: each is kept in a ref of the task's, and reported.
+
+What counts is content. A commit whose changes are in the work that lands needs no keeping, however it came there, nor
+do the steps of the branch that is checked out. Each is kept as one commit on the base: the history that a task made
+may hold what no ref may, such as a credential that a later commit removed.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from parallelproject.git.landing.save import save
+from parallelproject.git.own_git.observed import Observed, OwnCommit
+from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.command import lines, split
+from parallelproject.git.plumbing.commit import commit_tree
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.refs import ref_problem
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.policy.policy import violations
+from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.secret_patterns import find
+from parallelproject.git.workspace.filters import filtered
+from parallelproject.git.workspace.snapshot import is_unowned
+from parallelproject.git.workspace.work_tree import WorkTree
+
+_KEPT_MAX = 20
+"""Most pieces of other work that are kept of one attempt."""
+_TIME_MAX = 2**33
+"""The latest time of a kept commit, in seconds since the epoch."""
+_NOTE = "other-work.json"
+_NOT_IN_REFS = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A piece of work that is not among what landed."""
+
+    what: str
+    """Where it was, as in ``branch x`` or ``stash``."""
+    ref: str | None
+    """Where it is kept; None: it could not be."""
+    note: str = ""
+    """What is not kept of it, or why nothing is."""
+
+    def __str__(self) -> str:
+        where = f"is kept in {self.ref}" if self.ref else "is not kept"
+        return f"{self.what} {where}" + (f" ({self.note})" if self.note else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    what: str
+    tree: str
+    subject: str
+    time: int = 1_000_000_000
+    without: tuple[str, ...] = ()
+    """What is not in the tree, since it cannot be taken."""
+
+
+def keep_other_work(store: Store, observed: Observed, base: str, landing: Sequence[Change]) -> tuple[Other, ...]:
+    """Keeps what is not among the work that lands. Called again, it gives the same.
+
+    Args:
+        store: The private git directory.
+        observed: What the task's own git has.
+        base: The commit that was checked out.
+        landing: What lands: the changes of the workspace since the base.
+
+    Raises:
+        DeliveryError: the remote does not take it.
+    """
+    note = store.place.private / _NOTE
+    if note.exists():
+        return kept_before(store)
+    found = tuple(_keep_all(store, observed, base, landing))
+    new = note.with_suffix(".new")
+    new.write_text(json.dumps([asdict(one) for one in found]))
+    new.replace(note)
+    return found
+
+
+def kept_before(store: Store) -> tuple[Other, ...]:
+    """What ``keep_other_work`` has kept of this attempt."""
+    try:
+        return tuple(Other(**entry) for entry in json.loads((store.place.private / _NOTE).read_bytes()))
+    except FileNotFoundError:
+        return ()
+
+
+def _keep_all(store: Store, observed: Observed, base: str, landing: Sequence[Change]) -> Iterator[Other]:
+    if observed.trouble:
+        yield Other("what was committed in the workspace", None, observed.trouble)
+        return
+    yield from _unreadable(store, observed)
+    try:
+        for count, found in enumerate(_Finder(observed, base, landing).find()):
+            if count == _KEPT_MAX:
+                yield Other("more work", None, f"only {_KEPT_MAX} pieces of an attempt are kept")
+                return
+            yield _keep(observed.store, base, found)
+    except GitFailedError as error:  # of what the task has prepared: it must not keep the rest from landing
+        yield Other("what was committed in the workspace", None, f"its .git is broken: {error.said}")
+
+
+def _unreadable(store: Store, observed: Observed) -> Iterator[Other]:
+    """What a ref names that is not there, or is broken."""
+    named = {commit: what for what, commit in observed.refs.named.items() if commit not in observed.commits}
+    said = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
+    for line in said.splitlines()[:_KEPT_MAX]:
+        commit, _, found = line.partition(" ")
+        if found == "missing" and observed.store.commit_of(commit) is None:
+            yield Other(_shown(named[commit]), None, "its commit cannot be read")
+
+
+class _Finder:
+    """Finds what is not among the work that lands."""
+
+    def __init__(self, observed: Observed, base: str, landing: Sequence[Change]) -> None:
+        self._observed, self._store, self._base = observed, observed.store, base
+        self._landing = {change.path: (change.mode, change.new) for change in landing}
+
+    def find(self) -> Iterator[_Found]:
+        """Yields each piece, those with a name first."""
+        refs, commits = self._observed.refs, self._observed.commits
+        for name, folder in refs.worktrees.items():
+            yield from self._work_tree(name, folder)
+        head = commits.get(refs.head or "")
+        if head and self._is_lost(head.tree, is_step=True):
+            yield _Found("commits that the task took back", head.tree, head.subject, head.time)
+        done = self._observed.below([head.name] if head else [])
+        names = {commit: what for what, commit in reversed(refs.named.items()) if commit in commits}
+        parents = {parent for commit in commits.values() for parent in commit.parents}
+        merged = {parent for name in done for parent in commits[name].parents[1:]}
+        # A later state of the same file takes the place of these, and of no other commit.
+        steps = done | {name for name in self._observed.refs.logs.rewritten if name in commits}
+        trees = {commits[name].tree for name in done}
+        for name, commit in sorted(commits.items(), key=lambda item: item[0] not in names):
+            # What another one stands on is looked at with that one, but not what has a name or was merged: the other
+            # one may have taken it back.
+            if (head and name == head.name) or (name in parents and name not in names and name not in merged):
+                continue
+            tree, what = self._tree(commit), names.get(name)
+            is_step = name in steps or tree in trees
+            if self._is_lost(tree, is_step=is_step):
+                where = _shown(what) if what else f"commit {name[:10]}"
+                yield _Found(where, tree, commit.subject, commit.time)
+
+    def _is_lost(self, tree: str, *, is_step: bool) -> bool:
+        """Whether it has something that does not land. A later state of the same file covers that of a step."""
+        try:
+            changed = changes(self._store.git, f"{self._base}^{{tree}}", tree)
+        except GitFailedError:
+            return True  # it is broken, which keeping it will report
+        for change in changed:
+            if is_unowned(change.path, self._store.delivery.policy):
+                continue
+            landing = self._landing.get(change.path)
+            if landing is None or (not is_step and landing != (change.mode, change.new)):
+                return True
+        return False
+
+    def _tree(self, commit: OwnCommit) -> str:
+        """Its tree; that of a stash together with the files that were not tracked, which stand in its third parent."""
+        apart = self._observed.commits.get(commit.parents[-1]) if len(commit.parents) > 2 else None
+        if apart is None or apart.parents:
+            return commit.tree
+        git, where = self._store.git, {"GIT_INDEX_FILE": str(self._store.git.directory / "joined-index")}
+        git.run("read-tree", commit.tree, environment=where)
+        listed = git.run("ls-tree", "-r", "-z", apart.tree).stdout
+        git.run("update-index", "-z", "--index-info", stdin=listed, environment=where)
+        return git.run("write-tree", environment=where).stdout.decode().strip()
+
+    def _work_tree(self, name: str, folder: Path) -> Iterator[_Found]:
+        """What stands in a further work tree and was not committed there."""
+        git, index = self._store.git, self._store.git.directory / "worktree-index"
+        commit = self._observed.refs.named.get(f"worktree-{name}")
+        at = commit if commit and self._store.commit_of(commit) else self._base
+        git.run("read-tree", at, environment={"GIT_INDEX_FILE": str(index)})
+        work = WorkTree(git, folder, index, self._store.delivery.policy)
+        gone, changed = work.changed()
+        add, without = _takeable(work, [*changed, *work.new()])
+        work.take(add, gone)
+        tree = work.tree()
+        work.close()
+        is_new = tree != self._store.text("rev-parse", f"{at}^{{tree}}")
+        if without or (is_new and self._is_lost(tree, is_step=False)):
+            yield _Found(f"work tree {name}", tree, f"Work tree {name}", without=without)
+
+
+def _takeable(work: WorkTree, paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The files to take in, with those of repositories within, and the paths that cannot be."""
+    add, without, waiting = list[str](), list[str](), list(reversed(paths))
+    while waiting:
+        path = waiting.pop()
+        kind = work.kind(path)
+        if kind is True:
+            add.append(path)
+        elif isinstance(kind, Violation):
+            inside = list(work.inside(path.rstrip("/"))) if kind.reason == "NestedRepository" else []
+            waiting += reversed(inside)
+            if not inside:
+                without.append(path)
+    return add, tuple(without)
+
+
+def _shown(name: str) -> str:
+    return name.replace("-", " ", 1)
+
+
+def _keep(store: Store, base: str, found: _Found) -> Other:
+    """Keeps a tree as a commit on the base, without what no ref may hold."""
+    what, subject = found.what, found.subject
+    known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
+    if any(find(f"{what} {subject}".encode(errors="surrogateescape"), known)):
+        what, subject = what.partition(" ")[0], "not shown, since its words hold a credential"
+    try:
+        tree, without = allowed(store, base, found.tree)
+        without = sorted({*without, *found.without})
+        if tree == store.text("rev-parse", f"{base}^{{tree}}"):
+            return Other(what, None, _without(without))
+        title = f"{what[:1].upper()}{what[1:]}: {subject}"
+        date = f"@{min(max(found.time, 0), _TIME_MAX)} +0000"
+        commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=date)
+    except GitFailedError as error:
+        return Other(what, None, f"it is broken: {error.said}")
+    name = _NOT_IN_REFS.sub("-", what).strip("-.")
+    name = name if not ref_problem(name) else "work"
+    try:
+        ref = save(store, store.delivery.refs.kept(store.delivery.attempt, name), commit)
+    except GitFailedError as error:
+        raise error.as_outcome() from error
+    return Other(what, ref, _without(without))
+
+
+def allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
+    """A tree without what may not even be kept, and the paths that it is without."""
+    changed = changes(store.git, f"{base}^{{tree}}", tree)
+    policy = store.delivery.policy
+    found = violations(store.git, changed, policy, store.delivery.access.secrets())
+    found += filtered(store, base, changed)
+    without = {one.path for one in found if one.leave_out}
+    index = store.git.directory / "allowed-index"
+    work = WorkTree(store.git, store.place.workspace, index, policy)
+    without |= work.hidden(change.path for change in changed if change.old is None)
+    if without:
+        where = {"GIT_INDEX_FILE": str(index)}
+        store.git.run("read-tree", tree, environment=where)
+        old = {change.path: change for change in changed if change.path in without}
+        zero = "0" * store.git.name_length
+        gone = [f"0 {zero}\t{path}" for path in old]
+        store.git.run("update-index", "-z", "--index-info", stdin=lines(gone), environment=where)
+        there = [path for path, change in old.items() if change.old]
+        if there:
+            listed = split(store.git.run("ls-tree", "-r", "-z", base, "--", *there).stdout)
+            store.git.run("update-index", "-z", "--index-info", stdin=lines(listed), environment=where)
+        tree = store.git.run("write-tree", environment=where).stdout.decode().strip()
+    work.close()
+    return tree, sorted(without)
+
+
+def _without(paths: Sequence[str]) -> str:
+    return (
+        f"without {', '.join(paths[:5])}" + (f" and {len(paths) - 5} more" if len(paths) > 5 else "") if paths else ""
+    )

@@ -1,0 +1,1 @@
+"""The workspace's own .git, read as data: git never runs in it."""

@@ -1,0 +1,47 @@
+"""The index of the workspace's own ``.git``, as data: which paths a sparse checkout has taken out of the folder."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from parallelproject.git.own_git.refs import own_directory
+from parallelproject.git.plumbing.command import split
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.plain_file import read_plain
+from parallelproject.git.plumbing.store import Store
+
+_MOST = 256 * 1024 * 1024
+
+
+def skipped(store: Store, gone: Collection[str]) -> frozenset[str]:
+    """Those of the paths that are not in the folder and were not deleted either.
+
+    A sparse checkout (``git sparse-checkout``, ``--skip-worktree``) marks them in the index. What the task wrote there
+    counts for this alone: that such a path is not taken for deleted.
+    """
+    own = own_directory(store.place.workspace) if gone else None
+    if own is None:
+        return frozenset()
+    copied = copy_index(own / "index", store.git.home / "own-index")
+    if copied is None:
+        return frozenset()
+    try:
+        said = store.git.run("ls-files", "-t", "-z", environment={"GIT_INDEX_FILE": str(copied)}).stdout
+    except GitFailedError:
+        return frozenset()  # it is no index
+    marked = {line[2:] for line in split(said) if line.startswith("S ")}
+    return frozenset(marked.intersection(gone))
+
+
+def copy_index(index: Path, to: Path) -> Path | None:
+    """A copy of an index that the task may have written; None: there is none.
+
+    The copy is dated before all files: git then compares their content where size and time are those of the index,
+    which a change in the second of the index has as well (racy-git).
+    """
+    content = read_plain(index, _MOST)
+    if content is None:
+        return None
+    to.write_bytes(content)
+    os.utime(to, (1, 1))  # 0 would mean that git need not look
+    return to

@@ -1,0 +1,1 @@
+"""Calling git and speaking to remotes: commands, credentials, refs, commits, merges."""

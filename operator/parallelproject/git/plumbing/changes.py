@@ -1,0 +1,60 @@
+"""What differs between two trees."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from parallelproject.git.plumbing.command import Git
+
+GITLINK = "160000"
+SYMLINK = "120000"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path whose content or mode is another one."""
+
+    path: str
+    mode: str
+    """Of the new content, as git writes it; ``000000``: deleted."""
+    old: str | None
+    """The blob before; None: there was none."""
+    new: str | None
+    """The blob now; None: deleted."""
+
+
+def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
+    """The paths that differ between two commits or trees; a rename is a deletion and an addition."""
+    raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", "--full-index", old, new).stdout
+    fields = iter(raw.decode(errors="surrogateescape").split("\0"))
+    found = []
+    for field in fields:
+        if not field:
+            break
+        _, mode, before, after, _ = field.split(" ")
+        found.append(
+            Change(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
+        )
+    return tuple(found)
+
+
+def sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
+    """By blob, its size in bytes."""
+    asked = list(dict.fromkeys(blobs))
+    said = git.run(
+        "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="\n".join([*asked, ""]).encode()
+    ).stdout
+    return {blob: int(size) for blob, _, size in (line.partition(" ") for line in said.decode().splitlines())}
+
+
+def contents(git: Git, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yields (blob, content). One call of git; the whole output is held in memory."""
+    asked = list(dict.fromkeys(blobs))
+    if not asked:
+        return
+    said = git.run("cat-file", "--batch", stdin="\n".join([*asked, ""]).encode()).stdout
+    at = 0
+    for _ in asked:
+        end = said.index(b"\n", at)
+        blob, _, size = said[at:end].decode().split(" ")
+        yield blob, said[end + 1 : end + 1 + int(size)]
+        at = end + 1 + int(size) + 1

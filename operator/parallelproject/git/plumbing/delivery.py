@@ -1,0 +1,131 @@
+"""What is to be delivered: one attempt of one task, and where it works."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from parallelproject.git.plumbing.address import Address, parse
+from parallelproject.git.plumbing.credentials import Credentials
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.refs import PREFIX, TaskRefs, check_branch
+from parallelproject.model.problem import quoted
+from parallelproject.model.trackers import TRACKERS
+
+MIB = 1024 * 1024
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
+
+
+class LandPolicy(StrEnum):
+    """Which work may land on a branch that has moved."""
+
+    MERGE = "Merge"
+    """What merges without a conflict, file by file; renames are not followed."""
+    DISJOINT = "Disjoint"
+    """Only work on paths that nobody else has changed since its base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An author or committer."""
+
+    name: str
+    email: str
+
+    def __post_init__(self) -> None:
+        for value in (self.name, self.email):
+            if not value.strip(" .,:;\"'") or _NOT_IN_NAMES.search(value) or len(value) > 200:
+                raise PolicyError("InvalidPerson", f"author: {quoted(value)} is no name or address for a commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a task's work must keep to."""
+
+    land: LandPolicy = LandPolicy.MERGE
+    files: tuple[str, ...] = ()
+    """The paths and globs that the task has declared."""
+    enforce_files: bool = False
+    """Refuse changes outside ``files``; without declared files there is nothing to enforce."""
+    max_file_bytes: int = 50 * MIB
+    max_bytes: int = 500 * MIB
+    """Of all changed files together."""
+    secrets: bool = True
+    """Refuse work that adds what looks like a credential."""
+    no_change_fails: bool = False
+    """A task that changes nothing has failed."""
+    ignore: str = ""
+    """Lines of gitignore(5): what the user's own git ignores, next to the ``.gitignore`` files of the work tree. The
+    text of ``core.excludesFile`` (or its default place) and of ``.git/info/exclude``, in this order."""
+    not_landed: tuple[str, ...] = TRACKERS
+    """Paths and globs, as in ``files``, that are no task's work: changes to them are left out and reported. Callers add
+    the task file of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One attempt of one task."""
+
+    url: str
+    branch: str
+    """The shared branch, without ``refs/heads/``."""
+    base_ref: str = "main"
+    """Where the branch starts when it does not exist: a branch, a tag, or a ref in full."""
+    run: str
+    """The run's name in refs and trailers, from the project's uid."""
+    task: str
+    attempt: int = 1
+    title: str = ""
+    """The commit's first line; the task's id when empty."""
+    body: str = ""
+    author: Person = Person("parallelproject", "parallelproject@localhost")
+    committer: Person = Person("parallelproject", "parallelproject@localhost")
+    local: bool = False
+    """Whether the repository may be one on this machine."""
+    credentials: Path | None = None
+    signing_key: Path | None = None
+    """An OpenSSH private key that commits on the branch are signed with."""
+    policy: Policy = field(default_factory=Policy)
+    depth: int = 1
+    """How many commits of history are fetched; 0: all, with the tags and the base branch."""
+    submodules: bool = False
+    """Whether the submodules of the base are checked out, too."""
+    lfs: bool = False
+    """Whether files that git-lfs keeps are checked out and landed by git-lfs."""
+    ref_prefix: str = PREFIX
+
+    def __post_init__(self) -> None:
+        if self.attempt < 1 or self.depth < 0:
+            raise PolicyError("InvalidInstruction", "attempt counts from 1, depth from 0")
+        _ = self.address, self.refs, self.branch_ref
+        check_branch(self.base_ref.removeprefix("refs/heads/").removeprefix("refs/tags/"), "baseRef")
+
+    @property
+    def address(self) -> Address:
+        """The remote, checked."""
+        return parse(self.url, local=self.local)
+
+    @property
+    def refs(self) -> TaskRefs:
+        """The task's refs on the remote."""
+        return TaskRefs(self.run, self.task, self.ref_prefix)
+
+    @property
+    def branch_ref(self) -> str:
+        """The branch, in full."""
+        return check_branch(self.branch, "branch")
+
+    @property
+    def access(self) -> Credentials:
+        """How the remote is reached."""
+        return Credentials(self.credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt works on this machine."""
+
+    workspace: Path
+    """What the task sees. Nothing in it is trusted."""
+    private: Path
+    """What the task must not see: the git directory that commits are made from."""

@@ -1,0 +1,90 @@
+"""What git said when it failed, sorted by what can be done about it."""
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
+
+LONGEST = 600
+"""Most characters of git's own words in a message."""
+
+
+class Cause(Enum):
+    """Why a call failed."""
+
+    REFUSED = "refused"
+    """By the remote, which will do so again."""
+    MISSING_REF = "missing ref"
+    NETWORK = "network"
+    """Out of reach, or in trouble: for now."""
+    INCOMPLETE = "incomplete"
+    """The remote lacks objects that its own commits need, as a partial clone does."""
+    OTHER = "other"
+
+
+# The words are git's and curl's in the C locale, OpenSSH's, and those of GitHub, GitLab and Gitea.
+_MISSING = re.compile(r"couldn't find remote ref|Remote branch .* not found")
+_REFUSED = re.compile(
+    r"Authentication failed|could not read (?:Username|Password)|Permission denied|Host key verification failed|"
+    r"No .* host key is known|REMOTE HOST IDENTIFICATION HAS CHANGED|returned error: 40[134]|[Aa]ccess denied|"
+    r"HTTP Basic|"
+    r"[Rr]epository .*not found|not be found or you don't have permission|does not appear to be a git repository|"
+    r"does not exist|not allowed to (?:push|upload)|read-only|transport '.*' not allowed|dubious ownership|"
+    r"certificate verification failed|SSL certificate problem|error: 30\d|unable to update url base|"
+    r"invalid format|bad permissions|receiving end does not support|deploy key"
+)
+_INCOMPLETE = re.compile(r"promisor remote|lazy fetching disabled|repository corruption on the remote")
+_NETWORK = re.compile(
+    r"[Cc]ould not resolve|[Cc]onnection (?:refused|reset|closed|timed out)|timed out|[Tt]imeout|hung up|early EOF|"
+    r"RPC failed|returned error: (?:5\d\d|429|408)|[Bb]roken pipe|kex_exchange|Temporary failure|No route to host|"
+    r"unreachable|Failed to connect|Couldn't connect|remote did not send all|unexpected disconnect"
+)
+
+
+class GitFailedError(Exception):
+    """A call of git that ended otherwise than it should."""
+
+    def __init__(self, command: str, code: int, said: str, *, timed_out: bool = False) -> None:
+        super().__init__(f"git {command} failed ({code}): {said}")
+        self.command = command
+        self.code = code
+        self.said = said
+        """Its own words, cleaned: printable, short, no credential."""
+        self.cause = Cause.NETWORK if timed_out else cause(said)
+
+    def as_outcome(self) -> DeliveryError:
+        """The end that it means for a step."""
+        if self.cause is Cause.INCOMPLETE:
+            text = "the repository lacks objects that its commits need, as a partial or damaged clone does"
+            fix = 'fetch them with "git fetch --refetch --no-filter", or give a complete clone'
+            return PolicyError("IncompleteRepository", f"git: {text}: {fix} ({self.said})")
+        if self.cause is Cause.REFUSED:
+            return AuthOrProtectedError("RemoteRefused", self.said)
+        return TransientError("RemoteUnreachable" if self.cause is Cause.NETWORK else "GitFailed", str(self))
+
+
+def cause(said: str) -> Cause:
+    """Sorts the words of a failed call."""
+    if _MISSING.search(said):
+        return Cause.MISSING_REF
+    if _INCOMPLETE.search(said):
+        return Cause.INCOMPLETE
+    if _REFUSED.search(said):
+        return Cause.REFUSED
+    return Cause.NETWORK if _NETWORK.search(said) else Cause.OTHER
+
+
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
+
+
+def clean(said: bytes, secrets: Iterable[str]) -> str:
+    """git's words as they may stand in a message: text, printable, the last ``LONGEST`` characters, no credential."""
+    text = said.decode(errors="replace")
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = _LOGIN.sub("", text)
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
+    text = " · ".join(line for line in lines if line and not line.startswith("hint:"))
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= LONGEST else "…" + text[-LONGEST + 1 :]

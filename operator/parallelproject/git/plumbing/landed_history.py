@@ -1,0 +1,67 @@
+"""What commits say about themselves: whose work they are, and what has happened since a base."""
+
+from dataclasses import dataclass
+
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A commit that waits to land, and the git directory that has its history."""
+
+    commit: str
+    base: str
+    attempt: int
+    date: str
+    """When the work was done, as git writes dates in commits."""
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The way from a base to the tip of the branch."""
+
+    rewritten: bool
+    """The tip does not contain the base."""
+    landed: str | None
+    """The commit of this task among those since."""
+
+
+def trailer_format(key: str) -> str:
+    """What has git print a trailer's value."""
+    return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
+
+
+def work_of(store: Store, commit: str) -> Work:
+    """Reads a commit made by ``snapshot``.
+
+    Raises:
+        PolicyError: it is none of this task.
+    """
+    form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
+    said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+    base, date, run, task, attempt = said.split("\0")
+    if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
+        raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
+    return Work(commit, base, int(attempt), date, store)
+
+
+def since(store: Store, base: str, tip: str) -> History:
+    """What has happened on the branch since the base."""
+    if base == tip:
+        return History(False, None)
+    form = "%m%H%x00" + "%x00".join(map(trailer_format, (RUN, TASK)))
+    rewritten, landed = False, None
+    for line in store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--").splitlines():
+        commit, run, task = line.split("\0")
+        rewritten |= commit[0] == "<"
+        if commit[0] == ">" and (run, task) == (store.delivery.run, store.delivery.task):
+            landed = commit[1:]
+    return History(rewritten, landed)
+
+
+def attempt_of(store: Store, commit: str) -> str:
+    """The number of the attempt that a commit came from; empty when it does not say."""
+    return store.text("log", "-1", "--no-walk", f"--format={trailer_format(ATTEMPT)}", commit)

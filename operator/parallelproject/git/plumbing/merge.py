@@ -1,0 +1,76 @@
+"""Merging in the private git directory alone: no work tree, no index, nothing that a task could have prepared."""
+
+from pathlib import Path, PurePosixPath
+
+from parallelproject.git.plumbing.changes import changes, contents
+from parallelproject.git.plumbing.delivery import LandPolicy
+from parallelproject.git.plumbing.outcome import ConflictError
+from parallelproject.git.plumbing.store import Store
+
+_ATTRIBUTES = ".gitattributes"
+
+
+def combine(store: Store, base: str, tip: str, work: str, policy: LandPolicy = LandPolicy.MERGE) -> str:
+    """The tree of ``work``'s changes since ``base`` on top of ``tip``, by the rules of landing.
+
+    Raises:
+        ConflictError: with the paths that are in the way.
+    """
+    ours = {change.path: change for change in changes(store.git, base, work)}
+    theirs = {change.path: change for change in changes(store.git, base, tip)}
+    both = sorted(ours.keys() & theirs.keys())
+    if both and policy is LandPolicy.DISJOINT:
+        raise ConflictError("ChangedSinceBase", "what has landed since changed the same files", both)
+    # git's merge takes a deleted file for renamed when a likely one was added, and moves the other's edit there.
+    half_deleted = [path for path in both if (ours[path].new is None) != (theirs[path].new is None)]
+    if half_deleted:
+        raise ConflictError("MergeConflict", "one deleted what the other changed", half_deleted)
+    return merge(store, base, tip, work)
+
+
+def merge(store: Store, base: str, tip: str, work: str) -> str:
+    """The tree of ``work``'s changes since ``base`` on top of ``tip``.
+
+    Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``),
+    so no path may be deleted on one side and changed on the other: see ``combine``.
+
+    The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work
+    itself has no say.
+
+    Raises:
+        ConflictError: with the paths that both have changed.
+    """
+    folder = attributes_folder(store, base)
+    done = store.git.run(
+        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, work,
+        environment={"GIT_WORK_TREE": str(folder)},
+        config=[("core.bare", "false")],
+        folder=folder,
+        codes=(0, 1),
+    )  # fmt: skip
+    tree, *paths = done.stdout.decode(errors="surrogateescape").rstrip("\0").split("\0")
+    if done.returncode == 0:
+        return tree
+    raise ConflictError("MergeConflict", "both this task and what has landed since changed the same lines", paths)
+
+
+def attributes_folder(store: Store, base: str) -> Path:
+    """A folder with the base's attribute files and nothing else."""
+    folder = store.git.home / f"attributes-{base}"
+    if folder.is_dir():
+        return folder
+    new = store.git.home / f"new-attributes-{base}"
+    new.mkdir(exist_ok=True)
+    listed = store.git.run("ls-tree", "-r", "-z", base).stdout.decode(errors="surrogateescape").split("\0")
+    entries = [(*line.partition("\t")[0].split(" "), line.partition("\t")[2]) for line in listed if line]
+    blobs: dict[str, list[str]] = {}
+    for mode, _, blob, path in entries:
+        inside = not {"..", ".", "", ".git"} & set(path.split("/"))
+        if PurePosixPath(path).name == _ATTRIBUTES and mode in ("100644", "100755") and inside:
+            blobs.setdefault(blob, []).append(path)
+    for blob, content in contents(store.git, blobs):
+        for path in blobs[blob]:
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).write_bytes(content)
+    new.rename(folder)
+    return folder

@@ -1,0 +1,1 @@
+"""What may land: paths, sizes, secrets."""

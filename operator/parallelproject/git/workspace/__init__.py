@@ -1,0 +1,1 @@
+"""A checkout for a task: made before it runs, read after it ends."""

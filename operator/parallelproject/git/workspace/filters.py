@@ -1,0 +1,52 @@
+"""Paths that a filter of git changes between the repository and the work tree, as git-lfs and git-crypt do.
+
+No filter of a repository runs here, so such a file is checked out raw. What a task makes of it must not be committed
+raw either: a large file in place of its pointer, or a secret in place of its encrypted form.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from parallelproject.git.plumbing.changes import Change
+from parallelproject.git.plumbing.command import lines
+from parallelproject.git.plumbing.merge import attributes_folder
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.workspace.lfs import NAME as LFS_NAME
+
+_ALWAYS = frozenset({LFS_NAME, "git-crypt"})
+"""Filters that a rule of the task's own counts for: raw content under such a rule is never meant."""
+
+
+def filters_of(store: Store, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """By path, its filter by the attributes of a commit; paths without one are not in it."""
+    if not paths:
+        return {}
+    folder = attributes_folder(store, commit)
+    return _check(store, folder, paths)
+
+
+def filtered(store: Store, base: str, changed: Sequence[Change]) -> list[Violation]:
+    """The changes of files that a filter should have changed first."""
+    paths = [change.path for change in changed if change.new]
+    found = filters_of(store, base, paths)
+    if any(change.path.endswith(".gitattributes") for change in changed):
+        own = _check(store, store.place.workspace, paths)
+        found = {path: name for path, name in own.items() if name in _ALWAYS} | found
+    text = "is changed by a filter of git"
+    return [
+        Violation("Filtered", path, f'{text}, "{name}", which did not run', "crypt" in name)
+        for path, name in found.items()
+        if not (name == LFS_NAME and store.delivery.lfs)
+    ]
+
+
+def _check(store: Store, folder: Path, paths: Sequence[str]) -> dict[str, str]:
+    where = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(store.git.home / "no-index")}
+    said = store.git.run(
+        "check-attr", "-z", "--stdin", "filter",
+        stdin=lines(paths), environment=where, config=[("core.bare", "false")], folder=folder,
+    ).stdout  # fmt: skip
+    fields = said.decode(errors="surrogateescape").split("\0")
+    triples = zip(fields[::3], fields[1::3], fields[2::3], strict=False)
+    return {path: value for path, _, value in triples if value not in ("unspecified", "unset", "set")}

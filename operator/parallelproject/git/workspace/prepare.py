@@ -1,0 +1,195 @@
+"""Before the command: the branch is there, its tip is checked out, or there is nothing left to run."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from parallelproject.git.plumbing.command import split
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import Cause, GitFailedError
+from parallelproject.git.plumbing.outcome import Outcome, PolicyError, TransientError
+from parallelproject.git.plumbing.patience import patiently, pause
+from parallelproject.git.plumbing.push import Update, push
+from parallelproject.git.plumbing.store import Seen, Store, opened
+from parallelproject.git.workspace import lfs
+from parallelproject.git.workspace.agent_git import BASES, TAGS, make_agent_git
+from parallelproject.git.workspace.fill import fill, unfilled
+from parallelproject.git.workspace.filters import filters_of
+from parallelproject.model.problem import listed, quoted
+from parallelproject.removal import remove
+
+_TRIES = 20
+_PREPARED = "prepared.json"
+_STARTED = "checking-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What there is to do."""
+
+    outcome: Outcome
+    """``PREPARED``: run the command. ``LAND_ONLY``: skip it and land. ``ALREADY_LANDED``: nothing."""
+    base: str | None = None
+    """The commit that was checked out."""
+    commit: str | None = None
+    """The task's commit on the branch, where it has landed; the work that is left to land."""
+    notes: tuple[str, ...] = ()
+    """What the task does not find in its checkout as it would elsewhere, a sentence each."""
+
+
+def prepare(delivery: Delivery, place: Place) -> Prepared:
+    """Checks the tip of the branch out into an empty workspace, unless this task's work is safe or landed already.
+
+    Called again after it was cut off, it goes on; called again after it was done, it says the same.
+
+    Raises:
+        DeliveryError: with what it means for the task.
+    """
+    with opened(delivery, place) as store:
+        base = prepared_base(place)
+        try:
+            if base:
+                return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
+            seen = _branch(store)
+            if seen.landed:
+                forget_result(store, seen)
+                return Prepared(Outcome.ALREADY_LANDED, commit=seen.landed)
+            if seen.result:
+                return Prepared(Outcome.LAND_ONLY, commit=seen.result)
+            assert seen.tip
+            if delivery.depth == 0:
+                _fetch_names(store)
+            _check_out(store, seen.tip)
+            return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
+def prepared_base(place: Place) -> str | None:
+    """The commit that the workspace was made from; None: it was not."""
+    try:
+        content = json.loads((place.private / _PREPARED).read_bytes())
+    except FileNotFoundError:
+        return None
+    return str(content["base"])
+
+
+def forget_result(store: Store, seen: Seen) -> None:
+    """Removes a ``result`` that nobody needs, since the task has landed."""
+    if seen.result:
+        push(store.git, [Update(store.delivery.refs.result, seen.result, None)])
+
+
+def _branch(store: Store) -> Seen:
+    """The remote's refs, with a branch: made at the base where there is none."""
+    depth = store.delivery.depth
+    for tries in range(_TRIES):
+        seen = patiently(lambda: store.look(depth))
+        if seen.tip or seen.landed or seen.result:
+            return seen
+        base = _base(store)
+        # Losing this to another task is fine: the next look sees its branch.
+        push(store.git, [Update(store.delivery.branch_ref, None, base)])
+        if tries:
+            _check_room(store)
+            pause(tries)
+    raise TransientError("BranchNotMade", f"the branch {store.delivery.branch} could not be made in {_TRIES} tries")
+
+
+def _check_room(store: Store) -> None:
+    """Refuses a branch that there cannot be, beside one that is there: ``a`` and ``a/b`` exclude each other.
+
+    Raises:
+        PolicyError: with the name of the other.
+    """
+    branch, url = store.delivery.branch, store.git.address.url
+    above = ["/".join(branch.split("/")[:count]) for count in range(1, branch.count("/") + 1)]
+    patterns = [f"refs/heads/{name}" for name in (*above, f"{branch}/*")]
+    listed = store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *patterns).stdout.decode(errors="replace")
+    found = [line.partition("\t")[2].removeprefix("refs/heads/") for line in listed.splitlines()]
+    other = next((name for name in found if name in above or name.startswith(f"{branch}/")), None)
+    if other:
+        text = f"git: the repository has a branch {quoted(other)}, beside which there can be none {quoted(branch)}"
+        raise PolicyError("BranchInTheWay", f"{text}: delete it, or set another spec.git.branch")
+
+
+def _base(store: Store) -> str:
+    """The commit that a new branch starts at."""
+    name = store.delivery.base_ref
+    for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
+        try:
+            patiently(partial(store.fetch, [f"+{ref}:refs/seen/base"], store.delivery.depth))
+        except GitFailedError as error:
+            if error.cause is not Cause.MISSING_REF:
+                raise
+            continue
+        commit = store.commit_of("refs/seen/base")
+        if commit:
+            return commit
+    raise PolicyError("BaseRefMissing", f"git: the repository has neither a branch nor a tag {name!r} to start from")
+
+
+def _fetch_names(store: Store) -> None:
+    """Fetches what a task may want to compare with: the tags, and the branch that its work is to be merged into."""
+    refspecs = [f"+refs/tags/*:{TAGS}/*"]
+    name = store.delivery.base_ref
+    if not name.startswith("refs/") or name.startswith("refs/heads/"):
+        # By pattern: it may be a tag, or gone.
+        ref = f"refs/heads/{name.removeprefix('refs/heads/')}"
+        refspecs.append(f"+{ref[:-1]}*:{BASES}/{ref.removeprefix('refs/heads/')[:-1]}*")
+    patiently(partial(store.fetch, refspecs))
+
+
+def _check_out(store: Store, base: str) -> None:
+    if store.delivery.lfs:
+        lfs.check(store.git)
+    workspace, private = store.place.workspace, store.place.private
+    workspace.mkdir(parents=True, exist_ok=True)
+    if (private / _STARTED).exists():
+        _clear(workspace)  # ours: a checkout that was cut off
+    elif any(workspace.iterdir()):
+        raise PolicyError("WorkspaceNotEmpty", f"the workspace {workspace} is not empty")
+    (private / _STARTED).touch()
+    where = {"GIT_WORK_TREE": str(workspace)}
+    store.git.run("read-tree", base)
+    # With the files' states written to the index, so that a snapshot hashes only what has changed.
+    try:
+        if store.delivery.lfs:
+            lfs.check_out(store, workspace)
+        else:
+            store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
+    except GitFailedError as error:
+        raise TransientError("CheckoutFailed", str(error)) from error
+    make_agent_git(store, base)
+    lfs.copy_content(store)
+    if store.delivery.submodules:
+        fill(store, base)
+    written = private / f"{_PREPARED}.new"
+    written.write_text(json.dumps({"base": base}))
+    written.replace(private / _PREPARED)
+
+
+def _notes(store: Store, base: str) -> tuple[str, ...]:
+    """What is not filled in."""
+    paths = split(store.git.run("ls-files", "-z").stdout)
+    names = Counter(filters_of(store, base, paths).values())
+    if store.delivery.lfs:
+        names.pop(lfs.NAME, None)
+    notes = [
+        f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
+        "the task finds their raw content, and a change of them is refused"
+        for name, count in sorted(names.items())
+    ]
+    empty = unfilled(store)
+    if empty:
+        shown = listed(empty, 3)
+        notes.append(f"submodules are empty ({shown}): set spec.workspace.submodules to fill them")
+    return tuple(notes)
+
+
+def _clear(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        remove(entry.path)

@@ -1,0 +1,160 @@
+"""What a task left in its workspace, as a commit on its base. Nothing in the workspace is trusted.
+
+git lists what has changed and hashes it, from the private index made by ``prepare``; it never looks into a repository
+within the workspace, where a configuration could execute something. Symbolic links are recorded, never followed.
+"""
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from parallelproject.core.graph.file_overlap import fits
+from parallelproject.git.own_git.index import skipped
+from parallelproject.git.own_git.refs import own_work_trees
+from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.commit import commit_tree
+from parallelproject.git.plumbing.delivery import Policy
+from parallelproject.git.plumbing.merge import combine
+from parallelproject.git.plumbing.outcome import ConflictError
+from parallelproject.git.plumbing.store import Store
+from parallelproject.git.policy.policy import violations
+from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.workspace import lfs
+from parallelproject.git.workspace.filters import filtered
+from parallelproject.git.workspace.ignoring import hidden_by_base, newly_hidden
+from parallelproject.git.workspace.submodules import changed_below
+from parallelproject.git.workspace.work_tree import WorkTree, check_workspace
+
+
+class MovedError(Exception):
+    """The work is on an older commit that the task has checked out, and does not fit on the base."""
+
+    def __init__(self, conflict: ConflictError, commit: str, left_out: Collection[str]) -> None:
+        super().__init__(str(conflict))
+        self.conflict = conflict
+        self.commit = commit
+        """The work on the older commit. It is not yet known whether it may be kept."""
+        self.left_out = tuple(left_out)
+        """Paths that could not be taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A task's work."""
+
+    commit: str | None
+    """None: nothing has changed."""
+    base: str
+    changed: tuple[Change, ...]
+    violations: tuple[Violation, ...]
+    not_landed: tuple[str, ...] = ()
+    """Changed paths that are no task's work, left as they are in the base."""
+    hidden: tuple[str, ...] = ()
+    """New paths that rules of the base ignore which the task has changed, or rules that the task has added."""
+
+
+def snapshot(
+    store: Store, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
+) -> Snapshot:
+    """Commits what the workspace holds, ignored files aside, on its base.
+
+    Args:
+        store: The private git directory, with the index as ``prepare`` left it.
+        base: The commit that was checked out.
+        leave_out: Paths to keep as they are in the base.
+        start: The older commit that the task has checked out instead, if it has: what it changed since then is its
+            work, not the way back.
+        keeping: Whether it is for a salvage ref: with the files of repositories within, as plain files.
+
+    Raises:
+        GitFailedError: the workspace could not be read.
+        PolicyError: it is gone, or reached through a link.
+        MovedError: what it changed since ``start`` does not fit on the base.
+    """
+    policy = store.delivery.policy
+    with _opened(store) as work:
+        found, not_landed, shown = _take(store, work, base, leave_out, keeping=keeping)
+        tree = work.tree()
+        if start and start != base:
+            own = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
+            try:
+                tree = combine(store, start, base, own, policy.land)
+            except ConflictError as error:
+                raise MovedError(error, own, [violation.path for violation in found]) from error
+        changed = changes(store.git, f"{base}^{{tree}}", tree)
+        found += filtered(store, base, changed)
+        hidden = (*newly_hidden(store, work, base, changed), *shown)
+    found += violations(store.git, changed, policy, store.delivery.access.secrets())
+    if store.delivery.lfs:
+        found += lfs.secrets_in(store, changed, policy)
+    commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
+    return Snapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
+
+
+def _take(
+    store: Store, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
+) -> tuple[list[Violation], list[str], list[str]]:
+    """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
+    gone, changed = work.changed()
+    away = skipped(store, gone)  # a sparse checkout has taken them out of the folder, not out of the work
+    new = work.new()
+    for path in own_work_trees(work.folder) if any(path.endswith("/") for path in new) else ():
+        new = [name for name in new if name != f"{path}/"]  # its work is found with that of other branches
+    shown = sorted(hidden_by_base(store, work, base, new))
+    candidates = dict.fromkeys(new, False) | dict.fromkeys(changed, True)
+    for path in shown:
+        del candidates[path]
+    found, add = list[Violation](), list[str]()
+    remove = [path for path in gone if path not in leave_out and path not in away]
+    within = [path for path in candidates if path.endswith("/")]
+    for path in within if keeping else ():
+        del candidates[path]
+        candidates |= dict.fromkeys(_inside(store, work, base, path.rstrip("/")), False)
+    below, changed_modules = changed_below(store, work)
+    if keeping:
+        candidates |= dict.fromkeys(below, False)
+    else:
+        found += changed_modules
+    for path, tracked in candidates.items():
+        if path.rstrip("/") in leave_out:
+            continue
+        kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
+        if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
+            add += [
+                name for name in _inside(store, work, base, path) if name not in leave_out and work.kind(name) is True
+            ]
+        elif isinstance(kind, Violation):
+            found.append(kind)
+        else:
+            (add if kind else remove).append(path)
+    paths = {*candidates, *gone} - away
+    not_landed = sorted(path for path in paths if is_unowned(path, store.delivery.policy))
+    found += work.take(add, [path for path in remove if not is_unowned(path, store.delivery.policy)])
+    return found, not_landed, shown
+
+
+def _inside(store: Store, work: WorkTree, base: str, path: str) -> list[str]:
+    """The files of a repository within, without what the rules around it ignore."""
+    names = list(work.inside(path))
+    hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
+    return [name for name in names if name not in hidden]
+
+
+def is_unowned(path: str, policy: Policy) -> bool:
+    """Whether a path is no task's work."""
+    return any(fits(path.rstrip("/"), pattern) for pattern in policy.not_landed)
+
+
+@contextmanager
+def _opened(store: Store) -> Iterator[WorkTree]:
+    check_workspace(store.place.workspace)
+    index = store.git.directory / "snapshot-index"
+    # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
+    shutil.copy2(store.git.directory / "index", index)
+    filters = tuple(lfs.settings(store.git)) if store.delivery.lfs else ()
+    work = WorkTree(store.git, store.place.workspace, index, store.delivery.policy, filters)
+    try:
+        yield work
+    finally:
+        work.close()

@@ -1,0 +1,181 @@
+"""A folder of files and an index of our own: what differs between them, and what goes into a tree.
+
+git runs on our own git directory. Of the folder it reads files alone: no repository within it, no configuration, no
+hook and no filter. Symbolic links are recorded, never followed.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallelproject.git.plumbing.command import Git, lines, split
+from parallelproject.git.plumbing.delivery import Policy
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.git.plumbing.plain_file import read_plain
+from parallelproject.git.policy.policy import too_large
+from parallelproject.git.policy.refusal import Violation
+
+WORKSPACE_GONE = "WorkspaceGone"
+"""The reason of ``check_workspace``."""
+_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_INSIDE_MAX = 100_000
+"""Most files of repositories within the folder that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """A folder, and the index that it is compared with."""
+
+    git: Git
+    folder: Path
+    index: Path
+    policy: Policy
+    filters: tuple[tuple[str, str], ...] = ()
+    """Settings by which files are taken in."""
+
+    def run(self, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
+        """What a command of git prints that looks at the folder."""
+        ignore = self.git.home / "ignore"
+        ignore.write_bytes(self.policy.ignore.encode(errors="surrogateescape"))
+        where = {"GIT_WORK_TREE": str(self.folder), "GIT_INDEX_FILE": str(self.index)}
+        config = [("core.excludesFile", str(ignore)), *self.filters]
+        done = self.git.run(
+            command, *arguments, stdin=stdin, environment=where, config=config, folder=self.folder, codes=codes
+        )
+        return done.stdout
+
+    def changed(self) -> tuple[list[str], list[str]]:
+        """The paths of the index that are gone, and those that look changed."""
+        # "all": a submodule is not asked for its state, since that would run git within it.
+        raw = ("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all")
+        fields = split(self.run(*raw))
+        pairs = list(zip(fields[::2], fields[1::2], strict=True))
+        # What stands behind a symbolic link counts as gone, so that it is not looked at.
+        gone = [path for letter, path in pairs if letter == "D"]
+        return gone, [path for letter, path in pairs if letter != "D"]
+
+    def new(self) -> list[str]:
+        """The paths that are neither in the index nor ignored; a repository within with ``/`` at its end."""
+        return split(self.run("ls-files", "-z", "--others", "--exclude-standard"))
+
+    def inside(self, path: str) -> Iterator[str]:
+        """The files in a repository within the folder, without its ``.git`` and what its own files ignore."""
+        folder = self.folder / path
+        if not folder.is_dir() or folder.is_symlink():
+            return
+        empty = self.index.with_name(f"{self.index.name}-empty")
+        empty.unlink(missing_ok=True)
+        within = WorkTree(self.git, folder, empty, self.policy)
+        count = 0
+        for name in within.new():
+            found = within.inside(name.rstrip("/")) if name.endswith("/") else [name]
+            for file in found:
+                count += 1
+                if count > _INSIDE_MAX:
+                    return
+                yield f"{path}/{file}"
+
+    def kind(self, path: str, *, tracked: bool = False) -> bool | Violation:
+        """True: take it in; False: it is no file; or why it cannot be taken in."""
+        if path.endswith("/"):
+            return nested(path.rstrip("/"))
+        if any(_passes_for_git(part) for part in path.split("/")):
+            return Violation("UnsafePath", path, "has a name that git keeps for itself", True)
+        file = self.folder / path
+        try:
+            status = os.lstat(file)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if stat.S_ISDIR(status.st_mode):
+            return nested(path)
+        if stat.S_ISREG(status.st_mode):
+            if status.st_size > self.policy.max_file_bytes and not tracked and not self.filters:
+                return too_large(path, status.st_size, self.policy)
+            if not os.access(file, os.R_OK, follow_symlinks=False):
+                return Violation("Unreadable", path, "cannot be read", True)
+        return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
+
+    def take(self, add: Sequence[str], remove: Sequence[str]) -> list[Violation]:
+        """Takes files into the index, and others out of it; those that git cannot convert as they are, and why."""
+        if remove:
+            # As "mode name\0path": mode 0 takes the path out, without a look at the work tree.
+            zero = "0" * self.git.name_length
+            self.run("update-index", "-z", "--index-info", stdin=lines(f"0 {zero}\t{path}" for path in remove))
+        return self._add(add) if add else []
+
+    def _add(self, paths: Sequence[str], *, again: bool = False) -> list[Violation]:
+        try:
+            self.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines(paths))
+        except GitFailedError as error:
+            if len(paths) > 1:  # one of them must not keep the others out
+                middle = len(paths) // 2
+                return self._add(paths[:middle]) + self._add(paths[middle:])
+            # A file that is refused is refused again; what a call failed of once, as a full disk, says nothing of it.
+            return [self._add_raw(paths[0], error)] if again else self._add(paths, again=True)
+        return []
+
+    def _add_raw(self, path: str, error: GitFailedError) -> Violation:
+        """Takes a file in without the conversion that failed, as a wrong ``working-tree-encoding`` makes it."""
+        plain = not any((self.folder / above).is_symlink() for above in _above(path))
+        content = read_plain(self.folder / path, self.policy.max_file_bytes) if plain else None
+        if content is None:
+            raise error
+        blob = self.git.run("hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
+        mode = "100755" if os.access(self.folder / path, os.X_OK) else "100644"
+        self.run("update-index", "--replace", "-z", "--index-info", stdin=lines([f"{mode} {blob}\t{path}"]))
+        return Violation("Unreadable", path, f"cannot be taken in by git: {error.said}", False)
+
+    def tree(self) -> str:
+        """The index as a tree."""
+        return self.run("write-tree").decode().strip()
+
+    def hidden(self, paths: Iterable[str]) -> set[str]:
+        """Those of the paths that the patterns of the user, or of the folder's files, ignore."""
+        # A link in its place would lead git out of the folder: such a path is not asked for.
+        asked = [path for path in paths if not any((self.folder / above).is_symlink() for above in _above(path))]
+        if not asked:
+            return set()
+        names = lines(f"./{path}" for path in asked)  # so that no name reads as a pattern, as ":(top)" does
+        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
+        return {name.removeprefix("./") for name in split(said)}
+
+    def close(self) -> None:
+        """Removes the index."""
+        for file in (self.index, self.index.with_name(f"{self.index.name}-empty")):
+            with suppress(FileNotFoundError):
+                file.unlink()
+
+
+def check_workspace(folder: Path) -> None:
+    """Refuses a workspace that is not in its place: what stands behind a link may be the user's.
+
+    Raises:
+        PolicyError: the workspace is gone, or reached through a link.
+    """
+    if folder.is_dir() and os.path.realpath(folder) == str(folder):
+        return
+    found = "the task has removed or replaced its workspace, so there is nothing to land"
+    fix = "have the task work in its folder; the next attempt, or --fresh, removes it"
+    raise PolicyError(WORKSPACE_GONE, f"{found}; what is left stands in {folder.parent} ({fix})")
+
+
+def nested(path: str) -> Violation:
+    """A repository within another."""
+    return Violation("NestedRepository", path, "is a repository of its own", True)
+
+
+def _above(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
+def _passes_for_git(name: str) -> bool:
+    """Whether some file system takes the name for ``.git``; git refuses those anywhere."""
+    return _IGNORED_BY_HFS.sub("", name).rstrip(" .").split(":")[0].casefold() in (".git", "git~1")
