@@ -24,7 +24,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.status import read_status, render_status
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec

@@ -10,7 +10,7 @@ from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.publish_job import problems_of, publish_manifest
-from parallelproject.forge.publication import Publication
+from parallelproject.forge.publishing.publication import Publication
 from parallelproject.git.container import instruction as wire
 from parallelproject.model.project import parse_spec
 

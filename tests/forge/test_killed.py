@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.refs import task_branch
 from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn

@@ -6,8 +6,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from parallelproject.forge.pace import Pace
-from parallelproject.forge.published import End
+from parallelproject.forge.clients.rate_limit import Pace
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 from parallelproject.model.spec import MergeMode
 from tests.forge.conftest import CANARY

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from parallelproject.forge import markdown
+from parallelproject.forge.publishing import markdown
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})
 GAP = "\u200b"

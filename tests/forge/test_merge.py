@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, WORDS, Publisher

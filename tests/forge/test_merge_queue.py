@@ -2,7 +2,7 @@
 
 import pytest
 
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, Publisher

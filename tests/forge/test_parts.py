@@ -38,7 +38,7 @@ class Project:
 
     def publish(self, **told: Any) -> dict[str, Any]:
         told = self.instruction | {"tasks": list(self.rows.values())} | told
-        command = [sys.executable, "-m", "parallelproject.forge.main"]
+        command = [sys.executable, "-m", "parallelproject.forge.publishing.main"]
         environment = {**os.environ, "PPROJ_PUBLISH": json.dumps(told)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout

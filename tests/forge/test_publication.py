@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from parallelproject.forge.main import brief, summary
-from parallelproject.forge.protocol import State
-from parallelproject.forge.publication import Publication
-from parallelproject.forge.published import End, Published
+from parallelproject.forge.clients.protocol import State
+from parallelproject.forge.publishing.main import brief, summary
+from parallelproject.forge.publishing.publication import Publication
+from parallelproject.forge.publishing.published import End, Published
 from parallelproject.git.container import instruction as wire
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
@@ -51,7 +51,7 @@ def instruction(standin: StandIn, remote: Remote, tmp_path: Path) -> dict[str, A
 
 
 def publish(instruction: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "parallelproject.forge.main"]
+    command = [sys.executable, "-m", "parallelproject.forge.publishing.main"]
     environment = {**os.environ, "PPROJ_PUBLISH": json.dumps(instruction)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stderr == ""

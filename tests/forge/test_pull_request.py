@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.protocol import Forge, State, Words
-from parallelproject.forge.published import End
+from parallelproject.forge.clients.protocol import Forge, State, Words
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.outcome import PolicyError
 from tests.forge.setup import BRANCH, WORDS, Publisher
 from tests.forge.standin import Fault, StandIn

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.server import locate
+from parallelproject.forge.clients.server import locate
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.spec import ForgeType
 

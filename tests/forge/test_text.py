@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.protocol import Limits
-from parallelproject.forge.text import Report, TaskLine, render_body, render_title
+from parallelproject.forge.clients.protocol import Limits
+from parallelproject.forge.publishing.text import Report, TaskLine, render_body, render_title
 from parallelproject.git.plumbing.outcome import PolicyError
 
 pytest.importorskip("jinja2")

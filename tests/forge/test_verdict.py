@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from parallelproject.forge.protocol import Checks
-from parallelproject.forge.verdict import verdict
+from parallelproject.forge.clients.protocol import Checks
+from parallelproject.forge.clients.verdict import verdict
 
 P, F, W, N = Checks.PASSED, Checks.FAILED, Checks.PENDING, Checks.NONE
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 from parallelproject.git.plumbing.refs import task_branch

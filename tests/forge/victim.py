@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
-from parallelproject.forge.publication import ForgeAt, Publication, TaskRow, publish
+from parallelproject.forge.publishing.publication import ForgeAt, Publication, TaskRow, publish
 from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 from tests.forge.setup import BRANCH, Publisher, Settings
@@ -15,7 +15,7 @@ from tests.git.remote import RUN
 
 # From a server of their own: this process has threads, which a fork would not take along.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.forge.victim", "aiohttp", "parallelproject.forge.gitea"])
+_PROCESSES.set_forkserver_preload(["tests.forge.victim", "aiohttp", "parallelproject.forge.clients.gitea"])
 _PATIENCE = 120.0
 KILLED = -9
 

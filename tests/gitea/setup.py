@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parallelproject.forge.clock import Clock
-from parallelproject.forge.connect import connected
-from parallelproject.forge.merging import Waiting
-from parallelproject.forge.offer import Offer
-from parallelproject.forge.protocol import Forge, Words
-from parallelproject.forge.publish import one_by_one, shared_branch
-from parallelproject.forge.published import Published
-from parallelproject.forge.server import Server, locate
+from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.connect import connected
+from parallelproject.forge.clients.protocol import Forge, Words
+from parallelproject.forge.clients.server import Server, locate
+from parallelproject.forge.publishing.merging import Waiting
+from parallelproject.forge.publishing.publish import one_by_one, shared_branch
+from parallelproject.forge.publishing.published import Published
+from parallelproject.forge.publishing.pull_request import Offer
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import ForgeType, MergeMode

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from parallelproject.forge.answer import Answer
-from parallelproject.forge.protocol import Words
-from parallelproject.forge.published import End
-from parallelproject.forge.session import Session
+from parallelproject.forge.clients.answer import Answer
+from parallelproject.forge.clients.protocol import Words
+from parallelproject.forge.clients.session import Session
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from rig import Gitea
@@ -27,7 +27,7 @@ from tests.gitea.setup import OWNER, ROBOT, Publisher, Settings, checking, mount
 pytestmark = pytest.mark.gitea
 # From a server of their own: this process has threads, which a fork would not take along.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.gitea.test_killed", "aiohttp", "parallelproject.forge.gitea"])
+_PROCESSES.set_forkserver_preload(["tests.gitea.test_killed", "aiohttp", "parallelproject.forge.clients.gitea"])
 _PATIENCE = 60.0
 KILLED = -signal.SIGKILL
 

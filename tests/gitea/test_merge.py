@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.protocol import Forge, Merge, Merging, PullRequest, State
-from parallelproject.forge.published import End
+from parallelproject.forge.clients.protocol import Forge, Merge, Merging, PullRequest, State
+from parallelproject.forge.publishing.published import End
 from parallelproject.model.spec import MergeMode
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, WORDS, Publisher, beside, checking, until

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.published import End
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.refs import task_branch
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, Publisher, checking

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from parallelproject.forge.protocol import Forge, State, Words
-from parallelproject.forge.published import End, Published
+from parallelproject.forge.clients.protocol import Forge, State, Words
+from parallelproject.forge.publishing.published import End, Published
 from rig import Gitea
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, OWNER, ROBOT, SCOPES, SECONDS, WORDS, Publisher, Settings, mounted, shown

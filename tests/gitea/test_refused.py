@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.protocol import Forge
-from parallelproject.forge.published import End
+from parallelproject.forge.clients.protocol import Forge
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode

@@ -15,7 +15,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
 if TYPE_CHECKING:
-    from parallelproject.forge.published import Published
+    from parallelproject.forge.publishing.published import Published
     from parallelproject.local.delivery.push import Publish, Pushed
 
 _FORGE_TOKEN = "forge-token"
@@ -44,7 +44,7 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
 
 def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
     # Here, since a run that publishes nothing needs none of it.
-    from parallelproject.forge import publication
+    from parallelproject.forge.publishing import publication
     from parallelproject.git.container import instruction as wire
     from parallelproject.git.plumbing.outcome import DeliveryError
 

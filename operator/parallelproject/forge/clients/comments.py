@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from parallelproject.forge.answer import LostAnswerError
-from parallelproject.forge.session import Session
+from parallelproject.forge.clients.answer import LostAnswerError
+from parallelproject.forge.clients.session import Session
 
 _TRIES = 3
 

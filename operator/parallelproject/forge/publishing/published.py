@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parallelproject.core.followups.publishing import WELL
-from parallelproject.forge.offer import Offer
-from parallelproject.forge.protocol import PullRequest, State
+from parallelproject.forge.clients.protocol import PullRequest, State
+from parallelproject.forge.publishing.pull_request import Offer
 
 
 class End(StrEnum):

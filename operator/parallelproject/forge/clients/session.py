@@ -11,10 +11,10 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from yarl import URL
 
-from parallelproject.forge.answer import Answer, AnswerError, LostAnswerError
-from parallelproject.forge.clock import Clock, backoff
-from parallelproject.forge.pace import Pace
-from parallelproject.forge.server import Server
+from parallelproject.forge.clients.answer import Answer, AnswerError, LostAnswerError
+from parallelproject.forge.clients.clock import Clock, backoff
+from parallelproject.forge.clients.rate_limit import Pace
+from parallelproject.forge.clients.server import Server
 from parallelproject.git.plumbing.failure import clean
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, TransientError
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from parallelproject.forge.clock import Clock
+from parallelproject.forge.clients.clock import Clock
 
 
 class Pace:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from parallelproject.forge.answer import AnswerError, LostAnswerError
-from parallelproject.forge.clock import Clock
-from parallelproject.forge.comments import say_once
-from parallelproject.forge.protocol import (
+from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.comments import say_once
+from parallelproject.forge.clients.protocol import (
     Checks,
     Limits,
     Merge,
@@ -18,10 +18,10 @@ from parallelproject.forge.protocol import (
     missing_labels,
     same_text,
 )
-from parallelproject.forge.server import Server, segment
-from parallelproject.forge.session import Session
-from parallelproject.forge.titles import new_title, titled, without_prefix
-from parallelproject.forge.verdict import worst
+from parallelproject.forge.clients.server import Server, segment
+from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.titles import new_title, titled, without_prefix
+from parallelproject.forge.clients.verdict import worst
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 _FULL = 100

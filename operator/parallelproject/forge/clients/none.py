@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from parallelproject.forge.protocol import Checks, Limits, Merge, Merging, PullRequest, State, Words
+from parallelproject.forge.clients.protocol import Checks, Limits, Merge, Merging, PullRequest, State, Words
 from parallelproject.git.branches.remote_branches import Branches
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from parallelproject.forge.answer import AnswerError, LostAnswerError
-from parallelproject.forge.clock import Clock
-from parallelproject.forge.comments import say_once
-from parallelproject.forge.protocol import (
+from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.comments import say_once
+from parallelproject.forge.clients.protocol import (
     Checks,
     Limits,
     Merge,
@@ -18,9 +18,9 @@ from parallelproject.forge.protocol import (
     missing_labels,
     same_text,
 )
-from parallelproject.forge.server import Server, segment
-from parallelproject.forge.session import Session
-from parallelproject.forge.verdict import verdict, worst
+from parallelproject.forge.clients.server import Server, segment
+from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.verdict import verdict, worst
 
 # "no more than 80 content-generating requests per minute and no more than 500 content-generating requests per hour"
 # (docs.github.com/rest, "Rate limits for the REST API", About secondary rate limits)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parallelproject.forge import markdown
-from parallelproject.forge.protocol import Limits
+from parallelproject.forge.clients.protocol import Limits
+from parallelproject.forge.publishing import markdown
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import quoted
 

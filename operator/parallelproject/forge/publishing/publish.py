@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
-from parallelproject.forge.answer import AnswerError
-from parallelproject.forge.markdown import code
-from parallelproject.forge.merging import Tried, Waiting, bring_in
-from parallelproject.forge.offer import Offer, offered
-from parallelproject.forge.protocol import Forge, PullRequest, State
-from parallelproject.forge.published import End, Published, told
+from parallelproject.forge.clients.answer import AnswerError
+from parallelproject.forge.clients.protocol import Forge, PullRequest, State
+from parallelproject.forge.publishing.markdown import code
+from parallelproject.forge.publishing.merging import Tried, Waiting, bring_in
+from parallelproject.forge.publishing.published import End, Published, told
+from parallelproject.forge.publishing.pull_request import Offer, offered
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import listed

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from parallelproject.forge.clock import Clock
-from parallelproject.forge.protocol import Forge, PullRequest, State, Words
+from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.protocol import Forge, PullRequest, State, Words
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError, TransientError
 from parallelproject.model.problem import quoted

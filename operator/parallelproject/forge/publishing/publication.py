@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallelproject.forge.connect import connected
-from parallelproject.forge.merging import Waiting
-from parallelproject.forge.offer import Offer
-from parallelproject.forge.parts import Parts
-from parallelproject.forge.protocol import Words
-from parallelproject.forge.publish import one_by_one, shared_branch
-from parallelproject.forge.published import End, Published
-from parallelproject.forge.server import Server, locate
-from parallelproject.forge.text import Report, TaskLine, marked, render_body, render_title
+from parallelproject.forge.clients.connect import connected
+from parallelproject.forge.clients.protocol import Words
+from parallelproject.forge.clients.server import Server, locate
+from parallelproject.forge.publishing.merging import Waiting
+from parallelproject.forge.publishing.publish import one_by_one, shared_branch
+from parallelproject.forge.publishing.published import End, Published
+from parallelproject.forge.publishing.pull_request import Offer
+from parallelproject.forge.publishing.split import Parts
+from parallelproject.forge.publishing.text import Report, TaskLine, marked, render_body, render_title
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.branches.shared_branch import Line
 from parallelproject.git.plumbing.refs import TaskRefs, kept_work

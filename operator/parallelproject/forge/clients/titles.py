@@ -2,7 +2,7 @@
 
 import re
 
-from parallelproject.forge.protocol import Words
+from parallelproject.forge.clients.protocol import Words
 
 _DRAFT = re.compile(r"^\s*(?:\[draft\]|\(draft\)|draft:|\[wip\]|wip:)\s*", re.IGNORECASE)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from parallelproject.forge.protocol import Checks
+from parallelproject.forge.clients.protocol import Checks
 
 _WORST = (Checks.FAILED, Checks.PENDING, Checks.PASSED)
 

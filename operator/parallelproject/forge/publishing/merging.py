@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass, field
 from itertools import count
 
-from parallelproject.forge.clock import Clock
-from parallelproject.forge.protocol import Checks, Forge, Merge, PullRequest, State
-from parallelproject.forge.published import End
+from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.protocol import Checks, Forge, Merge, PullRequest, State
+from parallelproject.forge.publishing.published import End
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import ConflictError
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from parallelproject.forge.offer import Offer
-from parallelproject.forge.protocol import Forge, PullRequest, State, Words
-from parallelproject.forge.text import TaskLine, offered_at
+from parallelproject.forge.clients.protocol import Forge, PullRequest, State, Words
+from parallelproject.forge.publishing.pull_request import Offer
+from parallelproject.forge.publishing.text import TaskLine, offered_at
 from parallelproject.git.branches.shared_branch import Line
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.branches import level_branch

@@ -15,8 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from parallelproject.forge.publication import Publication, publish
-from parallelproject.forge.published import Published
+from parallelproject.forge.publishing.publication import Publication, publish
+from parallelproject.forge.publishing.published import Published
 from parallelproject.git.container import instruction as wire
 from parallelproject.model.spec import PullRequestScope
 

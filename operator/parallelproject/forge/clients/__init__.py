@@ -1,0 +1,1 @@
+"""Forges, each behind one protocol: GitHub, GitLab, Gitea, and plain git."""
