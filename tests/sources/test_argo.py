@@ -5,7 +5,7 @@ import yaml
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Imported, read
-from parallelproject.sources.argo_depends import DependsError, succeeded
+from parallelproject.sources.formats.argo.depends import DependsError, succeeded
 
 HEAD = """\
 apiVersion: argoproj.io/v1alpha1

@@ -7,7 +7,7 @@ import pytest
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Imported, Options, read
-from parallelproject.sources.bounds import DEPENDENCIES_MAX
+from parallelproject.sources.text.bounds import DEPENDENCIES_MAX
 
 
 def listed(*descriptions: str, **options: Any) -> Imported:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.project import parse_spec
 from parallelproject.sources import Format, Imported, Options, load, read
-from parallelproject.sources.jsontext import DEPTH_MAX
+from parallelproject.sources.text.json_text import DEPTH_MAX
 
 IDS = st.sampled_from([1, 2, 3, "1", "2", "1.1", "1.2", "2.1", "a b", "é", "HAM-1", 9, None, True, 1.5, [], "\ud800"])
 STATES = st.sampled_from(
@@ -475,7 +475,7 @@ def test_a_deep_hierarchy_is_refused_in_time():
 
 
 def test_too_many_dependencies_to_follow_are_refused_in_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("parallelproject.sources.choose.STEPS_MAX", 500_000)
+    monkeypatch.setattr("parallelproject.sources.selection.choose.STEPS_MAX", 500_000)
     issues = rows(5_000, lambda n: (0, "parent-child"))
     issues.append({"id": "x", "title": "waits for 5,000, and so does all in the epic"})
     issues[0]["dependencies"] = [{"depends_on_id": n, "type": "blocks"} for n in range(1, 5_000)]

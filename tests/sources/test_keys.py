@@ -7,7 +7,7 @@ import pytest
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Imported, read
-from parallelproject.sources.keys import is_dependencies
+from parallelproject.sources.selection.keys import is_dependencies
 
 
 def load(*tasks: dict[str, Any], **around: Any) -> Imported:

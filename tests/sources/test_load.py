@@ -90,7 +90,7 @@ def test_the_report_has_lines_for_people():
 
 @pytest.mark.parametrize("format", ["taskmaster", "beads", "groups"])
 def test_more_entries_than_can_be_handled_are_refused(monkeypatch: pytest.MonkeyPatch, format: str):
-    monkeypatch.setattr("parallelproject.sources.fields.ITEMS_MAX", 2)
+    monkeypatch.setattr("parallelproject.sources.selection.fields.ITEMS_MAX", 2)
     entries = [{"id": n, "title": "a"} for n in range(3)]
     for text in (json.dumps(entries), *(["- [ ] a\n" * 3] if format == "groups" else [])):
         with pytest.raises(ProblemsError, match="holds 3 tasks; at most 2 are read"):

@@ -8,8 +8,8 @@ import yaml
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Imported, Options, read
-from parallelproject.sources.findings import Findings
-from parallelproject.sources.yamltext import NODES_MAX, parse
+from parallelproject.sources.text.findings import Findings
+from parallelproject.sources.text.yaml_text import NODES_MAX, parse
 
 HEAD = "apiVersion: parallelproject.io/v1alpha1\nkind: ParallelProject\nmetadata: {name: shop}\n"
 

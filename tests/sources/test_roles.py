@@ -6,8 +6,8 @@ import pytest
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Options, load_roles, read
-from parallelproject.sources.report import NO_WORD
-from parallelproject.sources.roles import default_roles, parse_roles
+from parallelproject.sources.selection.report import NO_WORD
+from parallelproject.sources.selection.roles import default_roles, parse_roles
 
 TABLE = {
     "backend-architect": ["API", "backend", "server", "database"],

@@ -4,8 +4,8 @@ import pytest
 
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Imported, Options, read
-from parallelproject.sources.findings import Findings
-from parallelproject.sources.stories import is_story, read_stories, sprint_states
+from parallelproject.sources.formats.markdown.stories import is_story, read_stories, sprint_states
+from parallelproject.sources.text.findings import Findings
 
 STORY = """\
 # Story {number}: {title}

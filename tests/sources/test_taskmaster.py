@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Spec, Task
 from parallelproject.sources import Imported, LeftOut, Options, read
-from parallelproject.sources.bounds import DEPENDENCIES_MAX, TASKS_MAX
+from parallelproject.sources.text.bounds import DEPENDENCIES_MAX, TASKS_MAX
 
 
 def task(id: int | str, *needs: int | str, **more: Any) -> dict[str, Any]:
@@ -347,7 +347,7 @@ def test_more_tasks_than_a_project_holds_are_refused(monkeypatch: pytest.MonkeyP
     assert Spec(tasks=[Task(id="a")] * TASKS_MAX)
     with pytest.raises(ValidationError):
         Spec(tasks=[Task(id="a")] * (TASKS_MAX + 1))
-    monkeypatch.setattr("parallelproject.sources.build.TASKS_MAX", 20)
+    monkeypatch.setattr("parallelproject.sources.selection.build.TASKS_MAX", 20)
     assert problems([task(n) for n in range(21)]) == [
         "tasks.json: holds 21 tasks to run; a project holds at most 20 (split it, or leave out what can wait)"
     ]

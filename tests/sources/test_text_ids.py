@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from parallelproject.sources import Imported, Options, read
-from parallelproject.sources.ids import fill_ids, is_label_value, text_id, text_ids
+from parallelproject.sources.text.ids import fill_ids, is_label_value, text_id, text_ids
 
 WORDS = st.lists(
     st.sampled_from(["add", "the", "reader", "API", "C++", "C#", "v2", "12", "Prüfung", "测试", "e-mail"]),

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parallelproject.sources.bounds import DESCRIPTION_MAX, PATH_MAX, TITLE_MAX
-from parallelproject.sources.ids import is_label_value, label_values
-from parallelproject.sources.paths import declared_path, find_paths
-from parallelproject.sources.texts import as_text, clean, cut_description, cut_title, one_line
+from parallelproject.sources.text.bounds import DESCRIPTION_MAX, PATH_MAX, TITLE_MAX
+from parallelproject.sources.text.ids import is_label_value, label_values
+from parallelproject.sources.text.paths import declared_path, find_paths
+from parallelproject.sources.text.texts import as_text, clean, cut_description, cut_title, one_line
 
 anything = st.text(st.characters(codec=None), max_size=80)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallelproject.sources import Options, read
-from parallelproject.sources.jsonspans import replaced, setting, spans
+from parallelproject.sources.text.json_spans import replaced, setting, spans
 from parallelproject.sources.writeback import NotWrittenError, marked, marked_front_matter
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)

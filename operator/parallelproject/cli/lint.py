@@ -30,7 +30,7 @@ from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import FileOverlap
 from parallelproject.sources import Format as SourceKind
 from parallelproject.sources import Imported
-from parallelproject.sources.manifest import ManifestError
+from parallelproject.sources.formats.manifest import ManifestError
 
 _IDS_ROOM = 200
 

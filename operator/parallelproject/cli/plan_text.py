@@ -9,7 +9,7 @@ from parallelproject.core.report.overview import Outline, enough
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported
-from parallelproject.sources.report import NO_WORD
+from parallelproject.sources.selection.report import NO_WORD
 
 _LEVELS_SHOWN = 24
 _PATH_SHOWN = 12

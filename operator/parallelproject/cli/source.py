@@ -115,9 +115,9 @@ class _Lines:
         self._file = "stdin" if str(file) == "-" else str(file)
         self._document = None
         if str(file) != "-" and file.suffix.lower() != ".json":
-            from parallelproject.sources.findings import Findings
-            from parallelproject.sources.manifest import is_project
-            from parallelproject.sources.yamltext import parse
+            from parallelproject.sources.formats.manifest import is_project
+            from parallelproject.sources.text.findings import Findings
+            from parallelproject.sources.text.yaml_text import parse
 
             try:
                 documents = parse(file.read_text(encoding="utf-8-sig"), Findings(str(file)))

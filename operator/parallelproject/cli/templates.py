@@ -3,7 +3,7 @@
 from typing import Any
 
 from parallelproject.model.spec import Spec
-from parallelproject.sources.roles import default_roles
+from parallelproject.sources.selection.roles import default_roles
 
 Json = dict[str, Any]
 

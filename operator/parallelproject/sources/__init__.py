@@ -5,9 +5,9 @@ task found. Everything wrong with a file is told at once, as a ``ProblemsError``
 """
 
 from parallelproject.sources.load import load, load_roles, read
-from parallelproject.sources.options import Format, Options
-from parallelproject.sources.report import ChosenRole, Imported, LeftOut, Report
-from parallelproject.sources.roles import RoleTable
+from parallelproject.sources.selection.options import Format, Options
+from parallelproject.sources.selection.report import ChosenRole, Imported, LeftOut, Report
+from parallelproject.sources.selection.roles import RoleTable
 
 __all__ = [
     "ChosenRole",

@@ -9,17 +9,17 @@ from typing import Any
 
 from parallelproject.model.names import GROUP, KIND
 from parallelproject.model.problem import ProblemsError
-from parallelproject.sources import jsontext
-from parallelproject.sources.argo import KIND_LINE, is_argo
-from parallelproject.sources.beads import Entry
-from parallelproject.sources.features import is_features
-from parallelproject.sources.findings import Findings
-from parallelproject.sources.github import is_github
-from parallelproject.sources.manifest import is_project
-from parallelproject.sources.markdown import find_boxes
-from parallelproject.sources.markers import MARKER
-from parallelproject.sources.options import Format
-from parallelproject.sources.tags import is_tagged
+from parallelproject.sources.formats.argo.workflow import KIND_LINE, is_argo
+from parallelproject.sources.formats.beads import Entry
+from parallelproject.sources.formats.features import is_features
+from parallelproject.sources.formats.github import is_github
+from parallelproject.sources.formats.manifest import is_project
+from parallelproject.sources.formats.taskmaster_tags import is_tagged
+from parallelproject.sources.selection.markers import MARKER
+from parallelproject.sources.selection.options import Format
+from parallelproject.sources.text import json_text as jsontext
+from parallelproject.sources.text.check_boxes import find_boxes
+from parallelproject.sources.text.findings import Findings
 
 PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
 """A line that only a manifest of ours has."""

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from parallelproject.sources.backlog import STATUSES, File, front_matter, read_backlog, statuses_of
-from parallelproject.sources.findings import Findings
-from parallelproject.sources.options import Options
-from parallelproject.sources.report import Imported
-from parallelproject.sources.stories import is_story, read_stories, sprint_states
+from parallelproject.sources.formats.backlog import STATUSES, File, front_matter, read_backlog, statuses_of
+from parallelproject.sources.formats.markdown.stories import is_story, read_stories, sprint_states
+from parallelproject.sources.selection.options import Options
+from parallelproject.sources.selection.report import Imported
+from parallelproject.sources.text.findings import Findings
 
 _KINDS = {"tasks": "tasks", "completed": "completed", "drafts": "drafts", "archive/tasks": "archive"}
 _CONFIGS = ("config.yml", "config.yaml")

@@ -6,20 +6,20 @@ import sys
 from pathlib import Path
 
 from parallelproject.model.names import PLURAL
-from parallelproject.sources.argo import read_argo
-from parallelproject.sources.beads import read_beads
 from parallelproject.sources.detect import detect
-from parallelproject.sources.features import read_features
-from parallelproject.sources.findings import Findings
 from parallelproject.sources.folder import is_backlog, is_stories, load_backlog, load_stories
-from parallelproject.sources.github import read_github
-from parallelproject.sources.groups import read_json_list
-from parallelproject.sources.manifest import read_manifest
-from parallelproject.sources.markdownfile import read_markdown
-from parallelproject.sources.options import Format, Options
-from parallelproject.sources.report import Imported
-from parallelproject.sources.roles import RoleTable, parse_roles
-from parallelproject.sources.taskmaster import read_taskmaster
+from parallelproject.sources.formats.argo.workflow import read_argo
+from parallelproject.sources.formats.beads import read_beads
+from parallelproject.sources.formats.features import read_features
+from parallelproject.sources.formats.github import read_github
+from parallelproject.sources.formats.groups import read_json_list
+from parallelproject.sources.formats.manifest import read_manifest
+from parallelproject.sources.formats.markdown.file import read_markdown
+from parallelproject.sources.formats.taskmaster import read_taskmaster
+from parallelproject.sources.selection.options import Format, Options
+from parallelproject.sources.selection.report import Imported
+from parallelproject.sources.selection.roles import RoleTable, parse_roles
+from parallelproject.sources.text.findings import Findings
 
 BYTES_MAX = 32 * 1024 * 1024
 STDIN = "-"

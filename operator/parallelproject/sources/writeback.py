@@ -9,14 +9,14 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
-from parallelproject.sources.checklists import checklists
-from parallelproject.sources.findings import Findings
-from parallelproject.sources.jsonspans import Span, replaced, setting, spans
-from parallelproject.sources.listids import choose_ids
-from parallelproject.sources.markdown import find_boxes
-from parallelproject.sources.options import Format
-from parallelproject.sources.outline import Outline
-from parallelproject.sources.report import Report
+from parallelproject.sources.formats.markdown.checklists import checklists
+from parallelproject.sources.formats.markdown.list_ids import choose_ids
+from parallelproject.sources.selection.options import Format
+from parallelproject.sources.selection.report import Report
+from parallelproject.sources.text.check_boxes import find_boxes
+from parallelproject.sources.text.findings import Findings
+from parallelproject.sources.text.json_spans import Span, replaced, setting, spans
+from parallelproject.sources.text.sections import Outline
 
 WRITABLE = frozenset({Format.TASKMASTER, Format.GROUPS, Format.BEADS, Format.BACKLOG})
 """Formats that states are written to."""

@@ -1,0 +1,1 @@
+"""The readers of task files, one a format."""

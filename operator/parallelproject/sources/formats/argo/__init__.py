@@ -1,0 +1,1 @@
+"""Argo Workflows whose entry point is a dag."""

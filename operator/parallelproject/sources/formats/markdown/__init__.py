@@ -1,0 +1,1 @@
+"""Markdown: lists with check boxes, plans with headings, stories."""

@@ -1,0 +1,56 @@
+"""Turns a hierarchy into its top level: each item at the top runs with all that it contains. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from parallelproject.sources.selection.family import Family
+from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.text.texts import one_line, sections
+
+
+def fold(items: Sequence[Item]) -> list[Item]:
+    """The items at the top, each with the texts, files and dependencies of all within it.
+
+    One whose parts are all done (or left out, at least one done) is done itself. Dependencies among its
+    own parts are its own affair, and those of done parts play no part.
+    """
+    known = {item.id: item for item in items}
+    family = Family(known)
+    top = {item.id: (family.ancestors(item.id) or (item.id,))[-1] for item in items}
+    folded = []
+    for item in items:
+        if top[item.id] != item.id:
+            continue
+        parts = [known[id] for id in family.descendants(item.id)]
+        whole = [item, *(part for part in parts if part.state is State.TODO)]
+        needs = [
+            Need(top.get(need.target, need.target), need.place)
+            for one in whole
+            for need in one.needs
+            if one is item or top.get(need.target) != item.id
+        ]
+        steps = [part for part in parts if not part.container]
+        finished = any(part.state is State.DONE for part in steps) and not any(
+            part.state is State.TODO for part in steps
+        )
+        folded.append(
+            replace(
+                item,
+                state=State.DONE if finished and item.state is State.TODO else item.state,
+                container=False,
+                needs=needs,
+                sections=[*item.sections, ("Subtasks", _told(steps))],
+                files=tuple(dict.fromkeys(path for one in whole for path in one.files)),
+            )
+        )
+    return folded
+
+
+def _told(parts: Sequence[Item]) -> str:
+    told = []
+    for part in parts:
+        box = "x" if part.state is State.DONE else " "
+        note = f" ({part.why})" if part.why else ""
+        lines = f"{part.title}{note}\n\n{sections(part.sections)}".strip().replace("\n", "\n  ")
+        told.append(f"- [{box}] {one_line(part.id)}: {lines}")
+    return "\n".join(told)
