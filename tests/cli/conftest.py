@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from parallelproject.cli import main, terminal
+from parallelproject.cli import main
+from parallelproject.cli.output import terminal
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 """Real files of other tools; tests that read them are skipped where they are not."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from parallelproject.cli.check import check
+from parallelproject.cli.input.check import check
 from parallelproject.model.project import ParallelProject, parse_spec
 
 from .conftest import DATA, MANIFEST, Pproj

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli import plan, version
+from parallelproject.cli.commands import plan, version
 from parallelproject.cli.lazy import LazyGroup
 from parallelproject.cli.main import COMMANDS
 
@@ -185,7 +185,7 @@ def test_a_kubeconfig_that_is_not_there_is_told_in_one_line(pproj: Pproj, tmp_pa
 
 def test_the_values_of_format_and_dangling_are_those_of_the_sources():
     # Declared apart, so that commands that read no file need not load what reads them.
-    from parallelproject.cli.arguments import Dangling, SourceFormat
+    from parallelproject.cli.input.arguments import Dangling, SourceFormat
     from parallelproject.sources import Format, Options
 
     assert [kind.value for kind in SourceFormat] == [kind.value for kind in Format]

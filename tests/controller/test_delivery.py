@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from parallelproject.cli.retry import failed_tasks, retry_patch
+from parallelproject.cli.commands.retry import failed_tasks, retry_patch
 from tests.controller.cluster import Json, Namespace, condition, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster

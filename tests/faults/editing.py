@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from parallelproject.cli.retry import failed_tasks, retry_patch
+from parallelproject.cli.commands.retry import failed_tasks, retry_patch
 from parallelproject.kube.client import MERGE_PATCH, ApiError
 from rig.deadline import until
 from rig.errors import RigError

@@ -1,0 +1,1 @@
+"""The projects of a cluster, as commands need them."""

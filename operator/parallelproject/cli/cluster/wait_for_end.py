@@ -1,0 +1,103 @@
+"""Waits for a project's end: the part that ``wait``, ``watch`` and ``submit`` share."""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from parallelproject.cli.cluster.state import Standing, result, standing
+from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
+
+if TYPE_CHECKING:
+    from parallelproject.cli.cluster.projects import Cluster
+
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_TIMEOUT = 0, 1, 2
+_UNSEEN_SECONDS = 10
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class View(Protocol):
+    """Who is shown a project as it changes."""
+
+    def show(self, project: dict[str, Any]) -> None:
+        """The project has changed."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def show(self, project: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+def seconds(text: str | None) -> float | None:
+    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds.
+
+    Raises:
+        Failure: it is none.
+    """
+    if text is None:
+        return None
+    parts = _TIME.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        raise Failure(f"--timeout {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
+    return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
+
+
+async def until_end(cluster: "Cluster", name: str, view: View, limit: float | None = None) -> int:
+    """Follows a project to its end, or until it is refused; the exit code.
+
+    Args:
+        cluster: Where it is.
+        name: Its name.
+        view: Who is shown each change.
+        limit: Longest wait, in seconds.
+
+    Raises:
+        Failure: it was deleted meanwhile, or the cluster cannot be reached any more.
+    """
+    last: dict[str, Any] = {}
+
+    async def follow() -> int:
+        nonlocal last
+        reminder = asyncio.create_task(_remind())
+        try:
+            async for project in cluster.follow(name):
+                if project is None:
+                    raise Failure(f"{name} was deleted")
+                last = project
+                where = standing(project)
+                if where is not Standing.UNSEEN:
+                    reminder.cancel()
+                view.show(project)
+                if where is Standing.SUCCEEDED:
+                    return EXIT_SUCCEEDED
+                if where in (Standing.FAILED, Standing.REFUSED):
+                    return EXIT_FAILED
+        finally:
+            reminder.cancel()
+        return EXIT_FAILED
+
+    try:
+        async with asyncio.timeout(limit):
+            return await follow()
+    except TimeoutError:
+        progress = (last.get("status") or {}).get("progress")
+        done = f"; {progress} tasks succeeded so far" if progress else ""
+        raise Failure(f"{name} has not ended in time{done}", code=EXIT_TIMEOUT) from None
+
+
+async def _remind() -> None:
+    await asyncio.sleep(_UNSEEN_SECONDS)
+    terminal.say(f"the operator has not looked at it for {_UNSEEN_SECONDS} s: is it running?")
+
+
+def tell_result(project: dict[str, Any] | None) -> None:
+    """How it ended: on stdout where it succeeded, else as an error."""
+    if project is None:
+        return
+    if standing(project) is Standing.SUCCEEDED:
+        terminal.show(terminal.printable(result(project)))
+    else:
+        terminal.error(result(project))

@@ -1,0 +1,163 @@
+"""``pproj get``: one project in full."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from parallelproject.cli.cluster.state import rows
+from parallelproject.cli.input.arguments import GetOutput, Name
+from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.output import terminal
+from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.report.deletion import deletion_of
+from parallelproject.core.times import epoch
+from parallelproject.model.branches import landing_branch
+from parallelproject.model.spec import Git
+
+if TYPE_CHECKING:
+    from parallelproject.cli.cluster.projects import Cluster
+
+Json = dict[str, Any]
+
+_INDENT = "  "
+_PULLS_SHOWN = 10
+"""Most pull requests that are named: those that are not merged, where there are any."""
+
+
+@on_cluster
+async def run(
+    cluster: "Cluster",
+    name: Name,
+    output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
+) -> None:
+    """Show a project: its conditions, levels and tasks."""
+    project = await cluster.get(name)
+    if output in (GetOutput.JSON, GetOutput.YAML):
+        from parallelproject.cli.cluster.projects import without_managed_fields
+
+        terminal.show_data(without_managed_fields(project), output is GetOutput.JSON)
+        return
+    show_project(project, wide=output is GetOutput.WIDE)
+
+
+def show_project(project: Json, wide: bool) -> None:
+    """Prints a project for people."""
+    status, spec = project.get("status") or {}, project["spec"]
+    for label, value in _header(project, spec, status):
+        terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
+    conditions = status.get("conditions") or []
+    if not conditions:
+        terminal.show("\nThe operator has not looked at it yet.")
+        return
+    terminal.show("\nConditions")
+    headings = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
+    show_table(
+        headings,
+        [
+            [c.get("type", ""), c.get("status", ""), c.get("reason", ""), age(c.get("lastTransitionTime")),
+             c.get("message", "")]
+            for c in conditions
+        ],
+        _INDENT,
+    )  # fmt: skip
+    _show_levels(status)
+    _show_tasks(project, status, spec, wide)
+
+
+def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
+    metadata = project["metadata"]
+    found = [
+        ("Name", metadata["name"]),
+        ("Namespace", metadata["namespace"]),
+        ("Scheduling", f"{spec.get('scheduling', 'Levels')}, parallelism {spec.get('parallelism', 4)}"),
+    ]
+    deletion = deletion_of(metadata)
+    if deletion is not None:
+        found.append(("Deleted", f"{deletion.at}, kept by finalizers {', '.join(deletion.held_by)}"))
+    if spec.get("failurePolicy"):
+        found.append(("On failure", spec["failurePolicy"]))
+    counts = status.get("counts")
+    if counts:
+        shown = [f"{counts[key]} {key}" for key in ("succeeded", "running", "pending", "failed", "skipped")
+                 if counts.get(key)]  # fmt: skip
+        found.append(("Tasks", f"{counts.get('total', 0)}: {', '.join(shown)}" if shown else "0"))
+    if status.get("startTime"):
+        ended = status.get("completionTime")
+        took = (epoch(ended) or 0) - (epoch(status["startTime"]) or 0)
+        found.append(("Started", f"{status['startTime']}" + (f", took {span(took)}" if ended else "")))
+    metrics = status.get("metrics")
+    if metrics:
+        found.append(
+            ("Speedup", f"{metrics.get('speedup')} (work {span(metrics.get('workSeconds', 0))}, "
+             f"critical path {span(metrics.get('criticalPathSeconds', 0))}, retries {metrics.get('retries', 0)})")
+        )  # fmt: skip
+    git = spec.get("git") or {}
+    if git:
+        found.append(("Lands on", f"{_landing_branch(git, metadata['name'])} of {git.get('url')}"))
+    pulls = (status.get("publication") or {}).get("pullRequests") or []
+    waiting = [pull for pull in pulls if pull.get("state") != "merged"]
+    for pull in (waiting or pulls)[-_PULLS_SHOWN:]:
+        about = f"level {pull['level']}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
+        found.append(("Pull request", f"{pull['url'] or pull['number']} ({about}{pull['state']})"))
+    return found
+
+
+def _landing_branch(git: Json, project: str) -> str:
+    try:
+        return landing_branch(Git.model_validate(git, by_name=False), project)
+    except ValidationError:  # of a newer version than ours
+        return str(git.get("branch") or "a branch")
+
+
+def _show_levels(status: Json) -> None:
+    levels = status.get("levels") or []
+    if not levels:
+        return
+    keys = ("total", "succeeded", "running", "failed", "skipped")
+    terminal.show("\nLevels")
+    show_table(
+        ["LEVEL", *(key.upper() for key in keys)],
+        [[str(level.get("index")), *(str(level.get(key, 0)) for key in keys)] for level in levels],
+        _INDENT,
+    )
+
+
+def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
+    found = rows(project)
+    if not found:
+        return
+    tasks = {task["id"]: task for task in spec.get("tasks") or ()}
+    default_role = (spec.get("defaults") or {}).get("role", "")
+    if not default_role and len(spec.get("roles") or ()) == 1:
+        default_role = spec["roles"][0]["name"]
+    terminal.show("\nTasks")
+    headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
+    headings += ["ROLE", "EXIT", "COMMIT", "JOB"] if wide else []
+    table = []
+    for row in found:
+        cells = [row["id"], row.get("state", ""), _reason(row), _text(row.get("level"))]
+        cells += [_text(row.get("attempts")), _time(row)]
+        if wide:
+            role = tasks.get(row["id"], {}).get("role") or default_role
+            cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
+        table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
+    show_table([*headings, "TITLE"], table, _INDENT)
+
+
+def _reason(row: Json) -> str:
+    if row.get("removed"):
+        return "Removed"
+    reason = str(row.get("reason") or "")
+    return f"{reason} {row['exitCode']}" if reason == "ExitCode" and "exitCode" in row else reason
+
+
+def _time(row: Json) -> str:
+    started, ended = epoch(row.get("startTime")), epoch(row.get("completionTime"))
+    if started is None:
+        return ""
+    return span(ended - started) if ended is not None else age(row.get("startTime"))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,94 @@
+"""``pproj plan``: how a file's tasks would run. Needs no cluster and runs nothing."""
+
+import json
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from parallelproject.cli.input.arguments import (
+    HERE,
+    All,
+    AnswerOutput,
+    Dangling,
+    DanglingOption,
+    File,
+    Format,
+    NoColor,
+    Parallelism,
+    SchedulingOption,
+    Tag,
+    TextOrJson,
+)  # fmt: skip
+from parallelproject.cli.input.task_file import located, placed, read_file, tell_warnings
+from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import of_problems
+from parallelproject.cli.output.layout import Page
+from parallelproject.cli.output.plan_text import plan_text
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.report.overview import document, outline
+from parallelproject.model.problem import ProblemsError
+from parallelproject.sources import Imported
+
+
+def run(
+    file: File = HERE,
+    output: AnswerOutput = TextOrJson.TEXT,
+    all_tasks: All = False,
+    format: Format = None,
+    tag: Tag = None,
+    dangling: DanglingOption = Dangling.ERROR,
+    scheduling: SchedulingOption = None,
+    parallelism: Parallelism = None,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show every level in full, and why each role was chosen.")
+    ] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show how a file's tasks would run, without running anything.
+
+    Levels are made by dependencies alone; waves also set tasks apart that write the same files. The critical path
+    is the longest chain of work: no parallelism makes it shorter.
+    """
+    if no_color:
+        terminal.forbid_color()
+    file = located(file, "plan")
+    imported = read_file(file, format, tag, dangling, all_tasks)
+    project = imported.project
+    asked = {"scheduling": scheduling, "parallelism": parallelism}
+    spec = project.spec.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    try:
+        graph = compile_graph(spec)
+    except ProblemsError as error:
+        tell_warnings(imported)
+        raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+    found = outline(graph, spec)
+    if output is TextOrJson.JSON:
+        answer = {**document(found), "project": project.name, "source": _source(imported)}
+        terminal.show(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    options = [("--format", format), ("--tag", tag), ("--dangling", dangling if dangling is Dangling.WARN else None)]
+    words = [str(file), *(word for name, value in options if value for word in (name, str(value)))]
+    typed = shlex.join([*words, "--all"] if all_tasks else words)
+    page = Page(terminal.width(sys.stdout), terminal.color_allowed(sys.stdout))
+    terminal.show(plan_text(page, typed, imported, found, verbose))
+    sys.stdout.flush()
+    tell_warnings(imported)
+
+
+def _source(imported: Imported) -> dict[str, Any]:
+    """The account of the file."""
+    report = imported.report
+    return {
+        "format": str(report.format),
+        "found": report.found,
+        "taken": report.taken,
+        "done": report.done,
+        "leftOut": [{"id": row.id, "why": row.why} for row in report.left_out],
+        "tag": report.tag,
+        "otherTags": list(report.other_tags),
+        "renamed": dict(report.renamed),
+        "chosenRoles": {id: {"role": chosen.role, "why": chosen.why} for id, chosen in report.roles.items()},
+        "warnings": [str(problem) for problem in report.warnings],
+    }

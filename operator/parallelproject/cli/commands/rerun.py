@@ -1,0 +1,104 @@
+"""``pproj rerun``: results that no longer count, so that tasks run again from the start."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parallelproject.cli.cluster.state import Standing, rows, standing
+from parallelproject.cli.commands.retry import with_entries
+from parallelproject.cli.input.arguments import Name
+from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.completion import task_ids
+from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
+from parallelproject.cli.output.program import typed
+from parallelproject.model.problem import listed
+from parallelproject.model.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from parallelproject.cli.cluster.projects import Cluster
+
+Json = dict[str, Any]
+
+_TRIES = 10
+
+
+@on_cluster
+async def run(
+    cluster: "Cluster",
+    name: Name,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TASK",
+            help="Ids of tasks that run again, with all that depend on them; by default all.",
+            autocompletion=task_ids,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run a project, or some of its tasks, again from the start.
+
+    Their results so far no longer count, also those that succeeded; the numbers of attempts go on. For failed tasks
+    alone there is retry. Work that has landed in git is never done again.
+    """
+    for _ in range(_TRIES):
+        project = await cluster.get(name)
+        affected = affected_tasks(project, tasks or [])
+        if await cluster.patch(name, rerun_patch(project, affected)) is not None:
+            count = f"{len(affected)} task{'' if len(affected) == 1 else 's'}"
+            terminal.show(f"{name}: {count} to run again from the start: {listed(affected, 8)}")
+            return
+    raise Failure(f"{name} is being changed all the time by others", hint="try again")
+
+
+def affected_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
+    """The tasks that run again: those that are wanted and all that depend on them, or all.
+
+    Raises:
+        Failure: one of them runs, or is not there; or the work lands in git.
+    """
+    name, spec = project["metadata"]["name"], project["spec"]
+    if spec.get("git"):
+        raise Failure(
+            f"{name} lands its work in git, and what has landed is never done again",
+            hint=f"{typed()} retry {name} runs failed tasks again; to run all again, submit the file with another "
+            "--name and --set spec.git.branch=BRANCH",
+        )
+    known = {task["id"]: task.get("dependencies") or [] for task in spec.get("tasks") or ()}
+    if unknown := [task for task in wanted if task not in known]:
+        close = did_you_mean(unknown[0], list(known))
+        raise Failure(f"{name} has no task {unknown[0]}", hint=close or f"{typed()} get {name} shows all")
+    affected = _with_dependents(known, wanted) if wanted else list(known)
+    running = [row["id"] for row in rows(project) if row.get("state") == "Running" and row["id"] in affected]
+    ended = standing(project) in (Standing.SUCCEEDED, Standing.FAILED)
+    if running or not (ended or wanted):
+        what = f"{listed(running, 8)} {'runs' if len(running) == 1 else 'run'}" if running else f"{name} has not ended"
+        raise Failure(f"{what}: nothing is run again while it runs", hint=f"wait, or {typed()} stop {name} first")
+    return affected
+
+
+def _with_dependents(dependencies: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[str]:
+    """Tasks and all that depend on them, in the order of the spec."""
+    found = set(wanted)
+    grows = True
+    while grows:
+        more = {task for task, needs in dependencies.items() if task not in found and not found.isdisjoint(needs)}
+        found |= more
+        grows = bool(more)
+    return [task for task in dependencies if task in found]
+
+
+def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
+    """A merge patch by which no attempt of these tasks so far counts; a stopped project goes on."""
+    attempts = {row["id"]: int(row.get("attempts") or 0) for row in rows(project)}
+    entries: dict[str, Json] = {
+        task: {"rerunAfter": attempts[task], "forgive": 0, "forgiveConflicts": 0, "id": task}
+        for task in affected
+        if attempts.get(task)
+    }
+    spec: Json = {"retries": with_entries(project, entries)}
+    if project["spec"].get("stop"):
+        spec["stop"] = False
+    return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}
