@@ -14,7 +14,7 @@ from parallelproject.forge.clients.protocol import State
 from parallelproject.forge.publishing.main import brief, summary
 from parallelproject.forge.publishing.publication import Publication
 from parallelproject.forge.publishing.published import End, Published
-from parallelproject.git.container import instruction as wire
+from parallelproject.git.container import instructions
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World
@@ -104,8 +104,8 @@ def test_how_it_ended_is_said_however_much_there_is_to_say() -> None:
         branch="b" * 200, end=End.CONFLICT, number=7, url=url, state=State.OPEN, message="m" * 5000, paths=paths,
         merge_commit="0" * 40,
     )  # fmt: skip
-    text = wire.encode({"branches": [brief(published)]})
-    assert len(text.encode()) <= wire.RESULT_MAX
+    text = instructions.encode({"branches": [brief(published)]})
+    assert len(text.encode()) <= instructions.RESULT_MAX
     (found,) = json.loads(text)["branches"]
     assert (found["end"], found["number"], found["url"], found["state"]) == ("Conflict", 7, url, "open")
 

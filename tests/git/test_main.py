@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.git.container.instruction import RESULT_MAX, encode
+from parallelproject.git.container.instructions import RESULT_MAX, encode
 from tests.git.remote import BRANCH, Remote
 
 

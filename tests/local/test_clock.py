@@ -19,11 +19,11 @@ _JUMPS = "import time, random; wall = time.time; time.time = lambda: wall() + ra
 
 def jumping() -> None:
     """Makes the wall clock of a process, and of the supervisor that it will start, another one each time."""
-    from parallelproject.local.supervisor import handle as local_processes
+    from parallelproject.local.supervisor import handle
 
     wall = time.time
     time.time = lambda: wall() + random.uniform(-3, 3) * DAY
-    local_processes._BOOT = _JUMPS + local_processes._BOOT
+    handle._BOOT = _JUMPS + handle._BOOT
 
 
 def shifted(seconds: float) -> Callable[[], None]:

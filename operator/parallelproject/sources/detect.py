@@ -17,7 +17,7 @@ from parallelproject.sources.formats.manifest import is_project
 from parallelproject.sources.formats.taskmaster_tags import is_tagged
 from parallelproject.sources.selection.markers import MARKER
 from parallelproject.sources.selection.options import Format
-from parallelproject.sources.text import json_text as jsontext
+from parallelproject.sources.text import json_text
 from parallelproject.sources.text.check_boxes import find_boxes
 from parallelproject.sources.text.findings import Findings
 
@@ -57,13 +57,13 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
     if forced is Format.BACKLOG:
         findings.stop(findings.file, "is a file; Backlog.md's format is a folder", "give the folder backlog")
     if forced is Format.TASKMASTER:
-        return Detected(forced, jsontext.parse(text, findings))
+        return Detected(forced, json_text.parse(text, findings))
     if forced in (Format.FEATURES, Format.GITHUB):
-        return Detected(forced, jsontext.parse(text, findings))
+        return Detected(forced, json_text.parse(text, findings))
     if forced is Format.BEADS:
         return Detected(forced, _issues(text, findings))
     if forced is Format.GROUPS:
-        return Detected(forced, jsontext.parse(text, findings) if json_like and not find_boxes(text) else None)
+        return Detected(forced, json_text.parse(text, findings) if json_like and not find_boxes(text) else None)
     if ending in _MARKDOWN_NAMES:
         return Detected(Format.GROUPS)
     if json_like and ending not in (".yaml", ".yml") and not (ending != ".json" and find_boxes(text)):
@@ -80,7 +80,7 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
 def _of_json(text: str, ending: str, findings: Findings) -> Detected:
     if ending == ".jsonl" or _is_lines(text):
         return Detected(Format.BEADS, _issues(text, findings))
-    data = jsontext.parse(text, findings)
+    data = json_text.parse(text, findings)
     if is_project(data):
         return Detected(Format.MANIFEST)
     if is_argo(data):
@@ -134,9 +134,9 @@ def _is_lines(text: str) -> bool:
 
 def _issues(text: str, findings: Findings) -> list[Entry]:
     if text.lstrip().startswith("["):
-        return _listed(jsontext.parse(text, findings), findings)
+        return _listed(json_text.parse(text, findings), findings)
     if text.lstrip().partition("\n")[0].strip() == "{":  # one issue, spread over lines
-        return [(jsontext.parse(text, findings), findings.file)]
+        return [(json_text.parse(text, findings), findings.file)]
     return _parse_lines(text, findings)
 
 
@@ -145,7 +145,7 @@ def _parse_lines(text: str, findings: Findings) -> list[Entry]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             with contextlib.suppress(ProblemsError):  # noted in findings; the other lines have errors too
-                entries.append((jsontext.parse(line, findings, first_line=number), findings.line(number)))
+                entries.append((json_text.parse(line, findings, first_line=number), findings.line(number)))
     findings.stop_if_errors()
     return entries
 

@@ -119,9 +119,9 @@ def watch_engine(plan: Plan) -> None:
     from parallelproject.local import start
     from parallelproject.local.engine import lock
     from parallelproject.local.engine import state_outage as trouble
-    from parallelproject.local.state import store as local_store
+    from parallelproject.local.state import store
     from parallelproject.local.state.directory import StateDirectory
-    from parallelproject.local.supervisor import handle as local_processes
+    from parallelproject.local.supervisor import handle
     from parallelproject.local.supervisor.channel import Channel
     from parallelproject.local.supervisor.handle import Processes
 
@@ -130,7 +130,7 @@ def watch_engine(plan: Plan) -> None:
     before = "import json; from tests.local.faults import points;"
     argument = f"json.loads({json.dumps(plan)!r})"
     root = str(Path(__file__).parents[3])
-    local_processes._BOOT = f"import sys; sys.path.insert(0, {root!r});" + local_processes._BOOT.replace(
+    handle._BOOT = f"import sys; sys.path.insert(0, {root!r});" + handle._BOOT.replace(
         "main(int(", f"{before} points.watch_supervisor({argument}); main(int("
     )
     bugs.plant(bugs.ENGINE, plan.bug)
@@ -162,7 +162,7 @@ def watch_engine(plan: Plan) -> None:
     points.wrap(StateDirectory, "prepare", "prepare")
     points.wrap(lock.os, "pwrite", "lock")
     points.wrap(start, "summary", "summary")
-    _watch_common(points, local_store.Store, Channel)
+    _watch_common(points, store.Store, Channel)
 
 
 def watch_supervisor(written: list[Any]) -> None:

@@ -45,7 +45,7 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
 def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
     # Here, since a run that publishes nothing needs none of it.
     from parallelproject.forge.publishing import publication
-    from parallelproject.git.container import instruction as wire
+    from parallelproject.git.container import instructions
     from parallelproject.git.plumbing.outcome import DeliveryError
 
     forge, target = git.forge, pushed.target
@@ -54,7 +54,7 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Se
         at["url"] = forge.url
     if forge and forge.type is not ForgeType.NONE:
         at["token"] = _token(credentials, forge, pushed)
-    fields = wire.parse(json.dumps(pushed.told)) | {
+    fields = instructions.parse(json.dumps(pushed.told)) | {
         "url": _without_user(pushed.url),
         "base": target.base.name,
         "run": target.run,
@@ -65,7 +65,7 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Se
         "private": private / "git",
     }
     try:
-        return asyncio.run(publication.publish(wire.as_type(publication.Publication, fields)))
+        return asyncio.run(publication.publish(instructions.as_type(publication.Publication, fields)))
     except DeliveryError as error:
         raise RunError(f"publishing {target.branch}: {error}") from None
 

@@ -6,7 +6,7 @@ from itertools import accumulate, takewhile
 from parallelproject.core.followups import publication
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.job import single_run as once
+from parallelproject.executors.job import single_run
 from parallelproject.executors.job.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.job.owner import Owner
@@ -74,7 +74,7 @@ def publish_manifest(
         image: The image that has ``pproj-publish``.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
-    marks = once.labels(owner, PUBLISHING, number)
+    marks = single_run.labels(owner, PUBLISHING, number)
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
     item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
     volumes: list[Json] = [
@@ -114,7 +114,7 @@ def publish_manifest(
             "volumes": volumes,
         },
     }
-    made = once.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN, inherited)
+    made = single_run.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN, inherited)
     made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
     return made
 

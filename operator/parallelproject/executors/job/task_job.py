@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.executors.base.task_file import environment, task_document
-from parallelproject.executors.job import delivery_pod, publish_job
-from parallelproject.executors.job import single_run as once
+from parallelproject.executors.job import delivery_pod, publish_job, single_run
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
 from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.pod import (
@@ -121,7 +120,7 @@ def job_manifest(
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     template = _pod_template(spec, graph.role[task])
-    marks = once.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
+    marks = single_run.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
     document = task_document(owner.name, graph, task, number, records)
     files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
@@ -169,7 +168,7 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    return once.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
+    return single_run.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:

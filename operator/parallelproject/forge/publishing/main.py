@@ -17,7 +17,7 @@ from typing import Any
 
 from parallelproject.forge.publishing.publication import Publication, publish
 from parallelproject.forge.publishing.published import Published
-from parallelproject.git.container import instruction as wire
+from parallelproject.git.container import instructions
 from parallelproject.model.spec import PullRequestScope
 
 VARIABLE = "PPROJ_PUBLISH"
@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
     asked = parser.parse_args(arguments)
     try:
-        publication = wire.as_type(Publication, wire.parse(wire.asked(asked.file, VARIABLE)))
+        publication = instructions.as_type(Publication, instructions.parse(instructions.asked(asked.file, VARIABLE)))
         published = asyncio.run(publish(publication))
         code, result = 0, summary(publication, published)
     except Exception as error:
-        code, result = wire.of_error(error)
-    wire.answer(result, asked.result, _RESULT_MAX)
+        code, result = instructions.of_error(error)
+    instructions.answer(result, asked.result, _RESULT_MAX)
     return code
 
 
@@ -54,7 +54,7 @@ def summary(publication: Publication, published: Sequence[Published]) -> dict[st
     if publication.scope is PullRequestScope.LEVEL:
         open_ = [one.level for one in published if one.level is not None and not one.end.is_merged]
         said["mergedLevels"] = min([publication.levels, *open_])
-    room = _RESULT_MAX - len(wire.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
+    room = _RESULT_MAX - len(instructions.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
     well = [one for one in reversed(published) if one.end.is_well]
     for one in [*(one for one in published if not one.end.is_well), *well]:
         row = brief(one)
@@ -69,7 +69,7 @@ def summary(publication: Publication, published: Sequence[Published]) -> dict[st
 def brief(published: Published) -> dict[str, Any]:
     """What is said of one branch, short enough that how it ended is never cut off."""
     kept = replace(published, merge_commit=None, paths=published.paths[:_PATHS], message=published.message[:_MESSAGE])
-    return {key: value for key, value in wire.shown(asdict(kept)).items() if key != "isNews"}
+    return {key: value for key, value in instructions.shown(asdict(kept)).items() if key != "isNews"}
 
 
 if __name__ == "__main__":

@@ -14,8 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from parallelproject.git.container import instruction as wire
-from parallelproject.git.container import sidecar
+from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.sidecar import Failed, State
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
@@ -51,17 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nothing is gained by stopping half-way: what is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        delivery, place = read(wire.asked(asked.file, VARIABLE))
+        delivery, place = read(instructions.asked(asked.file, VARIABLE))
         ended = _step(asked, delivery, place)
         # Of a command whose end is not known it must not look as if its work had landed.
         code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
-        result = wire.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
+        result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
-        code, result = wire.of_error(error)
+        code, result = instructions.of_error(error)
     _log(result)
-    wire.answer(result, asked.result)
+    instructions.answer(result, asked.result)
     return code
 
 
@@ -95,12 +94,12 @@ def read(text: str) -> tuple[Delivery, Place]:
     Raises:
         PolicyError: it is none; the message names the fields.
     """
-    content = wire.parse(text)
+    content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
-    delivery = wire.as_type(Delivery, content)
+    delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    return delivery, wire.as_type(Place, place)
+    return delivery, instructions.as_type(Place, place)
 
 
 if __name__ == "__main__":

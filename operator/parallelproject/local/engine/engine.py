@@ -19,7 +19,7 @@ from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History, attempt_of
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
-from parallelproject.local.state import workspaces as local_workspaces
+from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order, Processes, Report
@@ -158,7 +158,7 @@ class Engine:
         document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | local_workspaces.environment(
+        own = environment(self._board.name, graph, task, number) | workspaces.environment(
             workspace, str(directory.path), os.environ
         )
         own |= {

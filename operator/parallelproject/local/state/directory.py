@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from parallelproject.local.state import workspaces as local_workspaces
+from parallelproject.local.state import workspaces
 from parallelproject.removal import remove
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
@@ -20,7 +20,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._root = str(self.path)
-        self._workspaces = f"{self._root}/{local_workspaces.FOLDER}"
+        self._workspaces = f"{self._root}/{workspaces.FOLDER}"
         self.database = self.path / "state.db"
         self.spill = self.path / "state.spill"
         self.lock = self.path / "lock"
@@ -45,12 +45,12 @@ class StateDirectory:
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
-        self._workspaces = str(local_workspaces.make_root(self.path, self.path.name, os.environ))
+        self._workspaces = str(workspaces.make_root(self.path, self.path.name, os.environ))
 
     def leave(self) -> None:
         """Removes the folder of the workspaces where that is elsewhere and nothing is left in it."""
         with suppress(OSError):
-            local_workspaces.forget_root(self.path, only_empty=True)
+            workspaces.forget_root(self.path, only_empty=True)
 
     def create_for_landing(self) -> None:
         """Makes the folders for what lands in a repository."""
@@ -78,7 +78,7 @@ class StateDirectory:
             OSError: something cannot be removed, since it belongs to another user.
         """
         if self.path.is_dir():
-            local_workspaces.forget_root(self.path)
+            workspaces.forget_root(self.path)
             for entry in list(self.path.iterdir()):
                 if entry != self.lock:
                     remove(entry)

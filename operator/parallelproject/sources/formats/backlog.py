@@ -19,7 +19,7 @@ from parallelproject.sources.selection.item import Item, Need, State
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported
-from parallelproject.sources.text import yaml_text as yamltext
+from parallelproject.sources.text import yaml_text
 from parallelproject.sources.text.findings import Findings
 from parallelproject.sources.text.ids import as_id
 from parallelproject.sources.text.texts import clean, without_comments
@@ -62,7 +62,7 @@ def statuses_of(text: str, findings: Findings) -> tuple[str, ...]:
     Raises:
         ProblemsError: it is not YAML.
     """
-    data = _first(yamltext.parse(text, findings))
+    data = _first(yaml_text.parse(text, findings))
     named = data.get("statuses")
     found = tuple(word for word in named if isinstance(word, str) and word.strip()) if isinstance(named, list) else ()
     return found or STATUSES
@@ -165,7 +165,7 @@ class _Reader:
             self._findings.warn(file.place, "has no front matter, and so is no task", "begin it with --- and an id")
             return None
         try:
-            return _first(yamltext.parse(f"\n{front}", self._findings.of_file(file.place)))
+            return _first(yaml_text.parse(f"\n{front}", self._findings.of_file(file.place)))
         except ProblemsError:
             return None  # noted; the other files have errors too
 
@@ -186,6 +186,6 @@ class _Reader:
             self.doubtful.setdefault(str(value), []).append(item.id)
 
 
-def _first(documents: Sequence[yamltext.Document]) -> dict[str, Any]:
+def _first(documents: Sequence[yaml_text.Document]) -> dict[str, Any]:
     data = documents[0].data if documents else None
     return dict(data) if isinstance(data, Mapping) else {}

@@ -12,8 +12,7 @@ from parallelproject.model.suggest import did_you_mean
 from parallelproject.sources.formats.manifest_salvage import Salvage
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported, Report
-from parallelproject.sources.text import json_text as jsontext
-from parallelproject.sources.text import yaml_text as yamltext
+from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -39,14 +38,14 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] in ("{", "[") and not findings.file.lower().endswith((".yaml", ".yml")):
-        documents = [yamltext.Document(jsontext.parse(text, findings, exact=False))]
+        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
-        documents = yamltext.parse(text, findings)
+        documents = yaml_text.parse(text, findings)
         lines = True
     document = _only_project(documents, findings)
     data: dict[str, Any] = document.data
-    jsontext.check(data, findings, findings.file, surrogates=True)
+    json_text.check(data, findings, findings.file, surrogates=True)
 
     def at(path: str) -> str:
         return f"{findings.line(document.line_of(path))}: {path}" if lines else findings.at(path)
@@ -83,7 +82,7 @@ def is_project(data: object) -> bool:
     return data.get("kind") == KIND or str(data.get("apiVersion")).startswith(f"{GROUP}/")
 
 
-def _only_project(documents: list[yamltext.Document], findings: Findings) -> yamltext.Document:
+def _only_project(documents: list[yaml_text.Document], findings: Findings) -> yaml_text.Document:
     projects = [document for document in documents if is_project(document.data)]
     if not projects:
         findings.stop(findings.file, f"holds no {KIND}", f"write apiVersion: {API_VERSION} and kind: {KIND}")
@@ -120,7 +119,7 @@ def _metadata(
     return metadata
 
 
-def _told(problem: Problem, document: yamltext.Document, place: str) -> Problem:
+def _told(problem: Problem, document: yaml_text.Document, place: str) -> Problem:
     mend = problem.mend
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)

@@ -8,7 +8,7 @@ from importlib import resources
 
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import ROLE_PATTERN
-from parallelproject.sources.text import yaml_text as yamltext
+from parallelproject.sources.text import yaml_text
 from parallelproject.sources.text.findings import Findings
 
 _ROWS_MAX = 100
@@ -67,7 +67,7 @@ def parse_roles(text: str, file: str) -> RoleTable:
         ProblemsError: everything wrong with it.
     """
     findings = Findings(file)
-    documents = yamltext.parse(text, findings)
+    documents = yaml_text.parse(text, findings)
     data = documents[0].data if len(documents) == 1 else None
     if not isinstance(data, dict) or set(data) != {"default", "roles"} or not isinstance(data["roles"], list):
         findings.stop(file, "is not a table of roles", "write default: ROLE and roles: [{role: …, words: […]}]")

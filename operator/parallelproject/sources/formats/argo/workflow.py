@@ -20,8 +20,7 @@ from parallelproject.sources.formats.argo.roles import pod_template, role_name
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported, Report
-from parallelproject.sources.text import json_text as jsontext
-from parallelproject.sources.text import yaml_text as yamltext
+from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
 KIND_LINE = re.compile(r"^[\"']?apiVersion[\"']?:\s*[\"']?argoproj\.io/", re.MULTILINE)
@@ -69,23 +68,23 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] == "{":
-        documents = [yamltext.Document(jsontext.parse(text, findings, exact=False))]
+        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
-        documents, lines = yamltext.parse(text, findings), True
+        documents, lines = yaml_text.parse(text, findings), True
     found = [document for document in documents if is_argo(document.data)]
     if len(found) != 1:
         what = f"holds {len(found)} workflows of Argo"
         findings.stop(findings.file, what, "give a file with one, of apiVersion argoproj.io/v1alpha1")
     document = found[0]
-    jsontext.check(document.data, findings, findings.file, surrogates=True)
+    json_text.check(document.data, findings, findings.file, surrogates=True)
     return _Reader(document, findings, lines).project(options, name)
 
 
 class _Reader:
     """Makes a project of one workflow."""
 
-    def __init__(self, document: yamltext.Document, findings: Findings, lines: bool) -> None:
+    def __init__(self, document: yaml_text.Document, findings: Findings, lines: bool) -> None:
         self._document = document
         self._findings = findings
         self._lines = lines

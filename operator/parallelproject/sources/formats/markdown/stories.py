@@ -26,7 +26,7 @@ from parallelproject.sources.selection.markers import needs_in
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.phases import SEQUENTIAL, chain
 from parallelproject.sources.selection.report import Imported
-from parallelproject.sources.text import yaml_text as yamltext
+from parallelproject.sources.text import yaml_text
 from parallelproject.sources.text.findings import Findings
 from parallelproject.sources.text.ids import text_id
 from parallelproject.sources.text.sections import Outline, plain
@@ -64,7 +64,7 @@ def sprint_states(text: str, findings: Findings) -> dict[str, str]:
     Raises:
         ProblemsError: it is not YAML.
     """
-    documents = yamltext.parse(text, findings)
+    documents = yaml_text.parse(text, findings)
     data = documents[0].data if documents else None
     states = data.get("development_status") if isinstance(data, dict) else None
     if not isinstance(states, dict):
