@@ -9,6 +9,7 @@ from parallelproject.controller.reconcile.controller import Controller, _Jobs, _
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import Leader
 from parallelproject.model.names import job_name
+from parallelproject.model.work import WorkKey
 from tests.controller.cluster import spec, task
 
 Json = dict[str, Any]
@@ -29,7 +30,7 @@ def project(uid: str = "new", version: int = 100) -> Json:
 def made(kind: str, uid: str, owner: Json, **status: Any) -> Json:
     labels = {f"parallelproject.io/{k}": v for k, v in {"project": "p", "task": "a", "attempt": "1"}.items()}
     labels["parallelproject.io/project-uid"] = "new"
-    name = job_name("p", "new", "a", 1)
+    name = job_name("p", "new", WorkKey.of_task("a", 1))
     metadata = {"name": name, "namespace": "n", "uid": uid, "resourceVersion": "101", "labels": labels}
     return {"kind": kind, "metadata": metadata | {"ownerReferences": [owner | {"controller": True}]}, "status": status}
 

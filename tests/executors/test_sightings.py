@@ -6,11 +6,12 @@ import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
 from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
-from parallelproject.executors.job.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
+from parallelproject.executors.job.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Sightings
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
 
-A1, A2 = Key("a", 1), Key("a", 2)
+A1, A2 = WorkKey.of_task("a", 1), WorkKey.of_task("a", 2)
 
 
 def job(uid: str = "j", version: int = 1, outcome: str = "", reason: str = "", stopped_for: str = "") -> JobView:
@@ -244,10 +245,10 @@ def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_th
 
 
 def test_another_spec_and_room_in_a_quota_are_tried_at_once(seen: Sightings) -> None:
-    other = Key("b", 1)
+    other = WorkKey.of_task("b", 1)
     seen.denied(A1, Reason.REFUSED_BY_POLICY, "no", 100.0)
     seen.denied(other, Reason.WAITING_FOR_QUOTA, "full", 100.0)
-    seen.job_gone(Key("c", 1), "")
+    seen.job_gone(WorkKey.of_task("c", 1), "")
     assert seen.attempts["b"][0].ended == 0.0
     assert seen.attempts["a"][0].ended > 100.0
     seen.allow()
@@ -379,12 +380,12 @@ def test_a_job_that_is_deleted_before_its_end_is_not_held(seen: Sightings) -> No
 def test_only_finished_jobs_that_are_there_and_recorded_are_counted(seen: Sightings) -> None:
     seen.job_seen(A1, job(outcome="Failed"))
     seen.job_seen(A2, job(uid="k", outcome="Complete"))
-    seen.job_seen(Key("b", 1), job(uid="l"))
-    seen.job_seen(Key("c", 1), job(uid="m", outcome="Complete")._replace(deleting=True))
-    seen.job_seen(Key("d", 1), job(uid="n", outcome="Complete"))
-    seen.job_gone(Key("d", 1), "n")
-    assert [(j.task, j.number, j.succeeded) for j in seen.finished(lambda a, t: True)] == [
+    seen.job_seen(WorkKey.of_task("b", 1), job(uid="l"))
+    seen.job_seen(WorkKey.of_task("c", 1), job(uid="m", outcome="Complete")._replace(deleting=True))
+    seen.job_seen(WorkKey.of_task("d", 1), job(uid="n", outcome="Complete"))
+    seen.job_gone(WorkKey.of_task("d", 1), "n")
+    assert [(j.key.task, j.key.attempt, j.succeeded) for j in seen.finished(lambda a, t: True)] == [
         ("a", 1, False),
         ("a", 2, True),
     ]
-    assert [j.number for j in seen.finished(lambda a, t: a.number == 2)] == [2]
+    assert [j.key.attempt for j in seen.finished(lambda a, t: a.number == 2)] == [2]

@@ -222,8 +222,8 @@ import parallelproject.model.names as names
 import parallelproject.controller.jobs.actions as actions
 import parallelproject.controller.reconcile.controller as controller
 job_name = names.job_name
-def mine(project, uid, task, number):
-    return job_name(project, uid, task, number) + f"-{os.getpid()}"
+def mine(project, uid, key):
+    return job_name(project, uid, key) + f"-{os.getpid()}"
 names.job_name = actions.job_name = controller._job_name = mine
 """,
         (Try("chain", (Fault(Action.KILL_AFTER, "create-job", 2),)),),

@@ -15,16 +15,16 @@ from parallelproject.controller.jobs.refusal import Refused, refusal_of
 from parallelproject.controller.jobs.removal import Removal
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.telemetry.metrics import Metrics
-from parallelproject.core.planner.plan import Launch, Plan, Stop
+from parallelproject.core.planner.plan import Launch, Plan
+from parallelproject.executors.base.identity import is_intact, is_ours, restore_patch
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job.observation import view_job
 from parallelproject.executors.job.publish_job import publish_manifest
-from parallelproject.executors.job.sightings import PUBLISHING, Key
-from parallelproject.executors.job.single_run import is_intact, is_ours, restore_patch
 from parallelproject.executors.job.task_job import job_manifest, stop_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Actions:
         if project.graph is None or project.spec is None:
             return
         for launch in launches:
-            key = Key(project.graph.ids[launch.task], launch.number)
+            key = WorkKey.of_task(project.graph.ids[launch.task], launch.number)
             try:
                 manifest = job_manifest(
                     project.owner, project.spec, project.graph, launch.task, launch.number, project.ledger.records,
@@ -100,7 +100,7 @@ class Actions:
 
     def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
         """Starts an attempt at publishing; it counts as launching at once."""
-        spec, graph, key = project.spec, project.graph, Key(PUBLISHING, number)
+        spec, graph, key = project.spec, project.graph, WorkKey.of_publishing(number)
         if graph is None or spec is None or spec.git is None:
             return
         manifest = publish_manifest(
@@ -109,18 +109,17 @@ class Actions:
         project.sightings.launching(key, revision)
         self._spawn(project, ("create", key), self._create(project, key, manifest, project.generation))
 
-    def stop(self, project: Project, stop: Stop) -> None:
+    def stop(self, project: Project, key: WorkKey, why: str) -> None:
         """Stops an attempt; nothing if that is under way already."""
-        key = Key(stop.id, stop.attempt.number)
-        self._spawn(project, ("stop", key), self._stop(project, key, stop))
+        self._spawn(project, ("stop", key), self._stop(project, key, why))
 
-    def look_up(self, project: Project, key: Key) -> None:
+    def look_up(self, project: Project, key: WorkKey) -> None:
         """Asks for a Job that is not seen: only one that the server does not know is lost."""
         self._spawn(project, ("look-up", key), self._look_up(project, key))
 
     def delete(self, project: Project) -> None:
         """Deletes a project whose time after its end is over, with all that it owns."""
-        self._spawn(project, ("delete", Key("", 0)), self._delete(project))
+        self._spawn(project, ("delete", None), self._delete(project))
 
     async def close(self) -> bool:
         """Waits a little for what is under way, and leaves the rest: whoever comes next finds out how it ended.
@@ -133,7 +132,7 @@ class Actions:
         await asyncio.gather(*left, return_exceptions=True)
         return not left
 
-    def _spawn(self, project: Project, mark: tuple[str, Key], work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, project: Project, mark: tuple[str, WorkKey | None], work: Coroutine[None, None, None]) -> None:
         if mark in project.in_flight:
             work.close()
             return
@@ -142,20 +141,21 @@ class Actions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, project: Project, mark: tuple[str, Key], work: Coroutine[None, None, None]) -> None:
+    async def _run(self, project: Project, mark: tuple[str, WorkKey | None], work: Coroutine[None, None, None]) -> None:
+        verb, key = mark
         try:
             await work
         except Exception:
-            log.exception("%s of %s failed", mark[0], mark[1])
+            log.exception("%s of %s failed", verb, key or project.path)
             await asyncio.sleep(1)
-            if mark[0] == "create":
-                project.sightings.refused(mark[1], None, self._api.clock.now())
+            if verb == "create" and key is not None:
+                project.sightings.refused(key, None, self._api.clock.now())
         finally:
             project.in_flight.discard(mark)
         self._again(project)
 
     async def _create(
-        self, project: Project, key: Key, manifest: Json, generation: int, woken: float | None = None
+        self, project: Project, key: WorkKey, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
         tries, is_unsure, freed = 0, False, -math.inf
         refused: Refused | None = None
@@ -192,24 +192,24 @@ class Actions:
         if refused is None:
             project.sightings.refused(key, None, self._api.clock.now())
         elif refused.reason is Reason.INVALID_POD_TEMPLATE:
-            self._warn(project, refused.reason, f"{key.task}: {refused.message}")
+            self._warn(project, refused.reason, f"{key.work}: {refused.message}")
             project.sightings.refused(key, refused.reason, self._api.clock.now())
         else:
             self._denied(project, key, refused)
-            if key.task == PUBLISHING:  # there is no plan that waits for it
+            if not key.is_task:  # there is no plan that waits for it
                 held = project.sightings.refusals.get(key)
                 await asyncio.sleep(max(0.0, held.until - self._api.clock.now()) if held else 0.0)
                 project.sightings.refused(key, None, self._api.clock.now())
 
-    def _denied(self, project: Project, key: Key, refused: Refused, *, waits: bool = True) -> None:
+    def _denied(self, project: Project, key: WorkKey, refused: Refused, *, waits: bool = True) -> None:
         """Writes down that a creation was refused for now, and reports it by an Event that is renewed in time."""
         now = self._api.clock.now()
-        project.sightings.denied(key, refused.reason, refused.message, now, waits=waits and key.task != PUBLISHING)
+        project.sightings.denied(key, refused.reason, refused.message, now, waits=waits and key.is_task)
         if project.reports.is_due((refused.reason, refused.message), time.monotonic()):
-            self._warn(project, "FailedCreate", f"{key.task or 'publishing'}: {refused.message}")
+            self._warn(project, "FailedCreate", f"{key.work}: {refused.message}")
         self._again(project)
 
-    async def _try_create(self, project: Project, key: Key, manifest: Json) -> bool:
+    async def _try_create(self, project: Project, key: WorkKey, manifest: Json) -> bool:
         """Creates the Job or finds it; says whether the attempt's fate is known then."""
         try:
             job = await self._api.request("POST", project.jobs_path, manifest)
@@ -220,7 +220,7 @@ class Actions:
         project.sightings.job_seen(key, view_job(job))
         return True
 
-    async def _found(self, project: Project, key: Key) -> bool:
+    async def _found(self, project: Project, key: WorkKey) -> bool:
         """Whether the Job is there after all; asks until there is an answer."""
         failures = 0
         while True:
@@ -228,10 +228,10 @@ class Actions:
                 return await self._adopt(project, key)
             except ApiError as error:
                 failures += 1
-                log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
+                log.warning("looking up %s: %s", key, error)
                 await _pause(failures, error)
 
-    async def _adopt(self, project: Project, key: Key) -> bool:
+    async def _adopt(self, project: Project, key: WorkKey) -> bool:
         """Takes the Job that is already there as the attempt's if it is ours; says whether that is settled."""
         found = await self._get(project, key)
         if found is None:
@@ -240,11 +240,11 @@ class Actions:
             project.sightings.job_seen(key, view_job(found))
         else:
             name = found["metadata"]["name"]
-            self._warn(project, "NameConflict", f"{key.task}: Job {name} belongs to somebody else")
+            self._warn(project, "NameConflict", f"{key.work}: Job {name} belongs to somebody else")
             project.sightings.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
-    async def _stop(self, project: Project, key: Key, stop: Stop) -> None:
+    async def _stop(self, project: Project, key: WorkKey, why: str) -> None:
         name = project.sightings.job_name(key) or self._name(project, key)
         generation, failures = project.generation, 0
         # Meanwhile it may have ended, or be wanted again: the plan decides anew.
@@ -257,7 +257,7 @@ class Actions:
                     job = await self._api.request("DELETE", f"{project.jobs_path}/{name}", body)
                 else:
                     job = await self._api.request(
-                        "PATCH", f"{project.jobs_path}/{name}", stop_patch(stop.why), content_type=MERGE_PATCH
+                        "PATCH", f"{project.jobs_path}/{name}", stop_patch(why), content_type=MERGE_PATCH
                     )
                 if job["kind"] == "Status":  # gone at once
                     project.sightings.job_gone(key)
@@ -282,7 +282,7 @@ class Actions:
             log.warning("deleting %s after its time: %s", project.path, error)
             await _pause(5, error)
 
-    async def _look_up(self, project: Project, key: Key) -> None:
+    async def _look_up(self, project: Project, key: WorkKey) -> None:
         """Finds the attempt's Job, or that it is gone: lost, unless the project is gone too and took it along."""
         failures = 0
         while self._may_start(project):  # there may be nobody else who asks again
@@ -298,26 +298,26 @@ class Actions:
                 return
             except ApiError as error:
                 failures += 1
-                log.warning("looking up attempt %s of %s: %s", key.number, key.task, error)
+                log.warning("looking up %s: %s", key, error)
                 await _pause(failures, error)
         project.sightings.job_gone(key)  # with its project, or soon: nobody asks for it any more
 
-    def _takes(self, project: Project, key: Key, job: Json) -> bool:
+    def _takes(self, project: Project, key: WorkKey, job: Json) -> bool:
         """Whether a Job that was read is the attempt's; it then gets back what others have taken from it."""
         known = project.sightings.job(key)
-        if not is_ours(job, project.owner, key.task, key.number, known.uid if known else ""):
+        if not is_ours(job, project.owner, key, known.uid if known else ""):
             return False
-        if not is_intact(job, project.owner, key.task, key.number):
+        if not is_intact(job, project.owner, key):
             self.restore(project, key, job["metadata"]["uid"])
         return True
 
-    def restore(self, project: Project, key: Key, uid: str) -> None:
+    def restore(self, project: Project, key: WorkKey, uid: str) -> None:
         """Gives a Job its labels and its owner back, which others have taken: by those it is watched, and deleted."""
         self._spawn(project, ("restore", key), self._restore(project, key, uid))
 
-    async def _restore(self, project: Project, key: Key, uid: str) -> None:
+    async def _restore(self, project: Project, key: WorkKey, uid: str) -> None:
         path, failures = f"{project.jobs_path}/{self._name(project, key)}", 0
-        patch = restore_patch(project.owner, key.task, key.number, uid)
+        patch = restore_patch(project.owner, key, uid)
         await asyncio.sleep(_RESTORE_SECONDS)
         while self._may_start(project) and not project.is_going:  # its Jobs may be let go on purpose: --cascade=orphan
             try:
@@ -331,7 +331,7 @@ class Actions:
                 await _pause(failures, error)
             else:
                 project.sightings.job_seen(key, view_job(job))
-                self._warn(project, "JobRestored", f"{key.task}: labels or owner of its Job had been removed")
+                self._warn(project, "JobRestored", f"{key.work}: labels or owner of its Job had been removed")
                 return
 
     async def _is_there(self, project: Project) -> bool:
@@ -347,7 +347,7 @@ class Actions:
         project.update(found)  # it may be about to go
         return True
 
-    async def _get(self, project: Project, key: Key) -> Json | None:
+    async def _get(self, project: Project, key: WorkKey) -> Json | None:
         """The attempt's Job, read from the server's store and not from a cache; None if there is none."""
         try:
             return await self._api.request("GET", f"{project.jobs_path}/{self._name(project, key)}")
@@ -357,14 +357,14 @@ class Actions:
             raise
 
     @staticmethod
-    def _name(project: Project, key: Key) -> str:
-        return job_name(project.owner.name, project.owner.uid, key.task, key.number)
+    def _name(project: Project, key: WorkKey) -> str:
+        return job_name(project.owner.name, project.owner.uid, key)
 
 
-def _feedback(project: Project, key: Key) -> str:
+def _feedback(project: Project, key: WorkKey) -> str:
     """What the attempt before this one has left to be heeded."""
-    before = key.number - 1
-    conflict = project.sightings.conflict(Key(key.task, before))
+    before = key.attempt - 1
+    conflict = project.sightings.conflict(key._replace(attempt=before))
     if conflict is None:
         return ""
     kept = f"What attempt {before} did is kept in the repository: {conflict.ref}" if conflict.ref else ""

@@ -12,7 +12,6 @@ from parallelproject.controller.jobs.refusal import Refused
 from parallelproject.controller.projects.project import Project
 from parallelproject.core.followups.job_history import FinishedJob, beyond_limit, in_order, rerun_tasks
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.job.sightings import Key
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 
@@ -54,7 +53,7 @@ class Removal:
         if spec is None or spec.job_history_limit is None:
             return
         for job in beyond_limit(_finished(project), spec.job_history_limit, rerun_tasks(decided)):
-            project.removed.add(Key(job.task, job.number))
+            project.removed.add(job.key)
             task = asyncio.create_task(self._enforce(project, job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -75,12 +74,12 @@ class Removal:
         for owner in (project, *sorted(others, key=lambda p: (not p.is_completed, p.created))):
             needed = rerun_tasks(owner.decided) if owner.decided is not None else set()
             for job in in_order(_finished(owner), needed):
-                owner.removed.add(Key(job.task, job.number))
+                owner.removed.add(job.key)
                 if await self._delete(owner, job):
-                    name = owner.sightings.job_name(Key(job.task, job.number))
+                    name = owner.sightings.job_name(job.key)
                     of = "" if owner is project else f" for project {project.owner.name}"
                     self._say(
-                        owner, "JobRemoved", f"{job.task}: finished Job {name} was removed{of}: {refused.message}"
+                        owner, "JobRemoved", f"{job.key.work}: finished Job {name} was removed{of}: {refused.message}"
                     )
                     return True
         return False
@@ -93,7 +92,7 @@ class Removal:
 
     async def _delete(self, project: Project, finished: FinishedJob) -> bool:
         """Deletes a Job; says whether it is gone, or going."""
-        key = Key(finished.task, finished.number)
+        key = finished.key
         job = project.sightings.job(key)
         if job is None:
             return False
@@ -118,4 +117,4 @@ def is_quota_of_jobs(refused: Refused) -> bool:
 def _finished(project: Project) -> list[FinishedJob]:
     """The finished Jobs of a project that are not being removed yet."""
     found = project.sightings.finished(project.is_recorded)
-    return [job for job in found if Key(job.task, job.number) not in project.removed]
+    return [job for job in found if job.key not in project.removed]

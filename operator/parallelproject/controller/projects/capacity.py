@@ -15,7 +15,6 @@ from parallelproject.core.planner.admission.shared_limits import Demand, Limits,
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.status import condition
-from parallelproject.executors.job.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
 from parallelproject.model.status import ConditionType, Reason
@@ -71,7 +70,7 @@ class Capacity:
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
         # What others could use must not be held by tries that come to nothing.
-        if any(key.task != PUBLISHING for key in project.sightings.refusals):
+        if any(key.is_task for key in project.sightings.refusals):
             wanted = 0 if plan.launches else min(wanted, 1)
         self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
 

@@ -12,15 +12,16 @@ from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, inherited
-from parallelproject.executors.job.owner import Owner
-from parallelproject.executors.job.sightings import Key, Sightings
+from parallelproject.executors.job.sightings import Sightings
 from parallelproject.executors.job.task_job import check_for_cluster
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
+from parallelproject.model.work import WorkKey
 
 Json = dict[str, Any]
 
@@ -54,7 +55,7 @@ class Project:
         self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
-        self.in_flight: set[tuple[str, Key]] = set()
+        self.in_flight: set[tuple[str, WorkKey | None]] = set()
         """Requests under way, so that none is sent twice at once."""
         self.headline: object = None
         """What must be written at once when it changes."""
@@ -75,7 +76,7 @@ class Project:
         """When which refusal was last reported by an Event."""
         self.decided: Plan | None = None
         """The last plan."""
-        self.removed: set[Key] = set()
+        self.removed: set[WorkKey] = set()
         """Attempts whose Job is being removed, or was."""
         self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)

@@ -7,7 +7,7 @@ takes time (``actions``, ``writer``) runs beside it and puts the project back in
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -26,17 +26,18 @@ from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
-from parallelproject.core.planner.plan import Plan, plan, stops_of_all, waits_for_merge
-from parallelproject.core.report.status import ATTEMPT_MAX, rejected_status, render_status
+from parallelproject.core.planner.plan import Plan, Stop, plan, stops_of_all, waits_for_merge
+from parallelproject.core.report.status import rejected_status, render_status
+from parallelproject.executors.base.identity import controller_of, key_of
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.observation import JobView, view_job, view_pod
-from parallelproject.executors.job.sightings import PUBLISHING, Key, Sightings
-from parallelproject.executors.job.single_run import controller_of
+from parallelproject.executors.job.sightings import Sightings
 from parallelproject.kube.client import Api, collection
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
 from parallelproject.model.spec import Spec
+from parallelproject.model.work import PUBLISHING, WorkKey
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ class Controller:
         """The same; None where nothing was seen."""
         return self._sightings.get((namespace, uid))
 
-    def forget(self, namespace: str, uid: str, key: Key) -> None:
+    def forget(self, namespace: str, uid: str, key: WorkKey) -> None:
         """Drops what was seen of an attempt whose project is gone as well."""
         sightings = self.sightings(namespace, uid)
         sightings.forget(key)
@@ -249,13 +250,13 @@ class Controller:
             if job is not None:
                 self._evidence.release(HeldJob(project.owner.namespace, job.name, job.uid))
 
-    def restore(self, namespace: str, name: str, uid: str, key: Key, job_uid: str) -> None:
+    def restore(self, namespace: str, name: str, uid: str, key: WorkKey, job_uid: str) -> None:
         """A Job of an attempt has lost its labels or its owner."""
         project = self._projects.get((namespace, name))
         if project is not None and project.owner.uid == uid and not project.is_going:
             self._actions.restore(project, key, job_uid)
 
-    def asks_after(self, namespace: str, name: str, uid: str, key: Key) -> bool:
+    def asks_after(self, namespace: str, name: str, uid: str, key: WorkKey) -> bool:
         """Whether an attempt is looked up, now that its Job is said to be gone: one that nobody knows to have ended, or
         that we hold. Its labels may be gone, and not the Job."""
         project = self._projects.get((namespace, name))
@@ -299,8 +300,7 @@ class Controller:
         if spec is None or graph is None:
             self.capacity.not_planned(project)
             if deletion is not None:
-                for stop in stops_of_all(sightings.attempts):
-                    self._actions.stop(project, stop)
+                self._stop(project, stops_of_all(sightings.attempts))
             status = rejected_status(
                 project.problems, project.status, sightings.attempts, project.generation, now, deletion
             )
@@ -308,8 +308,9 @@ class Controller:
             return
         if deletion is not None:
             spec = spec.model_copy(update={"stop": True})
-            for stop in stops_of_all({PUBLISHING: sightings.of_publishing}):
-                self._actions.stop(project, stop)
+            for work, attempts in sightings.others.items():
+                for stop in stops_of_all({"": attempts}):
+                    self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
         with self.metrics.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
             if decided.launches and not self._is_surely_there(project):
@@ -318,10 +319,9 @@ class Controller:
         project.decided = decided
         before, project.ledger = project.ledger, decided.ledger
         self._actions.launch(project, decided.launches)
-        for stop in decided.stops:
-            self._actions.stop(project, stop)
+        self._stop(project, decided.stops)
         for unseen in decided.unseen:
-            self._actions.look_up(project, Key(unseen.id, unseen.number))
+            self._actions.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
         self.metrics.planned(project.owner.namespace, before, decided.ledger, lands=spec.git is not None)
         published = self._publish(project, spec, graph, decided, now)
         headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
@@ -329,7 +329,7 @@ class Controller:
         def render() -> Json:
             sightings.settle(decided.settled)  # now and then is enough
             last, troubles = project.status, sightings.troubles(now)
-            refusals = {key.task: refusal.message for key, refusal in sightings.refusals.items()}
+            refusals = {key.task: refusal.message for key, refusal in sightings.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, troubles, refusals, deletion
             )
@@ -352,6 +352,10 @@ class Controller:
             wake = max(expires, now + 1) if expires > now or not project.is_kept else wake
         if wake is not None:
             self._put_later(project, max(0.0, wake - now))
+
+    def _stop(self, project: Project, stops: Iterable[Stop]) -> None:
+        for stop in stops:
+            self._actions.stop(project, WorkKey.of_task(stop.id, stop.attempt.number), stop.why)
 
     def _is_surely_there(self, project: Project) -> bool:
         """Whether a project was not deleted, as far as can be known before something starts for it; else it is read.
@@ -377,7 +381,7 @@ class Controller:
         revision = project.publication[1]
         awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
         published = publishing(revision, project.status, project.sightings.publishings(), now, awaited)
-        refused = next((found for key, found in project.sightings.refusals.items() if key.task == PUBLISHING), None)
+        refused = next((found for key, found in project.sightings.refusals.items() if key.work == PUBLISHING), None)
         if refused is not None and not published.is_settled:
             published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
         if published.launch is not None and not project.deleting:
@@ -443,21 +447,20 @@ class _Sink:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
 
-    def _find(self, obj: Mapping[str, Any]) -> tuple[Key, tuple[str, str, str]] | None:
+    def _find(self, obj: Mapping[str, Any]) -> tuple[WorkKey, tuple[str, str, str]] | None:
         metadata = obj["metadata"]
         marks = metadata.get("labels") or {}
+        key = key_of(marks)
         try:
-            key = Key(marks[names.LABEL_TASK], int(marks[names.LABEL_ATTEMPT]))
-            if not 0 < key.number <= ATTEMPT_MAX:
-                return None
-            return key, (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
-        except (KeyError, ValueError):
+            at = (metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
+        except KeyError:
             return None  # not made by us, whatever its labels say
+        return (key, at) if key is not None else None
 
     @staticmethod
-    def _is_made_by_us(name: str | None, key: Key, at: tuple[str, str, str]) -> bool:
+    def _is_made_by_us(name: str | None, key: WorkKey, at: tuple[str, str, str]) -> bool:
         """Whether a Job has the name that we give: labels alone prove nothing."""
-        return name == _job_name(at[1], at[2], key.task, key.number)
+        return name == _job_name(at[1], at[2], key)
 
 
 class _Jobs(_Sink):
@@ -478,7 +481,7 @@ class _Jobs(_Sink):
             elif controller != at[2]:
                 self._controller.restore(*at, key, view.uid)
 
-    def _is_known(self, at: tuple[str, str, str], key: Key, uid: str) -> bool:
+    def _is_known(self, at: tuple[str, str, str], key: WorkKey, uid: str) -> bool:
         known = self._controller.known_sightings(at[0], at[2])
         job = known.job(key) if known is not None else None
         return job is not None and job.uid == uid

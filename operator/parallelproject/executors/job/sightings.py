@@ -14,19 +14,7 @@ from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.job.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
-
-
-class Key(NamedTuple):
-    """One attempt of one task."""
-
-    task: str
-    number: int
-
-
-PUBLISHING = ""
-"""The "task" of attempts at publishing. No task has this id, and it is a label value: all that keeps a task's attempts
-single keeps theirs."""
-
+from parallelproject.model.work import PUBLISHING, Work, WorkKey
 
 REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
 """Seconds from a refused creation of a Job to the next one, doubled with each."""
@@ -54,27 +42,27 @@ class Sightings:
     """Jobs, pods, requests under way and refusals of one project."""
 
     def __init__(self) -> None:
-        self._jobs: dict[Key, JobView] = {}
-        self._pods: dict[Key, dict[str, PodView]] = defaultdict(dict)
-        self._gone: dict[Key, str] = {}  # with the uid of the Job that was deleted, if known
-        self._launching: dict[Key, str] = {}  # with the claim
-        self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
-        self._denied: dict[Key, Refusal] = {}  # also while they are tried again
-        self._orphans: set[Key] = set()
-        self._settled_holds: dict[Key, bool] = {}  # Jobs that we hold and that have ended: whether they are deleted
-        self._numbers: dict[str, set[int]] = defaultdict(set)
+        self._jobs: dict[WorkKey, JobView] = {}
+        self._pods: dict[WorkKey, dict[str, PodView]] = defaultdict(dict)
+        self._gone: dict[WorkKey, str] = {}  # with the uid of the Job that was deleted, if known
+        self._launching: dict[WorkKey, str] = {}  # with the claim
+        self._refused: dict[WorkKey, tuple[Reason, float, str]] = {}  # with the claim
+        self._denied: dict[WorkKey, Refusal] = {}  # also while they are tried again
+        self._orphans: set[WorkKey] = set()
+        self._settled_holds: dict[WorkKey, bool] = {}  # Jobs that we hold and that have ended: whether they are deleted
+        self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is seen."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
         """Those of tasks that are not settled: what ``plan`` is given."""
-        self._publishing: list[Attempt] = []
+        self._others: dict[Work, tuple[Attempt, ...]] = {}  # of work that the planner does not decide on
         self.counts_finished = False
         """Whether it is a change, too, that a Job has ended whose pod had ended before."""
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
 
-    def job_seen(self, key: Key, job: JobView) -> None:
+    def job_seen(self, key: WorkKey, job: JobView) -> None:
         """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
         may come after the watch has told how it ended."""
         self._launching.pop(key, None)
@@ -89,7 +77,7 @@ class Sightings:
             self._gone.pop(key, None)
         self._refresh(key)
 
-    def job_gone(self, key: Key, uid: str = "") -> None:
+    def job_gone(self, key: WorkKey, uid: str = "") -> None:
         """The Job is known to be deleted; if it had ended, how it ended still counts."""
         known = self._jobs.get(key)
         if uid and (known is None or known.uid != uid):
@@ -102,7 +90,7 @@ class Sightings:
                 self._denied[other] = refusal._replace(at=0.0, until=0.0)
                 self._refresh(other)
 
-    def pod_seen(self, key: Key, uid: str, pod: PodView) -> None:
+    def pod_seen(self, key: WorkKey, uid: str, pod: PodView) -> None:
         """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
         known = self._pods[key].get(uid) if key in self._pods else None
         if not pod.job_uid:
@@ -113,21 +101,21 @@ class Sightings:
             self._pods[key][uid] = pod
             self._refresh(key)
 
-    def pod_gone(self, key: Key, uid: str) -> None:
+    def pod_gone(self, key: WorkKey, uid: str) -> None:
         """A pod was deleted; a result that it had is kept."""
         pods = self._pods.get(key, {})
         if uid in pods and pods[uid].is_live:
             del pods[uid]
         self._refresh(key)
 
-    def launching(self, key: Key, claim: str, now: float = 0.0) -> None:
+    def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
         """A Job was asked for: it holds a slot, and what its task claims, until it is seen or refused."""
         self._launching[key] = claim
         if key in self._denied:
             self._denied[key] = self._denied[key]._replace(at=now)
         self._refresh(key)
 
-    def denied(self, key: Key, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
+    def denied(self, key: WorkKey, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
         """The API server has refused to create the Job, and may allow it later.
 
         Args:
@@ -152,11 +140,11 @@ class Sightings:
             self._refresh(key)
 
     @property
-    def refusals(self) -> Mapping[Key, Refusal]:
+    def refusals(self) -> Mapping[WorkKey, Refusal]:
         """Creations that were refused last time."""
         return self._denied
 
-    def refused(self, key: Key, reason: Reason | None, now: float) -> None:
+    def refused(self, key: WorkKey, reason: Reason | None, now: float) -> None:
         """The Job was certainly not made: for good with a reason, else to be planned again."""
         claim = self._launching.pop(key, "")
         if reason is not None:
@@ -164,7 +152,7 @@ class Sightings:
             self._refused[key] = (reason, now, claim)
         self._refresh(key)
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: WorkKey) -> None:
         """Drops an attempt; for projects that are gone themselves."""
         self._jobs.pop(key, None)
         self._pods.pop(key, None)
@@ -175,8 +163,8 @@ class Sightings:
     def publishings(self) -> list[Told]:
         """All attempts at publishing that are seen or under way."""
         found = []
-        for attempt in self._publishing:
-            key = Key(PUBLISHING, attempt.number)
+        for attempt in self.of(PUBLISHING):
+            key = WorkKey.of_publishing(attempt.number)
             job, pods = self._jobs.get(key), self._pods.get(key, {}).values()
             refused = self._refused.get(key)
             claim = job.claim if job else refused[2] if refused else self._launching.get(key, "")
@@ -218,13 +206,17 @@ class Sightings:
             for attempt in attempts:
                 is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
                 is_waiting = is_waiting and attempt.started is not None
-                if is_waiting and not self._pods.get(Key(task, attempt.number)):
+                if is_waiting and not self._pods.get(WorkKey.of_task(task, attempt.number)):
                     yield task, attempt.started or 0.0
 
+    def of(self, work: Work) -> Sequence[Attempt]:
+        """The attempts at a piece of work."""
+        return self.attempts.get(work.task, ()) if work.is_task else self._others.get(work, ())
+
     @property
-    def of_publishing(self) -> Sequence[Attempt]:
-        """The attempts at publishing."""
-        return self._publishing
+    def others(self) -> Mapping[Work, Sequence[Attempt]]:
+        """The attempts at work that the planner does not decide on."""
+        return self._others
 
     @property
     def is_empty(self) -> bool:
@@ -232,31 +224,28 @@ class Sightings:
         return not (self._jobs or self._pods or self._gone or self._launching)
 
     @property
-    def unconfirmed(self) -> frozenset[Key]:
+    def unconfirmed(self) -> frozenset[WorkKey]:
         """Attempts of which only pods are seen: their Job must be looked up."""
         return frozenset(self._orphans)
 
-    def is_active(self, key: Key) -> bool:
+    def is_active(self, key: WorkKey) -> bool:
         """Whether an attempt is there and not known to have ended."""
-        return any(a.number == key.number and a.phase is Phase.ACTIVE for a in self._seen(key.task))
+        return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
-    def is_at_work(self, key: Key) -> bool:
+    def is_at_work(self, key: WorkKey) -> bool:
         """Whether an attempt is seen that holds a slot."""
-        return any(a.number == key.number and a.at_work for a in self._seen(key.task))
+        return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
 
-    def _seen(self, task: str) -> Sequence[Attempt]:
-        return self._publishing if task == PUBLISHING else self.attempts.get(task, ())
-
-    def job_name(self, key: Key) -> str | None:
+    def job_name(self, key: WorkKey) -> str | None:
         """Name of the attempt's Job, where it was seen."""
         job = self._jobs.get(key)
         return job.name if job else None
 
-    def job(self, key: Key) -> JobView | None:
+    def job(self, key: WorkKey) -> JobView | None:
         """The attempt's Job, where it was seen and is not known to be gone."""
         return None if key in self._gone else self._jobs.get(key)
 
-    def key_of(self, uid: str) -> Key | None:
+    def key_of(self, uid: str) -> WorkKey | None:
         """The attempt of a Job that was seen, by the Job's uid. Looks through all of them."""
         return next((key for key, job in self._jobs.items() if job.uid == uid), None)
 
@@ -264,7 +253,7 @@ class Sightings:
         """The Jobs that we hold."""
         return [job for key, job in self._jobs.items() if job.held and key not in self._gone]
 
-    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[Key]:
+    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
         """Attempts whose Job need not be held any longer: what is known of them is written down, or their Job is being
         deleted before its end.
 
@@ -272,7 +261,7 @@ class Sightings:
             is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
         """
         for key in self._settled_holds:
-            attempt = next((a for a in self.attempts.get(key.task, ()) if a.number == key.number), None)
+            attempt = next((a for a in self.of(key.work) if a.number == key.attempt), None)
             if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
                 yield key
 
@@ -281,19 +270,21 @@ class Sightings:
         found = []
         for task, attempts in self.attempts.items():
             for attempt in attempts:
-                job = self.job(Key(task, attempt.number))
+                key = WorkKey.of_task(task, attempt.number)
+                job = self.job(key)
                 if job is not None and job.outcome and not job.deleting and is_recorded(attempt, task):
                     is_well = attempt.phase is Phase.SUCCEEDED
-                    found.append(FinishedJob(task, attempt.number, is_well, attempt.ended or job.ended or 0.0))
+                    found.append(FinishedJob(key, is_well, attempt.ended or job.ended or 0.0))
         return found
 
-    def conflict(self, key: Key) -> Delivered | None:
+    def conflict(self, key: WorkKey) -> Delivered | None:
         """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
         found = [pod.delivered for pod in self._pods.get(key, {}).values()]
         return next((delivered for delivered in found if delivered.reason is Reason.CONFLICT), None)
 
-    def _refresh(self, key: Key) -> None:
-        self._numbers[key.task].add(key.number)
+    def _refresh(self, key: WorkKey) -> None:
+        work = key.work
+        self._numbers[work].add(key.attempt)
         known = key in self._jobs or key in self._gone or key in self._launching
         is_orphan = bool(self._pods.get(key)) and not known
         if is_orphan != (key in self._orphans):
@@ -301,12 +292,12 @@ class Sightings:
             self.changed = True
         self._note_hold(key)
         attempts = []
-        for number in sorted(self._numbers[key.task]):
-            found = self._attempt(Key(key.task, number))
+        for number in sorted(self._numbers[work]):
+            found = self._attempt(key._replace(attempt=number))
             if found is not None:
                 attempts.append(found)
-        if key.task == PUBLISHING:
-            self._publishing, self.changed = attempts, True  # what a pod says of it is not in the attempt
+        if not work.is_task:
+            self._others[work], self.changed = tuple(attempts), True  # what a pod says of it is not in the attempt
             return
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
@@ -317,7 +308,7 @@ class Sightings:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
-    def _note_hold(self, key: Key) -> None:
+    def _note_hold(self, key: WorkKey) -> None:
         job = self.job(key)
         found = self._attempt(key) if job is not None and job.held else None
         if found is None or job is None or (found.phase is Phase.ACTIVE and not job.deleting):
@@ -326,17 +317,17 @@ class Sightings:
             self._settled_holds[key] = job.deleting
             self.changed = True
 
-    def _attempt(self, key: Key) -> Attempt | None:
+    def _attempt(self, key: WorkKey) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
         if job or pods or key in self._gone:
-            return attempt_of(key.number, job, pods.values(), key in self._gone)
+            return attempt_of(key.attempt, job, pods.values(), key in self._gone)
         denied = self._denied.get(key)
         if key in self._launching:
-            attempt = Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
             return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]
-            return Attempt(key.number, Phase.FAILED, started=at, ended=at, reason=reason)
+            return Attempt(key.attempt, Phase.FAILED, started=at, ended=at, reason=reason)
         if denied:
-            return Attempt(key.number, Phase.REFUSED, started=denied.at, ended=denied.until, reason=denied.reason)
+            return Attempt(key.attempt, Phase.REFUSED, started=denied.at, ended=denied.until, reason=denied.reason)
         return None
