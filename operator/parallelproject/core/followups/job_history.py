@@ -13,8 +13,8 @@ from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
 
 
-class FinishedJob(NamedTuple):
-    """The Job of an attempt that has ended, and whose result is written down."""
+class FinishedAttempt(NamedTuple):
+    """An attempt that has ended, whose object is there and whose result is written down."""
 
     key: WorkKey
     succeeded: bool
@@ -23,7 +23,9 @@ class FinishedJob(NamedTuple):
     """When it ended, in seconds since the epoch."""
 
 
-def beyond_limit(finished: Collection[FinishedJob], limit: int | None, needed: Collection[str]) -> list[FinishedJob]:
+def beyond_limit(
+    finished: Collection[FinishedAttempt], limit: int | None, needed: Collection[str]
+) -> list[FinishedAttempt]:
     """The Jobs to remove so that no more than the limit are left.
 
     Args:
@@ -36,7 +38,7 @@ def beyond_limit(finished: Collection[FinishedJob], limit: int | None, needed: C
     return in_order(finished, needed)[: len(finished) - limit]
 
 
-def in_order(finished: Iterable[FinishedJob], needed: Collection[str]) -> list[FinishedJob]:
+def in_order(finished: Iterable[FinishedAttempt], needed: Collection[str]) -> list[FinishedAttempt]:
     """The Jobs that may be removed, in the order in which they are.
 
     The last Job of a task that will run again stays: the next attempt is told what it has left.

@@ -1,4 +1,4 @@
-"""All that is seen of one project's attempts, kept up to date object by object.
+"""All that is observed of one project's attempts, kept up to date object by object, whatever executor runs them.
 
 Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are worked
 out again only for the task that something happened to.
@@ -6,18 +6,19 @@ out again only for the task that something happened to.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from parallelproject.core.followups.job_history import FinishedJob
+from parallelproject.core.followups.job_history import FinishedAttempt
 from parallelproject.core.followups.publishing import Told
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.executors.job.observation import Delivered, JobView, PodView, attempt_of
+from parallelproject.executors.base.executor import Executor, Part, View
+from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import PUBLISHING, Work, WorkKey
 
 REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
-"""Seconds from a refused creation of a Job to the next one, doubled with each."""
+"""Seconds from a refused creation to the next one, doubled with each."""
 
 
 class Refusal(NamedTuple):
@@ -25,7 +26,7 @@ class Refusal(NamedTuple):
 
     reason: Reason
     message: str
-    """The API server's words, without the name of the Job: the same for all tasks that are refused for the same."""
+    """The API server's words, without the name of the object: the same for all tasks that are refused for the same."""
     at: float
     """When it was tried last."""
     until: float
@@ -34,93 +35,92 @@ class Refusal(NamedTuple):
     claim: str
 
 
-POD_SECONDS = 15
-"""A Job that has no pod for so long is told of: the API server refuses it, or the Job controller is far behind."""
+class ObservedAttempts:
+    """Objects of attempts, their parts, requests under way and refusals of one project."""
 
-
-class Sightings:
-    """Jobs, pods, requests under way and refusals of one project."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[WorkKey, JobView] = {}
-        self._pods: dict[WorkKey, dict[str, PodView]] = defaultdict(dict)
-        self._gone: dict[WorkKey, str] = {}  # with the uid of the Job that was deleted, if known
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+        self._has_parts = executor if isinstance(executor, HasParts) else None
+        self._holds = executor if isinstance(executor, HoldsEvidence) else None
+        self._removes = executor if isinstance(executor, RemovesFinished) else None
+        self._publishes = executor if isinstance(executor, Publishes) else None
+        self._views: dict[WorkKey, View] = {}
+        self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
+        self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._launching: dict[WorkKey, str] = {}  # with the claim
         self._refused: dict[WorkKey, tuple[Reason, float, str]] = {}  # with the claim
         self._denied: dict[WorkKey, Refusal] = {}  # also while they are tried again
         self._orphans: set[WorkKey] = set()
-        self._settled_holds: dict[WorkKey, bool] = {}  # Jobs that we hold and that have ended: whether they are deleted
+        self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
-        """By task id, every attempt that is seen."""
+        """By task id, every attempt that is observed."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
         """Those of tasks that are not settled: what ``plan`` is given."""
         self._others: dict[Work, tuple[Attempt, ...]] = {}  # of work that the planner does not decide on
         self.counts_finished = False
-        """Whether it is a change, too, that a Job has ended whose pod had ended before."""
+        """Whether it is a change, too, that an object has ended whose parts had ended before."""
         self.changed = True
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
-        to Jobs and pods changes nothing: planning only when it does saves two plans of three."""
+        to objects changes nothing: planning only when it does saves two plans of three."""
 
-    def job_seen(self, key: WorkKey, job: JobView) -> None:
-        """A Job of ours is there. An older state than the one known is left aside: the answer to a creation
-        may come after the watch has told how it ended."""
+    def found(self, key: WorkKey, view: View) -> None:
+        """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
+        may come after the watch has said how it ended."""
         self._launching.pop(key, None)
         self._denied.pop(key, None)
-        known = self._jobs.get(key)
-        is_older = known is not None and known.uid == job.uid and known.version >= job.version
-        if known is not None and known.uid == job.uid:  # somebody else may have removed our annotations
-            job = job._replace(claim=job.claim or known.claim, stopped_for=job.stopped_for or known.stopped_for)
-        if not is_older and self._gone.get(key) != job.uid:
-            self.changed |= self.counts_finished and bool(job.outcome) and (known is None or not known.outcome)
-            self._jobs[key] = job
+        known = self._views.get(key)
+        is_older = known is not None and known.uid == view.uid and known.version >= view.version
+        if known is not None and known.uid == view.uid:
+            view = view.after(known)
+        if not is_older and self._gone.get(key) != view.uid:
+            if self.counts_finished and self._removes is not None and self._removes.finished_at(view) is not None:
+                self.changed |= known is None or self._removes.finished_at(known) is None
+            self._views[key] = view
             self._gone.pop(key, None)
         self._refresh(key)
 
-    def job_gone(self, key: WorkKey, uid: str = "") -> None:
-        """The Job is known to be deleted; if it had ended, how it ended still counts."""
-        known = self._jobs.get(key)
+    def gone(self, key: WorkKey, uid: str = "") -> None:
+        """The object is known to be deleted; if it had ended, how it ended still counts."""
+        known = self._views.get(key)
         if uid and (known is None or known.uid != uid):
             return  # it was none of ours
         self._launching.pop(key, None)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
         for other, refusal in self._denied.items():
-            if refusal.reason is Reason.WAITING_FOR_QUOTA:  # there is room for another Job
+            if refusal.reason is Reason.WAITING_FOR_QUOTA:  # there is room for another one
                 self._denied[other] = refusal._replace(at=0.0, until=0.0)
                 self._refresh(other)
 
-    def pod_seen(self, key: WorkKey, uid: str, pod: PodView) -> None:
-        """A pod is there. One that no Job controls was never ours, or was made to outlive its Job and still is."""
-        known = self._pods[key].get(uid) if key in self._pods else None
-        if not pod.job_uid:
-            if known is None:
-                return
-            pod = pod._replace(job_uid=known.job_uid)
-        if pod != known:  # most of what happens to a pod is none of our business
-            self._pods[key][uid] = pod
+    def part_found(self, key: WorkKey, uid: str, part: Part) -> None:
+        """A part of an attempt is there."""
+        known = self._parts[key].get(uid) if key in self._parts else None
+        taken = part.after(known)
+        if taken is not None and taken != known:  # most of what happens to a part is none of our business
+            self._parts[key][uid] = taken
             self._refresh(key)
 
-    def pod_gone(self, key: WorkKey, uid: str) -> None:
-        """A pod was deleted; a result that it had is kept."""
-        pods = self._pods.get(key, {})
-        if uid in pods and pods[uid].is_live:
-            del pods[uid]
+    def part_gone(self, key: WorkKey, uid: str) -> None:
+        """A part was deleted; a result that it had is kept."""
+        parts = self._parts.get(key, {})
+        if uid in parts and parts[uid].is_live:
+            del parts[uid]
         self._refresh(key)
 
     def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
-        """A Job was asked for: it holds a slot, and what its task claims, until it is seen or refused."""
+        """An object was asked for: it holds a slot, and what its task claims, until it is observed or refused."""
         self._launching[key] = claim
         if key in self._denied:
             self._denied[key] = self._denied[key]._replace(at=now)
         self._refresh(key)
 
     def denied(self, key: WorkKey, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
-        """The API server has refused to create the Job, and may allow it later.
+        """The API server has refused to create the object, and may allow it later.
 
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
-            reason: One of ``core.status.REFUSALS``.
+            reason: One of ``core.report.status.REFUSALS``.
             message: What the API server said.
             now: Seconds since the epoch.
             waits: Whether it is certainly not there and gives back its slot; else it is still being created.
@@ -145,7 +145,7 @@ class Sightings:
         return self._denied
 
     def refused(self, key: WorkKey, reason: Reason | None, now: float) -> None:
-        """The Job was certainly not made: for good with a reason, else to be planned again."""
+        """The object was certainly not made: for good with a reason, else to be planned again."""
         claim = self._launching.pop(key, "")
         if reason is not None:
             self._denied.pop(key, None)
@@ -154,34 +154,35 @@ class Sightings:
 
     def forget(self, key: WorkKey) -> None:
         """Drops an attempt; for projects that are gone themselves."""
-        self._jobs.pop(key, None)
-        self._pods.pop(key, None)
+        self._views.pop(key, None)
+        self._parts.pop(key, None)
         self._gone.pop(key, None)
         self._denied.pop(key, None)
         self._refresh(key)
 
     def publishings(self) -> list[Told]:
-        """All attempts at publishing that are seen or under way."""
-        found = []
+        """All attempts at publishing that are observed or under way."""
+        found: list[Told] = []
+        if self._publishes is None:
+            return found
         for attempt in self.of(PUBLISHING):
             key = WorkKey.of_publishing(attempt.number)
-            job, pods = self._jobs.get(key), self._pods.get(key, {}).values()
+            view, parts = self._views.get(key), list(self._parts.get(key, {}).values())
             refused = self._refused.get(key)
-            claim = job.claim if job else refused[2] if refused else self._launching.get(key, "")
+            claim = view.claim if view else refused[2] if refused else self._launching.get(key, "")
             if attempt.phase is Phase.REFUSED:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
-            pod = next((pod for pod in pods if not pod.is_live), None)
             found.append(
                 Told(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, pod.message if pod else "",
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
                 )
             )  # fmt: skip
         return found
 
     def settle(self, tasks: Iterable[str]) -> None:
-        """A plan has taken in all that is seen of these tasks; it need be told of them only when that changes."""
+        """A plan has taken in all that is observed of these tasks; it needs them again only when that changes."""
         for task in tasks:
             self.unsettled.pop(task, None)
 
@@ -193,20 +194,26 @@ class Sightings:
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.reason
         }
-        late = {task: Reason.POD_NOT_CREATED for task, since in self._without_pod() if since + POD_SECONDS <= now}
-        return {**late, **found}
+        if self._has_parts is None:
+            return found
+        seconds, reason = self._has_parts.part_seconds, self._has_parts.part_missing
+        late: dict[str, str] = {task: reason for task, since in self._without_part() if since + seconds <= now}
+        return late | found
 
     def next_trouble(self, now: float) -> float | None:
-        """When it is to be told next that an attempt has no pod."""
-        return min((at for _, since in self._without_pod() if (at := since + POD_SECONDS) > now), default=None)
+        """When it is to be reported next that an attempt has no part."""
+        if self._has_parts is None:
+            return None
+        seconds = self._has_parts.part_seconds
+        return min((at for _, since in self._without_part() if (at := since + seconds) > now), default=None)
 
-    def _without_pod(self) -> Iterator[tuple[str, float]]:
-        """Tasks whose Job is there and has no pod, and since when."""
+    def _without_part(self) -> Iterator[tuple[str, float]]:
+        """Tasks whose object is there and has no part, and since when."""
         for task, attempts in self.unsettled.items():
             for attempt in attempts:
                 is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
                 is_waiting = is_waiting and attempt.started is not None
-                if is_waiting and not self._pods.get(WorkKey.of_task(task, attempt.number)):
+                if is_waiting and not self._parts.get(WorkKey.of_task(task, attempt.number)):
                     yield task, attempt.started or 0.0
 
     def of(self, work: Work) -> Sequence[Attempt]:
@@ -220,12 +227,12 @@ class Sightings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is seen or under way."""
-        return not (self._jobs or self._pods or self._gone or self._launching)
+        """Whether nothing is observed or under way."""
+        return not (self._views or self._parts or self._gone or self._launching)
 
     @property
     def unconfirmed(self) -> frozenset[WorkKey]:
-        """Attempts of which only pods are seen: their Job must be looked up."""
+        """Attempts of which only parts are observed: their object must be looked up."""
         return frozenset(self._orphans)
 
     def is_active(self, key: WorkKey) -> bool:
@@ -236,26 +243,32 @@ class Sightings:
         """Whether an attempt is seen that holds a slot."""
         return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
 
-    def job_name(self, key: WorkKey) -> str | None:
-        """Name of the attempt's Job, where it was seen."""
-        job = self._jobs.get(key)
-        return job.name if job else None
+    def view(self, key: WorkKey) -> View | None:
+        """The attempt's object, where it was observed and is not known to be gone."""
+        return None if key in self._gone else self._views.get(key)
 
-    def job(self, key: WorkKey) -> JobView | None:
-        """The attempt's Job, where it was seen and is not known to be gone."""
-        return None if key in self._gone else self._jobs.get(key)
+    def parts(self, key: WorkKey) -> list[Part]:
+        """The attempt's parts that were observed."""
+        return list(self._parts.get(key, {}).values())
 
     def key_of(self, uid: str) -> WorkKey | None:
-        """The attempt of a Job that was seen, by the Job's uid. Looks through all of them."""
-        return next((key for key, job in self._jobs.items() if job.uid == uid), None)
+        """The attempt of an object that was observed, by its uid. Looks through all of them."""
+        return next((key for key, view in self._views.items() if view.uid == uid), None)
 
-    def held(self) -> list[JobView]:
-        """The Jobs that we hold."""
-        return [job for key, job in self._jobs.items() if job.held and key not in self._gone]
+    def is_held(self, key: WorkKey) -> bool:
+        """Whether we hold the attempt's object."""
+        view = self.view(key)
+        return view is not None and self._holds is not None and self._holds.is_held(view)
+
+    def held(self) -> list[View]:
+        """The objects that we hold."""
+        if self._holds is None:
+            return []
+        return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
 
     def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
-        """Attempts whose Job need not be held any longer: what is known of them is written down, or their Job is being
-        deleted before its end.
+        """Attempts whose object need not be held any longer: what is known of them is written down, or their object is
+        being deleted before its end.
 
         Args:
             is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
@@ -265,28 +278,25 @@ class Sightings:
             if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
                 yield key
 
-    def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedJob]:
-        """The Jobs of tasks that are there and have ended, and whose result is written down."""
-        found = []
+    def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:
+        """The objects of tasks that are there and have ended, and whose result is written down."""
+        found: list[FinishedAttempt] = []
+        if self._removes is None:
+            return found
         for task, attempts in self.attempts.items():
             for attempt in attempts:
                 key = WorkKey.of_task(task, attempt.number)
-                job = self.job(key)
-                if job is not None and job.outcome and not job.deleting and is_recorded(attempt, task):
-                    is_well = attempt.phase is Phase.SUCCEEDED
-                    found.append(FinishedJob(key, is_well, attempt.ended or job.ended or 0.0))
+                view = self.view(key)
+                ended = None if view is None else self._removes.finished_at(view)
+                if ended is not None and is_recorded(attempt, task):
+                    found.append(FinishedAttempt(key, attempt.phase is Phase.SUCCEEDED, attempt.ended or ended))
         return found
-
-    def conflict(self, key: WorkKey) -> Delivered | None:
-        """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
-        found = [pod.delivered for pod in self._pods.get(key, {}).values()]
-        return next((delivered for delivered in found if delivered.reason is Reason.CONFLICT), None)
 
     def _refresh(self, key: WorkKey) -> None:
         work = key.work
         self._numbers[work].add(key.attempt)
-        known = key in self._jobs or key in self._gone or key in self._launching
-        is_orphan = bool(self._pods.get(key)) and not known
+        known = key in self._views or key in self._gone or key in self._launching
+        is_orphan = bool(self._parts.get(key)) and not known
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
@@ -297,7 +307,7 @@ class Sightings:
             if found is not None:
                 attempts.append(found)
         if not work.is_task:
-            self._others[work], self.changed = tuple(attempts), True  # what a pod says of it is not in the attempt
+            self._others[work], self.changed = tuple(attempts), True  # what its parts say is not in the attempt
             return
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
@@ -309,18 +319,21 @@ class Sightings:
             self.unsettled.pop(key.task, None)
 
     def _note_hold(self, key: WorkKey) -> None:
-        job = self.job(key)
-        found = self._attempt(key) if job is not None and job.held else None
-        if found is None or job is None or (found.phase is Phase.ACTIVE and not job.deleting):
+        view = self.view(key)
+        if self._holds is None or view is None or not self._holds.is_held(view):
             self._settled_holds.pop(key, None)
-        elif self._settled_holds.get(key) is not job.deleting:
-            self._settled_holds[key] = job.deleting
+            return
+        found, is_going = self._attempt(key), self._holds.is_going(view)
+        if found is None or (found.phase is Phase.ACTIVE and not is_going):
+            self._settled_holds.pop(key, None)
+        elif self._settled_holds.get(key) is not is_going:
+            self._settled_holds[key] = is_going
             self.changed = True
 
     def _attempt(self, key: WorkKey) -> Attempt | None:
-        job, pods = self._jobs.get(key), self._pods.get(key) or {}
-        if job or pods or key in self._gone:
-            return attempt_of(key.attempt, job, pods.values(), key in self._gone)
+        view, parts = self._views.get(key), self._parts.get(key)
+        if view or parts or key in self._gone:
+            return self._executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
         denied = self._denied.get(key)
         if key in self._launching:
             attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
