@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
-from parallelproject.executors.base.observed import REFUSED_FIRST, REFUSED_LONGEST, ObservedAttempts
+from parallelproject.executors.base.creations import REFUSED_FIRST, REFUSED_LONGEST
+from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY

@@ -54,14 +54,14 @@ class Removal:
         project.observed.counts_finished = spec is not None and spec.job_history_limit is not None
         if spec is None or spec.job_history_limit is None:
             return
-        for job in beyond_limit(self._finished(project), spec.job_history_limit, rerun_tasks(decided)):
-            self._removed_of(project).add(job.key)
-            task = asyncio.create_task(self._enforce(project, job))
+        for ended in beyond_limit(self._finished(project), spec.job_history_limit, rerun_tasks(decided)):
+            self._removed_of(project).add(ended.key)
+            task = asyncio.create_task(self._enforce(project, ended))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _enforce(self, project: Project, job: FinishedAttempt) -> None:
-        if not await self._delete(project, job):
+    async def _enforce(self, project: Project, ended: FinishedAttempt) -> None:
+        if not await self._delete(project, ended):
             # It may have ended, and then nothing else asks for a plan that finds it again.
             self._keeper.again(project, _AGAIN_SECONDS)
 
@@ -76,13 +76,13 @@ class Removal:
         others = [p for p in self._keeper.projects if p is not project and p.owner.namespace == namespace]
         for owner in (project, *sorted(others, key=lambda p: (not p.is_completed, p.created))):
             needed = rerun_tasks(owner.decided) if owner.decided is not None else set()
-            for job in in_order(self._finished(owner), needed):
-                self._removed_of(owner).add(job.key)
-                view = owner.observed.view(job.key)
-                if await self._delete(owner, job):
+            for ended in in_order(self._finished(owner), needed):
+                self._removed_of(owner).add(ended.key)
+                view = owner.observed.view(ended.key)
+                if await self._delete(owner, ended):
                     of = "" if owner is project else f" for project {project.owner.name}"
                     what = f"finished {self._resource.kind} {view.name if view else ''}"
-                    message = f"{job.key.work}: {what} was removed{of}: {refused.message}"
+                    message = f"{ended.key.work}: {what} was removed{of}: {refused.message}"
                     self._writer.say(owner, f"{self._resource.kind}Removed", message)
                     return True
         return False
@@ -114,7 +114,7 @@ class Removal:
     def _finished(self, project: Project) -> list[FinishedAttempt]:
         """What of a project has ended and is not being removed yet."""
         removed = self._removed_of(project)
-        return [job for job in project.observed.finished(project.is_recorded) if job.key not in removed]
+        return [ended for ended in project.observed.finished(project.is_recorded) if ended.key not in removed]
 
     def _removed_of(self, project: Project) -> set[WorkKey]:
         return self._removed.setdefault(project, set())

@@ -6,33 +6,17 @@ out again only for the task that something happened to.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from parallelproject.core.followups.job_history import FinishedAttempt
 from parallelproject.core.followups.publishing import Told
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.executors.base.creations import Creations, Refusal
 from parallelproject.executors.base.executor import Executor, Part, View
 from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import PUBLISHING, Work, WorkKey
-
-REFUSED_FIRST, REFUSED_LONGEST = 4.0, 30.0
-"""Seconds from a refused creation to the next one, doubled with each."""
-
-
-class Refusal(NamedTuple):
-    """A creation that the API server refused, and may allow later."""
-
-    reason: Reason
-    message: str
-    """The API server's words, without the name of the object: the same for all tasks that are refused for the same."""
-    at: float
-    """When it was tried last."""
-    until: float
-    """It is not tried again before."""
-    tries: int
-    claim: str
 
 
 class ObservedAttempts:
@@ -47,9 +31,7 @@ class ObservedAttempts:
         self._views: dict[WorkKey, View] = {}
         self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
-        self._launching: dict[WorkKey, str] = {}  # with the claim
-        self._refused: dict[WorkKey, tuple[Reason, float, str]] = {}  # with the claim
-        self._denied: dict[WorkKey, Refusal] = {}  # also while they are tried again
+        self._creations = Creations()
         self._orphans: set[WorkKey] = set()
         self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
@@ -67,8 +49,7 @@ class ObservedAttempts:
     def found(self, key: WorkKey, view: View) -> None:
         """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
         may come after the watch has said how it ended."""
-        self._launching.pop(key, None)
-        self._denied.pop(key, None)
+        self._creations.succeeded(key)
         known = self._views.get(key)
         is_older = known is not None and known.uid == view.uid and known.version >= view.version
         if known is not None and known.uid == view.uid:
@@ -85,13 +66,11 @@ class ObservedAttempts:
         known = self._views.get(key)
         if uid and (known is None or known.uid != uid):
             return  # it was none of ours
-        self._launching.pop(key, None)
+        self._creations.over(key)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
-        for other, refusal in self._denied.items():
-            if refusal.reason is Reason.WAITING_FOR_QUOTA:  # there is room for another one
-                self._denied[other] = refusal._replace(at=0.0, until=0.0)
-                self._refresh(other)
+        for other in self._creations.quota_has_room():
+            self._refresh(other)
 
     def part_found(self, key: WorkKey, uid: str, part: Part) -> None:
         """A part of an attempt is there."""
@@ -110,9 +89,7 @@ class ObservedAttempts:
 
     def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
         """An object was asked for: it holds a slot, and what its task claims, until it is observed or refused."""
-        self._launching[key] = claim
-        if key in self._denied:
-            self._denied[key] = self._denied[key]._replace(at=now)
+        self._creations.launching(key, claim, now)
         self._refresh(key)
 
     def denied(self, key: WorkKey, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
@@ -125,31 +102,22 @@ class ObservedAttempts:
             now: Seconds since the epoch.
             waits: Whether it is certainly not there and gives back its slot; else it is still being created.
         """
-        tries = self._denied[key].tries + 1 if key in self._denied else 1
-        claim = self._launching.get(key, "")
-        until = now + min(REFUSED_LONGEST, REFUSED_FIRST * 2.0 ** min(tries - 1, 16))
-        self._denied[key] = Refusal(reason, message, now, until, tries, claim)
-        if waits:
-            self._launching.pop(key, None)
+        self._creations.denied(key, reason, message, now, waits=waits)
         self._refresh(key)
 
     def allow(self) -> None:
         """Forgets all refusals: another spec is another request."""
-        for key in list(self._denied):
-            del self._denied[key]
+        for key in self._creations.allow():
             self._refresh(key)
 
     @property
     def refusals(self) -> Mapping[WorkKey, Refusal]:
         """Creations that were refused last time."""
-        return self._denied
+        return self._creations.refusals
 
     def refused(self, key: WorkKey, reason: Reason | None, now: float) -> None:
         """The object was certainly not made: for good with a reason, else to be planned again."""
-        claim = self._launching.pop(key, "")
-        if reason is not None:
-            self._denied.pop(key, None)
-            self._refused[key] = (reason, now, claim)
+        self._creations.refused(key, reason, now)
         self._refresh(key)
 
     def forget(self, key: WorkKey) -> None:
@@ -157,7 +125,7 @@ class ObservedAttempts:
         self._views.pop(key, None)
         self._parts.pop(key, None)
         self._gone.pop(key, None)
-        self._denied.pop(key, None)
+        self._creations.forget(key)
         self._refresh(key)
 
     def publishings(self) -> list[Told]:
@@ -168,8 +136,7 @@ class ObservedAttempts:
         for attempt in self.of(PUBLISHING):
             key = WorkKey.of_publishing(attempt.number)
             view, parts = self._views.get(key), list(self._parts.get(key, {}).values())
-            refused = self._refused.get(key)
-            claim = view.claim if view else refused[2] if refused else self._launching.get(key, "")
+            claim = view.claim if view else self._creations.claim(key)
             if attempt.phase is Phase.REFUSED:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
@@ -228,7 +195,7 @@ class ObservedAttempts:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is observed or under way."""
-        return not (self._views or self._parts or self._gone or self._launching)
+        return not (self._views or self._parts or self._gone or self._creations.under_way)
 
     @property
     def unconfirmed(self) -> frozenset[WorkKey]:
@@ -295,7 +262,7 @@ class ObservedAttempts:
     def _refresh(self, key: WorkKey) -> None:
         work = key.work
         self._numbers[work].add(key.attempt)
-        known = key in self._views or key in self._gone or key in self._launching
+        known = key in self._views or key in self._gone or key in self._creations.under_way
         is_orphan = bool(self._parts.get(key)) and not known
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
@@ -334,13 +301,4 @@ class ObservedAttempts:
         view, parts = self._views.get(key), self._parts.get(key)
         if view or parts or key in self._gone:
             return self._executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
-        denied = self._denied.get(key)
-        if key in self._launching:
-            attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
-            return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
-        if key in self._refused:
-            reason, at, _ = self._refused[key]
-            return Attempt(key.attempt, Phase.FAILED, started=at, ended=at, reason=reason)
-        if denied:
-            return Attempt(key.attempt, Phase.REFUSED, started=denied.at, ended=denied.until, reason=denied.reason)
-        return None
+        return self._creations.attempt(key)
