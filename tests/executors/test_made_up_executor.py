@@ -44,7 +44,7 @@ class ConfigMaps:
     resource = Resource("ConfigMap", "/api/v1", "configmaps")
 
     def task(self, start: TaskStart) -> Json:
-        identity = metadata(start.owner, start.key, start.graph.claim[start.task])
+        identity = metadata(start.owner, start.key, start.claim)
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": identity, "data": {"state": "running"}}
 
     def stop(self, known: Note | None, why: str) -> Change:

@@ -55,8 +55,8 @@ class Actions:
         for launch in launches:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
             earlier = observed.parts(key._replace(attempt=launch.number - 1))
-            records = project.ledger.records
-            start = TaskStart(key, project.owner, project.metadata, spec, graph, launch.task, records, earlier)
+            records, claim = project.ledger.records, graph.claim[launch.task]
+            start = TaskStart(key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier)
             try:
                 manifest = self._executor.task(start)
             except Exception:  # one odd template must not stop the other tasks
@@ -64,7 +64,7 @@ class Actions:
                 observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._keeper.again(project)
                 continue
-            self._create(project, key, manifest, graph.claim[launch.task], self._metrics.woken)
+            self._create(project, key, manifest, claim, self._metrics.woken)
 
     def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
         """Starts an attempt at publishing; it counts as launching at once."""

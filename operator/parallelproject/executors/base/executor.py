@@ -89,6 +89,8 @@ class TaskStart:
     graph: CompiledGraph
     task: int
     """The task, as its number in the graph."""
+    claim: str
+    """What the task holds while it runs, as text: found again on the object, see ``identity.metadata``."""
     records: Mapping[str, Record]
     """By task id; at least those of the task's dependencies."""
     earlier: Sequence[Any] = ()

@@ -270,7 +270,7 @@ class ObservedAttempts:
         self._note_hold(key)
         attempts = []
         for number in sorted(self._numbers[work]):
-            found = self._attempt(key._replace(attempt=number))
+            found = self._attempt(key if number == key.attempt else key._replace(attempt=number))
             if found is not None:
                 attempts.append(found)
         if not work.is_task:
