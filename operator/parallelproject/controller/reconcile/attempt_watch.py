@@ -149,9 +149,11 @@ class PartSink:
         if _is_whole(obj):
             self.seen(obj)
         found = _find(obj)
-        known = found and self._registry.known_observed(found[1].namespace, found[1].uid)
-        if found and known is not None:
-            key, at = found
+        if found is None:
+            return
+        key, at = found
+        known = self._registry.known_observed(at.namespace, at.uid)
+        if known is not None:
             known.part_gone(key, obj["metadata"]["uid"])
             if not self._registry.touch(*at):
                 self._registry.forget(at.namespace, at.uid, key)

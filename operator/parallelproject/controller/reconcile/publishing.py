@@ -52,7 +52,8 @@ class PublishingRound:
 
     def _revision(self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan) -> str:
         state = (project.generation, stage(decided))
-        known = self._revisions.get(project)
-        if known is None or known[0] != state:
-            known = self._revisions[project] = (state, revision_of(graph, spec, decided))
-        return known[1]
+        before, revision = self._revisions.get(project, (None, ""))
+        if before != state:
+            revision = revision_of(graph, spec, decided)
+            self._revisions[project] = (state, revision)
+        return revision
