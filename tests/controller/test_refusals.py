@@ -124,7 +124,7 @@ def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[Ope
     """An operator that tries again and renews Events every second, in place of the other."""
     _operator.stop()
     patch = "import parallelproject.controller.telemetry.events as e; e.RENEW_SECONDS = 1.0"
-    patch += "\nimport parallelproject.executors.job.sightings as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
+    patch += "\nimport parallelproject.executors.base.creations as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
     made.start()
     yield made

@@ -15,6 +15,7 @@ from parallelproject.controller.telemetry.gauges import Gauges
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
+from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import LEASE, SECONDS, Leader
 
@@ -66,7 +67,8 @@ async def operate(options: OperatorOptions) -> None:
     async with await Api.connect(options.kubeconfig, options.context) as api:
         identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leader = Leader(api, identity, options.lease_name, options.lease_seconds)
-        controller = Controller(api, leader, tuple(options.namespaces), options.git_image, options.limits)
+        executor = JobExecutor(options.git_image)
+        controller = Controller(api, leader, executor, tuple(options.namespaces), options.limits)
         metrics = controller.metrics
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested

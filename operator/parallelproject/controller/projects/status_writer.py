@@ -6,11 +6,15 @@ large objects or many at once: a server that is busy with statuses has less time
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
+from weakref import WeakKeyDictionary
 
+from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.telemetry.events import Notice, event, notices
+from parallelproject.controller.projects.status_lag import Lag
+from parallelproject.controller.telemetry.events import Notice, Renewal, event, notices
 from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.report.status import says_the_same
 from parallelproject.core.times import iso
@@ -29,31 +33,43 @@ _BACKOFF_MAX = 30.0
 _EVENTS_WAITING_MAX = 1000
 
 
+class _Written:
+    """How far the status of one project is written."""
+
+    def __init__(self) -> None:
+        self.headline: object = None
+        """What must be written at once when it changes."""
+        self.writing = False
+        self.next_write = -math.inf
+        """Monotonic time before which only a changed headline is written."""
+        self.lag = Lag()
+        """How far what is written is behind what was planned."""
+        self.failures = 0
+        """Writes that failed in a row."""
+        self.reports = Renewal()
+        """When which of the things that hold on was last reported by an Event."""
+
+
 class Writer:
     """Writes the status of projects, and tells of transitions by Events."""
 
     def __init__(
         self,
         api: Api,
-        again: Callable[[Project], None],
-        again_in: Callable[[Project, float], None],
-        drop: Callable[[Project], None],
+        keeper: Keeper,
         metrics: Metrics,
     ) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
-            again: Has a project planned again.
-            again_in: The same, after so many seconds.
-            drop: Forgets a project that is not there any more.
+            keeper: Keeps the projects.
             metrics: Is told how long a status took.
         """
         self._api = api
-        self._again = again
-        self._again_in = again_in
-        self._drop = drop
+        self._keeper = keeper
         self._metrics = metrics
+        self._states: WeakKeyDictionary[Project, _Written] = WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
         """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
@@ -65,25 +81,30 @@ class Writer:
             headline: What must be written at once when it changes.
             render: Makes the status; called only when it is to be written, since it takes long for large ones.
         """
-        now = time.monotonic()
-        project.lag.planned(now, writing=project.writing)
-        if project.writing:
+        now, written = time.monotonic(), self._written(project)
+        written.lag.planned(now, writing=written.writing)
+        if written.writing:
             return  # planned again when that write is done
-        urgent = headline != project.headline
-        if not urgent and now < project.next_write:
-            self._again_in(project, project.next_write - now)
+        urgent = headline != written.headline
+        if not urgent and now < written.next_write:
+            self._keeper.again(project, written.next_write - now)
             return
         status = render()
         if says_the_same(status, project.status):
-            project.headline = headline
-            project.lag.settled()
+            written.headline = headline
+            written.lag.settled()
             return
-        project.writing = True
+        written.writing = True
         self._spawn(self._write(project, headline, status))
 
     def is_written(self, project: Project) -> bool:
         """Whether the server knows all that was planned."""
-        return not project.writing and project.headline is not None
+        written = self._written(project)
+        return not written.writing and written.headline is not None
+
+    def behind_since(self, project: Project) -> float | None:
+        """Monotonic time of the first plan that the status on the server does not have; None where it has all."""
+        return self._written(project).lag.since
 
     def warn(self, project: Project, reason: str, message: str) -> None:
         """Tells of something that no status shows."""
@@ -91,6 +112,11 @@ class Writer:
             "%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace}
         )
         self._tell(project, [Notice(reason, message, warning=True)])
+
+    def remind(self, project: Project, what: Hashable, reason: str, message: str) -> None:
+        """Warns of something that holds on: again only after a time."""
+        if self._written(project).reports.is_due(what, time.monotonic()):
+            self.warn(project, reason, message)
 
     def say(self, project: Project, reason: str, message: str) -> None:
         """Reports something that is as it should be, and that no status shows."""
@@ -106,15 +132,15 @@ class Writer:
     async def _write(self, project: Project, headline: object, status: Json) -> None:
         try:
             await self._put(project, status)
-            project.headline = headline
+            self._written(project).headline = headline
         except ApiError as error:
             await self._refused(project, error)
         except Exception:
             log.exception("writing the status of %s failed", project.path)
             await asyncio.sleep(_BACKOFF_MAX)
         finally:
-            project.writing = False
-            self._again(project)
+            self._written(project).writing = False
+            self._keeper.again(project)
 
     async def _put(self, project: Project, status: Json) -> None:
         before = project.status
@@ -124,12 +150,13 @@ class Writer:
         kept = {key: value for key, value in status.items() if value is not None}
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
         if project.update(answer):
-            self._again(project)
+            self._keeper.again(project)
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
-        project.failures_to_write = 0
-        self._metrics.status_written(project.lag.written(time.monotonic()))
-        project.next_write = self._next_write(len(encode(status)))
+        written = self._written(project)
+        written.failures = 0
+        self._metrics.status_written(written.lag.written(time.monotonic()))
+        written.next_write = self._next_write(len(encode(status)))
         self._tell(project, list(notices(before, kept)))
 
     def _next_write(self, size: int) -> float:
@@ -142,22 +169,29 @@ class Writer:
     async def _refused(self, project: Project, error: ApiError) -> None:
         """A version conflict means that somebody else wrote: read, and plan anew on that."""
         if error.status == 404:
-            self._drop(project)
+            self._keeper.drop(project)
             return
         try:
             if error.status == 409:
                 body = await self._api.request("GET", project.path)
                 if body["metadata"]["uid"] != project.owner.uid:
-                    self._drop(project)
+                    self._keeper.drop(project)
                     return
                 project.update(body)
                 return
         except ApiError as again:
             error = again
-        project.failures_to_write += 1
-        delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**project.failures_to_write))
+        written = self._written(project)
+        written.failures += 1
+        delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**written.failures))
         log.warning("writing the status of %s: %s; again in %.1f s", project.path, error, delay)
         await asyncio.sleep(delay)
+
+    def _written(self, project: Project) -> _Written:
+        found = self._states.get(project)
+        if found is None:
+            found = self._states[project] = _Written()
+        return found
 
     def _tell(self, project: Project, told: list[Notice]) -> None:
         if told and len(self._tasks) < _EVENTS_WAITING_MAX:

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.attempt import Attempt
@@ -56,6 +57,8 @@ class Traces:
         self._tell = tell
         self._waiting: queue.Queue[_Work] = queue.Queue(_WAITING_MAX)
         self._thread: threading.Thread | None = None
+        self._handed_over: WeakKeyDictionary[Project, str] = WeakKeyDictionary()
+        """The end of each project, as its status has it, whose trace was handed over."""
 
     def ended(self, project: Project, now: float) -> None:
         """A project has ended, and its status is written; nothing if this end is exported already, or long ago.
@@ -65,9 +68,9 @@ class Traces:
             now: Seconds since the epoch.
         """
         at = project.status.get("completionTime")
-        if self._exporter is None or at is None or at == project.traced:
+        if self._exporter is None or at is None or at == self._handed_over.get(project):
             return
-        project.traced = at
+        self._handed_over[project] = at
         ended = epoch(at)
         if ended is None or now - ended > RECENT_SECONDS:
             return
@@ -77,7 +80,7 @@ class Traces:
         owner = project.owner
         subject = Subject(owner.namespace, owner.name, owner.uid)
         try:
-            self._waiting.put_nowait(_Work(subject, project.status, project.sightings.attempts.copy()))
+            self._waiting.put_nowait(_Work(subject, project.status, project.observed.attempts.copy()))
         except queue.Full:
             log.warning("the trace of %s/%s is dropped: %d wait", owner.namespace, owner.name, _WAITING_MAX)
             self._tell("dropped")

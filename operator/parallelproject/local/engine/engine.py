@@ -4,7 +4,6 @@ It decides nothing by itself. It is done when the planner says so, when nothing 
 was interrupted and all that ran has ended.
 """
 
-import os
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, backoff_ends, plan
-from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.local.engine.board import Board, Event, Running, View, What
 from parallelproject.local.engine.command import Command
-from parallelproject.local.engine.earlier_sessions import History, attempt_of
+from parallelproject.local.engine.earlier_sessions import History
+from parallelproject.local.engine.executor import ProcessExecutor
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
-from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
-from parallelproject.local.supervisor.handle import Order, Processes, Report
-from parallelproject.model import names
+from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 
@@ -66,7 +63,7 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._commands = commands
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -138,7 +135,7 @@ class Engine:
         now = self._clock.now()
         for task, number in launches:
             try:
-                order = self._prepare(task, number)
+                order = self._executor.task(task, number, self.ledger.records, self.failed)
             except OSError as error:
                 self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
@@ -149,42 +146,6 @@ class Engine:
         if orders:
             self._processes.start(orders)
         return events
-
-    def _prepare(self, task: int, number: int) -> Order:
-        """Writes what an attempt is to find, and says how it is started."""
-        graph, directory = self._graph, self._directory
-        task_id = graph.ids[task]
-        outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
-        document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
-        directory.prepare(task_id, number, document, folders=self._deliveries is None)
-        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | workspaces.environment(
-            workspace, str(directory.path), os.environ
-        )
-        own |= {
-            names.ENV_TASK_FILE: directory.task_file(task_id, number),
-            names.ENV_WORKSPACE: workspace,
-            names.ENV_OUTPUTS: directory.outputs(task_id),
-        }
-        if task_id in self.failed:
-            own[names.ENV_FEEDBACK] = self._feedback(task_id, self.failed[task_id])
-        argv, env = self._commands[graph.role[task]].resolve(own)
-        deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
-        order = Order(
-            task=task_id,
-            number=number,
-            argv=argv,
-            env=env,
-            cwd=workspace,
-            log=directory.log(task_id, number),
-            deadline=deadline,
-            grace=self._grace,
-        )
-        return self._deliveries.order(graph, task, order) if self._deliveries else order
-
-    def _feedback(self, task: str, number: int) -> str:
-        """What says why an attempt failed."""
-        return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
 
     def _end(self) -> End | None:
         """Whether it is over."""
@@ -241,8 +202,8 @@ class Engine:
                 stopped = self._board.plan is not None and self._board.plan.stopped is not None
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for ended in report.ended:
-            row = self._deliveries.told(ended) if self._deliveries else ended
-            self._observed[row.task] = [attempt_of(row, self._clock.now(), self._commit(row))]
+            row = self._executor.ended(ended)
+            self._observed[row.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.task, None)
             self._ended.append(row)
             if row.phase == FAILED:
@@ -259,10 +220,6 @@ class Engine:
             self._again = True
         elif report.started:
             self._all_well()
-
-    def _commit(self, row: AttemptRow) -> str | None:
-        """The commit that an attempt's work landed as."""
-        return self._deliveries.commit(row) if self._deliveries else None
 
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):
@@ -283,8 +240,8 @@ class Engine:
         if row.phase == SUCCEEDED:
             nothing = bool(self._deliveries and self._deliveries.changed_nothing(row))
             return Event(
-                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row), changed_nothing=nothing,
-                notes=self._notes(row),
+                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._executor.commit(row),
+                changed_nothing=nothing, notes=self._notes(row),
             )  # fmt: skip
         if row.phase != FAILED:
             return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)

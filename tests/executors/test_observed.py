@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
+from parallelproject.executors.base.creations import REFUSED_FIRST, REFUSED_LONGEST
+from parallelproject.executors.base.observed import ObservedAttempts
+from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
-from parallelproject.executors.job.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
 
-A1, A2 = Key("a", 1), Key("a", 2)
+A1, A2 = WorkKey.of_task("a", 1), WorkKey.of_task("a", 2)
 
 
 def job(uid: str = "j", version: int = 1, outcome: str = "", reason: str = "", stopped_for: str = "") -> JobView:
@@ -25,15 +28,15 @@ def pod(
 
 
 @pytest.fixture
-def seen() -> Sightings:
-    return Sightings()
+def seen() -> ObservedAttempts:
+    return ObservedAttempts(JobExecutor())
 
 
-def phases(seen: Sightings) -> list[Phase]:
+def phases(seen: ObservedAttempts) -> list[Phase]:
     return [attempt.phase for attempt in seen.attempts.get("a", ())]
 
 
-def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: Sightings) -> None:
+def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: ObservedAttempts) -> None:
     seen.launching(A1, "coder")
     assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.LAUNCHING, True)]
     seen.refused(A1, None, 2.0)
@@ -43,118 +46,118 @@ def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: S
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.NAME_CONFLICT)]
 
 
-def test_a_late_answer_does_not_undo_what_the_watch_has_told(seen: Sightings) -> None:
-    seen.job_seen(A1, job(version=9, outcome="Complete"))
-    seen.job_seen(A1, job(version=3))
+def test_a_late_answer_does_not_undo_what_the_watch_has_told(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(version=9, outcome="Complete"))
+    seen.found(A1, job(version=3))
     assert phases(seen) == [Phase.SUCCEEDED]
-    seen.job_gone(A1, "j")
-    seen.job_seen(A1, job(version=4))
+    seen.gone(A1, "j")
+    seen.found(A1, job(version=4))
     assert phases(seen) == [Phase.SUCCEEDED]
 
 
-def test_a_pod_that_succeeded_ends_the_attempt_at_once(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Succeeded"))
+def test_a_pod_that_succeeded_ends_the_attempt_at_once(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Succeeded"))
     (attempt,) = seen.attempts["a"]
     assert (attempt.phase, attempt.at_work, attempt.ended) == (Phase.SUCCEEDED, False, 109.0)
 
 
-def test_a_pod_that_failed_frees_the_slot_and_its_job_ends_the_attempt(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Failed", exit_code=3))
+def test_a_pod_that_failed_frees_the_slot_and_its_job_ends_the_attempt(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Failed", exit_code=3))
     assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
-    seen.job_seen(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
+    seen.found(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
     assert [(a.phase, a.reason, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.EXIT_CODE, 3)]
 
 
-def test_a_job_that_failed_waits_for_the_word_of_its_pod(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Running"))
-    seen.job_seen(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
+def test_a_job_that_failed_waits_for_the_word_of_its_pod(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Running"))
+    seen.found(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
     assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
-    seen.pod_seen(A1, "p", pod("Failed", exit_code=3))
+    seen.part_found(A1, "p", pod("Failed", exit_code=3))
     assert [(a.phase, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, 3)]
 
 
-def test_an_evicted_pod_keeps_the_slot_for_the_next(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Failed", exit_code=137, disrupted=True))
+def test_an_evicted_pod_keeps_the_slot_for_the_next(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Failed", exit_code=137, disrupted=True))
     assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, True)]
-    seen.pod_seen(A1, "q", pod("Succeeded"))
+    seen.part_found(A1, "q", pod("Succeeded"))
     assert phases(seen) == [Phase.SUCCEEDED]
 
 
-def test_a_job_that_vanished_is_lost_once_its_pods_are_gone(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Running"))
-    seen.job_gone(A1, "j")
+def test_a_job_that_vanished_is_lost_once_its_pods_are_gone(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Running"))
+    seen.gone(A1, "j")
     assert phases(seen) == [Phase.ACTIVE]
-    seen.pod_gone(A1, "p")
+    seen.part_gone(A1, "p")
     assert phases(seen) == [Phase.LOST]
 
 
-def test_a_pod_made_to_outlive_its_job_still_is_the_attempt(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", pod("Running"))
-    seen.pod_seen(A1, "p", pod("Running", job_uid=""))
-    seen.job_gone(A1, "j")
+def test_a_pod_made_to_outlive_its_job_still_is_the_attempt(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
+    seen.part_found(A1, "p", pod("Running"))
+    seen.part_found(A1, "p", pod("Running", job_uid=""))
+    seen.gone(A1, "j")
     assert phases(seen) == [Phase.ACTIVE]
-    seen.pod_seen(A1, "p", pod("Succeeded", job_uid=""))
+    seen.part_found(A1, "p", pod("Succeeded", job_uid=""))
     assert phases(seen) == [Phase.SUCCEEDED]
 
 
-def test_what_no_job_of_ours_controls_does_not_count(seen: Sightings) -> None:
-    seen.pod_seen(A1, "p", pod("Succeeded", job_uid=""))
+def test_what_no_job_of_ours_controls_does_not_count(seen: ObservedAttempts) -> None:
+    seen.part_found(A1, "p", pod("Succeeded", job_uid=""))
     assert seen.attempts == {}
     assert not seen.unconfirmed
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "q", pod("Succeeded", job_uid="other"))
+    seen.found(A1, job())
+    seen.part_found(A1, "q", pod("Succeeded", job_uid="other"))
     assert phases(seen) == [Phase.ACTIVE]
 
 
-def test_the_deletion_of_another_job_does_not_count(seen: Sightings) -> None:
-    seen.job_gone(A1, "foreign")
+def test_the_deletion_of_another_job_does_not_count(seen: ObservedAttempts) -> None:
+    seen.gone(A1, "foreign")
     assert seen.attempts == {}
     seen.launching(A1, "coder")
-    seen.job_gone(A1, "foreign")
+    seen.gone(A1, "foreign")
     assert phases(seen) == [Phase.LAUNCHING]
-    seen.job_seen(A1, job())
-    seen.job_gone(A1, "foreign")
+    seen.found(A1, job())
+    seen.gone(A1, "foreign")
     assert phases(seen) == [Phase.ACTIVE]
 
 
-def test_a_pod_without_its_job_has_the_job_looked_up(seen: Sightings) -> None:
-    seen.pod_seen(A1, "p", pod("Running"))
+def test_a_pod_without_its_job_has_the_job_looked_up(seen: ObservedAttempts) -> None:
+    seen.part_found(A1, "p", pod("Running"))
     assert seen.unconfirmed == {A1}
     assert phases(seen) == [Phase.ACTIVE]
-    seen.job_seen(A1, job())
+    seen.found(A1, job())
     assert seen.unconfirmed == frozenset()
 
 
-def test_attempts_are_told_in_their_order(seen: Sightings) -> None:
-    seen.job_seen(A2, job(uid="k"))
-    seen.job_seen(A1, job(outcome="Failed"))
+def test_attempts_are_told_in_their_order(seen: ObservedAttempts) -> None:
+    seen.found(A2, job(uid="k"))
+    seen.found(A1, job(outcome="Failed"))
     assert [a.number for a in seen.attempts["a"]] == [1, 2]
 
 
-def test_only_what_matters_is_a_change(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
+def test_only_what_matters_is_a_change(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
     seen.changed = False
-    seen.job_seen(A1, job(version=2))
-    seen.pod_seen(A1, "p", pod("Pending"))
-    seen.pod_seen(A1, "p", pod("Running"))
+    seen.found(A1, job(version=2))
+    seen.part_found(A1, "p", pod("Pending"))
+    seen.part_found(A1, "p", pod("Running"))
     assert not seen.changed
-    seen.pod_seen(A1, "p", pod("Succeeded"))
+    seen.part_found(A1, "p", pod("Succeeded"))
     assert seen.changed
     seen.changed = False
-    seen.job_seen(A1, job(version=3, outcome="Complete"))
-    seen.pod_gone(A1, "p")
+    seen.found(A1, job(version=3, outcome="Complete"))
+    seen.part_gone(A1, "p")
     assert not seen.changed
 
 
-def test_nothing_is_left_of_what_was_forgotten(seen: Sightings) -> None:
-    seen.job_seen(A1, job(outcome="Complete"))
-    seen.pod_seen(A1, "p", pod("Succeeded"))
+def test_nothing_is_left_of_what_was_forgotten(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(outcome="Complete"))
+    seen.part_found(A1, "p", pod("Succeeded"))
     assert not seen.is_empty
     seen.forget(A1)
     assert seen.is_empty
@@ -198,37 +201,37 @@ AGENT_RUNS = {"name": "agent", "state": {"running": {}}}
     ],
 )  # fmt: skip
 def test_what_keeps_a_pod_from_beginning_is_seen(
-    seen: Sightings, status: dict[str, Any], delivers: bool, trouble: str | None
+    seen: ObservedAttempts, status: dict[str, Any], delivers: bool, trouble: str | None
 ) -> None:
     owner = {"controller": True, "uid": "j"}
     marks = {ANNOTATION_CONTAINER: "agent"} | ({ANNOTATION_DELIVERY: "{}"} if delivers else {})
     metadata = {"ownerReferences": [owner], "annotations": marks}
     containers = [{"name": "proxy"}, {"name": "agent"}]
-    seen.job_seen(A1, job())
-    seen.pod_seen(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
+    seen.found(A1, job())
+    seen.part_found(A1, "p", view_pod({"metadata": metadata, "spec": {"containers": containers}, "status": status}))
     assert seen.troubles(0.0) == ({"a": trouble} if trouble else {})
     assert seen.attempts["a"][0].cannot_begin is (trouble == "StartError")
 
 
-def test_an_attempt_that_was_stopped_since_it_could_not_start_has_failed(seen: Sightings) -> None:
-    seen.job_seen(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for="StartError"))
+def test_an_attempt_that_was_stopped_since_it_could_not_start_has_failed(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for="StartError"))
     (attempt,) = seen.attempts["a"]
     assert (attempt.phase, attempt.reason) == (Phase.FAILED, Reason.START_ERROR)
 
 
-def test_a_job_that_has_no_pod_for_long_is_told(seen: Sightings) -> None:
-    seen.job_seen(A1, job())
+def test_a_job_that_has_no_pod_for_long_is_told(seen: ObservedAttempts) -> None:
+    seen.found(A1, job())
     (attempt,) = seen.attempts["a"]
     assert attempt.started is not None
-    late = attempt.started + POD_SECONDS
+    late = attempt.started + JobExecutor.part_seconds
     assert (seen.troubles(late - 1), seen.next_trouble(late - 1)) == ({}, late)
     assert (seen.troubles(late), seen.next_trouble(late)) == ({"a": "PodNotCreated"}, None)
     pod = {"metadata": {"ownerReferences": [{"controller": True, "uid": "j"}]}, "status": {"phase": "Pending"}}
-    seen.pod_seen(A1, "p", view_pod({**pod, "spec": {"containers": [{"name": "agent"}]}}))
+    seen.part_found(A1, "p", view_pod({**pod, "spec": {"containers": [{"name": "agent"}]}}))
     assert (seen.troubles(late), seen.next_trouble(late - 1)) == ({}, None)
 
 
-def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_there(seen: Sightings) -> None:
+def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_there(seen: ObservedAttempts) -> None:
     reason = Reason.REFUSED_BY_POLICY
     for tries in range(8):
         seen.launching(A1, "coder", 100.0)
@@ -239,15 +242,15 @@ def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_th
     seen.launching(A1, "coder", 200.0)
     assert seen.attempts["a"][0][:3] == (1, Phase.LAUNCHING, True)
     assert seen.attempts["a"][0].started == 200.0
-    seen.job_seen(A1, job())
+    seen.found(A1, job())
     assert not seen.refusals
 
 
-def test_another_spec_and_room_in_a_quota_are_tried_at_once(seen: Sightings) -> None:
-    other = Key("b", 1)
+def test_another_spec_and_room_in_a_quota_are_tried_at_once(seen: ObservedAttempts) -> None:
+    other = WorkKey.of_task("b", 1)
     seen.denied(A1, Reason.REFUSED_BY_POLICY, "no", 100.0)
     seen.denied(other, Reason.WAITING_FOR_QUOTA, "full", 100.0)
-    seen.job_gone(Key("c", 1), "")
+    seen.gone(WorkKey.of_task("c", 1), "")
     assert seen.attempts["b"][0].ended == 0.0
     assert seen.attempts["a"][0].ended > 100.0
     seen.allow()
@@ -282,17 +285,17 @@ HALTED = {"parallelism": 0, "activeDeadlineSeconds": 1, "suspend": False}
     ],
 )
 def test_a_failed_pod_frees_the_slot_only_where_none_can_follow(
-    seen: Sightings, changed: dict[str, Any], at_work: bool, reason: str | None
+    seen: ObservedAttempts, changed: dict[str, Any], at_work: bool, reason: str | None
 ) -> None:
-    seen.job_seen(A1, view_job(raw_job(**changed)))
-    seen.pod_seen(A1, "p", pod("Failed", exit_code=143))
+    seen.found(A1, view_job(raw_job(**changed)))
+    seen.part_found(A1, "p", pod("Failed", exit_code=143))
     assert [(a.phase, a.at_work, a.reason) for a in seen.attempts["a"]] == [(Phase.ACTIVE, at_work, reason)]
 
 
-def test_a_pod_that_is_deleted_frees_no_slot_before_its_job_says_so(seen: Sightings) -> None:
+def test_a_pod_that_is_deleted_frees_no_slot_before_its_job_says_so(seen: ObservedAttempts) -> None:
     """Of a Job that is suspended this very moment the pod is seen to fail first."""
-    seen.job_seen(A1, view_job(raw_job()))
-    seen.pod_seen(A1, "p", pod("Failed", exit_code=143)._replace(deleting=True))
+    seen.found(A1, view_job(raw_job()))
+    seen.part_found(A1, "p", pod("Failed", exit_code=143)._replace(deleting=True))
     assert [a.at_work for a in seen.attempts["a"]] == [True]
 
 
@@ -306,85 +309,85 @@ def test_a_pod_that_is_deleted_frees_no_slot_before_its_job_says_so(seen: Sighti
     ],
 )
 def test_a_stop_that_somebody_takes_back_is_asked_for_again(
-    seen: Sightings, changed: dict[str, Any], stopping: bool
+    seen: ObservedAttempts, changed: dict[str, Any], stopping: bool
 ) -> None:
-    seen.job_seen(A1, view_job(raw_job(**changed)))
+    seen.found(A1, view_job(raw_job(**changed)))
     assert [(a.phase, a.stopping) for a in seen.attempts["a"]] == [(Phase.ACTIVE, stopping)]
 
 
-def test_a_job_that_was_stopped_and_deleted_while_suspended_has_ended(seen: Sightings) -> None:
+def test_a_job_that_was_stopped_and_deleted_while_suspended_has_ended(seen: ObservedAttempts) -> None:
     suspended = {"conditions": [{"type": "Suspended", "status": "True"}]}
     gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["parallelproject.io/recorded"]}
     stopped = {"metadata": STOPPED | gone, "spec": {"suspend": True}}
-    seen.job_seen(A1, view_job(raw_job(**stopped, status={**suspended, "active": 1})))
+    seen.found(A1, view_job(raw_job(**stopped, status={**suspended, "active": 1})))
     assert phases(seen) == [Phase.ACTIVE]
-    seen.job_seen(A1, view_job(raw_job(**stopped, status=suspended))._replace(version=6))
+    seen.found(A1, view_job(raw_job(**stopped, status=suspended))._replace(version=6))
     assert phases(seen) == [Phase.STOPPED]
     assert not list(seen.releasable(lambda attempt, task: False))
     assert list(seen.releasable(lambda attempt, task: True)) == [A1]
 
 
 @pytest.mark.parametrize(("why", "reason"), [("StartError", "StartError"), (STOP_OVERDUE, "DeadlineExceeded")])
-def test_what_was_stopped_for_what_it_did_has_failed(seen: Sightings, why: str, reason: str) -> None:
-    seen.job_seen(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for=why))
+def test_what_was_stopped_for_what_it_did_has_failed(seen: ObservedAttempts, why: str, reason: str) -> None:
+    seen.found(A1, job(outcome="Failed", reason="DeadlineExceeded", stopped_for=why))
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, reason)]
 
 
-def test_what_was_stopped_for_what_it_did_has_failed_also_where_its_job_is_gone(seen: Sightings) -> None:
-    seen.job_seen(A1, job(stopped_for=STOP_OVERDUE))
-    seen.job_gone(A1, "j")
+def test_what_was_stopped_for_what_it_did_has_failed_also_where_its_job_is_gone(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(stopped_for=STOP_OVERDUE))
+    seen.gone(A1, "j")
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, "DeadlineExceeded")]
 
 
-def test_one_that_is_suspended_again_after_its_stop_is_known_to_be_suspended(seen: Sightings) -> None:
+def test_one_that_is_suspended_again_after_its_stop_is_known_to_be_suspended(seen: ObservedAttempts) -> None:
     """Else nobody holds its deadline any more."""
     again = raw_job(metadata=STOPPED, spec=HALTED | {"suspend": True})
-    seen.job_seen(A1, view_job(again))
+    seen.found(A1, view_job(again))
     assert [(a.reason, a.stopping) for a in seen.attempts["a"]] == [("JobSuspended", False)]
 
 
-def test_a_held_job_that_is_deleted_after_its_end_is_looked_at_again(seen: Sightings) -> None:
-    seen.job_seen(A1, job(outcome="Failed")._replace(held=True))
+def test_a_held_job_that_is_deleted_after_its_end_is_looked_at_again(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(outcome="Failed")._replace(held=True))
     seen.changed = False
-    seen.job_seen(A1, job(outcome="Failed", version=2)._replace(held=True, deleting=True))
+    seen.found(A1, job(outcome="Failed", version=2)._replace(held=True, deleting=True))
     assert seen.changed
 
 
-def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: Sightings) -> None:
-    seen.job_seen(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
-    seen.job_seen(A1, job(version=2))
+def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
+    seen.found(A1, job(version=2))
     assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [("coder\nx", True)]
-    seen.job_seen(A1, job(version=3, outcome="Failed"))
+    seen.found(A1, job(version=3, outcome="Failed"))
     assert phases(seen) == [Phase.STOPPED]
 
 
-def test_a_job_is_held_while_it_runs_and_until_its_end_is_recorded(seen: Sightings) -> None:
+def test_a_job_is_held_while_it_runs_and_until_its_end_is_recorded(seen: ObservedAttempts) -> None:
     held = job()._replace(held=True)
-    seen.job_seen(A1, held)
+    seen.found(A1, held)
     assert [j.uid for j in seen.held()] == ["j"]
     assert not list(seen.releasable(lambda attempt, task: True))
-    seen.pod_seen(A1, "p", pod("Succeeded"))
+    seen.part_found(A1, "p", pod("Succeeded"))
     assert not list(seen.releasable(lambda attempt, task: False))
     assert list(seen.releasable(lambda attempt, task: attempt.phase is Phase.SUCCEEDED)) == [A1]
-    seen.job_seen(A1, job(version=2))
+    seen.found(A1, job(version=2))
     assert not list(seen.releasable(lambda attempt, task: True))
     assert seen.held() == []
 
 
-def test_a_job_that_is_deleted_before_its_end_is_not_held(seen: Sightings) -> None:
-    seen.job_seen(A1, job()._replace(held=True, deleting=True))
+def test_a_job_that_is_deleted_before_its_end_is_not_held(seen: ObservedAttempts) -> None:
+    seen.found(A1, job()._replace(held=True, deleting=True))
     assert list(seen.releasable(lambda attempt, task: False)) == [A1]
 
 
-def test_only_finished_jobs_that_are_there_and_recorded_are_counted(seen: Sightings) -> None:
-    seen.job_seen(A1, job(outcome="Failed"))
-    seen.job_seen(A2, job(uid="k", outcome="Complete"))
-    seen.job_seen(Key("b", 1), job(uid="l"))
-    seen.job_seen(Key("c", 1), job(uid="m", outcome="Complete")._replace(deleting=True))
-    seen.job_seen(Key("d", 1), job(uid="n", outcome="Complete"))
-    seen.job_gone(Key("d", 1), "n")
-    assert [(j.task, j.number, j.succeeded) for j in seen.finished(lambda a, t: True)] == [
+def test_only_finished_jobs_that_are_there_and_recorded_are_counted(seen: ObservedAttempts) -> None:
+    seen.found(A1, job(outcome="Failed"))
+    seen.found(A2, job(uid="k", outcome="Complete"))
+    seen.found(WorkKey.of_task("b", 1), job(uid="l"))
+    seen.found(WorkKey.of_task("c", 1), job(uid="m", outcome="Complete")._replace(deleting=True))
+    seen.found(WorkKey.of_task("d", 1), job(uid="n", outcome="Complete"))
+    seen.gone(WorkKey.of_task("d", 1), "n")
+    assert [(j.key.task, j.key.attempt, j.succeeded) for j in seen.finished(lambda a, t: True)] == [
         ("a", 1, False),
         ("a", 2, True),
     ]
-    assert [j.number for j in seen.finished(lambda a, t: a.number == 2)] == [2]
+    assert [j.key.attempt for j in seen.finished(lambda a, t: a.number == 2)] == [2]

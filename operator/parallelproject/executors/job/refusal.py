@@ -6,9 +6,9 @@ denies: by the dry run of a PodTemplate, which the API server validates as that 
 """
 
 import re
-from typing import NamedTuple
 
-from parallelproject.controller.projects.project import Json, Project
+from parallelproject.executors.base.executor import Json
+from parallelproject.executors.base.optional import Refused
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 
@@ -23,20 +23,12 @@ _NO_RIGHT = 'User "'
 _GOING = "NamespaceTerminating"
 
 
-class Refused(NamedTuple):
-    """A Job that was certainly not created."""
-
-    reason: Reason
-    """INVALID_POD_TEMPLATE, which is final, or one of ``core.status.REFUSALS``."""
-    message: str
-
-
-async def refusal_of(api: Api, project: Project, manifest: Json, error: ApiError) -> Refused | None:
+async def refusal_of(api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
     """Why the API server has refused a Job; None where nobody knows whether it is there.
 
     Args:
         api: An open connection.
-        project: The project that the Job is of.
+        namespace: Where the Job was to be.
         manifest: The Job.
         error: The answer to its creation.
     """
@@ -45,7 +37,7 @@ async def refusal_of(api: Api, project: Project, manifest: Json, error: ApiError
         return found
     message = str(error)
     try:
-        await _try_template(api, project, manifest)
+        await _try_template(api, namespace, manifest)
     except ApiError as answer:
         if by_words(answer) is None and answer.status not in _MAYBE_TEMPLATE:
             return Refused(Reason.FAILED_CREATE, message)  # it could not be tried: nothing is known of it yet
@@ -76,11 +68,11 @@ def by_words(error: ApiError) -> Refused | None:
     return Refused(Reason.REFUSED_BY_POLICY, words)
 
 
-async def _try_template(api: Api, project: Project, manifest: Json) -> None:
+async def _try_template(api: Api, namespace: str, manifest: Json) -> None:
     """Has the API server check a Job's pod template, without creating anything; ApiError where it refuses it."""
-    metadata = {"generateName": "pproj-check-", "namespace": project.owner.namespace}
+    metadata = {"generateName": "pproj-check-", "namespace": namespace}
     body = {"metadata": metadata, "template": manifest["spec"]["template"]}
-    path = f"/api/v1/namespaces/{project.owner.namespace}/podtemplates"
+    path = f"/api/v1/namespaces/{namespace}/podtemplates"
     await api.request("POST", path, body, params={"dryRun": "All"})
 
 
