@@ -334,7 +334,7 @@ def test_no_backoff_is_longer_than_it_is_whatever_the_clock_of_who_wrote_the_end
     wait = max(first, min(first * 2 ** (failures - 1), 360)) if first else 0
     prior = decide([task("a")], seen, now=now, defaults=defaults).ledger
     for pause in (0.0, *pauses):  # by the same operator, or by one that knows no more than what is written down
-        decided = decide([task("a")], seen, now=now + pause, defaults=defaults, prior=replace(prior, standing=None))
+        decided = decide([task("a")], seen, now=now + pause, defaults=defaults, prior=replace(prior, snapshot=None))
         assert decided.plan.wake_at is None or decided.plan.wake_at <= now + wait + 1e-6
         prior = decided.ledger
     assert decide([task("a")], seen, now=now + wait + 1e-6, defaults=defaults, prior=prior).starts == ["a"]

@@ -196,12 +196,12 @@ Leader.__call__ = none
     Planted(
         "a task waits for one of its dependencies and not for all",
         """
-from parallelproject.core.planner.snapshot import Standing
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.status import TaskState
 def is_free(self, i):
     parents = self.graph.parents[i]
     return not parents or any(self.states[parent] is TaskState.SUCCEEDED for parent in parents)
-Standing.is_free = is_free
+Snapshot.is_free = is_free
 """,
         (Try("mixed"),),
     ),

@@ -130,11 +130,11 @@ def _tries(ended: Sequence[Told], record: Mapping[str, Any] | None) -> int:
 
 def merged_now(revision: str, record: Mapping[str, Any] | None, plan: Plan) -> tuple[int, int]:
     """How many levels are merged with all that has succeeded in them, and how many tasks those are."""
-    standing = plan.ledger.standing
-    if record is None or not revision or record.get("revision") != revision or standing is None:
+    snapshot = plan.ledger.snapshot
+    if record is None or not revision or record.get("revision") != revision or snapshot is None:
         return 0, 0
-    levels = min(merged_levels(record), len(standing.graph.levels))
-    return levels, succeeded_below(standing, levels)
+    levels = min(merged_levels(record), len(snapshot.graph.levels))
+    return levels, succeeded_below(snapshot, levels)
 
 
 def merged_levels(record: object) -> int:

@@ -2,7 +2,7 @@
 
 ``plan`` is a function of what is written down (``Ledger``), what is seen (attempts) and the time. A restart needs no
 recovery: whoever calls it with the same facts gets the same answer. What a ledger carries beyond the facts
-(``Standing``) only saves working it out again. The laws that the planner holds, each a property test: never over a
+(``Snapshot``) only saves working it out again. The laws that the planner holds, each a property test: never over a
 cap, never before a dependency, results monotone, the same answer for the same facts, and an end.
 """
 
@@ -18,7 +18,7 @@ from parallelproject.core.graph.file_overlap import overlap
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import NEW, STOP_OVERDUE, Attempt, Phase, Record
-from parallelproject.core.planner.snapshot import Standing, Unseen
+from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.model.spec import (
     FailurePolicy,
     FileOverlap,
@@ -64,7 +64,7 @@ class Ledger:
     merged: tuple[int, int] | None = None
     """So many levels from the first on are merged, with so many tasks that had succeeded in them: where another one has
     since, they are not. What a level may wait for; None: none does."""
-    standing: Standing | None = field(default=None, compare=False, repr=False)
+    snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that made this ledger found out. It counts only with these very records and the same graph."""
 
 
@@ -123,11 +123,11 @@ class Plan:
     @property
     def settled(self) -> list[str]:
         """The tasks seen that have succeeded and hold nothing: a plan that is not told of them any more is the same."""
-        standing = self.ledger.standing
-        if standing is None:
+        snapshot = self.ledger.snapshot
+        if snapshot is None:
             return []
-        records, live = standing.records, standing.live
-        return [i for i in standing.seen if i not in live and i in records and records[i].state is _SUCCEEDED]
+        records, live = snapshot.records, snapshot.live
+        return [i for i in snapshot.seen if i not in live and i in records and records[i].state is _SUCCEEDED]
 
 
 def plan(
@@ -154,22 +154,22 @@ def plan(
         share: What of all that projects share this one may use; None: nothing is shared.
     """
     # 1. What is at work: it holds slots, roles and files.
-    standing = prior.standing
-    if standing is not None and standing.graph is graph and standing.records is prior.records:
-        standing = standing.after(observed)
+    snapshot = prior.snapshot
+    if snapshot is not None and snapshot.graph is graph and snapshot.records is prior.records:
+        snapshot = snapshot.after(observed)
     else:
-        standing = Standing.of(graph, prior.records, observed)
-    records, states = standing.records, standing.states.copy()
+        snapshot = Snapshot.of(graph, prior.records, observed)
+    records, states = snapshot.records, snapshot.states.copy()
 
     # 2. What has failed for good, and whom that keeps from running.
     failed = [
-        i for i in sorted(standing.failing) if states[i] is _PENDING and _is_final(graph, spec, i, standing.record(i))
+        i for i in sorted(snapshot.failing) if states[i] is _PENDING and _is_final(graph, spec, i, snapshot.record(i))
     ]
-    closed: dict[int, str | None] = {i: standing.record(i).reason for i in failed}
+    closed: dict[int, str | None] = {i: snapshot.record(i).reason for i in failed}
     for i in failed:
         states[i] = _FAILED
     _skip_after(graph, spec.failure_policy, failed, states, closed)
-    unfinished = standing.unfinished
+    unfinished = snapshot.unfinished
     if closed:
         unfinished = unfinished.copy()
         for i in closed:
@@ -178,35 +178,35 @@ def plan(
 
     # Nothing has ended in the future: a wait begins when the failure was observed, at the latest. Another machine's
     # clock may be ahead, and a wait must not be longer than it is.
-    ahead = [i for i in standing.failing if states[i] is _PENDING and (standing.record(i).ended or 0.0) > now]
+    ahead = [i for i in snapshot.failing if states[i] is _PENDING and (snapshot.record(i).ended or 0.0) > now]
     if ahead:
-        standing = standing.ended_by(now, ahead)
-        records = standing.records
+        snapshot = snapshot.ended_by(now, ahead)
+        records = snapshot.records
 
     # 3. Whether the whole is to end.
-    start_time = prior.start_time if prior.start_time is not None else _first_start(standing, now)
-    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(standing, prior):
+    start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(snapshot, prior):
         start_time = now
-    if standing.at_work or any(unfinished):
+    if snapshot.at_work or any(unfinished):
         start_time = min(start_time, now)  # written by a clock that was ahead
     deadline = start_time + (spec.active_deadline_seconds or math.inf)
     stopped = None
-    if standing.at_work or any(unfinished):
+    if snapshot.at_work or any(unfinished):
         stopped = Reason.STOPPED if spec.stop else Reason.DEADLINE_EXCEEDED if now >= deadline else None
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     why = stopped or ("FailFast" if fail_fast else None)
     overdue = {
         attempt: ends
-        for task_id in standing.suspended
-        for attempt in standing.live[task_id]
+        for task_id in snapshot.suspended
+        for attempt in snapshot.live[task_id]
         if (ends := suspended_until(graph, spec, task_id, attempt)) < math.inf
     }
     stops = [
         Stop(task_id, attempt, reason)
-        for task_id in (standing.live if why else [*standing.surplus, *(standing.suspended - standing.surplus)])
-        for attempt in standing.live[task_id]
+        for task_id in (snapshot.live if why else [*snapshot.surplus, *(snapshot.suspended - snapshot.surplus)])
+        for attempt in snapshot.live[task_id]
         if not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-        and (reason := why or standing.surplus_for(task_id, attempt) or _if_overdue(overdue.get(attempt), now))
+        and (reason := why or snapshot.surplus_for(task_id, attempt) or _if_overdue(overdue.get(attempt), now))
     ]  # fmt: skip
     if stopped:
         for i, state in enumerate(states):
@@ -216,33 +216,33 @@ def plan(
     # 4. Who starts.
     merged = len(graph.levels)
     if prior.merged is not None and waits_for_merge(spec):
-        merged = prior.merged[0] if prior.merged[1] == succeeded_below(standing, prior.merged[0]) else 0
-    room = _Room(graph, spec, standing, level, merged, now)
+        merged = prior.merged[0] if prior.merged[1] == succeeded_below(snapshot, prior.merged[0]) else 0
+    room = _Room(graph, spec, snapshot, level, merged, now)
     launches: list[Launch] = []
     most = math.inf if share is None else share.room
     would = room  # how it were if nothing was shared
-    for place in () if stopped or spec.suspend else standing.ready:
+    for place in () if stopped or spec.suspend else snapshot.ready:
         if would.at_work >= spec.parallelism:
             break
         i = graph.order[place]
         if states[i] is _PENDING and would.why_not(i) is None:
             if len(launches) < most:
-                launches.append(Launch(i, standing.record(i).attempts + 1))
+                launches.append(Launch(i, snapshot.record(i).attempts + 1))
             elif would is room:
                 would = room.copy()
             would.take(i)
     wake = min([math.inf if stopped else deadline, *(ends for ends in overdue.values() if ends > now)])
-    for i in standing.failing:
-        if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and standing.is_free(i):
-            wake = min(wake, backoff_ends(graph, spec, i, standing.record(i)))
+    for i in snapshot.failing:
+        if room.why_not(i) is Reason.BACKOFF and states[i] is _PENDING and snapshot.is_free(i):
+            wake = min(wake, backoff_ends(graph, spec, i, snapshot.record(i)))
     wake = min(wake, room.refusal_ends())
 
     # 5. How it stands then.
-    starting = standing.launching | {launch.task for launch in launches}
-    for i in standing.launching:
+    starting = snapshot.launching | {launch.task for launch in launches}
+    for i in snapshot.launching:
         if states[i] is _RUNNING:
             states[i] = _PENDING
-    removed = {i: _removed_state(standing, i) for i in standing.strangers}
+    removed = {i: _removed_state(snapshot, i) for i in snapshot.strangers}
     runs = room.at_work or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     completed = not runs and (stopped is not None or not any(unfinished))
 
@@ -253,17 +253,17 @@ def plan(
         for i, state in enumerate(states):
             if state is _PENDING:
                 if i in starting:
-                    refused = standing.refused.get(i)
+                    refused = snapshot.refused.get(i)
                     reasons[i] = refused.reason if refused else Reason.STARTING
                 else:
-                    reasons[i] = room.why_not(i) or beyond if standing.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
+                    reasons[i] = room.why_not(i) or beyond if snapshot.is_free(i) else Reason.WAITING_FOR_DEPENDENCIES
         return reasons
 
     completion_time = (prior.completion_time or now) if completed else None
     return Plan(
         launches=launches,
         stops=stops,
-        unseen=list(standing.unseen.values()),
+        unseen=list(snapshot.unseen.values()),
         states=states,
         removed=removed,
         at_work=room.at_work,
@@ -273,7 +273,7 @@ def plan(
         completed=completed,
         stopped=stopped,
         wake_at=wake if wake < math.inf and not completed else None,
-        ledger=Ledger(records, start_time, completion_time, max(prior.peak, room.at_work), prior.merged, standing),
+        ledger=Ledger(records, start_time, completion_time, max(prior.peak, room.at_work), prior.merged, snapshot),
         _explain=explain,
     )
 
@@ -282,17 +282,17 @@ class _Room:
     """What is left of slots, roles and files while it is decided who starts."""
 
     def __init__(
-        self, graph: CompiledGraph, spec: Spec, standing: Standing, level: int, merged: int, now: float
+        self, graph: CompiledGraph, spec: Spec, snapshot: Snapshot, level: int, merged: int, now: float
     ) -> None:
-        self.at_work = standing.at_work
-        self._graph, self._spec, self._standing, self._now = graph, spec, standing, now
+        self.at_work = snapshot.at_work
+        self._graph, self._spec, self._snapshot, self._now = graph, spec, snapshot, now
         self._merged = merged
         self._gate = level if spec.scheduling is Scheduling.LEVELS else len(graph.levels)
-        self._roles, self._busy = standing.roles.copy(), standing.busy.copy()
+        self._roles, self._busy = snapshot.roles.copy(), snapshot.busy.copy()
         self._caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
         self._serialize = spec.conflicts.on_file_overlap is FileOverlap.SERIALIZE
-        self._refused = _by_role(graph, standing)
-        self._foreign = {path for claims in standing.foreign.values() for claim in claims for path in _files(claim)}
+        self._refused = _by_role(graph, snapshot)
+        self._foreign = {path for claims in snapshot.foreign.values() for claim in claims for path in _files(claim)}
 
     def copy(self) -> Self:
         """Another one that starts as this one is."""
@@ -309,7 +309,7 @@ class _Room:
             return Reason.WAITING_FOR_MERGE
         if spec.suspend:
             return Reason.SUSPENDED
-        if i in self._standing.failing and backoff_ends(graph, spec, i, self._standing.record(i)) > self._now:
+        if i in self._snapshot.failing and backoff_ends(graph, spec, i, self._snapshot.record(i)) > self._now:
             return Reason.BACKOFF
         if self._refused and (refused := self._why_refused(i)):
             return refused
@@ -324,7 +324,7 @@ class _Room:
 
     def _why_refused(self, i: int) -> Reason | None:
         """Why a creation would only be refused again: its own was, or that of another task of its role."""
-        mine = self._standing.refused.get(i)
+        mine = self._snapshot.refused.get(i)
         if mine is not None and (mine.ended or 0.0) > self._now:
             return Reason(mine.reason or Reason.FAILED_CREATE)
         reason, until = self._refused.get(self._graph.role[i], (None, 0.0))
@@ -332,7 +332,7 @@ class _Room:
 
     def refusal_ends(self) -> float:
         """When a task that waits after a refusal may be tried again, or another of its role."""
-        times = [attempt.ended or 0.0 for attempt in self._standing.refused.values() if attempt.phase is Phase.REFUSED]
+        times = [attempt.ended or 0.0 for attempt in self._snapshot.refused.values() if attempt.phase is Phase.REFUSED]
         times += [until for _, until in self._refused.values()]
         return min((at for at in times if at > self._now), default=math.inf)
 
@@ -351,19 +351,19 @@ class _Room:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
 
 
-def _begins_anew(standing: Standing, prior: Ledger) -> bool:
+def _begins_anew(snapshot: Snapshot, prior: Ledger) -> bool:
     """Whether results that were written down no longer count as of now: their tasks run again from the start."""
-    for i, floor in standing.graph.rerun_after.items():
+    for i, floor in snapshot.graph.rerun_after.items():
         reset = Record(attempts=floor)
-        if standing.record(i) == reset != prior.records.get(standing.graph.ids[i], reset):
-            return not standing.at_work
+        if snapshot.record(i) == reset != prior.records.get(snapshot.graph.ids[i], reset):
+            return not snapshot.at_work
     return False
 
 
-def _by_role(graph: CompiledGraph, standing: Standing) -> dict[str | None, tuple[Reason, float]]:
+def _by_role(graph: CompiledGraph, snapshot: Snapshot) -> dict[str | None, tuple[Reason, float]]:
     """Of each role of which a creation is refused: why, and when the next one may be tried."""
     found: dict[str | None, tuple[Reason, float]] = {}
-    for i, attempt in standing.refused.items():
+    for i, attempt in snapshot.refused.items():
         until = (attempt.started or 0.0) + REFUSED_PACE
         if until > found.get(graph.role[i], (None, -math.inf))[1]:
             found[graph.role[i]] = (Reason(attempt.reason or Reason.FAILED_CREATE), until)
@@ -388,9 +388,9 @@ def waits_for_merge(spec: Spec) -> bool:
     return git.is_by_level and git.pull_request.merge is MergeMode.WHEN_CHECKS_PASS
 
 
-def succeeded_below(standing: Standing, level: int) -> int:
+def succeeded_below(snapshot: Snapshot, level: int) -> int:
     """How many tasks have succeeded in the levels below one."""
-    return sum(map(len, standing.graph.levels[:level])) - sum(standing.unfinished[:level])
+    return sum(map(len, snapshot.graph.levels[:level])) - sum(snapshot.unfinished[:level])
 
 
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
@@ -460,12 +460,12 @@ def _files(claim: str) -> list[str]:
     return claim.split("\n")[1:]
 
 
-def _removed_state(standing: Standing, task_id: str) -> TaskState:
-    record = standing.records.get(task_id, NEW)
+def _removed_state(snapshot: Snapshot, task_id: str) -> TaskState:
+    record = snapshot.records.get(task_id, NEW)
     if record.state is not _PENDING:
         return record.state
-    return _RUNNING if task_id in standing.live or task_id in standing.unseen else _FAILED
+    return _RUNNING if task_id in snapshot.live or task_id in snapshot.unseen else _FAILED
 
 
-def _first_start(standing: Standing, now: float) -> float:
-    return min([record.started for record in standing.records.values() if record.started is not None], default=now)
+def _first_start(snapshot: Snapshot, now: float) -> float:
+    return min([record.started for record in snapshot.records.values() if record.started is not None], default=now)

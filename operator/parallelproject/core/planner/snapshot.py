@@ -2,7 +2,7 @@
 
 A function of the graph, the records and the attempts seen. It is worked out from scratch where there is none yet,
 and otherwise from the one before by what changed, so that a plan costs about the same for a large project as for a
-small one. Both ways lead to the same, which the laws of the planner hold. A standing that was given out stays as it is:
+small one. Both ways lead to the same, which the laws of the planner hold. A snapshot that was given out stays as it is:
 the next one is a copy with the differences.
 """
 
@@ -28,7 +28,7 @@ class Unseen(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Standing:
+class Snapshot:
     """Where every task stands, and what holds slots, roles and files."""
 
     graph: CompiledGraph
@@ -92,7 +92,7 @@ class Standing:
         return new
 
     def after(self, observed: Mapping[str, Sequence[Attempt]]) -> Self:
-        """The standing when this is seen."""
+        """The snapshot when this is seen."""
         seen = self.seen  # by identity: to take in again what is merely equal is no harm
         changes = {i: tuple(attempts) for i, attempts in observed.items() if attempts is not seen.get(i)}
         if len(observed) < len(seen) + sum(task_id not in seen for task_id in changes):
@@ -108,7 +108,7 @@ class Standing:
         return new
 
     def ended_by(self, now: float, tasks: Sequence[int]) -> Self:
-        """The standing where the last attempts of these tasks had ended by now."""
+        """The snapshot where the last attempts of these tasks had ended by now."""
         new = self._copy()
         for i in tasks:
             new.records[self.graph.ids[i]] = self.record(i)._replace(ended=now)
