@@ -13,7 +13,7 @@ from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.plan import Ledger, Plan, plan, succeeded_below
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
@@ -115,7 +115,7 @@ def test_no_level_starts_before_those_below_it_are_merged(history: History, merg
     for planned in history.plans:
         graph, snapshot = planned.graph, planned.plan.ledger.snapshot
         assert snapshot is not None
-        known = (min(merged, len(graph.levels)), succeeded_below(snapshot, min(merged, len(graph.levels))))
+        known = (min(merged, len(graph.levels)), snapshot.succeeded_below(min(merged, len(graph.levels))))
         prior = replace(planned.prior, merged=known, snapshot=None)
         spec = planned.spec.model_copy(update={"git": MERGED_BY_LEVEL})
         made = plan(graph, spec, prior, planned.observed, planned.now)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
+from parallelproject.core.planner.claim import Claim, claim_of
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
@@ -86,7 +87,7 @@ class World:
         seen = self.attempts.get(task_id, ())
         if event in ("launch", "skip", "second"):
             newest = max([snapshot.records.get(task_id, NEW).attempts, *(attempt.number for attempt in seen)])
-            claim = graph.claim[graph.index[task_id]] if task_id in graph.index else "one\nd/x"
+            claim = claim_of(graph, graph.index[task_id]) if task_id in graph.index else Claim("one", ("d/x",))
             new = Attempt(newest + (2 if event == "skip" else 1), Phase.LAUNCHING, at_work=True, claim=claim)
             self.attempts[task_id] = (*seen, new)
         elif event == "hide":
@@ -139,11 +140,9 @@ def settled(snapshot: Snapshot) -> set[str]:
 def facts(snapshot: Snapshot) -> dict[str, Any]:
     """All that matters to a plan.
 
-    Roles that nobody holds are left out: a plan takes an absent role and zero for the same. The order of dictionaries
-    does not count either, except that of ``strangers``, in which removed tasks are told.
+    The order of dictionaries does not count, except that of ``strangers``, in which removed tasks are told.
     """
     found = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.name != "graph"}
-    found["roles"] = {role: held for role, held in snapshot.roles.items() if held}
     found["strangers"] = list(snapshot.strangers)
     return found
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
 from parallelproject.executors.job.sightings import POD_SECONDS, REFUSED_FIRST, REFUSED_LONGEST, Key, Sightings
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
@@ -353,7 +354,7 @@ def test_a_held_job_that_is_deleted_after_its_end_is_looked_at_again(seen: Sight
 def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: Sightings) -> None:
     seen.job_seen(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
     seen.job_seen(A1, job(version=2))
-    assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [("coder\nx", True)]
+    assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [(Claim("coder", ("x",)), True)]
     seen.job_seen(A1, job(version=3, outcome="Failed"))
     assert phases(seen) == [Phase.STOPPED]
 

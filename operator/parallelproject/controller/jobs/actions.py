@@ -15,7 +15,9 @@ from parallelproject.controller.jobs.refusal import Refused, refusal_of
 from parallelproject.controller.jobs.removal import Removal
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.telemetry.metrics import Metrics
-from parallelproject.core.planner.plan import Launch, Plan, Stop
+from parallelproject.core.planner.claim import claim_of
+from parallelproject.core.planner.plan import Launch, Plan
+from parallelproject.core.planner.stops import Stop
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job.observation import view_job
 from parallelproject.executors.job.publish_job import publish_manifest
@@ -94,7 +96,8 @@ class Actions:
                 project.sightings.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._again(project)
                 continue
-            project.sightings.launching(key, project.graph.claim[launch.task], self._api.clock.now())
+            claim = claim_of(project.graph, launch.task)
+            project.sightings.launching(key, claim.to_json(), self._api.clock.now())
             create = self._create(project, key, manifest, project.generation, self._metrics.woken)
             self._spawn(project, ("create", key), create)
 

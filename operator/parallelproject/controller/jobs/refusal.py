@@ -27,7 +27,7 @@ class Refused(NamedTuple):
     """A Job that was certainly not created."""
 
     reason: Reason
-    """INVALID_POD_TEMPLATE, which is final, or one of ``core.status.REFUSALS``."""
+    """INVALID_POD_TEMPLATE, which is final, or one of ``model.status.REFUSALS``."""
     message: str
 
 

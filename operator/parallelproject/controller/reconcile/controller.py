@@ -25,8 +25,10 @@ from parallelproject.controller.telemetry.traces import Traces, exporter_from_en
 from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.merge_gate import waits_for_merge
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
-from parallelproject.core.planner.plan import Plan, plan, stops_of_all, waits_for_merge
+from parallelproject.core.planner.plan import Plan, plan
+from parallelproject.core.planner.stops import stops_of_all
 from parallelproject.core.report.status import ATTEMPT_MAX, rejected_status, render_status
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.observation import JobView, view_job, view_pod

@@ -116,7 +116,7 @@ class Gauges(Collector):
             if said.published is not None:
                 publications[(namespace, *said.published)] += 1
             snapshot = project.ledger.snapshot
-            slots[(namespace,)] += snapshot.at_work if snapshot is not None else 0
+            slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
             uids = {project.owner.uid for project in known}
             self._summaries = {uid: kept for uid, kept in self._summaries.items() if uid in uids}

@@ -10,14 +10,14 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.backoff import backoff_ends
 from parallelproject.core.planner.attempt import NEW, Record
-from parallelproject.core.planner.plan import backoff_ends
 from parallelproject.core.report.deletion import deletion_of
-from parallelproject.core.report.status import REFUSALS, condition, read_row
+from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import duration, iso
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import REFUSALS, Reason, TaskState
 from parallelproject.model.suggest import did_you_mean
 
 NAMED = 8

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.followups.job_history import FinishedJob
 from parallelproject.core.followups.publishing import Told
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.job.observation import Delivered, JobView, PodView, attempt_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
@@ -132,7 +133,7 @@ class Sightings:
 
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
-            reason: One of ``core.status.REFUSALS``.
+            reason: One of ``model.status.REFUSALS``.
             message: What the API server said.
             now: Seconds since the epoch.
             waits: Whether it is certainly not there and gives back its slot; else it is still being created.
@@ -332,7 +333,7 @@ class Sightings:
             return attempt_of(key.number, job, pods.values(), key in self._gone)
         denied = self._denied.get(key)
         if key in self._launching:
-            attempt = Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=self._launching[key])
+            attempt = Attempt(key.number, Phase.LAUNCHING, at_work=True, claim=Claim.from_json(self._launching[key]))
             return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.claim import claim_of
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.executors.job import delivery_pod, publish_job, single_run
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
@@ -168,7 +169,7 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    return single_run.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
+    return single_run.manifest(owner, marks, claim_of(graph, task).to_json(), template, deadline, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:
@@ -182,9 +183,9 @@ def stop_patch(why: str) -> Json:
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:
-    for candidate in spec.roles:
-        if candidate.name == role and candidate.pod_template is not None:
-            return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    found = spec.role(role)
+    if found is not None and found.pod_template is not None:
+        return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
 
 
