@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.base.creations import REFUSED_FIRST, REFUSED_LONGEST
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.job.executor import JobExecutor
@@ -356,7 +357,7 @@ def test_a_held_job_that_is_deleted_after_its_end_is_looked_at_again(seen: Obser
 def test_a_claim_and_a_stop_are_known_whoever_removes_the_annotations(seen: ObservedAttempts) -> None:
     seen.found(A1, job(stopped_for="Stopped")._replace(claim="coder\nx"))
     seen.found(A1, job(version=2))
-    assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [("coder\nx", True)]
+    assert [(a.claim, a.stopping) for a in seen.attempts["a"]] == [(Claim("coder", ("x",)), True)]
     seen.found(A1, job(version=3, outcome="Failed"))
     assert phases(seen) == [Phase.STOPPED]
 

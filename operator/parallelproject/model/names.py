@@ -38,7 +38,7 @@ ANNOTATION_CONTAINER = f"{GROUP}/container"
 KUBECTL_CONTAINER = "kubectl.kubernetes.io/default-container"
 """On a pod: the container that ``kubectl logs`` and ``exec`` mean."""
 ANNOTATION_CLAIM = f"{GROUP}/claim"
-"""On a Job: the role and the files that its task had when it was started, a line each."""
+"""On a Job: what its attempt holds, as JSON (``core.planner.claim``)."""
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 

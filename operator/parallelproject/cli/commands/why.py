@@ -10,7 +10,8 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.report.why import UnknownTaskError, Why, deleted, not_accepted, why
+from parallelproject.core.report.why.answer import UnknownTaskError, Why
+from parallelproject.core.report.why.why import deleted, not_accepted, why
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 

@@ -12,6 +12,7 @@ from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
 from parallelproject.executors.base.executor import Executor, PublishStart, TaskStart
 from parallelproject.executors.base.optional import Publishes
@@ -55,7 +56,7 @@ class Actions:
         for launch in launches:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
             earlier = observed.parts(key._replace(attempt=launch.number - 1))
-            records, claim = project.ledger.records, graph.claim[launch.task]
+            records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
             start = TaskStart(key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier)
             try:
                 manifest = self._executor.task(start)

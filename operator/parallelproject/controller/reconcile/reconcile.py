@@ -21,7 +21,8 @@ from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.traces import Traces
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.plan import Plan, Stop, plan, stops_of_all
+from parallelproject.core.planner.plan import Plan, plan
+from parallelproject.core.planner.stops import Stop, stops_of_all
 from parallelproject.core.report.status import rejected_status, render_status
 from parallelproject.kube.clock import ServerClock
 from parallelproject.model.spec import Spec

@@ -121,8 +121,8 @@ class Gauges(Collector):
                 reasons[namespace, state, reason] += count
             if said.published is not None:
                 publications[(namespace, *said.published)] += 1
-            standing = project.ledger.standing
-            slots[(namespace,)] += standing.at_work if standing is not None else 0
+            snapshot = project.ledger.snapshot
+            slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
             uids = {project.owner.uid for project in known}
             self._summaries = {uid: kept for uid, kept in self._summaries.items() if uid in uids}

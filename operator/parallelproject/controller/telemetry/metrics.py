@@ -84,7 +84,7 @@ class Metrics:
             after: The one that it gave.
             lands: Whether the project's work is to land in git.
         """
-        if after.standing is before.standing:
+        if after.snapshot is before.snapshot:
             return
         found = tally(before, after)
         if not (found.started or found.landed or found.ended):

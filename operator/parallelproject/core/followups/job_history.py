@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.planner.snapshot import Standing
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
 
@@ -51,7 +51,7 @@ def in_order(finished: Iterable[FinishedAttempt], needed: Collection[str]) -> li
 
 def rerun_tasks(decided: Plan) -> set[str]:
     """The tasks that have failed and will run again."""
-    standing: Standing | None = decided.ledger.standing
-    if standing is None:
+    snapshot: Snapshot | None = decided.ledger.snapshot
+    if snapshot is None:
         return set()
-    return {standing.graph.ids[i] for i in standing.failing if decided.states[i] is TaskState.PENDING}
+    return {snapshot.graph.ids[i] for i in snapshot.failing if decided.states[i] is TaskState.PENDING}

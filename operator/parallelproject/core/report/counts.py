@@ -57,7 +57,7 @@ def tally(before: Ledger, after: Ledger) -> Tally:
         before: The ledger that the plan was given.
         after: The one that it gave.
     """
-    now, then = after.standing, before.standing
+    now, then = after.snapshot, before.snapshot
     if now is None or now is then:
         return NOTHING
     known = then.seen if then is not None else {}

@@ -17,7 +17,7 @@ from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import ConditionType, Reason, TaskState
+from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
 
 Json = dict[str, Any]
 
@@ -26,8 +26,6 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Most tasks of one refusal that are named, and most refusals."""
-REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
-"""Reasons of tasks whose Job the API server refuses and may allow later."""
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 

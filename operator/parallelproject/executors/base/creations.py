@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
 
@@ -96,7 +97,7 @@ class Creations:
         """Where an attempt stands whose object is not there; None where nothing is known of it."""
         denied = self._denied.get(key)
         if key in self.under_way:
-            attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=self.under_way[key])
+            attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=Claim.from_json(self.under_way[key]))
             return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.planner.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
 from parallelproject.executors.job import delivery_pod
 from parallelproject.git.plumbing.outcome import DeliveryError
@@ -67,7 +68,7 @@ class JobView(NamedTuple):
     reason: str
     stopped_for: str
     claim: str = ""
-    """Role and files that its task had when it was started."""
+    """The ``Claim`` that its task had when it was started, as text."""
     is_suspended: bool = False
     """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
     is_queued: bool = False
@@ -342,7 +343,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     elif job.is_suspended and not stopping:
         reason = Reason.JOB_SUSPENDED
     return Attempt(
-        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,
+        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=Claim.from_json(job.claim),
         is_queued=job.is_queued,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.claim import claim_of
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import environment, task_document
@@ -171,7 +172,8 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    return single_run.manifest(owner, key, graph.claim[task], template, deadline, level, inherited, held_by)
+    claim = claim_of(graph, task).to_json()
+    return single_run.manifest(owner, key, claim, template, deadline, level, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:
@@ -185,9 +187,9 @@ def stop_patch(why: str) -> Json:
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:
-    for candidate in spec.roles:
-        if candidate.name == role and candidate.pod_template is not None:
-            return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    found = spec.role(role)
+    if found is not None and found.pod_template is not None:
+        return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
 
 

@@ -10,8 +10,9 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.backoff import backoff_ends
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.plan import Launch, Ledger, Plan, backoff_ends, plan
+from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.local.engine.board import Board, Event, Running, View, What
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History

@@ -1,6 +1,6 @@
 """Where every task stands is the same worked out from what changed as from scratch, and what was given out stays.
 
-The steps are told to both ways, ``Standing.after`` and ``Standing.of``, in graphs large enough that one way updates
+The steps are told to both ways, ``Snapshot.after`` and ``Snapshot.of``, in graphs large enough that one way updates
 what the other derives; what is seen need not make sense, as after a restart, an edit, or by a stranger's hand.
 """
 
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
-from parallelproject.core.planner.snapshot import Standing
+from parallelproject.core.planner.claim import Claim, claim_of
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
@@ -70,7 +71,7 @@ class World:
         left_out = self.hidden | self.settled
         return {task_id: seen for task_id, seen in self.attempts.items() if seen and task_id not in left_out}
 
-    def go_on(self, graph: CompiledGraph, standing: Standing, random: Random) -> None:
+    def go_on(self, graph: CompiledGraph, snapshot: Snapshot, random: Random) -> None:
         """Something happens to some tasks, rather to those that are under way; one left out as settled is told of
         again when it does."""
         if random.random() < 0.3:
@@ -79,14 +80,14 @@ class World:
             under_way = [task_id for task_id, seen in self.attempts.items() if seen and is_under_way(seen[-1])]
             some = under_way if random.random() < 0.6 else random.choice([graph.ids, graph.ids, STRANGERS])
             task_id = random.choice(some or STRANGERS)
-            self.happen(graph, standing, task_id, random.choice(EVENTS if task_id in under_way else STARTS))
+            self.happen(graph, snapshot, task_id, random.choice(EVENTS if task_id in under_way else STARTS))
             self.settled.discard(task_id)
 
-    def happen(self, graph: CompiledGraph, standing: Standing, task_id: str, event: str) -> None:
+    def happen(self, graph: CompiledGraph, snapshot: Snapshot, task_id: str, event: str) -> None:
         seen = self.attempts.get(task_id, ())
         if event in ("launch", "skip", "second"):
-            newest = max([standing.records.get(task_id, NEW).attempts, *(attempt.number for attempt in seen)])
-            claim = graph.claim[graph.index[task_id]] if task_id in graph.index else "one\nd/x"
+            newest = max([snapshot.records.get(task_id, NEW).attempts, *(attempt.number for attempt in seen)])
+            claim = claim_of(graph, graph.index[task_id]) if task_id in graph.index else Claim("one", ("d/x",))
             new = Attempt(newest + (2 if event == "skip" else 1), Phase.LAUNCHING, at_work=True, claim=claim)
             self.attempts[task_id] = (*seen, new)
         elif event == "hide":
@@ -126,31 +127,29 @@ def ended(attempt: Attempt, phase: Phase) -> Attempt:
     return attempt._replace(phase=phase, at_work=False, ended=20.0, reason=reason)
 
 
-def settled(standing: Standing) -> set[str]:
+def settled(snapshot: Snapshot) -> set[str]:
     """Said a second time: the tasks that have succeeded and of which no attempt is at work."""
     return {
         task_id
-        for task_id, seen in standing.seen.items()
-        if standing.records.get(task_id, NEW).state is TaskState.SUCCEEDED
+        for task_id, seen in snapshot.seen.items()
+        if snapshot.records.get(task_id, NEW).state is TaskState.SUCCEEDED
         and not any(attempt.at_work for attempt in seen)
     }
 
 
-def facts(standing: Standing) -> dict[str, Any]:
+def facts(snapshot: Snapshot) -> dict[str, Any]:
     """All that matters to a plan.
 
-    Roles that nobody holds are left out: a plan takes an absent role and zero for the same. The order of dictionaries
-    does not count either, except that of ``strangers``, in which removed tasks are told.
+    The order of dictionaries does not count, except that of ``strangers``, in which removed tasks are told.
     """
-    found = {field.name: getattr(standing, field.name) for field in fields(standing) if field.name != "graph"}
-    found["roles"] = {role: held for role, held in standing.roles.items() if held}
-    found["strangers"] = list(standing.strangers)
+    found = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.name != "graph"}
+    found["strangers"] = list(snapshot.strangers)
     return found
 
 
-def as_given(standing: Standing) -> dict[str, Any]:
+def as_given(snapshot: Snapshot) -> dict[str, Any]:
     """A deep copy of every field, as it is."""
-    return {field.name: deepcopy(getattr(standing, field.name)) for field in fields(standing) if field.name != "graph"}
+    return {field.name: deepcopy(getattr(snapshot, field.name)) for field in fields(snapshot) if field.name != "graph"}
 
 
 def told(observed: dict[str, tuple[Attempt, ...]], *, anew: bool) -> dict[str, Sequence[Attempt]]:
@@ -162,26 +161,26 @@ def told(observed: dict[str, tuple[Attempt, ...]], *, anew: bool) -> dict[str, S
 @given(specs(), seeds, st.booleans())
 def test_where_tasks_stand_is_the_same_from_what_changed_as_from_scratch(spec: Spec, seed: int, anew: bool) -> None:
     random, world, graph = Random(seed), World(), compile_graph(spec)
-    standing = Standing.of(graph, {}, {})
-    given_out = [(standing, as_given(standing))]
+    snapshot = Snapshot.of(graph, {}, {})
+    given_out = [(snapshot, as_given(snapshot))]
     for _ in range(STEPS):
         if random.random() < 0.1:
             spec, graph = after_edit(spec, graph, random)
-            standing = Standing.of(graph, standing.records, told(world.observed, anew=anew))
-            given_out.append((standing, as_given(standing)))
+            snapshot = Snapshot.of(graph, snapshot.records, told(world.observed, anew=anew))
+            given_out.append((snapshot, as_given(snapshot)))
         if random.random() < 0.3:
-            world.settled |= settled(standing)
-        world.go_on(graph, standing, random)
+            world.settled |= settled(snapshot)
+        world.go_on(graph, snapshot, random)
         observed = told(world.observed, anew=anew)
-        updated = standing.after(observed)
-        assert facts(updated) == facts(Standing.of(graph, standing.records, observed))
-        assert facts(updated) == facts(Standing.of(graph, updated.records, observed)), "as after a restart"
+        updated = snapshot.after(observed)
+        assert facts(updated) == facts(Snapshot.of(graph, snapshot.records, observed))
+        assert facts(updated) == facts(Snapshot.of(graph, updated.records, observed)), "as after a restart"
         assert updated.seen == world.observed
         assert list(updated.strangers) == [task_id for task_id in updated.records if task_id not in graph.index]
-        standing = updated
-        given_out.append((standing, as_given(standing)))
-    for standing, before in given_out:
-        assert as_given(standing) == before
+        snapshot = updated
+        given_out.append((snapshot, as_given(snapshot)))
+    for snapshot, before in given_out:
+        assert as_given(snapshot) == before
 
 
 def after_edit(spec: Spec, graph: CompiledGraph, random: Random) -> tuple[Spec, CompiledGraph]:
@@ -196,8 +195,8 @@ def after_edit(spec: Spec, graph: CompiledGraph, random: Random) -> tuple[Spec, 
 def test_a_commit_that_is_heard_of_after_the_success_is_written_down() -> None:
     graph = compile_graph(parse_spec({"tasks": [{"id": "a"}]}))
     ended = Attempt(1, Phase.SUCCEEDED)
-    first = Standing.of(graph, {}, {"a": (ended,)})
+    first = Snapshot.of(graph, {}, {"a": (ended,)})
     assert first.record(0).commit is None
     landed = (ended._replace(commit="9b1e77c"),)
     assert first.after({"a": landed}).record(0).commit == "9b1e77c"
-    assert Standing.of(graph, first.records, {"a": landed}).record(0).commit == "9b1e77c"
+    assert Snapshot.of(graph, first.records, {"a": landed}).record(0).commit == "9b1e77c"
