@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from parallelproject.controller.jobs.refusal import Refused, refusal_of
 from parallelproject.controller.jobs.removal import Removal
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.planner.plan import Launch, Plan, Stop
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job.observation import view_job
@@ -51,7 +51,7 @@ class Actions:
         may_start: Callable[[Project], bool],
         drop: Callable[[Project], None],
         git_image: str,
-        metrics: Metrics,
+        metrics: Meter,
         removal: Removal,
     ) -> None:
         """Prepares them.

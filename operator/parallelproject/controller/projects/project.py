@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.controller.projects.renewal import Renewal
 from parallelproject.controller.projects.status_lag import Lag
-from parallelproject.controller.telemetry.events import Renewal
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
@@ -65,8 +65,6 @@ class Project:
         """Monotonic time before which only a changed headline is written."""
         self.lag = Lag()
         """How far what is written is behind what was planned."""
-        self.traced = ""
-        """The end, as its status has it, whose trace was handed over."""
         self.failures = 0
         """Reconciles that failed in a row."""
         self.failures_to_write = 0

@@ -9,11 +9,10 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.telemetry.events import Notice, event, notices
-from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.report.status import says_the_same
-from parallelproject.core.times import iso
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
@@ -26,11 +25,10 @@ tasks is 73 kB, and takes an API server 0.1 s of processor time."""
 _BYTES_OF_ANY = 4096
 """What a write takes however small it is."""
 _BACKOFF_MAX = 30.0
-_EVENTS_WAITING_MAX = 1000
 
 
 class Writer:
-    """Writes the status of projects, and tells of transitions by Events."""
+    """Writes the status of projects, and says so to who hears what happens."""
 
     def __init__(
         self,
@@ -38,7 +36,8 @@ class Writer:
         again: Callable[[Project], None],
         again_in: Callable[[Project, float], None],
         drop: Callable[[Project], None],
-        metrics: Metrics,
+        metrics: Meter,
+        feed: Feed,
     ) -> None:
         """Prepares it.
 
@@ -48,12 +47,14 @@ class Writer:
             again_in: The same, after so many seconds.
             drop: Forgets a project that is not there any more.
             metrics: Is told how long a status took.
+            feed: Hears what has changed with it.
         """
         self._api = api
         self._again = again
         self._again_in = again_in
         self._drop = drop
         self._metrics = metrics
+        self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
         """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
@@ -75,8 +76,10 @@ class Writer:
             return
         status = render()
         if says_the_same(status, project.status):
-            project.headline = headline
+            is_new, project.headline = project.headline is None, headline
             project.lag.settled()
+            if is_new:
+                self._feed.found(project)
             return
         project.writing = True
         self._spawn(self._write(project, headline, status))
@@ -84,18 +87,6 @@ class Writer:
     def is_written(self, project: Project) -> bool:
         """Whether the server knows all that was planned."""
         return not project.writing and project.headline is not None
-
-    def warn(self, project: Project, reason: str, message: str) -> None:
-        """Tells of something that no status shows."""
-        log.warning(
-            "%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace}
-        )
-        self._tell(project, [Notice(reason, message, warning=True)])
-
-    def say(self, project: Project, reason: str, message: str) -> None:
-        """Reports something that is as it should be, and that no status shows."""
-        log.info("%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace})
-        self._tell(project, [Notice(reason, message)])
 
     async def close(self) -> None:
         """Ends; what was not written is found again by whoever comes next."""
@@ -130,7 +121,9 @@ class Writer:
         project.failures_to_write = 0
         self._metrics.status_written(project.lag.written(time.monotonic()))
         project.next_write = self._next_write(len(encode(status)))
-        self._tell(project, list(notices(before, kept)))
+        if project.headline is None:
+            self._feed.found(project)
+        self._feed.written(project, before, kept)
 
     def _next_write(self, size: int) -> float:
         """When a project may be written again that was just written with so many bytes."""
@@ -158,18 +151,6 @@ class Writer:
         delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**project.failures_to_write))
         log.warning("writing the status of %s: %s; again in %.1f s", project.path, error, delay)
         await asyncio.sleep(delay)
-
-    def _tell(self, project: Project, told: list[Notice]) -> None:
-        if told and len(self._tasks) < _EVENTS_WAITING_MAX:
-            self._spawn(self._post(project, told))
-
-    async def _post(self, project: Project, told: list[Notice]) -> None:
-        path = f"/api/v1/namespaces/{project.owner.namespace}/events"
-        for notice in told:
-            try:
-                await self._api.request("POST", path, event(notice, project.reference, iso(int(self._api.clock.now()))))
-            except ApiError as error:
-                log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

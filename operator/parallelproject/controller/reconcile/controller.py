@@ -16,12 +16,12 @@ from parallelproject.controller.jobs.actions import Actions
 from parallelproject.controller.jobs.evidence import Evidence, HeldJob
 from parallelproject.controller.jobs.removal import Removal
 from parallelproject.controller.projects.capacity import NOTHING_YET, Capacity
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.meter import Meter, Unmeasured
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.projects.status_writer import Writer
-from parallelproject.controller.telemetry.metrics import Metrics
-from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
 from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.graph.graph import CompiledGraph
@@ -61,6 +61,8 @@ class Controller:
         namespaces: tuple[str, ...] = (),
         git_image: str = GIT_IMAGE,
         limits: Limits = NO_LIMITS,
+        meter: Meter | None = None,
+        feed: Feed | None = None,
     ) -> None:
         """Prepares it; ``run`` starts it.
 
@@ -70,6 +72,8 @@ class Controller:
             namespaces: Where to look for Jobs and pods; empty: in all of them.
             git_image: The image that lands work.
             limits: How much may be at work at once, of all projects together.
+            meter: Is told how long its parts take; by default nobody is.
+            feed: Gives what happens to who hears it; by default nobody does.
         """
         self._api = api
         self.clock = api.clock
@@ -80,23 +84,23 @@ class Controller:
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._sightings: dict[tuple[str, str], Sightings] = {}  # by namespace and project uid
         self.queue = Queue()
-        self.metrics = Metrics()
-        self._traces = Traces(exporter_from_environment(), self.metrics.traced)
+        self._meter = meter or Unmeasured()
+        self._feed = feed or Feed()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
-        self._writer = Writer(api, self._put, self._put_later, self._drop, self.metrics)
+        self._writer = Writer(api, self._put, self._put_later, self._drop, self._meter, self._feed)
         self._removal = Removal(
             api,
             self._projects.values,
-            self._writer.say,
+            self._feed.say,
             lambda project: self._put_later(project, _REMOVE_AGAIN_SECONDS),
         )
         self._actions = Actions(
-            api, self._put, self._writer.warn, self._is_current, self._drop, git_image, self.metrics, self._removal
+            api, self._put, self._feed.warn, self._is_current, self._drop, git_image, self._meter, self._removal
         )
         self._evidence = Evidence(api)
         self._unowned: dict[HeldJob, tuple[str, str]] | None = {}
         """Jobs that we hold of unknown projects, with the name and uid of those. None once all projects are known."""
-        self.source = ProjectSource(api, leader, namespaces, self, self.metrics.kopf_ended, self.metrics.project_missed)
+        self.source = ProjectSource(api, leader, namespaces, self, self._meter.kopf_ended, self._meter.project_missed)
         self._leader = leader
         self._reflectors = [
             Reflector(api, path, SELECTOR, sink, leader)
@@ -129,7 +133,7 @@ class Controller:
                 self._release_unowned()
                 while True:
                     key, since = await self.queue.take()
-                    with self.metrics.reconciling(since):
+                    with self._meter.reconciling(since):
                         self._reconcile_safely(key)
                     self._distribute_soon()
                     await asyncio.sleep(0)  # others may run between two projects
@@ -138,7 +142,6 @@ class Controller:
                 await self._evidence.close()
                 await self._removal.close()
                 await self._writer.close()
-                self._traces.close()
 
     async def _wait_for_projects(self) -> None:
         """Waits until all projects are known. Where the server does not serve them, Jobs of them are let go by then."""
@@ -310,7 +313,7 @@ class Controller:
             spec = spec.model_copy(update={"stop": True})
             for stop in stops_of_all({PUBLISHING: sightings.of_publishing}):
                 self._actions.stop(project, stop)
-        with self.metrics.planning():
+        with self._meter.planning():
             decided = plan(graph, spec, project.ledger, sightings.unsettled, now, self.capacity.share(project))
             if decided.launches and not self._is_surely_there(project):
                 decided = plan(graph, spec, project.ledger, sightings.unsettled, now, NOTHING_YET)
@@ -322,7 +325,7 @@ class Controller:
             self._actions.stop(project, stop)
         for unseen in decided.unseen:
             self._actions.look_up(project, Key(unseen.id, unseen.number))
-        self.metrics.planned(project.owner.namespace, before, decided.ledger, lands=spec.git is not None)
+        self._feed.planned(project, before, decided.ledger)
         published = self._publish(project, spec, graph, decided, now)
         headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
 
@@ -337,8 +340,6 @@ class Controller:
         if decided.share is not NOTHING_YET or not self.capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
         self._removal.enforce(project, decided)
-        if decided.completed and self._writer.is_written(project):
-            self._traces.ended(project, now)
         wakes = (decided.wake_at, published and published.wake_at, sightings.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
         is_done = decided.completed and (published is None or published.is_settled)
@@ -346,7 +347,7 @@ class Controller:
             expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
             if project.is_kept:
                 if expires <= now and project.reports.is_due("ttl", time.monotonic()):
-                    self._writer.warn(project, "NotDeleted", _KEPT)
+                    self._feed.warn(project, "NotDeleted", _KEPT)
             elif expires <= now and self._writer.is_written(project):
                 self._actions.delete(project)
             wake = max(expires, now + 1) if expires > now or not project.is_kept else wake
