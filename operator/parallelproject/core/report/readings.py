@@ -78,11 +78,12 @@ class PlanReading:
         return Whole(True, completed=self.plan.ledger.completion_time, succeeded=succeeded, result=(reason, message))
 
     def changed_since(self, before: Self) -> list[str]:
-        """Those that were heard of, then those in another state."""
+        """Those that were heard of, then those in another state, then those that are asked for now."""
         found = dict.fromkeys(self.heard)
         if before.plan.states is not self.plan.states and before.plan.states != self.plan.states:
             pairs = enumerate(zip(before.plan.states, self.plan.states, strict=True))
             found |= dict.fromkeys([self.graph.ids[i] for i, (old, new) in pairs if old is not new])
+        found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
         return list(found)
 
     def row(self, task: str) -> Row:
