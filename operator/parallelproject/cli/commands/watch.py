@@ -6,36 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.cluster.wait_for_end import View, seconds, tell_result, until_end
-from parallelproject.cli.input.arguments import Name, Timeout
-from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.arguments import NameOrOnly, Timeout
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 Json = dict[str, Any]
 
 
-@on_cluster
-async def run(cluster: "Cluster", name: Name, limit: Timeout = None) -> int:
+@on_project
+async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Follow a project until it ends.
 
     Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
     """
-    return await follow_visibly(cluster, name, seconds(limit))
+    return await follow_visibly(reader, name, seconds(limit))
 
 
-async def follow_visibly(cluster: "Cluster", name: str, limit: float | None) -> int:
+async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:
     """Follows a project to its end and shows it; the exit code."""
     if not sys.stdout.isatty():
         lines = Lines()
-        code = await until_end(cluster, name, lines, limit)
+        code = await until_end(reader, name, lines, limit)
         tell_result(lines.project)
         return code
     from parallelproject.cli.commands.watch_live import Live  # here, because rich is slow to load
 
     with Live() as live:
-        code = await until_end(cluster, name, live, limit)
+        code = await until_end(reader, name, live, limit)
     tell_result(live.project)
     return code
 

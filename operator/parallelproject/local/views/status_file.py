@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from parallelproject.core.planner.plan import Plan, plan
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import plan
 from parallelproject.core.report.changes import Event
 from parallelproject.core.report.status import render_status
 from parallelproject.core.times import iso
@@ -64,7 +65,7 @@ class StatusFile:
         self._status = self._document.read_status()
         with suppress(OSError):
             self._document.write_project({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
-        self._write(board.plan)
+        self._write()
 
     def take(self, project: Board, events: Sequence[Event]) -> None:
         """Something is different."""
@@ -80,23 +81,27 @@ class StatusFile:
         left = self._next_write - time.monotonic()
         if left > 0:
             return left
-        self._write(self._board.plan)
+        self._write()
         return None
 
     def close(self) -> None:
         """Writes how the session has ended: what an interruption has stopped is not over, and waits."""
-        board, last = self._board, self._board.plan
-        if board.interrupted and last is not None:
-            ledger = replace(last.ledger, completion_time=None)
-            last = plan(board.graph, board.spec, ledger, {}, board.clock.now())
-        self._write(last)
+        self._write()
 
-    def _write(self, decided: Plan | None) -> None:
-        if decided is None:
+    def _write(self) -> None:
+        began = time.monotonic()
+        board, last = self._board, self._board.plan
+        if last is None:
             return
-        board, began = self._board, time.monotonic()
         self._changed = False
         now = board.clock.now()
+        # The engine's last plan knows neither of what it has launched itself, nor that an interruption is not the end.
+        ledger = replace(last.ledger, completion_time=None) if board.interrupted else last.ledger
+        running = {
+            task: (Attempt(found.number, Phase.ACTIVE, at_work=True, started=found.started),)
+            for task, found in board.running.items()
+        }
+        decided = plan(board.graph, board.spec, ledger, running, now)
         self._status = render_status(board.graph, board.spec, decided, self._status, self._generation, now)
         with suppress(OSError):
             self._document.write_status({key: value for key, value in self._status.items() if value is not None})
