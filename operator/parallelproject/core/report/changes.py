@@ -15,7 +15,7 @@ from parallelproject.model.status import Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
 _SHOWN_WAITS = frozenset({Reason.BACKOFF.value})
-"""Reasons of a wait whose begin and end change what a person sees of a task."""
+"""Reasons of a wait whose begin and end a person wants to see."""
 
 
 class What(StrEnum):
@@ -107,7 +107,6 @@ class Row(NamedTuple):
     record: Record = NEW
     reason: str = ""
     """Why it is in this state."""
-    removed: bool = False
 
 
 class Level(NamedTuple):
@@ -221,7 +220,7 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
 
 
 def _shown(row: Row) -> tuple[object, ...]:
-    return row.state, row.record.attempts, row.reason in _SHOWN_WAITS, row.removed
+    return row.state, row.record.attempts, row.reason in _SHOWN_WAITS
 
 
 def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[Event]:

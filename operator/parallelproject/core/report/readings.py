@@ -152,7 +152,7 @@ class StatusReading:
         if row is None:
             return _NOTHING
         state = _STATES.get(str(row.get("state")), TaskState.PENDING)
-        return Row(state, read_row(row), str(row.get("reason") or ""), bool(row.get("removed")))
+        return Row(state, read_row(row), str(row.get("reason") or ""))
 
     def attempts(self, task: str) -> None:
         """A row has no more than the last one."""
