@@ -31,7 +31,7 @@ def test_a_new_consumer_hears_all_of_a_run(runner: Callable[..., Runner], tmp_pa
     options = {"repository": Checkout(tmp_path).path, "consumers": [heard, Broken()]}
     said = runner(described, command, options=options).run()
     assert heard.events == [
-        "Found", "Started a", "Succeeded a", "Landed a", "LevelCompleted", "Started b",
+        "Found", "Started a", "Succeeded a", "Landed a", "Started b", "LevelCompleted",
         "Failed b", "Started b", "Succeeded b", "Landed b", "LevelCompleted", "Completed",
     ]  # fmt: skip
     assert "Broken failed and hears no more: RuntimeError: out of order" in said
