@@ -11,6 +11,11 @@ class Target:
     context: str | None = None
     kubeconfig: str | None = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether any of them was given."""
+        return any((self.namespace, self.context, self.kubeconfig))
+
     def or_else(self, other: "Target | None") -> "Target":
         """The options given after the command, else those before it."""
         if other is None:

@@ -8,10 +8,10 @@ from parallelproject.controller.actions.creation import Creation
 from parallelproject.controller.actions.lookup import Lookup
 from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.actions.requests import Requests, pause
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.projects.status_writer import Writer
-from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
 from parallelproject.executors.base.executor import Executor, PublishStart, TaskStart
@@ -27,7 +27,7 @@ class Actions:
     """Carries out launches and stops."""
 
     def __init__(
-        self, api: Api, executor: Executor[Any], keeper: Keeper, writer: Writer, removal: Removal, metrics: Metrics
+        self, api: Api, executor: Executor[Any], keeper: Keeper, feed: Feed, removal: Removal, meter: Meter
     ) -> None:
         """Prepares them.
 
@@ -35,18 +35,18 @@ class Actions:
             api: An open connection.
             executor: Runs the attempts.
             keeper: Keeps the projects.
-            writer: Reports what no status shows.
+            feed: Reports what no status shows.
             removal: Removes finished objects where a quota counts them.
-            metrics: Is told when a task was released.
+            meter: Is told when a task was released.
         """
         self._api = api
         self._executor = executor
         self._keeper = keeper
-        self._metrics = metrics
+        self._meter = meter
         self._requests = Requests(keeper)
-        self.lookup = Lookup(api, executor, keeper, self._requests, writer)
+        self.lookup = Lookup(api, executor, keeper, self._requests, feed)
         """Finds what is not observed, and gives back what others have taken."""
-        self._creation = Creation(api, executor, keeper, self.lookup, removal, writer, metrics)
+        self._creation = Creation(api, executor, keeper, self.lookup, removal, feed, meter)
 
     def launch(self, project: Project, launches: Sequence[Launch]) -> None:
         """Starts attempts; each counts as launching at once."""
@@ -65,7 +65,7 @@ class Actions:
                 observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._keeper.again(project)
                 continue
-            self._create(project, key, manifest, claim, self._metrics.woken)
+            self._create(project, key, manifest, claim, self._meter.woken)
 
     def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
         """Starts an attempt at publishing; it counts as launching at once."""

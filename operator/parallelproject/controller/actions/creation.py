@@ -13,10 +13,10 @@ from typing import Any
 from parallelproject.controller.actions.lookup import Lookup
 from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.actions.requests import pause, spread
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.projects.status_writer import Writer
-from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import ReadsRefusals, Refused
 from parallelproject.kube.client import Api, ApiError
@@ -43,8 +43,8 @@ class Creation:
         keeper: Keeper,
         lookup: Lookup,
         removal: Removal,
-        writer: Writer,
-        metrics: Metrics,
+        feed: Feed,
+        meter: Meter,
     ) -> None:
         """Prepares it.
 
@@ -54,16 +54,16 @@ class Creation:
             keeper: Keeps the projects.
             lookup: Finds what is there already.
             removal: Removes finished objects where a quota counts them.
-            writer: Reports refusals.
-            metrics: Is told when a task was released.
+            feed: Reports refusals.
+            meter: Is told when a task was released.
         """
         self._api = api
         self._executor = executor
         self._keeper = keeper
         self._lookup = lookup
         self._removal = removal
-        self._writer = writer
-        self._metrics = metrics
+        self._feed = feed
+        self._meter = meter
         self._at_once = asyncio.Semaphore(CREATES_AT_ONCE)
 
     async def create(
@@ -88,7 +88,7 @@ class Creation:
                     tries += 1
                     if await self._try_create(project, key, manifest):
                         if woken is not None:
-                            self._metrics.released(woken)
+                            self._meter.released(woken)
                         return
                 is_unsure = True
                 await asyncio.sleep(spread(tries))
@@ -113,7 +113,7 @@ class Creation:
         if refused is None:
             project.observed.refused(key, None, self._api.clock.now())
         elif refused.reason is Reason.INVALID_POD_TEMPLATE:
-            self._writer.warn(project, refused.reason, f"{key.work}: {refused.message}")
+            self._feed.warn(project, refused.reason, f"{key.work}: {refused.message}")
             project.observed.refused(key, refused.reason, self._api.clock.now())
         else:
             self._denied(project, key, refused)
@@ -134,7 +134,7 @@ class Creation:
         now = self._api.clock.now()
         project.observed.denied(key, refused.reason, refused.message, now, waits=waits and key.is_task)
         what = (refused.reason, refused.message)
-        self._writer.remind(project, what, "FailedCreate", f"{key.work}: {refused.message}")
+        self._feed.remind(project, what, "FailedCreate", f"{key.work}: {refused.message}")
         self._keeper.again(project)
 
     async def _try_create(self, project: Project, key: WorkKey, manifest: Json) -> bool:

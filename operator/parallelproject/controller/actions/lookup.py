@@ -5,9 +5,9 @@ import logging
 from typing import Any
 
 from parallelproject.controller.actions.requests import Requests, pause
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import is_ours
 from parallelproject.executors.base.optional import RestoresMarks
@@ -25,7 +25,7 @@ _RESTORE_SECONDS = 1.0
 class Lookup:
     """Reads objects of attempts from the server's store."""
 
-    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, requests: Requests, writer: Writer) -> None:
+    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, requests: Requests, feed: Feed) -> None:
         """Prepares it.
 
         Args:
@@ -33,13 +33,13 @@ class Lookup:
             executor: Says what the objects are.
             keeper: Keeps the projects.
             requests: Runs what it starts.
-            writer: Reports what no status shows.
+            feed: Reports what no status shows.
         """
         self._api = api
         self._executor = executor
         self._keeper = keeper
         self._requests = requests
-        self._writer = writer
+        self._feed = feed
 
     def path(self, project: Project, key: WorkKey) -> str:
         """The path of an attempt's object."""
@@ -75,7 +75,7 @@ class Lookup:
             project.observed.found(key, self._executor.view(found))
         else:
             what = f"{self._executor.resource.kind} {found['metadata']['name']}"
-            self._writer.warn(project, "NameConflict", f"{key.work}: {what} belongs to somebody else")
+            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to somebody else")
             project.observed.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
@@ -126,7 +126,7 @@ class Lookup:
                 kind = self._executor.resource.kind
                 project.observed.found(key, self._executor.view(found))
                 message = f"{key.work}: labels or owner of its {kind} had been removed"
-                self._writer.warn(project, f"{kind}Restored", message)
+                self._feed.warn(project, f"{kind}Restored", message)
                 return
 
     async def _is_there(self, project: Project) -> bool:

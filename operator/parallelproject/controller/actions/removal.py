@@ -9,9 +9,9 @@ import logging
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
-from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.core.followups.job_history import FinishedAttempt, beyond_limit, in_order, rerun_tasks
 from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.base.executor import Executor
@@ -29,20 +29,20 @@ _AGAIN_SECONDS = 30.0
 class Removal:
     """Deletes finished objects."""
 
-    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, writer: Writer) -> None:
+    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, feed: Feed) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
             executor: Says what the objects are, and when they have ended.
             keeper: Keeps the projects.
-            writer: Reports what was removed.
+            feed: Reports what was removed.
         """
         self._api = api
         self._resource = executor.resource
         self._removes = executor if isinstance(executor, RemovesFinished) else None
         self._keeper = keeper
-        self._writer = writer
+        self._feed = feed
         self._removed: WeakKeyDictionary[Project, set[WorkKey]] = WeakKeyDictionary()
         """Attempts whose object is being removed, or was."""
         self._limit = asyncio.Semaphore(AT_ONCE)
@@ -83,7 +83,7 @@ class Removal:
                     of = "" if owner is project else f" for project {project.owner.name}"
                     what = f"finished {self._resource.kind} {view.name if view else ''}"
                     message = f"{ended.key.work}: {what} was removed{of}: {refused.message}"
-                    self._writer.say(owner, f"{self._resource.kind}Removed", message)
+                    self._feed.say(owner, f"{self._resource.kind}Removed", message)
                     return True
         return False
 

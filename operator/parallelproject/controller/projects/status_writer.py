@@ -8,16 +8,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from weakref import WeakKeyDictionary
 
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.status_lag import Lag
-from parallelproject.controller.telemetry.events import Notice, Renewal, event, notices
-from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.core.report.status import says_the_same
-from parallelproject.core.times import iso
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ tasks is 73 kB, and takes an API server 0.1 s of processor time."""
 _BYTES_OF_ANY = 4096
 """What a write takes however small it is."""
 _BACKOFF_MAX = 30.0
-_EVENTS_WAITING_MAX = 1000
 
 
 class _Written:
@@ -46,30 +44,31 @@ class _Written:
         """How far what is written is behind what was planned."""
         self.failures = 0
         """Writes that failed in a row."""
-        self.reports = Renewal()
-        """When which of the things that hold on was last reported by an Event."""
 
 
 class Writer:
-    """Writes the status of projects, and tells of transitions by Events."""
+    """Writes the status of projects, and says so to who hears what happens."""
 
     def __init__(
         self,
         api: Api,
         keeper: Keeper,
-        metrics: Metrics,
+        meter: Meter,
+        feed: Feed,
     ) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
             keeper: Keeps the projects.
-            metrics: Is told how long a status took.
+            meter: Measures how long a status took.
+            feed: Hears what has changed with it.
         """
         self._api = api
         self._keeper = keeper
-        self._metrics = metrics
+        self._meter = meter
         self._states: WeakKeyDictionary[Project, _Written] = WeakKeyDictionary()
+        self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
         """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
@@ -91,8 +90,10 @@ class Writer:
             return
         status = render()
         if says_the_same(status, project.status):
-            written.headline = headline
+            is_new, written.headline = written.headline is None, headline
             written.lag.settled()
+            if is_new:
+                self._feed.found(project)
             return
         written.writing = True
         self._spawn(self._write(project, headline, status))
@@ -105,23 +106,6 @@ class Writer:
     def behind_since(self, project: Project) -> float | None:
         """Monotonic time of the first plan that the status on the server does not have; None where it has all."""
         return self._written(project).lag.since
-
-    def warn(self, project: Project, reason: str, message: str) -> None:
-        """Tells of something that no status shows."""
-        log.warning(
-            "%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace}
-        )
-        self._tell(project, [Notice(reason, message, warning=True)])
-
-    def remind(self, project: Project, what: Hashable, reason: str, message: str) -> None:
-        """Warns of something that holds on: again only after a time."""
-        if self._written(project).reports.is_due(what, time.monotonic()):
-            self.warn(project, reason, message)
-
-    def say(self, project: Project, reason: str, message: str) -> None:
-        """Reports something that is as it should be, and that no status shows."""
-        log.info("%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace})
-        self._tell(project, [Notice(reason, message)])
 
     async def close(self) -> None:
         """Ends; what was not written is found again by whoever comes next."""
@@ -155,9 +139,11 @@ class Writer:
             project.status = kept
         written = self._written(project)
         written.failures = 0
-        self._metrics.status_written(written.lag.written(time.monotonic()))
+        self._meter.status_written(written.lag.written(time.monotonic()))
         written.next_write = self._next_write(len(encode(status)))
-        self._tell(project, list(notices(before, kept)))
+        if written.headline is None:
+            self._feed.found(project)
+        self._feed.written(project, before, kept)
 
     def _next_write(self, size: int) -> float:
         """When a project may be written again that was just written with so many bytes."""
@@ -192,18 +178,6 @@ class Writer:
         if found is None:
             found = self._states[project] = _Written()
         return found
-
-    def _tell(self, project: Project, told: list[Notice]) -> None:
-        if told and len(self._tasks) < _EVENTS_WAITING_MAX:
-            self._spawn(self._post(project, told))
-
-    async def _post(self, project: Project, told: list[Notice]) -> None:
-        path = f"/api/v1/namespaces/{project.owner.namespace}/events"
-        for notice in told:
-            try:
-                await self._api.request("POST", path, event(notice, project.reference, iso(int(self._api.clock.now()))))
-            except ApiError as error:
-                log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -11,6 +11,8 @@ from typing import Any
 from parallelproject.controller.actions.actions import Actions
 from parallelproject.controller.actions.evidence import Evidence
 from parallelproject.controller.actions.removal import Removal
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.meter import Meter, Unmeasured
 from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.controller.projects.queue import Queue
@@ -18,8 +20,6 @@ from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.attempt_watch import SELECTOR, ObjectSink, PartSink
 from parallelproject.controller.reconcile.reconcile import Reconciler
 from parallelproject.controller.reconcile.registry import Registry
-from parallelproject.controller.telemetry.metrics import Metrics
-from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import HasParts
@@ -42,6 +42,8 @@ class Controller:
         executor: Executor[Any],
         namespaces: tuple[str, ...] = (),
         limits: Limits = NO_LIMITS,
+        meter: Meter | None = None,
+        feed: Feed | None = None,
     ) -> None:
         """Prepares it; ``run`` starts it.
 
@@ -51,24 +53,26 @@ class Controller:
             executor: Runs the attempts.
             namespaces: Where to look for projects and attempts; empty: in all of them.
             limits: How much may run at once, of all projects together.
+            meter: Measures how long its parts take; by default nobody does.
+            feed: Gives what happens to who hears it; by default nobody does.
         """
         self.clock = api.clock
         self.left_nothing = False
         """Whether, at its end, no write of its own was under way."""
-        self.metrics = Metrics()
+        self._meter = meter or Unmeasured()
+        feed = feed or Feed()
         self._leader = leader
-        self._traces = Traces(exporter_from_environment(), self.metrics.traced)
         self._evidence = Evidence(api, executor)
         self.registry = Registry(executor, limits, self._evidence)
-        self._writer = Writer(api, self.registry, self.metrics)
-        self._removal = Removal(api, executor, self.registry, self._writer)
-        self._actions = Actions(api, executor, self.registry, self._writer, self._removal, self.metrics)
+        self._writer = Writer(api, self.registry, self._meter, feed)
+        self._removal = Removal(api, executor, self.registry, feed)
+        self._actions = Actions(api, executor, self.registry, feed, self._removal, self._meter)
         self.source = ProjectSource(
-            api, leader, namespaces, self.registry, self.metrics.kopf_ended, self.metrics.project_missed
+            api, leader, namespaces, self.registry, self._meter.kopf_ended, self._meter.project_missed
         )
         self._reconciler = Reconciler(
             api.clock, self.registry, self.source, self._actions, self._evidence, self._removal, self._writer,
-            self.metrics, self._traces,
+            feed, self._meter,
         )  # fmt: skip
         self._objects = ObjectSink(executor, self.registry, self._actions.lookup, self._evidence)
         watched: list[tuple[str, Sink]] = []
@@ -123,12 +127,11 @@ class Controller:
                 await self._evidence.close()
                 await self._removal.close()
                 await self._writer.close()
-                self._traces.close()
 
     async def _plan_for_ever(self) -> None:
         while True:
             name, since = await self.queue.take()
-            with self.metrics.reconciling(since):
+            with self._meter.reconciling(since):
                 project = self.registry.get(*name)
                 if project is not None:
                     self._reconciler.reconcile(project)

@@ -12,13 +12,13 @@ from parallelproject.controller.actions.actions import Actions
 from parallelproject.controller.actions.evidence import Evidence
 from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.projects.capacity import NOTHING_YET
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.registry import Registry, about
-from parallelproject.controller.telemetry.metrics import Metrics
-from parallelproject.controller.telemetry.traces import Traces
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan, plan
@@ -49,8 +49,8 @@ class Reconciler:
         evidence: Evidence,
         removal: Removal,
         writer: Writer,
-        metrics: Metrics,
-        traces: Traces,
+        feed: Feed,
+        meter: Meter,
     ) -> None:
         self._clock = clock
         self._registry = registry
@@ -60,8 +60,8 @@ class Reconciler:
         self._evidence = evidence
         self._removal = removal
         self._writer = writer
-        self._metrics = metrics
-        self._traces = traces
+        self._feed = feed
+        self._meter = meter
         self._publishing = PublishingRound(registry, actions)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
@@ -108,8 +108,6 @@ class Reconciler:
         published = self._publishing.publish(project, spec, graph, decided, now)
         self._write(project, spec, graph, decided, published, now)
         self._removal.enforce(project, decided)
-        if decided.completed and self._writer.is_written(project):
-            self._traces.ended(project, now)
         wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
         if decided.completed and (published is None or published.is_settled):
@@ -129,13 +127,13 @@ class Reconciler:
     def _plan(self, project: Project, spec: Spec, graph: CompiledGraph, now: float) -> Plan:
         """Plans, and takes note of the plan."""
         unsettled = project.observed.unsettled
-        with self._metrics.planning():
+        with self._meter.planning():
             decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
             if decided.launches and not self._is_surely_there(project):
                 decided = plan(graph, spec, project.ledger, unsettled, now, NOTHING_YET)
         self._capacity.planned(project, spec, decided)
-        self._metrics.planned(project.owner.namespace, project.ledger, decided.ledger, lands=spec.git is not None)
-        project.decided, project.ledger = decided, decided.ledger
+        before, project.decided, project.ledger = project.ledger, decided, decided.ledger
+        self._feed.planned(project, before, decided.ledger)
         return decided
 
     def _stop(self, project: Project, stops: Iterable[Stop]) -> None:
@@ -173,7 +171,7 @@ class Reconciler:
         expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
         if project.is_kept:
             if expires <= now:
-                self._writer.remind(project, "ttl", "NotDeleted", _KEPT)
+                self._feed.remind(project, "ttl", "NotDeleted", _KEPT)
                 return wake
         elif expires <= now and self._writer.is_written(project):
             self._actions.delete(project)
