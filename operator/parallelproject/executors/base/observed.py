@@ -207,7 +207,7 @@ class ObservedAttempts:
         return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
     def is_at_work(self, key: WorkKey) -> bool:
-        """Whether an attempt is seen that holds a slot."""
+        """Whether an attempt is observed that holds a slot."""
         return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
 
     def view(self, key: WorkKey) -> View | None:
