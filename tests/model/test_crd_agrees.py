@@ -175,7 +175,9 @@ def specs(draw: st.DrawFn) -> Any:
 
 
 @settings(
-    max_examples=tries(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=tries(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(spec=specs())
 def test_the_server_accepts_what_the_model_accepts_and_nothing_else(server: Says, spec: Any):
