@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settle how much is run."""
     sampling.configure(config)
-    examples.load(deep=config.option.deep)
+    examples.load(quick=config.option.quick, deep=config.option.deep)
 
 
 @pytest.hookimpl(tryfirst=True)

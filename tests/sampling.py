@@ -99,6 +99,7 @@ def add_options(parser: pytest.Parser) -> None:
     """The options of a run."""
     group = parser.getgroup("sampling")
     group.addoption("--deep", action="store_true", help="run every case of every sweep, and many more drawn examples")
+    group.addoption("--quick", action="store_true", help="try a fifth of the drawn examples")
     group.addoption("--sample-seed", type=int, metavar="N", help="what is sampled (default: follows from the commit)")
     group.addoption("--minutes", type=float, metavar="N", help="begin nothing new after so many minutes")
 

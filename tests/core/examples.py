@@ -1,31 +1,31 @@
-"""How many examples the property tests try: few enough for every run by default, many more with ``--deep``."""
+"""How many examples the property tests try: enough for every run by default, many more with ``--deep``."""
 
 from hypothesis import HealthCheck, settings
 
 _USUAL = 100
-DEEP = 30
-"""How many times as many examples are tried with ``--deep``."""
+_PROFILES = {"quick": _USUAL // 5, "usual": _USUAL, "deep": _USUAL * 30}
+"""How many examples a property is tried with that says nothing else."""
 
 
-def load(*, deep: bool) -> None:
-    """Set what property tests do that say nothing else. No example is judged by how long it takes."""
-    settings.register_profile("fast", max_examples=_USUAL, deadline=None)
-    settings.register_profile("deep", max_examples=_USUAL * DEEP, deadline=None)
-    settings.load_profile("deep" if deep else "fast")
+def load(*, quick: bool, deep: bool) -> None:
+    """Set how many are tried. No example is judged by how long it takes."""
+    for name, count in _PROFILES.items():
+        settings.register_profile(name, max_examples=count, deadline=None)
+    settings.load_profile("deep" if deep else "quick" if quick else "usual")
 
 
 def is_deep() -> bool:
-    """Whether all that there is time for is tried."""
+    """Whether as many are tried as there is time for."""
     return settings.get_current_profile_name() == "deep"
 
 
 def tries(count: int) -> int:
-    """So many examples; with ``--deep`` many more."""
-    return count * DEEP if is_deep() else count
+    """So many examples; fewer with ``--quick``, many more with ``--deep``."""
+    return max(1, count * _PROFILES[settings.get_current_profile_name()] // _USUAL)
 
 
 def examples(count: int) -> settings:
-    """So many examples, the same each time; with ``--deep`` many more, and others each time."""
+    """As ``tries``, and the same each time; with ``--deep`` others each time."""
     return settings(
         max_examples=tries(count),
         derandomize=not is_deep(),
