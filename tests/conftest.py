@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rig.fixtures import binaries, control_plane, helm_program, namespace, pytest_collection_finish, wrapper
-from tests import sampling
+from tests import sampling, scheduling
 from tests.core import examples
 from tests.sampling import sampled
 
@@ -26,10 +26,23 @@ def pytest_configure(config: pytest.Config) -> None:
     examples.load(quick=config.option.quick, deep=config.option.deep)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let the workers draw the same."""
+    sampling.configure_worker(node)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sample."""
+    """Order, and sample."""
+    scheduling.longest_first(config.rootpath, items)
     sampling.choose(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling:
+    """Give a worker a file at a time, or a test."""
+    return scheduling.Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _DEEP_SECONDS = 4 * 3600
 """Longest time of one test that runs its whole sweep."""
+_SETTLED = "sampling"
+"""What a worker is given: the seed and the end."""
 _RUN = "cases"
 """The property of a report that says how many cases of how many a test ran."""
 
@@ -105,15 +107,21 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def configure(config: pytest.Config) -> None:
-    """Settle the seed and the end, once: the workers of xdist get them with the options."""
+    """Settle the seed and the end, once: the workers of xdist are given them."""
     config.addinivalue_line("markers", "sampled(keep, by=(), always=None): of these parameters a sample is run")
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
+    option = config.option
     if hasattr(config, "workerinput"):
+        option.sample_seed, option.ends = config.workerinput[_SETTLED]
         return
-    if config.option.sample_seed is None:
-        config.option.sample_seed = _seed_of_the_commit(config.rootpath)
-    minutes = config.option.minutes
-    config.option.ends = None if minutes is None else time.time() + 60 * minutes
+    if option.sample_seed is None:
+        option.sample_seed = _seed_of_the_commit(config.rootpath)
+    option.ends = None if option.minutes is None else time.time() + 60 * option.minutes
+
+
+def configure_worker(node: Any) -> None:
+    """Give a worker of xdist what was settled."""
+    node.workerinput[_SETTLED] = (node.config.option.sample_seed, node.config.option.ends)
 
 
 def _seed_of_the_commit(folder: Path) -> int:
