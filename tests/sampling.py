@@ -204,10 +204,8 @@ def say_how_to_repeat(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def summary(terminal: Any, config: pytest.Config) -> None:
     """Tell how much was run of what there is."""
-    reports = [report for each in terminal.stats.values() for report in each if hasattr(report, "user_properties")]
-    counts = [
-        value for r in reports if r.when == "teardown" for name, value in r.user_properties if name == _RUN
-    ]  # fmt: skip
+    reports = [each for kind in terminal.stats.values() for each in kind if getattr(each, "when", "") == "teardown"]
+    counts = [value for report in reports for name, value in report.user_properties if name == _RUN]
     if counts:
         ran, of = (sum(numbers) for numbers in zip(*counts, strict=True))
         how = "of" if config.option.deep else "sampled from"

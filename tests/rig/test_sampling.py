@@ -1,4 +1,4 @@
-"""What is run of a sweep: a sample that is the same for the same seed, or all of it, or as much as there is time for."""
+"""What is run of a sweep: a sample, the same for the same seed; or all of it; or as much as there is time for."""
 
 import random
 import subprocess
@@ -12,7 +12,7 @@ from tests.sampling import Sampler, spread
 from tests.scheduling import SPREAD
 
 ROOT = Path(__file__).parents[2]
-CASES = range(40)
+CASES = range(42)
 
 
 def sampler(seed: int = 1, *, deep: bool = False, ends: float | None = None) -> Sampler:
@@ -45,7 +45,7 @@ def test_a_sample_of_more_than_there_are_is_all() -> None:
 def test_deep_is_every_case() -> None:
     deep = sampler(deep=True)
     assert list(deep(CASES, 1)) == list(CASES)
-    assert (deep.ran, deep.of) == (40, 40)
+    assert (deep.ran, deep.of) == (42, 42)
 
 
 def test_by_the_clock_others_come_first_each_time_and_none_when_the_time_is_over() -> None:
@@ -55,7 +55,7 @@ def test_by_the_clock_others_come_first_each_time_and_none_when_the_time_is_over
     assert sorted(orders[0]) == sorted(orders[1]) == list(CASES)
     over = sampler(deep=True, ends=time.time() - 1)
     assert list(over(CASES, 1)) == []
-    assert (over.ran, over.of) == (0, 40)
+    assert (over.ran, over.of) == (0, 42)
 
 
 def test_batches_are_the_same_cases() -> None:
