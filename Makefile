@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+# On two cores: many tests wait.
+WORKERS ?= 3
 FAST := tests/core tests/sources tests/model tests/executors tests/kube
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin

@@ -32,6 +32,8 @@ SPREAD = (
 """Files whose tests run in any worker."""
 _LONG = ("faults", "controller", "gitea", "charts", "rig", "cli", "local", "git", "forge", "security", "examples")
 """Folders whose tests take long, the longest first; all others come after them."""
+_MADE = pytest.StashKey[set[Any]]()
+"""The fixtures of the folder's conftest that were made for all of the session."""
 
 
 def longest_first(root: Path, items: list[pytest.Item]) -> None:
@@ -44,6 +46,18 @@ def longest_first(root: Path, items: list[pytest.Item]) -> None:
         return _LONG.index(folder) if folder in _LONG else len(_LONG), spread
 
     items.sort(key=place)
+
+
+def leave_folder(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what the conftest of a folder made for its tests, such as a control plane, when the worker leaves it."""
+    folder = item.path.parent.relative_to(item.config.rootpath).as_posix()
+    made = item.session.stash.setdefault(_MADE, set())
+    for found in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
+        made |= {each for each in found if each.scope == "session" and each.baseid == folder}
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        for fixture in made:
+            fixture.finish(item._request)  # type: ignore[attr-defined]
+        made.clear()
 
 
 class Scheduling(LoadScopeScheduling):
