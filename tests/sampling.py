@@ -42,6 +42,8 @@ class Sampler:
         self._chance = random.Random(f"{seed} {name}")
         self.ran = self.of = 0
         """How many cases were given, and how many there are."""
+        self.is_cut = False
+        """Whether the time was over before all that were to be run had been given: they prove less then."""
 
     @property
     def number(self) -> int:
@@ -66,6 +68,7 @@ class Sampler:
             found = self._draw(found, keep, always)
         for case in found:
             if is_over(self._ends):
+                self.is_cut = True
                 return
             self.ran += 1
             yield case
@@ -148,7 +151,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(_DEEP_SECONDS), append=False)
     if option.deep:
         if option.ends is not None:
-            _shuffle_files(items, random.Random(option.sample_seed))
+            _shuffle(items, option.sample_seed)
         return
     left = {item for key, group in groups.items() for item in _not_drawn(group, option.sample_seed, str(key))}
     if left:
@@ -156,10 +159,13 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item not in left]
 
 
-def _shuffle_files(items: list[pytest.Item], chance: random.Random) -> None:
-    """Those that there is no time for are others each time; what the tests of a file share is made once."""
-    place = {path: chance.random() for path in {item.path for item in items}}
-    items.sort(key=lambda item: place[item.path])
+def _shuffle(items: list[pytest.Item], seed: int) -> None:
+    """Those that there is no time for are others each time; what those of a folder or a file share is made once."""
+
+    def place(path: Path) -> float:
+        return random.Random(f"{seed} {path}").random()
+
+    items.sort(key=lambda item: (place(item.path.parent), place(item.path)))
 
 
 def _not_drawn(group: list[pytest.Item], seed: int, name: str) -> set[pytest.Item]:

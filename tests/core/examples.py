@@ -21,7 +21,7 @@ def is_deep() -> bool:
 
 def tries(count: int) -> int:
     """So many examples; fewer with ``--quick``, many more with ``--deep``."""
-    return max(1, count * _PROFILES[settings.get_current_profile_name()] // _USUAL)
+    return max(1, count * _PROFILES.get(settings.get_current_profile_name(), _USUAL) // _USUAL)
 
 
 def examples(count: int) -> settings:

@@ -88,7 +88,7 @@ def test_edits_with_a_fault_end_as_a_fresh_run(lab: Lab, sampled: Sampler) -> No
             for outcome in lanes.map(lambda seed: run_sequel(lab, sequel(seed)), seeds):
                 assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
                 fired += len(outcome.fired)
-    assert fired
+    assert fired or sampled.is_cut
 
 
 def test_a_fresh_run_ends_as_foretold(lab: Lab) -> None:

@@ -25,7 +25,7 @@ def test_a_leader_that_stood_still_breaks_no_law_when_it_goes_on(lab: Lab, sampl
             assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
             assert outcome.notes == []
             took_place += trial.took_place(outcome)
-    assert took_place
+    assert took_place or sampled.is_cut
 
 
 def test_nothing_is_stuck_or_doubled_while_everything_is_killed_and_restarted(lab: Lab, sampled: Sampler) -> None:

@@ -55,6 +55,7 @@ def test_by_the_clock_others_come_first_each_time_and_none_when_the_time_is_over
     assert sorted(orders[0]) == sorted(orders[1]) == list(CASES)
     over = sampler(deep=True, ends=time.time() - 1)
     assert list(over(CASES, 1)) == []
+    assert over.is_cut
     assert (over.ran, over.of) == (0, 42)
 
 
