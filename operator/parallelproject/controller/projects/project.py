@@ -1,30 +1,26 @@
 """What the controller holds of one project between two events."""
 
-import logging
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.controller.projects.status_lag import Lag
 from parallelproject.controller.telemetry.events import Renewal
-from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
+from parallelproject.executors.job.acceptance import accepted
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, inherited
 from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.sightings import Key, Sightings
-from parallelproject.executors.job.task_job import check_for_cluster
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
-
-log = logging.getLogger(__name__)
 
 
 class Project:
@@ -173,15 +169,6 @@ class Project:
         self.graph = self.spec = None
         self.problems = []
         try:
-            spec = parse_spec({} if data is None else data)
-            graph = compile_graph(spec)
-            problems = check_for_cluster(spec, self.owner.name)
-            if problems:
-                raise ProblemsError(problems)
+            self.spec, self.graph = accepted(data, self.owner.name)
         except ProblemsError as error:
             self.problems = error.problems
-        except Exception as error:  # one odd object must not stop the others
-            log.exception("compiling the spec of %s failed", self.path)
-            self.problems = [Problem("spec", f"could not be read: {type(error).__name__}")]
-        else:
-            self.spec, self.graph = spec, graph
