@@ -1,8 +1,8 @@
 """All that kopf does for the operator: it brings ParallelProjects, and answers the API server about them.
 
 ``ProjectSource``, in the leader: kopf's watch brings the projects, a comparer says which are there. One sink takes
-both. Of kopf's handlers only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation, whose
-limit is reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
+both. Of kopf's handlers only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation,
+whose limit is reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
 
 ``ProjectWebhook``, in every replica: kopf's webhook server and ``on.validate``. It watches nothing.
 
@@ -338,6 +338,8 @@ class ProjectWebhook:
         @kopf.on.validate(names.GROUP, names.VERSION, names.PLURAL, id=WEBHOOK, registry=registry)
         async def project_review(new: kopf.Body | None = None, old: kopf.Body | None = None, **_: Any) -> None:
             if new is not None and (why := refusal(new, old)):
+                about = {"namespace": new.metadata.namespace, "project": new.metadata.name}
+                log.info("project refused: %s", why.partition("\n")[0], extra=about)
                 raise kopf.AdmissionError(why, code=_REFUSED)
 
         async with _kopf(registry, settings, (), self.on_kopf_start, _Forgetful()) as tasks:
