@@ -194,7 +194,7 @@ def test_an_upgrade_keeps_the_certificate_of_the_webhook_and_an_uninstall_leaves
     assert certificate() == (data, bundle)
     assert bare.kubectl("get", *configuration, "-o", "jsonpath={.webhooks[0].failurePolicy}").stdout == "Fail"
 
-    install(cluster_helm)  # switched off
+    install(cluster_helm, values={"admission": {"enabled": False}})
     assert bare.kubectl("get", *configuration, check=False).returncode != 0
     assert bare.kubectl("-n", NAMESPACE, "get", "secrets", "-l", OURS, "-o", "name").stdout == ""
 

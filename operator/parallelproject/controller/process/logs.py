@@ -40,7 +40,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 def _is_no_refusal(record: logging.LogRecord) -> bool:
     """kopf takes a project that the webhook refuses for an error: it is one of whoever applied it, and said there."""
-    return not (record.name == "kopf.objects" and f"Handler '{WEBHOOK}' failed permanently" in str(record.msg))
+    return not (record.name == "kopf.objects" and f"'{WEBHOOK}' failed permanently" in str(record.msg))
 
 
 class _Plain(logging.Formatter):
