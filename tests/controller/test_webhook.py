@@ -9,6 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,14 +43,19 @@ class Operator:
     """An operator that stands by and answers the API server."""
 
     def __init__(self, cluster: ControlPlane, folder: Path, name: str = "webhook") -> None:
-        self.folder = folder
+        self.folder = folder / "mounted"
         (self.port,) = free_ports(1)
-        options = [f"--admission-certificate={folder}", f"--admission-host={HOST}", f"--admission-port={self.port}"]
+        at = [f"--admission-host={HOST}", f"--admission-port={self.port}"]
+        options = [f"--admission-certificate={self.folder}", *at]
         self.process = OperatorProcess(cluster, name=name, patch=READ_OFTEN, options=options)
 
     def certify(self) -> None:
-        """Give it a new certificate, as a mounted Secret is renewed."""
-        write_certificate(self.folder / CERTIFICATE, self.folder / KEY, HOST)
+        """Give it a new certificate, as a kubelet renews a mounted Secret: both files at once."""
+        made = Path(tempfile.mkdtemp(dir=self.folder.parent))
+        write_certificate(made / CERTIFICATE, made / KEY, HOST)
+        link = made / "link"
+        link.symlink_to(made)
+        link.replace(self.folder)
 
     @property
     def client(self) -> Json:
