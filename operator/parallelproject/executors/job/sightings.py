@@ -61,6 +61,7 @@ class Sightings:
         self._refused: dict[Key, tuple[Reason, float, str]] = {}  # with the claim
         self._denied: dict[Key, Refusal] = {}  # also while they are tried again
         self._orphans: set[Key] = set()
+        self._without_pod: dict[str, float] = {}  # by task whose Job is there and has no pod, since when
         self._settled_holds: dict[Key, bool] = {}  # Jobs that we hold and that have ended: whether they are deleted
         self._numbers: dict[str, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -205,21 +206,13 @@ class Sightings:
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.reason
         }
-        late = {task: Reason.POD_NOT_CREATED for task, since in self._without_pod() if since + POD_SECONDS <= now}
+        late = {task: Reason.POD_NOT_CREATED for task, since in self._without_pod.items() if since + POD_SECONDS <= now}
         return {**late, **found}
 
     def next_trouble(self, now: float) -> float | None:
         """When it is to be told next that an attempt has no pod."""
-        return min((at for _, since in self._without_pod() if (at := since + POD_SECONDS) > now), default=None)
-
-    def _without_pod(self) -> Iterator[tuple[str, float]]:
-        """Tasks whose Job is there and has no pod, and since when."""
-        for task, attempts in self.unsettled.items():
-            for attempt in attempts:
-                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
-                is_waiting = is_waiting and attempt.started is not None
-                if is_waiting and not self._pods.get(Key(task, attempt.number)):
-                    yield task, attempt.started or 0.0
+        found = self._without_pod.values()
+        return min((at for since in found if (at := since + POD_SECONDS) > now), default=None)
 
     @property
     def of_publishing(self) -> Sequence[Attempt]:
@@ -299,15 +292,17 @@ class Sightings:
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
-        self._note_hold(key)
-        attempts = []
+        own, attempts = None, []
         for number in sorted(self._numbers[key.task]):
             found = self._attempt(Key(key.task, number))
+            own = found if number == key.number else own
             if found is not None:
                 attempts.append(found)
+        self._note_hold(key, own)
         if key.task == PUBLISHING:
             self._publishing, self.changed = attempts, True  # what a pod says of it is not in the attempt
             return
+        self._note_pods(key.task, attempts)
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
         self.changed = True
@@ -317,14 +312,26 @@ class Sightings:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
-    def _note_hold(self, key: Key) -> None:
+    def _note_hold(self, key: Key, found: Attempt | None) -> None:
         job = self.job(key)
-        found = self._attempt(key) if job is not None and job.held else None
-        if found is None or job is None or (found.phase is Phase.ACTIVE and not job.deleting):
+        if found is None or job is None or not job.held or (found.phase is Phase.ACTIVE and not job.deleting):
             self._settled_holds.pop(key, None)
         elif self._settled_holds.get(key) is not job.deleting:
             self._settled_holds[key] = job.deleting
             self.changed = True
+
+    def _note_pods(self, task: str, attempts: Sequence[Attempt]) -> None:
+        """Since when a Job of a task has no pod. Noted when it changes: each plan asks for it, of hundreds of Jobs."""
+        since = [
+            attempt.started
+            for attempt in attempts
+            if attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+            if attempt.started is not None and not self._pods.get(Key(task, attempt.number))
+        ]
+        if since:
+            self._without_pod[task] = min(since)
+        else:
+            self._without_pod.pop(task, None)
 
     def _attempt(self, key: Key) -> Attempt | None:
         job, pods = self._jobs.get(key), self._pods.get(key) or {}
