@@ -244,9 +244,8 @@ class ProjectSource:
         while True:
             for comparer in self._comparers.values():
                 await comparer.synced.wait()
-            if not await _is_discovered(
-                self._api
-            ):  # later than it is served; kopf would find nothing, and look no more
+            # Later than it is served. kopf looks once, and would find nothing.
+            if not await _is_discovered(self._api):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             try:
