@@ -108,7 +108,7 @@ class PlanReading:
         graph, states = self.graph, self.plan.states
         places = [graph.index[task] for task in tasks]
         ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
-        standing = self.plan.ledger.standing
+        standing = self.plan.ledger.snapshot
         for level in sorted(ended):
             unfinished = standing.unfinished[level] if standing is not None else 1
             tasks_of = graph.levels[level]
@@ -118,7 +118,7 @@ class PlanReading:
     @cached_property
     def _has_failures(self) -> bool:
         """Whether tasks may be failed or skipped; else all that changes is heard of or asked for."""
-        standing = self.plan.ledger.standing
+        standing = self.plan.ledger.snapshot
         return standing is None or bool(standing.failing) or self.plan.stopped is not None
 
 
