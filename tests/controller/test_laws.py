@@ -178,6 +178,21 @@ def test_an_end_whose_answer_was_lost_may_have_been_written(ended: str, then: st
     assert len(made.breaches()) == 1
 
 
+def test_an_end_that_a_killed_api_server_has_written_and_not_logged_is_known_by_the_next_answer() -> None:
+    def made(*, is_shown: bool, is_late: bool = False) -> Log:
+        found = log(task("a")).job("a").pod("a").pod_ended("a", how="Failed").job_ended("a", how="Failed")
+        end = found.events.pop()
+        found.job("a", 2)
+        if is_late:  # written, and logged, after the next attempt was created
+            found.job_ended("a", how="Failed")
+        status = end["responseObject"]["status"] if is_shown else {}
+        return found._write("jobs", "patch", "a-1", "job-a-1", {"status": status}, _labels("a", 1))
+
+    assert made(is_shown=True).breaches() == []
+    assert made(is_shown=False).breaches() == ["a#2 was created while a#1 was alive"]
+    assert made(is_shown=True, is_late=True).breaches() == ["a#2 was created while a#1 was alive"]
+
+
 def test_order_is_that_of_revisions_not_of_lines() -> None:
     made = log(task("a"), task("b", "a"), scheduling="Graph").run("a").job("b")
     made.events.reverse()
