@@ -286,6 +286,9 @@ MARKDOWN_PIECES = st.sampled_from(
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
+@example("- [ ] 1. [>] \n**Depends on:** Task 1, T01-T09\n", Options())
+@example("- [ ] 1. a\n- [ ] 2. b (depends on 1, 2)\n", Options())
+@example("### Task 1: a\n### Task 2: b\n**Depends on:** Task 1, Task 2\n", Options())
 @settings(max_examples=500, deadline=None)
 def test_any_markdown(text: str, options: Options):
     imported = check(text, "x.md", None, options)
