@@ -15,6 +15,7 @@ from typing import Any
 from parallelproject.controller.jobs.actions import Actions
 from parallelproject.controller.jobs.evidence import Evidence, HeldJob
 from parallelproject.controller.jobs.removal import Removal
+from parallelproject.controller.jobs.strays import strays
 from parallelproject.controller.projects.capacity import NOTHING_YET, Capacity
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
@@ -32,7 +33,7 @@ from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.observation import JobView, view_job, view_pod
 from parallelproject.executors.job.sightings import PUBLISHING, Key, Sightings
 from parallelproject.executors.job.single_run import controller_of
-from parallelproject.kube.client import Api, collection
+from parallelproject.kube.client import Api, ApiError, collection
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import Reflector
 from parallelproject.model import names
@@ -44,6 +45,7 @@ SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UI
 _BACKOFF_MAX = 60.0
 _REFUSED_POLL_SECONDS = 1.0
 _REMOVE_AGAIN_SECONDS = 30.0
+_STRAYS_AGAIN_SECONDS = 10.0
 _KEPT = (
     "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
     "from the start. Remove it from the repository, or the field"
@@ -98,11 +100,13 @@ class Controller:
         """Jobs that we hold of unknown projects, with the name and uid of those. None once all projects are known."""
         self.source = ProjectSource(api, leader, namespaces, self, self.metrics.kopf_ended, self.metrics.project_missed)
         self._leader = leader
+        self._jobs = _Jobs(self)
+        self._namespaces = namespaces or ("",)
         self._reflectors = [
             Reflector(api, path, SELECTOR, sink, leader)
-            for namespace in namespaces or ("",)
+            for namespace in self._namespaces
             for path, sink in (
-                (collection("/apis/batch/v1", namespace, "jobs"), _Jobs(self)),
+                (collection("/apis/batch/v1", namespace, "jobs"), self._jobs),
                 (collection("/api/v1", namespace, "pods"), _Pods(self)),
             )
         ]
@@ -127,6 +131,8 @@ class Controller:
                 await self._wait_for_projects()
                 log.info("all projects, Jobs and pods are known; planning starts")
                 self._release_unowned()
+                for namespace in self._namespaces:
+                    group.create_task(self._release_strays(collection("/apis/batch/v1", namespace, "jobs")))
                 while True:
                     key, since = await self.queue.take()
                     with self.metrics.reconciling(since):
@@ -240,6 +246,21 @@ class Controller:
             project = self._projects.get((held.namespace, name))
             if project is None or project.owner.uid != uid:
                 self._evidence.release_if_unowned(held, name, uid)
+
+    async def _release_strays(self, path: str) -> None:
+        """Lets the Jobs go that we hold and that no watch brings."""
+        while True:
+            try:
+                async for held in strays(self._api, path, self._jobs.is_watched, self._living):
+                    log.warning("Job %s/%s is held and is no attempt: it is released", held.namespace, held.name)
+                    self._evidence.release(held)
+                return
+            except ApiError as error:
+                log.warning("looking for Jobs that are held and not watched: %s", error)
+                await asyncio.sleep(max(error.retry_after, _STRAYS_AGAIN_SECONDS))
+
+    def _living(self, namespace: str, uid: str) -> Project | None:
+        return next((p for (at, _), p in self._projects.items() if at == namespace and p.owner.uid == uid), None)
 
     def _let_go(self, project: Project) -> None:
         """Lets the Jobs go whose result is written down; all of them where the project is going."""
@@ -477,6 +498,16 @@ class _Jobs(_Sink):
                     self._controller.unowned(*at, view)
             elif controller != at[2]:
                 self._controller.restore(*at, key, view.uid)
+
+    def is_watched(self, job: Mapping[str, Any]) -> bool:
+        """Whether a Job is one that the watch brings and that counts, or is known by its uid."""
+        metadata = job["metadata"]
+        found, marks = self._find(job), metadata.get("labels") or {}
+        is_selected = marks.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+        if is_selected and found is not None and self._is_made_by_us(metadata["name"], *found):
+            return True
+        projects = [p for p in self._controller.projects if p.owner.namespace == metadata["namespace"]]
+        return any(project.sightings.key_of(metadata["uid"]) is not None for project in projects)
 
     def _is_known(self, at: tuple[str, str, str], key: Key, uid: str) -> bool:
         known = self._controller.known_sightings(at[0], at[2])
