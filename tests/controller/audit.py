@@ -4,6 +4,7 @@ Nothing here is taken from the operator. ``laws`` judges what was done.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 LABEL = "parallelproject.io"
+_CHUNK = 64 * 1024
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -25,8 +27,17 @@ class AuditLog:
         read the roles."""
 
     def position(self) -> int:
-        """Where it ends by now."""
-        return self._file.stat().st_size
+        """Where its last line ends by now: another may be half written."""
+        with self._file.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                begin = max(0, end - _CHUNK)
+                file.seek(begin)
+                found = file.read(end - begin).rfind(b"\n")
+                if found >= 0:
+                    return begin + found + 1
+                end = begin
+        return 0
 
     def events(self, since: int = 0, mentions: str = "", until: int | None = None) -> list[Json]:
         """The requests that were answered since a position, in the order of their answers.

@@ -1,10 +1,11 @@
 """Each law of the audit catches a log in which it is broken, and only then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.controller.audit import Json, history
+from tests.controller.audit import AuditLog, Json, history
 from tests.controller.cluster import role, spec, task
 from tests.controller.laws import judge
 
@@ -191,6 +192,18 @@ def test_an_end_that_a_killed_api_server_has_written_and_not_logged_is_known_by_
     assert made(is_shown=True).breaches() == []
     assert made(is_shown=False).breaches() == ["a#2 was created while a#1 was alive"]
     assert made(is_shown=True, is_late=True).breaches() == ["a#2 was created while a#1 was alive"]
+
+
+@pytest.mark.parametrize("half", [b"", b'{"half', b'{"' + b"x" * 200_000])
+def test_a_position_in_the_audit_log_is_no_place_within_a_line(tmp_path: Path, half: bytes) -> None:
+    file = tmp_path / "audit.log"
+    file.write_bytes(b'{"stage": "ResponseComplete", "n": 1}\n' + half)
+    audit = AuditLog(file)
+    since = audit.position()
+    file.write_bytes(file.read_bytes().removesuffix(half) + b'{"stage": "ResponseComplete", "n": 2}\n')
+    assert [event["n"] for event in audit.events(since)] == [2]
+    (tmp_path / "empty").write_bytes(half)
+    assert AuditLog(tmp_path / "empty").position() == 0
 
 
 def test_order_is_that_of_revisions_not_of_lines() -> None:
