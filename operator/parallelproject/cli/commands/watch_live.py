@@ -1,4 +1,4 @@
-"""The live picture of ``pproj watch``: what is done, what is at work and for how long, what failed."""
+"""The live picture of ``pproj watch``: what is done, what runs and for how long, what failed."""
 
 import sys
 import time
@@ -86,7 +86,7 @@ def _headline(project: Json, status: Json, now: float) -> Text:
 
 
 def _levels(status: Json, room: int) -> Table:
-    """A bar for each level: done, at work, failed."""
+    """A bar for each level: done, running, failed."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     levels = status.get("levels") or []
     first = next((i for i, level in enumerate(levels) if _open(level)), len(levels))
