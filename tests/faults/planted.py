@@ -119,6 +119,7 @@ from parallelproject.core.planner.plan import Ledger
 project.read_status = lambda status: Ledger()
 """,
         (Try("failing", meanwhile=clean_up),),
+        seconds=20,
     ),
     Planted(
         "the answer to a creation that was lost counts as a refusal",
@@ -213,6 +214,7 @@ is_final = plan._is_final
 plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(failures=record.failures - 1))
 """,
         (Try("mixed"),),
+        seconds=20,
     ),
     Planted(
         "a Job's name is not the same for the next operator",
