@@ -108,9 +108,9 @@ class PlanReading:
         graph, states = self.graph, self.plan.states
         places = [graph.index[task] for task in tasks]
         ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
-        standing = self.plan.ledger.snapshot
+        snapshot = self.plan.ledger.snapshot
         for level in sorted(ended):
-            unfinished = standing.unfinished[level] if standing is not None else 1
+            unfinished = snapshot.unfinished[level] if snapshot is not None else 1
             tasks_of = graph.levels[level]
             if not unfinished or (self._has_failures and all(states[i] in _OVER for i in tasks_of)):
                 yield Level(level, len(tasks_of) - unfinished, len(tasks_of))
@@ -118,8 +118,8 @@ class PlanReading:
     @cached_property
     def _has_failures(self) -> bool:
         """Whether tasks may be failed or skipped; else all that changes is heard of or asked for."""
-        standing = self.plan.ledger.snapshot
-        return standing is None or bool(standing.failing) or self.plan.stopped is not None
+        snapshot = self.plan.ledger.snapshot
+        return snapshot is None or bool(snapshot.failing) or self.plan.stopped is not None
 
 
 @dataclass(frozen=True, eq=False)
