@@ -1,4 +1,4 @@
-"""Control planes for this folder: one that a worker's tests share, and others for those who look at all that is there."""
+"""Control planes for this folder: one that the tests of a worker share, and others for those who look at all projects."""
 
 from collections.abc import Iterator
 
