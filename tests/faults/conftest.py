@@ -1,4 +1,4 @@
-"""Control planes for this folder: one that the tests of a worker share, and others for those who look at all projects."""
+"""Control planes for this folder: one that the tests of a worker share, and one for those who look at all projects."""
 
 from collections.abc import Iterator
 
