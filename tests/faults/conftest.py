@@ -1,4 +1,4 @@
-"""One control plane for all tests of this folder, in each worker."""
+"""Control planes for this folder: one that the tests of a worker share, and one for those who look at all projects."""
 
 from collections.abc import Iterator
 
@@ -11,5 +11,12 @@ from tests.faults.lab import Lab
 @pytest.fixture(scope="session")
 def lab(binaries: Binaries) -> Iterator[Lab]:
     """Where faults are tried."""
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fresh_lab(binaries: Binaries) -> Iterator[Lab]:
+    """One in which no planted bug has left a project behind that a sound operator would act upon."""
     with Lab() as made:
         yield made

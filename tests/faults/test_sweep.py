@@ -17,9 +17,9 @@ RUNS = 16
 
 
 @pytest.fixture(scope="module")
-def clean(lab: Lab) -> dict[str, Outcome]:
+def clean(fresh_lab: Lab) -> dict[str, Outcome]:
     """A run of each graph in which nothing goes wrong."""
-    return without_faults(lab)
+    return without_faults(fresh_lab)
 
 
 def test_graphs_end_as_foretold_when_nothing_goes_wrong(clean: dict[str, Outcome]) -> None:
@@ -30,14 +30,14 @@ def test_graphs_end_as_foretold_when_nothing_goes_wrong(clean: dict[str, Outcome
 
 
 def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
-    lab: Lab, clean: dict[str, Outcome], sampled: Sampler
+    fresh_lab: Lab, clean: dict[str, Outcome], sampled: Sampler
 ) -> None:
     found = [case for name in SMALL for case in cases(name, clean[name].counts)]
     wanted = found if sampled.deep else sample(found, RUNS, sampled.number)  # evenly from all classes of fault
     fired = runs = 0
     for batch in sampled.batches(wanted, RUNS, 4 * LANES):
-        for _, outcome in run_all(lab, batch):
+        for _, outcome in run_all(fresh_lab, batch):
             assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
             fired, runs = fired + bool(outcome.fired), runs + 1
     assert fired > runs * 0.8 or sampled.is_cut
-    assert lab.quiet(seconds=2) == []
+    assert fresh_lab.quiet(seconds=2) == []

@@ -11,8 +11,8 @@ from tests.sampling import Sampler
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def test_a_crd_that_goes_and_comes_back_breaks_no_law(lab: Lab, sampled: Sampler) -> None:
+def test_a_crd_that_goes_and_comes_back_breaks_no_law(fresh_lab: Lab, sampled: Sampler) -> None:
     for two in sampled.batches([WithoutCrd(seed) for seed in range(1, WITHOUT_CRD + 1)], 2, 2):
-        for _, outcome in run_all(lab, two, lanes=2):
+        for _, outcome in run_all(fresh_lab, two, lanes=2):
             assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
             assert outcome.notes == []
