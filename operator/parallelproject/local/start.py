@@ -78,7 +78,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
             history = recover(store, spill, clock.now(), deliveries)
-            refuse_numbered(graph, history.attempts, options.source, directory)
+            if store.created_by is None:
+                refuse_numbered(graph, history.attempts, options.source, directory)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
