@@ -15,7 +15,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
 if TYPE_CHECKING:
-    from parallelproject.forge.publishing.published import Published
+    from parallelproject.forge.publishing.result import PublishResult
     from parallelproject.local.delivery.push import Publish, Pushed
 
 _FORGE_TOKEN = "forge-token"
@@ -42,9 +42,10 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
     return publish
 
 
-def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
+def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["PublishResult"]:
     # Here, since a run that publishes nothing needs none of it.
-    from parallelproject.forge.publishing import publication
+    from parallelproject.forge.publishing.publisher import publish
+    from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.git.container import instructions
     from parallelproject.git.plumbing.outcome import DeliveryError
 
@@ -65,7 +66,7 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Se
         "private": private / "git",
     }
     try:
-        return asyncio.run(publication.publish(instructions.as_type(publication.Publication, fields)))
+        return asyncio.run(publish(instructions.as_type(PublishRequest, fields)))
     except DeliveryError as error:
         raise RunError(f"publishing {target.branch}: {error}") from None
 
@@ -103,7 +104,7 @@ def _without_user(url: str) -> str:
     return url if at.scheme != "https" else at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
-def _told(found: "Published") -> str:
+def _told(found: "PublishResult") -> str:
     where = f": {found.url}" if found.url else ""
     more = f" ({found.message})" if found.message else ""
     return f"{found.branch}: {_WORDS.get(found.end.value, found.end.value)}{where}{more}"
