@@ -16,7 +16,7 @@ from parallelproject.forge.publishing.result import PublishEnd, PublishResult
 from parallelproject.forge.publishing.split import BranchSplit
 from parallelproject.forge.publishing.text import TaskLine, WorkReport, marked, render_body, render_title
 from parallelproject.git.branches.remote_branches import Branches
-from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.branches.shared_branch import SharedBranch
 from parallelproject.git.plumbing.refs import TaskRefs, kept_work
 from parallelproject.model.spec import LandingStrategy, MergeMode, PullRequestScope
 
@@ -69,7 +69,7 @@ async def _publish(
         if not per_task and request.scope is PullRequestScope.PROJECT:
             proposal = Proposal(request.branch, request.base, words(reported))
             return [await publish_one(forge, branches, proposal, request.merge, waiting)]
-        shared = Line(branches, request.line or request.branch, request.base)
+        shared = SharedBranch(branches, request.line or request.branch, request.base)
         split = BranchSplit(forge, shared, request.branch, request.run, {line.id: line for line in reported}, words)
         if per_task:
             proposals = await split.tasks({row.id: row.after for row in request.tasks})

@@ -11,7 +11,7 @@ from itertools import takewhile
 from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState, Words
 from parallelproject.forge.publishing.pull_request import Proposal
 from parallelproject.forge.publishing.text import TaskLine, proposed_commit
-from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.branches.shared_branch import SharedBranch
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.branches import level_branch
 from parallelproject.model.problem import listed
@@ -27,7 +27,7 @@ class BranchSplit:
     """The shared branch, and what is reported of the tasks on it."""
 
     forge: ForgeClient
-    shared: Line
+    shared: SharedBranch
     branch: str
     """What the names of the branches begin with."""
     run: str

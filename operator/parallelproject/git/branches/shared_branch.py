@@ -15,7 +15,7 @@ from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
 from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import check_branch
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import RUN, TASK
 
 _TRIES = 10
@@ -23,7 +23,7 @@ _WHOSE = f"{trailer_format(RUN)} {trailer_format(TASK)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SharedBranch:
     """The branch that all tasks land on."""
 
     branches: Branches
@@ -151,7 +151,7 @@ class Line:
             with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
                 self.branches.onto(self.name, self.base)
 
-    def _has_arrived(self, store: Store, commit: str) -> bool:
+    def _has_arrived(self, store: GitStore, commit: str) -> bool:
         """Whether the base has a task's work, be it as a commit that was made anew: its trailers tell."""
         base = seen_ref(self.base)
         if is_ancestor(store, commit, base):
@@ -159,13 +159,13 @@ class Line:
         own = store.text("log", "-1", "--no-walk", f"--format={_WHOSE}", commit)
         return own in store.text("log", f"--format={_WHOSE}", f"{commit}..{base}", "--").splitlines()
 
-    def _tip(self, store: Store, branch: str) -> str | None:
+    def _tip(self, store: GitStore, branch: str) -> str | None:
         """Where the branch is now; it, the line and the base are fetched."""
         tip = self.branches.tips_in(store, branch)[branch]
         self.branches.fetch(store, self.name, self.base, *([branch] if tip else []))
         return store.commit_of(seen_ref(branch)) if tip else None
 
-    def _anew(self, store: Store, start: str, commits: Sequence[str]) -> str | None:
+    def _anew(self, store: GitStore, start: str, commits: Sequence[str]) -> str | None:
         """The last of the commits, made anew after the others; None: they do not fit."""
         at = start
         for commit in commits:
@@ -177,7 +177,7 @@ class Line:
         return at
 
 
-def _picked(store: Store, commit: str, onto: str) -> str:
+def _picked(store: GitStore, commit: str, onto: str) -> str:
     """The tree of one commit's changes on top of another commit.
 
     Raises:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.git.container import instructions, sidecar
-from parallelproject.git.container.sidecar import Failed, State
+from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -77,9 +77,9 @@ def _log(result: Mapping[str, Any]) -> None:
 def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
-            return sidecar.deliver(delivery, place, State(asked.state))
+            return sidecar.deliver(delivery, place, SidecarFolder(asked.state))
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.wrapper)
+            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper)
         case "prepare":
             return prepare(delivery, place)
         case "land":

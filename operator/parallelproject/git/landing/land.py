@@ -15,7 +15,7 @@ from parallelproject.git.landing.other_work import Other, allowed, keep_other_wo
 from parallelproject.git.landing.queue import AT_ONCE, glance, wait_for_turn
 from parallelproject.git.landing.salvage import refused
 from parallelproject.git.landing.save import save
-from parallelproject.git.own_git.observed import Observed, observe
+from parallelproject.git.own_git.observed import ObservedGit, observe
 from parallelproject.git.plumbing.changes import Change, changes
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -33,7 +33,7 @@ from parallelproject.git.plumbing.outcome import (
 )
 from parallelproject.git.plumbing.patience import patiently
 from parallelproject.git.plumbing.push import Pushed, Update, push
-from parallelproject.git.plumbing.store import Seen, Store, opened
+from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.policy.policy import undeclared
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import forget_result, prepared_base
@@ -95,7 +95,7 @@ def land(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
-def _own_work(store: Store, base: str) -> Work | None:
+def _own_work(store: GitStore, base: str) -> Work | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
@@ -118,7 +118,7 @@ def _own_work(store: Store, base: str) -> Work | None:
     return work_of(store, commit)
 
 
-def _kept_moved(store: Store, observed: Observed, base: str, start: str, moved: MovedError) -> ConflictError:
+def _kept_moved(store: GitStore, observed: ObservedGit, base: str, start: str, moved: MovedError) -> ConflictError:
     """The error for such work, after what may be kept of it has been."""
     changed = changes(store.git, start, moved.commit)
     kept = keep_other_work(store, observed, base, changed)
@@ -136,12 +136,12 @@ def _kept_moved(store: Store, observed: Observed, base: str, start: str, moved: 
     return ConflictError(error.reason, text, error.paths, ref)
 
 
-def _note(store: Store, taken: Snapshot) -> None:
+def _note(store: GitStore, taken: Snapshot) -> None:
     note = {"not_landed": taken.not_landed, "hidden": taken.hidden}
     (store.place.private / _NOTES).write_text(json.dumps(note))
 
 
-def _notes(store: Store) -> dict[str, list[str]]:
+def _notes(store: GitStore) -> dict[str, list[str]]:
     try:
         content: dict[str, list[str]] = json.loads((store.place.private / _NOTES).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -158,7 +158,7 @@ def _no_change(delivery: Delivery, base: str) -> Landed:
 class _Landing:
     """The loop, with what it has to remember from one look at the remote to the next."""
 
-    def __init__(self, store: Store, mine: Work | None) -> None:
+    def __init__(self, store: GitStore, mine: Work | None) -> None:
         self.store = store
         self.mine = mine
         self.current = mine
@@ -293,7 +293,7 @@ class _Landing:
         found = store.commit_of("refs/seen/task/result")
         self.current = work_of(store, found) if found else self.mine
 
-    def _landed(self, store: Store, seen: Seen, commit: str) -> Landed:
+    def _landed(self, store: GitStore, seen: Seen, commit: str) -> Landed:
         """The task is on the branch: by us, or by somebody else."""
         forget_result(store, seen)
         if commit in self.made and self.current:

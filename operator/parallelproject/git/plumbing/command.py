@@ -68,7 +68,7 @@ LOCAL_RECEIVE_PACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Git:
+class GitCommand:
     """Git on one private git directory."""
 
     directory: Path

@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.plumbing.changes import GITLINK, SYMLINK, Change, contents, sizes
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import MIB, Policy
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.policy.secret_files import looks_secret
@@ -23,7 +23,7 @@ def undeclared(changed: Sequence[Change], policy: Policy) -> tuple[str, ...]:
     return tuple(change.path for change in changed if not any(fits(change.path, pattern) for pattern in policy.files))
 
 
-def violations(git: Git, changed: Sequence[Change], policy: Policy, secrets: Sequence[str]) -> list[Violation]:
+def violations(git: GitCommand, changed: Sequence[Change], policy: Policy, secrets: Sequence[str]) -> list[Violation]:
     """Everything about a task's changes that its policy forbids."""
     found = []
     if policy.enforce_files:
@@ -72,7 +72,7 @@ def _together(files: Sequence[Change], size: dict[str, int], policy: Policy) -> 
 
 
 def _secrets(
-    git: Git, files: Sequence[Change], size: dict[str, int], known: Sequence[bytes], moved: Set[str]
+    git: GitCommand, files: Sequence[Change], size: dict[str, int], known: Sequence[bytes], moved: Set[str]
 ) -> list[Violation]:
     """What looks like a credential and was not in the same file before."""
     found = []

@@ -17,7 +17,7 @@ from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.workspace import lfs
@@ -55,7 +55,7 @@ class Snapshot:
 
 
 def snapshot(
-    store: Store, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
+    store: GitStore, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
 ) -> Snapshot:
     """Commits what the workspace holds, ignored files aside, on its base.
 
@@ -93,7 +93,7 @@ def snapshot(
 
 
 def _take(
-    store: Store, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
+    store: GitStore, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
 ) -> tuple[list[Violation], list[str], list[str]]:
     """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
     gone, changed = work.changed()
@@ -134,7 +134,7 @@ def _take(
     return found, not_landed, shown
 
 
-def _inside(store: Store, work: WorkTree, base: str, path: str) -> list[str]:
+def _inside(store: GitStore, work: WorkTree, base: str, path: str) -> list[str]:
     """The files of a repository within, without what the rules around it ignore."""
     names = list(work.inside(path))
     hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
@@ -147,7 +147,7 @@ def is_unowned(path: str, policy: Policy) -> bool:
 
 
 @contextmanager
-def _opened(store: Store) -> Iterator[WorkTree]:
+def _opened(store: GitStore) -> Iterator[WorkTree]:
     check_workspace(store.place.workspace)
     index = store.git.directory / "snapshot-index"
     # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
