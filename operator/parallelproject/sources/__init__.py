@@ -6,7 +6,7 @@ task found. Everything wrong with a file is told at once, as a ``ProblemsError``
 
 from parallelproject.sources.load import load, load_roles, read
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import ChosenRole, Imported, LeftOut, Report
+from parallelproject.sources.selection.report import ChosenRole, Imported, ImportReport, LeftOut
 from parallelproject.sources.selection.roles import RoleTable
 
 __all__ = [

@@ -11,7 +11,7 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.suggest import did_you_mean
 from parallelproject.sources.formats.manifest_salvage import Salvage
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import Imported, Report
+from parallelproject.sources.selection.report import Imported, ImportReport
 from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
@@ -72,7 +72,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
     project = ParallelProject(metadata=metadata, spec=spec)
     count = len(spec.tasks)
     warnings = tuple(findings.warnings)
-    return Imported(project, Report(format=Format.MANIFEST, found=count, taken=count, warnings=warnings))
+    return Imported(project, ImportReport(format=Format.MANIFEST, found=count, taken=count, warnings=warnings))
 
 
 def is_project(data: object) -> bool:

@@ -24,7 +24,7 @@ from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import Selection, choose
 from parallelproject.sources.selection.fold import fold
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.markers import ids_of
 from parallelproject.sources.selection.options import Format, Options
@@ -169,7 +169,7 @@ class _Tree:
         """Problems: dependencies of tasks taken on an id that several subtasks share."""
         noted = Findings(self._findings.file)
         for item in items:
-            if item.id not in taken and not (item.container and item.state is State.TODO):
+            if item.id not in taken and not (item.container and item.state is ItemState.TODO):
                 continue
             for need in item.needs:
                 if need.target in self._twice:
@@ -210,13 +210,13 @@ class _Tree:
 
     def _set_state(self, item: Item, value: object, parent: Item | None) -> None:
         status = fields.status_word(value)
-        if status in _DONE or (parent is not None and parent.state is State.DONE):
-            item.state = State.DONE
+        if status in _DONE or (parent is not None and parent.state is ItemState.DONE):
+            item.state = ItemState.DONE
         elif status in ("cancelled", "canceled"):
-            item.state, item.why = State.LEFT_OUT, "cancelled"
+            item.state, item.why = ItemState.LEFT_OUT, "cancelled"
             item.satisfies = self._options.cancelled_satisfies
         elif status == "deferred":
-            item.state, item.why = State.LEFT_OUT, "deferred"
+            item.state, item.why = ItemState.LEFT_OUT, "deferred"
         elif status in _DOUBTFUL:
             self.doubtful.setdefault(status, []).append(item.id)
         elif status not in _RUN:

@@ -11,7 +11,7 @@ from parallelproject.model.spec import Spec, Task
 from parallelproject.sources.selection.choose import Selection
 from parallelproject.sources.selection.item import Item
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import NO_WORD, ChosenRole, Imported, LeftOut, Report
+from parallelproject.sources.selection.report import NO_WORD, ChosenRole, Imported, ImportReport, LeftOut
 from parallelproject.sources.selection.roles import RoleTable, default_roles
 from parallelproject.sources.text import texts
 from parallelproject.sources.text.bounds import (
@@ -58,7 +58,7 @@ def build(
         _add_errors_of_graph(selection, tasks[:TASKS_MAX], findings)
     findings.stop_if_errors()
     project = ParallelProject(metadata={"name": options.name or name}, spec=Spec(tasks=tasks))
-    report = Report(
+    report = ImportReport(
         format=format,
         found=selection.found,
         taken=count,

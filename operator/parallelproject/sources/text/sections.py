@@ -22,7 +22,7 @@ _MARKUP = re.compile(r"\*\*|__|`|~~")
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """A line of the text."""
 
     number: int
@@ -44,7 +44,7 @@ class Section:
     title: str
     line: int
     parent: int | None
-    own: list[Line] = field(default_factory=list)
+    own: list[TextLine] = field(default_factory=list)
     """Its lines up to the next heading, without the heading."""
 
 
@@ -58,11 +58,11 @@ class Block:
     section: int
 
 
-class Outline:
+class TextOutline:
     """The lines and sections of a text."""
 
     def __init__(self, text: str) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[TextLine] = []
         self.sections = [Section(0, 0, "", 0, None)]
         self.blocks: list[Block] = []
         self.unclosed: list[tuple[int, str]] = []
@@ -74,7 +74,7 @@ class Outline:
                 title = _CLOSING.sub("", (found[2] or "").strip()).strip()
                 self._open(len(found[1]), title, number)
             section = self.sections[-1]
-            line = Line(number, row, section.index, hidden, found is not None)
+            line = TextLine(number, row, section.index, hidden, found is not None)
             self.lines.append(line)
             if found is None:
                 section.own.append(line)

@@ -44,7 +44,7 @@ class Document:
 
 
 @dataclass
-class _Open:
+class _OpenNode:
     """A mapping or sequence that is being read."""
 
     value: Any
@@ -89,7 +89,7 @@ class _Reader:
     def __init__(self, findings: Findings) -> None:
         self.documents: list[Document] = []
         self._findings = findings
-        self._open: list[_Open] = []
+        self._open: list[_OpenNode] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._nodes = 0
 
@@ -126,7 +126,7 @@ class _Reader:
         self._count(1, line)
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)  # an alias within it is refused
-        self._open.append(_Open(value, path, event.anchor))
+        self._open.append(_OpenNode(value, path, event.anchor))
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         top = self._open[-1] if self._open else None

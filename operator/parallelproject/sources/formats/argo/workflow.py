@@ -19,7 +19,7 @@ from parallelproject.sources.formats.argo.items import expanded, scalar
 from parallelproject.sources.formats.argo.roles import pod_template, role_name
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import Imported, Report
+from parallelproject.sources.selection.report import Imported, ImportReport
 from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
@@ -152,7 +152,7 @@ class _Reader:
         named = _mapping(self._document.data.get("metadata")).get("name")
         project = ParallelProject(metadata={"name": options.name or role_name(str(named or name))[:63]}, spec=parsed)
         warnings = tuple(self._findings.warnings)
-        report = Report(format=Format.ARGO, found=len(made), taken=len(made), unread=unread, warnings=warnings)
+        report = ImportReport(format=Format.ARGO, found=len(made), taken=len(made), unread=unread, warnings=warnings)
         return Imported(project, report)
 
     def _entry(self) -> tuple[int, dict[str, Any]]:
