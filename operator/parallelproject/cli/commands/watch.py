@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.cluster.wait_for_end import View, seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
 from parallelproject.cli.input.arguments import Name, Timeout
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.output import terminal
@@ -40,7 +40,7 @@ async def follow_visibly(cluster: "Cluster", name: str, limit: float | None) -> 
     return code
 
 
-class Lines(View):
+class Lines(ProgressView):
     """A line for each task that changed, and for each change of the whole."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.cluster.wait_for_end import View
+from parallelproject.cli.cluster.wait_for_end import ProgressView
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.layout import cut
 from parallelproject.cli.output.tables import span
@@ -27,7 +27,7 @@ _ACTIVE = ("Backoff", "Starting")
 _STYLES = {"Running": "cyan", "Failed": "red", "Succeeded": "green", "Skipped": "dim", "Pending": "yellow"}
 
 
-class Live(View):
+class Live(ProgressView):
     """Shows a project on a terminal until the block ends; its last picture stays."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from parallelproject.cli.cluster.state import Standing, standing
+from parallelproject.cli.cluster.state import ProjectState, standing
 from parallelproject.cli.input.arguments import AnswerOutput, Name, TaskId, TextOrJson
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.output import terminal
@@ -42,7 +42,7 @@ async def run(cluster: "Cluster", name: Name, task: TaskId, output: AnswerOutput
     title = f"{found.task}: {found.state}" + (f", {found.reason}" if found.reason else "")
     for line in (title, *(f"  {text}" for text in (found.answer, *found.more))):
         terminal.show(terminal.printable(line))
-    if standing(project) is Standing.UNSEEN:
+    if standing(project) is ProjectState.UNSEEN:
         terminal.say("the project has just been changed; the operator has not looked at that yet")
     for number, command in enumerate(commands):
         terminal.show(f"{'next: ' if not number else '      '}{command}")

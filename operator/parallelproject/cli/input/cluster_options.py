@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from parallelproject.cli.cluster.target import Target
+from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.input.arguments import Context, Kubeconfig, Namespace, NoColor
 from parallelproject.cli.output import terminal
 
@@ -24,7 +24,7 @@ def on_cluster(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Call
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> int | None:
-        found = Target(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
+        found = ClusterTarget(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
         if values.pop("no_color"):
             terminal.forbid_color()
         target = found.or_else(ctx.find_root().obj)
