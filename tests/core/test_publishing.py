@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.followups.publication import instruction, revision_of, stage
 from parallelproject.core.followups.publishing import (
     FIRST_WAIT,
     LONGEST_AWAITED,
@@ -20,6 +19,7 @@ from parallelproject.core.followups.publishing import (
     merged_now,
     publishing,
 )
+from parallelproject.core.followups.revision import instruction, revision_of, stage
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan

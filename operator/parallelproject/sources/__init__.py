@@ -12,10 +12,10 @@ from parallelproject.sources.selection.roles import RoleTable
 __all__ = [
     "ChosenRole",
     "Format",
+    "ImportReport",
     "Imported",
     "LeftOut",
     "Options",
-    "Report",
     "RoleTable",
     "load",
     "load_roles",

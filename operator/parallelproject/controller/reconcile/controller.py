@@ -22,8 +22,8 @@ from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
-from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
+from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.core.planner.plan import Plan, plan, stops_of_all, waits_for_merge

@@ -1,7 +1,7 @@
 """When a project's work is published, and what became of it. Pure.
 
-An attempt of a publishing belongs to one revision (``core.publication``). Publishing twice does no harm (it looks
-before it opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
+An attempt of a publishing belongs to one revision (``revision``). Publishing twice does no harm (it looks before it
+opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
 that is merged when its checks pass, the next level waits for that.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from parallelproject.core.followups.publication import is_elsewhere
+from parallelproject.core.followups.revision import is_elsewhere
 from parallelproject.core.planner.plan import Plan, succeeded_below
 from parallelproject.core.times import epoch, iso
 

@@ -1,6 +1,6 @@
-"""The git container beside a task's: it waits until the command has ended, and lands or keeps what it left.
+"""The git container next to a task's: it waits until the command has ended, and lands or keeps what it left.
 
-The two containers meet in a folder of their pod, ``SidecarFolder``. The task can write there, so nothing in it is trusted
+The two containers share a folder of their pod, ``SidecarFolder``. The task can write there, so nothing in it is trusted
 further than the task's own word on how it ended. That it has ended it cannot say: its work is read by a process that
 sees credentials, and as long as the task runs it could put links to those in place of files that are being read. So the
 end is that of the wrapper's lock, on a file that was made before the task began and is known by its inode. What there

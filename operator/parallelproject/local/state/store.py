@@ -43,7 +43,7 @@ class AttemptRow(NamedTuple):
     """When the process began, in the kernel's own count: with the pid it names one process for good."""
 
 
-class Session(NamedTuple):
+class SessionRow(NamedTuple):
     """One start of ``pproj run`` on this state. Its times are by one clock, that of others may have been another."""
 
     started: float
@@ -123,10 +123,10 @@ class Store:
             self._db.executemany("insert or replace into retries values (?, ?)", failures.items())
             self._db.executemany("insert or replace into reruns values (?, ?)", conflicts.items())
 
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[SessionRow]:
         """Every session so far, in order."""
         rows = self._db.execute("select started, coalesce(ended, started), completed from sessions order by id")
-        return [Session(started, ended, bool(completed)) for started, ended, completed in rows]
+        return [SessionRow(started, ended, bool(completed)) for started, ended, completed in rows]
 
     def begin_session(self, now: float) -> None:
         """Writes down that a session starts."""

@@ -1,4 +1,4 @@
-"""What of a project is published, and what its publishing is told. Pure.
+"""What of a project is published: its revision, and the instruction of its publishing. Pure.
 
 What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
 level ends and when the project does.
@@ -22,13 +22,13 @@ _WHERE = 6
 
 
 def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
-    """The tasks that can be told of: those of the levels that are done, or all at the end."""
+    """The tasks that can be reported: those of the levels that are done, or all at the end."""
     last = len(graph.levels) if plan.completed else plan.level
     return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
 
 
 def stage(plan: Plan) -> tuple[int, bool, int]:
-    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
+    """What changes when ``revision_of`` may, apart from the spec; quick to compute."""
     standing = plan.ledger.standing
     # A task of a level that is done may succeed late, after it was given up.
     return plan.level, plan.completed, sum(standing.unfinished[: plan.level]) if standing else 0
@@ -60,7 +60,7 @@ def _digest(value: object) -> str:
 
 
 def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, title: int) -> Json:
-    """What a publishing is told, besides where the repository is and how it is reached: fields of ``pproj-publish``.
+    """The fields of ``pproj-publish``, without where the repository is and how it is reached.
 
     Args:
         graph: The compiled spec.
@@ -108,7 +108,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
 
 
 def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
-    """What is told of each task that can be told of.
+    """What is reported of each task that can be.
 
     Args:
         graph: The compiled spec.
