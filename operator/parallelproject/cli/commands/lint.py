@@ -150,7 +150,7 @@ def _tell(found: _LintResult) -> None:
 
 
 def _as_data(found: _LintResult) -> dict[str, object]:
-    def told(problem: Problem) -> dict[str, str]:
+    def as_json(problem: Problem) -> dict[str, str]:
         return {"place": problem.place, "found": problem.found, "mend": problem.mend, "reason": problem.reason}
 
     return {
@@ -158,6 +158,6 @@ def _as_data(found: _LintResult) -> dict[str, object]:
         "ok": not found.errors,
         "format": str(found.imported.report.format) if found.imported else None,
         "tasks": len(found.imported.project.spec.tasks) if found.imported else None,
-        "errors": list(map(told, found.errors)),
-        "warnings": list(map(told, found.warnings)),
+        "errors": list(map(as_json, found.errors)),
+        "warnings": list(map(as_json, found.warnings)),
     }

@@ -54,7 +54,7 @@ class Lines(ProgressView):
         for row in rows(project):
             now = (row.get("state"), row.get("attempts"), row.get("reason") in ("Backoff", "Removed"))
             if now != self._tasks.get(row["id"]) and (row["id"] in self._tasks or now != ("Pending", None, False)):
-                self._say(told(row))
+                self._say(event_line(row))
             self._tasks[row["id"]] = now
         status = project.get("status") or {}
         progress = (status.get("progress"), status.get("level"))
@@ -71,7 +71,7 @@ class Lines(ProgressView):
         sys.stdout.flush()
 
 
-def told(row: Json) -> str:
+def event_line(row: Json) -> str:
     """A row in a line: ``backend Failed: ExitCode 3 (attempt 2)``."""
     reason = row.get("reason") or (row.get("failure") if row.get("state") == "Pending" else None)
     text = f"{row['id']} {row.get('state')}"

@@ -1,4 +1,4 @@
-"""The branch that all tasks land on, a commit each, and the branches cut from it that are offered in its place.
+"""The branch that all tasks land on, a commit each, and the branches cut from it for pull requests of their own.
 
 Every change of the remote is a compare-and-swap, so each function may be cut off at any moment and called again.
 """
@@ -37,7 +37,7 @@ class SharedBranch:
         """The tasks in the order in which they landed.
 
         Args:
-            landed: By task, its commit. Those whose commit is not on the branch any more are left out.
+            landed: By task, its commit. Those whose commit is not on the branch any more are skipped.
 
         Raises:
             DeliveryError: the remote cannot be asked, or has no such branch.
@@ -47,7 +47,7 @@ class SharedBranch:
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             there = [commit for commit in landed.values() if store.commit_of(commit)]
-            # The first of them: they lie on one line, and what is below it may be the history of many years.
+            # The first of them: they lie on one branch, and what is below it may be the history of many years.
             asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
             first = asked.stdout.decode().split() if asked else []
             below = [f"^{first[0]}^@"] if first else []
@@ -56,7 +56,7 @@ class SharedBranch:
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
 
     def covers(self, offered: str, commit: str) -> bool:
-        """Whether a commit of the line is among those up to another one that was offered."""
+        """Whether a commit of the branch is among those up to another one that was offered."""
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             return store.commit_of(offered) is not None and is_ancestor(store, commit, offered)
@@ -183,7 +183,7 @@ def _picked(store: GitStore, commit: str, onto: str) -> str:
     Raises:
         ConflictError: they do not fit.
     """
-    # git before 2.40 merges from where two commits have parted, whatever it is told: this one parts at the right place.
+    # git before 2.40 merges from where two commits have parted, whatever is asked: this one parts at the right place.
     names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
     return combine(store, f"{commit}^", other, commit)

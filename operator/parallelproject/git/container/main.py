@@ -3,7 +3,7 @@
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is where it was. ``deliver`` is ``land`` for
-the container beside a task's: it waits for the command to end, and keeps what one that failed has left.
+the container next to a task's: it waits for the command to end, and keeps what one that failed has left.
 """
 
 import argparse

@@ -161,7 +161,7 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
     try:
         code = state.wait_end(int((place.private / _LOCK).read_text()))
     except ReplacedError:
-        # It may be at work still: nothing of it is read.
+        # It may be running still: nothing of it is read.
         lost = "the task has removed its lock, so nobody knows when it ends; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
@@ -169,7 +169,7 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
     try:
         kept = salvage(delivery, place)
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
-    except DeliveryError as error:  # how the task ended is told by its own container
+    except DeliveryError as error:  # how the task ended is reported by its own container
         return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
 
 

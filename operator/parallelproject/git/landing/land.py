@@ -319,9 +319,9 @@ class _Landing:
     def _told(self, outcome: Outcome, work: Work, commit: str) -> Landed:
         self._keep_ours(str(work.attempt))
         changed = changes(work.store.git, work.base, work.commit)
-        beside = undeclared(changed, work.store.delivery.policy)
+        more = undeclared(changed, work.store.delivery.policy)
         shared = self._shared(work, commit, changed) if outcome is Outcome.LANDED else ()
-        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), beside, shared, self.pushes)
+        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), more, shared, self.pushes)
 
     def _shared(self, work: Work, commit: str, changed: Sequence[Change]) -> tuple[str, ...]:
         """What the work and what has landed since its base have both changed."""

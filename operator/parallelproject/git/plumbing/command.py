@@ -100,8 +100,8 @@ class GitCommand:
             command: As in ``commit-tree``.
             arguments: Its arguments; whatever is not ours has been checked, or stands behind ``--``.
             stdin: What it reads.
-            environment: Variables of git beside those of every call.
-            config: Settings beside those of every call.
+            environment: Variables of git on top of those of every call.
+            config: Settings on top of those of every call.
             folder: The working directory.
             codes: Exit codes that are answers.
 

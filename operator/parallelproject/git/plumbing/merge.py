@@ -31,7 +31,7 @@ def combine(store: GitStore, base: str, tip: str, work: str, policy: LandPolicy 
 def merge(store: GitStore, base: str, tip: str, work: str) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``.
 
-    Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``),
+    Renames are followed by git before 2.50 whatever is asked (its ``ort`` strategy did not heed ``merge.renames``),
     so no path may be deleted on one side and changed on the other: see ``combine``.
 
     The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work

@@ -77,7 +77,7 @@ class GitStore:
         return Seen(tip, refs.get(f"{_SEEN}/task/result"), refs.get(f"{_SEEN}/task/landed"))
 
     def fetch(self, refspecs: Sequence[str], depth: int = 0) -> None:
-        """Fetches refs, without tags and without anything that git would like to do beside it.
+        """Fetches refs, without tags and without anything more that git would do with it.
 
         Raises:
             GitFailedError: a ref is not there, or the remote cannot be asked.
@@ -104,7 +104,7 @@ class GitStore:
         self.git.run("update-ref", f"refs/kept/{name}", commit)
 
     def another(self) -> "GitStore":
-        """An empty git directory beside this one, for work whose history this one does not have."""
+        """An empty git directory next to this one, for work whose history this one does not have."""
         directory = self.place.private / "adopted"
         try_to_remove(directory)
         git = replace(self.git, directory=directory)

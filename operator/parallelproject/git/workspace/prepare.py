@@ -100,7 +100,7 @@ def _branch(store: GitStore) -> Seen:
 
 
 def _check_room(store: GitStore) -> None:
-    """Refuses a branch that there cannot be, beside one that is there: ``a`` and ``a/b`` exclude each other.
+    """Refuses a branch that cannot exist next to one that does: ``a`` and ``a/b`` exclude each other.
 
     Raises:
         PolicyError: with the name of the other.

@@ -1,4 +1,4 @@
-"""What is told at the end of a run with a repository: what landed, what is kept, and how to look at both."""
+"""The end of a summary, of a run with a repository: what landed, what is kept, and how to look at both."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ def report(account: Account) -> list[str]:
 
 
 def warnings(account: Account) -> list[str]:
-    """What was changed beside what had been declared."""
+    """What was changed and had not been declared."""
     lines = []
     overlaps = account.comparison.overlaps
     if overlaps:

@@ -1,4 +1,4 @@
-"""What is told at the end of a run: what happened, what failed and why, and what to try next."""
+"""What is printed at the end of a run: what happened, what failed and why, and what to try next."""
 
 import shlex
 from collections import Counter
@@ -46,8 +46,8 @@ def already_done(board: Board, history: History, options: RunOptions, target: "L
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
-    told, steps = _landed(board, target)
-    lines = [SummaryLine(text, "green"), *told, SummaryLine(""), SummaryLine("Next", "bold"), *steps]
+    landed, steps = _landed(board, target)
+    lines = [SummaryLine(text, "green"), *landed, SummaryLine(""), SummaryLine("Next", "bold"), *steps]
     _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
 
 
@@ -81,10 +81,10 @@ def summary(
     lines = [_headline(board, states, end), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
-    told, steps = _landed(board, deliveries.target if deliveries else None)
+    landed, steps = _landed(board, deliveries.target if deliveries else None)
     remarks = deliveries.remarks(ledger.records) if deliveries else []
     lines += [
-        *told,
+        *landed,
         *(SummaryLine(text, "yellow") for text in remarks),
         *_next_steps(states, end, directory, options, steps),
     ]

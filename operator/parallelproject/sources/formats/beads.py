@@ -257,8 +257,8 @@ class _Reader:
             place = _at(item.place, f"dependencies[{index}]")
             target = as_id(link.get("depends_on_id", link.get("id"))) if isinstance(link, dict) else None
             if target is None:
-                mend = 'write {"depends_on_id": …, "type": "blocks"}'
-                self._findings.error(place, f"{quoted(link)} names no issue to depend on", mend)
+                hint = 'write {"depends_on_id": …, "type": "blocks"}'
+                self._findings.error(place, f"{quoted(link)} names no issue to depend on", hint)
                 continue
             type = fields.status_word(link.get("type", link.get("dependency_type")) or "blocks")
             owner = as_id(link.get("issue_id")) or item.id

@@ -205,7 +205,7 @@ def _number(value: object) -> str | None:
 
 
 def _home(entry: dict[str, Any]) -> str:
-    """The repository of an issue, as ``owner/name``; empty where it is not told."""
+    """The repository of an issue, as ``owner/name``; empty where it is not given."""
     for key in ("url", "html_url"):
         found = re.match(r"https://[^/]+/(?:repos/)?([\w.-]+/[\w.-]+)/(?:issues|pull)/", as_text(entry.get(key)))
         if found:

@@ -52,8 +52,8 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
 
     for key in data:
         if key not in _FIELDS:
-            mend = did_you_mean(key, _FIELDS) or "remove it, or check its spelling"
-            findings.error(at(key), "is not a field", mend)
+            hint = did_you_mean(key, _FIELDS) or "remove it, or check its spelling"
+            findings.error(at(key), "is not a field", hint)
     if data.get("apiVersion") != API_VERSION:
         found = f"{quoted(data['apiVersion'])} is not known" if "apiVersion" in data else "is missing"
         findings.error(at("apiVersion"), found, f"write {API_VERSION}")
@@ -114,14 +114,14 @@ def _metadata(
         findings.warn(at("metadata"), f'has no name; "{default_name}" is taken', "give it metadata.name")
         metadata = {**metadata, "name": default_name}
     elif name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-        mend = "small letters, digits, - and ., at most 253"
-        findings.error(at("metadata.name"), f"{quoted(name)} is not a name", mend)
+        hint = "small letters, digits, - and ., at most 253"
+        findings.error(at("metadata.name"), f"{quoted(name)} is not a name", hint)
     return metadata
 
 
 def _told(problem: Problem, document: yaml_text.Document, place: str) -> Problem:
-    mend = problem.mend
+    hint = problem.mend
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)
-        mend = f'write it in quotes: "{spelled}"' if spelled and spelled.isprintable() else "write it as text"
-    return Problem(place, problem.found, mend, problem.reason)
+        hint = f'write it in quotes: "{spelled}"' if spelled and spelled.isprintable() else "write it as text"
+    return Problem(place, problem.found, hint, problem.reason)

@@ -100,7 +100,7 @@ def read_taskmaster(
 
 @dataclass(frozen=True)
 class _Written:
-    """An item as its file has it, its dependencies not yet told apart."""
+    """An item as its file has it, its dependencies not yet resolved."""
 
     item: Item
     parent: str | None
@@ -244,11 +244,11 @@ def _explain_cycles(selection: Selection, tree: _Tree, options: Options, finding
         if not still & knot:
             ids = sorted(knot, key=list(places).index)
             found = f"{', '.join(map(quoted, ids[:10]))} wait for each other"
-            mend = (
+            hint = (
                 "read as tasks at the top instead of siblings, the numbers in these subtasks would give no cycle: "
                 'write what is meant in full, as in "1.2"'
             )
-            findings.warn(places[ids[0]], found, mend)
+            findings.warn(places[ids[0]], found, hint)
 
 
 def _knots(selection: Selection) -> list[set[str]]:

@@ -119,7 +119,7 @@ class _Maker:
             needs = needs[:DEPENDENCIES_MAX]
         self._edges += len(needs)
         if self._edges > EDGES_MAX:
-            if self._edges - len(needs) <= EDGES_MAX:  # told once
+            if self._edges - len(needs) <= EDGES_MAX:  # reported once
                 found = f"with this one the tasks wait for more than {EDGES_MAX:,} others in all"
                 self._findings.error(item.place, found, "put one task between large groups, that waits for the first")
             needs = []

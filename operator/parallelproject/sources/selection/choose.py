@@ -146,18 +146,18 @@ class _Needs:
         if place in self._told:
             return
         self._told.add(place)
-        mend = fix or self._findings.did_you_mean(target, self._known.keys())
+        hint = fix or self._findings.did_you_mean(target, self._known.keys())
         found = f"{quoted(target)} is not a task"
         if self._warn_only:
-            self._findings.warn(place, f"{found}; the dependency is dropped", mend)
+            self._findings.warn(place, f"{found}; the dependency is dropped", hint)
         else:
-            mend = mend or "remove it, add the task, or go on without it by --dangling warn"
-            self._findings.error(place, found, mend, reason="UnknownDependency")
+            hint = hint or "remove it, add the task, or go on without it by --dangling warn"
+            self._findings.error(place, found, hint, reason="UnknownDependency")
 
-    def _once(self, place: str, found: str, mend: str = "") -> None:
+    def _once(self, place: str, found: str, hint: str = "") -> None:
         if place not in self._told:
             self._told.add(place)
-            self._findings.warn(place, found, mend)
+            self._findings.warn(place, found, hint)
 
 
 def _a(adjective: str) -> str:
@@ -171,7 +171,7 @@ def _open(item: Item) -> bool:
 def _spread(
     todo: Sequence[Item], needs: Mapping[str, Sequence[str]], known: Mapping[str, Item]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What cannot run because of something left out: by id, that something, and the reason told."""
+    """What cannot run because of something skipped: by id, that something, and the reason given."""
     needed_by: dict[str, list[str]] = {}
     for item in todo:
         for need in needs[item.id]:

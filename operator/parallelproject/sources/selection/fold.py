@@ -47,10 +47,10 @@ def fold(items: Sequence[Item]) -> list[Item]:
 
 
 def _told(parts: Sequence[Item]) -> str:
-    told = []
+    rows = []
     for part in parts:
         box = "x" if part.state is ItemState.DONE else " "
         note = f" ({part.why})" if part.why else ""
         lines = f"{part.title}{note}\n\n{sections(part.sections)}".strip().replace("\n", "\n  ")
-        told.append(f"- [{box}] {one_line(part.id)}: {lines}")
-    return "\n".join(told)
+        rows.append(f"- [{box}] {one_line(part.id)}: {lines}")
+    return "\n".join(rows)
