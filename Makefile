@@ -26,12 +26,13 @@ dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to 
 	@$(RIG) up
 
 ##@ Working on it
-lint: $(DEV) ## Style, types, layers, and generated files
+lint: $(DEV) ## Style, types, layers, generated files, and the hooks of pre-commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	PYTHONPATH=tools $(BIN)/python -m generate --check
+	SKIP=ruff,ruff-format,mypy,layers,generated $(BIN)/pre-commit run --all-files
 format: $(DEV) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
