@@ -58,6 +58,8 @@ sbom: $(DEV) ## Bills of materials, as CycloneDX, in dist/sbom; ARGS=--images: o
 	@PYTHONPATH=tools $(BIN)/python -m sbom $(ARGS)
 lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
+changelog: $(DEV) ## Move the fragments of docs/changes into CHANGELOG.md, for a release; ARGS=--draft only shows them
+	@$(BIN)/towncrier build --yes $(ARGS)
 tools: $(DEV) ## Build the test control plane and a Gitea, unless they are there
 	@$(RIG) build
 clean: ## Remove what was set up and built here
@@ -81,4 +83,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo check test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock tools clean help
+.PHONY: demo check test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help
