@@ -19,6 +19,7 @@ from bench.recording import AuditLog, Recording, Request, is_success, namespace_
 from bench.run import Run
 from parallelproject.kube.client import Api
 from parallelproject.model.names import API_VERSION, PLURAL, job_name
+from parallelproject.model.work import WorkKey
 from rig import ControlPlane
 from rig.deadline import until
 from rig.operator import USER, OperatorProcess
@@ -202,7 +203,9 @@ class Arena:
         self._await_quiet()
         cpu = cpu_seconds(self._operator.pid) - cpu_before
         names = {
-            job_name(load.name, uid, task.id, 1): (load.name, task.id) for _, load, uid in placed for task in load.tasks
+            job_name(load.name, uid, WorkKey.of_task(task.id, 1)): (load.name, task.id)
+            for _, load, uid in placed
+            for task in load.tasks
         }
         found = self._log.recording(since)
         return self._run(found, names, found.projects, cpu, self.memory)

@@ -7,7 +7,7 @@ from typing import Any
 from bench.load import Load, Task
 from bench.reference import LABEL
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.task_job import job_manifest
 from parallelproject.model.names import API_VERSION, KIND, LABEL_MANAGED_BY
 from parallelproject.model.project import parse_spec

@@ -17,6 +17,7 @@ from e2e.install import NAMESPACE, Installed, install
 from e2e.landing import Landing, make_landing
 from e2e.room import Room, make_room, task
 from parallelproject.model.names import job_name
+from parallelproject.model.work import WorkKey
 from rig import Gitea
 from rig.deadline import until
 from rig.images import TARGETS, size_of
@@ -80,7 +81,7 @@ def _chain(room: Room, steps: int, landing: Landing | None) -> float:
     room.wait(name, seconds=_SECONDS)
     uid = room.get(f"pproj {name}")["metadata"]["uid"]
     found = log.recording(since)
-    jobs = [job_name(name, uid, f"t{i}", 1) for i in range(steps)]
+    jobs = [job_name(name, uid, WorkKey.of_task(f"t{i}", 1)) for i in range(steps)]
     return median(found.succeeded[job].done - found.created[job] for job in jobs)
 
 

@@ -153,7 +153,7 @@ class Namespace:
         return False
 
     def jobs(self, task: str | None = None) -> list[Json]:
-        """The Jobs here, of one task or all, by attempt."""
+        """The Jobs here, of one task or all, by attempt; "" is publishing."""
         return self._list("/apis/batch/v1", "jobs", task)
 
     def delete_job(self, task: str) -> None:
@@ -219,7 +219,7 @@ class Namespace:
 
     def _list(self, group: str, plural: str, task: str | None) -> list[Json]:
         found: list[Json] = self.client("GET", f"{group}/namespaces/{self.name}/{plural}")["items"]
-        of_task = [o for o in found if task is None or o["metadata"]["labels"].get(f"{LABEL}/task") == task]
+        of_task = [o for o in found if task is None or o["metadata"]["labels"].get(f"{LABEL}/task", "") == task]
         return sorted(of_task, key=lambda o: int(o["metadata"]["labels"].get(f"{LABEL}/attempt", 0)))
 
     def events(self, name: str = "p") -> list[tuple[str, str]]:

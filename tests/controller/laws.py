@@ -103,7 +103,7 @@ def _in_force(next_spec: Happened | None, change: Happened, grace: float) -> boo
 
 def _attempt(job: Json) -> tuple[str, int]:
     labels = job["metadata"]["labels"]
-    return labels[f"{LABEL}/task"], int(labels[f"{LABEL}/attempt"])
+    return labels.get(f"{LABEL}/task", ""), int(labels[f"{LABEL}/attempt"])
 
 
 def _apply(world: _World, change: Happened) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from parallelproject.kube.client import MERGE_PATCH
 from parallelproject.model.names import job_name
+from parallelproject.model.work import WorkKey
 from tests.controller.audit import AuditLog, history, waits_after_failures
 from tests.controller.cluster import Json, Namespace, condition, role, rows, spec, states, task
 from tests.controller.operator_process import OperatorProcess
@@ -149,7 +150,7 @@ def test_a_status_tampered_with_while_the_operator_was_away_does_not_stop_it(
 
 def test_a_foreign_job_in_the_way_fails_the_task_and_is_left_alone(ns: Namespace) -> None:
     made = ns.create(spec(task("a"), task("b"), suspend=True))
-    name = job_name("p", made["metadata"]["uid"], "a", 1)
+    name = job_name("p", made["metadata"]["uid"], WorkKey.of_task("a", 1))
     ns.kubectl("create", "job", name, "--image=none")
     ns.patch({"suspend": False})
     done = ns.wait_end()

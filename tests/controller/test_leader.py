@@ -49,7 +49,7 @@ def test_one_leads_and_the_other_is_ready_to(
     assert [each.probe("readyz") for each in two] == [200, 200]
     ns.create(spec(task("a"), task("b", "a")))
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
-    assert "project seen" not in two[1].output()
+    assert "project found" not in two[1].output()
 
 
 @pytest.mark.parametrize("two", [10 * SECONDS], indirect=True)  # no test waits until it has run out

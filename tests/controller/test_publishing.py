@@ -28,7 +28,7 @@ GIT: Json = {
 
 def publishings(ns: Namespace) -> list[Json]:
     """What the publishing Jobs were told, in their order."""
-    jobs = [job for job in ns.jobs() if job["metadata"]["labels"]["parallelproject.io/task"] == ""]
+    jobs = [job for job in ns.jobs() if job["metadata"]["labels"].get("parallelproject.io/kind") == "Publish"]
     jobs.sort(key=lambda job: int(job["metadata"]["labels"]["parallelproject.io/attempt"]))
     notes = [job["spec"]["template"]["metadata"]["annotations"] for job in jobs]
     return [json.loads(note["parallelproject.io/publish"]) for note in notes]
@@ -150,8 +150,9 @@ def test_a_project_stays_until_it_is_published(ns: Namespace, audit: AuditLog) -
     ns.until(lambda: not ns.exists("refused"), "its end")
     happened = history(audit.events(since, ns.name), made["metadata"]["uid"])
     pods = [h.value["metadata"] for h in happened if h.kind in ("pod-failed", "pod-succeeded")]
-    ended = {(pod["labels"]["parallelproject.io/task"], pod["labels"]["parallelproject.io/attempt"]) for pod in pods}
-    assert ended == {("a", "1"), ("", "1"), ("", "2")}
+    marks = [{key.removeprefix("parallelproject.io/"): value for key, value in pod["labels"].items()} for pod in pods]
+    ended = {(found.get("kind", "Task"), found.get("task"), found["attempt"]) for found in marks}
+    assert ended == {("Task", "a", "1"), ("Publish", None, "1"), ("Publish", None, "2")}
 
 
 def test_an_operator_killed_at_any_moment_publishes_each_state_once(ns: Namespace, operator: OperatorProcess) -> None:

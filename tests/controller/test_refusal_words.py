@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parallelproject.controller.jobs.refusal import by_words
+from parallelproject.executors.job.refusal import by_words
 from parallelproject.kube.client import ApiError
 from parallelproject.model.status import Reason
 

@@ -123,8 +123,8 @@ def test_a_quota_of_jobs_is_reported_for_as_long_as_it_is_met(forbidden_ns: Name
 def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that tries again and renews Events every second, in place of the other."""
     _operator.stop()
-    patch = "import parallelproject.controller.telemetry.events as e; e.RENEW_SECONDS = 1.0"
-    patch += "\nimport parallelproject.executors.job.sightings as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
+    patch = "import parallelproject.controller.projects.renewal as e; e.RENEW_SECONDS = 1.0"
+    patch += "\nimport parallelproject.executors.base.creations as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
     made.start()
     yield made

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from parallelproject.model.names import job_name
+from parallelproject.model.work import WorkKey
 from rig import ControlPlane
 from tests.controller.cluster import LABEL, Json, Namespace, rows, spec, states, task
 from tests.controller.operator_process import OperatorProcess
@@ -63,7 +64,7 @@ def forged(mine: Json, kind: str, namespace: str) -> Json:
         "controller": True,
     }
     pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none", "command": ["true"]}]}
-    name = job_name(own["name"], own["uid"], "b", 1)
+    name = job_name(own["name"], own["uid"], WorkKey.of_task("b", 1))
     return {
         "apiVersion": "batch/v1",
         "kind": kind,

@@ -13,7 +13,7 @@ from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.plan import Ledger, Plan, plan, succeeded_below
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
@@ -113,10 +113,10 @@ MERGED_BY_LEVEL = Git.model_validate(
 @given(st.builds(history_of, specs(scheduling=("Levels",)), seeds, chaoses), st.integers(0, 4))
 def test_no_level_starts_before_those_below_it_are_merged(history: History, merged: int) -> None:
     for planned in history.plans:
-        graph, standing = planned.graph, planned.plan.ledger.standing
-        assert standing is not None
-        known = (min(merged, len(graph.levels)), succeeded_below(standing, min(merged, len(graph.levels))))
-        prior = replace(planned.prior, merged=known, standing=None)
+        graph, snapshot = planned.graph, planned.plan.ledger.snapshot
+        assert snapshot is not None
+        known = (min(merged, len(graph.levels)), snapshot.succeeded_below(min(merged, len(graph.levels))))
+        prior = replace(planned.prior, merged=known, snapshot=None)
         spec = planned.spec.model_copy(update={"git": MERGED_BY_LEVEL})
         made = plan(graph, spec, prior, planned.observed, planned.now)
         assert all(graph.level[launch.task] <= merged for launch in made.launches)

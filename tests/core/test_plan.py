@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase, Record
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.status import Reason, TaskState
 from tests.core.projects import compiled
@@ -334,7 +335,7 @@ def test_no_backoff_is_longer_than_it_is_whatever_the_clock_of_who_wrote_the_end
     wait = max(first, min(first * 2 ** (failures - 1), 360)) if first else 0
     prior = decide([task("a")], seen, now=now, defaults=defaults).ledger
     for pause in (0.0, *pauses):  # by the same operator, or by one that knows no more than what is written down
-        decided = decide([task("a")], seen, now=now + pause, defaults=defaults, prior=replace(prior, standing=None))
+        decided = decide([task("a")], seen, now=now + pause, defaults=defaults, prior=replace(prior, snapshot=None))
         assert decided.plan.wake_at is None or decided.plan.wake_at <= now + wait + 1e-6
         prior = decided.ledger
     assert decide([task("a")], seen, now=now + wait + 1e-6, defaults=defaults, prior=prior).starts == ["a"]
@@ -652,7 +653,7 @@ def test_an_attempt_holds_the_files_and_the_role_that_its_task_had_when_it_was_s
         task("other", role="y", files=["src/other.py"]),
         task("new", role="y", files=["new.py"]),
     ]
-    at_work = active()._replace(claim="x\nsrc/old.py")
+    at_work = active()._replace(claim=Claim("x", ("src/old.py",)))
     for seen, starts in ({"gone": [at_work]}, ["a", "other"]), ({"a": [at_work]}, ["other"]):
         decided = decide(tasks, seen, parallelism=9, roles=roles)
         assert decided.starts == starts

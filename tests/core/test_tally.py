@@ -77,7 +77,7 @@ def test_work_that_is_heard_to_have_landed_after_the_success_is_counted_then() -
     heard = replace(heard, records={"a": before.records["a"]._replace(commit="c")})
     assert tally(before, heard) == Tally(landed=1)
     again = replace(heard, records={"a": heard.records["a"]._replace(job="another")})
-    assert tally(replace(heard, standing=before.standing), again) == NOTHING
+    assert tally(replace(heard, snapshot=before.snapshot), again) == NOTHING
 
 
 def test_what_is_recorded_is_not_counted_by_a_process_that_begins_with_it() -> None:

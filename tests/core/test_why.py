@@ -11,7 +11,8 @@ from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import Attempt, Beside, Phase
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import rejected_status, render_status
-from parallelproject.core.report.why import UnknownTaskError, Why, deleted, not_accepted, why
+from parallelproject.core.report.why.answer import UnknownTaskError, Why
+from parallelproject.core.report.why.why import deleted, not_accepted, why
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason

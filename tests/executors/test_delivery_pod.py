@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest
 from parallelproject.git.container.main import read
 from parallelproject.model.problem import ProblemsError

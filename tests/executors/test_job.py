@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job.owner import Owner
-from parallelproject.executors.job.single_run import is_intact, is_ours
+from parallelproject.executors.base.identity import is_intact, is_ours
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest, stop_patch
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
+from parallelproject.model.work import WorkKey
 
 Json = dict[str, Any]
 OWNER = Owner("shop", "agents", "uid-1")
+A1 = WorkKey.of_task("a", 1)
 
 
 def spec(pod: Json | None = None, **task: Any) -> Json:
@@ -71,27 +73,27 @@ def test_our_environment_goes_before_the_template_s() -> None:
 
 def test_only_the_job_of_this_very_attempt_is_ours() -> None:
     made = job(spec())
-    assert is_ours(made, OWNER, "a", 1)
-    assert not is_ours(made, OWNER, "a", 2)
-    assert not is_ours(made, OWNER, "b", 1)
-    assert not is_ours(made, Owner("shop", "agents", "uid-2"), "a", 1)
+    assert is_ours(made, OWNER, A1)
+    assert not is_ours(made, OWNER, WorkKey.of_task("a", 2))
+    assert not is_ours(made, OWNER, WorkKey.of_task("b", 1))
+    assert not is_ours(made, Owner("shop", "agents", "uid-2"), A1)
     made["metadata"]["ownerReferences"] = [{"controller": True, "uid": "somebody"}]
-    assert not is_ours(made, OWNER, "a", 1)
+    assert not is_ours(made, OWNER, A1)
 
 
 def test_a_job_is_ours_whatever_others_take_from_it() -> None:
     made = job(spec())
     made["metadata"]["uid"] = "j"
-    assert is_intact(made, OWNER, "a", 1)
+    assert is_intact(made, OWNER, A1)
     without_labels = {**made, "metadata": {**made["metadata"], "labels": {}}}
     without_owner = {**made, "metadata": {**made["metadata"], "ownerReferences": []}}
     without_both = {**made, "metadata": {**made["metadata"], "labels": {}, "ownerReferences": []}}
     for changed, is_known_by_itself in ((without_labels, True), (without_owner, True), (without_both, False)):
-        assert not is_intact(changed, OWNER, "a", 1)
-        assert is_ours(changed, OWNER, "a", 1) is is_known_by_itself
-        assert is_ours(changed, OWNER, "a", 1, uid="j")
+        assert not is_intact(changed, OWNER, A1)
+        assert is_ours(changed, OWNER, A1) is is_known_by_itself
+        assert is_ours(changed, OWNER, A1, uid="j")
     other_name = {**made, "metadata": {**made["metadata"], "name": "other"}}
-    assert not is_ours(other_name, OWNER, "a", 1, uid="j")
+    assert not is_ours(other_name, OWNER, A1, uid="j")
 
 
 def test_a_job_that_is_stopped_ends_also_where_it_is_suspended() -> None:

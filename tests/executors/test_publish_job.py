@@ -8,7 +8,7 @@ import pytest
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.executors.job.owner import Owner
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.publish_job import problems_of, publish_manifest
 from parallelproject.forge.publishing.request import PublishRequest
 from parallelproject.git.container import instructions

@@ -94,7 +94,7 @@ def _judge_deleted(happened: Sequence[Happened], deleted: float, grace: float) -
             gone.add(change.uid)
         elif change.kind == "created":
             marks = change.value["metadata"]["labels"]
-            name, late = f"{marks[f'{LABEL}/task']}#{marks[f'{LABEL}/attempt']}", change.seconds - deleted
+            name, late = f"{marks.get(f'{LABEL}/task', '')}#{marks[f'{LABEL}/attempt']}", change.seconds - deleted
             again = [uid for uid in gone - ended if tasks[uid] == marks[f"{LABEL}/task"]]
             tasks[change.uid] = marks[f"{LABEL}/task"]
             if late > 0 and again:
@@ -155,7 +155,7 @@ def _held(made: Json) -> _Held:
     pod = made["spec"].get("template") or made
     marks = made["metadata"]["labels"]
     document = json.loads(pod["metadata"]["annotations"][f"{LABEL}/task-file"])
-    name = f"{marks[f'{LABEL}/task']}#{marks[f'{LABEL}/attempt']}"
+    name = f"{marks.get(f'{LABEL}/task', '')}#{marks[f'{LABEL}/attempt']}"
     return _Held(name, document["role"], document["task"].get("files") or [])
 
 

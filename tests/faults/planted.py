@@ -90,11 +90,11 @@ PLANTED = (
     Planted(
         "the cap is off by one",
         """
-import parallelproject.controller.reconcile.controller as controller
-plan = controller.plan
+import parallelproject.controller.reconcile.reconcile as reconcile
+plan = reconcile.plan
 def more(graph, spec, *rest):
     return plan(graph, spec.model_copy(update={"parallelism": spec.parallelism + 1}), *rest)
-controller.plan = more
+reconcile.plan = more
 """,
         (Try("diamonds"),),
     ),
@@ -102,12 +102,12 @@ controller.plan = more
         "a Job that is there already counts as a failed attempt",
         """
 import time
-from parallelproject.controller.jobs.actions import Actions
+from parallelproject.controller.actions.lookup import Lookup
 from parallelproject.model.status import Reason
 async def adopt(self, project, key):
-    project.sightings.refused(key, Reason.POD_FAILED, time.time())
+    project.observed.refused(key, Reason.POD_FAILED, time.time())
     return True
-Actions._adopt = adopt
+Lookup.adopt = adopt
 """,
         (Try("chain", (Fault(Action.DOUBLE, "create-job"), *_silent("jobs", "pods"))),),
     ),
@@ -125,34 +125,33 @@ project.read_status = lambda status: Ledger()
         """
 import parallelproject.kube.client as api
 api.ApiError.is_definite = property(lambda self: True)
-import parallelproject.controller.jobs.actions as actions
-actions._REFUSED_SECONDS = 0.0
+import parallelproject.controller.actions.creation as creation
 import time
 from parallelproject.model.status import Reason
-create = actions.Actions._try_create
+create = creation.Creation._try_create
 async def once(self, project, key, manifest):
     try:
         return await create(self, project, key, manifest)
     except api.ApiError as error:
-        project.sightings.refused(key, Reason.POD_FAILED, time.time())
+        project.observed.refused(key, Reason.POD_FAILED, time.time())
         return True
-actions.Actions._try_create = once
+creation.Creation._try_create = once
 """,
         (Try("chain", (Fault(Action.DROP_AFTER, "create-job"), *_silent("jobs", "pods"))),),
     ),
     Planted(
         "a task that has failed is tried again before its Job has ended",
         """
-import parallelproject.executors.job.sightings as sightings
+import parallelproject.executors.job.executor as executor
 from parallelproject.core.planner.attempt import Phase
-attempt_of = sightings.attempt_of
+attempt_of = executor.attempt_of
 def hasty(number, job, pods, job_is_gone):
     pods = list(pods)
     found = attempt_of(number, job, pods, job_is_gone)
     if found.phase is Phase.ACTIVE and any(pod.phase == "Failed" for pod in pods):
         return found._replace(phase=Phase.FAILED, at_work=False, reason="PodFailed")
     return found
-sightings.attempt_of = hasty
+executor.attempt_of = hasty
 """,
         (Try("mixed"),),
     ),
@@ -180,11 +179,11 @@ writer.says_the_same = lambda a, b: False
     Planted(
         "a Job that is not seen counts as lost without being looked up",
         """
-from parallelproject.controller.jobs.actions import Actions
+from parallelproject.controller.actions.lookup import Lookup
 def look_up(self, project, key):
-    project.sightings.job_gone(key)
-    self._again(project)
-Actions.look_up = look_up
+    project.observed.gone(key)
+    self._keeper.again(project)
+Lookup.look_up = look_up
 from parallelproject.kube.lease import Leader
 async def none(self):
     await self.elected.wait()
@@ -196,12 +195,12 @@ Leader.__call__ = none
     Planted(
         "a task waits for one of its dependencies and not for all",
         """
-from parallelproject.core.planner.snapshot import Standing
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.status import TaskState
 def is_free(self, i):
     parents = self.graph.parents[i]
     return not parents or any(self.states[parent] is TaskState.SUCCEEDED for parent in parents)
-Standing.is_free = is_free
+Snapshot.is_free = is_free
 """,
         (Try("mixed"),),
     ),
@@ -209,8 +208,10 @@ Standing.is_free = is_free
         "a task gets one attempt more than it may have",
         """
 import parallelproject.core.planner.plan as plan
-is_final = plan._is_final
-plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(failures=record.failures - 1))
+is_final = plan.is_final
+def late(graph, spec, i, record):
+    return is_final(graph, spec, i, record._replace(failures=record.failures - 1))
+plan.is_final = late
 """,
         (Try("mixed"),),
     ),
@@ -219,25 +220,25 @@ plan._is_final = lambda graph, i, record: is_final(graph, i, record._replace(fai
         """
 import os
 import parallelproject.model.names as names
-import parallelproject.controller.jobs.actions as actions
-import parallelproject.controller.reconcile.controller as controller
+import parallelproject.controller.actions.lookup as lookup
+import parallelproject.controller.reconcile.attempt_watch as attempt_watch
 job_name = names.job_name
-def mine(project, uid, task, number):
-    return job_name(project, uid, task, number) + f"-{os.getpid()}"
-names.job_name = actions.job_name = controller._job_name = mine
+def mine(project, uid, key):
+    return job_name(project, uid, key) + f"-{os.getpid()}"
+names.job_name = lookup.job_name = attempt_watch._name_of = mine
 """,
         (Try("chain", (Fault(Action.KILL_AFTER, "create-job", 2),)),),
     ),
     Planted(
         "only a pod that runs holds a slot",
         """
-import parallelproject.executors.job.sightings as sightings
-attempt_of = sightings.attempt_of
+import parallelproject.executors.job.executor as executor
+attempt_of = executor.attempt_of
 def idle(number, job, pods, job_is_gone):
     pods = list(pods)
     found = attempt_of(number, job, pods, job_is_gone)
     return found if any(pod.phase == "Running" for pod in pods) else found._replace(at_work=False)
-sightings.attempt_of = idle
+executor.attempt_of = idle
 """,
         (Try("diamonds"),),
     ),

@@ -313,4 +313,4 @@ def _attempt_of(request: web.BaseRequest, body: bytes | None) -> str:
     if request.method != "POST" or not body or not request.path.endswith("/jobs"):
         return ""
     marks = json.loads(body)["metadata"]["labels"]
-    return f"{marks[LABEL_TASK]}#{marks[LABEL_ATTEMPT]}"
+    return f"{marks.get(LABEL_TASK, '')}#{marks[LABEL_ATTEMPT]}"

@@ -13,7 +13,8 @@ from pathlib import Path
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.local.engine.board import Board, Event, Running, What
+from parallelproject.core.report.changes import Event, What
+from parallelproject.local.engine.board import Board, Running
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.views.live import LiveView
 from parallelproject.local.views.picture import picture

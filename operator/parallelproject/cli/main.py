@@ -15,7 +15,7 @@ from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.model.problem import ProblemsError
 
 _COMMANDS = "parallelproject.cli.commands"
-_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project in the cluster", "Act on it", "Other"
+_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on one in the cluster", "Other"
 
 COMMANDS = {
     "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),

@@ -22,6 +22,11 @@ def epoch(text: str | None) -> float | None:
     return seconds if 0 <= seconds <= _LAST else None
 
 
+def doubling(first: float, failures: int, longest: float) -> float:
+    """Seconds to wait after so many failures in a row: so long after the first, doubled with each further one."""
+    return min(first * 2.0 ** min(max(failures - 1, 0), 64), longest)
+
+
 def duration(seconds: float) -> str:
     """A length for people: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds < 10:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.local.engine import lock
+from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, View
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
@@ -25,6 +26,7 @@ from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
 from parallelproject.local.views.plain import PlainView
+from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, summary
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
@@ -84,16 +86,19 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
             board.update(resumed.plan)
+            status = StatusFile(board, directory.document, len(store.sessions()) + 1)
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
             if changed:
                 say(f"warning: {notice(changed)}")
             if resumed.done:
+                status.begin(store.run_id, _created(store, clock), options.rerun)
                 already_done(board, history, options, target)
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
                 target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
+            status.begin(store.run_id, _created(store, clock), options.rerun)
             store.begin_session(clock.now())
             store.close()
             processes.begin(
@@ -104,7 +109,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say, deliveries)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -155,8 +160,9 @@ def _run(
     options: RunOptions,
     say: Say,
     deliveries: "Deliveries | None",
+    status: StatusFile,
 ) -> int:
-    view = _view(board, options)
+    view = Audience([_view(board, options), status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
@@ -191,6 +197,12 @@ def _run(
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+
+
+def _created(store: Store, clock: Clock) -> float:
+    """When the run was first started."""
+    sessions = store.sessions()
+    return sessions[0].started if sessions else clock.now()
 
 
 def _finished(board: Board, options: RunOptions) -> bool:

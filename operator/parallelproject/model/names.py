@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from parallelproject.model.work import WorkKey, WorkKind
+
 GROUP = "parallelproject.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -14,7 +16,10 @@ CRD_NAME = f"{PLURAL}.{GROUP}"
 
 LABEL_PROJECT = f"{GROUP}/project"
 LABEL_PROJECT_UID = f"{GROUP}/project-uid"
+LABEL_KIND = f"{GROUP}/kind"
+"""What kind of work something is made for, where it is no attempt at a task."""
 LABEL_TASK = f"{GROUP}/task"
+LABEL_STEP = f"{GROUP}/step"
 LABEL_LEVEL = f"{GROUP}/level"
 LABEL_ATTEMPT = f"{GROUP}/attempt"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -33,7 +38,7 @@ ANNOTATION_CONTAINER = f"{GROUP}/container"
 KUBECTL_CONTAINER = "kubectl.kubernetes.io/default-container"
 """On a pod: the container that ``kubectl logs`` and ``exec`` mean."""
 ANNOTATION_CLAIM = f"{GROUP}/claim"
-"""On a Job: the role and the files that its task had when it was started, a line each."""
+"""On a Job: what its attempt holds, as JSON (``core.planner.claim``)."""
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
 """On a Job: why we stopped it."""
 
@@ -72,22 +77,27 @@ def parameter_variable(name: str) -> str:
     return "PPROJ_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
-def job_name(project: str, uid: str, task: str, attempt: int) -> str:
+def job_name(project: str, uid: str, key: WorkKey) -> str:
     """The name of an attempt's Job: the same for the same attempt, so that creating it twice cannot make two.
+
+    An attempt at a task and one at publishing have the names that every release gave them: a release that takes over in
+    the middle of a run meets the Jobs of the one before.
 
     Args:
         project: Name of the project; for people.
         uid: The project's uid: a project deleted and made again has other Jobs.
-        task: Id of the task; empty for an attempt at publishing.
-        attempt: Number of the attempt, from 1.
+        key: The attempt.
 
     Returns:
         A DNS label of at most 63 characters, as in ``checkout-backend-1-3f9a01c2``.
     """
-    digest = hashlib.sha256(f"{uid}/{task}/{attempt}".encode()).hexdigest()[:_DIGEST]
+    kind, task, step, attempt = key
+    is_first_scheme = not step and ((kind is WorkKind.TASK and task) or (kind is WorkKind.PUBLISH and not task))
+    identity = f"{uid}/{task}/{attempt}" if is_first_scheme else f"{uid}/{kind}/{task}/{step}/{attempt}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
     end = f"-{attempt}-{digest}"
     room = _NAME_MAX - len(end)
-    task_part = (_dns(task) if task else "publish")[: max(8, room - len(project) - 1)]
+    task_part = _dns(f"{task}-{step}" if step else task or kind.value)[: max(8, room - len(project) - 1)]
     project_part = _dns(project)[: room - len(task_part) - 1].strip("-")
     return f"{project_part}-{task_part.strip('-')}{end}"
 

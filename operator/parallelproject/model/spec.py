@@ -358,6 +358,10 @@ class Spec(Model):
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Failures and results that no longer count, by task; written by pproj retry and pproj rerun."""
 
+    def role(self, name: str | None) -> Role | None:
+        """The role of that name; None where there is none, as in a local run with a command."""
+        return next((role for role in self.roles if role.name == name), None)
+
     @field_validator("conflicts", "defaults", "job_metadata", "workspace", mode="before")
     @classmethod
     def _null_is_default(cls, value: object) -> object:

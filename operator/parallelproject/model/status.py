@@ -75,6 +75,10 @@ class Reason(StrEnum):
     TRANSIENT = "Transient"
 
 
+REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
+"""Reasons of tasks whose Job the API server refuses and may allow later."""
+
+
 class ConditionType(StrEnum):
     """The conditions of a project."""
 

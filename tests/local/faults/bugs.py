@@ -117,16 +117,16 @@ def a_success_is_only_remembered_in_memory() -> None:
 
 def attempts_are_numbered_from_memory() -> None:
     """The first attempt of a session is attempt 1."""
-    from parallelproject.local.engine.engine import Engine
+    from parallelproject.local.engine.executor import ProcessExecutor
 
-    prepare = Engine._prepare
+    started = ProcessExecutor.task
     counts: Counter[int] = Counter()
 
-    def counted(self: Any, task: int, number: int) -> Any:
+    def counted(self: Any, task: int, number: int, *rest: Any) -> Any:
         counts[task] += 1
-        return prepare(self, task, counts[task])
+        return started(self, task, counts[task], *rest)
 
-    Engine._prepare = counted  # type: ignore[method-assign]
+    ProcessExecutor.task = counted  # type: ignore[method-assign]
 
 
 ENGINE: dict[str, Callable[[], None]] = {

@@ -3,16 +3,20 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from parallelproject.cli.cluster.next_steps import next_commands
 from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
 from parallelproject.model.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from parallelproject.core.report.why.answer import Why
 
 Json = dict[str, Any]
 
@@ -55,6 +59,26 @@ class Cluster:
             raise Failure(f"no cluster is configured: {found}", hint="see the kubeconfig file") from None
         async with api:
             yield cls(api, target.namespace)
+
+    planner = "the operator"
+
+    @property
+    def nothing_found(self) -> str:
+        """Where nothing is."""
+        return f" in namespace {self.namespace}"
+
+    def place_of(self, project: Json) -> tuple[str, str]:
+        """The namespace."""
+        return "Namespace", project["metadata"]["namespace"]
+
+    def explained(self, found: "Why", project: Json) -> "Why":
+        """An answer as it is: its words are those of a cluster."""
+        return found
+
+    def next_commands(self, found: "Why", project: Json) -> Sequence[str]:
+        """What to type next."""
+        is_suspended = project["spec"].get("suspend") is True
+        return next_commands(found, project["metadata"]["name"], self.options, is_suspended)
 
     def now(self) -> float:
         """Seconds since the epoch by the API server's clock, whose times the answers have."""

@@ -11,6 +11,11 @@ class ClusterTarget:
     context: str | None = None
     kubeconfig: str | None = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether any of them was given."""
+        return any((self.namespace, self.context, self.kubeconfig))
+
     def or_else(self, other: "ClusterTarget | None") -> "ClusterTarget":
         """The options given after the command, else those before it."""
         if other is None:

@@ -9,7 +9,7 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_TIMEOUT = 0, 1, 2
 _UNSEEN_SECONDS = 10
@@ -45,11 +45,11 @@ def seconds(text: str | None) -> float | None:
     return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
 
 
-async def until_end(cluster: "Cluster", name: str, view: ProgressView, limit: float | None = None) -> int:
+async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
     """Follows a project to its end, or until it is refused; the exit code.
 
     Args:
-        cluster: Where it is.
+        reader: Where it is.
         name: Its name.
         view: Who is shown each change.
         limit: Longest wait, in seconds.
@@ -63,7 +63,7 @@ async def until_end(cluster: "Cluster", name: str, view: ProgressView, limit: fl
         nonlocal last
         reminder = asyncio.create_task(_remind())
         try:
-            async for project in cluster.follow(name):
+            async for project in reader.follow(name):
                 if project is None:
                     raise Failure(f"{name} was deleted")
                 last = project

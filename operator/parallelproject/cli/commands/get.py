@@ -6,8 +6,8 @@ import typer
 from pydantic import ValidationError
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import GetOutput, Name
-from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.arguments import GetOutput, NameOrOnly
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.report.deletion import deletion_of
@@ -16,7 +16,7 @@ from parallelproject.model.branches import landing_branch
 from parallelproject.model.spec import Git
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 Json = dict[str, Any]
 
@@ -25,30 +25,30 @@ _PULLS_SHOWN = 10
 """Most pull requests that are named: those that are not merged, where there are any."""
 
 
-@on_cluster
+@on_project
 async def run(
-    cluster: "Cluster",
-    name: Name,
+    reader: "ProjectReader",
+    name: NameOrOnly = "",
     output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
     """Show a project: its conditions, levels and tasks."""
-    project = await cluster.get(name)
+    project = await reader.get(name)
     if output in (GetOutput.JSON, GetOutput.YAML):
         from parallelproject.cli.cluster.projects import without_managed_fields
 
         terminal.show_data(without_managed_fields(project), output is GetOutput.JSON)
         return
-    show_project(project, wide=output is GetOutput.WIDE)
+    show_project(reader, project, wide=output is GetOutput.WIDE)
 
 
-def show_project(project: Json, wide: bool) -> None:
+def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
     """Prints a project for people."""
     status, spec = project.get("status") or {}, project["spec"]
-    for label, value in _header(project, spec, status):
+    for label, value in _header(project, reader.place_of(project), spec, status):
         terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
     conditions = status.get("conditions") or []
     if not conditions:
-        terminal.show("\nThe operator has not looked at it yet.")
+        terminal.show(f"\n{reader.planner.capitalize()} has not looked at it yet.")
         return
     terminal.show("\nConditions")
     headings = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
@@ -65,11 +65,11 @@ def show_project(project: Json, wide: bool) -> None:
     _show_tasks(project, status, spec, wide)
 
 
-def _header(project: Json, spec: Json, status: Json) -> list[tuple[str, str]]:
+def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> list[tuple[str, str]]:
     metadata = project["metadata"]
     found = [
         ("Name", metadata["name"]),
-        ("Namespace", metadata["namespace"]),
+        place,
         ("Scheduling", f"{spec.get('scheduling', 'Levels')}, parallelism {spec.get('parallelism', 4)}"),
     ]
     deletion = deletion_of(metadata)

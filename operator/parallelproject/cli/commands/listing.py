@@ -5,24 +5,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parallelproject.cli.input.arguments import ListOutput
-from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, value_at
 from parallelproject.model.crd import COLUMNS
 from parallelproject.model.names import GROUP, SINGULAR
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 
-@on_cluster
+@on_project
 async def run(
-    cluster: "Cluster",
+    reader: "ProjectReader",
     all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="Of all namespaces.")] = False,
     output: Annotated[ListOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
     """List projects."""
-    found = await cluster.list(all_namespaces=all_namespaces)
+    found = await reader.list(all_namespaces=all_namespaces)
     if output is ListOutput.JSON or output is ListOutput.YAML:
         from parallelproject.cli.cluster.projects import without_managed_fields
 
@@ -35,7 +35,7 @@ async def run(
             terminal.show(f"{SINGULAR}.{GROUP}/{item['metadata']['name']}")
         return
     if not found:
-        terminal.say("no projects found" + ("" if all_namespaces else f" in namespace {cluster.namespace}"))
+        terminal.say("no projects found" + ("" if all_namespaces else reader.nothing_found))
         return
     columns = [column for column in COLUMNS if output is ListOutput.WIDE or not column.get("priority")]
     names = ["NAMESPACE"] * all_namespaces + ["NAME"]

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.wait_for_end import seconds, tell_result, until_end
-from parallelproject.cli.input.arguments import Name, Timeout
-from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.arguments import NameOrOnly, Timeout
+from parallelproject.cli.input.project_options import on_project
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 
 class Last:
@@ -20,13 +20,13 @@ class Last:
         self.project = project
 
 
-@on_cluster
-async def run(cluster: "Cluster", name: Name, limit: Timeout = None) -> int:
+@on_project
+async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Wait for a project's end; the exit code is its result.
 
     Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
     """
     last = Last()
-    code = await until_end(cluster, name, last, seconds(limit))
+    code = await until_end(reader, name, last, seconds(limit))
     tell_result(last.project)
     return code

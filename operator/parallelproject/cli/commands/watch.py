@@ -2,40 +2,47 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
-from parallelproject.cli.input.arguments import Name, Timeout
-from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.arguments import NameOrOnly, Timeout
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.core.report.changes import What, changes
+from parallelproject.core.report.readings import StatusReading
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 Json = dict[str, Any]
 
+_SHOWN = frozenset(
+    {What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.TASK_FAILED, What.SKIPPED, What.CHANGED}
+)
+"""Events after which a task's row looks different."""
 
-@on_cluster
-async def run(cluster: "Cluster", name: Name, limit: Timeout = None) -> int:
+
+@on_project
+async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Follow a project until it ends.
 
     Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
     """
-    return await follow_visibly(cluster, name, seconds(limit))
+    return await follow_visibly(reader, name, seconds(limit))
 
 
-async def follow_visibly(cluster: "Cluster", name: str, limit: float | None) -> int:
+async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:
     """Follows a project to its end and shows it; the exit code."""
     if not sys.stdout.isatty():
         lines = Lines()
-        code = await until_end(cluster, name, lines, limit)
+        code = await until_end(reader, name, lines, limit)
         tell_result(lines.project)
         return code
     from parallelproject.cli.commands.watch_live import Live  # here, because rich is slow to load
 
     with Live() as live:
-        code = await until_end(cluster, name, live, limit)
+        code = await until_end(reader, name, live, limit)
     tell_result(live.project)
     return code
 
@@ -45,18 +52,17 @@ class Lines(ProgressView):
 
     def __init__(self) -> None:
         self.project: Json | None = None
-        self._tasks: dict[str, tuple[Any, ...]] = {}
+        self._last = StatusReading({})
         self._progress: object = None
 
     def show(self, project: Json) -> None:
         """Prints what has changed since the last time."""
         self.project = project
-        for row in rows(project):
-            now = (row.get("state"), row.get("attempts"), row.get("reason") in ("Backoff", "Removed"))
-            if now != self._tasks.get(row["id"]) and (row["id"] in self._tasks or now != ("Pending", None, False)):
-                self._say(event_line(row))
-            self._tasks[row["id"]] = now
         status = project.get("status") or {}
+        before, self._last = self._last, StatusReading(status)
+        events = changes(before, self._last)
+        for task in dict.fromkeys(event.task for event in events if event.what in _SHOWN):
+            self._say(told(self._last.rows[task]))
         progress = (status.get("progress"), status.get("level"))
         if progress != self._progress and status.get("progress"):
             counts = status.get("counts") or {}
@@ -71,7 +77,7 @@ class Lines(ProgressView):
         sys.stdout.flush()
 
 
-def event_line(row: Json) -> str:
+def told(row: Mapping[str, Any]) -> str:
     """A row in a line: ``backend Failed: ExitCode 3 (attempt 2)``."""
     reason = row.get("reason") or (row.get("failure") if row.get("state") == "Pending" else None)
     text = f"{row['id']} {row.get('state')}"

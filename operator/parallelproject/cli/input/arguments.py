@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.cli.input.completion import project_names, task_ids
+from parallelproject.cli.input.completion import project_names, readable_names, readable_tasks
 from parallelproject.model.spec import Scheduling
 
 
@@ -109,8 +109,29 @@ Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="Name of the project.", autocompletion=project_names, show_default=False),
 ]
-TaskId = Annotated[
-    str, typer.Argument(metavar="TASK", help="Id of the task.", autocompletion=task_ids, show_default=False)
+NameOrOnly = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of the project; by default the only local run of this folder.",
+        autocompletion=readable_names,
+        show_default=False,
+    ),
+]
+TaskOfProject = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Id of the task; a single word is a task of the only local run.",
+        autocompletion=readable_tasks,
+        show_default=False,
+    ),
+]
+StateDirectoryOfRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir", metavar="DIR", help="State directory of a local run, as given to run; by default .pproj/NAME."
+    ),
 ]
 AnswerOutput = Annotated[TextOrJson, typer.Option("-o", "--output", help="Output format.")]
 ManifestOutput = Annotated[YamlOrJson, typer.Option("-o", "--output", help="Output format.")]

@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,7 +11,12 @@ from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.input.arguments import Context, Kubeconfig, Namespace, NoColor
 from parallelproject.cli.output import terminal
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
+if TYPE_CHECKING:
+    from parallelproject.cli.cluster.projects import Cluster
+
+Work = Callable[..., Coroutine[Any, Any, int | None]]
+
+OPTIONS: dict[str, tuple[Any, Any]] = {
     "namespace": (Namespace, None),
     "context": (Context, None),
     "kubeconfig": (Kubeconfig, None),
@@ -19,30 +24,46 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def on_cluster(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int | None]:
+def on_cluster(function: Work) -> Callable[..., int | None]:
     """Makes a command of a coroutine whose first parameter is the connected ``Cluster``."""
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> int | None:
-        found = ClusterTarget(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
-        if values.pop("no_color"):
-            terminal.forbid_color()
-        target = found.or_else(ctx.find_root().obj)
+        target = target_of(ctx, values)
+        return with_cluster(target, lambda cluster: function(cluster, **values))
 
-        import asyncio
+    return with_options(command, function, OPTIONS)
 
-        from parallelproject.cli.cluster.projects import Cluster
 
-        async def work() -> int | None:
-            async with Cluster.connect(target) as cluster:
-                return await function(cluster, **values)
+def target_of(ctx: typer.Context, values: dict[str, Any]) -> ClusterTarget:
+    """Takes the options of kubectl out of the values of a command; those before the command count too."""
+    found = ClusterTarget(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
+    if values.pop("no_color"):
+        terminal.forbid_color()
+    return found.or_else(ctx.find_root().obj)
 
-        return asyncio.run(work())
 
-    del command.__wrapped__  # its signature is another
+def with_cluster(target: ClusterTarget, work: Callable[["Cluster"], Coroutine[Any, Any, int | None]]) -> int | None:
+    """Does something with a connected cluster."""
+    import asyncio
+
+    from parallelproject.cli.cluster.projects import Cluster
+
+    async def connected() -> int | None:
+        async with Cluster.connect(target) as cluster:
+            return await work(cluster)
+
+    return asyncio.run(connected())
+
+
+def with_options(
+    command: Callable[..., int | None], function: Work, options: Mapping[str, tuple[Any, Any]]
+) -> Callable[..., int | None]:
+    """Gives a command the parameters of a function but its first, and further options."""
+    del command.__wrapped__  # type: ignore[attr-defined]  # its signature is another
     own = list(inspect.signature(function).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
-    added = [inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in _OPTIONS.items()]
+    added = [inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in options.items()]
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
     parameters = [context, *(p.replace(kind=keyword) for p in own), *added]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
-"""What the shell offers for NAME and TASK: asked of the cluster, and nothing where that takes too long."""
+"""What the shell offers for NAME and TASK: of local runs, else asked of the cluster unless that takes too long."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -31,6 +32,26 @@ def task_ids(ctx: typer.Context, incomplete: str) -> list[str]:
         return [task["id"] for task in (await cluster.get(name))["spec"].get("tasks") or ()]
 
     return [task for task in _ask(ctx, ids) if task.startswith(incomplete)]
+
+
+def readable_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the local runs of this folder; where there is none, as ``project_names``."""
+    from parallelproject.local.read import runs_below
+
+    here = [path.name for path in runs_below(Path.cwd())]
+    return [name for name in here if name.startswith(incomplete)] if here else project_names(ctx, incomplete)
+
+
+def readable_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of the tasks of the local run named before; where there is none, as ``task_ids``."""
+    from parallelproject.local.read import read_run, run_named
+
+    name = ctx.params.get("name")
+    directory = run_named(name, Path.cwd()) if isinstance(name, str) else None
+    run = read_run(directory) if directory else None
+    if run is None:
+        return task_ids(ctx, incomplete)
+    return [task["id"] for task in run["spec"].get("tasks") or () if task["id"].startswith(incomplete)]
 
 
 def _ask(ctx: typer.Context, question: Callable[["Cluster"], Awaitable[list[str]]]) -> list[str]:

@@ -7,14 +7,19 @@ import socket
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from parallelproject.controller.process.consumers import Parts, consumers
 from parallelproject.controller.process.health import Health
+from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.controller.telemetry.gauges import Gauges
+from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
+from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import LEASE, SECONDS, Leader
 
@@ -63,11 +68,13 @@ async def operate(options: OperatorOptions) -> None:
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * _DEPTH_MAX))
     stop = asyncio.Event()
     _on_signals(stop)
-    async with await Api.connect(options.kubeconfig, options.context) as api:
+    async with await Api.connect(options.kubeconfig, options.context) as api, AsyncExitStack() as at_end:
         identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leader = Leader(api, identity, options.lease_name, options.lease_seconds)
-        controller = Controller(api, leader, tuple(options.namespaces), options.git_image, options.limits)
-        metrics = controller.metrics
+        metrics = Metrics()
+        feed = Feed(consumers(Parts(api, metrics, at_end)))
+        executor = JobExecutor(options.git_image)
+        controller = Controller(api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed)
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested
         controller.source.on_kopf_start = lambda: _on_signals(stop)
@@ -87,6 +94,7 @@ async def operate(options: OperatorOptions) -> None:
         for work in works:
             work.cancel()
         results = await asyncio.gather(*works, return_exceptions=True)
+        await at_end.aclose()
         if controller.left_nothing:  # else the next one is to wait until that has arrived
             await leader.release()
         for result in results:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
 from parallelproject.core.planner.admission.shared_limits import Demand, Limits, Share, shares
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.status import condition
-from parallelproject.executors.job.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
 from parallelproject.model.status import ConditionType, Reason
@@ -29,16 +29,16 @@ NOTHING_YET = Share(0, Reason.STARTING)
 class Capacity:
     """Who may start how many tasks."""
 
-    def __init__(self, limits: Limits, again: Callable[[Project], None], changed: Callable[[], None]) -> None:
+    def __init__(self, limits: Limits, keeper: Keeper, changed: Callable[[], None]) -> None:
         """Prepares it.
 
         Args:
             limits: Of all, and of namespaces that say nothing themselves.
-            again: Has a project planned again.
-            changed: Is told that ``distribute`` has something to do, whenever nothing else is.
+            keeper: Has projects planned again.
+            changed: Called when ``distribute`` has something to do, once nothing else has.
         """
         self._limits = limits
-        self._again = again
+        self._keeper = keeper
         self._changed = changed
         self._demands: dict[Project, Demand] = {}  # of those that have or want anything
         self._suspending: set[Project] = set()
@@ -71,7 +71,7 @@ class Capacity:
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
         # What others could use must not be held by tries that come to nothing.
-        if any(key.task != PUBLISHING for key in project.sightings.refusals):
+        if any(key.is_task for key in project.observed.refusals):
             wanted = 0 if plan.launches else min(wanted, 1)
         self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
 
@@ -82,7 +82,7 @@ class Capacity:
 
     def not_planned(self, project: Project) -> None:
         """A project is going, or its spec was not accepted: it has what is still at work."""
-        self._note(project, ProjectPriority.P4.number, _at_work(project.sightings.attempts), 0, suspends=False)
+        self._note(project, ProjectPriority.P4.number, _at_work(project.observed.attempts), 0, suspends=False)
 
     def dropped(self, project: Project) -> bool:
         """A project is no more; says whether attempts of it still count."""
@@ -93,7 +93,7 @@ class Capacity:
         self._stale()
         own = (project.owner.namespace, project.owner.uid)
         self._gone[own] = 0
-        self.remains(*own, project.sightings.attempts)
+        self.remains(*own, project.observed.attempts)
         return own in self._gone
 
     def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
@@ -136,7 +136,7 @@ class Capacity:
         for project, demand in self._demands.items():
             share = self._shares.get(project)
             if demand.wanted and (share is None or share.room > 0 or share != before.get(project)):
-                self._again(project)
+                self._keeper.again(project)
 
     # Limits of single namespaces, as their annotations say.
 

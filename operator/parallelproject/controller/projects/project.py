@@ -5,17 +5,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from parallelproject.controller.projects.status_lag import Lag
-from parallelproject.controller.telemetry.events import Renewal
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
-from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, inherited
-from parallelproject.executors.job.owner import Owner
-from parallelproject.executors.job.sightings import Key, Sightings
-from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.observed import ObservedAttempts
+from parallelproject.executors.base.optional import ChecksSpecs
+from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
@@ -28,17 +26,21 @@ log = logging.getLogger(__name__)
 
 
 class Project:
-    """One ParallelProject as last seen, its compiled spec, and what is under way for it.
+    """One ParallelProject as last observed, its compiled spec, and what was planned for it.
 
-    Everything here can be made again from the API server: a restart loses nothing.
+    What is under way for it is kept by whoever does it. Everything here can be made again from the API server: a
+    restart loses nothing.
     """
 
-    def __init__(self, body: Mapping[str, Any], sightings: Sightings) -> None:
+    def __init__(self, body: Mapping[str, Any], observed: ObservedAttempts, executor: Executor[Any]) -> None:
         metadata = body["metadata"]
         self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
-        self.sightings = sightings
-        self._metadata: Mapping[str, Any] = {}
+        self.observed = observed
+        """What is observed of its attempts."""
+        self._executor = executor
+        self.metadata: Mapping[str, Any] = {}
+        """Its labels and annotations."""
         self.spec: Spec | None = None
         self.graph: CompiledGraph | None = None
         self.problems: list[Problem] = []
@@ -48,35 +50,14 @@ class Project:
         """Whether it was deleted: it is gone, or will be when its finalizers are."""
         self.deletion: Deletion | None = None
         """That it was deleted and is kept by finalizers of others; None while it was not, or what it owns is being
-        collected, which takes its Jobs along."""
+        collected, which takes the objects of its attempts along."""
         self.confirmed = -math.inf
         """Monotonic time when it was last read on purpose, to know that it is there."""
         self.status: Json = dict(body.get("status") or {})
         """As it is on the server."""
         self.ledger = Ledger()
-        self.in_flight: set[tuple[str, Key]] = set()
-        """Requests under way, so that none is sent twice at once."""
-        self.headline: object = None
-        """What must be written at once when it changes."""
-        self.publication: tuple[object, str] = (None, "")
-        """What of the work is to be published, as a word, and what it was worked out from."""
-        self.writing = False
-        self.next_write = -math.inf
-        """Monotonic time before which only a changed headline is written."""
-        self.lag = Lag()
-        """How far what is written is behind what was planned."""
-        self.traced = ""
-        """The end, as its status has it, whose trace was handed over."""
-        self.failures = 0
-        """Reconciles that failed in a row."""
-        self.failures_to_write = 0
-        """Status writes that failed in a row."""
-        self.reports = Renewal()
-        """When which refusal was last reported by an Event."""
         self.decided: Plan | None = None
         """The last plan."""
-        self.removed: set[Key] = set()
-        """Attempts whose Job is being removed, or was."""
         self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)
         self.ledger = read_status(self.status)
@@ -89,17 +70,7 @@ class Project:
     @property
     def is_kept(self) -> bool:
         """Whether a GitOps tool would create it again after a deletion, and it would run from the start."""
-        return any(name in (marks or {}) for marks in self._metadata.values() for name in GITOPS)
-
-    @property
-    def inherited(self) -> Inherited:
-        """What of its labels and annotations its Jobs get."""
-        return inherited(self.spec.job_metadata, self._metadata) if self.spec else NOTHING_INHERITED
-
-    @property
-    def jobs_path(self) -> str:
-        """Path of the namespace's Jobs."""
-        return f"/apis/batch/v1/namespaces/{self.owner.namespace}/jobs"
+        return any(name in (marks or {}) for marks in self.metadata.values() for name in GITOPS)
 
     @property
     def reference(self) -> Json:
@@ -153,7 +124,7 @@ class Project:
         if self.resource_version and int(version) <= int(self.resource_version):
             return False
         self.resource_version = version
-        self._metadata = {key: metadata.get(key) for key in ("labels", "annotations")}
+        self.metadata = {key: metadata.get(key) for key in ("labels", "annotations")}
         deleting, deletion = "deletionTimestamp" in metadata, deletion_of(metadata)
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})
@@ -165,7 +136,7 @@ class Project:
         self.deleting, self.deletion = deleting, deletion
         if generation != self.generation:
             self.generation = generation
-            self.sightings.allow()
+            self.observed.allow()
             self._compile(body.get("spec"))
         return True
 
@@ -175,8 +146,7 @@ class Project:
         try:
             spec = parse_spec({} if data is None else data)
             graph = compile_graph(spec)
-            problems = check_for_cluster(spec, self.owner.name)
-            if problems:
+            if isinstance(self._executor, ChecksSpecs) and (problems := self._executor.problems(spec, self.owner.name)):
                 raise ProblemsError(problems)
         except ProblemsError as error:
             self.problems = error.problems

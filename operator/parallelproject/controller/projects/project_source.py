@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 
 FRESH_SECONDS = 5.0
-"""A project's Jobs are created without another look at it while its watch was heard within so long."""
+"""A project's attempts are started without another look at it while its watch was heard within so long."""
 _KOPF_SECONDS = 1.0
 """How long kopf may take to bring what the reflector has observed."""
 _DEAF_SECONDS = 10.0

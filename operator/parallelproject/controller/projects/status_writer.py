@@ -6,14 +6,17 @@ large objects or many at once: a server that is busy with statuses has less time
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine
+from weakref import WeakKeyDictionary
 
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.telemetry.events import Notice, event, notices
-from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.projects.status_lag import Lag
 from parallelproject.core.report.status import says_the_same
-from parallelproject.core.times import iso
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError, encode
 
 log = logging.getLogger(__name__)
@@ -26,34 +29,46 @@ tasks is 73 kB, and takes an API server 0.1 s of processor time."""
 _BYTES_OF_ANY = 4096
 """What a write takes however small it is."""
 _BACKOFF_MAX = 30.0
-_EVENTS_WAITING_MAX = 1000
+
+
+class _Written:
+    """How far the status of one project is written."""
+
+    def __init__(self) -> None:
+        self.headline: object = None
+        """What must be written at once when it changes."""
+        self.writing = False
+        self.next_write = -math.inf
+        """Monotonic time before which only a changed headline is written."""
+        self.lag = Lag()
+        """How far what is written is behind what was planned."""
+        self.failures = 0
+        """Writes that failed in a row."""
 
 
 class Writer:
-    """Writes the status of projects, and tells of transitions by Events."""
+    """Writes the status of projects, and says so to who hears what happens."""
 
     def __init__(
         self,
         api: Api,
-        again: Callable[[Project], None],
-        again_in: Callable[[Project, float], None],
-        drop: Callable[[Project], None],
-        metrics: Metrics,
+        keeper: Keeper,
+        meter: Meter,
+        feed: Feed,
     ) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
-            again: Has a project planned again.
-            again_in: The same, after so many seconds.
-            drop: Forgets a project that is not there any more.
-            metrics: Is told how long a status took.
+            keeper: Keeps the projects.
+            meter: Measures how long a status took.
+            feed: Hears what has changed with it.
         """
         self._api = api
-        self._again = again
-        self._again_in = again_in
-        self._drop = drop
-        self._metrics = metrics
+        self._keeper = keeper
+        self._meter = meter
+        self._states: WeakKeyDictionary[Project, _Written] = WeakKeyDictionary()
+        self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
         """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
@@ -65,37 +80,32 @@ class Writer:
             headline: What must be written at once when it changes.
             render: Makes the status; called only when it is to be written, since it takes long for large ones.
         """
-        now = time.monotonic()
-        project.lag.planned(now, writing=project.writing)
-        if project.writing:
+        now, written = time.monotonic(), self._written(project)
+        written.lag.planned(now, writing=written.writing)
+        if written.writing:
             return  # planned again when that write is done
-        urgent = headline != project.headline
-        if not urgent and now < project.next_write:
-            self._again_in(project, project.next_write - now)
+        urgent = headline != written.headline
+        if not urgent and now < written.next_write:
+            self._keeper.again(project, written.next_write - now)
             return
         status = render()
         if says_the_same(status, project.status):
-            project.headline = headline
-            project.lag.settled()
+            is_new, written.headline = written.headline is None, headline
+            written.lag.settled()
+            if is_new:
+                self._feed.found(project)
             return
-        project.writing = True
+        written.writing = True
         self._spawn(self._write(project, headline, status))
 
     def is_written(self, project: Project) -> bool:
         """Whether the server knows all that was planned."""
-        return not project.writing and project.headline is not None
+        written = self._written(project)
+        return not written.writing and written.headline is not None
 
-    def warn(self, project: Project, reason: str, message: str) -> None:
-        """Tells of something that no status shows."""
-        log.warning(
-            "%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace}
-        )
-        self._tell(project, [Notice(reason, message, warning=True)])
-
-    def say(self, project: Project, reason: str, message: str) -> None:
-        """Reports something that is as it should be, and that no status shows."""
-        log.info("%s: %s", reason, message, extra={"project": project.owner.name, "namespace": project.owner.namespace})
-        self._tell(project, [Notice(reason, message)])
+    def behind_since(self, project: Project) -> float | None:
+        """Monotonic time of the first plan that the status on the server does not have; None where it has all."""
+        return self._written(project).lag.since
 
     async def close(self) -> None:
         """Ends; what was not written is found again by whoever comes next."""
@@ -106,15 +116,15 @@ class Writer:
     async def _write(self, project: Project, headline: object, status: Json) -> None:
         try:
             await self._put(project, status)
-            project.headline = headline
+            self._written(project).headline = headline
         except ApiError as error:
             await self._refused(project, error)
         except Exception:
             log.exception("writing the status of %s failed", project.path)
             await asyncio.sleep(_BACKOFF_MAX)
         finally:
-            project.writing = False
-            self._again(project)
+            self._written(project).writing = False
+            self._keeper.again(project)
 
     async def _put(self, project: Project, status: Json) -> None:
         before = project.status
@@ -124,13 +134,16 @@ class Writer:
         kept = {key: value for key, value in status.items() if value is not None}
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
         if project.update(answer):
-            self._again(project)
+            self._keeper.again(project)
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
-        project.failures_to_write = 0
-        self._metrics.status_written(project.lag.written(time.monotonic()))
-        project.next_write = self._next_write(len(encode(status)))
-        self._tell(project, list(notices(before, kept)))
+        written = self._written(project)
+        written.failures = 0
+        self._meter.status_written(written.lag.written(time.monotonic()))
+        written.next_write = self._next_write(len(encode(status)))
+        if written.headline is None:
+            self._feed.found(project)
+        self._feed.written(project, before, kept)
 
     def _next_write(self, size: int) -> float:
         """When a project may be written again that was just written with so many bytes."""
@@ -142,34 +155,29 @@ class Writer:
     async def _refused(self, project: Project, error: ApiError) -> None:
         """A version conflict means that somebody else wrote: read, and plan anew on that."""
         if error.status == 404:
-            self._drop(project)
+            self._keeper.drop(project)
             return
         try:
             if error.status == 409:
                 body = await self._api.request("GET", project.path)
                 if body["metadata"]["uid"] != project.owner.uid:
-                    self._drop(project)
+                    self._keeper.drop(project)
                     return
                 project.update(body)
                 return
         except ApiError as again:
             error = again
-        project.failures_to_write += 1
-        delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**project.failures_to_write))
+        written = self._written(project)
+        written.failures += 1
+        delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**written.failures))
         log.warning("writing the status of %s: %s; again in %.1f s", project.path, error, delay)
         await asyncio.sleep(delay)
 
-    def _tell(self, project: Project, told: list[Notice]) -> None:
-        if told and len(self._tasks) < _EVENTS_WAITING_MAX:
-            self._spawn(self._post(project, told))
-
-    async def _post(self, project: Project, told: list[Notice]) -> None:
-        path = f"/api/v1/namespaces/{project.owner.namespace}/events"
-        for notice in told:
-            try:
-                await self._api.request("POST", path, event(notice, project.reference, iso(int(self._api.clock.now()))))
-            except ApiError as error:
-                log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
+    def _written(self, project: Project) -> _Written:
+        found = self._states.get(project)
+        if found is None:
+            found = self._states[project] = _Written()
+        return found
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

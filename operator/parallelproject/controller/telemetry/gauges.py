@@ -53,7 +53,13 @@ class Observed(Protocol):
 
     @property
     def reflectors(self) -> Sequence[Reflector]:
-        """The watches of projects, Jobs, pods and namespaces."""
+        """The watches of projects, attempts and namespaces."""
+
+    def is_failing(self, project: Project) -> bool:
+        """Whether the last reconcile of a project failed."""
+
+    def status_behind_since(self, project: Project) -> float | None:
+        """Monotonic time of the first plan that a status does not have; None where it has all."""
 
 
 class _Summary(NamedTuple):
@@ -115,8 +121,8 @@ class Gauges(Collector):
                 reasons[namespace, state, reason] += count
             if said.published is not None:
                 publications[(namespace, *said.published)] += 1
-            standing = project.ledger.standing
-            slots[(namespace,)] += standing.at_work if standing is not None else 0
+            snapshot = project.ledger.snapshot
+            slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
             uids = {project.owner.uid for project in known}
             self._summaries = {uid: kept for uid, kept in self._summaries.items() if uid in uids}
@@ -125,8 +131,8 @@ class Gauges(Collector):
         yield _gauge(names.TASKS_BY_REASON, reasons)
         yield _gauge(names.PUBLICATIONS, publications)
         yield _gauge(names.SLOTS_HELD, slots)
-        yield _gauge(names.RECONCILES_FAILING, {(): float(sum(project.failures > 0 for project in known))})
-        yield _gauge(names.STATUS_OLDEST, {(): _age(project.lag.since for project in known)})
+        yield _gauge(names.RECONCILES_FAILING, {(): float(sum(map(self._observed.is_failing, known)))})
+        yield _gauge(names.STATUS_OLDEST, {(): _age(map(self._observed.status_behind_since, known))})
 
     def _summary(self, project: Project) -> _Summary:
         status = project.status

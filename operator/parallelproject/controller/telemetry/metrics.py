@@ -5,16 +5,18 @@ One object for a process. Its methods take a microsecond or two, and nothing her
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
+from parallelproject.controller.projects.feed import Moment
+from parallelproject.controller.projects.project import Project
 from parallelproject.controller.telemetry import metric_names as names
 from parallelproject.controller.telemetry.metric_names import Metric
-from parallelproject.core.planner.plan import Ledger
-from parallelproject.core.report.counts import Result, tally
+from parallelproject.core.report.changes import Event
+from parallelproject.core.report.counts import Result, count
 from parallelproject.model.status import Reason
 
 LANDED = "Landed"
@@ -35,6 +37,8 @@ _PATH = re.compile(
 
 class Metrics:
     """Counters and histograms, and the registry of all that is told."""
+
+    moment = Moment.PLANNED
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each, that nobody looks at
@@ -75,33 +79,25 @@ class Metrics:
         """The plan alone is made."""
         return self._plan_duration.time()
 
-    def planned(self, namespace: str, before: Ledger, after: Ledger, *, lands: bool) -> None:
-        """A plan has taken in what was seen.
-
-        Args:
-            namespace: The project's.
-            before: The ledger that it was given.
-            after: The one that it gave.
-            lands: Whether the project's work is to land in git.
-        """
-        if after.standing is before.standing:
-            return
-        found = tally(before, after)
+    def take(self, project: Project, events: Sequence[Event]) -> None:
+        """Counts what a plan has taken in."""
+        found = count(events)
         if not (found.started or found.landed or found.ended):
             return
+        namespace = project.owner.namespace
         if namespace not in self.namespaces:
-            self._begin(namespace, lands)
+            self._begin(namespace, lands=project.spec is not None and project.spec.git is not None)
         self._started.labels(namespace).inc(found.started)
         if found.retries:
             self._retries.labels(namespace).inc(found.retries)
         if found.landed:
             self._landings.labels(namespace, LANDED).inc(found.landed)
-        for end, count in found.ended.items():
-            self._ended.labels(namespace, end.result.value, end.reason).inc(count)
+        for end, times in found.ended.items():
+            self._ended.labels(namespace, end.result.value, end.reason).inc(times)
             if end.reason in NOT_LANDED:
-                self._landings.labels(namespace, end.reason).inc(count)
+                self._landings.labels(namespace, end.reason).inc(times)
 
-    def _begin(self, namespace: str, lands: bool) -> None:
+    def _begin(self, namespace: str, *, lands: bool) -> None:
         """Counts from 0: what comes with its first 1 has not increased, for those who look at increases."""
         self.namespaces.add(namespace)
         self._retries.labels(namespace)

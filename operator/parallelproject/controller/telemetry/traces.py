@@ -9,11 +9,15 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
+from parallelproject.controller.projects.feed import Moment
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.report.changes import Event, What
 from parallelproject.core.report.spans import Subject, Trace, trace_of
 from parallelproject.core.times import epoch
 
@@ -45,31 +49,36 @@ class _Work(NamedTuple):
 class Traces:
     """Exports each project's trace once it has ended."""
 
-    def __init__(self, exporter: Exporter | None, tell: Callable[[str], None]) -> None:
+    moment = Moment.WRITTEN
+
+    def __init__(
+        self, exporter: Exporter | None, tell: Callable[[str], None], clock: Callable[[], float] = time.time
+    ) -> None:
         """Prepares it.
 
         Args:
             exporter: Sends them; None: there are to be none.
             tell: Is told what became of each: exported, failed or dropped.
+            clock: Seconds since the epoch.
         """
         self._exporter = exporter
         self._tell = tell
+        self._clock = clock
         self._waiting: queue.Queue[_Work] = queue.Queue(_WAITING_MAX)
         self._thread: threading.Thread | None = None
+        self._exported: WeakKeyDictionary[Project, str] = WeakKeyDictionary()
+        """By project, the end whose trace was handed over."""
 
-    def ended(self, project: Project, now: float) -> None:
-        """A project has ended, and its status is written; nothing if this end is exported already, or long ago.
-
-        Args:
-            project: The project.
-            now: Seconds since the epoch.
-        """
+    def take(self, project: Project, events: Sequence[Event]) -> None:
+        """Exports a project that has ended, or that is found to have ended a short time ago."""
         at = project.status.get("completionTime")
-        if self._exporter is None or at is None or at == project.traced:
+        if self._exporter is None or not isinstance(at, str) or self._exported.get(project) == at:
             return
-        project.traced = at
+        if not any(event.what in (What.COMPLETED, What.FOUND) for event in events):
+            return
+        self._exported[project] = at
         ended = epoch(at)
-        if ended is None or now - ended > RECENT_SECONDS:
+        if ended is None or self._clock() - ended > RECENT_SECONDS:
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(self._exporter,), name="traces", daemon=True)
@@ -77,7 +86,7 @@ class Traces:
         owner = project.owner
         subject = Subject(owner.namespace, owner.name, owner.uid)
         try:
-            self._waiting.put_nowait(_Work(subject, project.status, project.sightings.attempts.copy()))
+            self._waiting.put_nowait(_Work(subject, project.status, project.observed.attempts.copy()))
         except queue.Full:
             log.warning("the trace of %s/%s is dropped: %d wait", owner.namespace, owner.name, _WAITING_MAX)
             self._tell("dropped")

@@ -8,24 +8,24 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.planner.snapshot import Standing
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.status import TaskState
+from parallelproject.model.work import WorkKey
 
 
-class FinishedJob(NamedTuple):
-    """The Job of an attempt that has ended, and whose result is written down."""
+class FinishedAttempt(NamedTuple):
+    """An attempt that has ended, whose object is there and whose result is written down."""
 
-    task: str
-    """Id of the task."""
-    number: int
-    """Number of the attempt."""
+    key: WorkKey
     succeeded: bool
     """How it ended."""
     ended: float
     """When it ended, in seconds since the epoch."""
 
 
-def beyond_limit(finished: Collection[FinishedJob], limit: int | None, needed: Collection[str]) -> list[FinishedJob]:
+def beyond_limit(
+    finished: Collection[FinishedAttempt], limit: int | None, needed: Collection[str]
+) -> list[FinishedAttempt]:
     """The Jobs to remove so that no more than the limit are left.
 
     Args:
@@ -38,20 +38,20 @@ def beyond_limit(finished: Collection[FinishedJob], limit: int | None, needed: C
     return in_order(finished, needed)[: len(finished) - limit]
 
 
-def in_order(finished: Iterable[FinishedJob], needed: Collection[str]) -> list[FinishedJob]:
+def in_order(finished: Iterable[FinishedAttempt], needed: Collection[str]) -> list[FinishedAttempt]:
     """The Jobs that may be removed, in the order in which they are.
 
     The last Job of a task that will run again stays: the next attempt is given what it has left.
     """
-    found = sorted(finished, key=lambda job: job.number)
-    last = {job.task: job for job in found}
-    free = [job for job in found if job.task not in needed or job is not last[job.task]]
-    return sorted(free, key=lambda job: (not job.succeeded, job.ended, job.task, job.number))
+    found = sorted(finished, key=lambda job: job.key.attempt)
+    last = {job.key.task: job for job in found}
+    free = [job for job in found if job.key.task not in needed or job is not last[job.key.task]]
+    return sorted(free, key=lambda job: (not job.succeeded, job.ended, job.key.task, job.key.attempt))
 
 
 def rerun_tasks(decided: Plan) -> set[str]:
     """The tasks that have failed and will run again."""
-    standing: Standing | None = decided.ledger.standing
-    if standing is None:
+    snapshot: Snapshot | None = decided.ledger.snapshot
+    if snapshot is None:
         return set()
-    return {standing.graph.ids[i] for i in standing.failing if decided.states[i] is TaskState.PENDING}
+    return {snapshot.graph.ids[i] for i in snapshot.failing if decided.states[i] is TaskState.PENDING}

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from parallelproject.core.followups.revision import is_elsewhere
-from parallelproject.core.planner.plan import Plan, succeeded_below
-from parallelproject.core.times import epoch, iso
+from parallelproject.core.planner.plan import Plan
+from parallelproject.core.times import doubling, epoch, iso
 
 Json = dict[str, Any]
 
@@ -108,7 +108,7 @@ def publishing(
         at = min((at for at in found if at is not None), default=None)
         longest = LONGEST_AWAITED if is_awaited else LONGEST_WAIT
         if at is not None:
-            start = at + min(longest, FIRST_WAIT * 2.0 ** min(max(_number(record, "tries") - 1, 0), 64))
+            start = at + doubling(FIRST_WAIT, _number(record, "tries"), longest)
     if start > now:
         return Publishing(None, final.condition if final else waiting, record, start)
     return Publishing(max([told.number for told in seen] + [count]) + 1, meanwhile, record)
@@ -130,11 +130,11 @@ def _tries(ended: Sequence[Told], record: Mapping[str, Any] | None) -> int:
 
 def merged_now(revision: str, record: Mapping[str, Any] | None, plan: Plan) -> tuple[int, int]:
     """How many levels are merged with all that has succeeded in them, and how many tasks those are."""
-    standing = plan.ledger.standing
-    if record is None or not revision or record.get("revision") != revision or standing is None:
+    snapshot = plan.ledger.snapshot
+    if record is None or not revision or record.get("revision") != revision or snapshot is None:
         return 0, 0
-    levels = min(merged_levels(record), len(standing.graph.levels))
-    return levels, succeeded_below(standing, levels)
+    levels = min(merged_levels(record), len(snapshot.graph.levels))
+    return levels, snapshot.succeeded_below(levels)
 
 
 def merged_levels(record: object) -> int:

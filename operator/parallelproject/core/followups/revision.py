@@ -28,10 +28,10 @@ def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
 
 
 def stage(plan: Plan) -> tuple[int, bool, int]:
-    """What changes when ``revision_of`` may, apart from the spec; quick to compute."""
-    standing = plan.ledger.standing
+    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
+    snapshot = plan.ledger.snapshot
     # A task of a level that is done may succeed late, after it was given up.
-    return plan.level, plan.completed, sum(standing.unfinished[: plan.level]) if standing else 0
+    return plan.level, plan.completed, sum(snapshot.unfinished[: plan.level]) if snapshot else 0
 
 
 def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:

@@ -7,6 +7,7 @@ names it as a folder.
 """
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +24,22 @@ class FileLocks:
     """The overlaps among the patterns of all tasks, with patterns as integers."""
 
     patterns: tuple[str, ...]
+    """Sorted."""
+    all_of_task: tuple[tuple[int, ...], ...]
+    """By task: its patterns."""
     of_task: tuple[tuple[int, ...], ...]
     """By task: its patterns that overlap with another task's."""
     overlaps: tuple[tuple[int, ...], ...]
     """By pattern: the patterns that it overlaps with, itself included."""
     touched: tuple[tuple[int, ...], ...]
     """By task: all patterns that those of it overlap with."""
+
+    def overlapping(self, pattern: str) -> tuple[int, ...]:
+        """The patterns that a normalised one overlaps with. It need not be among them: then all are compared."""
+        at = bisect_left(self.patterns, pattern)
+        if at < len(self.patterns) and self.patterns[at] == pattern:
+            return self.overlaps[at]
+        return tuple(i for i, known in enumerate(self.patterns) if overlap(known, pattern))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +105,10 @@ def lock_files(files: Sequence[Sequence[str]]) -> FileLocks:
     def shared(pattern: int) -> bool:
         return len(overlaps[pattern]) > 1 or len(writers[names[pattern]]) > 1
 
-    of_task = tuple(tuple(sorted({number[p] for p in patterns if shared(number[p])})) for patterns in files)
+    all_of_task = tuple(tuple(sorted({number[p] for p in patterns})) for patterns in files)
+    of_task = tuple(tuple(filter(shared, mine)) for mine in all_of_task)
     touched = tuple(tuple(sorted(set().union(*(overlaps[p] for p in mine)))) for mine in of_task)
-    return FileLocks(tuple(names), of_task, tuple(tuple(sorted(found)) for found in overlaps), touched)
+    return FileLocks(tuple(names), all_of_task, of_task, tuple(tuple(sorted(found)) for found in overlaps), touched)
 
 
 def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
@@ -115,11 +127,12 @@ def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
     return tuple(sorted((Conflict(name, tasks) for tasks, name in found.items()), key=lambda c: c.path))
 
 
-@lru_cache(maxsize=65536)
 def overlap(a: str, b: str) -> bool:
     """Whether some path fits both normalised patterns."""
     if a == b or a.startswith(f"{b}/") or b.startswith(f"{a}/"):
         return True
+    if not _is_glob(a) and not _is_glob(b):
+        return False
     return _overlap(a.split("/"), b.split("/"))
 
 

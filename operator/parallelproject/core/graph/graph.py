@@ -59,8 +59,8 @@ class CompiledGraph:
     bottlenecks: tuple[int, ...]
     """The tasks that the most expected work waits for, directly or not; the most first."""
     role: tuple[str | None, ...]
-    claim: tuple[str, ...]
-    """What a task holds while it is at work, as one text: its role and its normalised files, a line each."""
+    files: tuple[tuple[str, ...], ...]
+    """Its files, as normalised patterns."""
     max_attempts: tuple[int, ...]
     forgiven: dict[int, int]
     """Failures that no longer count, for the few tasks that have any."""
@@ -125,7 +125,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         critical_path=critical_path(parents, children, rank),
         bottlenecks=_bottlenecks(topological, children, seconds),
         role=role,
-        claim=tuple("\n".join((mine or "", *written)) for mine, written in zip(role, files, strict=True)),
+        files=tuple(map(tuple, files)),
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+from parallelproject.core.planner.claim import Claim
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
@@ -64,8 +65,8 @@ class Attempt(NamedTuple):
     exit_code: int | None = None
     name: str | None = None
     """What it is called where it runs: the Job's name."""
-    claim: str = ""
-    """The ``CompiledGraph.claim`` that its task had when it was started; empty where that cannot have changed."""
+    claim: Claim | None = None
+    """What it holds: the claim that its task had when it was started. None: the one that its task has now."""
     commit: str | None = None
     """The short name of the commit that its work landed as."""
     beside: Beside = NOTHING_BESIDE

@@ -1,8 +1,8 @@
-"""Where every task stands by what is written down and what is seen, and what is at work: the facts of a plan.
+"""The facts of a plan: where every task stands by what is recorded and observed, and what active attempts hold.
 
 A function of the graph, the records and the attempts seen. It is worked out from scratch where there is none yet,
 and otherwise from the one before by what changed, so that a plan costs about the same for a large project as for a
-small one. Both ways lead to the same, which the laws of the planner hold. A standing that was given out stays as it is:
+small one. Both ways lead to the same, which the laws of the planner hold. A snapshot that was given out stays as it is:
 the next one is a copy with the differences.
 """
 
@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
+from parallelproject.core.planner.usage import Held, Usage, held_by
 from parallelproject.model.status import Reason, TaskState
 
 _SUSPENDED = Reason.JOB_SUSPENDED
@@ -28,7 +29,7 @@ class Unseen(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Standing:
+class Snapshot:
     """Where every task stands, and what holds slots, roles and files."""
 
     graph: CompiledGraph
@@ -59,15 +60,10 @@ class Standing:
     """Those of ``live`` with an attempt that somebody else has suspended: its deadline is ours to hold."""
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that left the spec, in that order."""
-    at_work: int = 0
-    """Slots held."""
-    roles: dict[str | None, int] = field(default_factory=dict)
-    """Slots held, by role."""
-    busy: dict[int, int] = field(default_factory=dict)
-    """Slots held, by each pattern of ``graph.locks`` that such a task touches; none is absent."""
-    foreign: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By task id: claims of its attempts at work that the graph does not know of, since the task was changed or left
-    the spec after they had started."""
+    held: dict[str, tuple[Held, ...]] = field(default_factory=dict)
+    """By task id: what its attempts hold that are at work, or may be."""
+    usage: Usage = field(default_factory=Usage)
+    """The sum of ``held``."""
 
     @classmethod
     def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
@@ -92,7 +88,7 @@ class Standing:
         return new
 
     def after(self, observed: Mapping[str, Sequence[Attempt]]) -> Self:
-        """The standing when this is seen."""
+        """The snapshot when this is seen."""
         seen = self.seen  # by identity: to take in again what is merely equal is no harm
         changes = {i: tuple(attempts) for i, attempts in observed.items() if attempts is not seen.get(i)}
         if len(observed) < len(seen) + sum(task_id not in seen for task_id in changes):
@@ -108,11 +104,15 @@ class Standing:
         return new
 
     def ended_by(self, now: float, tasks: Sequence[int]) -> Self:
-        """The standing where the last attempts of these tasks had ended by now."""
+        """The snapshot where the last attempts of these tasks had ended by now."""
         new = self._copy()
         for i in tasks:
             new.records[self.graph.ids[i]] = self.record(i)._replace(ended=now)
         return new
+
+    def succeeded_below(self, level: int) -> int:
+        """How many tasks have succeeded in the levels below one."""
+        return sum(map(len, self.graph.levels[:level])) - sum(self.unfinished[:level])
 
     def record(self, i: int) -> Record:
         """What is written down of a task."""
@@ -149,17 +149,15 @@ class Standing:
             self.surplus.copy(),
             self.suspended.copy(),
             self.strangers.copy(),
-            self.at_work,
-            self.roles.copy(),
-            self.busy.copy(),
-            self.foreign.copy(),
+            self.held.copy(),
+            self.usage.copy(),
         )
 
     def _settle(self, changes: Mapping[str, tuple[Attempt, ...]]) -> list[int]:
         """Takes in what is seen of some tasks now; the tasks whose state is another."""
         # The one loop that sees every task after a restart, and so is made for speed: by number, not by name.
         records, seen, states, index = self.records, self.seen, self.states, self.graph.index
-        held, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
+        known_live, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
         moved = []
         for task_id, attempts in changes.items():
             record = records.get(task_id, NEW)
@@ -179,7 +177,7 @@ class Standing:
             else:
                 seen.pop(task_id, None)
             is_unseen = state is _RUNNING and record[1] not in [attempt[0] for attempt in attempts]
-            if live or is_unseen or task_id in held or task_id in unseen:
+            if live or is_unseen or task_id in known_live or task_id in unseen:
                 self._hold(task_id, i, record, live, is_unseen)
                 if state is _PENDING and (live or is_unseen):
                     state = _RUNNING
@@ -199,42 +197,28 @@ class Standing:
         return moved
 
     def _hold(self, task_id: str, i: int | None, record: Record, live: tuple[Attempt, ...], is_unseen: bool) -> None:
-        """Slots, roles and files that a task holds now, instead of those that it held."""
-        slots = len(live) + is_unseen - len(self.live.pop(task_id, ())) - (self.unseen.pop(task_id, None) is not None)
+        """What a task holds now, instead of what it held."""
+        for held in self.held.pop(task_id, ()):
+            self.usage.add(held, -1)
+        self.live.pop(task_id, None)
+        self.unseen.pop(task_id, None)
+        claims = [attempt.claim for attempt in live]
         if live:
             self.live[task_id] = live
         if is_unseen:
             self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
+            claims.append(None)
+        if claims:
+            self.held[task_id] = tuple(held_by(self.graph, i, claim) for claim in claims)
+            for held in self.held[task_id]:
+                self.usage.add(held)
         is_surplus = any(self.surplus_for(task_id, attempt) for attempt in live)
         (self.surplus.add if is_surplus else self.surplus.discard)(task_id)
         is_suspended = any(attempt.reason == _SUSPENDED for attempt in live)
         (self.suspended.add if is_suspended else self.suspended.discard)(task_id)
-        self.at_work += slots
-        foreign = self._hold_foreign(task_id, i, live)
-        if i is None:
-            return
-        is_asked_for = any(attempt.phase is Phase.LAUNCHING for attempt in live)
-        (self.launching.add if is_asked_for else self.launching.discard)(i)
-        if slots or foreign:
-            self._hold_role(self.graph.role[i], slots - foreign)
-            for pattern in self.graph.locks.touched[i]:
-                self.busy[pattern] = self.busy.get(pattern, 0) + slots
-                if not self.busy[pattern]:
-                    del self.busy[pattern]
-
-    def _hold_foreign(self, task_id: str, i: int | None, live: tuple[Attempt, ...]) -> int:
-        """What its attempts hold by an earlier spec; by how many slots of such kind there are more than before."""
-        before = self.foreign.pop(task_id, ())
-        known = None if i is None else self.graph.claim[i]
-        claims = tuple([attempt.claim for attempt in live if attempt.claim and attempt.claim != known])
-        if claims:
-            self.foreign[task_id] = claims
-        for claim, slots in (*((claim, -1) for claim in before), *((claim, 1) for claim in claims)):
-            self._hold_role(claim.partition("\n")[0] or None, slots)
-        return len(claims) - len(before)
-
-    def _hold_role(self, role: str | None, slots: int) -> None:
-        self.roles[role] = self.roles.get(role, 0) + slots
+        if i is not None:
+            is_asked_for = any(attempt.phase is Phase.LAUNCHING for attempt in live)
+            (self.launching.add if is_asked_for else self.launching.discard)(i)
 
     def _let_go(self) -> None:
         """Of the tasks that left the spec, those are forgotten that neither run nor have ended: they were stopped."""

@@ -1,19 +1,13 @@
-"""What happened to a project's attempts between two ledgers, counted. Pure.
-
-A difference of records: what a plan has taken in is in the record, so an attempt that is seen again adds nothing, and
-neither does one that the status tells of which a restarted process begins with.
-"""
+"""What happened to a project's attempts, counted. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.planner.plan import Ledger
-from parallelproject.model.status import Reason, TaskState
-
-_RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
+from parallelproject.core.report.changes import Event, What, changes
+from parallelproject.core.report.readings import LedgerReading
 
 
 class Result(StrEnum):
@@ -46,69 +40,30 @@ class Tally(NamedTuple):
 
 
 NOTHING = Tally()
+_RESULTS = {What.SUCCEEDED: Result.SUCCEEDED, What.FAILED: Result.FAILED, What.STOPPED: Result.STOPPED}
+
+
+def count(events: Iterable[Event]) -> Tally:
+    """Counts events of attempts; the others count for nothing."""
+    started = retries = landed = 0
+    ended: Counter[End] = Counter()
+    for event in events:
+        result = _RESULTS.get(event.what)
+        if result is not None:
+            ended[End(result, event.reason if result is Result.FAILED else "")] += 1
+        elif event.what is What.STARTED:
+            started += 1
+            retries += event.number > 1
+        elif event.what is What.LANDED:
+            landed += 1
+    return Tally(started, retries, landed, ended) if started or landed or ended else NOTHING
 
 
 def tally(before: Ledger, after: Ledger) -> Tally:
     """Counts what a plan has taken in.
 
-    It takes as long as what is seen of tasks that have not settled asks for, however large the project is.
-
     Args:
         before: The ledger that the plan was given.
         after: The one that it gave.
     """
-    now, then = after.standing, before.standing
-    if now is None or now is then:
-        return NOTHING
-    known = then.seen if then is not None else {}
-    started = retries = landed = 0
-    ended: Counter[End] = Counter()
-    for task_id, attempts in now.seen.items():
-        if attempts is known.get(task_id):
-            continue
-        old, new = before.records.get(task_id, NEW), after.records.get(task_id, NEW)
-        if new is old:
-            continue
-        started += max(0, new.attempts - old.attempts)
-        retries += max(0, new.attempts - max(1, old.attempts))
-        landed += bool(new.commit and not old.commit)
-        ended.update(_ends(old, new, attempts))
-    return Tally(started, retries, landed, ended) if started or landed or ended else NOTHING
-
-
-def _ends(old: Record, new: Record, attempts: Sequence[Attempt]) -> Counter[End]:
-    """The attempts of one task that have ended."""
-    found: Counter[End] = Counter()
-    if new.state is _SUCCEEDED and old.state is not _SUCCEEDED:
-        found[End(Result.SUCCEEDED)] += 1
-    failures = new.failures - old.failures
-    if failures > 0:
-        found.update(End(Result.FAILED, why) for why in _reasons(_over(old), attempts, failures))
-    if new.conflicts > old.conflicts:
-        found[End(Result.FAILED, Reason.CONFLICT)] += new.conflicts - old.conflicts
-    stopped = _over(new) - _over(old) - found.total()
-    if stopped > 0:
-        found[End(Result.STOPPED)] += stopped
-    return found
-
-
-def _reasons(over: int, attempts: Sequence[Attempt], failures: int) -> list[str]:
-    """Why so many attempts failed; those of which nothing is seen are lost.
-
-    Args:
-        over: So many attempts had ended before.
-        attempts: All that are seen.
-        failures: How many of them count as failures now.
-    """
-    reasons = [
-        Reason.LOST if attempt.phase is Phase.LOST else attempt.reason or Reason.LOST
-        for attempt in attempts
-        if attempt.phase in (Phase.FAILED, Phase.LOST) and attempt.number > over
-    ]
-    counted = [str(reason) for reason in reasons if reason != Reason.CONFLICT][:failures]
-    return counted + [str(Reason.LOST)] * (failures - len(counted))
-
-
-def _over(record: Record) -> int:
-    """How many attempts have ended."""
-    return record.attempts - (record.state is _RUNNING)
+    return count(changes(LedgerReading(before), LedgerReading(after)))

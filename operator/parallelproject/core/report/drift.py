@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.walk import reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def compare(graph: CompiledGraph, changed: Mapping[str, Sequence[str]]) -> Compa
     silent: set[tuple[int, str]] = set()
     for task_id, paths in changed.items():
         i = graph.index[task_id]
-        declared = graph.claim[i].split("\n")[1:]
+        declared = graph.files[i]
         beside = tuple(path for path in paths if not any(fits(path, pattern) for pattern in declared))
         silent.update((i, path) for path in beside)
         if declared and beside:
@@ -66,12 +67,5 @@ def _ordered(graph: CompiledGraph, i: int, j: int, above: dict[int, set[int]]) -
 def _above(graph: CompiledGraph, i: int, known: dict[int, set[int]]) -> set[int]:
     """All that a task waits for, directly or not."""
     if i not in known:
-        found: set[int] = set()
-        open_ = list(graph.parents[i])
-        while open_:
-            parent = open_.pop()
-            if parent not in found:
-                found.add(parent)
-                open_ += graph.parents[parent]
-        known[i] = found
+        known[i] = set(reachable([i], graph.parents))
     return known[i]

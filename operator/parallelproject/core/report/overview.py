@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.graph.list_schedule import makespan, predicted_speedup
+from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.simulation import makespan, predicted_speedup
 from parallelproject.model.spec import Scheduling, Spec
 
 Json = dict[str, Any]
@@ -116,11 +117,5 @@ def enough(speedup: dict[int, float]) -> int:
 
 
 def _bottleneck(graph: CompiledGraph, task: int) -> Bottleneck:
-    below = dict.fromkeys(graph.children[task])
-    open_ = list(below)
-    for i in open_:  # grows while it is walked
-        for child in graph.children[i]:
-            if child not in below:
-                below[child] = None
-                open_.append(child)
+    below = reachable([task], graph.children)
     return Bottleneck(graph.ids[task], len(below), sum(graph.seconds[i] for i in below))

@@ -17,7 +17,7 @@ from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import ConditionType, Reason, TaskState
+from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
 
 Json = dict[str, Any]
 
@@ -26,8 +26,6 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Most tasks of one refusal that are named, and most refusals."""
-REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
-"""Reasons of tasks whose Job the API server refuses and may allow later."""
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
@@ -280,15 +278,9 @@ def _conditions(
             completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
             succeeded = ("Unknown", "Deleted", _cut(deletion.message))
     else:
-        if plan.stopped:
-            reason = str(plan.stopped)
-            message = f"{done}; the rest was stopped"
-        elif failed:
-            reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
-        else:
-            reason, message = "AllSucceeded", done
+        reason, message, is_good = result_of(graph, plan)
         completed = ("True", reason, done)
-        succeeded = ("True" if counts[_SUCCEEDED] == total else "False", reason, _cut(message))
+        succeeded = ("True" if is_good else "False", reason, message)
     conditions: list[tuple[str, str, str, str]] = [
         (ConditionType.ACCEPTED, "True", "GraphValid", accepted),
         (ConditionType.SUSPENDED, *suspended),
@@ -305,6 +297,20 @@ def _conditions(
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
+
+
+def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
+    """How a completed plan ended: a reason, a sentence, and whether all tasks have succeeded."""
+    good = sum(state is _SUCCEEDED for state in plan.states)
+    done = f"{good} of {len(graph.ids)} tasks succeeded"
+    failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
+    if plan.stopped:
+        reason, message = str(plan.stopped), f"{done}; the rest was stopped"
+    elif failed:
+        reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
+    else:
+        reason, message = "AllSucceeded", done
+    return reason, _cut(message), good == len(graph.ids)
 
 
 def _health(

@@ -70,7 +70,7 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         "title": described.title,
         "body": described.description[:BODY_MAX],
         "policy": {
-            "files": graph.claim[task].split("\n")[1:],
+            "files": list(graph.files[task]),
             "enforceFiles": spec.conflicts.enforce_files,
             "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
         },

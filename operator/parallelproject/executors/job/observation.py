@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.planner.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
 from parallelproject.executors.job import delivery_pod
 from parallelproject.git.plumbing.outcome import DeliveryError
@@ -67,7 +68,7 @@ class JobView(NamedTuple):
     reason: str
     stopped_for: str
     claim: str = ""
-    """Role and files that its task had when it was started."""
+    """The ``Claim`` that its task had when it was started, as text."""
     is_suspended: bool = False
     """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
     is_queued: bool = False
@@ -82,6 +83,10 @@ class JobView(NamedTuple):
     """Whether it goes as soon as nothing holds it."""
     held: bool = False
     """Whether we hold it: its result is not known to be written down."""
+
+    def after(self, known: "JobView") -> "JobView":
+        """The same, with the annotations that an earlier view had: somebody else may have removed them since."""
+        return self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
 
     @property
     def has_ended_by_stop(self) -> bool:
@@ -111,6 +116,12 @@ class PodView(NamedTuple):
     def is_live(self) -> bool:
         """Whether it may still do something."""
         return self.phase not in ("Succeeded", "Failed")
+
+    def after(self, known: "PodView | None") -> "PodView | None":
+        """The same. A pod that no Job controls was never ours, or was made to outlive its Job and still is."""
+        if self.job_uid:
+            return self
+        return None if known is None else self._replace(job_uid=known.job_uid)
 
 
 def view_job(job: Mapping[str, Any]) -> JobView:
@@ -332,9 +343,14 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     elif job.is_suspended and not stopping:
         reason = Reason.JOB_SUSPENDED
     return Attempt(
-        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=job.claim,
+        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=Claim.from_json(job.claim),
         is_queued=job.is_queued,
     )  # fmt: skip
+
+
+def conflict_of(pods: Iterable[PodView]) -> Delivered | None:
+    """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
+    return next((pod.delivered for pod in pods if pod.delivered.reason is Reason.CONFLICT), None)
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

@@ -6,15 +6,16 @@ from itertools import accumulate, takewhile
 from parallelproject.core.followups import revision as published
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
+from parallelproject.executors.base.identity import labels
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import single_run
 from parallelproject.executors.job.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited
-from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
-from parallelproject.executors.job.sightings import PUBLISHING
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, PullRequest, Spec
+from parallelproject.model.work import WorkKey
 
 WAIT_SECONDS = 1800
 """How long one attempt waits for checks and approvals."""
@@ -74,7 +75,7 @@ def publish_manifest(
         image: The image that has ``pproj-publish``.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
-    marks = single_run.labels(owner, PUBLISHING, number)
+    key = WorkKey.of_publishing(number)
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
     item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
     volumes: list[Json] = [
@@ -98,7 +99,7 @@ def publish_manifest(
     }
     template: Json = {
         "metadata": {
-            "labels": {**inherited.labels, **marks},
+            "labels": {**inherited.labels, **labels(owner, key)},
             "annotations": {
                 **inherited.annotations,
                 names.KUBECTL_CONTAINER: PUBLISH,
@@ -114,7 +115,7 @@ def publish_manifest(
             "volumes": volumes,
         },
     }
-    made = single_run.manifest(owner, marks, revision, template, WAIT_SECONDS + _MARGIN, inherited)
+    made = single_run.manifest(owner, key, revision, template, WAIT_SECONDS + _MARGIN, inherited=inherited)
     made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
     return made
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.claim import claim_of
+from parallelproject.executors.base.identity import labels
+from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.executors.job import delivery_pod, publish_job, single_run
 from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
-from parallelproject.executors.job.owner import Owner
 from parallelproject.executors.job.pod import (
     OUTPUTS,
     TASK_FOLDER,
@@ -29,6 +31,7 @@ from parallelproject.model import names
 from parallelproject.model.base import Model
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Spec
+from parallelproject.model.work import WorkKey
 
 _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
 _DEPTH_MAX = 100  # a PodTemplateSpec needs some 15
@@ -120,7 +123,8 @@ def job_manifest(
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     template = _pod_template(spec, graph.role[task])
-    marks = single_run.labels(owner, graph.ids[task], number) | {names.LABEL_LEVEL: str(graph.level[task])}
+    key = WorkKey.of_task(graph.ids[task], number)
+    level = {names.LABEL_LEVEL: str(graph.level[task])}
     document = task_document(owner.name, graph, task, number, records)
     files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
@@ -129,7 +133,7 @@ def job_manifest(
         told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **marks}
+    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     agent = pod["containers"][0]
     metadata["annotations"] = {
@@ -168,7 +172,8 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = delivery_pod.deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    return single_run.manifest(owner, marks, graph.claim[task], template, deadline, inherited, held_by)
+    claim = claim_of(graph, task).to_json()
+    return single_run.manifest(owner, key, claim, template, deadline, level, inherited, held_by)
 
 
 def stop_patch(why: str) -> Json:
@@ -182,9 +187,9 @@ def stop_patch(why: str) -> Json:
 
 
 def _pod_template(spec: Spec, role: str | None) -> Json:
-    for candidate in spec.roles:
-        if candidate.name == role and candidate.pod_template is not None:
-            return candidate.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    found = spec.role(role)
+    if found is not None and found.pod_template is not None:
+        return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
 
 

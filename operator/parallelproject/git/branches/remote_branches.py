@@ -6,10 +6,11 @@ off at any moment and called again.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallelproject.git.branches.picking import picked, task_commits
 from parallelproject.git.plumbing.commit import make_commit
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
@@ -133,8 +134,8 @@ class Branches:
         Args:
             branch: The branch.
             base: What it is to contain.
-            anew: A branch of a single commit gets that commit made anew on the tip of ``base`` instead, as landing
-                does, so that a task stays one commit on a linear history. For branches that nobody else works on.
+            anew: The commits of tasks that ``base`` does not have are made anew on its tip instead, as landing does, so
+                that a task stays one commit on a linear history. For branches that nobody else works on.
 
         Raises:
             ConflictError: it does not merge; the branch is as it was.
@@ -184,11 +185,17 @@ class Branches:
     def _updated(self, store: GitStore, branch: str, base: str, *, anew: bool) -> str:
         """The commit that brings the branch up to date."""
         head, target = seen_ref(branch), seen_ref(base)
+        if anew and (own := task_commits(store, target, head)):
+            with suppress(ConflictError):
+                return self._remade_on(store, target, own)
         tree = combined(store, target, head)
-        parents = store.text("rev-list", "--parents", "--max-count=2", f"{target}..{head}", "--").splitlines()
-        if anew and len(parents) == 1 and len(parents[0].split()) == 2:
-            return self.remade(store, tree, target, head)
         return self.joined(store, tree, [head, target], f"Merge {base} into {branch}\n")
+
+    def _remade_on(self, store: GitStore, target: str, commits: Sequence[str]) -> str:
+        at = store.text("rev-parse", target)
+        for commit in commits:
+            at = self.remade(store, picked(store, commit, at), at, commit)
+        return at
 
     def remade(self, store: GitStore, tree: str, parent: str, commit: str) -> str:
         """A commit made anew elsewhere: the same words, author and dates, so that it is the same each time."""

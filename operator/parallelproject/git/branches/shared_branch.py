@@ -7,19 +7,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from parallelproject.git.branches.picking import has_arrived, picked
 from parallelproject.git.branches.remote_branches import Branches, combined, is_ancestor, seen_ref
-from parallelproject.git.plumbing.commit import make_commit
-from parallelproject.git.plumbing.landed_history import trailer_format
-from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
 from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import check_branch
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.plumbing.trailers import RUN, TASK
 
 _TRIES = 10
-_WHOSE = f"{trailer_format(RUN)} {trailer_format(TASK)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ class SharedBranch:
                 self.branches.fetch(store, start)
                 if self._tip(store, branch):
                     return True
-                if self._has_arrived(store, commits[-1]):
+                if has_arrived(store, commits[-1], seen_ref(self.base)):
                     return False
                 new = self._anew(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
                 if store.text("rev-parse", f"{new}^{{tree}}") == store.text("rev-parse", f"{seen_ref(start)}^{{tree}}"):
@@ -151,14 +147,6 @@ class SharedBranch:
             with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
                 self.branches.onto(self.name, self.base)
 
-    def _has_arrived(self, store: GitStore, commit: str) -> bool:
-        """Whether the base has a task's work, be it as a commit that was made anew: its trailers tell."""
-        base = seen_ref(self.base)
-        if is_ancestor(store, commit, base):
-            return True
-        own = store.text("log", "-1", "--no-walk", f"--format={_WHOSE}", commit)
-        return own in store.text("log", f"--format={_WHOSE}", f"{commit}..{base}", "--").splitlines()
-
     def _tip(self, store: GitStore, branch: str) -> str | None:
         """Where the branch is now; it, the line and the base are fetched."""
         tip = self.branches.tips_in(store, branch)[branch]
@@ -170,20 +158,8 @@ class SharedBranch:
         at = start
         for commit in commits:
             try:
-                tree = _picked(store, commit, at)
+                tree = picked(store, commit, at)
             except ConflictError:
                 return None
             at = self.branches.remade(store, tree, at, commit)
         return at
-
-
-def _picked(store: GitStore, commit: str, onto: str) -> str:
-    """The tree of one commit's changes on top of another commit.
-
-    Raises:
-        ConflictError: they do not fit.
-    """
-    # git before 2.40 merges from where two commits have parted, whatever is asked: this one parts at the right place.
-    names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
-    return combine(store, f"{commit}^", other, commit)

@@ -16,11 +16,11 @@ from parallelproject.git.landing.queue import AT_ONCE, glance, wait_for_turn
 from parallelproject.git.landing.salvage import refused
 from parallelproject.git.landing.save import save
 from parallelproject.git.own_git.observed import ObservedGit, observe
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
-from parallelproject.git.plumbing.landed_history import Work, attempt_of, since, work_of
+from parallelproject.git.plumbing.landed_history import LandingWork, attempt_of, since, work_of
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import (
     BranchRewrittenError,
@@ -37,7 +37,7 @@ from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.policy.policy import undeclared
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import forget_result, prepared_base
-from parallelproject.git.workspace.snapshot import MovedError, Snapshot, snapshot
+from parallelproject.git.workspace.snapshot import MovedError, WorkSnapshot, snapshot
 from parallelproject.model.problem import listed, quoted
 
 TRIES = 60
@@ -95,7 +95,7 @@ def land(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
-def _own_work(store: GitStore, base: str) -> Work | None:
+def _own_work(store: GitStore, base: str) -> LandingWork | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
@@ -136,7 +136,7 @@ def _kept_moved(store: GitStore, observed: ObservedGit, base: str, start: str, m
     return ConflictError(error.reason, text, error.paths, ref)
 
 
-def _note(store: GitStore, taken: Snapshot) -> None:
+def _note(store: GitStore, taken: WorkSnapshot) -> None:
     note = {"not_landed": taken.not_landed, "hidden": taken.hidden}
     (store.place.private / _NOTES).write_text(json.dumps(note))
 
@@ -158,7 +158,7 @@ def _no_change(delivery: Delivery, base: str) -> Landed:
 class _Landing:
     """The loop, with what it has to remember from one look at the remote to the next."""
 
-    def __init__(self, store: GitStore, mine: Work | None) -> None:
+    def __init__(self, store: GitStore, mine: LandingWork | None) -> None:
         self.store = store
         self.mine = mine
         self.current = mine
@@ -219,7 +219,7 @@ class _Landing:
         work = self.mine
         return work is not None and seen == Seen(work.base, work.commit, None)
 
-    def _onto(self, work: Work, seen: Seen, tip: str) -> Landed | None:
+    def _onto(self, work: LandingWork, seen: Seen, tip: str) -> Landed | None:
         """Tries to put the work on this tip."""
         store = work.store
         history = since(store, work.base, tip)
@@ -247,11 +247,11 @@ class _Landing:
         ]
         return self._told(Outcome.LANDED, work, commit) if push(store.git, updates) is Pushed.DONE else None
 
-    def _merged(self, work: Work, tip: str) -> str:
+    def _merged(self, work: LandingWork, tip: str) -> str:
         """The tree of the work on this tip."""
         return combine(work.store, work.base, tip, work.commit, work.store.delivery.policy.land)
 
-    def _conflict(self, work: Work, conflict: ConflictError) -> None:
+    def _conflict(self, work: LandingWork, conflict: ConflictError) -> None:
         """Moves the work out of the way.
 
         Raises:
@@ -274,7 +274,7 @@ class _Landing:
         self.current = self.mine
         self._push_result(self.mine)
 
-    def _push_result(self, work: Work) -> None:
+    def _push_result(self, work: LandingWork) -> None:
         """Makes the work safe. Whether it is shows in the next look."""
         pushed = push(work.store.git, [Update(work.store.delivery.refs.result, None, work.commit)])
         self.rootless = pushed is Pushed.ROOTLESS
@@ -316,14 +316,14 @@ class _Landing:
             ref = save(work.store, refs.salvage(work.attempt), work.commit, result)
         return BranchRewrittenError("BranchRewritten" if seen.tip else "BranchGone", text, ref=ref)
 
-    def _told(self, outcome: Outcome, work: Work, commit: str) -> Landed:
+    def _told(self, outcome: Outcome, work: LandingWork, commit: str) -> Landed:
         self._keep_ours(str(work.attempt))
         changed = changes(work.store.git, work.base, work.commit)
         more = undeclared(changed, work.store.delivery.policy)
         shared = self._shared(work, commit, changed) if outcome is Outcome.LANDED else ()
         return Landed(outcome, commit, work.base, tuple(c.path for c in changed), more, shared, self.pushes)
 
-    def _shared(self, work: Work, commit: str, changed: Sequence[Change]) -> tuple[str, ...]:
+    def _shared(self, work: LandingWork, commit: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
         """What the work and what has landed since its base have both changed."""
         parent = work.store.text("rev-parse", f"{commit}^")
         if parent == work.base:

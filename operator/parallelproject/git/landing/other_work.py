@@ -14,7 +14,7 @@ from pathlib import Path
 
 from parallelproject.git.landing.save import save
 from parallelproject.git.own_git.observed import ObservedGit, OwnCommit
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.command import lines, split
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.failure import GitFailedError
@@ -61,7 +61,9 @@ class _OtherWork:
     """What is not in the tree, since it cannot be taken."""
 
 
-def keep_other_work(store: GitStore, observed: ObservedGit, base: str, landing: Sequence[Change]) -> tuple[Other, ...]:
+def keep_other_work(
+    store: GitStore, observed: ObservedGit, base: str, landing: Sequence[PathChange]
+) -> tuple[Other, ...]:
     """Keeps what is not among the work that lands. Called again, it gives the same.
 
     Args:
@@ -91,7 +93,7 @@ def kept_before(store: GitStore) -> tuple[Other, ...]:
         return ()
 
 
-def _keep_all(store: GitStore, observed: ObservedGit, base: str, landing: Sequence[Change]) -> Iterator[Other]:
+def _keep_all(store: GitStore, observed: ObservedGit, base: str, landing: Sequence[PathChange]) -> Iterator[Other]:
     if observed.trouble:
         yield Other("what was committed in the workspace", None, observed.trouble)
         return
@@ -119,7 +121,7 @@ def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
 class _Finder:
     """Finds what is not among the work that lands."""
 
-    def __init__(self, observed: ObservedGit, base: str, landing: Sequence[Change]) -> None:
+    def __init__(self, observed: ObservedGit, base: str, landing: Sequence[PathChange]) -> None:
         self._observed, self._store, self._base = observed, observed.store, base
         self._landing = {change.path: (change.mode, change.new) for change in landing}
 

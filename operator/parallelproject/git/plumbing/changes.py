@@ -10,7 +10,7 @@ SYMLINK = "120000"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PathChange:
     """A path whose content or mode is another one."""
 
     path: str
@@ -22,7 +22,7 @@ class Change:
     """The blob now; None: deleted."""
 
 
-def changes(git: GitCommand, old: str, new: str) -> tuple[Change, ...]:
+def changes(git: GitCommand, old: str, new: str) -> tuple[PathChange, ...]:
     """The paths that differ between two commits or trees; a rename is a deletion and an addition."""
     raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", "--full-index", old, new).stdout
     fields = iter(raw.decode(errors="surrogateescape").split("\0"))
@@ -32,7 +32,7 @@ def changes(git: GitCommand, old: str, new: str) -> tuple[Change, ...]:
             break
         _, mode, before, after, _ = field.split(" ")
         found.append(
-            Change(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
+            PathChange(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
         )
     return tuple(found)
 

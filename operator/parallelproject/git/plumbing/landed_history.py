@@ -8,7 +8,7 @@ from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class LandingWork:
     """A commit that waits to land, and the git directory that has its history."""
 
     commit: str
@@ -34,7 +34,7 @@ def trailer_format(key: str) -> str:
     return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
 
 
-def work_of(store: GitStore, commit: str) -> Work:
+def work_of(store: GitStore, commit: str) -> LandingWork:
     """Reads a commit made by ``snapshot``.
 
     Raises:
@@ -45,7 +45,7 @@ def work_of(store: GitStore, commit: str) -> Work:
     base, date, run, task, attempt = said.split("\0")
     if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
-    return Work(commit, base, int(attempt), date, store)
+    return LandingWork(commit, base, int(attempt), date, store)
 
 
 def since(store: GitStore, base: str, tip: str) -> LandedHistory:

@@ -7,7 +7,7 @@ raw either: a large file in place of its pointer, or a secret in place of its en
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallelproject.git.plumbing.changes import Change
+from parallelproject.git.plumbing.changes import PathChange
 from parallelproject.git.plumbing.command import lines
 from parallelproject.git.plumbing.merge import attributes_folder
 from parallelproject.git.plumbing.store import GitStore
@@ -26,7 +26,7 @@ def filters_of(store: GitStore, commit: str, paths: Sequence[str]) -> dict[str, 
     return _check(store, folder, paths)
 
 
-def filtered(store: GitStore, base: str, changed: Sequence[Change]) -> list[Violation]:
+def filtered(store: GitStore, base: str, changed: Sequence[PathChange]) -> list[Violation]:
     """The changes of files that a filter should have changed first."""
     paths = [change.path for change in changed if change.new]
     found = filters_of(store, base, paths)

@@ -6,7 +6,7 @@ What they ignore does not land. Where the task has changed them, it is reported.
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from parallelproject.git.plumbing.changes import Change, contents
+from parallelproject.git.plumbing.changes import PathChange, contents
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.plain_file import read_plain
 from parallelproject.git.plumbing.store import GitStore
@@ -21,7 +21,7 @@ _ALL = frozenset((b"*", b"**", b"/*", b".*", b"/.*", b".gitignore", b"/.gitignor
 """Rules by which a ``.gitignore`` is no change itself. In a folder they are common: it is that of some tool."""
 
 
-def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[Change]) -> tuple[str, ...]:
+def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
     """The ignored paths that the rules of the base would not have ignored; a folder with ``/`` at its end.
 
     Args:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallelproject.git.plumbing.changes import Change, contents, sizes
+from parallelproject.git.plumbing.changes import PathChange, contents, sizes
 from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.outcome import PolicyError
@@ -73,7 +73,7 @@ def copy_content(store: GitStore) -> None:
         shutil.copytree(content, store.place.workspace / ".git" / "lfs" / "objects", dirs_exist_ok=True)
 
 
-def upload(store: GitStore, changed: Sequence[Change]) -> None:
+def upload(store: GitStore, changed: Sequence[PathChange]) -> None:
     """Puts the content of changed files on the server, before the commit that names it.
 
     Raises:
@@ -85,7 +85,7 @@ def upload(store: GitStore, changed: Sequence[Change]) -> None:
         store.git.remote("lfs", "push", "--object-id", "origin", *few, config=settings(store.git))
 
 
-def secrets_in(store: GitStore, changed: Sequence[Change], policy: Policy) -> list[Violation]:
+def secrets_in(store: GitStore, changed: Sequence[PathChange], policy: Policy) -> list[Violation]:
     """Credentials in the content that the pointers stand for."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     found = []
@@ -98,7 +98,7 @@ def secrets_in(store: GitStore, changed: Sequence[Change], policy: Policy) -> li
     return found
 
 
-def _pointers(git: GitCommand, changed: Sequence[Change]) -> list[tuple[Change, str]]:
+def _pointers(git: GitCommand, changed: Sequence[PathChange]) -> list[tuple[PathChange, str]]:
     """The changed files that are pointers whose content is here, with the names of that."""
     size = sizes(git, [change.new for change in changed if change.new])
     small = [change for change in changed if change.new and size.get(change.new, _POINTER_MAX) < _POINTER_MAX]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.own_git.index import skipped
 from parallelproject.git.own_git.refs import own_work_trees
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.merge import combine
@@ -40,13 +40,13 @@ class MovedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class WorkSnapshot:
     """A task's work."""
 
     commit: str | None
     """None: nothing has changed."""
     base: str
-    changed: tuple[Change, ...]
+    changed: tuple[PathChange, ...]
     violations: tuple[Violation, ...]
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work, left as they are in the base."""
@@ -56,7 +56,7 @@ class Snapshot:
 
 def snapshot(
     store: GitStore, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
-) -> Snapshot:
+) -> WorkSnapshot:
     """Commits what the workspace holds, ignored files aside, on its base.
 
     Args:
@@ -89,7 +89,7 @@ def snapshot(
     if store.delivery.lfs:
         found += lfs.secrets_in(store, changed, policy)
     commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
-    return Snapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
+    return WorkSnapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
 
 
 def _take(

@@ -85,7 +85,7 @@ class Deliveries:
             OSError: what it is told cannot be written.
         """
         described = graph.tasks[task]
-        files = graph.claim[task].split("\n")[1:]
+        files = list(graph.files[task])
         delivery = self._common | {
             "task": order.task,
             "attempt": order.number,

@@ -1,47 +1,15 @@
-"""What a view is given: the state of the run at this moment, and what has just happened."""
+"""What a view is given: the state of the run at this moment."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import NamedTuple, Protocol
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.report.changes import Consumer
 from parallelproject.local.engine.clock import Clock
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
-
-
-class What(Enum):
-    """Kinds of events."""
-
-    STARTED = "started"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    STOPPED = "stopped"
-    SKIPPED = "skipped"
-
-
-class Event(NamedTuple):
-    """Something that happened to a task."""
-
-    what: What
-    task: str
-    number: int = 0
-    took: float = 0.0
-    """Seconds."""
-    reason: str | None = None
-    exit_code: int | None = None
-    log: str | None = None
-    again_in: float | None = None
-    """After a failure: seconds until the next attempt; None when there will be none."""
-    commit: str | None = None
-    """The short name of the commit that its work landed as."""
-    changed_nothing: bool = False
-    """Whether it has succeeded and left nothing to land."""
-    notes: tuple[str, ...] = ()
-    """What else it left, and where that is kept."""
 
 
 class Running(NamedTuple):
@@ -67,6 +35,8 @@ class Board:
     plan: Plan | None = None
     notice: str | None = None
     """What a person should know now: that it is being stopped, or that the disk is full."""
+    interrupted: bool = False
+    """Whether a person has interrupted it: what is stopped by that is not over, and another session goes on with it."""
 
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
@@ -82,11 +52,8 @@ class Board:
         return f"{self.states[TaskState.SUCCEEDED]}/{len(self.graph.ids)}"
 
 
-class View(Protocol):
-    """A way to show a run while it goes on. No view may hold up or break the run."""
-
-    def happened(self, events: Sequence[Event]) -> None:
-        """Shows what has happened, in order."""
+class View(Consumer[Board], Protocol):
+    """A way to show a run while it goes on, which hears what happens. No view may hold up or break the run."""
 
     def say(self, notice: str) -> None:
         """Tells something about the run as a whole."""

@@ -4,31 +4,35 @@ It decides nothing by itself. It is done when the planner says so, when nothing 
 was interrupted and all that ran has ended.
 """
 
-import os
 import selectors
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.backoff import backoff_ends
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.plan import Launch, Ledger, Plan, backoff_ends, plan
-from parallelproject.executors.base.task_file import environment, task_document
-from parallelproject.local.engine.board import Board, Event, Running, View, What
+from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
+from parallelproject.core.report.changes import Event, What, changes
+from parallelproject.core.report.readings import PlanReading
+from parallelproject.local.engine.board import Board, Running, View
 from parallelproject.local.engine.command import Command
-from parallelproject.local.engine.earlier_sessions import History, attempt_of
+from parallelproject.local.engine.earlier_sessions import History
+from parallelproject.local.engine.executor import ProcessExecutor
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
-from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
-from parallelproject.local.supervisor.handle import Order, Processes, Report
-from parallelproject.model import names
+from parallelproject.local.state.store import FAILED, AttemptRow
+from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
+
+
+_ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
+_ENDS = frozenset({What.SKIPPED, What.LEVEL_COMPLETED, What.COMPLETED})
 
 
 class End(Enum):
@@ -66,7 +70,7 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._commands = commands
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -74,7 +78,7 @@ class Engine:
         self._grace = grace
         self._deliveries = deliveries
         self._ended: list[AttemptRow] = []
-        self._skipped: set[int] = set()
+        self._reading = PlanReading(board.graph, board.plan) if board.plan else None
         self._trouble = Trouble()
         self._interrupted = False
         self._again = True  # whether to plan
@@ -89,6 +93,8 @@ class Engine:
             SupervisorLostError: the supervisor died.
         """
         wake_at: float | None = None
+        if self._reading:
+            self._view.take(self._board, changes(None, self._reading))
         while True:
             if self._again or (wake_at is not None and self._clock.now() >= wake_at):
                 wake_at = self._plan().wake_at
@@ -119,72 +125,44 @@ class Engine:
         self._board.update(decided)
         for row in self._ended:
             self._observed.pop(row.task, None)
-        events = [self._event(row, decided, now) for row in self._ended]
-        events += self._newly_skipped(decided)
-        self._ended = []
         if decided.stops:
             self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
         if not self._trouble.what:
-            events += self._launch(decided.launches)
+            self._launch(decided.launches)
             if not decided.launches:
                 self._all_well()
-        self._view.happened(events)
+        self._tell(decided, now)
         return decided
 
-    def _launch(self, launches: Sequence[Launch]) -> list[Event]:
-        orders, events = [], []
+    def _tell(self, decided: Plan, now: float) -> None:
+        """Gives the views what has happened since the plan before."""
+        asked = {task: running.number for task, running in self._board.running.items()}
+        reading = PlanReading(self._graph, decided, asked, [row.task for row in self._ended])
+        rows = {(row.task, row.number): row for row in self._ended}
+        self._ended = []
+        before, self._reading = self._reading, reading
+        found = [self._known_here(event, rows, now) for event in changes(before, reading)]
+        if self._interrupted:  # what is stopped by that is not over
+            found = [event for event in found if event.what not in _ENDS]
+        if found:
+            self._view.take(self._board, found)
+
+    def _launch(self, launches: Sequence[Launch]) -> None:
+        orders = []
         now = self._clock.now()
         for task, number in launches:
             try:
-                order = self._prepare(task, number)
+                order = self._executor.task(task, number, self.ledger.records, self.failed)
             except OSError as error:
                 self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
             self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
             self._board.running[order.task] = Running(number, now, order.log)
-            events.append(Event(What.STARTED, order.task, number, log=order.log))
         if orders:
             self._processes.start(orders)
-        return events
-
-    def _prepare(self, task: int, number: int) -> Order:
-        """Writes what an attempt is to find, and says how it is started."""
-        graph, directory = self._graph, self._directory
-        task_id = graph.ids[task]
-        outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
-        document = task_document(self._board.name, graph, task, number, self.ledger.records, outputs)
-        directory.prepare(task_id, number, document, folders=self._deliveries is None)
-        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | workspaces.environment(
-            workspace, str(directory.path), os.environ
-        )
-        own |= {
-            names.ENV_TASK_FILE: directory.task_file(task_id, number),
-            names.ENV_WORKSPACE: workspace,
-            names.ENV_OUTPUTS: directory.outputs(task_id),
-        }
-        if task_id in self.failed:
-            own[names.ENV_FEEDBACK] = self._feedback(task_id, self.failed[task_id])
-        argv, env = self._commands[graph.role[task]].resolve(own)
-        deadline = graph.tasks[task].active_deadline_seconds or self._spec.defaults.active_deadline_seconds
-        order = Order(
-            task=task_id,
-            number=number,
-            argv=argv,
-            env=env,
-            cwd=workspace,
-            log=directory.log(task_id, number),
-            deadline=deadline,
-            grace=self._grace,
-        )
-        return self._deliveries.order(graph, task, order) if self._deliveries else order
-
-    def _feedback(self, task: str, number: int) -> str:
-        """What says why an attempt failed."""
-        return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
 
     def _end(self) -> End | None:
         """Whether it is over."""
@@ -221,7 +199,7 @@ class Engine:
         for _ in range(self._interrupts.new()):
             self._again = True
             if not self._interrupted:
-                self._interrupted = True
+                self._interrupted = self._board.interrupted = True
                 self._spec = self._spec.model_copy(update={"stop": True})
                 if self._observed:
                     count = len(self._observed)
@@ -241,8 +219,8 @@ class Engine:
                 stopped = self._board.plan is not None and self._board.plan.stopped is not None
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for ended in report.ended:
-            row = self._deliveries.told(ended) if self._deliveries else ended
-            self._observed[row.task] = [attempt_of(row, self._clock.now(), self._commit(row))]
+            row = self._executor.ended(ended)
+            self._observed[row.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.task, None)
             self._ended.append(row)
             if row.phase == FAILED:
@@ -260,10 +238,6 @@ class Engine:
         elif report.started:
             self._all_well()
 
-    def _commit(self, row: AttemptRow) -> str | None:
-        """The commit that an attempt's work landed as."""
-        return self._deliveries.commit(row) if self._deliveries else None
-
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):
             self._say(f"{what}; running tasks go on, nothing new starts until that is mended")
@@ -277,33 +251,27 @@ class Engine:
         self._board.notice = notice
         self._view.say(notice)
 
-    def _event(self, row: AttemptRow, decided: Plan, now: float) -> Event:
-        took = (row.ended or now) - row.started
-        log = self._directory.log(row.task, row.number)
-        if row.phase == SUCCEEDED:
-            nothing = bool(self._deliveries and self._deliveries.changed_nothing(row))
-            return Event(
-                What.SUCCEEDED, row.task, row.number, took, log=log, commit=self._commit(row), changed_nothing=nothing,
-                notes=self._notes(row),
-            )  # fmt: skip
-        if row.phase != FAILED:
-            return Event(What.STOPPED, row.task, row.number, took, row.reason, log=log)
-        i = self._graph.index[row.task]
+    def _known_here(self, event: Event, rows: Mapping[tuple[str, int], AttemptRow], now: float) -> Event:
+        """An event with what only this machine knows of it."""
+        if not event.number:
+            return event
+        log = self._directory.log(event.task, event.number)
+        row = rows.get((event.task, event.number))
+        if row is None or event.what not in _ATTEMPT_ENDS:
+            return event._replace(log=log)
+        event = event._replace(took=(row.ended or now) - row.started, log=log, reason=row.reason or event.reason)
+        deliveries = self._deliveries
+        if event.what is What.SUCCEEDED:
+            nothing = bool(deliveries and deliveries.changed_nothing(row))
+            return event._replace(reason="", exit_code=None, changed_nothing=nothing, notes=self._notes(row))
+        if event.what is What.STOPPED:
+            return event
+        i = self._graph.index[event.task]
         again = None
-        if decided.states[i] in (TaskState.PENDING, TaskState.RUNNING):
-            again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[row.task]) - now)
-        return Event(
-            What.FAILED, row.task, row.number, took, row.reason, row.exit_code, log, again, notes=self._notes(row)
-        )
+        if self._board.plan and self._board.plan.states[i] in (TaskState.PENDING, TaskState.RUNNING):
+            again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[event.task]) - now)
+        return event._replace(exit_code=row.exit_code, again_in=again, notes=self._notes(row))
 
     def _notes(self, row: AttemptRow) -> tuple[str, ...]:
         """What an attempt left that did not land."""
         return self._deliveries.notes(row) if self._deliveries else ()
-
-    def _newly_skipped(self, decided: Plan) -> list[Event]:
-        if self._interrupted or self._board.states[TaskState.SKIPPED] == len(self._skipped):
-            return []
-        skipped = [i for i, state in enumerate(decided.states) if state is TaskState.SKIPPED]
-        new = [i for i in skipped if i not in self._skipped]
-        self._skipped.update(new)
-        return [Event(What.SKIPPED, self._graph.ids[i], reason=decided.reasons[i]) for i in new]

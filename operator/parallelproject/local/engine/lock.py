@@ -64,6 +64,23 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
     return lock
 
 
+def is_held(path: Path) -> bool:
+    """Whether a run has the lock: only then does anything of it run."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back at once; a run that starts now tries again
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
+
+
 def _holder(lock: int) -> tuple[int, int | None, str]:
     """Pid, start in the kernel's count and start for people, as far as they are written down yet."""
     try:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from parallelproject.model.spec import Scheduling, Spec
 
 if TYPE_CHECKING:
+    from parallelproject.core.report.changes import Consumer
     from parallelproject.local.delivery.push import Publish
+    from parallelproject.local.engine.board import Board
 
 View = Literal["auto", "live", "plain"]
 
@@ -43,6 +45,8 @@ class RunOptions:
     """The file that the project was read from, so that no other one's state is taken for its own."""
     finished: Callable[[Sequence[str]], bool] | None = None
     """Is told at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
+    consumers: "Sequence[Consumer[Board]]" = ()
+    """Who else hears what happens."""
     rerun: str = "pproj run FILE"
     """The command that started this, for the advice that is given at the end."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.local.state import workspaces
+from parallelproject.local.state.document import Document
 from parallelproject.removal import remove
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
+FOLDER = ".pproj"
+"""Below which runs keep their state."""
 
 
 class StateDirectory:
@@ -27,12 +30,14 @@ class StateDirectory:
         self.errors = self.path / "supervisor.log"
         self.repository_note = self.path / "repository.json"
         """Where the work lands, if it does."""
+        self.document = Document(self.path)
+        """What others read of the run."""
 
     @classmethod
-    def default(cls, project: str) -> "StateDirectory":
-        """``.pproj/NAME`` below the current directory."""
+    def default(cls, project: str, folder: Path | None = None) -> "StateDirectory":
+        """``.pproj/NAME`` below a folder, by default the current one."""
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", project).strip(".-")[:100]
-        return cls(Path.cwd() / ".pproj" / (name or "project"))
+        return cls((folder or Path.cwd()) / FOLDER / (name or "project"))
 
     def create(self) -> None:
         """Makes the folders; git does not see them.

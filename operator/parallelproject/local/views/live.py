@@ -14,8 +14,10 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from parallelproject.local.engine.board import Board, Event, What
+from parallelproject.core.report.changes import Event, What
+from parallelproject.local.engine.board import Board
 from parallelproject.local.views.picture import picture
+from parallelproject.local.views.plain import SHOWN
 
 FRAME = 0.1
 """Least seconds between two pictures."""
@@ -41,9 +43,9 @@ class LiveView:
         self._changed = True
         self._drawn_at = -PULSE
 
-    def happened(self, events: Sequence[Event]) -> None:
+    def take(self, project: Board, events: Sequence[Event]) -> None:
         """Keeps what has ended, to be shown."""
-        self._recent.extend(event for event in events if event.what is not What.STARTED)
+        self._recent.extend(event for event in events if event.what in SHOWN and event.what is not What.STARTED)
         self._changed |= bool(events)
 
     def say(self, notice: str) -> None:

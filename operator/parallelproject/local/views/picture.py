@@ -6,8 +6,9 @@ from itertools import islice
 
 from rich.text import Text
 
+from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
-from parallelproject.local.engine.board import Board, Event, What
+from parallelproject.local.engine.board import Board
 from parallelproject.local.views.plain import sentence
 from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.model.status import Reason, TaskState
@@ -146,7 +147,7 @@ def _finished(event: Event, board: Board, name_width: int) -> Text:
     sign, style = _LOOKS.get(event.what, (" ", ""))
     landed = f", landed as {event.commit}" if event.commit else ""
     good = event.what is What.SUCCEEDED
-    what = f"succeeded in {duration(event.took)}{landed}" if good else sentence(event, board)
+    what = f"succeeded in {duration(event.took or 0.0)}{landed}" if good else sentence(event, board)
     return Text.assemble((f"{sign} ", style), f"{_cut(event.task, name_width)}  ", (what, style))
 
 

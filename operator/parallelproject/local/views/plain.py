@@ -4,29 +4,33 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
-from parallelproject.local.engine.board import Board, Event, What
+from parallelproject.local.engine.board import Board
 from parallelproject.local.views.tail import last_lines
 
 LOG_LINES = 5
 """Lines of its log that are shown of a failure."""
 _WIDTH_MAX = 40
+SHOWN = frozenset({What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.SKIPPED})
+"""What a run shows; the rest follows from these, or is in the summary."""
 
 
 class PlainView:
     """Writes ``12:01:02 backend  succeeded in 1.2 s (3/24)``."""
 
     def __init__(self, board: Board, out: TextIO) -> None:
-        self._board = board
         self._out: TextIO | None = out
         self._width = min(_WIDTH_MAX, max(map(len, board.graph.ids), default=0))
 
-    def happened(self, events: Sequence[Event]) -> None:
+    def take(self, project: Board, events: Sequence[Event]) -> None:
         """One line each; a failure also with the end of its log."""
         now = time.strftime("%H:%M:%S")
         lines = []
         for event in events:
-            lines.append(f"{now} {event.task:{self._width}}  {sentence(event, self._board)}")
+            if event.what not in SHOWN:
+                continue
+            lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project)}")
             lines += [f"           ! {note}" for note in event.notes]
             if event.what is What.FAILED and event.log:
                 lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
@@ -60,15 +64,19 @@ def sentence(event: Event, board: Board) -> str:
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
         landed = f", landed as {event.commit}" if event.commit else ", changed nothing" if event.changed_nothing else ""
-        return f"succeeded in {duration(event.took)}{again}{landed} ({board.progress})"
+        return f"succeeded in {_length(event)}{again}{landed} ({board.progress})"
     if event.what is What.FAILED:
-        after = f"failed ({cause(event.reason, event.exit_code)}) after {duration(event.took)}"
+        after = f"failed ({cause(event.reason, event.exit_code)}) after {_length(event)}"
         if event.again_in is None:
             return f"{after}; no attempts left"
         return f"{after}; attempt {event.number + 1} in {duration(event.again_in)}"
     if event.what is What.STOPPED:
-        return f"stopped after {duration(event.took)} ({event.reason})"
+        return f"stopped after {_length(event)} ({event.reason})"
     return f"skipped ({event.reason})"
+
+
+def _length(event: Event) -> str:
+    return duration(event.took or 0.0)
 
 
 def cause(reason: str | None, exit_code: int | None) -> str:

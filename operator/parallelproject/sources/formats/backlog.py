@@ -186,6 +186,6 @@ class _Reader:
             self.doubtful.setdefault(str(value), []).append(item.id)
 
 
-def _first(documents: Sequence[yaml_text.Document]) -> dict[str, Any]:
+def _first(documents: Sequence[yaml_text.YamlDocument]) -> dict[str, Any]:
     data = documents[0].data if documents else None
     return dict(data) if isinstance(data, Mapping) else {}

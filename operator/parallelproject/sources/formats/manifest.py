@@ -38,7 +38,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] in ("{", "[") and not findings.file.lower().endswith((".yaml", ".yml")):
-        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
+        documents = [yaml_text.YamlDocument(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
         documents = yaml_text.parse(text, findings)
@@ -82,7 +82,7 @@ def is_project(data: object) -> bool:
     return data.get("kind") == KIND or str(data.get("apiVersion")).startswith(f"{GROUP}/")
 
 
-def _only_project(documents: list[yaml_text.Document], findings: Findings) -> yaml_text.Document:
+def _only_project(documents: list[yaml_text.YamlDocument], findings: Findings) -> yaml_text.YamlDocument:
     projects = [document for document in documents if is_project(document.data)]
     if not projects:
         findings.stop(findings.file, f"holds no {KIND}", f"write apiVersion: {API_VERSION} and kind: {KIND}")
@@ -119,7 +119,7 @@ def _metadata(
     return metadata
 
 
-def _told(problem: Problem, document: yaml_text.Document, place: str) -> Problem:
+def _told(problem: Problem, document: yaml_text.YamlDocument, place: str) -> Problem:
     hint = problem.mend
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)

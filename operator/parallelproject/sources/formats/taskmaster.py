@@ -99,7 +99,7 @@ def read_taskmaster(
 
 
 @dataclass(frozen=True)
-class _Written:
+class _WrittenItem:
     """An item as its file has it, its dependencies not yet resolved."""
 
     item: Item
@@ -114,7 +114,7 @@ class _Tree:
         self.keys = Keys(_READ, _KNOWN)
         self._findings = findings
         self._options = options
-        self._written: dict[str, _Written] = {}
+        self._written: dict[str, _WrittenItem] = {}
         self._twice: dict[str, int] = {}
 
     def take(self, entry: object, own: str | None, path: str, parent: Item | None) -> None:
@@ -148,7 +148,7 @@ class _Tree:
         self.keys.note(entry, place)
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
-        self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
+        self._written.setdefault(item.id, _WrittenItem(item, None if parent is None else parent.id))
         for index, (subtask, own) in enumerate(zip(subtasks, _ids(subtasks), strict=True)):
             self.take(subtask, own, f"{path}.subtasks[{index}]", item)
 

@@ -49,7 +49,7 @@ class Section:
 
 
 @dataclass(slots=True)
-class Block:
+class CodeBlock:
     """A fenced block of code."""
 
     line: int
@@ -64,7 +64,7 @@ class TextOutline:
     def __init__(self, text: str) -> None:
         self.lines: list[TextLine] = []
         self.sections = [Section(0, 0, "", 0, None)]
-        self.blocks: list[Block] = []
+        self.blocks: list[CodeBlock] = []
         self.unclosed: list[tuple[int, str]] = []
         """Lines at which code or a comment starts that has no end, with what it is."""
         rows = text.replace("\r\n", "\n").split("\n")
@@ -111,7 +111,7 @@ class TextOutline:
             fence = _FENCE.match(rows[at])
             if fence is not None:
                 end = self._end_of_fence(rows, at, fence[1], fence[2])
-                self.blocks.append(Block(at + 1, fence[2].strip(), "\n".join(rows[at + 1 : end]), 0))
+                self.blocks.append(CodeBlock(at + 1, fence[2].strip(), "\n".join(rows[at + 1 : end]), 0))
                 stop, why = min(end + 1, len(rows)), CODE
             else:
                 first, stop, why = *comments.at(at), COMMENT

@@ -68,7 +68,7 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] == "{":
-        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
+        documents = [yaml_text.YamlDocument(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
         documents, lines = yaml_text.parse(text, findings), True
@@ -84,7 +84,7 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
 class _Reader:
     """Makes a project of one workflow."""
 
-    def __init__(self, document: yaml_text.Document, findings: Findings, lines: bool) -> None:
+    def __init__(self, document: yaml_text.YamlDocument, findings: Findings, lines: bool) -> None:
         self._document = document
         self._findings = findings
         self._lines = lines

@@ -1,0 +1,39 @@
+"""What to type next where a task of a cluster's project is in its state. Words only."""
+
+from typing import TYPE_CHECKING
+
+from parallelproject.cli.output.program import typed
+
+if TYPE_CHECKING:
+    from parallelproject.core.report.why.answer import Why
+
+
+def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[str]:
+    """What to type next.
+
+    Args:
+        found: The answer.
+        name: The project.
+        place: The options that mean its namespace; they start with a blank.
+        suspended: Whether its spec says so.
+    """
+    commands = []
+    if found.job and found.look in ("logs", "follow"):
+        which = f" -c {found.container}" if found.container else " --all-containers"
+        commands.append(f"kubectl logs{place} job/{found.job}{which}{' -f' if found.look == 'follow' else ''}")
+    if found.job and found.look == "pod":
+        commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
+    if found.job and found.look == "job":
+        commands.append(f"kubectl describe job{place} {found.job}")
+    if found.job and found.mend == "resume-job":
+        patch = '{"spec":{"suspend":false,"parallelism":1}}'
+        commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")
+    if found.mend == "retry":
+        tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
+        commands.append(f"{typed()} retry{place} {name}{tasks}")
+    if found.mend == "resume" and suspended:
+        commands.append(f"{typed()} resume{place} {name}")
+    if found.mend == "graph":
+        patch = '{"spec":{"scheduling":"Graph"}}'
+        commands.append(f"kubectl patch{place} pproj {name} --type merge -p '{patch}'")
+    return commands

@@ -1,0 +1,127 @@
+"""What the plan says, done: attempts launched and stopped. Each request ends only when its outcome is known."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from parallelproject.controller.actions.creation import Creation
+from parallelproject.controller.actions.lookup import Lookup
+from parallelproject.controller.actions.removal import Removal
+from parallelproject.controller.actions.requests import Requests, pause
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.meter import Meter
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.core.planner.claim import claim_of
+from parallelproject.core.planner.plan import Launch, Plan
+from parallelproject.executors.base.executor import Executor, PublishStart, TaskStart
+from parallelproject.executors.base.optional import Publishes
+from parallelproject.kube.client import Api, ApiError
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
+
+log = logging.getLogger(__name__)
+
+
+class Actions:
+    """Carries out launches and stops."""
+
+    def __init__(
+        self, api: Api, executor: Executor[Any], keeper: Keeper, feed: Feed, removal: Removal, meter: Meter
+    ) -> None:
+        """Prepares them.
+
+        Args:
+            api: An open connection.
+            executor: Runs the attempts.
+            keeper: Keeps the projects.
+            feed: Reports what no status shows.
+            removal: Removes finished objects where a quota counts them.
+            meter: Is told when a task was released.
+        """
+        self._api = api
+        self._executor = executor
+        self._keeper = keeper
+        self._meter = meter
+        self._requests = Requests(keeper)
+        self.lookup = Lookup(api, executor, keeper, self._requests, feed)
+        """Finds what is not observed, and gives back what others have taken."""
+        self._creation = Creation(api, executor, keeper, self.lookup, removal, feed, meter)
+
+    def launch(self, project: Project, launches: Sequence[Launch]) -> None:
+        """Starts attempts; each counts as launching at once."""
+        spec, graph, observed = project.spec, project.graph, project.observed
+        if graph is None or spec is None:
+            return
+        for launch in launches:
+            key = WorkKey.of_task(graph.ids[launch.task], launch.number)
+            earlier = observed.parts(key._replace(attempt=launch.number - 1))
+            records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
+            start = TaskStart(key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier)
+            try:
+                manifest = self._executor.task(start)
+            except Exception:  # one odd template must not stop the other tasks
+                log.exception("making the object of %s of %s failed", key, project.path)
+                observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
+                self._keeper.again(project)
+                continue
+            self._create(project, key, manifest, claim, self._meter.woken)
+
+    def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
+        """Starts an attempt at publishing; it counts as launching at once."""
+        spec, graph, key = project.spec, project.graph, WorkKey.of_publishing(number)
+        if graph is None or spec is None or not isinstance(self._executor, Publishes):
+            return
+        start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
+        self._create(project, key, self._executor.publishing(start), revision)
+
+    def stop(self, project: Project, key: WorkKey, why: str) -> None:
+        """Stops an attempt; nothing if that is under way already."""
+        self._requests.start(project, "stop", key, self._stop(project, key, why))
+
+    def delete(self, project: Project) -> None:
+        """Deletes a project whose time after its end is over, with all that it owns."""
+        self._requests.start(project, "delete", None, self._delete(project))
+
+    async def close(self) -> bool:
+        """Waits a little for what is under way; says whether nothing was left."""
+        return await self._requests.close()
+
+    def _create(self, project: Project, key: WorkKey, manifest: Json, claim: str, woken: float | None = None) -> None:
+        def failed() -> None:
+            project.observed.refused(key, None, self._api.clock.now())
+
+        project.observed.launching(key, claim, self._api.clock.now())
+        work = self._creation.create(project, key, manifest, project.generation, woken)
+        self._requests.start(project, "create", key, work, failed)
+
+    async def _stop(self, project: Project, key: WorkKey, why: str) -> None:
+        path, observed = self.lookup.path(project, key), project.observed
+        generation, failures = project.generation, 0
+        # Meanwhile it may have ended, or be wanted again: the plan decides anew.
+        while self._keeper.is_current(project) and project.generation == generation and observed.is_at_work(key):
+            try:
+                change = self._executor.stop(observed.view(key), why)
+                found = await self._api.request(change.method, path, change.body, content_type=change.content_type)
+                if found["kind"] == "Status":  # gone at once
+                    observed.gone(key)
+                    return
+                observed.found(key, self._executor.view(found))
+                return
+            except ApiError as error:
+                if error.status == 404:
+                    observed.gone(key)
+                    return
+                failures += 1
+                log.warning("stopping %s: %s", path, error)
+                await pause(failures, error)
+
+    async def _delete(self, project: Project) -> None:
+        preconditions = {"uid": project.owner.uid, "resourceVersion": project.resource_version}
+        body: Json = {"propagationPolicy": "Background", "preconditions": preconditions}
+        try:
+            await self._api.request("DELETE", project.path, body)
+            project.deleting = True  # the watch will tell; until then there is nothing more to do
+        except ApiError as error:
+            log.warning("deleting %s after its time: %s", project.path, error)
+            await pause(5, error)

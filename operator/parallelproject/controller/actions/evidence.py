@@ -1,0 +1,158 @@
+"""Objects of attempts are held until their result is written down, and released here.
+
+Whoever deletes one (a TTL, a person, a clean-up) deletes what is known of its end. So it goes only when its result is
+in the status of its project, or when nobody needs it: it is deleted before its end, or its project is gone.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
+
+from parallelproject.controller.projects.project import Project
+from parallelproject.executors.base.executor import Executor, View
+from parallelproject.executors.base.optional import HoldsEvidence
+from parallelproject.kube.client import Api, ApiError
+from parallelproject.model.names import API_VERSION, PLURAL
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+"""Maximum number of its requests under way: what waits for them is only a deletion."""
+_BACKOFF_MAX = 30.0
+
+
+class Held(NamedTuple):
+    """An object that we hold."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Evidence:
+    """Releases objects, each by one request."""
+
+    def __init__(self, api: Api, executor: Executor[Any]) -> None:
+        """Prepares it.
+
+        Args:
+            api: An open connection.
+            executor: Says what the objects are, and how they are held.
+        """
+        self._api = api
+        self._resource = executor.resource
+        self._holds = executor if isinstance(executor, HoldsEvidence) else None
+        self._unowned: dict[Held, tuple[str, str]] | None = {}
+        """What we hold of unknown projects, with their name and uid. None once all projects are known."""
+        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._under_way: set[Held] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def release_recorded(self, project: Project) -> None:
+        """Releases the objects whose result is written down; all of them where the project is going."""
+        observed = project.observed
+        if project.deleting:
+            self.release_all(project)
+        else:
+            self._release_each(project.owner.namespace, map(observed.view, observed.releasable(project.is_recorded)))
+
+    def release_all(self, project: Project) -> None:
+        """Releases all that we hold for a project: it is gone, or going."""
+        self._release_each(project.owner.namespace, project.observed.held())
+
+    def unowned(self, namespace: str, view: View, project: str, project_uid: str) -> None:
+        """An object that we hold was observed, and its project is not known: it is released if there is none."""
+        if self._holds is None or not self._holds.is_held(view):
+            return
+        held = Held(namespace, view.name, view.uid)
+        if self._unowned is not None:
+            self._unowned[held] = (project, project_uid)
+        else:
+            self._spawn(held, self._release_if_unowned(held, project, project_uid))
+
+    def projects_are_known(self, is_known: Callable[[str, str, str], bool]) -> None:
+        """From now on a project that is not known is none; ``is_known`` takes its namespace, name and uid."""
+        waiting, self._unowned = self._unowned or {}, None
+        for held, (name, uid) in waiting.items():
+            if not is_known(held.namespace, name, uid):
+                self._spawn(held, self._release_if_unowned(held, name, uid))
+
+    def _release_each(self, namespace: str, found: Iterable[View | None]) -> None:
+        for view in found:
+            if view is not None:
+                held = Held(namespace, view.name, view.uid)
+                self._spawn(held, self._release(held))
+
+    async def close(self) -> None:
+        """Ends; whoever comes next finds what is still held. A request that arrives later does no harm."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, held: Held, work: Coroutine[None, None, None]) -> None:
+        if held in self._under_way:
+            work.close()
+            return
+        self._under_way.add(held)
+        task = asyncio.create_task(self._run(held, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, held: Held, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("releasing %s %s/%s failed", self._resource.kind, held.namespace, held.name)
+            await asyncio.sleep(1)
+        finally:
+            self._under_way.discard(held)
+
+    async def _release(self, held: Held) -> None:
+        if self._holds is None:
+            return
+        path, change, failures = self._resource.path(held.namespace, held.name), self._holds.release(held.uid), 0
+        while True:
+            try:
+                async with self._limit:
+                    await self._api.request(change.method, path, change.body, content_type=change.content_type)
+            except ApiError as error:
+                if error.status == 404 or (error.status == 409 and not await self._is_there(path, held)):
+                    return
+                failures += 1
+                if failures in (1, 10):
+                    log.warning("releasing %s: %s", path, error)
+                await _pause(failures, error)
+                continue
+            return
+
+    async def _is_there(self, path: str, held: Held) -> bool:
+        """Whether an object is still there, and not another one of its name: a conflict may be about either."""
+        try:
+            found = await self._api.request("GET", path)
+        except ApiError as error:
+            return error.status != 404
+        return bool(found["metadata"]["uid"] == held.uid)
+
+    async def _release_if_unowned(self, held: Held, project: str, project_uid: str) -> None:
+        path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{project}"
+        failures = 0
+        while True:
+            try:
+                async with self._limit:
+                    found = await self._api.request("GET", path)
+                if found["metadata"]["uid"] == project_uid and "deletionTimestamp" not in found["metadata"]:
+                    return  # it is heard of soon
+                break
+            except ApiError as error:
+                if error.status == 404:
+                    break
+                failures += 1
+                await _pause(failures, error)
+        await self._release(held)
+
+
+async def _pause(failures: int, error: ApiError) -> None:
+    backoff = min(_BACKOFF_MAX, 0.1 * 2 ** min(failures, 16)) * random.uniform(0.5, 1)
+    await asyncio.sleep(max(error.retry_after, backoff))

@@ -1,0 +1,152 @@
+"""Looks up the object of an attempt, takes it if it is ours, and gives back what others have taken from it."""
+
+import asyncio
+import logging
+from typing import Any
+
+from parallelproject.controller.actions.requests import Requests, pause
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.identity import is_ours
+from parallelproject.executors.base.optional import RestoresMarks
+from parallelproject.kube.client import Api, ApiError
+from parallelproject.model.names import job_name
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
+
+log = logging.getLogger(__name__)
+
+_RESTORE_SECONDS = 1.0
+"""Wait before an object gets back what somebody has taken from it, who may take it again."""
+
+
+class Lookup:
+    """Reads objects of attempts from the server's store."""
+
+    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, requests: Requests, feed: Feed) -> None:
+        """Prepares it.
+
+        Args:
+            api: An open connection.
+            executor: Says what the objects are.
+            keeper: Keeps the projects.
+            requests: Runs what it starts.
+            feed: Reports what no status shows.
+        """
+        self._api = api
+        self._executor = executor
+        self._keeper = keeper
+        self._requests = requests
+        self._feed = feed
+
+    def path(self, project: Project, key: WorkKey) -> str:
+        """The path of an attempt's object."""
+        own = project.owner
+        return self._executor.resource.path(own.namespace, job_name(own.name, own.uid, key))
+
+    def look_up(self, project: Project, key: WorkKey) -> None:
+        """Asks for an object that is not observed: only one that the server does not know is lost."""
+        self._requests.start(project, "look-up", key, self._look_up(project, key))
+
+    def restore(self, project: Project, key: WorkKey, uid: str) -> None:
+        """Gives an object back what others have taken: by that it is watched, and deleted."""
+        if isinstance(self._executor, RestoresMarks):
+            self._requests.start(project, "restore", key, self._restore(self._executor, project, key, uid))
+
+    async def is_found(self, project: Project, key: WorkKey) -> bool:
+        """Whether the object is there after all; asks until there is an answer."""
+        failures = 0
+        while True:
+            try:
+                return await self.adopt(project, key)
+            except ApiError as error:
+                failures += 1
+                log.warning("looking up %s: %s", key, error)
+                await pause(failures, error)
+
+    async def adopt(self, project: Project, key: WorkKey) -> bool:
+        """Takes the object that is already there as the attempt's if it is ours; says whether that is settled."""
+        found = await self._get(project, key)
+        if found is None:
+            return False  # deleted in between: create it again
+        if self._takes(project, key, found):
+            project.observed.found(key, self._executor.view(found))
+        else:
+            what = f"{self._executor.resource.kind} {found['metadata']['name']}"
+            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to somebody else")
+            project.observed.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
+        return True
+
+    async def _look_up(self, project: Project, key: WorkKey) -> None:
+        """Finds the attempt's object, or that it is gone: lost, unless the project is gone too and took it along."""
+        failures = 0
+        while self._keeper.is_current(project):  # there may be nobody else who asks again
+            try:
+                found = await self._get(project, key)
+                if found is not None and self._takes(project, key, found):
+                    project.observed.found(key, self._executor.view(found))
+                elif await self._is_there(project):
+                    project.observed.gone(key)
+                else:
+                    project.observed.gone(key)
+                    self._keeper.drop(project)
+                return
+            except ApiError as error:
+                failures += 1
+                log.warning("looking up %s: %s", key, error)
+                await pause(failures, error)
+        project.observed.gone(key)  # with its project, or soon: nobody asks for it any more
+
+    def _takes(self, project: Project, key: WorkKey, obj: Json) -> bool:
+        """Whether an object that was read is the attempt's; it then gets back what others have taken from it."""
+        known = project.observed.view(key)
+        if not is_ours(obj, project.owner, key, known.uid if known else ""):
+            return False
+        if isinstance(self._executor, RestoresMarks) and not self._executor.is_intact(obj, project.owner, key):
+            self.restore(project, key, obj["metadata"]["uid"])
+        return True
+
+    async def _restore(self, executor: RestoresMarks, project: Project, key: WorkKey, uid: str) -> None:
+        path, failures = self.path(project, key), 0
+        change = executor.restore(project.owner, key, uid)
+        await asyncio.sleep(_RESTORE_SECONDS)
+        while self._keeper.is_current(project) and not project.is_going:  # its objects may be let go: --cascade=orphan
+            try:
+                found = await self._api.request(change.method, path, change.body, content_type=change.content_type)
+            except ApiError as error:
+                if error.status in (404, 409):
+                    self.look_up(project, key)
+                    return
+                failures += 1
+                log.warning("restoring labels and owner of %s: %s", path, error)
+                await pause(failures, error)
+            else:
+                kind = self._executor.resource.kind
+                project.observed.found(key, self._executor.view(found))
+                message = f"{key.work}: labels or owner of its {kind} had been removed"
+                self._feed.warn(project, f"{kind}Restored", message)
+                return
+
+    async def _is_there(self, project: Project) -> bool:
+        """Whether a project is still there, and not another one of its name."""
+        try:
+            found = await self._api.request("GET", project.path)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        if found["metadata"]["uid"] != project.owner.uid:
+            return False
+        project.update(found)  # it may be about to go
+        return True
+
+    async def _get(self, project: Project, key: WorkKey) -> Json | None:
+        """The attempt's object, read from the server's store and not from a cache; None if there is none."""
+        try:
+            return await self._api.request("GET", self.path(project, key))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise

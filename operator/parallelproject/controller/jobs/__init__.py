@@ -1,1 +1,0 @@
-"""What is done to Jobs: created, stopped, held for their result, removed."""

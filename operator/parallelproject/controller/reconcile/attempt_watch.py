@@ -1,0 +1,159 @@
+"""What comes in of attempts: each object that the watches bring is taken as that of its attempt, or left aside."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from parallelproject.controller.actions.evidence import Evidence
+from parallelproject.controller.actions.lookup import Lookup
+from parallelproject.controller.reconcile.registry import Registry
+from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.identity import controller_of, key_of
+from parallelproject.executors.base.optional import HasParts
+from parallelproject.model import names
+from parallelproject.model.work import WorkKey
+
+SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
+"""Of everything that is made for attempts."""
+_name_of = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
+
+
+class _Place(NamedTuple):
+    """The project that labels name."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+def _find(obj: Mapping[str, Any]) -> tuple[WorkKey, _Place] | None:
+    """The attempt that an object says it is of; None: it was not made by us, whatever its labels say."""
+    metadata = obj["metadata"]
+    marks = metadata.get("labels") or {}
+    key = key_of(marks)
+    if key is None or names.LABEL_PROJECT not in marks or names.LABEL_PROJECT_UID not in marks:
+        return None
+    return key, _Place(metadata["namespace"], marks[names.LABEL_PROJECT], marks[names.LABEL_PROJECT_UID])
+
+
+def _is_made_by_us(name: str | None, key: WorkKey, at: _Place) -> bool:
+    """Whether the object of an attempt has the name that we give: labels alone prove nothing."""
+    return name == _name_of(at.name, at.uid, key)
+
+
+def _is_whole(obj: Mapping[str, Any]) -> bool:
+    """Whether an object that was deleted is given in its last state, and not only by its name and labels."""
+    return "resourceVersion" in obj["metadata"]
+
+
+class ObjectSink:
+    """Takes the objects of attempts."""
+
+    def __init__(self, executor: Executor[Any], registry: Registry, lookup: Lookup, evidence: Evidence) -> None:
+        self._executor = executor
+        self._registry = registry
+        self._lookup = lookup
+        self._evidence = evidence
+
+    def seen(self, obj: Mapping[str, Any]) -> None:
+        """An object; counts only where the project's uid controls it, or nobody does, or it is known already."""
+        found = _find(obj)
+        controller = controller_of(obj)
+        if found is None or not _is_made_by_us(obj["metadata"]["name"], *found):
+            self._seen_changed(obj, controller)
+            return
+        key, at = found
+        if controller in ("", at.uid) or self._is_known(at, key, obj["metadata"]["uid"]):
+            view = self._executor.view(obj)
+            self._registry.observed(at.namespace, at.uid).found(key, view)
+            if not self._registry.touch(*at):
+                self._evidence.unowned(at.namespace, view, at.name, at.uid)
+            elif controller != at.uid:
+                self._restore(at, key, view.uid)
+
+    def gone(self, obj: Mapping[str, Any]) -> None:
+        """An object was deleted."""
+        if _is_whole(obj):
+            self.seen(obj)
+        found = _find(obj)
+        if found is None or self._asks_after(*found):
+            return
+        key, at = found
+        known = self._registry.known_observed(at.namespace, at.uid)
+        if known is not None:
+            known.gone(key, obj["metadata"]["uid"])
+            if not self._registry.touch(*at):
+                self._registry.forget(at.namespace, at.uid, key)
+
+    def _is_known(self, at: _Place, key: WorkKey, uid: str) -> bool:
+        known = self._registry.known_observed(at.namespace, at.uid)
+        view = known.view(key) if known is not None else None
+        return view is not None and view.uid == uid
+
+    def _seen_changed(self, obj: Mapping[str, Any], controller: str) -> None:
+        """An object whose labels are not those that we gave it: still that of its attempt, where it is known."""
+        metadata = obj["metadata"]
+        known = self._registry.known_observed(metadata["namespace"], controller)
+        key = known.key_of(metadata["uid"]) if known is not None else None
+        name = next((r.get("name") for r in metadata.get("ownerReferences") or () if r.get("uid") == controller), "")
+        if known is not None and key is not None:
+            known.found(key, self._executor.view(obj))
+            at = _Place(metadata["namespace"], str(name), controller)
+            if self._registry.touch(*at):
+                self._restore(at, key, metadata["uid"])
+
+    def _restore(self, at: _Place, key: WorkKey, uid: str) -> None:
+        """The object of an attempt has lost its labels or its owner."""
+        project = self._registry.find(*at)
+        if project is not None and not project.is_going:
+            self._lookup.restore(project, key, uid)
+
+    def _asks_after(self, key: WorkKey, at: _Place) -> bool:
+        """Whether an attempt is looked up, now that its object is said to be gone: one that nobody knows to have ended,
+        or that we hold. Its labels may be gone, and not the object."""
+        project = self._registry.find(*at)
+        if project is None or project.deleting:
+            return False
+        if not project.observed.is_active(key) and not project.observed.is_held(key):
+            return False
+        self._lookup.look_up(project, key)
+        return True
+
+
+class PartSink:
+    """Takes the parts of attempts."""
+
+    def __init__(self, executor: HasParts, registry: Registry) -> None:
+        self._executor = executor
+        self._registry = registry
+
+    def seen(self, obj: Mapping[str, Any]) -> None:
+        """A part; whether it counts depends on the object that controls it."""
+        found = _find(obj)
+        if found is None:
+            return
+        key, at = found
+        owners = obj["metadata"].get("ownerReferences") or ()
+        name = next((ref.get("name") for ref in owners if ref.get("controller")), None)
+        if _is_made_by_us(name, key, at):
+            self._registry.observed(at.namespace, at.uid)
+        elif name is not None:
+            return
+        known = self._registry.known_observed(at.namespace, at.uid)
+        if known is not None:
+            known.part_found(key, obj["metadata"]["uid"], self._executor.part(obj))
+            self._registry.touch(*at)
+
+    def gone(self, obj: Mapping[str, Any]) -> None:
+        """A part was deleted."""
+        if _is_whole(obj):
+            self.seen(obj)
+        found = _find(obj)
+        if found is None:
+            return
+        key, at = found
+        known = self._registry.known_observed(at.namespace, at.uid)
+        if known is not None:
+            known.part_gone(key, obj["metadata"]["uid"])
+            if not self._registry.touch(*at):
+                self._registry.forget(at.namespace, at.uid, key)

@@ -1,0 +1,60 @@
+"""Has the work of the levels that are done published, where there is a forge to publish it at."""
+
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+from parallelproject.controller.actions.actions import Actions
+from parallelproject.controller.projects.keeper import Keeper
+from parallelproject.controller.projects.project import Project
+from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
+from parallelproject.core.followups.revision import revision_of, stage
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.merge_gate import waits_for_merge
+from parallelproject.core.planner.plan import Plan
+from parallelproject.model.spec import Spec
+from parallelproject.model.work import PUBLISHING
+
+
+class PublishingRound:
+    """Publishing, as one round for a project goes through it."""
+
+    def __init__(self, keeper: Keeper, actions: Actions) -> None:
+        """Prepares it.
+
+        Args:
+            keeper: Has projects planned again whose tasks may have waited for a merge.
+            actions: Starts attempts.
+        """
+        self._keeper = keeper
+        self._actions = actions
+        self._revisions: WeakKeyDictionary[Project, tuple[object, str]] = WeakKeyDictionary()
+        """What of the work is to be published, as a word, after what it was worked out from."""
+
+    def publish(
+        self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan, now: float
+    ) -> Publishing | None:
+        """Starts an attempt if it is time, and says where publishing stands; None where there is no forge."""
+        if spec.git is None or spec.git.forge is None:
+            return None
+        revision = self._revision(project, spec, graph, decided)
+        awaited = decided.level if waits_for_merge(spec) and not decided.completed else 0
+        published = publishing(revision, project.status, project.observed.publishings(), now, awaited)
+        refusals = project.observed.refusals
+        refused = next((found for key, found in refusals.items() if key.work == PUBLISHING), None)
+        if refused is not None and not published.is_settled:
+            published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
+        if published.launch is not None and not project.deleting:
+            self._actions.publish(project, decided, revision, published.launch)
+        merged = merged_now(revision, published.record, decided)
+        if merged != project.ledger.merged:
+            project.ledger = replace(project.ledger, merged=merged)
+            self._keeper.again(project)  # tasks may have waited for it
+        return published
+
+    def _revision(self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan) -> str:
+        state = (project.generation, stage(decided))
+        before, revision = self._revisions.get(project, (None, ""))
+        if before != state:
+            revision = revision_of(graph, spec, decided)
+            self._revisions[project] = (state, revision)
+        return revision

@@ -1,0 +1,190 @@
+"""One round for a project: what is observed goes in, the plan comes out, what it says is done. It never waits.
+
+What takes time (``actions``, the writer) runs next to it and has the project planned again when it is done.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+from parallelproject.controller.actions.actions import Actions
+from parallelproject.controller.actions.evidence import Evidence
+from parallelproject.controller.actions.removal import Removal
+from parallelproject.controller.projects.capacity import NOTHING_YET
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.meter import Meter
+from parallelproject.controller.projects.project import Json, Project
+from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
+from parallelproject.controller.projects.status_writer import Writer
+from parallelproject.controller.reconcile.publishing import PublishingRound
+from parallelproject.controller.reconcile.registry import Registry, about
+from parallelproject.core.followups.publishing import Publishing
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.plan import Plan, plan
+from parallelproject.core.planner.stops import Stop, stops_of_all
+from parallelproject.core.report.status import rejected_status, render_status
+from parallelproject.kube.clock import ServerClock
+from parallelproject.model.spec import Spec
+from parallelproject.model.work import WorkKey
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_MAX = 60.0
+_KEPT = (
+    "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
+    "from the start. Remove it from the repository, or the field"
+)
+
+
+class Reconciler:
+    """Goes through rounds."""
+
+    def __init__(
+        self,
+        clock: ServerClock,
+        registry: Registry,
+        source: ProjectSource,
+        actions: Actions,
+        evidence: Evidence,
+        removal: Removal,
+        writer: Writer,
+        feed: Feed,
+        meter: Meter,
+    ) -> None:
+        self._clock = clock
+        self._registry = registry
+        self._capacity = registry.capacity
+        self._source = source
+        self._actions = actions
+        self._evidence = evidence
+        self._removal = removal
+        self._writer = writer
+        self._feed = feed
+        self._meter = meter
+        self._publishing = PublishingRound(registry, actions)
+        self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
+
+    def reconcile(self, project: Project) -> None:
+        """One round. One odd object must not stop the others."""
+        try:
+            self._reconcile(project)
+            self._failures.pop(project, None)
+        except Exception:
+            failures = self._failures[project] = self._failures.get(project, 0) + 1
+            delay = min(_BACKOFF_MAX, 2.0**failures)
+            self._capacity.not_planned(project)  # what it was given is not kept from others
+            log.exception("reconcile failed; again in %d s", delay, extra=about(project))
+            self._registry.again(project, delay)
+
+    def is_failing(self, project: Project) -> bool:
+        """Whether the last round of a project failed."""
+        return project in self._failures
+
+    def _reconcile(self, project: Project) -> None:
+        """Looks, plans, acts, writes."""
+        now = self._clock.now()
+        observed, spec, graph = project.observed, project.spec, project.graph
+        observed.changed = False
+        self._evidence.release_recorded(project)
+        if project.is_going:
+            self._capacity.not_planned(project)
+            return  # owner references take the objects of its attempts along
+        for attempt in observed.unconfirmed:
+            self._actions.lookup.look_up(project, attempt)
+        if spec is None or graph is None:
+            self._reject(project, now)
+            return
+        if project.deletion is not None:
+            spec = spec.model_copy(update={"stop": True})
+            for work, attempts in observed.others.items():
+                for stop in stops_of_all({work.task: attempts}):
+                    self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
+        decided = self._plan(project, spec, graph, now)
+        self._actions.launch(project, decided.launches)
+        self._stop(project, decided.stops)
+        for unseen in decided.unseen:
+            self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
+        published = self._publishing.publish(project, spec, graph, decided, now)
+        self._write(project, spec, graph, decided, published, now)
+        self._removal.enforce(project, decided)
+        wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
+        wake = min((at for at in wakes if at is not None), default=None)
+        if decided.completed and (published is None or published.is_settled):
+            wake = self._expire(project, spec, decided, now, wake)
+        if wake is not None:
+            self._registry.again(project, max(0.001, wake - now))
+
+    def _reject(self, project: Project, now: float) -> None:
+        """The spec was not accepted: nothing starts, and what runs goes on, unless the project was deleted."""
+        self._capacity.not_planned(project)
+        attempts = project.observed.attempts
+        if project.deletion is not None:
+            self._stop(project, stops_of_all(attempts))
+        status = rejected_status(project.problems, project.status, attempts, project.generation, now, project.deletion)
+        self._writer.offer(project, (project.generation, "rejected"), lambda: status)
+
+    def _plan(self, project: Project, spec: Spec, graph: CompiledGraph, now: float) -> Plan:
+        """Plans, and takes note of the plan."""
+        unsettled = project.observed.unsettled
+        with self._meter.planning():
+            decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
+            if decided.launches and not self._is_surely_there(project):
+                decided = plan(graph, spec, project.ledger, unsettled, now, NOTHING_YET)
+        self._capacity.planned(project, spec, decided)
+        before, project.decided, project.ledger = project.ledger, decided, decided.ledger
+        self._feed.planned(project, before, decided.ledger)
+        return decided
+
+    def _stop(self, project: Project, stops: Iterable[Stop]) -> None:
+        for stop in stops:
+            self._actions.stop(project, WorkKey.of_task(stop.id, stop.attempt.number), stop.why)
+
+    def _write(
+        self,
+        project: Project,
+        spec: Spec,
+        graph: CompiledGraph,
+        decided: Plan,
+        published: Publishing | None,
+        now: float,
+    ) -> None:
+        """Offers the status, unless the project is planned again at once with what it gets of what is shared."""
+        observed, last = project.observed, project.status
+
+        def render() -> Json:
+            observed.settle(decided.settled)  # now and then is enough
+            refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
+            return render_status(
+                graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
+                project.deletion,
+            )  # fmt: skip
+
+        headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
+        if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):
+            self._writer.offer(project, headline, render)
+
+    def _expire(self, project: Project, spec: Spec, decided: Plan, now: float, wake: float | None) -> float | None:
+        """Deletes a project that has ended and whose time is over; when to look again."""
+        if project.deleting or spec.ttl_seconds_after_finished is None:
+            return wake
+        expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
+        if project.is_kept:
+            if expires <= now:
+                self._feed.remind(project, "ttl", "NotDeleted", _KEPT)
+                return wake
+        elif expires <= now and self._writer.is_written(project):
+            self._actions.delete(project)
+        return max(expires, now + 1)
+
+    def _is_surely_there(self, project: Project) -> bool:
+        """Whether a project was not deleted, as far as can be known before something starts for it; else it is read.
+
+        A process that was stopped wakes up with timers that are over, and hears of deletions only after that.
+        """
+        if self._source.is_current(project.owner.namespace):
+            return True
+        if time.monotonic() - project.confirmed < FRESH_SECONDS:
+            return True
+        self._source.confirm(project.owner.namespace, project.owner.name, project.owner.uid)
+        return False

@@ -1,0 +1,182 @@
+"""What is known of projects and of their attempts, and when each project is planned again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from parallelproject.controller.actions.evidence import Evidence
+from parallelproject.controller.projects.capacity import Capacity
+from parallelproject.controller.projects.project import Project
+from parallelproject.controller.projects.queue import Queue
+from parallelproject.core.planner.admission.shared_limits import Limits
+from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.observed import ObservedAttempts
+from parallelproject.model.work import WorkKey
+
+log = logging.getLogger(__name__)
+
+
+class Registry:
+    """Keeps the projects: a sink of the source of projects, and the ``Keeper`` of all who do something for one."""
+
+    def __init__(self, executor: Executor[Any], limits: Limits, evidence: Evidence) -> None:
+        """Prepares it.
+
+        Args:
+            executor: Runs the attempts.
+            limits: How much may run at once, of all projects together.
+            evidence: Releases what is held for projects that are gone.
+        """
+        self._executor = executor
+        self._evidence = evidence
+        self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
+        self._observed: dict[tuple[str, str], ObservedAttempts] = {}  # by namespace and project uid
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._distributing: asyncio.Handle | None = None
+        self.queue = Queue()
+        """The projects that wait to be planned."""
+        self.capacity = Capacity(limits, self, self.distribute_soon)
+        """What projects share."""
+
+    @property
+    def projects(self) -> Collection[Project]:
+        """All that are known."""
+        return self._projects.values()
+
+    def get(self, namespace: str, name: str) -> Project | None:
+        """The project that has this name."""
+        return self._projects.get((namespace, name))
+
+    def find(self, namespace: str, name: str, uid: str) -> Project | None:
+        """The project that has this name and uid."""
+        project = self._projects.get((namespace, name))
+        return project if project is not None and project.owner.uid == uid else None
+
+    # What the source of projects says.
+
+    def known(self, namespace: str, name: str) -> tuple[str, int] | None:
+        """The uid and the resourceVersion of the project that has this name; None where none is known."""
+        project = self._projects.get((namespace, name))
+        return None if project is None else (project.owner.uid, int(project.resource_version))
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """A state of a project that is known, or known not to be old."""
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        project = self._projects.get(key)
+        if project is not None and project.owner.uid != metadata["uid"]:
+            if int(metadata["resourceVersion"]) < int(project.resource_version):
+                return
+            self.drop(project)
+            project = None
+        if project is None:
+            observed = self.observed(metadata["namespace"], metadata["uid"])
+            project = self._projects[key] = Project(body, observed, self._executor)
+            log.info("project found", extra=about(project))
+            self.capacity.known(project)
+            self.again(project)
+        elif project.update(body):
+            self.again(project)
+
+    def read(self, body: Mapping[str, Any]) -> None:
+        """The same, just read: what the project wants to start may start."""
+        self.take(body)
+        metadata = body["metadata"]
+        project = self.find(metadata["namespace"], metadata["name"], metadata["uid"])
+        if project is not None:
+            project.confirmed = time.monotonic()
+            self.again(project)
+
+    def gone(self, namespace: str, name: str, uid: str) -> None:
+        """A project is not there any more."""
+        project = self.find(namespace, name, uid)
+        if project is not None:
+            self.drop(project)
+
+    # What is observed of attempts.
+
+    def observed(self, namespace: str, uid: str) -> ObservedAttempts:
+        """What is observed of a project's attempts, whether or not the project itself is known yet."""
+        found = self._observed.get((namespace, uid))
+        if found is None:
+            found = self._observed[namespace, uid] = ObservedAttempts(self._executor)
+        return found
+
+    def known_observed(self, namespace: str, uid: str) -> ObservedAttempts | None:
+        """The same; None where nothing was observed."""
+        return self._observed.get((namespace, uid))
+
+    def touch(self, namespace: str, name: str, uid: str) -> bool:
+        """Something was observed of a project's attempts; says whether the project is known."""
+        project = self.find(namespace, name, uid)
+        if project is None:
+            self.capacity.remains(namespace, uid, self.observed(namespace, uid).attempts)
+            return False
+        if project.observed.changed:
+            self.again(project)
+        return True
+
+    def forget(self, namespace: str, uid: str, key: WorkKey) -> None:
+        """Drops what was observed of an attempt whose project is gone as well."""
+        observed = self.observed(namespace, uid)
+        observed.forget(key)
+        self.capacity.remains(namespace, uid, observed.attempts)
+        if observed.is_empty:
+            del self._observed[namespace, uid]
+
+    # What those say who do something for a project.
+
+    def again(self, project: Project, seconds: float = 0.0) -> None:
+        """Has a project planned again, now or after so many seconds."""
+        key = (project.owner.namespace, project.owner.name)
+        if seconds <= 0:
+            if self.is_current(project):
+                self.queue.put(key)
+            else:
+                self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed.attempts)
+            return
+        loop = asyncio.get_running_loop()
+        when = loop.time() + seconds + 0.001  # the clocks differ a little; one planning too many is no harm
+        timer = self._timers.get(key)
+        if timer is not None:
+            if loop.time() < timer.when() <= when and not timer.cancelled():
+                return  # sooner: that planning will ask for the next
+            timer.cancel()
+        self._timers[key] = loop.call_at(when, self.again, project)
+
+    def is_current(self, project: Project) -> bool:
+        """Whether a project is still the one of its name that is known."""
+        return self._projects.get((project.owner.namespace, project.owner.name)) is project
+
+    def drop(self, project: Project) -> None:
+        """Forgets a project that is not there any more."""
+        if not self.is_current(project):
+            return
+        key = (project.owner.namespace, project.owner.name)
+        del self._projects[key]
+        self._evidence.release_all(project)
+        if not self.capacity.dropped(project):
+            self._observed.pop((project.owner.namespace, project.owner.uid), None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        log.info("project gone", extra=about(project))
+
+    # What projects share.
+
+    def distribute_soon(self) -> None:
+        """What projects share is divided anew, when nothing waits to be planned: then all is known that is wanted."""
+        if self._distributing is None:
+            self._distributing = asyncio.get_running_loop().call_soon(self._distribute)
+
+    def _distribute(self) -> None:
+        self._distributing = None
+        if not self.queue:
+            self.capacity.distribute()
+
+
+def about(project: Project) -> dict[str, Any]:
+    """Fields of a structured log line."""
+    return {"namespace": project.owner.namespace, "project": project.owner.name, "uid": project.owner.uid}

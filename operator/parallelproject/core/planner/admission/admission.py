@@ -1,0 +1,78 @@
+"""Who may start: the constraints in their fixed order.
+
+A new rule is a file next to the others and an entry here. The first that holds a task back is why it waits, so the
+order is part of what users see: what only time or other work takes away comes before what is a matter of room.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Self
+
+from parallelproject.core.planner.admission.backoff import Backoff
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.admission.dependencies import Dependencies
+from parallelproject.core.planner.admission.files import Files
+from parallelproject.core.planner.admission.level_gate import LevelGate
+from parallelproject.core.planner.admission.merge_gate import MergeGate
+from parallelproject.core.planner.admission.refusals import Refusals
+from parallelproject.core.planner.admission.role import RoleLimit
+from parallelproject.core.planner.admission.shared import Shared
+from parallelproject.core.planner.admission.slots import Slots
+from parallelproject.core.planner.admission.suspended import Suspended
+
+CONSTRAINTS: tuple[type[Constraint], ...] = (
+    Dependencies,
+    LevelGate,
+    MergeGate,
+    Suspended,
+    Backoff,
+    Refusals,
+    Files,
+    RoleLimit,
+    Slots,
+    Shared,
+)
+
+
+class Admission:
+    """The constraints that may hold somebody back in one situation."""
+
+    def __init__(self, constraints: Sequence[type[Constraint]], situation: Situation) -> None:
+        made = [rule for constraint in constraints if (rule := constraint.of(situation)) is not None]
+        self._own = [rule for rule in made if not rule.is_shared]
+        self._shared = [rule for rule in made if rule.is_shared]
+
+    def blocks(self, task: int) -> Block | None:
+        """What keeps a pending task from starting, first of all; None: nothing."""
+        return self.blocks_alone(task) or self.blocks_shared(task)
+
+    def blocks_alone(self, task: int) -> Block | None:
+        """The same without what projects share."""
+        for rule in self._own:
+            if (block := rule.blocks(task)) is not None:
+                return block
+        return None
+
+    def blocks_shared(self, task: int) -> Block | None:
+        """The same by what projects share alone."""
+        return next((block for rule in self._shared if (block := rule.blocks(task)) is not None), None)
+
+    def is_closed(self) -> bool:
+        """Whether it is certain that nobody may start any more, apart from what projects share."""
+        return any(rule.is_closed() for rule in self._own)
+
+    def take(self, task: int) -> None:
+        """A task starts."""
+        for rule in (*self._own, *self._shared):
+            rule.take(task)
+
+    def release(self, task: int) -> None:
+        """A task that was taken has succeeded, in a simulation."""
+        for rule in (*self._own, *self._shared):
+            rule.release(task)
+
+    def alone(self) -> Self:
+        """Another one that starts as this one is, as if nothing was shared."""
+        made = copy(self)
+        made._own, made._shared = [rule.fork() for rule in self._own], []
+        return made

@@ -1,0 +1,55 @@
+"""A task starts when all its dependencies have succeeded."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.model.status import Reason, TaskState
+
+_WAITS = Block(Reason.WAITING_FOR_DEPENDENCIES)
+
+
+class Dependencies(Constraint):
+    """Plans and simulations go through the tasks that are ready, which it holds back no more."""
+
+    reasons = (Reason.WAITING_FOR_DEPENDENCIES,)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self:
+        """By what has succeeded."""
+        return cls(situation.snapshot)
+
+    def blocks(self, task: int) -> Block | None:
+        """Whether one of them has not succeeded."""
+        return None if self._snapshot.is_free(task) else _WAITS
+
+    @classmethod
+    def holders(cls, view: View, task: int) -> Sequence[int]:
+        """Those that have not succeeded."""
+        return [parent for parent in view.graph.parents[task] if view.state(parent) != TaskState.SUCCEEDED]
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """Which they are, and who is behind them."""
+        waited_for = cls.holders(view, task)
+        if not waited_for:
+            return Explanation("its dependencies have just succeeded; it starts at the operator's next look")
+        causes = _causes(view, waited_for)
+        more = [] if set(causes) <= set(waited_for) else [f"in the end that is because of {view.named(causes)}"]
+        return Explanation(f"it waits for {view.named(waited_for)}", more, waited_for)
+
+
+def _causes(view: View, tasks: Sequence[int]) -> list[int]:
+    """Of some tasks and all that they wait for, those that wait for no dependency themselves."""
+
+    def has_not_succeeded(i: int) -> bool:
+        return view.state(i) != TaskState.SUCCEEDED
+
+    above = reachable(tasks, view.graph.parents, has_not_succeeded)
+    return [i for i in dict.fromkeys([*tasks, *above]) if not any(map(has_not_succeeded, view.graph.parents[i]))]

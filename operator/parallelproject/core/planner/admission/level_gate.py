@@ -1,0 +1,59 @@
+"""With scheduling Levels a level starts when the levels before it are done."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.spec import Scheduling
+from parallelproject.model.status import Reason
+
+
+class LevelGate(Constraint):
+    """No task of a level above the lowest one with unfinished tasks starts."""
+
+    reasons = (Reason.WAITING_FOR_LEVEL,)
+
+    def __init__(self, graph: CompiledGraph, unfinished: Sequence[int], level: int) -> None:
+        self._graph, self._level = graph, level
+        self._unfinished = list(unfinished)
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self | None:
+        """With Levels."""
+        if situation.spec.scheduling is not Scheduling.LEVELS:
+            return None
+        return cls(situation.graph, situation.unfinished, situation.level)
+
+    def blocks(self, task: int) -> Block | None:
+        """Whether its level is above that."""
+        level = self._graph.level[task]
+        return Block(Reason.WAITING_FOR_LEVEL, line=level) if level > self._level else None
+
+    def release(self, task: int) -> None:
+        """Its level may be done with that."""
+        self._unfinished[self._graph.level[task]] -= 1
+        while self._level < len(self._unfinished) and not self._unfinished[self._level]:
+            self._level += 1
+
+    @classmethod
+    def holders(cls, view: View, task: int) -> Sequence[int]:
+        """The unfinished tasks of the lowest level that has any, of those before its own."""
+        for tasks in view.graph.levels[: view.graph.level[task]]:
+            if unfinished := sorted(filter(view.is_open, tasks)):
+                return unfinished
+        return ()
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """Which level is not done, and what is open there."""
+        level, unfinished = view.graph.level, cls.holders(view, task)
+        if not unfinished:
+            return Explanation("the levels before it are done; it starts at the operator's next look")
+        return Explanation(
+            f"it is in level {level[task]}, and level {level[unfinished[0]]} is not done: {view.named(unfinished)}",
+            ["its own dependencies are done: with scheduling Graph it could start now"],
+            unfinished,
+            fix="graph",
+        )

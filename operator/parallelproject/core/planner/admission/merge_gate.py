@@ -1,0 +1,51 @@
+"""Where the pull request of each level is merged when its checks pass, the next level starts after that."""
+
+from typing import Self
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.spec import MergeMode, Spec
+from parallelproject.model.status import ConditionType, Reason
+
+
+def waits_for_merge(spec: Spec) -> bool:
+    """Whether a level starts when the pull request of the one before is merged."""
+    git = spec.git
+    if git is None or git.forge is None or git.pull_request is None:
+        return False
+    return git.is_by_level and git.pull_request.merge is MergeMode.WHEN_CHECKS_PASS
+
+
+class MergeGate(Constraint):
+    """No task of a level above those that are merged starts. A prediction takes a merge for immediate."""
+
+    reasons = (Reason.WAITING_FOR_MERGE,)
+
+    def __init__(self, graph: CompiledGraph, merged: int) -> None:
+        self._graph, self._merged = graph, merged
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self | None:
+        """Levels count as merged only as long as no other task of theirs has succeeded since."""
+        if situation.merged is None or not waits_for_merge(situation.spec):
+            return None
+        levels, succeeded = situation.merged
+        return cls(situation.graph, levels if succeeded == situation.snapshot.succeeded_below(levels) else 0)
+
+    def blocks(self, task: int) -> Block | None:
+        """Whether the level before its own is not merged."""
+        level = self._graph.level[task]
+        return Block(Reason.WAITING_FOR_MERGE, line=level) if level > self._merged else None
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """Which pull request, and what publishing says of it."""
+        which = f"the pull request of level {view.merged_levels}"
+        if address := view.pull_requests.get(view.merged_levels):
+            which += f", {address},"
+        answer = f"it is in level {view.graph.level[task]}, which starts when {which} is merged"
+        if ConditionType.PUBLISHED not in view.conditions:
+            return Explanation(answer)
+        published = view.said(ConditionType.PUBLISHED)
+        return Explanation(answer, [f"publishing says {': '.join(filter(None, published))}"])

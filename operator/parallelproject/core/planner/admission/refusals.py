@@ -1,0 +1,82 @@
+"""A task whose Job the API server refuses is tried again after a while, and of its role one at a time."""
+
+import math
+from collections.abc import Mapping
+from typing import Self
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.status import ConditionType, Reason
+
+REFUSED_PACE = 1.0
+"""Seconds from one creation of a Job to the next in a role of which one is refused: what refuses one of them mostly
+refuses all, and hundreds of tries at once would help nobody."""
+_BEHIND: dict[str, str] = {
+    Reason.REFUSED_BY_POLICY: (
+        "an admission policy or webhook of the cluster denies it: change the role's podTemplate, or the policy"
+    ),
+    Reason.WAITING_FOR_QUOTA: "a ResourceQuota of the namespace is used up: raise it, or remove other Jobs",
+    Reason.FAILED_CREATE: "the API server, its webhooks or the rights of the operator stand in the way",
+}
+"""What lies behind each."""
+
+
+class Refusals(Constraint):
+    """Holds back those that would only be refused again: by their own refusal, or that of another of their role.
+
+    In a prediction nothing is refused.
+    """
+
+    reasons = tuple(_BEHIND)
+
+    def __init__(self, graph: CompiledGraph, refused: Mapping[int, Attempt], now: float) -> None:
+        self._graph, self._refused, self._now = graph, refused, now
+        self._roles: dict[str | None, tuple[str, float]] = {}  # why, and when the next one may be tried
+        for i, attempt in refused.items():
+            until = (attempt.started or 0.0) + REFUSED_PACE
+            if until > self._roles.get(graph.role[i], ("", -math.inf))[1]:
+                self._roles[graph.role[i]] = (_reason(attempt), until)
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self | None:
+        """Where any was refused."""
+        refused = situation.snapshot.refused
+        return cls(situation.graph, refused, situation.now) if refused else None
+
+    def blocks(self, task: int) -> Block | None:
+        """Whether it would only be refused again."""
+        mine = self._refused.get(task)
+        if mine is not None and (mine.ended or 0.0) > self._now:
+            return Block(_reason(mine), mine.ended or 0.0)
+        reason, until = self._roles.get(self._graph.role[task], ("", 0.0))
+        return Block(reason, until) if until > self._now else None
+
+    def take(self, task: int) -> None:
+        """One at a time."""
+        role = self._graph.role[task]
+        if role in self._roles:
+            self._roles[role] = (self._roles[role][0], math.inf)
+
+    def fork(self) -> Self:
+        """With roles of its own."""
+        made = super().fork()
+        made._roles = self._roles.copy()
+        return made
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """What the API server says, and what lies behind it."""
+        more = (
+            view.said(ConditionType.REFUSED).message,
+            _BEHIND[reason],
+            "it is tried again by itself, after half a minute at most",
+        )
+        number = view.record(task).attempts + 1
+        answer = f"attempt {number} cannot be created: the API server refuses its Job"
+        return Explanation(answer, [text for text in more if text])
+
+
+def _reason(attempt: Attempt) -> str:
+    return Reason(attempt.reason or Reason.FAILED_CREATE)

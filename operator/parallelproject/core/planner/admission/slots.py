@@ -1,0 +1,56 @@
+"""At most ``spec.parallelism`` tasks of a project run at the same time."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.explanation import Explanation, View, holding
+from parallelproject.model.status import Reason
+
+_FULL = Block(Reason.WAITING_FOR_SLOT, line=Reason.WAITING_FOR_SLOT)
+
+
+class Slots(Constraint):
+    """Holds all back while every slot is held."""
+
+    reasons = (Reason.WAITING_FOR_SLOT,)
+
+    def __init__(self, slots: int, used: int) -> None:
+        self._slots, self._used = slots, used
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self:
+        """With the slots that active attempts hold."""
+        return cls(situation.spec.parallelism, situation.snapshot.usage.slots)
+
+    def blocks(self, task: int) -> Block | None:
+        """Whether none is free."""
+        return _FULL if self._used >= self._slots else None
+
+    def is_closed(self) -> bool:
+        """Whether none is free."""
+        return self._used >= self._slots
+
+    def take(self, task: int) -> None:
+        """One less is free."""
+        self._used += 1
+
+    def release(self, task: int) -> None:
+        """One more is free."""
+        self._used -= 1
+
+    @classmethod
+    def holders(cls, view: View, task: int) -> Sequence[int]:
+        """All active tasks."""
+        return view.active(expected=view.spec.parallelism)
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """Who holds the slots, and how many go first."""
+        holders, place = cls.holders(view, task), view.graph.place
+        answer = f"parallelism is {view.spec.parallelism} and {holding(view, holders, 'all slots are held by')}"
+        ahead = sum(place[i] < place[task] and row.reason == reason for i, row in view.rows.items())
+        others = "one other is" if ahead == 1 else f"{ahead} others are"
+        return Explanation(
+            answer, [f"{others} before it in the queue" if ahead else "it is the next in the queue"], holders
+        )

@@ -1,0 +1,33 @@
+"""While a project is suspended, no task of it starts."""
+
+from typing import Self
+
+from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.status import Reason
+
+_SUSPENDED = Block(Reason.SUSPENDED, line=Reason.SUSPENDED)
+
+
+class Suspended(Constraint):
+    """Holds all back."""
+
+    reasons = (Reason.SUSPENDED,)
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self | None:
+        """With ``spec.suspend``."""
+        return cls() if situation.spec.suspend else None
+
+    def blocks(self, task: int) -> Block | None:
+        """Always."""
+        return _SUSPENDED
+
+    def is_closed(self) -> bool:
+        """Always."""
+        return True
+
+    @classmethod
+    def explain(cls, view: View, task: int, reason: str) -> Explanation:
+        """That it is."""
+        return Explanation("the project is suspended: no new task starts", fix="resume")

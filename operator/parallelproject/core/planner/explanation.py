@@ -1,0 +1,141 @@
+"""Why a task waits, in words: what an answer consists of, and the facts that it is made from.
+
+The facts are those of a status, whoever wrote it. The sentences themselves stand with the constraints.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.times import duration, iso
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import REFUSALS, Reason, TaskState
+
+NAMED = 8
+"""Most tasks named in one sentence."""
+
+
+class Explanation(NamedTuple):
+    """Why one task waits."""
+
+    answer: str
+    """A sentence."""
+    more: Sequence[str] = ()
+    """Further sentences."""
+    tasks: Sequence[int] = ()
+    """The tasks that it waits because of."""
+    job: str | None = None
+    """The Job to look at."""
+    fix: str = ""
+    """What could be done about it: ``resume``, ``graph`` or nothing."""
+
+
+class Row(NamedTuple):
+    """What a status says of a task."""
+
+    state: str
+    """Pending, Running, Succeeded, Failed or Skipped."""
+    reason: str
+    """Empty where there is none."""
+    record: Record
+
+
+class Said(NamedTuple):
+    """What a condition says."""
+
+    reason: str
+    message: str
+
+
+_NO_ROW, _NOT_SAID = Row(TaskState.PENDING.value, "", NEW), Said("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A project as its status says it stands; read only."""
+
+    graph: CompiledGraph
+    spec: Spec
+    now: float
+    """Seconds since the epoch."""
+    rows: Mapping[int, Row] = field(default_factory=dict)
+    """By task."""
+    conditions: Mapping[str, Said] = field(default_factory=dict)
+    """By type."""
+    merged_levels: int = 0
+    """So many levels from the first on are merged."""
+    pull_requests: Mapping[int, str] = field(default_factory=dict)
+    """By level, the address of its pull request."""
+
+    def row(self, i: int) -> Row:
+        """What is said of a task."""
+        return self.rows.get(i, _NO_ROW)
+
+    def said(self, condition: str) -> Said:
+        """What a condition says; empty where there is none."""
+        return self.conditions.get(condition, _NOT_SAID)
+
+    def state(self, i: int) -> str:
+        """The state of a task."""
+        return self.row(i).state
+
+    def record(self, i: int) -> Record:
+        """What is recorded of a task."""
+        return self.row(i).record
+
+    def is_open(self, i: int) -> bool:
+        """Whether a task has not ended."""
+        return self.state(i) in (TaskState.PENDING, TaskState.RUNNING)
+
+    def active(self, counts: Callable[[int], bool] | None = None, expected: int = 0) -> list[int]:
+        """The tasks that hold a slot, of those that count: running, or just being started.
+
+        Where they are fewer than expected, also those whose refused creation may be tried at this moment: their rows
+        do not say so.
+        """
+        counted = [i for i in range(len(self.graph.ids)) if counts is None or counts(i)]
+        found = [i for i in counted if self.state(i) == TaskState.RUNNING or self.row(i).reason == Reason.STARTING]
+        tried = [i for i in counted if self.row(i).reason in REFUSALS]
+        return found + tried[: max(0, expected - len(found))]
+
+    def named(self, tasks: Sequence[int], states: bool = True) -> str:
+        """``a (running for 12 s), b (pending: Backoff) and 3 others``."""
+        shown = [self.described(i) if states else self.graph.ids[i] for i in tasks[:NAMED]]
+        if len(tasks) > NAMED:
+            shown.append(f"{len(tasks) - NAMED} others")
+        return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+    def described(self, i: int) -> str:
+        """A task with what it does: ``a (running for 12 s)``."""
+        state, reason, record = self.row(i)
+        if state == TaskState.RUNNING:
+            what = f"running{self.since(record, short=True)}"
+        elif state == TaskState.FAILED:
+            what = f"failed: {failure(record)}"
+        else:
+            what = f"{state.lower()}: {reason}" if reason else state.lower()
+        return f"{self.graph.ids[i]} ({what})"
+
+    def since(self, record: Record, short: bool = False) -> str:
+        """Since when an attempt runs, as the end of a sentence; empty where that is not known."""
+        if record.started is None:
+            return ""
+        long = duration(max(0.0, self.now - record.started))
+        return f" for {long}" if short else f" since {iso(int(record.started))}, for {long}"
+
+
+def failure(record: Record) -> str:
+    """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
+    if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
+        return f"exit code {record.exit_code}"
+    code = f" {record.exit_code}" if record.exit_code is not None else ""
+    return f"{record.reason or 'no reason told'}{code}"
+
+
+def holding(view: View, holders: Sequence[int], before: str) -> str:
+    """Who holds something; where nobody does any more, the status is a moment old."""
+    if not holders:
+        return "one has just become free: it starts at the operator's next look"
+    return f"{before} {view.named(holders)}"

@@ -1,0 +1,55 @@
+"""Which tasks have failed for good, and which will not run because of them."""
+
+from collections.abc import Sequence
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.attempt import Record
+from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
+from parallelproject.model.status import Reason, TaskState
+
+FINAL_REASONS = frozenset(
+    {
+        Reason.INVALID_POD_TEMPLATE,
+        Reason.NAME_CONFLICT,
+        Reason.BRANCH_REWRITTEN,
+        Reason.POLICY,
+        Reason.AUTH_OR_PROTECTED,
+    }
+)
+"""Failures that another attempt cannot fix."""
+
+
+def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:
+    """Whether a task that has failed or met conflicts gets no further attempt."""
+    reruns = spec.conflicts.max_reruns if spec.conflicts.on_merge_conflict is MergeConflict.RERUN else 0
+    if record.conflicts - graph.forgiven_conflicts.get(task, 0) > reruns:
+        return True
+    failures = record.failures - graph.forgiven.get(task, 0)
+    return failures >= graph.max_attempts[task] or (failures > 0 and record.reason in FINAL_REASONS)
+
+
+def skipped_after(
+    graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int], states: Sequence[TaskState]
+) -> dict[int, str]:
+    """The pending tasks that will not run because others have failed, and why.
+
+    Args:
+        graph: The compiled spec.
+        policy: What a failure means for tasks that do not depend on it.
+        failed: The tasks that have failed for good.
+        states: By task.
+    """
+    if not failed:
+        return {}
+
+    def is_pending(i: int) -> bool:
+        return states[i] is TaskState.PENDING
+
+    skipped: dict[int, str] = dict.fromkeys(reachable(failed, graph.children, is_pending), Reason.DEPENDENCY_FAILED)
+    if policy is not FailurePolicy.CONTINUE:
+        last = min(graph.level[i] for i in failed) if policy is FailurePolicy.FINISH_LEVEL else -1
+        for i, level in enumerate(graph.level):
+            if level > last and is_pending(i):
+                skipped.setdefault(i, Reason.STOPPED)
+    return skipped

@@ -1,0 +1,115 @@
+"""A run that is only imagined: how long a graph would take, by the constraints that the planner goes by.
+
+A list schedule (Graham, 1966) in the planner's order: at each moment those start that no constraint holds back. Every
+task takes as long as is expected of it, and none fails.
+"""
+
+import heapq
+from collections.abc import Hashable, Sequence
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.admission.admission import CONSTRAINTS, Admission
+from parallelproject.core.planner.admission.constraint import Constraint, Situation
+from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
+
+
+def makespan(
+    graph: CompiledGraph, spec: Spec, parallelism: int, constraints: Sequence[type[Constraint]] = CONSTRAINTS
+) -> int:
+    """Seconds from the first start to the last end, of a project that begins now and is never suspended.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        parallelism: Taken in place of ``spec.parallelism``.
+        constraints: The rules, in their order.
+
+    Raises:
+        RuntimeError: some tasks would never start.
+    """
+    spec = spec.model_copy(update={"parallelism": parallelism, "suspend": False})
+    return _Simulation(graph, spec, constraints).run()
+
+
+def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
+    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … up to where more does not help."""
+    work = sum(graph.seconds)
+    if not work:
+        return {}
+    speedup: dict[int, float] = {}
+    parallelism = 1
+    while parallelism <= 1000:
+        speedup[parallelism] = round(work / makespan(graph, spec, parallelism), 2)
+        if parallelism >= max(map(len, graph.levels)) and parallelism >= spec.parallelism:
+            break
+        parallelism *= 2
+    if spec.parallelism not in speedup:
+        speedup[spec.parallelism] = round(work / makespan(graph, spec, spec.parallelism), 2)
+    return dict(sorted(speedup.items()))
+
+
+_READY: Hashable = ("ready",)
+
+
+class _Simulation:
+    """One run. Tasks that are ready stand in lines, by what they wait for: only the first of a line is asked for."""
+
+    def __init__(self, graph: CompiledGraph, spec: Spec, constraints: Sequence[type[Constraint]]) -> None:
+        self._graph = graph
+        self._snapshot = Snapshot.of(graph, {}, {})
+        unfinished = list(map(len, graph.levels))
+        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, 0, None, 0.0))
+        self._waiting = [len(above) for above in graph.parents]
+        self._lines: dict[Hashable, list[int]] = {}  # of places in the plan's order, each a heap
+        self._running: list[tuple[int, int]] = []  # a heap: when it ends, and the task
+
+    def run(self) -> int:
+        """To the end; when that is."""
+        graph, now = self._graph, 0
+        for task, above in enumerate(self._waiting):
+            if not above:
+                self._stand(_READY, task)
+        self._start(now)
+        while self._running:
+            now, task = heapq.heappop(self._running)
+            self._snapshot.states[task] = TaskState.SUCCEEDED
+            self._admission.release(task)
+            for child in graph.children[task]:
+                self._waiting[child] -= 1
+                if not self._waiting[child]:
+                    self._stand(_READY, child)
+            self._start(now)
+        if self._lines:
+            task = graph.order[next(iter(self._lines.values()))[0]]
+            block = self._admission.blocks(task)
+            raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'nobody knows why'}")
+        return now
+
+    def _stand(self, line: Hashable, task: int) -> None:
+        heapq.heappush(self._lines.setdefault(line, []), self._graph.place[task])
+
+    def _start(self, now: int) -> None:
+        """Starts all that may start, in the plan's order."""
+        admission, lines, graph = self._admission, self._lines, self._graph
+        heads = [(places[0], number, line) for number, (line, places) in enumerate(lines.items())]
+        heapq.heapify(heads)
+        while heads and not admission.is_closed():
+            _, number, line = heapq.heappop(heads)
+            task = graph.order[lines[line][0]]
+            block = admission.blocks(task)
+            into = None if block is None else (block.reason, task if block.line is None else block.line)
+            if into == line:
+                continue  # it still waits, and so do those behind it
+            heapq.heappop(lines[line])
+            if into is not None:
+                self._stand(into, task)
+            else:
+                admission.take(task)
+                heapq.heappush(self._running, (now + graph.seconds[task], task))
+                self._snapshot.states[task] = TaskState.RUNNING
+            if lines[line]:
+                heapq.heappush(heads, (lines[line][0], number, line))
+            else:
+                del lines[line]

@@ -1,0 +1,82 @@
+"""Which attempts are stopped, and why."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
+from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason
+
+
+class Stop(NamedTuple):
+    """An attempt to stop."""
+
+    id: str
+    attempt: Attempt
+    why: str
+    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt), StartError or STOP_OVERDUE."""
+
+
+def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str | None, now: float) -> list[Stop]:
+    """What to stop now; what is being stopped already is not named again.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        snapshot: What is active.
+        of_all: Why all that runs is stopped; None: it is not.
+        now: Seconds since the epoch.
+    """
+    tasks = snapshot.live if of_all else [*snapshot.surplus, *(snapshot.suspended - snapshot.surplus)]
+    return [
+        Stop(task_id, attempt, why)
+        for task_id in tasks
+        for attempt in snapshot.live[task_id]
+        if _can_be_stopped(attempt)
+        and (why := of_all or snapshot.surplus_for(task_id, attempt) or _overdue(graph, spec, task_id, attempt, now))
+    ]
+
+
+def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
+    """What to stop of a project that is to end and whose spec cannot be planned: all that runs."""
+    return [
+        Stop(task_id, attempt, Reason.STOPPED)
+        for task_id, attempts in observed.items()
+        for attempt in attempts
+        if attempt.at_work and _can_be_stopped(attempt)
+    ]
+
+
+def next_overdue(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, now: float) -> float:
+    """When the next suspended attempt will be over its deadline, in seconds since the epoch; inf if never."""
+    ends = (
+        suspended_until(graph, spec, task_id, attempt)
+        for task_id in snapshot.suspended
+        for attempt in snapshot.live[task_id]
+    )
+    return min((at for at in ends if at > now), default=math.inf)
+
+
+def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt) -> float:
+    """When a suspended attempt is over its deadline, in seconds since the epoch; inf if never.
+
+    The Job controller's clock stands still for a suspended Job, so ours counts: from the attempt's start, the time
+    suspended included. One that a queue has not let begin is not over it.
+    """
+    i = graph.index.get(task_id)
+    if i is None or not attempt.is_suspended or attempt.is_queued or attempt.started is None:
+        return math.inf
+    seconds = graph.tasks[i].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    return attempt.started + seconds if seconds else math.inf
+
+
+def _can_be_stopped(attempt: Attempt) -> bool:
+    """What is not there yet cannot be, and what is being stopped need not."""
+    return not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+
+
+def _overdue(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt, now: float) -> str | None:
+    return STOP_OVERDUE if suspended_until(graph, spec, task_id, attempt) <= now else None

@@ -1,0 +1,75 @@
+"""What is in use: the sum of the claims of all active attempts.
+
+There is one rule for all of them. An attempt that an earlier spec has started, or one of a task that was removed, just
+has another claim than its task has now.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self, TypeVar
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.claim import Claim
+
+K = TypeVar("K")
+
+
+class Held(NamedTuple):
+    """A claim, by the numbers of one graph."""
+
+    slots: int
+    role: str | None
+    patterns: tuple[int, ...]
+    """The patterns of ``graph.locks`` that its files overlap with."""
+
+
+def held_by(graph: CompiledGraph, task: int | None, claim: Claim | None) -> Held:
+    """What an attempt holds.
+
+    Args:
+        graph: The graph as it is now.
+        task: Its task; None where that is no longer in the graph.
+        claim: What it was started with; None: what its task claims now.
+    """
+    if task is None:
+        files: tuple[str, ...] = claim.files if claim else ()
+        touched: tuple[int, ...] = ()
+    else:
+        # Also what its task writes now: who judges by the spec as it is must not find two that write the same.
+        files = claim.files if claim and claim.files != graph.files[task] else ()
+        touched = graph.locks.touched[task]
+    if files:
+        touched = tuple(sorted({*touched, *(other for file in files for other in graph.locks.overlapping(file))}))
+    if claim is None:
+        return Held(1, None if task is None else graph.role[task], touched)
+    return Held(claim.slots, claim.role, touched)
+
+
+@dataclass(slots=True)
+class Usage:
+    """Sums; what is not used is not in them."""
+
+    slots: int = 0
+    roles: dict[str | None, int] = field(default_factory=dict)
+    """Slots, by role."""
+    patterns: dict[int, int] = field(default_factory=dict)
+    """By pattern of ``graph.locks``, how many hold it."""
+
+    def add(self, held: Held, sign: int = 1) -> None:
+        """Adds what one attempt holds; with a sign of -1 takes it away."""
+        slots, role, patterns = held
+        self.slots += sign * slots
+        _count(self.roles, role, sign * slots)
+        for pattern in patterns:
+            _count(self.patterns, pattern, sign)
+
+    def copy(self) -> Self:
+        """Another one of the same sums."""
+        return type(self)(self.slots, self.roles.copy(), self.patterns.copy())
+
+
+def _count(sums: dict[K, int], key: K, more: int) -> None:
+    found = sums.get(key, 0) + more
+    if found:
+        sums[key] = found
+    else:
+        sums.pop(key, None)

@@ -1,0 +1,312 @@
+"""What happened to a project between two of its states. Pure.
+
+One vocabulary (``Event``) and one derivation (``changes``) for everybody who reports: Kubernetes Events, metrics,
+traces, live views, logs. A state is a ledger, a plan or a status document; ``readings`` gives each of them the same
+small form. What is recorded already is in the first state, so an attempt that is seen again makes no event, and
+neither does one that a restarted process finds written down.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
+from parallelproject.model.status import Reason, TaskState
+
+_RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
+_SHOWN_WAITS = frozenset({Reason.BACKOFF.value})
+"""Reasons of a wait whose begin and end a person wants to see."""
+
+
+class What(StrEnum):
+    """Kinds of events."""
+
+    FOUND = "Found"
+    """A process begins with this state. Nothing has happened; who keeps no memory may look at it."""
+    # Of the spec
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    SUSPENDED = "Suspended"
+    RESUMED = "Resumed"
+    # Of an attempt
+    STARTED = "Started"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    """Also by a conflict, with that reason. Another attempt may follow: see TASK_FAILED."""
+    STOPPED = "Stopped"
+    """By the project's end or an edit: no failure of its task."""
+    # Of a task
+    LANDED = "Landed"
+    """Its work is now known to be a commit on the branch."""
+    TASK_FAILED = "TaskFailed"
+    """For good."""
+    SKIPPED = "Skipped"
+    JOB_SUSPENDED = "JobSuspended"
+    JOB_RESUMED = "JobResumed"
+    UNDECLARED = "UndeclaredFiles"
+    SHARED = "SharedFiles"
+    KEPT = "WorkKept"
+    CHANGED = "Changed"
+    """It is in another state, or its wait for another attempt has begun or ended, and nothing above says so."""
+    # Of the whole
+    LEVEL_COMPLETED = "LevelCompleted"
+    COMPLETED = "Completed"
+    REPORTED = "Reported"
+    """Something that no state shows: who finds it reports it."""
+
+
+class Event(NamedTuple):
+    """Something that happened. Fields that do not belong to its kind, or are not known, are empty."""
+
+    what: What
+    task: str = ""
+    number: int = 0
+    """Of the attempt."""
+    took: float | None = None
+    """Seconds that an attempt took."""
+    reason: str = ""
+    """Why, as a word for programs."""
+    exit_code: int | None = None
+    commit: str | None = None
+    """The short name of the commit that the work landed as."""
+    amount: int = 0
+    """Paths, pieces of work, or of a level the tasks that succeeded."""
+    total: int = 0
+    """Of a level its tasks."""
+    level: int | None = None
+    """From 0."""
+    message: str = ""
+    """A sentence for people, where the state itself has one."""
+    warning: bool = False
+    """Whether a person should look at it."""
+    job: str = ""
+    log: str = ""
+    """Where an attempt's output is, on this machine."""
+    again_in: float | None = None
+    """After a failure of a local run: seconds until the next attempt; None where there is none."""
+    changed_nothing: bool = False
+    """Whether an attempt has succeeded and left nothing to land."""
+    notes: tuple[str, ...] = ()
+    """What else an attempt left, and where that is kept."""
+
+
+Subject = TypeVar("Subject", contravariant=True)
+
+
+class Consumer(Protocol[Subject]):
+    """Who hears what happened. It must not wait, and whatever fails in it harms nobody else."""
+
+    def take(self, project: Subject, events: Sequence[Event]) -> None:
+        """Takes in what has happened to a project, in order."""
+
+
+class Row(NamedTuple):
+    """One task of a state."""
+
+    state: TaskState = TaskState.PENDING
+    record: Record = NEW
+    reason: str = ""
+    """Why it is in this state."""
+
+
+class Level(NamedTuple):
+    """A level whose tasks are all over."""
+
+    number: int
+    """From 0."""
+    succeeded: int
+    total: int
+
+
+class Whole(NamedTuple):
+    """What a state says of the project as a whole."""
+
+    accepted: bool | None = None
+    """None: not decided."""
+    generation: object = None
+    """Of the spec that ``accepted`` is about."""
+    verdict: tuple[str, str] = ("", "")
+    """Reason and message of ``accepted``."""
+    suspended: bool = False
+    completed: object = None
+    """What tells one end from another; None while it has not ended."""
+    succeeded: bool = False
+    result: tuple[str, str] = ("", "")
+    """Reason and message of the end."""
+
+
+class Reading(Protocol):
+    """One state, as far as events are derived from it."""
+
+    @property
+    def whole(self) -> Whole:
+        """The project as a whole."""
+
+    def changed_since(self, before: Self) -> Iterable[str]:
+        """The tasks that may be different, in the order in which events are to come; asked of the later state."""
+
+    def row(self, task: str) -> Row:
+        """One task."""
+
+    def attempts(self, task: str) -> Sequence[Attempt] | None:
+        """All that is seen of a task's attempts; None where this state has only records."""
+
+    def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterable[Level]:
+        """The levels that have ended since, where these tasks have changed."""
+
+
+R = TypeVar("R", bound=Reading)
+
+
+def changes(before: R | None, after: R) -> list[Event]:
+    """What happened, in order: to the spec, to each task, to levels, to the project.
+
+    It takes as long as what changed asks for, however large the project is.
+
+    Args:
+        before: The earlier state; None for a process that begins with ``after``.
+        after: The later one, of the same form.
+    """
+    if before is None:
+        return [Event(What.FOUND)]
+    old, new = before.whole, after.whole
+    events = list(_of_the_spec(old, new))
+    tasks = list(after.changed_since(before))
+    for task in tasks:
+        events += _of_task(task, before.row(task), after.row(task), after.attempts(task))
+    for level in after.levels_since(before, tasks):
+        events.append(Event(What.LEVEL_COMPLETED, level=level.number, amount=level.succeeded, total=level.total))
+    if new.completed is not None and new.completed != old.completed:
+        reason, message = new.result
+        events.append(Event(What.COMPLETED, reason=reason, message=message, warning=not new.succeeded))
+    return events
+
+
+def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
+    if (old.accepted, old.generation) != (new.accepted, new.generation):
+        reason, message = new.verdict
+        if new.accepted is False:
+            yield Event(What.REJECTED, reason=reason, message=message, warning=True)
+        elif not old.accepted and new.accepted:
+            yield Event(What.ACCEPTED, reason=reason, message=message)
+    if new.suspended != old.suspended:
+        yield Event(What.SUSPENDED if new.suspended else What.RESUMED)
+
+
+def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> list[Event]:
+    record = new.record
+    events = _of_attempts(task, old.record, record, seen)
+    if record.commit and not old.record.commit:
+        events.append(Event(What.LANDED, task, record.attempts, commit=record.commit))
+    if new.state is not old.state:
+        if new.state is TaskState.FAILED:
+            why, code = new.reason or record.reason or "", record.exit_code
+            events.append(Event(What.TASK_FAILED, task, record.attempts, reason=why, exit_code=code, warning=True))
+        elif new.state is TaskState.SKIPPED:
+            events.append(Event(What.SKIPPED, task, reason=new.reason))
+    was_held, is_held = (row.reason == Reason.JOB_SUSPENDED for row in (old, new))
+    if is_held and not was_held:
+        events.append(Event(What.JOB_SUSPENDED, task, record.attempts, job=record.job or "", warning=True))
+    elif was_held and not is_held and new.state is _RUNNING:
+        events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
+    for what, was, amount in zip(
+        (What.UNDECLARED, What.SHARED, What.KEPT), old.record.beside, record.beside, strict=True
+    ):
+        if amount and not was:
+            events.append(Event(what, task, record.attempts, commit=record.commit, amount=amount, warning=True))
+    if not events and _shown(old) != _shown(new):
+        events.append(Event(What.CHANGED, task, reason=new.reason))
+    return events
+
+
+def _shown(row: Row) -> tuple[object, ...]:
+    return row.state, row.record.attempts, row.reason in _SHOWN_WAITS
+
+
+def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[Event]:
+    """Starts and ends of a task's attempts, by number."""
+    if new is old:
+        return []
+    ends = _ends(old, new, seen)
+    started = range(old.attempts + 1, new.attempts + 1)
+    if not ends:
+        return [Event(What.STARTED, task, number) for number in started]
+    known = {attempt.number: attempt for attempt in seen or ()}
+    events = [(number, 0, Event(What.STARTED, task, number)) for number in started]
+    for number, (what, reason) in _numbered(ends, over(old), over(new), known):
+        attempt = known.get(number)
+        begin, end = (attempt.started, attempt.ended) if attempt else (None, None)
+        code = attempt.exit_code if attempt else None
+        if number == over(new):
+            begin, end = new.started or begin, new.ended or end
+            code = new.exit_code if code is None and what is What.FAILED else code
+        took = max(0.0, end - begin) if begin is not None and end is not None else None
+        commit = new.commit if what is What.SUCCEEDED else None
+        events.append((number, 1, Event(what, task, number, took, reason, code, commit)))
+    return [event for _, _, event in sorted(events, key=lambda found: found[:2])]
+
+
+def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tuple[What, str]]:
+    """How attempts have ended, and why: failures, conflicts, stops, then the success."""
+    ends: list[tuple[What, str]] = []
+    failures = new.failures - old.failures
+    if failures > 0:
+        reasons = _recorded(new, failures) if seen is None else _reasons(over(old), seen, failures)
+        ends += [(What.FAILED, reason) for reason in reasons]
+    ends += [(What.FAILED, Reason.CONFLICT.value)] * (new.conflicts - old.conflicts)
+    succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and old.state is not _SUCCEEDED)
+    stopped = over(new) - over(old) - len(ends) - len(succeeded)
+    return [*ends, *[(What.STOPPED, "")] * stopped, *succeeded]
+
+
+def _numbered(
+    ends: list[tuple[What, str]], first: int, last: int, known: dict[int, Attempt]
+) -> Iterator[tuple[int, tuple[What, str]]]:
+    """The ends with the numbers of their attempts: as they are seen, the others in order."""
+    left, numbers = list(ends), []
+    for number in range(first + 1, last + 1):
+        end = _end_of(known[number]) if number in known else None
+        if end in left:
+            left.remove(end)
+            yield number, end
+        else:
+            numbers.append(number)
+    for place, end in enumerate(left):  # of one that had been given up, there may be more ends than numbers
+        yield numbers[place] if place < len(numbers) else last, end
+
+
+def _end_of(attempt: Attempt) -> tuple[What, str]:
+    if attempt.phase is Phase.SUCCEEDED:
+        return What.SUCCEEDED, ""
+    if attempt.phase is Phase.STOPPED:
+        return What.STOPPED, ""
+    reason = Reason.LOST if attempt.phase is Phase.LOST else attempt.reason or Reason.LOST
+    return What.FAILED, str(reason)
+
+
+def _reasons(ended: int, attempts: Sequence[Attempt], failures: int) -> list[str]:
+    """Why so many attempts failed; those of which nothing is seen are lost.
+
+    Args:
+        ended: So many attempts had ended before.
+        attempts: All that are seen.
+        failures: How many of them count as failures now.
+    """
+    reasons = [
+        _end_of(attempt)[1]
+        for attempt in attempts
+        if attempt.phase in (Phase.FAILED, Phase.LOST) and attempt.number > ended
+    ]
+    counted = [reason for reason in reasons if reason != Reason.CONFLICT][:failures]
+    return counted + [Reason.LOST.value] * (failures - len(counted))
+
+
+def _recorded(record: Record, failures: int) -> list[str]:
+    """The same by the record alone, which has the reason of the last."""
+    last = str(record.reason or "") if record.reason != Reason.CONFLICT else ""
+    return [""] * (failures - 1) + [last]
+
+
+def over(record: Record) -> int:
+    """How many attempts have ended."""
+    return record.attempts - (record.state is _RUNNING)

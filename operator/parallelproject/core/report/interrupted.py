@@ -1,0 +1,54 @@
+"""The status of a local run of which nothing runs any more, though it had not ended. Pure.
+
+Whoever was cut off could not write that down. Whoever reads the document knows, and shows it so.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.core.report.status import condition
+from parallelproject.model.status import ConditionType, Reason, TaskState
+
+Json = dict[str, Any]
+
+INTERRUPTED = "Interrupted"
+"""Reason of such a run, and of its tasks that are not over."""
+_PENDING, _RUNNING = TaskState.PENDING.value, TaskState.RUNNING.value
+
+
+def is_open(status: Mapping[str, Any]) -> bool:
+    """Whether a status says that its project has not ended."""
+    return condition(status, ConditionType.COMPLETED).get("status") == "False"
+
+
+def interrupted(status: Mapping[str, Any], goes_on: str) -> Json:
+    """The status where nothing runs: what was running waits, and the whole has ended for now.
+
+    Args:
+        status: As it was written last.
+        goes_on: The command that goes on with the run; empty where it is not known.
+    """
+    is_suspended = condition(status, ConditionType.SUSPENDED).get("status") == "True"
+    reason = Reason.SUSPENDED.value if is_suspended else INTERRUPTED
+    done = f"{status.get('progress')} tasks succeeded; nothing runs"
+    message = f"{done} ({goes_on} goes on)" if goes_on else done
+    verdicts = {ConditionType.COMPLETED: "True", ConditionType.SUCCEEDED: "False", ConditionType.READY: "False"}
+    conditions = [
+        {**entry, "status": verdicts[entry["type"]], "reason": reason, "message": message}
+        if entry.get("type") in verdicts
+        else entry
+        for entry in status.get("conditions") or ()
+    ]
+    counts = dict(status.get("counts") or {})
+    running = counts.get("running", 0)
+    counts |= {"running": 0, "pending": counts.get("pending", 0) + running}
+    levels = [{**level, "running": 0} for level in status.get("levels") or ()]
+    rows = [_waiting(row, reason) for row in status.get("tasks") or ()]
+    return {**status, "conditions": conditions, "counts": counts, "levels": levels, "tasks": rows}
+
+
+def _waiting(row: Json, reason: str) -> Json:
+    if row.get("state") not in (_PENDING, _RUNNING):
+        return row
+    kept = {key: value for key, value in row.items() if key != "startTime" or row["state"] == _PENDING}
+    return kept | {"state": _PENDING, "reason": reason}

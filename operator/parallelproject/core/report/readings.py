@@ -1,0 +1,177 @@
+"""The states that events are derived from: a ledger, a plan of a local run, a status document. Pure.
+
+They differ in what they know. A ledger has every attempt and is exact, and says nothing of levels or of the end. A plan
+has both. A document is what users see, a second later, and all that another process can read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, Attempt
+from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.changes import Level, Row, Whole
+from parallelproject.core.report.status import condition, read_row, result_of
+from parallelproject.model.status import ConditionType, TaskState
+
+_NOTHING = Row()
+_UNKNOWN = Whole()
+_STATES = {state.value: state for state in TaskState}
+_OVER = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReading:
+    """What is recorded, after a plan or before the first one: attempts and landings."""
+
+    ledger: Ledger
+
+    @property
+    def whole(self) -> Whole:
+        """Nothing: a ledger does not say."""
+        return _UNKNOWN
+
+    def changed_since(self, before: Self) -> Iterator[str]:
+        """The tasks of which something else is seen, and whose record is another."""
+        now, then = self.ledger.snapshot, before.ledger.snapshot
+        if now is None or now is then:
+            return
+        known = then.seen if then is not None else {}
+        records, earlier = self.ledger.records, before.ledger.records
+        for task, attempts in now.seen.items():
+            if attempts is not known.get(task) and records.get(task, NEW) is not earlier.get(task, NEW):
+                yield task
+
+    def row(self, task: str) -> Row:
+        """The record."""
+        record = self.ledger.records.get(task)
+        return _NOTHING if record is None else Row(record.state, record)
+
+    def attempts(self, task: str) -> Sequence[Attempt]:
+        """Those that the plan was made with."""
+        return self.ledger.snapshot.seen.get(task, ()) if self.ledger.snapshot is not None else ()
+
+    def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterable[Level]:
+        """None: a ledger does not say."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class PlanReading:
+    """A plan of a local run, and what it has asked for."""
+
+    graph: CompiledGraph
+    plan: Plan
+    asked: Mapping[str, int] = field(default_factory=dict)
+    """By task, the number of its attempt that is at work or asked for: that counts as started."""
+    heard: Sequence[str] = ()
+    """The tasks of which something was heard since the state before, in that order."""
+
+    @cached_property
+    def whole(self) -> Whole:
+        """Whether it has ended, and how."""
+        if not self.plan.completed:
+            return Whole(accepted=True)
+        reason, message, succeeded = result_of(self.graph, self.plan)
+        return Whole(True, completed=self.plan.ledger.completion_time, succeeded=succeeded, result=(reason, message))
+
+    def changed_since(self, before: Self) -> list[str]:
+        """Those that were heard of, then those in another state, then those that are asked for now."""
+        found = dict.fromkeys(self.heard)
+        if before.plan.states is not self.plan.states and before.plan.states != self.plan.states:
+            pairs = enumerate(zip(before.plan.states, self.plan.states, strict=True))
+            found |= dict.fromkeys([self.graph.ids[i] for i, (old, new) in pairs if old is not new])
+        found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
+        return list(found)
+
+    def row(self, task: str) -> Row:
+        """State and record; an attempt that is asked for is at work."""
+        i = self.graph.index[task]
+        record, state = self.plan.ledger.records.get(task, NEW), self.plan.states[i]
+        number = self.asked.get(task, 0)
+        if number >= max(1, record.attempts):
+            record, state = record._replace(state=TaskState.RUNNING, attempts=number), TaskState.RUNNING
+        reason = self.plan.reasons[i] if state in (TaskState.SKIPPED, TaskState.FAILED) else None
+        return Row(state, record, reason or "")
+
+    def attempts(self, task: str) -> Sequence[Attempt]:
+        """Those that the plan was made with."""
+        snapshot = self.plan.ledger.snapshot
+        return snapshot.seen.get(task, ()) if snapshot is not None else ()
+
+    def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterator[Level]:
+        """The levels of these tasks that are over, of which one was not before."""
+        graph, states = self.graph, self.plan.states
+        places = [graph.index[task] for task in tasks]
+        ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
+        for level in sorted(ended):
+            found = [states[i] for i in graph.levels[level]]
+            if all(state in _OVER for state in found):
+                yield Level(level, found.count(TaskState.SUCCEEDED), len(found))
+
+
+@dataclass(frozen=True, eq=False)
+class StatusReading:
+    """A status document, as it is written or read; whatever in it is not as we write it says nothing."""
+
+    status: Mapping[str, Any]
+
+    @cached_property
+    def rows(self) -> dict[str, Mapping[str, Any]]:
+        """By task, its row."""
+        found = self.status.get("tasks")
+        rows = found if isinstance(found, list) else ()
+        return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+
+    @cached_property
+    def whole(self) -> Whole:
+        """What the conditions say."""
+        accepted = condition(self.status, ConditionType.ACCEPTED)
+        is_completed = condition(self.status, ConditionType.COMPLETED).get("status") == "True"
+        result = condition(self.status, ConditionType.SUCCEEDED)
+        return Whole(
+            accepted={"True": True, "False": False}.get(str(accepted.get("status"))),
+            generation=accepted.get("observedGeneration"),
+            verdict=_words(accepted),
+            suspended=condition(self.status, ConditionType.SUSPENDED).get("status") == "True",
+            completed=(str(self.status.get("completionTime")) if is_completed else None),
+            succeeded=result.get("status") == "True",
+            result=_words(result),
+        )
+
+    def changed_since(self, before: Self) -> list[str]:
+        """The tasks whose row is another, in the order of the spec."""
+        earlier = before.rows
+        return [task for task, row in self.rows.items() if row != earlier.get(task)]
+
+    def row(self, task: str) -> Row:
+        """The row."""
+        row = self.rows.get(task)
+        if row is None:
+            return _NOTHING
+        state = _STATES.get(str(row.get("state")), TaskState.PENDING)
+        return Row(state, read_row(row), str(row.get("reason") or ""))
+
+    def attempts(self, task: str) -> None:
+        """A row has no more than the last one."""
+        return
+
+    def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterator[Level]:
+        """Those that were not over before."""
+        known = {level.number for level in before._ended()}
+        return (level for level in self._ended() if level.number not in known)
+
+    def _ended(self) -> Iterator[Level]:
+        levels = self.status.get("levels")
+        for level in levels if isinstance(levels, list) else ():
+            succeeded, failed, skipped, total, index = (
+                level.get(key, 0) for key in ("succeeded", "failed", "skipped", "total", "index")
+            )
+            if succeeded + failed + skipped == total:
+                yield Level(index, succeeded, total)
+
+
+def _words(found: Mapping[str, Any]) -> tuple[str, str]:
+    return str(found.get("reason") or ""), str(found.get("message") or "")

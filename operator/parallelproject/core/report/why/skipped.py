@@ -1,0 +1,29 @@
+"""A task that will not run."""
+
+from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.explanation import View
+from parallelproject.core.report.why.answer import Why, of_task
+from parallelproject.core.times import duration
+from parallelproject.model.spec import FailurePolicy
+from parallelproject.model.status import ConditionType, Reason, TaskState
+
+
+def skipped(view: View, i: int) -> Why:
+    """The answer for it."""
+    if view.row(i).reason == Reason.DEPENDENCY_FAILED:
+        failed = [j for j in reachable([i], view.graph.parents) if view.state(j) == TaskState.FAILED]
+        answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
+        return of_task(view, i, answer, tasks=failed, fix="retry")
+    turn = "while it was at work" if view.record(i).attempts else "before its turn came"
+    if view.spec.stop:
+        return of_task(view, i, f"the project was stopped {turn}", fix="retry")
+    if view.said(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
+        limit = view.spec.active_deadline_seconds or 0
+        return of_task(view, i, f"the project's deadline ({duration(limit)}) was over {turn}")
+    failed = [j for j in range(len(view.graph.ids)) if view.state(j) == TaskState.FAILED]
+    policy = view.spec.failure_policy
+    if failed and policy is not FailurePolicy.CONTINUE:
+        then = "all else is stopped" if policy is FailurePolicy.FAIL_FAST else "no further level starts"
+        answer = f"{view.named(failed)}, and with failurePolicy {policy} {then} then"
+        return of_task(view, i, answer, tasks=failed, fix="retry")
+    return of_task(view, i, f"the project ended {turn}", fix="retry")

@@ -1,0 +1,17 @@
+"""A task that has succeeded."""
+
+from parallelproject.core.planner.explanation import View
+from parallelproject.core.report.why.answer import Why, of_task
+from parallelproject.core.report.why.delivery import conflicts, remarkable
+from parallelproject.core.times import duration, iso
+
+
+def succeeded(view: View, i: int) -> Why:
+    """The answer for it."""
+    record = view.record(i)
+    answer = f"attempt {record.attempts} succeeded"
+    if record.started is not None and record.ended is not None:
+        answer += f" at {iso(int(record.ended))}, after {duration(record.ended - record.started)}"
+    if record.commit:
+        answer += f", and landed as {record.commit}"
+    return of_task(view, i, answer, [*conflicts(record), *remarkable(record)])

@@ -1,0 +1,20 @@
+"""A task that waits: the constraint that holds it back explains why."""
+
+from collections.abc import Sequence
+
+from parallelproject.core.planner.admission.constraint import Constraint
+from parallelproject.core.planner.explanation import View
+from parallelproject.core.report.why.answer import Why, of_task
+from parallelproject.model.status import Reason
+
+
+def waiting(view: View, i: int, constraints: Sequence[type[Constraint]]) -> Why:
+    """The answer for a pending task."""
+    reason = view.row(i).reason
+    if reason == Reason.STARTING:
+        return of_task(view, i, f"its turn has come: attempt {view.record(i).attempts + 1} is being created")
+    constraint = next((each for each in constraints if reason in each.reasons), None)
+    if constraint is None:
+        return of_task(view, i, f"it waits: {reason}" if reason else "it waits for the operator's next look")
+    found = constraint.explain(view, i, reason)
+    return of_task(view, i, found.answer, found.more, found.tasks, found.job, found.fix)

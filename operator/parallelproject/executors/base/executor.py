@@ -1,0 +1,149 @@
+"""What runs attempts in a cluster: the part that every executor has. ``optional`` has what some have as well.
+
+An attempt is one object of an API server: its name is a function of the attempt, and it belongs to its project. An
+executor says which objects those are, what one looks like, how it is stopped, and what it says about its attempt. It
+sends nothing: the controller creates, looks up and changes the objects, the same for all executors.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.planner.plan import Plan
+from parallelproject.executors.base.owner import Owner
+from parallelproject.kube.client import collection
+from parallelproject.model.spec import Spec
+from parallelproject.model.work import WorkKey
+
+Json = dict[str, Any]
+
+
+class Resource(NamedTuple):
+    """A kind of object, as an API server serves it."""
+
+    kind: str
+    """As in ``Job``."""
+    group: str
+    """As in ``/apis/batch/v1``."""
+    plural: str
+    """As in ``jobs``."""
+
+    def path(self, namespace: str, name: str = "") -> str:
+        """The path of all of them or of one; without a namespace that of all namespaces."""
+        return collection(self.group, namespace, self.plural) + (f"/{name}" if name else "")
+
+
+class Change(NamedTuple):
+    """A request that changes the object of an attempt."""
+
+    body: Json
+    content_type: str = "application/json"
+    method: str = "PATCH"
+
+
+class View(Protocol):
+    """What matters of the object of an attempt. It is kept in place of the object, which may be large."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def uid(self) -> str:
+        """Its uid."""
+
+    @property
+    def version(self) -> int:
+        """Its resourceVersion: of two views the one with the higher is newer."""
+
+    @property
+    def claim(self) -> str:
+        """What its task held when it was started, or what it publishes."""
+
+    def after(self, known: Self) -> Self:
+        """The same, with what an earlier view had of this object and others may have removed since."""
+
+
+class Part(Protocol):
+    """What matters of an object that the object of an attempt controls, as a Job its pods."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still do something."""
+
+    def after(self, known: Self | None) -> Self | None:
+        """The same, with what an earlier view had of it; None where it was never a part of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStart:
+    """An attempt at a task that is to start."""
+
+    key: WorkKey
+    owner: Owner
+    metadata: Mapping[str, Any]
+    """Labels and annotations of the project."""
+    spec: Spec
+    graph: CompiledGraph
+    task: int
+    """The task, as its number in the graph."""
+    claim: str
+    """What the task holds while it runs, as text: found again on the object, see ``identity.metadata``."""
+    records: Mapping[str, Record]
+    """By task id; at least those of the task's dependencies."""
+    earlier: Sequence[Any] = ()
+    """Views of the parts of the attempt before this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishStart:
+    """An attempt at publishing that is to start."""
+
+    key: WorkKey
+    owner: Owner
+    metadata: Mapping[str, Any]
+    """Labels and annotations of the project."""
+    spec: Spec
+    graph: CompiledGraph
+    plan: Plan
+    """Where the tasks stand."""
+    revision: str
+    """What is published."""
+
+
+V = TypeVar("V", bound=View)
+
+
+class Executor(Protocol[V]):
+    """Runs attempts as objects of one kind."""
+
+    @property
+    def resource(self) -> Resource:
+        """What an attempt is."""
+
+    def task(self, start: TaskStart) -> Json:
+        """The object of an attempt at a task, with the metadata of ``identity.metadata``."""
+
+    def stop(self, known: V | None, why: str) -> Change:
+        """What ends an attempt, and leaves how it ended.
+
+        Args:
+            known: Its object, where that was observed.
+            why: The reason, which is to be found on the object.
+        """
+
+    def view(self, obj: Mapping[str, Any]) -> V:
+        """Reads the object of an attempt."""
+
+    def attempt(self, number: int, found: V | None, parts: Sequence[Any], is_gone: bool) -> Attempt:
+        """Where an attempt stands.
+
+        Args:
+            number: Its number.
+            found: Its object, where one is or was observed.
+            parts: Those that are labelled as its own.
+            is_gone: Whether the object is known to be deleted. Only then can the attempt be lost: what is merely not
+                observed may be there.
+        """

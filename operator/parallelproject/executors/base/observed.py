@@ -1,0 +1,304 @@
+"""All that is observed of one project's attempts, kept up to date object by object, whatever executor runs them.
+
+Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are worked
+out again only for the task that something happened to.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from parallelproject.core.followups.job_history import FinishedAttempt
+from parallelproject.core.followups.publishing import Told
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.executors.base.creations import Creations, Refusal
+from parallelproject.executors.base.executor import Executor, Part, View
+from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.model.status import Reason
+from parallelproject.model.work import PUBLISHING, Work, WorkKey
+
+
+class ObservedAttempts:
+    """Objects of attempts, their parts, requests under way and refusals of one project."""
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+        self._has_parts = executor if isinstance(executor, HasParts) else None
+        self._holds = executor if isinstance(executor, HoldsEvidence) else None
+        self._removes = executor if isinstance(executor, RemovesFinished) else None
+        self._publishes = executor if isinstance(executor, Publishes) else None
+        self._views: dict[WorkKey, View] = {}
+        self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
+        self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
+        self._creations = Creations()
+        self._orphans: set[WorkKey] = set()
+        self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
+        self._numbers: dict[Work, set[int]] = defaultdict(set)
+        self.attempts: dict[str, tuple[Attempt, ...]] = {}
+        """By task id, every attempt that is observed."""
+        self.unsettled: dict[str, tuple[Attempt, ...]] = {}
+        """Those of tasks that are not settled: what ``plan`` is given."""
+        self._others: dict[Work, tuple[Attempt, ...]] = {}  # of work that the planner does not decide on
+        self.counts_finished = False
+        """Whether it is a change, too, that an object has ended whose parts had ended before."""
+        self.changed = True
+        """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
+        to objects changes nothing: planning only when it does saves two plans of three."""
+
+    def found(self, key: WorkKey, view: View) -> None:
+        """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
+        may come after the watch has said how it ended."""
+        self._creations.succeeded(key)
+        known = self._views.get(key)
+        is_older = known is not None and known.uid == view.uid and known.version >= view.version
+        if known is not None and known.uid == view.uid:
+            view = view.after(known)
+        if not is_older and self._gone.get(key) != view.uid:
+            if self.counts_finished and self._removes is not None and self._removes.finished_at(view) is not None:
+                self.changed |= known is None or self._removes.finished_at(known) is None
+            self._views[key] = view
+            self._gone.pop(key, None)
+        self._refresh(key)
+
+    def gone(self, key: WorkKey, uid: str = "") -> None:
+        """The object is known to be deleted; if it had ended, how it ended still counts."""
+        known = self._views.get(key)
+        if uid and (known is None or known.uid != uid):
+            return  # it was none of ours
+        self._creations.over(key)
+        self._gone[key] = uid or (known.uid if known else "")
+        self._refresh(key)
+        for other in self._creations.quota_has_room():
+            self._refresh(other)
+
+    def part_found(self, key: WorkKey, uid: str, part: Part) -> None:
+        """A part of an attempt is there."""
+        known = self._parts[key].get(uid) if key in self._parts else None
+        taken = part.after(known)
+        if taken is not None and taken != known:  # most of what happens to a part is none of our business
+            self._parts[key][uid] = taken
+            self._refresh(key)
+
+    def part_gone(self, key: WorkKey, uid: str) -> None:
+        """A part was deleted; a result that it had is kept."""
+        parts = self._parts.get(key, {})
+        if uid in parts and parts[uid].is_live:
+            del parts[uid]
+        self._refresh(key)
+
+    def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
+        """An object was asked for: it holds a slot, and what its task claims, until it is observed or refused."""
+        self._creations.launching(key, claim, now)
+        self._refresh(key)
+
+    def denied(self, key: WorkKey, reason: Reason, message: str, now: float, *, waits: bool = True) -> None:
+        """The API server has refused to create the object, and may allow it later.
+
+        Args:
+            key: The attempt. It does not count: the next one that is created has its number.
+            reason: One of ``core.report.status.REFUSALS``.
+            message: What the API server said.
+            now: Seconds since the epoch.
+            waits: Whether it is certainly not there and gives back its slot; else it is still being created.
+        """
+        self._creations.denied(key, reason, message, now, waits=waits)
+        self._refresh(key)
+
+    def allow(self) -> None:
+        """Forgets all refusals: another spec is another request."""
+        for key in self._creations.allow():
+            self._refresh(key)
+
+    @property
+    def refusals(self) -> Mapping[WorkKey, Refusal]:
+        """Creations that were refused last time."""
+        return self._creations.refusals
+
+    def refused(self, key: WorkKey, reason: Reason | None, now: float) -> None:
+        """The object was certainly not made: for good with a reason, else to be planned again."""
+        self._creations.refused(key, reason, now)
+        self._refresh(key)
+
+    def forget(self, key: WorkKey) -> None:
+        """Drops an attempt; for projects that are gone themselves."""
+        self._views.pop(key, None)
+        self._parts.pop(key, None)
+        self._gone.pop(key, None)
+        self._creations.forget(key)
+        self._refresh(key)
+
+    def publishings(self) -> list[Told]:
+        """All attempts at publishing that are observed or under way."""
+        found: list[Told] = []
+        if self._publishes is None:
+            return found
+        for attempt in self.of(PUBLISHING):
+            key = WorkKey.of_publishing(attempt.number)
+            view, parts = self._views.get(key), list(self._parts.get(key, {}).values())
+            claim = view.claim if view else self._creations.claim(key)
+            if attempt.phase is Phase.REFUSED:
+                continue
+            has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
+            found.append(
+                Told(
+                    attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
+                )
+            )  # fmt: skip
+        return found
+
+    def settle(self, tasks: Iterable[str]) -> None:
+        """A plan has taken in all that is observed of these tasks; it needs them again only when that changes."""
+        for task in tasks:
+            self.unsettled.pop(task, None)
+
+    def troubles(self, now: float) -> dict[str, str]:
+        """By task, what keeps an attempt that is there from beginning."""
+        found = {
+            task: attempt.reason
+            for task, attempts in self.unsettled.items()
+            for attempt in attempts
+            if attempt.phase is Phase.ACTIVE and attempt.reason
+        }
+        if self._has_parts is None:
+            return found
+        seconds, reason = self._has_parts.part_seconds, self._has_parts.part_missing
+        late: dict[str, str] = {task: reason for task, since in self._without_part() if since + seconds <= now}
+        return late | found
+
+    def next_trouble(self, now: float) -> float | None:
+        """When it is to be reported next that an attempt has no part."""
+        if self._has_parts is None:
+            return None
+        seconds = self._has_parts.part_seconds
+        return min((at for _, since in self._without_part() if (at := since + seconds) > now), default=None)
+
+    def _without_part(self) -> Iterator[tuple[str, float]]:
+        """Tasks whose object is there and has no part, and since when."""
+        for task, attempts in self.unsettled.items():
+            for attempt in attempts:
+                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+                is_waiting = is_waiting and attempt.started is not None
+                if is_waiting and not self._parts.get(WorkKey.of_task(task, attempt.number)):
+                    yield task, attempt.started or 0.0
+
+    def of(self, work: Work) -> Sequence[Attempt]:
+        """The attempts at a piece of work."""
+        return self.attempts.get(work.task, ()) if work.is_task else self._others.get(work, ())
+
+    @property
+    def others(self) -> Mapping[Work, Sequence[Attempt]]:
+        """The attempts at work that the planner does not decide on."""
+        return self._others
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is observed or under way."""
+        return not (self._views or self._parts or self._gone or self._creations.under_way)
+
+    @property
+    def unconfirmed(self) -> frozenset[WorkKey]:
+        """Attempts of which only parts are observed: their object must be looked up."""
+        return frozenset(self._orphans)
+
+    def is_active(self, key: WorkKey) -> bool:
+        """Whether an attempt is there and not known to have ended."""
+        return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
+
+    def is_at_work(self, key: WorkKey) -> bool:
+        """Whether an attempt is seen that holds a slot."""
+        return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
+
+    def view(self, key: WorkKey) -> View | None:
+        """The attempt's object, where it was observed and is not known to be gone."""
+        return None if key in self._gone else self._views.get(key)
+
+    def parts(self, key: WorkKey) -> list[Part]:
+        """The attempt's parts that were observed."""
+        return list(self._parts.get(key, {}).values())
+
+    def key_of(self, uid: str) -> WorkKey | None:
+        """The attempt of an object that was observed, by its uid. Looks through all of them."""
+        return next((key for key, view in self._views.items() if view.uid == uid), None)
+
+    def is_held(self, key: WorkKey) -> bool:
+        """Whether we hold the attempt's object."""
+        view = self.view(key)
+        return view is not None and self._holds is not None and self._holds.is_held(view)
+
+    def held(self) -> list[View]:
+        """The objects that we hold."""
+        if self._holds is None:
+            return []
+        return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
+
+    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
+        """Attempts whose object need not be held any longer: what is known of them is written down, or their object is
+        being deleted before its end.
+
+        Args:
+            is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
+        """
+        for key in self._settled_holds:
+            attempt = next((a for a in self.of(key.work) if a.number == key.attempt), None)
+            if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
+                yield key
+
+    def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:
+        """The objects of tasks that are there and have ended, and whose result is written down."""
+        found: list[FinishedAttempt] = []
+        if self._removes is None:
+            return found
+        for task, attempts in self.attempts.items():
+            for attempt in attempts:
+                key = WorkKey.of_task(task, attempt.number)
+                view = self.view(key)
+                ended = None if view is None else self._removes.finished_at(view)
+                if ended is not None and is_recorded(attempt, task):
+                    found.append(FinishedAttempt(key, attempt.phase is Phase.SUCCEEDED, attempt.ended or ended))
+        return found
+
+    def _refresh(self, key: WorkKey) -> None:
+        work = key.work
+        self._numbers[work].add(key.attempt)
+        known = key in self._views or key in self._gone or key in self._creations.under_way
+        is_orphan = bool(self._parts.get(key)) and not known
+        if is_orphan != (key in self._orphans):
+            (self._orphans.add if is_orphan else self._orphans.discard)(key)
+            self.changed = True
+        self._note_hold(key)
+        attempts = []
+        for number in sorted(self._numbers[work]):
+            found = self._attempt(key if number == key.attempt else key._replace(attempt=number))
+            if found is not None:
+                attempts.append(found)
+        if not work.is_task:
+            self._others[work], self.changed = tuple(attempts), True  # what its parts say is not in the attempt
+            return
+        if tuple(attempts) == self.attempts.get(key.task, ()):
+            return
+        self.changed = True
+        if attempts:
+            self.attempts[key.task] = self.unsettled[key.task] = tuple(attempts)
+        else:
+            del self.attempts[key.task]
+            self.unsettled.pop(key.task, None)
+
+    def _note_hold(self, key: WorkKey) -> None:
+        view = self.view(key)
+        if self._holds is None or view is None or not self._holds.is_held(view):
+            self._settled_holds.pop(key, None)
+            return
+        found, is_going = self._attempt(key), self._holds.is_going(view)
+        if found is None or (found.phase is Phase.ACTIVE and not is_going):
+            self._settled_holds.pop(key, None)
+        elif self._settled_holds.get(key) is not is_going:
+            self._settled_holds[key] = is_going
+            self.changed = True
+
+    def _attempt(self, key: WorkKey) -> Attempt | None:
+        view, parts = self._views.get(key), self._parts.get(key)
+        if view or parts or key in self._gone:
+            return self._executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
+        return self._creations.attempt(key)

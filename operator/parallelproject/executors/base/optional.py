@@ -1,0 +1,118 @@
+"""What some executors have as well. Each is asked for by ``isinstance``; who does not have it goes without.
+
+Each part stands alone, as the optional interfaces of Kueue's job framework do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource
+from parallelproject.executors.base.owner import Owner
+from parallelproject.kube.client import Api, ApiError
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
+
+
+class Refused(NamedTuple):
+    """An object that was certainly not created."""
+
+    reason: Reason
+    """INVALID_POD_TEMPLATE, which is final, or one of ``core.report.status.REFUSALS``."""
+    message: str
+
+
+@runtime_checkable
+class ChecksSpecs(Protocol):
+    """Cannot run every spec that is valid."""
+
+    def problems(self, spec: Spec, project: str) -> list[Problem]:
+        """What keeps a valid spec from running.
+
+        Args:
+            spec: The spec.
+            project: Name of the project.
+        """
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """The object of an attempt controls others, which say how the attempt goes."""
+
+    @property
+    def parts(self) -> Sequence[Resource]:
+        """What those are."""
+
+    @property
+    def part_seconds(self) -> float:
+        """An object that has no part for so long is in trouble."""
+
+    @property
+    def part_missing(self) -> Reason:
+        """What that trouble is called."""
+
+    def part(self, obj: Mapping[str, Any]) -> Part:
+        """Reads one."""
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """Also publishes what has landed."""
+
+    def publishing(self, start: PublishStart) -> Json:
+        """The object of an attempt at publishing."""
+
+    def said(self, parts: Sequence[Any]) -> str:
+        """What an attempt at publishing said at its end: JSON, or nothing."""
+
+
+@runtime_checkable
+class HoldsEvidence(Protocol):
+    """Objects are held when they are deleted, until how they ended is written down."""
+
+    def is_held(self, found: Any) -> bool:
+        """Whether we hold an object."""
+
+    def is_going(self, found: Any) -> bool:
+        """Whether it goes as soon as nothing holds it."""
+
+    def release(self, uid: str) -> Change:
+        """What no longer holds it; what others hold it by stays."""
+
+
+@runtime_checkable
+class RemovesFinished(Protocol):
+    """Objects stay after their end, and may be too many."""
+
+    def finished_at(self, found: Any) -> float | None:
+        """When an object has ended, in seconds since the epoch; None where it has not, or is going."""
+
+    def is_full(self, refused: Refused) -> bool:
+        """Whether a creation was refused since there are too many objects."""
+
+
+@runtime_checkable
+class ReadsRefusals(Protocol):
+    """Knows what an API server means that does not create an object; for others each refusal is for now."""
+
+    async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
+        """Why an API server has refused an object; None where nobody knows whether it is there.
+
+        Args:
+            api: An open connection.
+            namespace: Where.
+            manifest: The object.
+            error: The answer to its creation.
+        """
+
+
+@runtime_checkable
+class RestoresMarks(Protocol):
+    """Gives objects back what others take from them: the labels and the owner by which they are watched and deleted."""
+
+    def is_intact(self, obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
+        """Whether an object has all of that."""
+
+    def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
+        """What gives it back."""

@@ -1,0 +1,127 @@
+"""Attempts as Kubernetes Jobs: what the controller has to know of Jobs and pods, and all of it. Sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parallelproject.core.planner.attempt import Attempt
+from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
+from parallelproject.executors.base.identity import is_intact, restore_patch
+from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.owner import Owner
+from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.executors.job import refusal, task_job
+from parallelproject.executors.job.delivery_pod import IMAGE
+from parallelproject.executors.job.inherited_metadata import inherited
+from parallelproject.executors.job.observation import JobView, PodView, attempt_of, conflict_of, view_job, view_pod
+from parallelproject.executors.job.publish_job import publish_manifest
+from parallelproject.executors.job.single_run import release_patch
+from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
+
+
+class JobExecutor:
+    """Runs attempts as Jobs; it has all the optional parts."""
+
+    resource = Resource("Job", "/apis/batch/v1", "jobs")
+    parts = (Resource("Pod", "/api/v1", "pods"),)
+    part_seconds = 15.0
+    """A Job that has no pod for so long is reported: the API server refuses it, or the Job controller is far behind."""
+    part_missing = Reason.POD_NOT_CREATED
+
+    def __init__(self, git_image: str = IMAGE) -> None:
+        """Prepares it.
+
+        Args:
+            git_image: The image that lands and publishes work.
+        """
+        self._git_image = git_image
+
+    def problems(self, spec: Spec, project: str) -> list[Problem]:
+        """What keeps a valid spec from running in a cluster."""
+        return task_job.check_for_cluster(spec, project)
+
+    def task(self, start: TaskStart) -> Json:
+        """The Job of an attempt at a task."""
+        return task_job.job_manifest(
+            start.owner, start.spec, start.graph, start.task, start.key.attempt, start.records,
+            git_image=self._git_image, feedback=_feedback(start),
+            inherited=inherited(start.spec.job_metadata, start.metadata),
+        )  # fmt: skip
+
+    def publishing(self, start: PublishStart) -> Json:
+        """The Job of an attempt at publishing."""
+        if start.spec.git is None:
+            raise ValueError("nothing is published without spec.git")
+        return publish_manifest(
+            start.owner, start.spec, start.spec.git, start.graph, start.plan, start.revision, start.key.attempt,
+            self._git_image, inherited(start.spec.job_metadata, start.metadata),
+        )  # fmt: skip
+
+    def stop(self, known: JobView | None, why: str) -> Change:
+        """What ends a Job, and leaves it as evidence of how it ended."""
+        if known is not None and known.stop_undone and known.is_suspended:
+            # Whoever suspends it again (a queue) does not let it end. Deleted, it is held as evidence.
+            body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}
+            return Change(body, method="DELETE")
+        return Change(task_job.stop_patch(why), MERGE_PATCH)
+
+    def view(self, obj: Mapping[str, Any]) -> JobView:
+        """Reads a Job."""
+        return view_job(obj)
+
+    def part(self, obj: Mapping[str, Any]) -> PodView:
+        """Reads a pod."""
+        return view_pod(obj)
+
+    def attempt(self, number: int, found: JobView | None, parts: Sequence[PodView], is_gone: bool) -> Attempt:
+        """Where an attempt stands, by its Job and its pods."""
+        return attempt_of(number, found, parts, is_gone)
+
+    def said(self, parts: Sequence[PodView]) -> str:
+        """What a pod that has published said at its end."""
+        return next((pod.message for pod in parts if not pod.is_live), "")
+
+    def is_held(self, found: JobView) -> bool:
+        """Whether our finalizer is on a Job."""
+        return found.held
+
+    def is_going(self, found: JobView) -> bool:
+        """Whether a Job goes as soon as nothing holds it."""
+        return found.deleting
+
+    def release(self, uid: str) -> Change:
+        """What takes our finalizer from a Job."""
+        return Change(release_patch(uid), STRATEGIC_PATCH)
+
+    def finished_at(self, found: JobView) -> float | None:
+        """When a Job has ended; None where it has not, or is going."""
+        return (found.ended or 0.0) if found.outcome and not found.deleting else None
+
+    def is_full(self, refused: Refused) -> bool:
+        """Whether a quota counts Jobs, and there are as many."""
+        return refused.reason is Reason.WAITING_FOR_QUOTA and "count/jobs.batch" in refused.message
+
+    async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
+        """Why an API server has refused a Job."""
+        return await refusal.refusal_of(api, namespace, manifest, error)
+
+    def is_intact(self, obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
+        """Whether a Job has its labels and its owner."""
+        return is_intact(obj, owner, key)
+
+    def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
+        """What gives a Job its labels and its owner back."""
+        return Change(restore_patch(owner, key, uid), STRATEGIC_PATCH)
+
+
+def _feedback(start: TaskStart) -> str:
+    """What the attempt before this one has left to be heeded."""
+    before = start.key.attempt - 1
+    conflict = conflict_of(start.earlier)
+    if conflict is None:
+        return ""
+    kept = f"What attempt {before} did is kept in the repository: {conflict.ref}" if conflict.ref else ""
+    return conflict_feedback(before, conflict.paths, kept)

@@ -1,0 +1,58 @@
+"""The commits of tasks, taken to another place: which of them are there already, and their changes on top of it.
+
+A forge may merge a commit as another one: squashed, rebased, or made anew by us. Its trailers say whose work it is.
+"""
+
+from collections.abc import Sequence
+
+from parallelproject.git.plumbing.commit import make_commit
+from parallelproject.git.plumbing.landed_history import trailer_format
+from parallelproject.git.plumbing.merge import combine
+from parallelproject.git.plumbing.store import GitStore
+from parallelproject.git.plumbing.trailers import RUN, TASK
+
+_OWNER = f"{trailer_format(RUN)} {trailer_format(TASK)}"
+_COMMITS_MAX = 200
+
+
+def has_arrived(store: GitStore, commit: str, base: str) -> bool:
+    """Whether a ref has a task's work, be it as another commit."""
+    if store.git.run("merge-base", "--is-ancestor", commit, base, codes=(0, 1)).returncode == 0:
+        return True
+    return _owner(store, commit) in _owners(store, f"{commit}..{base}")
+
+
+def task_commits(store: GitStore, base: str, head: str) -> Sequence[str]:
+    """The commits of a branch that are the work of tasks and have not arrived in its base, in their order.
+
+    Empty where the branch holds anything else, as a merge or somebody's own commit: it is not ours to make anew.
+    """
+    told = store.text("rev-list", "--reverse", "--parents", f"--max-count={_COMMITS_MAX + 1}", f"{base}..{head}", "--")
+    rows = [line.split() for line in told.splitlines()]
+    if len(rows) > _COMMITS_MAX or any(len(row) != 2 for row in rows):
+        return []
+    owners = {row[0]: _owner(store, row[0]) for row in rows}
+    if len(rows) > 1 and not all(owner.strip() for owner in owners.values()):
+        return []
+    arrived = _owners(store, f"{head}..{base}")
+    return [commit for commit, owner in owners.items() if not owner.strip() or owner not in arrived]
+
+
+def picked(store: GitStore, commit: str, onto: str) -> str:
+    """The tree of one commit's changes on top of another commit.
+
+    Raises:
+        ConflictError: they do not fit.
+    """
+    # git before 2.40 merges from where two commits have parted, whatever it is told: this one parts at the right place.
+    names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
+    return combine(store, f"{commit}^", other, commit)
+
+
+def _owner(store: GitStore, commit: str) -> str:
+    return store.text("log", "-1", "--no-walk", f"--format={_OWNER}", commit)
+
+
+def _owners(store: GitStore, commits: str) -> set[str]:
+    return set(store.text("log", f"--format={_OWNER}", commits, "--").splitlines())

@@ -1,0 +1,113 @@
+"""Attempts as processes of this machine: what one is started as, and what its end means. It starts nothing itself.
+
+The counterpart of what an executor of a cluster is (``executors.base.executor``): there an attempt is an object of an
+API server, here it is an order to the supervisor and a row in the state. The supervisor starts and stops it.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.local.engine.board import Board
+from parallelproject.local.engine.command import Command
+from parallelproject.local.engine.earlier_sessions import attempt_of
+from parallelproject.local.state import workspaces
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.store import AttemptRow
+from parallelproject.local.supervisor.handle import Order
+from parallelproject.model import names
+
+if TYPE_CHECKING:
+    from parallelproject.local.delivery.attempts import Deliveries
+
+
+class ProcessExecutor:
+    """Runs attempts as processes."""
+
+    def __init__(
+        self,
+        board: Board,
+        commands: Mapping[str | None, Command],
+        directory: StateDirectory,
+        grace: float,
+        deliveries: "Deliveries | None" = None,
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            board: The run.
+            commands: By role, what runs a task.
+            directory: Where attempts work, and their logs are.
+            grace: Seconds that an attempt has after it was asked to end.
+            deliveries: Lands the work of attempts, where there is a repository.
+        """
+        self._board = board
+        self._commands = commands
+        self._directory = directory
+        self._grace = grace
+        self._deliveries = deliveries
+
+    def task(self, task: int, number: int, records: Mapping[str, Record], failed: Mapping[str, int]) -> Order:
+        """Writes what an attempt is to find, and says how it is started.
+
+        Args:
+            task: The task, as its number in the graph.
+            number: Of the attempt.
+            records: By task id; at least those of the task's dependencies.
+            failed: By task id, the number of its last attempt that failed.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        graph, directory = self._board.graph, self._directory
+        task_id = graph.ids[task]
+        outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
+        document = task_document(self._board.name, graph, task, number, records, outputs)
+        directory.prepare(task_id, number, document, folders=self._deliveries is None)
+        workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
+        own = environment(self._board.name, graph, task, number) | workspaces.environment(
+            workspace, str(directory.path), os.environ
+        )
+        own |= {
+            names.ENV_TASK_FILE: directory.task_file(task_id, number),
+            names.ENV_WORKSPACE: workspace,
+            names.ENV_OUTPUTS: directory.outputs(task_id),
+        }
+        if task_id in failed:
+            own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
+        argv, env = self._commands[graph.role[task]].resolve(own)
+        deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
+        order = Order(
+            task=task_id,
+            number=number,
+            argv=argv,
+            env=env,
+            cwd=workspace,
+            log=directory.log(task_id, number),
+            deadline=deadline,
+            grace=self._grace,
+        )
+        return self._deliveries.order(graph, task, order) if self._deliveries else order
+
+    def ended(self, row: AttemptRow) -> AttemptRow:
+        """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
+        return self._deliveries.told(row) if self._deliveries else row
+
+    def attempt(self, row: AttemptRow, now: float) -> Attempt:
+        """Where an attempt stands that has ``ended``.
+
+        Args:
+            row: The attempt.
+            now: Seconds since the epoch.
+        """
+        return attempt_of(row, now, self.commit(row))
+
+    def commit(self, row: AttemptRow) -> str | None:
+        """The commit that an attempt's work landed as."""
+        return self._deliveries.commit(row) if self._deliveries else None
+
+    def _feedback(self, task: str, number: int) -> str:
+        """What says why an attempt failed."""
+        return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)

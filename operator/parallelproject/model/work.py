@@ -1,0 +1,74 @@
+"""What is started: of which kind, for which task and step, and by which attempt. One key for all of it.
+
+Names of Jobs, labels, what is observed and requests under way are keyed by it, so that each attempt exists once.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+
+class WorkKind(StrEnum):
+    """What a piece of work is for."""
+
+    TASK = "Task"
+    """An attempt at a task of the spec."""
+    PUBLISH = "Publish"
+    """An attempt at publishing what has landed, of the whole project."""
+
+
+class Work(NamedTuple):
+    """A piece of work: what may take several attempts, of which no two run at once."""
+
+    kind: WorkKind
+    task: str = ""
+    """Id of the task; empty for work of the whole project."""
+    step: str = ""
+    """Name of the step within the task; empty for the task itself."""
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is a task itself: what the planner decides on."""
+        return self.kind is WorkKind.TASK and not self.step
+
+    def __str__(self) -> str:
+        """As logs and Events name it: the task, or the kind where it belongs to none."""
+        return "/".join(filter(None, (self.task, self.step))) or _WITHOUT_TASK[self.kind]
+
+
+class WorkKey(NamedTuple):
+    """One attempt at a piece of work."""
+
+    kind: WorkKind
+    task: str
+    step: str
+    attempt: int
+    """Number of the attempt, from 1."""
+
+    @classmethod
+    def of_task(cls, task: str, attempt: int) -> Self:
+        """An attempt at a task."""
+        return cls(WorkKind.TASK, task, "", attempt)
+
+    @classmethod
+    def of_publishing(cls, attempt: int) -> Self:
+        """An attempt at publishing."""
+        return cls(WorkKind.PUBLISH, "", "", attempt)
+
+    @property
+    def work(self) -> Work:
+        """What it is an attempt at."""
+        return Work(self.kind, self.task, self.step)
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is an attempt at a task itself: what the planner decides on."""
+        return self.kind is WorkKind.TASK and not self.step
+
+    def __str__(self) -> str:
+        """As logs name it."""
+        return f"{self.work} (attempt {self.attempt})"
+
+
+PUBLISHING = Work(WorkKind.PUBLISH)
+"""Publishing, of which a project has one."""
+_WITHOUT_TASK = {WorkKind.TASK: "?", WorkKind.PUBLISH: "publishing"}
