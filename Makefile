@@ -5,8 +5,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
-FAST := tests/core tests/docs tests/sources tests/model/test_crd.py tests/model/test_crd_agrees.py tests/model/test_generate.py
+# On two cores: many tests wait.
+WORKERS ?= 3
+FAST := tests/core tests/docs tests/sources tests/model tests/executors tests/kube
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
@@ -17,21 +19,32 @@ demo: $(RUNTIME) ## Set up and run an example backlog on this machine: 21 tasks,
 	@rm -rf .pproj/demo
 	@$(BIN)/pproj run manifests/examples/demo/tasks.json --command 'sh $(CURDIR)/manifests/examples/demo/work.sh' \
 	  --parallelism 4 --set spec.defaults.backoffSeconds=1
-check: $(DEV) lint ## Style, types, layers, then the fast tests: no cluster, no Gitea
-	$(BIN)/python -m pytest -q -n $(WORKERS) $(FAST)
-test: $(DEV) ## Set up and run every test, real API server included (its programs are built once, then cached)
+check: $(DEV) lint ## In a minute: style, types, layers, then the fast tests; no cluster, no Gitea
+	@$(PYTEST) -q --quick -m "not cluster and not gitea" $(FAST) $(ARGS)
+test: $(DEV) ## Set up and run every test, real API server included, long sweeps sampled (its programs are built once)
 	@$(RIG) build > /dev/null
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(PYTEST) $(ARGS)
+test-deep: $(DEV) ## All that the tests sample, whole (hours; ARGS="--minutes 10": another part each time, until then)
+	@$(RIG) build > /dev/null
+	@$(PYTEST) --deep -m deep $(ARGS)
 dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
 	@$(RIG) up
 
 ##@ Working on it
+LINTS := lint-style lint-format lint-types lint-layers lint-generated lint-hooks
 lint: $(DEV) ## Style, types, layers, generated files, and the hooks of pre-commit
+	@$(MAKE) --no-print-directory --keep-going -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) $(LINTS)
+lint-style:
 	$(BIN)/ruff check .
+lint-format:
 	$(BIN)/ruff format --check .
+lint-types:
 	$(BIN)/mypy
+lint-layers:
 	$(BIN)/lint-imports
+lint-generated:
 	PYTHONPATH=tools $(BIN)/python -m generate --check
+lint-hooks:
 	SKIP=ruff,ruff-format,mypy,layers,generated $(BIN)/pre-commit run --all-files
 format: $(DEV) ## Format the code
 	$(BIN)/ruff check --fix .
@@ -83,4 +96,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo check test dev-cluster lint format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help
+.PHONY: demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help

@@ -4,8 +4,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from bench.load import Load, Task
+from tests.core.examples import tries
 
-unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=tries(60), suppress_health_check=[HealthCheck.too_slow])
 """Whatever else goes on."""
 SECONDS = st.integers(1, 50).map(lambda tenths: tenths / 10)
 

@@ -13,7 +13,13 @@ CHART = ROOT / "charts" / "parallelproject"
 CI = sorted((CHART / "ci").glob("*-values.yaml"))
 """Values that people may have, each with what they are for."""
 NAMESPACE = "parallelproject-system"
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"}
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "Namespace",
+    "ValidatingWebhookConfiguration",
+}
 
 Object = dict[str, Any]
 

@@ -16,9 +16,9 @@ def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(helm_program, tmp_path_factory.mktemp("helm"))
 
 
-def anything(kind: str) -> dict[str, object]:
-    """A resource of the Prometheus operator, by its name only: it takes whatever fields there are."""
-    group, plural = "monitoring.coreos.com", f"{kind.lower()}s"
+def anything(group: str, kind: str) -> dict[str, object]:
+    """A resource of another operator, by its name only: it takes whatever fields there are."""
+    plural = f"{kind.lower()}s"
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -36,10 +36,11 @@ def anything(kind: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def bare(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane without anything of the project but a namespace that takes restricted pods only."""
-    monitoring = tmp_path_factory.mktemp("monitoring") / "crds.json"
-    items = [anything("ServiceMonitor"), anything("PrometheusRule")]
-    monitoring.write_text("\n---\n".join(map(json.dumps, items)))
-    with ControlPlane(binaries=binaries, nodes=2, manifests=[monitoring]) as cluster:
+    others = tmp_path_factory.mktemp("others") / "crds.json"
+    items = [anything("monitoring.coreos.com", kind) for kind in ("ServiceMonitor", "PrometheusRule")]
+    items += [anything("cert-manager.io", kind) for kind in ("Certificate", "Issuer")]
+    others.write_text("\n---\n".join(map(json.dumps, items)))
+    with ControlPlane(binaries=binaries, nodes=2, manifests=[others]) as cluster:
         cluster.create_namespace(NAMESPACE)
         cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
         yield cluster

@@ -177,6 +177,29 @@ def test_an_upgrade_updates_the_crd_and_loses_no_project(bare: ControlPlane, clu
 
 
 @pytest.mark.usefixtures("clean")
+def test_an_upgrade_keeps_the_certificate_of_the_webhook_and_an_uninstall_leaves_none(
+    bare: ControlPlane, cluster_helm: Helm
+):
+    configuration = ("validatingwebhookconfiguration", f"{RELEASE}-{NAMESPACE}")
+
+    def certificate() -> tuple[dict[str, str], str]:
+        secret = json.loads(bare.kubectl("-n", NAMESPACE, "get", "secret", f"{RELEASE}-admission", "-o", "json").stdout)
+        bundle = bare.kubectl("get", *configuration, "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}").stdout
+        return secret["data"], bundle
+
+    install(cluster_helm, values={"admission": {"enabled": True}})
+    data, bundle = certificate()
+    assert bundle == data["ca.crt"]
+    install(cluster_helm, values={"admission": {"enabled": True, "failurePolicy": "Fail"}})
+    assert certificate() == (data, bundle)
+    assert bare.kubectl("get", *configuration, "-o", "jsonpath={.webhooks[0].failurePolicy}").stdout == "Fail"
+
+    install(cluster_helm, values={"admission": {"enabled": False}})
+    assert bare.kubectl("get", *configuration, check=False).returncode != 0
+    assert bare.kubectl("-n", NAMESPACE, "get", "secrets", "-l", OURS, "-o", "name").stdout == ""
+
+
+@pytest.mark.usefixtures("clean")
 def test_an_uninstall_loses_no_project_and_leaves_nothing_else(bare: ControlPlane, cluster_helm: Helm):
     install(cluster_helm)
     before, definition = project(bare), uid(bare, "crd", CRD_NAME)

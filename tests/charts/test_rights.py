@@ -107,6 +107,19 @@ def test_with_namespaces_of_its_own_nothing_is_cluster_wide(helm: Helm):
         }
 
 
+@pytest.mark.parametrize("namespaces", [[], ["team-a"]], ids=["all", "some"])
+def test_the_admission_webhook_takes_no_right(helm: Helm, namespaces: list[str]):
+    values = {"scope": {"namespaces": namespaces}, "crds": {"enabled": False}}
+    plain, webhook = (helm.render(values | {"admission": {"enabled": on}}) for on in (False, True))
+
+    def roles(objects: list[Object]) -> list[Object]:
+        return [o for o in objects if "Role" in o["kind"]]
+
+    assert roles(plain) == roles(webhook)
+    added = {"Secret", "ValidatingWebhookConfiguration"}
+    assert kinds(webhook) - kinds(plain) == added
+
+
 def test_no_rights_are_made_where_somebody_else_gives_them(helm: Helm):
     objects = helm.render({"rbac": {"create": False}, "serviceAccount": {"create": False, "name": "own"}})
     assert not kinds(objects) & {"Role", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"}

@@ -36,6 +36,8 @@ def at(path: str) -> Any:
 
 
 EVERYTHING: dict[str, object] = {
+    "admission.enabled": True,
+    "admission.certManager.enabled": True,
     "networkPolicy.enabled": True,
     "metrics.serviceMonitor.enabled": True,
     "metrics.serviceMonitor.whenCrdMissing": "always",
@@ -46,6 +48,7 @@ EVERYTHING: dict[str, object] = {
 }
 """With these, all that the chart has is rendered."""
 OTHER: dict[str, object] = {
+    "admission.failurePolicy": "Fail",
     "affinity": {"nodeAffinity": {}},
     "controller.logFormat": "text",
     "extraArgs": ["--verbose"],
@@ -150,6 +153,7 @@ def test_a_misspelt_value_is_refused_by_its_name(helm: Helm, path: str):
         ({"scope": {"namespaces": "team-a"}}, "/scope/namespaces"),
         ({"scope": {"namespaces": ["Team_A"]}}, "/scope/namespaces/0"),
         ({"scope": {"namespaces": ["a", "a"]}}, "/scope/namespaces"),
+        ({"admission": {"failurePolicy": "Retry"}}, "/admission/failurePolicy"),
         ({"image": {"digest": "0123"}}, "/image/digest"),
         ({"image": {"registry": "registry.example/"}}, "/image/registry"),
         ({"imagePullSecrets": ["registry"]}, "/imagePullSecrets/0"),

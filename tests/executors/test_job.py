@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.base.identity import is_intact, is_ours
 from parallelproject.executors.base.owner import Owner
+from parallelproject.executors.job.observation import view_pod
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest, stop_patch
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
@@ -69,6 +70,22 @@ def test_our_environment_goes_before_the_template_s() -> None:
     env = container_of(job(spec({"spec": {"containers": [{"name": "a", "command": ["x"], "env": theirs}]}})))["env"]
     assert [e["value"] for e in env if e["name"] == "PPROJ_TASK_ID"] == ["a"]
     assert env[-1] == {"name": "MINE", "value": "$(PPROJ_TASK_ID)"}
+
+
+@pytest.mark.parametrize("theirs", [None, "agent", "proxy"])
+def test_the_name_of_the_task_s_container_is_written_down_once(theirs: str | None) -> None:
+    kubectl, ours = "kubectl.kubernetes.io/default-container", "parallelproject.io/container"
+    metadata = {"annotations": {kubectl: theirs}} if theirs else {}
+    made = job(spec({"metadata": metadata, "spec": {"containers": [{"name": "agent", "command": ["x"]}]}}))
+    template = made["spec"]["template"]
+    notes = template["metadata"]["annotations"]
+    assert (notes[kubectl], notes.get(ours)) == (theirs or "agent", "agent" if theirs == "proxy" else None)
+    ended = {"name": "agent", "state": {"terminated": {"exitCode": 42, "finishedAt": "2026-01-01T00:00:00Z"}}}
+    killed = {"name": "proxy", "state": {"terminated": {"exitCode": 137, "finishedAt": "2026-01-01T00:00:00Z"}}}
+    status = {"phase": "Failed", "containerStatuses": [killed, ended]}
+    containers = [{"name": "proxy"}, {"name": "agent"}]
+    pod = {"metadata": template["metadata"], "spec": {"containers": containers}, "status": status}
+    assert view_pod(pod).exit_code == 42
 
 
 def test_only_the_job_of_this_very_attempt_is_ours() -> None:

@@ -1,4 +1,4 @@
-"""One control plane for all tests of a file: planted bugs leave projects behind that a sound operator would mend."""
+"""One control plane for all tests of this folder, in each worker."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from rig.binaries import Binaries
 from tests.faults.lab import Lab
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(binaries: Binaries) -> Iterator[Lab]:
     """Where faults are tried."""
     with Lab() as made:

@@ -221,6 +221,9 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.lab.run(self._end())
+        if self._patch:  # a bug leaves projects behind that a sound operator would act upon
+            for name in self._namespaces or ():
+                self.lab.client("DELETE", f"/api/v1/namespaces/{name}")
 
     @property
     def traffic(self) -> Traffic:

@@ -30,6 +30,7 @@ class Storm:
     projects: int = 75
     seconds: float = 300.0
     levels: int = 12
+    restart_seconds: float = RESTART_SECONDS
     kind: str = "storm"
 
     def graphs(self) -> list[Graph]:
@@ -56,7 +57,7 @@ class Storm:
             made = [run.namespace.create(graph.spec, f"p{i}") for i, graph in enumerate(graphs)]
             began = time.monotonic()
             run.start()
-            outcome.taken_over = _rage(run, began + self.seconds)
+            outcome.taken_over = _rage(run, began + self.seconds, self.restart_seconds)
             try:
                 run.namespace.until(
                     lambda: all(map(has_ended, _all(run))), "the end of all projects", seconds=_SETTLE_SECONDS
@@ -80,11 +81,11 @@ class Storm:
         return outcome.starts > self.seconds / KILL_SECONDS / 2 and outcome.taken_over > 0
 
 
-def _rage(run: Run, end: float) -> int:
+def _rage(run: Run, end: float, restart_seconds: float) -> int:
     """Kills and restarts until then; how often something else than the operator was restarted."""
     cluster = run.lab.cluster
     restarts = (cluster.restart_controllers, cluster.restart_etcd, cluster.restart_apiserver)
-    next_kill, next_restart, count = time.monotonic() + KILL_SECONDS, time.monotonic() + RESTART_SECONDS, 0
+    next_kill, next_restart, count = time.monotonic() + KILL_SECONDS, time.monotonic() + restart_seconds, 0
     while time.monotonic() < end:
         wait = min(next_kill, next_restart, end) - time.monotonic()
         run.linger(max(0.0, wait))
@@ -94,7 +95,7 @@ def _rage(run: Run, end: float) -> int:
         if time.monotonic() > next_restart:
             restarts[count % len(restarts)]()
             count += 1
-            next_restart = time.monotonic() + RESTART_SECONDS
+            next_restart = time.monotonic() + restart_seconds
     return count
 
 

@@ -1,24 +1,24 @@
 """Some sequences of edits, each with a fault: the end is that of a fresh run of the last spec.
 
-``python -m tests.faults edits`` runs 300; PPROJ_TEST_SEEDS chooses others here.
+``python -m tests.faults edits`` runs 300 and counts them, and so many does ``--deep``.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.controller.cluster import Json, role, spec, task
+from tests.faults.campaigns import SEQUELS
 from tests.faults.editing import reason_of, run_fresh, run_sequel
 from tests.faults.edits import FAULT, Edit, Sequel, end, sequel
 from tests.faults.lab import Lab
 from tests.faults.plan import Action, Fault
+from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-SEEDS = [int(seed) for seed in os.environ.get("PPROJ_TEST_SEEDS", "3,4,5,11,25,42").split(",")]
-LANES = 3
+LANES = 4
 
 
 def project(*tasks: Json, **fields: Any) -> Json:
@@ -81,14 +81,16 @@ def test_story(lab: Lab, name: str) -> None:
     assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
 
 
-def test_edits_with_a_fault_end_as_a_fresh_run(lab: Lab) -> None:
+def test_edits_with_a_fault_end_as_a_fresh_run(lab: Lab, sampled: Sampler) -> None:
+    fired = 0
     with ThreadPoolExecutor(LANES) as lanes:
-        outcomes = list(lanes.map(lambda seed: run_sequel(lab, sequel(seed)), SEEDS))
-    for outcome in outcomes:
-        assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
-    assert any(outcome.fired for outcome in outcomes)
+        for seeds in sampled.batches(range(1, SEQUELS + 1), LANES, LANES):
+            for outcome in lanes.map(lambda seed: run_sequel(lab, sequel(seed)), seeds):
+                assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
+                fired += len(outcome.fired)
+    assert fired or sampled.is_cut
 
 
 def test_a_fresh_run_ends_as_foretold(lab: Lab) -> None:
-    last = sequel(SEEDS[0]).last
+    last = sequel(3).last
     assert run_fresh(lab, last) == (end(last), reason_of(end(last)))

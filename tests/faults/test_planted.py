@@ -13,6 +13,7 @@ def test_a_planted_bug_is_caught(lab: Lab, bug: Planted) -> None:
     assert bug.caught(lab) is not None
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
 def test_the_runs_that_catch_a_bug_are_in_order_without_it(lab: Lab, bug: Planted) -> None:
     for each in bug.tries:

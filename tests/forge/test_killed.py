@@ -14,10 +14,18 @@ from tests.forge.victim import KILLED, branch_per_level, branch_per_task, per_ta
 from tests.forge.world import World
 from tests.git.killer import Killer
 from tests.git.remote import Remote, git
+from tests.sampling import Sampler
 
 CHANGING = {"init", "fetch", "commit-tree", "push"}
 """What leaves something behind; the others only look."""
+KEPT = 3
+"""How many of what could be cut off are in a sample, besides the most dangerous."""
 pytestmark = pytest.mark.timeout(1800)  # hundreds of processes one after the other, on whatever machine
+
+
+def merges(numbered: tuple[int, tuple[str, str]]) -> bool:
+    """Whether a request merges something: what must not be done twice."""
+    return "merge" in numbered[1][1] and numbered[1][0] != "GET"
 
 
 class Scene:
@@ -42,7 +50,7 @@ class Scene:
 
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_branch_that_is_merged(
-    standin: StandIn, publisher: Publisher, world: World, tmp_path: Path, how: str
+    standin: StandIn, publisher: Publisher, world: World, tmp_path: Path, sampled: Sampler, how: str
 ) -> None:
     world.remote.commit(BRANCH, {"x": "1"}, "a", force_parent=world.tip("main"))
     world.ci = lambda sha: "passed"
@@ -50,7 +58,7 @@ def test_killed_at_every_request_of_a_branch_that_is_merged(
     assert run(shared, publisher.settings, standin) == 0
     requests = list(standin.requests)
     assert len(requests) >= 8
-    for at, request in enumerate(requests, 1):
+    for at, request in sampled(enumerate(requests, 1), KEPT, merges):
         scene.reset()
         standin.fault = lambda index, method, path, at=at: how if index == at else None
         assert run(shared, publisher.settings, standin) == KILLED, request
@@ -64,17 +72,17 @@ def test_killed_at_every_request_of_a_branch_that_is_merged(
 
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_merge_queue(
-    standin: StandIn, publisher: Publisher, world: World, remote: Remote, tmp_path: Path, how: str
+    standin: StandIn, publisher: Publisher, world: World, remote: Remote, tmp_path: Path, sampled: Sampler, how: str
 ) -> None:
     queue(remote)
     world.ci = lambda sha: "passed"
     scene = Scene(standin, publisher, tmp_path)
     assert run(per_task, publisher.settings, standin) == 0
-    requests = list(standin.requests)
-    assert len(requests) >= 15
-    for at, request in enumerate(requests, 1):
-        if how == "kill-before" and request[0] == "GET":
-            continue  # between a request and a look only git was asked: that is the test below
+    assert len(standin.requests) >= 15
+    # Between a request and a look only git was asked: that is the test below.
+    looks = {"GET"} if how == "kill-before" else set()
+    requests = [(at, request) for at, request in enumerate(standin.requests, 1) if request[0] not in looks]
+    for at, request in sampled(requests, KEPT, merges):
         scene.reset()
         standin.fault = lambda index, method, path, at=at: how if index == at else None
         assert run(per_task, publisher.settings, standin) == KILLED, request
@@ -95,6 +103,7 @@ def test_killed_at_every_request_that_changes_something_of_parts(
     world: World,
     remote: Remote,
     tmp_path: Path,
+    sampled: Sampler,
     step: Callable[[Settings], None],
     pulls: int,
 ) -> None:
@@ -106,22 +115,22 @@ def test_killed_at_every_request_that_changes_something_of_parts(
     assert run(step, publisher.settings, standin) == 0
     requests = [(at, request) for at, request in enumerate(standin.requests, 1) if request[0] != "GET"]
     assert len(requests) >= 2 * pulls
-    for at, request in requests:
-        for how in ("kill-before", "kill-after"):
-            scene.reset()
-            standin.fault = lambda index, method, path, at=at, how=how: how if index == at else None
-            assert run(step, publisher.settings, standin) == KILLED, request
-            standin.fault = lambda index, method, path: None
-            assert run(step, publisher.settings, standin) == 0, request
-            assert (len(world.pulls), len(world.merges)) == (pulls, pulls), request
-            assert remote.files("main") >= {"a", "b", "c"}
-            assert {name for name in remote.refs() if name.startswith("refs/heads/")} == {f"refs/heads/{line}"}
+    deaths = [(at, request, how) for at, request in requests for how in ("kill-before", "kill-after")]
+    for at, request, how in sampled(deaths, KEPT, lambda death: death[2] == "kill-after" and merges(death[:2])):
+        scene.reset()
+        standin.fault = lambda index, method, path, at=at, how=how: how if index == at else None
+        assert run(step, publisher.settings, standin) == KILLED, request
+        standin.fault = lambda index, method, path: None
+        assert run(step, publisher.settings, standin) == 0, request
+        assert (len(world.pulls), len(world.merges)) == (pulls, pulls), request
+        assert remote.files("main") >= {"a", "b", "c"}
+        assert {name for name in remote.refs() if name.startswith("refs/heads/")} == {f"refs/heads/{line}"}
     git(remote.path, "fsck", "--full", "--strict")
 
 
 @pytest.mark.parametrize("how", ["after", "orphan"])
 def test_killed_at_every_call_of_git_of_a_merge_queue(
-    without_forge: Publisher, remote: Remote, tmp_path: Path, how: str
+    without_forge: Publisher, remote: Remote, tmp_path: Path, sampled: Sampler, how: str
 ) -> None:
     queue(remote)
     start = tmp_path / "start"
@@ -135,9 +144,8 @@ def test_killed_at_every_call_of_git_of_a_merge_queue(
     commands = killer.commands(step)
     check_queue(remote)
     assert commands.count("push") == 5  # a; c brought up to date; both merged, in between and after; both deleted
-    for at, command in enumerate(commands, 1):
-        if command not in CHANGING:
-            continue
+    calls = [(at, command) for at, command in enumerate(commands, 1) if command in CHANGING]
+    for at, command in sampled(calls, KEPT, lambda call: call[1] == "push"):
         shutil.rmtree(private)
         git(remote.path, "fetch", "--quiet", "--prune", "--force", str(start), "+refs/heads/*:refs/heads/*")
         assert killer.run(step, at, how) == KILLED, command

@@ -58,6 +58,7 @@ def report(what: str, ends: list[tuple[Outcome, int, float]], seconds: float) ->
     )
 
 
+@pytest.mark.sampled(0, always=lambda count: count == 20)
 @pytest.mark.parametrize("count", [20, 50])
 def test_all_land_on_a_linear_branch_each_once(remote: Remote, count: int) -> None:
     lines = remote.show("a.txt", "main").splitlines()

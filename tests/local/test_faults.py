@@ -1,33 +1,41 @@
-"""A sample of the sweep of ``python -m tests.local.faults``, and whether it would tell a bug."""
+"""A sample of the sweep of ``python -m tests.local.faults``, whole with ``--deep``; and whether it would tell a bug."""
 
 import multiprocessing
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from tests.local.disk import can_mount
 from tests.local.faults import bugs
-from tests.local.faults.sweep import Case, attempt, no_room, points, sample, single
+from tests.local.faults.sweep import Case, Outcome, attempt, no_room, points, sample, single
 from tests.local.faults.task import SLOW_SECONDS
+from tests.sampling import Sampler
 
-SEED = 1
+_LANES = os.cpu_count() or 1
 
 
-def test_killed_anywhere_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    carry_out(sample(single(points(tmp_path)), 45, SEED))
+def test_killed_anywhere_it_goes_on_as_if_nothing_had_happened(tmp_path: Path, sampled: Sampler) -> None:
+    carry_out(single(points(tmp_path)), 24, sampled)
 
 
 @pytest.mark.skipif(not can_mount(), reason="only root can make a small disk")
-def test_with_no_room_for_anything_it_stops_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    carry_out(sample(no_room(points(tmp_path)), 20, SEED))
+def test_with_no_room_for_anything_it_stops_and_goes_on_when_there_is_room(tmp_path: Path, sampled: Sampler) -> None:
+    carry_out(no_room(points(tmp_path)), 10, sampled)
 
 
-def carry_out(cases: list[Case]) -> None:
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
-        outcomes = pool.map(attempt, cases, chunksize=1)
+def carry_out(cases: Iterable[Case], keep: int, sampled: Sampler) -> None:
+    found = list(cases)
+    wanted = found if sampled.deep else sample(found, keep, sampled.number)  # of as many kinds as possible
+    outcomes: list[Outcome] = []
+    with multiprocessing.get_context("fork").Pool(_LANES) as pool:
+        for batch in sampled.batches(wanted, keep, 4 * _LANES):
+            outcomes += pool.map(attempt, batch, chunksize=1)
     assert [f"{o.case}: {o.violations}" for o in outcomes if o.violations] == []
-    assert sum(outcome.struck for outcome in outcomes) > len(cases) / 2  # else it would prove nothing
+    assert (
+        sum(outcome.struck for outcome in outcomes) >= len(outcomes) / 2 or sampled.is_cut
+    )  # else it would prove nothing
 
 
 @pytest.mark.parametrize("bug", [*bugs.ENGINE, *bugs.SUPERVISOR])

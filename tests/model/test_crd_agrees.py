@@ -15,6 +15,7 @@ from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from rig import ControlPlane
+from tests.core.examples import tries
 
 pytestmark = pytest.mark.cluster
 
@@ -174,7 +175,9 @@ def specs(draw: st.DrawFn) -> Any:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=tries(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(spec=specs())
 def test_the_server_accepts_what_the_model_accepts_and_nothing_else(server: Says, spec: Any):

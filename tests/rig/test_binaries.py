@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rig
-from rig import Binaries, RigError, find_or_build
+from rig import Binaries, RigError, binaries, find_or_build
 from rig.binaries import FULL
 
 GO = """#!/bin/sh
@@ -77,6 +77,32 @@ def test_what_is_missing_is_built_once_and_says_so(cache: Path) -> None:
     assert find_or_build(progress=said.append) == built
     assert builds(cache) == 3
     assert len(said) == 5
+
+
+def test_a_build_that_takes_long_says_how_long(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = cache.parent / "path" / "go"
+    go.write_text(GO.replace("touch", 'until grep -q said "$GO_LOG"; do sleep 0.01; done; touch'))
+    monkeypatch.setattr(binaries, "_SAY_EVERY_SECONDS", 0.01)
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        said.append(line)
+        if line.startswith("still"):
+            with (cache.parent / "go.log").open("a") as log:
+                log.write("said\n")
+
+    find_or_build(progress=progress)
+    assert "still building kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kubectl: 0 s" in said
+
+
+def test_all_are_built_with_their_numbers(cache: Path) -> None:
+    command = [sys.executable, "-m", "rig", "build"]
+    env = {**os.environ, "PYTHONPATH": str(Path(rig.__file__).parents[1])}
+    broken = subprocess.run(command, env=env | {"GO_BREAKS": "code.gitea.io/gitea"}, capture_output=True, text=True)
+    assert (broken.returncode, broken.stdout.count("\n")) == (1, 4)
+    assert "[1/5] building the wrapper of tasks' commands: once" in broken.stderr
+    assert "[2/5] building etcd (2/3) ..." in broken.stderr
+    assert "[5/5] building Gitea: once" in broken.stderr
 
 
 def test_of_two_processes_one_builds(cache: Path) -> None:

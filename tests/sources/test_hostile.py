@@ -15,6 +15,7 @@ from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.project import parse_spec
 from parallelproject.sources import Format, Imported, Options, load, read
 from parallelproject.sources.text.json_text import DEPTH_MAX
+from tests.core.examples import tries
 
 IDS = st.sampled_from([1, 2, 3, "1", "2", "1.1", "1.2", "2.1", "a b", "é", "HAM-1", 9, None, True, 1.5, [], "\ud800"])
 STATES = st.sampled_from(
@@ -163,14 +164,14 @@ def test_any_json(data: Any, file: str, format: Format | None, options: Options)
 
 
 @given(TASKS, OPTIONS, st.sampled_from(["taskmaster", "beads", "groups", "features", "github"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_any_tasks_are_accounted_for(tasks: list[Any], options: Options, format: str):
     text = "\n".join(map(json.dumps, tasks)) if format == "beads" else json.dumps(tasks)
     check(text, "x", Format(format), options)
 
 
 @given(distinct([1, 2, 3, 4, 5]), OPTIONS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_including_what_is_done_leaves_nothing_done(tasks: list[dict[str, Any]], options: Options):
     for number, task in enumerate(tasks, start=1):
         for key in ("subtasks", "blockedBy", "depends_on"):
@@ -230,7 +231,7 @@ YAML_PIECES = st.sampled_from(
 
 
 @given(st.lists(YAML_PIECES, max_size=30).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 @example("apiVersion: parallelproject.io/v1alpha1\nspec: {tasks: [{id: 0b}, {id: 0x}, {id: 1:2}, {id: 0_}]}")
 def test_any_yaml(text: str):
     check(text, "x.yaml", None, Options())
@@ -286,7 +287,7 @@ MARKDOWN_PIECES = st.sampled_from(
 
 
 @given(st.lists(MARKDOWN_PIECES, max_size=30).map("".join), OPTIONS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=tries(500), deadline=None)
 @example("- [ ] 1. [>] \n**Depends on:** Task 1, T01-T09\n", Options())
 def test_any_markdown(text: str, options: Options):
     imported = check(text, "x.md", None, options)
@@ -307,7 +308,7 @@ PLAN_LINES = st.sampled_from(
 
 
 @given(st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12), st.lists(PLAN_LINES, max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_no_line_of_a_plan_is_lost(before: list[str], first: list[str], second: list[str]):
     rows = [*before, "### Task 1: Reader", *first, "### Task 2: Page", *second]
     lines = [f"{row} {number}" if row[:1].isalpha() else row for number, row in enumerate(rows)]

@@ -4,17 +4,19 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 from rig.binaries import (
+    Binaries,
     find_or_build,
     find_or_build_gitea,
     find_or_build_helm,
     find_or_build_rules,
     find_or_build_wrapper,
 )
+from rig.cache import say_on_stderr
 from rig.controlplane import ControlPlane
 from rig.errors import RigError
 from rig.project import project_manifests
@@ -36,10 +38,20 @@ Ctrl-C ends it and removes everything.
 """
 
 
+_BUILDS: tuple[Callable[..., Binaries | Path], ...] = (
+    find_or_build_wrapper,
+    find_or_build,
+    find_or_build_helm,
+    find_or_build_rules,
+    find_or_build_gitea,
+)
+
+
 def _build() -> None:
-    ours = find_or_build_wrapper().parent, find_or_build_rules().parent, find_or_build_helm().parent
-    for folder in (find_or_build().folder, find_or_build_gitea().folder, *ours):
-        print(folder)  # noqa: T201
+    """Find or build all; says nothing but the folders where all are there."""
+    for number, build in enumerate(_BUILDS, 1):
+        found = build(progress=lambda line, number=number: say_on_stderr(f"[{number}/{len(_BUILDS)}] {line}"))
+        print(found.folder if isinstance(found, Binaries) else found.parent, flush=True)  # noqa: T201
 
 
 def _up(nodes: int) -> None:

@@ -22,6 +22,8 @@ from rig.process import Process
 
 _TOOLS = Path(__file__).parent.parent
 
+_SAY_EVERY_SECONDS = 15
+"""Somebody waits for a build."""
 _ENVIRONMENT = {"GOFLAGS": "", "GOWORK": "off"}
 
 KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
@@ -244,8 +246,12 @@ def _build(recipe: _Recipe, out: Path, folder: Path, progress: Progress) -> None
             cwd=recipe.module,
             env={**_ENVIRONMENT, "CGO_ENABLED": "1" if recipe.cgo else "0"},
         )
+        began = time.monotonic()
         try:
-            code = builder.wait()
+            code = builder.wait(
+                _SAY_EVERY_SECONDS,
+                lambda what=what, began=began: progress(f"still building {what}: {time.monotonic() - began:.0f} s"),  # type: ignore[misc]
+            )
         finally:
             builder.stop()
         if code != 0:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,9 +56,18 @@ class Process:
         """The process id, which is its process group's id too."""
         return self._popen.pid
 
-    def wait(self) -> int:
-        """Wait until it ends by itself; the exit code, negative for a signal."""
-        return self._popen.wait()
+    def wait(self, every_seconds: float | None = None, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """Wait until it ends by itself; the exit code, negative for a signal.
+
+        Args:
+            every_seconds: How often ``meanwhile`` is called; never by default.
+            meanwhile: Is called while it runs.
+        """
+        while True:
+            try:
+                return self._popen.wait(timeout=every_seconds)
+            except subprocess.TimeoutExpired:
+                meanwhile()
 
     def check(self) -> None:
         """Raise if it has ended.

@@ -40,6 +40,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* The Service of the admission webhook. */}}
+{{- define "parallelproject.admissionName" -}}
+{{ include "parallelproject.fullname" . }}-admission
+{{- end }}
+
+{{/* The Secret of its certificate: another one where cert-manager makes it, as Helm deletes only its own. */}}
+{{- define "parallelproject.admissionSecret" -}}
+{{ include "parallelproject.admissionName" . }}{{ if .Values.admission.certManager.enabled }}-certificate{{ end }}
+{{- end }}
+
 {{/* An image's full name, of a dict with its values, `image`, and the `root`. */}}
 {{- define "parallelproject.image" -}}
 {{- with .image.registry | default .root.Values.image.registry }}{{ . }}/{{ end }}

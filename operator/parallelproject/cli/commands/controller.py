@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,17 @@ def run(
     health_port: Annotated[int, typer.Option(help="Port of /healthz and /readyz.")] = 8080,
     metrics_host: Annotated[str | None, typer.Option(help="Address of /metrics; by default all.")] = None,
     metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log tells.")] = 9090,
+    admission_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Serve the admission webhook, with tls.crt and tls.key of this folder. They may be renewed.",
+        ),
+    ] = None,
+    admission_host: Annotated[
+        str | None, typer.Option(help="Address of the admission webhook; by default all.")
+    ] = None,
+    admission_port: Annotated[int, typer.Option(help="Port of the admission webhook.")] = 9443,
     git_image: Annotated[
         str, typer.Option(envvar="PPROJ_GIT_IMAGE", help="Image that lands the work of projects with spec.git.")
     ] = IMAGE,
@@ -48,7 +60,8 @@ def run(
     """Run the operator: what the container runs."""
     configure(log_format == "json", logging.DEBUG if verbose else logging.INFO)
     options = OperatorOptions(
-        tuple(namespaces or ()), kubeconfig, context, health_host, health_port, metrics_host, metrics_port, git_image,
+        tuple(namespaces or ()), kubeconfig, context, health_host, health_port, metrics_host, metrics_port,
+        admission_certificate, admission_host, admission_port, git_image,
         identity=identity, lease_name=lease_name, lease_seconds=lease_duration_seconds,
         limits=Limits(max_concurrent_tasks or None, max_concurrent_tasks_per_namespace or None),
     )  # fmt: skip

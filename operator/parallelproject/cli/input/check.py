@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.executors.base.acceptance import judged
 from parallelproject.executors.job.task_job import check_for_cluster
 from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.outcome import PolicyError
@@ -62,12 +63,8 @@ def check(project: ParallelProject) -> tuple[CompiledGraph | None, list[Problem]
     What has no problems here is Accepted: these are the operator's own checks, and those of the CRD that the model
     leaves open because a project on one machine does without them.
     """
-    graph, problems = None, _name(project)
-    try:
-        graph = compile_graph(project.spec)
-    except ProblemsError as error:
-        problems += error.problems
-    problems += check_for_cluster(project.spec, project.name or "x")
+    graph, problems = judged(project.spec, project.name or "x", check_for_cluster)
+    problems = [*_name(project), *problems]
     count = len(project.spec.tasks)
     if count > MAX_TASKS:
         found = f"{count:,} are more than a project in a cluster holds ({MAX_TASKS:,})"

@@ -1,6 +1,7 @@
 """``/healthz`` and ``/readyz``: whether the process does its work, and whether it hears the API server.
 
-An operator that stands by is ready when it sees who leads. A watch can die without an error; both notice it by the time
+An operator that stands by is ready when it sees who leads. Where the admission webhook is asked for, it must serve: the
+API server asks any replica that is ready. A watch can die without an error; both notice it by the time
 since its last sign of life. An API server that is away, a CRD that is missing or a right that is not granted makes the
 operator not ready, but does not get it restarted: that would help nobody.
 """
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from parallelproject.controller.projects.project_source import ProjectWebhook
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, Reflector
 
@@ -23,10 +25,17 @@ ALIVE_SECONDS = 2 * SILENCE_SECONDS + 60
 class Health:
     """Serves the two probes."""
 
-    def __init__(self, leader: Leader, reflectors: Sequence[Reflector], kopf_runs: asyncio.Event) -> None:
+    def __init__(
+        self,
+        leader: Leader,
+        reflectors: Sequence[Reflector],
+        kopf_runs: asyncio.Event,
+        webhook: ProjectWebhook | None = None,
+    ) -> None:
         self._leader = leader
         self._reflectors = reflectors
         self._kopf_runs = kopf_runs
+        self._webhook = webhook
 
     async def serve(self, host: str | None, port: int) -> None:
         """Serves until cancelled."""
@@ -51,9 +60,14 @@ class Health:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         now, leader = time.monotonic(), self._leader
+        webhook, troubles = self._webhook, list[str]()
+        if webhook is not None and not webhook.serves.is_set():
+            troubles.append(f"the admission webhook does not serve: {webhook.trouble}")
         if not leader.elected.is_set():
-            return _answer([leader.trouble] if leader.trouble else [], f"standing by: {leader.holder} leads")
-        troubles = [] if leader.is_leading else [f"the Lease cannot be renewed: {leader.trouble}"]
+            troubles += [leader.trouble] if leader.trouble else []
+            return _answer(troubles, f"standing by: {leader.holder} leads")
+        if not leader.is_leading:
+            troubles.append(f"the Lease cannot be renewed: {leader.trouble}")
         if not self._kopf_runs.is_set():
             troubles.append("kopf's watch of ParallelProjects has not started")
         for reflector in self._reflectors:

@@ -5,6 +5,8 @@ import sys
 
 from pythonjsonlogger.json import JsonFormatter
 
+from parallelproject.controller.projects.project_source import WEBHOOK
+
 
 def configure(as_json: bool, level: int) -> None:
     """Sends all logs to stderr.
@@ -23,6 +25,7 @@ def configure(as_json: bool, level: int) -> None:
     else:
         handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     handler.addFilter(_without_traceback)
+    handler.addFilter(_is_no_refusal)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("kopf", "aiohttp", "asyncio"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
@@ -33,6 +36,11 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     if record.name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
         record.exc_info = record.exc_text = None
     return True
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """kopf takes a project that the webhook refuses for an error: it is one of whoever applied it, and said there."""
+    return not (record.name == "kopf.objects" and f"'{WEBHOOK}' failed permanently" in str(record.msg))
 
 
 class _Plain(logging.Formatter):

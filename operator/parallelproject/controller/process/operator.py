@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from parallelproject.controller.process.consumers import Parts, consumers
 from parallelproject.controller.process.health import Health
 from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.project_source import ProjectWebhook
 from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.controller.telemetry.gauges import Gauges
 from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
+from parallelproject.executors.base.acceptance import Check, checks_of
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.kube.client import Api
@@ -45,6 +48,11 @@ class OperatorOptions:
     """Address that ``/metrics`` listens on."""
     metrics_port: int = 9090
     """0: a free one, which the log tells."""
+    admission_certificate: Path | None = None
+    """Folder of the certificate of the admission webhook, see ``ProjectWebhook``; without it there is no webhook."""
+    admission_host: str | None = None
+    """Address that the webhook listens on."""
+    admission_port: int = 9443
     git_image: str = GIT_IMAGE
     """The image that lands work, in the pods of projects with ``spec.git``."""
     identity: str = ""
@@ -78,7 +86,8 @@ async def operate(options: OperatorOptions) -> None:
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested
         controller.source.on_kopf_start = lambda: _on_signals(stop)
-        health = Health(leader, controller.reflectors, controller.source.kopf_runs)
+        webhook = _webhook(api, options, checks_of(executor))
+        health = Health(leader, controller.reflectors, controller.source.kopf_runs, webhook)
         works = {
             asyncio.create_task(leader.run(), name="election"),
             asyncio.create_task(controller.run(), name="controller"),
@@ -87,6 +96,9 @@ async def operate(options: OperatorOptions) -> None:
                 serve_metrics(metrics.registry, options.metrics_host, options.metrics_port), name="metrics"
             ),
         }
+        if webhook is not None:
+            webhook.on_kopf_start = lambda: _on_signals(stop)
+            works.add(asyncio.create_task(webhook.run(), name="admission"))
         stopping = asyncio.create_task(stop.wait())
         log.info("the operator starts", extra={"server": api.server, "namespaces": list(options.namespaces) or "all"})
         done, _ = await asyncio.wait({*works, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,6 +115,13 @@ async def operate(options: OperatorOptions) -> None:
         if stopping not in done:
             raise RuntimeError(f"{', '.join(w.get_name() for w in done if w is not stopping)} ended by itself")
         log.info("the operator ends")
+
+
+def _webhook(api: Api, options: OperatorOptions, check: Check) -> ProjectWebhook | None:
+    folder = options.admission_certificate
+    if folder is None:
+        return None
+    return ProjectWebhook(api, check, folder, options.admission_host, options.admission_port)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -1,28 +1,24 @@
 """What the controller holds of one project between two events."""
 
-import logging
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
+from parallelproject.executors.base.acceptance import accepted, checks_of
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.observed import ObservedAttempts
-from parallelproject.executors.base.optional import ChecksSpecs
 from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
-
-log = logging.getLogger(__name__)
 
 
 class Project:
@@ -144,14 +140,6 @@ class Project:
         self.graph = self.spec = None
         self.problems = []
         try:
-            spec = parse_spec({} if data is None else data)
-            graph = compile_graph(spec)
-            if isinstance(self._executor, ChecksSpecs) and (problems := self._executor.problems(spec, self.owner.name)):
-                raise ProblemsError(problems)
+            self.spec, self.graph = accepted(data, self.owner.name, checks_of(self._executor))
         except ProblemsError as error:
             self.problems = error.problems
-        except Exception as error:  # one odd object must not stop the others
-            log.exception("compiling the spec of %s failed", self.path)
-            self.problems = [Problem("spec", f"could not be read: {type(error).__name__}")]
-        else:
-            self.spec, self.graph = spec, graph

@@ -1,7 +1,10 @@
-"""The ParallelProjects that there are: kopf's watch brings them, a comparer says which are there. One sink takes both.
+"""All that kopf does for the operator: it brings ParallelProjects, and answers the API server about them.
 
-Only ``on.event`` of kopf is used. Changing handlers would copy the whole spec into an annotation, whose limit is
-reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
+``ProjectSource``, in the leader: kopf's watch brings the projects, a comparer says which are there. One sink takes
+both. Of kopf's handlers only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation,
+whose limit is reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
+
+``ProjectWebhook``, in every replica: kopf's webhook server and ``on.validate``. It watches nothing.
 
 What kopf's watch does not do is done next to it, by a reflector of the projects' metadata:
 
@@ -14,16 +17,22 @@ What kopf's watch does not do is done next to it, by a reflector of the projects
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import kopf
+from aiohttp import web
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from parallelproject.controller.projects.fresh_read import Verifier
+from parallelproject.controller.projects.review import refusal
+from parallelproject.executors.base.acceptance import Check
 from parallelproject.kube.client import METADATA, REQUEST_SECONDS, Api, ApiError, collection
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, WATCH_SECONDS, Reflector
@@ -45,6 +54,16 @@ _KNOWN_SECONDS = 30
 _POLL_SECONDS = 0.05
 _GONE_MAX = 10_000
 """So many uids are remembered of projects that are gone: an event of kopf's may come later than the reflector's."""
+WEBHOOK = "projects"
+"""The webhook's name, which is also its path: ``https://HOST/projects``."""
+CERTIFICATE, KEY = "tls.crt", "tls.key"
+"""The files of a Secret of the type ``kubernetes.io/tls``, where it is mounted."""
+_CERTIFICATE_SECONDS = 10.0
+"""How often they are read, in case they were renewed."""
+_REVIEW_BYTES = 16 * 1024 * 1024
+"""Longest question of the API server: two states of a project, each of up to 3 MB with what JSON adds."""
+_REFUSED = 422
+"""The HTTP code of a refusal, as of what the CRD's schema refuses."""
 
 
 class Sink(Protocol):
@@ -226,7 +245,8 @@ class ProjectSource:
         while True:
             for comparer in self._comparers.values():
                 await comparer.synced.wait()
-            if not await self._is_discovered():  # later than it is served; kopf would find nothing, and look no more
+            # Later than it is served. kopf looks once, and would find nothing.
+            if not await _is_discovered(self._api):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             try:
@@ -237,74 +257,189 @@ class ProjectSource:
             self._kopf_ended()
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _is_discovered(self) -> bool:
-        """Whether the API server lists the resource where kopf looks for it."""
-        try:
-            groups = await self._api.request("GET", "/apis")
-            found = await self._api.request("GET", f"/apis/{names.API_VERSION}")
-        except ApiError as error:
-            log.warning("looking for the CRD: %s", error)
-            return False
-        is_grouped = any(group["name"] == names.GROUP for group in groups.get("groups") or ())
-        return is_grouped and any(each["name"] == names.PLURAL for each in found.get("resources") or ())
-
     async def _run_kopf(self) -> None:
         """Runs kopf until it ends by an error, which is raised, or brings nothing."""
         self._kopf_is_deaf.clear()
         self._kopf_heard = began = time.monotonic()
-        tasks: set[asyncio.Task[Any]] = set()
         deaf = asyncio.create_task(self._kopf_is_deaf.wait())
         try:
-            # kopf.run_tasks would do the same, and then cancel every task of the process that it does not know.
-            tasks = set(
-                await kopf.spawn_tasks(
-                    registry=self._registry(),
-                    settings=_settings(),
-                    standalone=True,
-                    clusterwide=not self._namespaces,
-                    namespaces=self._namespaces,
-                )
-            )
-            self.on_kopf_start()
-            done: set[asyncio.Task[Any]] = set()
-            while not done:
-                done, _ = await asyncio.wait({*tasks, deaf}, timeout=_DEAF_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if not done and self._kopf_heard == began and any(each.names for each in self.reflectors):
-                    return  # there are projects, and it has not even listed them
-            for task in done:
-                task.result()
+            async with _kopf(self._registry(), _settings(), self._namespaces, self.on_kopf_start) as tasks:
+                done: set[asyncio.Task[Any]] = set()
+                while not done:
+                    waiting = {*tasks, deaf}
+                    done, _ = await asyncio.wait(waiting, timeout=_DEAF_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    if not done and self._kopf_heard == began and any(each.names for each in self.reflectors):
+                        return  # there are projects, and it has not even listed them
+                for task in done:
+                    task.result()
         finally:
             self.kopf_runs.clear()
-            for task in (*tasks, deaf):
-                task.cancel()
-            await asyncio.gather(*tasks, deaf, return_exceptions=True)
+            deaf.cancel()
 
     def _registry(self) -> kopf.OperatorRegistry:
-        registry = kopf.OperatorRegistry()
-
-        @kopf.on.login(registry=registry)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            found = self._api.configuration
-            return kopf.ConnectionInfo(
-                server=self._api.server,
-                ca_path=found.ssl_ca_cert,
-                ca_data=found.ca_cert_data,
-                insecure=not found.verify_ssl,
-                token=await self._api.token(),
-                certificate_path=found.cert_file,
-                private_key_path=found.key_file,
-                expiration=datetime.now(UTC) + timedelta(minutes=5),  # tokens of pods are renewed
-            )
-
-        @kopf.on.startup(registry=registry)
-        async def started(**_: Any) -> None:
-            self.kopf_runs.set()
+        registry = _registry(self._api, self.kopf_runs.set)
 
         @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
         async def project_event(type: str | None, body: kopf.Body, **_: Any) -> None:
             self.event(type, body)
 
         return registry
+
+
+class ProjectWebhook:
+    """Refuses projects that the operator would not accept, before they are stored; ``run`` serves.
+
+    Every replica answers, whether or not it leads: what it says depends on nothing but the object.
+    """
+
+    def __init__(self, api: Api, check: Check, folder: Path, host: str | None, port: int) -> None:
+        """Prepares it.
+
+        Args:
+            api: An open connection: kopf looks for the CRD.
+            check: What keeps a valid spec from running.
+            folder: Has the certificate and its key, as CERTIFICATE and KEY; they may be renewed at any time.
+            host: The address to listen on; None: all.
+            port: The port.
+        """
+        self._api = api
+        self._check = check
+        self._server = _Server(
+            addr=host,
+            port=port,
+            certfile=folder / CERTIFICATE,
+            pkeyfile=folder / KEY,
+            file_check_interval=_CERTIFICATE_SECONDS,
+        )
+        self.serves = asyncio.Event()
+        """Set while it listens."""
+        self.trouble = "it has not started"
+        """Why it does not serve; of no meaning where it does."""
+        self.on_kopf_start: Callable[[], None] = lambda: None
+        """Called after kopf was started: it sets signal handlers of its own."""
+
+    async def run(self) -> None:
+        """Serves until cancelled."""
+        while True:
+            try:
+                if await _is_discovered(self._api):
+                    await self._run_kopf()
+                    self.trouble = "kopf ended"
+                else:
+                    self.trouble = "the API server does not serve ParallelProjects: is the CRD installed?"
+            except Exception as error:
+                self.trouble = f"{type(error).__name__}: {error}"
+                log.warning("the admission webhook ended: %s; it is started again", self.trouble)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _run_kopf(self) -> None:
+        settings = _settings()
+        settings.admission.server = self._serve
+        registry = _registry(self._api, lambda: None)
+
+        @kopf.on.validate(names.GROUP, names.VERSION, names.PLURAL, id=WEBHOOK, registry=registry)
+        async def project_review(new: kopf.Body | None = None, old: kopf.Body | None = None, **_: Any) -> None:
+            if new is not None and (why := refusal(new, old, self._check)):
+                about = {"namespace": new.metadata.namespace, "project": new.metadata.name}
+                log.info("project refused: %s", why.partition("\n")[0], extra=about)
+                raise kopf.AdmissionError(why, code=_REFUSED)
+
+        async with _kopf(registry, settings, (), self.on_kopf_start, _Forgetful()) as tasks:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def _serve(self, answer: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
+        """kopf's server, and whether it listens."""
+        try:
+            async for configuration in self._server(answer):
+                self.serves.set()
+                log.info("the admission webhook listens", extra={"url": configuration.get("url")})
+                yield configuration
+        finally:
+            self.serves.clear()
+
+
+class _Server(kopf.WebhookServer):
+    """kopf's server; it reads no more than 1 MiB, and the API server sends two states of a project."""
+
+    @staticmethod
+    async def _serve(fn: kopf.WebhookFn, request: web.Request) -> web.Response:
+        return await kopf.WebhookServer._serve(fn, request.clone(client_max_size=_REVIEW_BYTES))
+
+
+class _Forgetful(ResourceMemories):
+    """Remembers nothing of an object: kopf would until its watch says that it is gone, and here it watches nothing."""
+
+    async def recall(self, raw_body: Any, **options: Any) -> ResourceMemory:
+        """What is remembered of an object."""
+        return await super().recall(raw_body, **{**options, "ephemeral": True})
+
+
+async def _is_discovered(api: Api) -> bool:
+    """Whether the API server lists the resource where kopf looks for it."""
+    try:
+        groups = await api.request("GET", "/apis")
+        found = await api.request("GET", f"/apis/{names.API_VERSION}")
+    except ApiError as error:
+        log.warning("looking for the CRD: %s", error)
+        return False
+    is_grouped = any(group["name"] == names.GROUP for group in groups.get("groups") or ())
+    return is_grouped and any(each["name"] == names.PLURAL for each in found.get("resources") or ())
+
+
+@contextlib.asynccontextmanager
+async def _kopf(
+    registry: kopf.OperatorRegistry,
+    settings: kopf.OperatorSettings,
+    namespaces: Sequence[str],
+    started: Callable[[], None],
+    memories: ResourceMemories | None = None,
+) -> AsyncIterator[set[asyncio.Task[Any]]]:
+    """Runs kopf; gives its tasks, of which none ends while it is well."""
+    # kopf.run_tasks would do the same, and then cancel every task of the process that it does not know.
+    tasks = set(
+        await kopf.spawn_tasks(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            memories=memories,
+        )
+    )
+    try:
+        started()
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _registry(api: Api, started: Callable[[], None]) -> kopf.OperatorRegistry:
+    """Login by our own connection's credentials, and who is called when kopf has begun."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        found = api.configuration
+        return kopf.ConnectionInfo(
+            server=api.server,
+            ca_path=found.ssl_ca_cert,
+            ca_data=found.ca_cert_data,
+            insecure=not found.verify_ssl,
+            token=await api.token(),
+            certificate_path=found.cert_file,
+            private_key_path=found.key_file,
+            expiration=datetime.now(UTC) + timedelta(minutes=5),  # tokens of pods are renewed
+        )
+
+    @kopf.on.startup(registry=registry)
+    async def begun(**_: Any) -> None:
+        started()
+
+    return registry
 
 
 def _path(namespace: str) -> str:

@@ -60,7 +60,7 @@ class ObjectSink:
         found = _find(obj)
         controller = controller_of(obj)
         if found is None or not _is_made_by_us(obj["metadata"]["name"], *found):
-            self._seen_changed(obj, controller)
+            self._found_changed(obj, controller)
             return
         key, at = found
         if controller in ("", at.uid) or self._is_known(at, key, obj["metadata"]["uid"]):
@@ -90,7 +90,7 @@ class ObjectSink:
         view = known.view(key) if known is not None else None
         return view is not None and view.uid == uid
 
-    def _seen_changed(self, obj: Mapping[str, Any], controller: str) -> None:
+    def _found_changed(self, obj: Mapping[str, Any], controller: str) -> None:
         """An object whose labels are not those that we gave it: still that of its attempt, where it is known."""
         metadata = obj["metadata"]
         known = self._registry.known_observed(metadata["namespace"], controller)

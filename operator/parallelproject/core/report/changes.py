@@ -55,6 +55,10 @@ class What(StrEnum):
     """Something that no state shows: who finds it reports it."""
 
 
+_BESIDE = (What.UNDECLARED, What.SHARED, What.KEPT)
+"""As the fields of ``Beside``."""
+
+
 class Event(NamedTuple):
     """Something that happened. Fields that do not belong to its kind, or are not known, are empty."""
 
@@ -204,16 +208,15 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
             events.append(Event(What.TASK_FAILED, task, record.attempts, reason=why, exit_code=code, warning=True))
         elif new.state is TaskState.SKIPPED:
             events.append(Event(What.SKIPPED, task, reason=new.reason))
-    was_held, is_held = (row.reason == Reason.JOB_SUSPENDED for row in (old, new))
-    if is_held and not was_held:
-        events.append(Event(What.JOB_SUSPENDED, task, record.attempts, job=record.job or "", warning=True))
-    elif was_held and not is_held and new.state is _RUNNING:
-        events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
-    for what, was, amount in zip(
-        (What.UNDECLARED, What.SHARED, What.KEPT), old.record.beside, record.beside, strict=True
-    ):
-        if amount and not was:
-            events.append(Event(what, task, record.attempts, commit=record.commit, amount=amount, warning=True))
+    if old.reason != new.reason:
+        if new.reason == Reason.JOB_SUSPENDED:
+            events.append(Event(What.JOB_SUSPENDED, task, record.attempts, job=record.job or "", warning=True))
+        elif old.reason == Reason.JOB_SUSPENDED and new.state is _RUNNING:
+            events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
+    if old.record.beside != record.beside:
+        for what, was, amount in zip(_BESIDE, old.record.beside, record.beside, strict=True):
+            if amount and not was:
+                events.append(Event(what, task, record.attempts, commit=record.commit, amount=amount, warning=True))
     if not events and _shown(old) != _shown(new):
         events.append(Event(What.CHANGED, task, reason=new.reason))
     return events

@@ -7,6 +7,8 @@ has both. A document is what users see, a second later, and all that another pro
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
+from operator import is_not
 from typing import Any, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -80,9 +82,9 @@ class PlanReading:
     def changed_since(self, before: Self) -> list[str]:
         """Those that were heard of, then those in another state, then those that are asked for now."""
         found = dict.fromkeys(self.heard)
-        if before.plan.states is not self.plan.states and before.plan.states != self.plan.states:
-            pairs = enumerate(zip(before.plan.states, self.plan.states, strict=True))
-            found |= dict.fromkeys([self.graph.ids[i] for i, (old, new) in pairs if old is not new])
+        if before._has_failures or self._has_failures:
+            moved = compress(self.graph.ids, map(is_not, before.plan.states, self.plan.states))
+            found |= dict.fromkeys(moved)
         found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
         return list(found)
 
@@ -106,10 +108,18 @@ class PlanReading:
         graph, states = self.graph, self.plan.states
         places = [graph.index[task] for task in tasks]
         ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
+        standing = self.plan.ledger.snapshot
         for level in sorted(ended):
-            found = [states[i] for i in graph.levels[level]]
-            if all(state in _OVER for state in found):
-                yield Level(level, found.count(TaskState.SUCCEEDED), len(found))
+            unfinished = standing.unfinished[level] if standing is not None else 1
+            tasks_of = graph.levels[level]
+            if not unfinished or (self._has_failures and all(states[i] in _OVER for i in tasks_of)):
+                yield Level(level, len(tasks_of) - unfinished, len(tasks_of))
+
+    @cached_property
+    def _has_failures(self) -> bool:
+        """Whether tasks may be failed or skipped; else all that changes is heard of or asked for."""
+        standing = self.plan.ledger.snapshot
+        return standing is None or bool(standing.failing) or self.plan.stopped is not None
 
 
 @dataclass(frozen=True, eq=False)

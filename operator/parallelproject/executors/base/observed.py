@@ -33,6 +33,7 @@ class ObservedAttempts:
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
         self._orphans: set[WorkKey] = set()
+        self._without_part: dict[str, float] = {}  # by task whose object is there and has no part, since when
         self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -164,7 +165,7 @@ class ObservedAttempts:
         if self._has_parts is None:
             return found
         seconds, reason = self._has_parts.part_seconds, self._has_parts.part_missing
-        late: dict[str, str] = {task: reason for task, since in self._without_part() if since + seconds <= now}
+        late: dict[str, str] = {task: reason for task, since in self._without_part.items() if since + seconds <= now}
         return late | found
 
     def next_trouble(self, now: float) -> float | None:
@@ -172,16 +173,7 @@ class ObservedAttempts:
         if self._has_parts is None:
             return None
         seconds = self._has_parts.part_seconds
-        return min((at for _, since in self._without_part() if (at := since + seconds) > now), default=None)
-
-    def _without_part(self) -> Iterator[tuple[str, float]]:
-        """Tasks whose object is there and has no part, and since when."""
-        for task, attempts in self.unsettled.items():
-            for attempt in attempts:
-                is_waiting = attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
-                is_waiting = is_waiting and attempt.started is not None
-                if is_waiting and not self._parts.get(WorkKey.of_task(task, attempt.number)):
-                    yield task, attempt.started or 0.0
+        return min((at for since in self._without_part.values() if (at := since + seconds) > now), default=None)
 
     def of(self, work: Work) -> Sequence[Attempt]:
         """The attempts at a piece of work."""
@@ -207,7 +199,7 @@ class ObservedAttempts:
         return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
     def is_at_work(self, key: WorkKey) -> bool:
-        """Whether an attempt is seen that holds a slot."""
+        """Whether an attempt is observed that holds a slot."""
         return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
 
     def view(self, key: WorkKey) -> View | None:
@@ -267,15 +259,17 @@ class ObservedAttempts:
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
-        self._note_hold(key)
-        attempts = []
+        own, attempts = None, []
         for number in sorted(self._numbers[work]):
             found = self._attempt(key if number == key.attempt else key._replace(attempt=number))
+            own = found if number == key.attempt else own
             if found is not None:
                 attempts.append(found)
+        self._note_hold(key, own)
         if not work.is_task:
             self._others[work], self.changed = tuple(attempts), True  # what its parts say is not in the attempt
             return
+        self._note_parts(key.task, attempts)
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
         self.changed = True
@@ -285,12 +279,25 @@ class ObservedAttempts:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
-    def _note_hold(self, key: WorkKey) -> None:
+    def _note_parts(self, task: str, attempts: Sequence[Attempt]) -> None:
+        """Since when an object of a task has no part. Noted when it changes: each plan asks for it, of hundreds."""
+        since = [
+            attempt.started
+            for attempt in attempts
+            if attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+            if attempt.started is not None and not self._parts.get(WorkKey.of_task(task, attempt.number))
+        ]
+        if since:
+            self._without_part[task] = min(since)
+        else:
+            self._without_part.pop(task, None)
+
+    def _note_hold(self, key: WorkKey, found: Attempt | None) -> None:
         view = self.view(key)
         if self._holds is None or view is None or not self._holds.is_held(view):
             self._settled_holds.pop(key, None)
             return
-        found, is_going = self._attempt(key), self._holds.is_going(view)
+        is_going = self._holds.is_going(view)
         if found is None or (found.phase is Phase.ACTIVE and not is_going):
             self._settled_holds.pop(key, None)
         elif self._settled_holds.get(key) is not is_going:

@@ -20,6 +20,7 @@ from parallelproject.model.names import (
     ANNOTATION_PUBLISH,
     ANNOTATION_STOP,
     FINALIZER_RECORDED,
+    KUBECTL_CONTAINER,
 )
 from parallelproject.model.status import Reason
 
@@ -200,8 +201,8 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
 
 def _main(pod: Mapping[str, Any]) -> str:
     """The name of the container that runs the task, or publishes."""
-    marked = ((pod.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_CONTAINER)
-    if marked:
+    marks = (pod.get("metadata") or {}).get("annotations") or {}
+    if marked := marks.get(ANNOTATION_CONTAINER) or marks.get(KUBECTL_CONTAINER):
         return str(marked)
     # A pod of an operator that did not write it down yet, as it was made.
     containers: list[Mapping[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]

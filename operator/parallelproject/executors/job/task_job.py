@@ -136,13 +136,10 @@ def job_manifest(
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     agent = pod["containers"][0]
-    metadata["annotations"] = {
-        names.KUBECTL_CONTAINER: agent["name"],
-        **inherited.annotations,
-        **_theirs(metadata.get("annotations")),
-        names.ANNOTATION_CONTAINER: agent["name"],
-        **dict(files.values()),
-    }
+    notes = {names.KUBECTL_CONTAINER: agent["name"], **inherited.annotations, **_theirs(metadata.get("annotations"))}
+    if notes[names.KUBECTL_CONTAINER] != agent["name"]:
+        notes[names.ANNOTATION_CONTAINER] = agent["name"]
+    metadata["annotations"] = {**notes, **dict(files.values())}
     metadata.pop("name", None)
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:
