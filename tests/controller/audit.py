@@ -4,6 +4,7 @@ Nothing here is taken from the operator. ``laws`` judges what was done.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 LABEL = "parallelproject.io"
+_CHUNK = 64 * 1024
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -25,8 +27,17 @@ class AuditLog:
         read the roles."""
 
     def position(self) -> int:
-        """Where it ends by now."""
-        return self._file.stat().st_size
+        """Where its last line ends by now: another may be half written."""
+        with self._file.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                begin = max(0, end - _CHUNK)
+                file.seek(begin)
+                found = file.read(end - begin).rfind(b"\n")
+                if found >= 0:
+                    return begin + found + 1
+                end = begin
+        return 0
 
     def events(self, since: int = 0, mentions: str = "", until: int | None = None) -> list[Json]:
         """The requests that were answered since a position, in the order of their answers.
@@ -111,6 +122,8 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
     # By uid: the creation itself is told as failed when its client was killed before the answer.
     created: set[str] = set()
     owners: dict[str, str] = {}  # by path of a pod, the uid of its Job
+    shown: dict[str, float] = {}  # by uid, the newest revision of a Job or a pod that an answer has shown
+    ended: set[str] = set()
     for event in events:
         ref = event.get("objectRef") or {}
         if event["verb"] not in _WRITES or not 200 <= event["responseStatus"]["code"] < 300:
@@ -142,7 +155,14 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
                 if job not in created:
                     created.add(job)
                     found.append(Happened(at - 0.1, seconds, "created", job, answer))
-                found += [Happened(at, seconds, kind, metadata["uid"], answer) for kind in _kinds(ref, event, answer)]
+                for kind in _kinds(ref, event, answer):
+                    # An API server that is killed may have written an end, and not that it has: it is in no line, and
+                    # the next answer shows it. It was written after the answer before.
+                    is_lost = kind in _ENDS and metadata["uid"] not in ended and ref.get("subresource") != "status"
+                    when = min(at, shown.get(metadata["uid"], at) + 0.5) if is_lost else at
+                    found.append(Happened(when, seconds, kind, metadata["uid"], answer))
+                    ended |= {metadata["uid"]} if kind in _ENDS else set()
+                shown[metadata["uid"]] = max(at, shown.get(metadata["uid"], 0.0))
             if event["verb"] in ("delete", "deletecollection") and not metadata.get("finalizers"):
                 earliest = max((rv for done, rv in finished if done <= received), default=0.0) + 0.5
                 gone = [path] if ref.get("name") else [p for p in ours if p.startswith(path.rpartition("/")[0] + "/")]
@@ -161,6 +181,10 @@ def waits_after_failures(happened: Iterable[Happened]) -> list[float]:
         elif change.kind == "pod-failed":
             failed.setdefault(change.uid, change.seconds)
     return [start - end for start, end in zip(created[1:], failed.values(), strict=False)]
+
+
+_ENDS = frozenset(("complete", "failed", "pod-succeeded", "pod-failed", "pod-disrupted"))
+"""Each is written by way of the subresource ``status``."""
 
 
 def _lost(ref: Json, event: Json) -> list[str]:

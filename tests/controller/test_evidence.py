@@ -76,6 +76,37 @@ def test_an_operator_lets_go_what_the_one_before_had_recorded_and_not_let_go(
     ns.until(lambda: not finalizers(ns), "its Job to be let go")
 
 
+def test_jobs_that_nobody_watches_are_let_go_at_the_next_start(ns: Namespace, operator: OperatorProcess) -> None:
+    ns.create(spec(task("a", hold=True), task("b", hold=True), task("c", hold=True)))
+    for name in ("a", "b", "c"):
+        wait_for_pod(ns, name)
+    found = {name: job_of(ns, name) for name in ("a", "b", "c")}
+    # One stays: a Job without any gets those of its pods.
+    labels = {**dict.fromkeys(ns.jobs("a")[0]["metadata"]["labels"]), "example.com/team": "x"}
+    operator.kill()
+    # a: a person makes a copy, under another name. b loses its labels. c loses its labels and its owner.
+    original = ns.jobs("a")[0]
+    kept = {field: original["metadata"][field] for field in ("finalizers", "labels", "annotations", "ownerReferences")}
+    body = {**original["spec"], "suspend": True, "selector": None}
+    body["template"]["metadata"]["labels"] = None
+    copied = {"metadata": {**kept, "name": "copied"}, "spec": body}
+    ns.client("POST", f"/apis/batch/v1/namespaces/{ns.name}/jobs", {"apiVersion": "batch/v1", "kind": "Job", **copied})
+    change(ns, found["b"], {"metadata": {"labels": labels}})
+    change(ns, found["c"], {"metadata": {"labels": labels, "ownerReferences": None}})
+    operator.start()
+    ns.until(lambda: not held(ns, "copied") and not held(ns, found["c"]), "the two to be let go")
+    assert held(ns, found["a"])
+    assert held(ns, found["b"])
+    ns.delete()
+    ns.until(lambda: not ns.exists(), "the project to be gone")
+    ns.until(lambda: not finalizers(ns), "all Jobs to be let go")
+
+
+def held(ns: Namespace, name: str) -> bool:
+    job = next(job for job in ns.jobs() if job["metadata"]["name"] == name)
+    return "parallelproject.io/recorded" in (job["metadata"].get("finalizers") or ())
+
+
 def test_other_finalizers_stay(ns: Namespace) -> None:
     ns.create(spec(task("a", hold=True)))
     wait_for_pod(ns, "a")

@@ -1,10 +1,11 @@
 """Each law of the audit catches a log in which it is broken, and only then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.controller.audit import Json, history
+from tests.controller.audit import AuditLog, Json, history
 from tests.controller.cluster import role, spec, task
 from tests.controller.laws import judge
 
@@ -176,6 +177,33 @@ def test_an_end_whose_answer_was_lost_may_have_been_written(ended: str, then: st
     assert made.breaches() == []
     made.events[-2] = lost
     assert len(made.breaches()) == 1
+
+
+def test_an_end_that_a_killed_api_server_has_written_and_not_logged_is_known_by_the_next_answer() -> None:
+    def made(*, is_shown: bool, is_late: bool = False) -> Log:
+        found = log(task("a")).job("a").pod("a").pod_ended("a", how="Failed").job_ended("a", how="Failed")
+        end = found.events.pop()
+        found.job("a", 2)
+        if is_late:  # written, and logged, after the next attempt was created
+            found.job_ended("a", how="Failed")
+        status = end["responseObject"]["status"] if is_shown else {}
+        return found._write("jobs", "patch", "a-1", "job-a-1", {"status": status}, _labels("a", 1))
+
+    assert made(is_shown=True).breaches() == []
+    assert made(is_shown=False).breaches() == ["a#2 was created while a#1 was alive"]
+    assert made(is_shown=True, is_late=True).breaches() == ["a#2 was created while a#1 was alive"]
+
+
+@pytest.mark.parametrize("half", [b"", b'{"half', b'{"' + b"x" * 200_000])
+def test_a_position_in_the_audit_log_is_no_place_within_a_line(tmp_path: Path, half: bytes) -> None:
+    file = tmp_path / "audit.log"
+    file.write_bytes(b'{"stage": "ResponseComplete", "n": 1}\n' + half)
+    audit = AuditLog(file)
+    since = audit.position()
+    file.write_bytes(file.read_bytes().removesuffix(half) + b'{"stage": "ResponseComplete", "n": 2}\n')
+    assert [event["n"] for event in audit.events(since)] == [2]
+    (tmp_path / "empty").write_bytes(half)
+    assert AuditLog(tmp_path / "empty").position() == 0
 
 
 def test_order_is_that_of_revisions_not_of_lines() -> None:

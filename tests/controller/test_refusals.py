@@ -132,20 +132,30 @@ def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[Ope
     _operator.start()
 
 
-def test_a_webhook_may_deny_with_any_code_and_be_away(
-    forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path
+# Each by itself: all in one test would have one deadline together.
+@pytest.mark.parametrize("code", [400, 403, 409, 422, 500, 503])
+def test_a_webhook_may_deny_with_any_code(
+    forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path, code: int
 ) -> None:
     ns, webhook = forbidden_ns, Webhook(tmp_path)
-    webhook.status = {"message": "not by me"}  # code 400
-    invalid = {"code": 422, "reason": "Invalid", "message": "not by me: 422"}
-    invalid["details"] = {"causes": [{"reason": "FieldValueInvalid", "field": "spec", "message": "as if invalid"}]}
-    answers = [invalid, *({"code": code, "message": f"not by me: {code}"} for code in (403, 409, 500, 503))]
+    webhook.status = {"code": code, "message": f"not by me: {code}"}
+    if code == 400:
+        del webhook.status["code"]  # what a webhook that names none is answered with
+    if code == 422:
+        causes = [{"reason": "FieldValueInvalid", "field": "spec", "message": "as if invalid"}]
+        webhook.status |= {"reason": "Invalid", "details": {"causes": causes}}
+    with webhook.registered(ns, "not by me"):
+        ns.create(spec(task("t0")))
+        refused(ns, "RefusedByPolicy", f"not by me: {code}", "t0")
+    all_succeeded_at_once(ns)
+
+
+def test_a_webhook_may_be_away(forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path) -> None:
+    ns, webhook = forbidden_ns, Webhook(tmp_path)
+    webhook.status = {"message": "not by me"}
     with webhook.registered(ns, "not by me"):
         ns.create(spec(task("t0")))
         refused(ns, "RefusedByPolicy", "not by me", "t0")
-        for answer in answers:
-            webhook.status = answer
-            refused(ns, "RefusedByPolicy", str(answer["message"]), "t0")
         webhook.stop()
         refused(ns, "FailedCreate", "failed calling webhook", "t0")
     all_succeeded_at_once(ns)

@@ -119,6 +119,7 @@ from parallelproject.core.planner.plan import Ledger
 project.read_status = lambda status: Ledger()
 """,
         (Try("failing", meanwhile=clean_up),),
+        seconds=20,
     ),
     Planted(
         "the answer to a creation that was lost counts as a refusal",
@@ -214,6 +215,7 @@ def late(graph, spec, i, record):
 plan.is_final = late
 """,
         (Try("mixed"),),
+        seconds=20,
     ),
     Planted(
         "a Job's name is not the same for the next operator",

@@ -39,5 +39,5 @@ def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
         for _, outcome in run_all(lab, batch):
             assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
             fired, runs = fired + bool(outcome.fired), runs + 1
-    assert fired >= runs * 0.75 or sampled.is_cut
+    assert fired > runs * 0.8 or sampled.is_cut
     assert lab.quiet(seconds=2) == []

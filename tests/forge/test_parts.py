@@ -5,14 +5,19 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parallelproject.git.landing.land import _own_work
 from parallelproject.git.plumbing.outcome import Outcome
+from parallelproject.git.plumbing.store import opened
+from parallelproject.git.workspace.prepare import prepared_base
 from parallelproject.model.branches import landing_branch, level_branch
 from parallelproject.model.spec import Git
+from rig.deadline import until
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World
@@ -198,7 +203,13 @@ def test_a_task_that_was_run_again_after_a_conflict_builds_on_what_it_met(
 ) -> None:
     """Nobody had declared that b needs a: it showed when b landed."""
     world.ci = lambda sha: "passed"
-    project.land("a", {"README": "by a\n"}, LINE)
+    attempt = remote.done("a", {"README": "by a\n"}, branch=LINE, run=RUN)
+    with opened(attempt.delivery, attempt.place) as store:  # made, and landed in a later second
+        made = _own_work(store, str(prepared_base(attempt.place)))
+    assert made
+    until(lambda: time.time() >= int(made.date.split()[0]) + 1, "the next second", seconds=60)
+    attempt.land()
+    project.rows["a"] = {"id": "a"}
     project.land("b", {"README": "by a and b\n"}, LINE)
     assert set(ends(project.tasks()).values()) == {"Merged"}
     assert remote.show("README", "main") == "by a and b"

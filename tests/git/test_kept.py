@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.git.landing.land import Landed
-from parallelproject.git.plumbing.outcome import ConflictError, Outcome
+from parallelproject.git.plumbing.outcome import ConflictError, Outcome, PolicyError
 from tests.git.remote import REFS, Attempt, Remote, git
 
 
@@ -417,6 +417,28 @@ def test_an_older_base_that_does_not_fit_keeps_no_secret_and_loses_no_branch(rem
     assert "hunter2hunter2" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
 
 
+def test_an_older_base_that_does_not_fit_keeps_the_files_of_repositories_within(remote: Remote) -> None:
+    remote.done("first", {"README": "changed\n"}).land()
+    attempt = remote.done("a", {}, depth=0)
+    agent(attempt, "checkout", "--quiet", "HEAD^")
+    attempt.write("README", "mine\n")
+    attempt.write("new/f", "1")
+    attempt.write("new/.env", "PASSWORD=hunter2hunter2\n")
+    git(attempt.place.workspace / "new", "init", "--quiet")
+    with pytest.raises(ConflictError, match=r"Not kept: new/\.env") as error:
+        attempt.land()
+    ref = str(error.value.ref)
+    assert (remote.show("README", ref), remote.show("new/f", ref)) == ("mine", "1")
+    assert "new/.env" not in remote.files(ref)
+
+
+def test_a_credential_in_the_name_of_a_ref_that_cannot_be_read_is_not_shown(remote: Remote) -> None:
+    attempt = remote.done("a", {"x": "1"})
+    token = "ghp_" + "a1B2" * 9
+    (attempt.place.workspace / ".git" / "refs" / "heads" / f"use-{token}").write_text("1" * 40)
+    assert [str(one) for one in attempt.land().kept] == ["branch is not kept (its commit cannot be read)"]
+
+
 def test_a_credential_in_the_words_of_a_branch_is_not_kept(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1"})
     token = "ghp_" + "a1B2" * 9
@@ -493,6 +515,23 @@ def test_a_work_tree_elsewhere_must_say_that_it_is_one(remote: Remote, tmp_path:
     (entry / "gitdir").write_text(f"{victim}/.git\n")
     assert attempt.land().kept == ()
     assert "canary-of-the-host" not in git(remote.path, "cat-file", "--batch-all-objects", "--batch", "--buffer")
+
+
+def test_nothing_is_read_of_a_repository_that_a_link_has_put_in_the_place_of_the_workspace(
+    remote: Remote, tmp_path: Path
+) -> None:
+    attempt, victim = remote.done("a", {"x": "1"}), tmp_path / "victim"
+    victim.mkdir()
+    git(victim, "init", "--quiet")
+    (victim / "private").write_text("canary-of-the-host")
+    git(victim, "add", "private")
+    git(victim, "commit", "--quiet", "-m", "x")
+    attempt.place.workspace.rename(tmp_path / "away")
+    attempt.place.workspace.symlink_to(victim)
+    with pytest.raises(PolicyError, match="removed or replaced its workspace"):
+        attempt.land()
+    commit = git(victim, "rev-parse", "HEAD")
+    assert list(attempt.place.private.rglob(commit[2:])) == []
 
 
 def test_objects_behind_links_and_alternates_are_not_read(remote: Remote, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -227,12 +228,19 @@ def test_what_the_task_puts_in_place_of_the_wrapper_s_files_neither_hangs_nor_is
     assert (code, result["outcome"], "exitCode" in result) == (25, "Failed", False)
 
 
+@pytest.fixture
+def open_remote() -> Iterator[Remote]:
+    """A remote in a folder that all users reach: each start of pytest closes those of its own temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Remote(Path(folder), {"README": "hello\n"})
+
+
 @needs_root
-def test_the_task_s_container_may_be_another_user_than_git(remote: Remote) -> None:
+def test_the_task_s_container_may_be_another_user_than_git(open_remote: Remote) -> None:
+    remote = open_remote
     without_power = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")  # else root reads what is not for it
     pod = Pod(remote, "a", before=without_power)
-    for path in (remote.folder, *remote.folder.parents):
-        path.chmod(path.stat().st_mode | 0o001)
     code, prepared = pod.prepare()
     assert (code, prepared["outcome"]) == (0, "Prepared")
     beside = pod.deliver()

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.git.landing.land import Landed
 from parallelproject.git.plumbing.outcome import DeliveryError, PolicyError
 from parallelproject.git.policy.refusal import FIXES
 from parallelproject.git.policy.secret_files import looks_secret
 from parallelproject.git.workspace.prepare import Prepared
 from parallelproject.model.trackers import TRACKERS
+from tests.git.ordinary import Refused, as_ordinary_user
 from tests.git.remote import BRANCH, REFS, Attempt, Remote, git
 
 SALVAGE = f"{REFS}/a/salvage/1"
@@ -41,6 +43,65 @@ def test_a_file_that_git_cannot_convert_is_refused_and_kept_as_it_is(remote: Rem
     assert (error.reason, error.paths, error.ref) == ("Unreadable", ("n.txt",), SALVAGE)
     assert remote.show("n.txt", SALVAGE) == "hi"
     assert remote.files(SALVAGE) >= {"x", ".gitattributes"}
+
+
+@pytest.mark.parametrize("name", ["a\\.git", "d/b\\git~1", ".gitmodules"])
+def test_a_file_that_git_passes_over_is_refused_by_name(remote: Remote, name: str) -> None:
+    attempt = remote.done("a", {"x": "1", "d/y": "2"})
+    (attempt.place.workspace / name).symlink_to("x")
+    error = refusal(attempt)
+    assert (error.reason, error.paths, error.ref) == ("UnsafePath", (name,), SALVAGE)
+    assert f"Not kept: {name}" in str(error)
+    assert remote.files(SALVAGE) - remote.files("main") == {"x", "d/y"}
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+@pytest.mark.parametrize("folder", ["new", "folder", "new/deep", "folder/deep"])
+def test_a_folder_that_cannot_be_read_is_refused_by_name(remote: Remote, folder: str, mode: int) -> None:
+    attempt = remote.done("a", {"x": "1", f"{folder}/f": "1", f"{folder}/within/g": "1"})
+    (attempt.place.workspace / folder).chmod(mode)
+    error = as_ordinary_user(Attempt.land, attempt)
+    (attempt.place.workspace / folder).chmod(0o755)
+    assert isinstance(error, Refused)
+    assert (error.reason, error.ref) == ("Unreadable", SALVAGE)
+    assert {path for path in error.paths if path.startswith(folder)} == set(error.paths)
+    assert FIXES["Unreadable"] in error.text
+    assert f"Not kept: {folder}" in error.text
+    assert "x" in remote.files(SALVAGE)
+    assert remote.files(SALVAGE) >= remote.files("main")
+
+
+def test_a_change_in_a_folder_that_was_closed_is_not_passed_over(remote: Remote) -> None:
+    attempt = remote.done("a", {"folder/c.txt": "changed\n"})
+    (attempt.place.workspace / "folder").chmod(0o444)
+    error = as_ordinary_user(Attempt.land, attempt)
+    (attempt.place.workspace / "folder").chmod(0o755)
+    assert isinstance(error, Refused)
+    assert (error.reason, error.paths) == ("Unreadable", ("folder",))
+
+
+def test_a_closed_folder_that_is_ignored_keeps_nothing_from_landing(remote: Remote) -> None:
+    remote.commit("main", {".gitignore": "cache/\n"}, "rules")
+    attempt = remote.done("a", {"x": "1", "cache/f": "1", "new/cache/f": "1", "new/y": "1"})
+    for folder in ("cache", "new/cache"):
+        (attempt.place.workspace / folder).chmod(0)
+    landed = as_ordinary_user(Attempt.land, attempt)
+    for folder in ("cache", "new/cache"):
+        (attempt.place.workspace / folder).chmod(0o755)
+    assert isinstance(landed, Landed), landed
+    assert landed.paths == ("new/y", "x")
+
+
+def test_a_closed_folder_in_a_repository_within_is_named(remote: Remote) -> None:
+    attempt = remote.done("a", {"new/f": "1", "new/closed/g": "1"})
+    git(attempt.place.workspace / "new", "init", "--quiet")
+    (attempt.place.workspace / "new/closed").chmod(0)
+    error = as_ordinary_user(Attempt.land, attempt)
+    (attempt.place.workspace / "new/closed").chmod(0o755)
+    assert isinstance(error, Refused)
+    assert (error.reason, error.ref) == ("NestedRepository", SALVAGE)
+    assert "Not kept: new/closed" in error.text
+    assert remote.files(SALVAGE) - remote.files("main") == {"new/f"}
 
 
 def test_what_the_rules_around_a_repository_within_ignore_is_not_kept(remote: Remote) -> None:

@@ -2,6 +2,7 @@
 the user's checkout is byte for byte as it was, and nothing is left running."""
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from tests.local.hostile_agent import DEEDS, SECRET, TOKEN, Where
 from tests.local.runner import Runner
 
 Make = Callable[..., Runner]
-MARK = "hostile-afternoon"
+MARK = f"hostile-afternoon-{uuid.uuid4()}"
+"""Not that of the same test in another run on this machine."""
 
 
 class Afternoon:

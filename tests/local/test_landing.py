@@ -177,7 +177,7 @@ def test_what_was_changed_beside_the_declared_files_is_told(landing: Make, check
     assert checkout.show("shared.txt").splitlines()[::20] == ["A", "B"]
     assert "Changed by tasks that nothing kept apart" in output
     assert "  shared.txt: a, b\n" in output
-    assert "Changed beside the files that the task declares:\n  a: shared.txt" in output
+    assert "Changed besides the files that the task declares:\n  a: shared.txt" in output
 
 
 def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make, checkout: Checkout) -> None:

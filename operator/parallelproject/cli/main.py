@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def call(arguments: list[str], program: str = "pproj", typed: str | None = None) -> int:
-    """Runs one command line; the exit code. Errors are printed on stderr, never as a traceback.
+    """Runs one command line; the exit code. Errors are printed to stderr, never as a traceback.
 
     Args:
         arguments: The words after the program.

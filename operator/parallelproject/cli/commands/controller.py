@@ -43,13 +43,13 @@ def run(
         str, typer.Option(envvar="PPROJ_IDENTITY", help="Who this is in the election of a leader: the uid of the pod.")
     ] = "",
     lease_name: Annotated[
-        str, typer.Option(help="Lease, in its own namespace, by which one of several operators is the one at work.")
+        str, typer.Option(help="Lease, in its own namespace, by which one of several operators is the active one.")
     ] = LEASE,
     lease_duration_seconds: Annotated[
         int, typer.Option(min=3, help="After so long without a sign of life another operator takes over.")
     ] = SECONDS,
     max_concurrent_tasks: Annotated[
-        int, typer.Option(min=0, help="Most tasks of all projects together at work at once; 0: no limit.")
+        int, typer.Option(min=0, help="Most tasks of all projects together that run at once; 0: no limit.")
     ] = 0,
     max_concurrent_tasks_per_namespace: Annotated[
         int, typer.Option(min=0, help="The same for each namespace that has no annotation of its own; 0: no limit.")

@@ -53,7 +53,7 @@ def run(
 ) -> None:
     """Turn a file into a manifest for kubectl apply.
 
-    The manifest is printed, what came in and what was left out is told on stderr:
+    The manifest is printed; what was imported and what was skipped is reported on stderr:
 
         pproj import tasks.json | kubectl apply --server-side -f -
     """

@@ -1,4 +1,4 @@
-"""The live picture of ``pproj watch``: what is done, what is running and for how long, what failed."""
+"""The live picture of ``pproj watch``: what is done, what runs and for how long, what failed."""
 
 import sys
 import time

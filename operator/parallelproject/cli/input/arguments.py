@@ -73,7 +73,7 @@ File = Annotated[
 HERE = Path()
 """FILE where none is given: the folder that we are in."""
 Format = Annotated[
-    SourceFormat | None, typer.Option("--format", help="Format of FILE; by default told from its content.")
+    SourceFormat | None, typer.Option("--format", help="Format of FILE; by default detected from its content.")
 ]
 Tag = Annotated[
     str | None,
@@ -88,7 +88,7 @@ SchedulingOption = Annotated[
 ]
 Parallelism = Annotated[
     int | None,
-    typer.Option("--parallelism", metavar="N", min=1, max=1000, help="Most tasks at work at any moment."),
+    typer.Option("--parallelism", metavar="N", min=1, max=1000, help="Most tasks that run at any moment."),
 ]
 Sets = Annotated[
     list[str] | None,

@@ -52,7 +52,7 @@ def read_file(
 
 
 def located(given: Path, command: str) -> Path:
-    """FILE itself; of a folder the one task file in it that is known, which is told on stderr.
+    """FILE itself; of a folder the one task file in it that is known, which is reported on stderr.
 
     Raises:
         Failure: there is none, or more than one; it names where was looked, or the commands to choose by.

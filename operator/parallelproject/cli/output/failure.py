@@ -1,4 +1,4 @@
-"""Why a command ends without having done its work, as it is printed. Prints nothing itself."""
+"""Why a command ends without having done its work, as it is shown to the user. Prints nothing itself."""
 
 from collections.abc import Sequence
 

@@ -62,6 +62,10 @@ class Evidence:
         """Releases all that we hold for a project: it is gone, or going."""
         self._release_each(project.owner.namespace, project.observed.held())
 
+    def release_stray(self, held: Held) -> None:
+        """Releases an object that is no attempt of a project that is there."""
+        self._spawn(held, self._release(held))
+
     def unowned(self, namespace: str, view: View, project: str, project_uid: str) -> None:
         """An object that we hold was observed, and its project is not known: it is released if there is none."""
         if self._holds is None or not self._holds.is_held(view):

@@ -71,6 +71,16 @@ class ObjectSink:
             elif controller != at.uid:
                 self._restore(at, key, view.uid)
 
+    def is_watched(self, obj: Mapping[str, Any]) -> bool:
+        """Whether an object is one that the watch brings and that counts, or is known by its uid."""
+        metadata = obj["metadata"]
+        found, marks = _find(obj), metadata.get("labels") or {}
+        is_selected = marks.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+        if is_selected and found is not None and _is_made_by_us(metadata["name"], *found):
+            return True
+        projects = [each for each in self._registry.projects if each.owner.namespace == metadata["namespace"]]
+        return any(project.observed.key_of(metadata["uid"]) is not None for project in projects)
+
     def gone(self, obj: Mapping[str, Any]) -> None:
         """An object was deleted."""
         if _is_whole(obj):

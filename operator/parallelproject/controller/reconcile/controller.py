@@ -11,6 +11,7 @@ from typing import Any
 from parallelproject.controller.actions.actions import Actions
 from parallelproject.controller.actions.evidence import Evidence
 from parallelproject.controller.actions.removal import Removal
+from parallelproject.controller.actions.strays import Strays
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.meter import Meter, Unmeasured
 from parallelproject.controller.projects.project import Project
@@ -25,7 +26,7 @@ from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import HasParts
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import Leader
-from parallelproject.kube.reflector import Reflector, WatchSink
+from parallelproject.kube.reflector import Reflector
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,10 @@ class Controller:
             feed, self._meter,
         )  # fmt: skip
         self._objects = ObjectSink(executor, self.registry, self._actions.lookup, self._evidence)
+        self._namespaces = namespaces or ("",)
+        self._strays = Strays(api, executor, self._evidence, self._objects.is_watched, self.registry.with_uid)
         watched: list[tuple[str, WatchSink]] = []
-        for namespace in namespaces or ("",):
+        for namespace in self._namespaces:
             watched.append((executor.resource.path(namespace), self._objects))
             if isinstance(executor, HasParts):
                 parts = PartSink(executor, self.registry)
@@ -121,6 +124,8 @@ class Controller:
                 await self._wait_for_projects()
                 log.info("all projects and attempts are known; planning starts")
                 self._evidence.projects_are_known(self._is_known)
+                for namespace in self._namespaces:
+                    group.create_task(self._strays.release(namespace))
                 await self._plan_for_ever()
             finally:
                 self.left_nothing = await self._actions.close()

@@ -54,6 +54,12 @@ class Registry:
         project = self._projects.get((namespace, name))
         return project if project is not None and project.owner.uid == uid else None
 
+    def with_uid(self, namespace: str, uid: str) -> Project | None:
+        """The project with this uid, whatever its name. Looks through all of them."""
+        return next(
+            (each for (at, _), each in self._projects.items() if at == namespace and each.owner.uid == uid), None
+        )
+
     # What the source of projects says.
 
     def known(self, namespace: str, name: str) -> tuple[str, int] | None:

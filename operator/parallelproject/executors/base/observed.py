@@ -98,7 +98,7 @@ class ObservedAttempts:
 
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
-            reason: One of ``core.report.status.REFUSALS``.
+            reason: One of ``model.status.REFUSALS``.
             message: What the API server said.
             now: Seconds since the epoch.
             waits: Whether it is certainly not there and gives back its slot; else it is still being created.

@@ -19,7 +19,7 @@ class Refused(NamedTuple):
     """An object that was certainly not created."""
 
     reason: Reason
-    """INVALID_POD_TEMPLATE, which is final, or one of ``core.report.status.REFUSALS``."""
+    """INVALID_POD_TEMPLATE, which is final, or one of ``model.status.REFUSALS``."""
     message: str
 
 

@@ -157,6 +157,11 @@ class SharedBranch:
         """The last of the commits, made anew after the others; None: they do not fit."""
         at = start
         for commit in commits:
+            if store.commit_of(f"{commit}^") == at:
+                # It stands there already. Made anew it would be another commit, unless it was made and landed in the
+                # same second, and branches that are the line itself would not fit on it.
+                at = commit
+                continue
             try:
                 tree = picked(store, commit, at)
             except ConflictError:

@@ -38,6 +38,7 @@ from parallelproject.git.policy.policy import undeclared
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import forget_result, prepared_base
 from parallelproject.git.workspace.snapshot import MovedError, WorkSnapshot, snapshot
+from parallelproject.git.workspace.work_tree import check_workspace
 from parallelproject.model.problem import listed, quoted
 
 TRIES = 60
@@ -99,6 +100,7 @@ def _own_work(store: GitStore, base: str) -> LandingWork | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
+        check_workspace(store.place.workspace)  # before anything in it is read: it may be a link to the user's
         observed = observe(store)
         start = observed.start(base)
         try:

@@ -115,7 +115,8 @@ def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
     for line in said.splitlines()[:_KEPT_MAX]:
         commit, _, found = line.partition(" ")
         if found == "missing" and observed.store.commit_of(commit) is None:
-            yield Other(_shown(named[commit]), None, "its commit cannot be read")
+            what, _ = _without_credentials(store, _shown(named[commit]))
+            yield Other(what, None, "its commit cannot be read")
 
 
 class _Finder:
@@ -185,7 +186,8 @@ class _Finder:
         work = WorkTree(git, folder, index, self._store.delivery.policy)
         gone, changed = work.changed()
         add, without = _takeable(work, [*changed, *work.new()])
-        work.take(add, gone)
+        refused = [violation.path for violation in work.take(add, gone) if violation.leave_out]
+        without = (*without, *refused)
         tree = work.tree()
         work.close()
         is_new = tree != self._store.text("rev-parse", f"{at}^{{tree}}")
@@ -213,12 +215,17 @@ def _shown(name: str) -> str:
     return name.replace("-", " ", 1)
 
 
-def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
-    """Keeps a tree as a commit on the base, without what no ref may hold."""
-    what, subject = found.what, found.subject
+def _without_credentials(store: GitStore, what: str, subject: str = "") -> tuple[str, str]:
+    """Where a piece was and its subject, or what may be shown of them."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     if any(find(f"{what} {subject}".encode(errors="surrogateescape"), known)):
-        what, subject = what.partition(" ")[0], "not shown, since its words hold a credential"
+        return what.partition(" ")[0], "not shown, since its words hold a credential"
+    return what, subject
+
+
+def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
+    """Keeps a tree as a commit on the base, without what no ref may hold."""
+    what, subject = _without_credentials(store, found.what, found.subject)
     try:
         tree, without = allowed(store, base, found.tree)
         without = sorted({*without, *found.without})

@@ -81,7 +81,10 @@ def snapshot(
             try:
                 tree = combine(store, start, base, own, policy.land)
             except ConflictError as error:
-                raise MovedError(error, own, [violation.path for violation in found]) from error
+                # As every refusal keeps them: with the files of repositories within, as plain files.
+                found, _, _ = _take(store, work, base, leave_out, keeping=True)
+                own = commit_tree(store, work.tree(), start, signed=False, attempt=store.delivery.attempt)
+                raise MovedError(error, own, [one.path for one in found if one.leave_out]) from error
         changed = changes(store.git, f"{base}^{{tree}}", tree)
         found += filtered(store, base, changed)
         hidden = (*newly_hidden(store, work, base, changed), *shown)
@@ -107,23 +110,19 @@ def _take(
         del candidates[path]
     found, add = list[Violation](), list[str]()
     remove = [path for path in gone if path not in leave_out and path not in away]
-    within = [path for path in candidates if path.endswith("/")]
-    for path in within if keeping else ():
-        del candidates[path]
-        candidates |= dict.fromkeys(_inside(store, work, base, path.rstrip("/")), False)
     below, changed_modules = changed_below(store, work)
     if keeping:
         candidates |= dict.fromkeys(below, False)
     else:
         found += changed_modules
-    for path, tracked in candidates.items():
+    waiting = list(reversed(candidates.items()))
+    while waiting:
+        path, tracked = waiting.pop()
         if path.rstrip("/") in leave_out:
             continue
         kind = False if is_unowned(path, store.delivery.policy) else work.kind(path, tracked=tracked)
         if isinstance(kind, Violation) and kind.reason == "NestedRepository" and keeping:
-            add += [
-                name for name in _inside(store, work, base, path) if name not in leave_out and work.kind(name) is True
-            ]
+            waiting += [(name, False) for name in _inside(store, work, base, path.rstrip("/"))]
         elif isinstance(kind, Violation):
             found.append(kind)
         else:

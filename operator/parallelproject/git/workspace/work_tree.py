@@ -7,6 +7,7 @@ hook and no filter. Symbolic links are recorded, never followed.
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from parallelproject.git.plumbing.command import GitCommand, lines, split
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import PolicyError
-from parallelproject.git.plumbing.plain_file import read_plain
+from parallelproject.git.plumbing.plain_file import is_plain_folder, read_plain
 from parallelproject.git.policy.policy import too_large
 from parallelproject.git.policy.refusal import Violation
 
@@ -40,33 +41,63 @@ class WorkTree:
 
     def run(self, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
         """What a command of git prints that looks at the folder."""
+        return self._call(command, *arguments, stdin=stdin, codes=codes).stdout
+
+    def _call(
+        self, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)
+    ) -> subprocess.CompletedProcess[bytes]:
         ignore = self.git.home / "ignore"
         ignore.write_bytes(self.policy.ignore.encode(errors="surrogateescape"))
         where = {"GIT_WORK_TREE": str(self.folder), "GIT_INDEX_FILE": str(self.index)}
         config = [("core.excludesFile", str(ignore)), *self.filters]
-        done = self.git.run(
+        return self.git.run(
             command, *arguments, stdin=stdin, environment=where, config=config, folder=self.folder, codes=codes
         )
-        return done.stdout
 
     def changed(self) -> tuple[list[str], list[str]]:
-        """The paths of the index that are gone, and those that look changed."""
+        """The paths of the index that are gone, and those that look changed; a closed folder with ``/`` at its end."""
         # "all": a submodule is not asked for its state, since that would run git within it.
         raw = ("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all")
-        fields = split(self.run(*raw))
+        done = self._call(*raw)
+        fields = split(done.stdout)
         pairs = list(zip(fields[::2], fields[1::2], strict=True))
         # What stands behind a symbolic link counts as gone, so that it is not looked at.
         gone = [path for letter, path in pairs if letter == "D"]
-        return gone, [path for letter, path in pairs if letter != "D"]
+        changed = [path for letter, path in pairs if letter != "D"]
+        if done.stderr:  # git takes a file that it cannot look at for unchanged, and only warns
+            indexed = split(self.run("ls-files", "-z"))
+            changed += [path for path in self._closed() if any(each.startswith(path) for each in indexed)]
+        return gone, changed
 
     def new(self) -> list[str]:
-        """The paths that are neither in the index nor ignored; a repository within with ``/`` at its end."""
-        return split(self.run("ls-files", "-z", "--others", "--exclude-standard"))
+        """The paths that are neither in the index nor ignored; a repository within, and a folder that cannot be read,
+        with ``/`` at its end."""
+        done = self._call("ls-files", "-z", "--others", "--exclude-standard")
+        found = split(done.stdout)
+        if done.stderr:  # git passes over a folder that it cannot read, and only warns
+            closed = self._closed()
+            hidden = self.hidden(closed)
+            found += [path for path in closed if path not in hidden]
+        return found
+
+    def _closed(self) -> list[str]:
+        """The folders that cannot be read, with ``/`` at their end."""
+        found = list[str]()
+        for at, folders, _ in os.walk(self.folder):
+            folders[:] = (name for name in folders if name != ".git")
+            below = (Path(at, name) for name in folders)
+            closed = (folder for folder in below if is_plain_folder(folder) and not _is_open(folder))
+            found += [f"{folder.relative_to(self.folder)}/" for folder in closed]
+        return found
 
     def inside(self, path: str) -> Iterator[str]:
-        """The files in a repository within the folder, without its ``.git`` and what its own files ignore."""
+        """The files in a repository within the folder, without its ``.git`` and what its own files ignore; a folder
+        that cannot be read with ``/`` at its end."""
         folder = self.folder / path
-        if not folder.is_dir() or folder.is_symlink():
+        if not is_plain_folder(folder):
+            return
+        if not _is_open(folder):
+            yield f"{path}/"
             return
         empty = self.index.with_name(f"{self.index.name}-empty")
         empty.unlink(missing_ok=True)
@@ -83,7 +114,8 @@ class WorkTree:
     def kind(self, path: str, *, tracked: bool = False) -> bool | Violation:
         """True: take it in; False: it is no file; or why it cannot be taken in."""
         if path.endswith("/"):
-            return nested(path.rstrip("/"))
+            path = path.rstrip("/")
+            return nested(path) if _is_open(self.folder / path) else unreadable(path)
         if any(_passes_for_git(part) for part in path.split("/")):
             return Violation("UnsafePath", path, "has a name that git keeps for itself", True)
         file = self.folder / path
@@ -91,22 +123,37 @@ class WorkTree:
             status = os.lstat(file)
         except (FileNotFoundError, NotADirectoryError):
             return False
+        except PermissionError:
+            return unreadable(path)
         if stat.S_ISDIR(status.st_mode):
             return nested(path)
         if stat.S_ISREG(status.st_mode):
             if status.st_size > self.policy.max_file_bytes and not tracked and not self.filters:
                 return too_large(path, status.st_size, self.policy)
             if not os.access(file, os.R_OK, follow_symlinks=False):
-                return Violation("Unreadable", path, "cannot be read", True)
+                return unreadable(path)
         return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
 
     def take(self, add: Sequence[str], remove: Sequence[str]) -> list[Violation]:
-        """Takes files into the index, and others out of it; those that git cannot convert as they are, and why."""
+        """Takes files into the index, and others out of it.
+
+        Returns:
+            Those that git cannot convert, which are taken as they are, and those that it does not take.
+        """
         if remove:
             # As "mode name\0path": mode 0 takes the path out, without a look at the work tree.
             zero = "0" * self.git.name_length
             self.run("update-index", "-z", "--index-info", stdin=lines(f"0 {zero}\t{path}" for path in remove))
-        return self._add(add) if add else []
+        return [*self._add(add), *self._passed_over(add)] if add else []
+
+    def _passed_over(self, paths: Sequence[str]) -> list[Violation]:
+        """Those that git was to take and has not: it says no more than "Ignoring path"."""
+        taken = set(split(self.run("ls-files", "-z")))
+        return [
+            Violation("UnsafePath", path, "has a name that git does not take", True)
+            for path in paths
+            if path not in taken and self.kind(path, tracked=True) is True  # and was not deleted meanwhile
+        ]
 
     def _add(self, paths: Sequence[str], *, again: bool = False) -> list[Violation]:
         try:
@@ -121,7 +168,7 @@ class WorkTree:
 
     def _add_raw(self, path: str, error: GitFailedError) -> Violation:
         """Takes a file in without the conversion that failed, as a wrong ``working-tree-encoding`` makes it."""
-        plain = not any((self.folder / above).is_symlink() for above in _above(path))
+        plain = not any(_is_link(self.folder / above) for above in _above(path))
         content = read_plain(self.folder / path, self.policy.max_file_bytes) if plain else None
         if content is None:
             raise error
@@ -137,7 +184,7 @@ class WorkTree:
     def hidden(self, paths: Iterable[str]) -> set[str]:
         """Those of the paths that the patterns of the user, or of the folder's files, ignore."""
         # A link in its place would lead git out of the folder: such a path is not asked for.
-        asked = [path for path in paths if not any((self.folder / above).is_symlink() for above in _above(path))]
+        asked = [path for path in paths if not any(_is_link(self.folder / above) for above in _above(path))]
         if not asked:
             return set()
         names = lines(f"./{path}" for path in asked)  # so that no name reads as a pattern, as ":(top)" does
@@ -167,6 +214,22 @@ def check_workspace(folder: Path) -> None:
 def nested(path: str) -> Violation:
     """A repository within another."""
     return Violation("NestedRepository", path, "is a repository of its own", True)
+
+
+def unreadable(path: str) -> Violation:
+    """A file or folder that is closed to us."""
+    return Violation("Unreadable", path, "cannot be read", True)
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:  # gone, or in a closed folder
+        return False
+
+
+def _is_open(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _above(path: str) -> Iterator[str]:

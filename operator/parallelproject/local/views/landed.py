@@ -83,7 +83,7 @@ def warnings(account: Account) -> list[str]:
         lines += _more(len(overlaps))
     undeclared = account.comparison.undeclared
     if undeclared:
-        lines.append("Changed beside the files that the task declares:")
+        lines.append("Changed besides the files that the task declares:")
         lines += [f"  {task}: {listed(paths, _SHOWN)}" for task, paths in list(undeclared.items())[:_SHOWN]]
         lines += _more(len(undeclared))
     return lines

@@ -54,12 +54,15 @@ def take_files(text: str, place: str, findings: Findings) -> tuple[tuple[str, ..
     return fields.files_of(names, place, findings), _FILES.sub("", text)
 
 
-def needs_in(title: str, body: Iterable[str], place: str, known: Known, findings: Findings) -> tuple[list[Need], bool]:
+def needs_in(
+    title: str, body: Iterable[str], place: str, known: Known, findings: Findings, *, own: str
+) -> tuple[list[Need], bool]:
     """What a task says that it waits for, and whether it says anything at all about that.
 
     Read are ``(depends on T003, T005-T007)`` and ``depends on T003`` in the title, and lines such as
     ``**Dependencies:** 1.1, Task 2`` or ``Depends on: none`` below it. In the title's parentheses an id that is
-    no task is an error; on a line below, which may mean other numbers, a warning.
+    no task is an error; on a line below, which may mean other numbers, a warning. ``own`` is the task's id: it does not
+    wait for itself.
     """
     found: dict[str, None] = {}
     for clause in _ASIDE.findall(title):
@@ -83,7 +86,11 @@ def needs_in(title: str, body: Iterable[str], place: str, known: Known, findings
                     findings.warn(place, f"waits for {quoted(id)}, which is not a task; it is not waited for", hint)
         elif _NONE.fullmatch(match[1]):
             said = True
-    return [Need(id, place) for id in found], said
+    if own in found:
+        findings.warn(
+            place, f"{quoted(own)} names itself; it does not wait for itself", "name another task, or remove it"
+        )
+    return [Need(id, place) for id in found if id != own], said
 
 
 def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:

@@ -164,7 +164,7 @@ class _Reader:
         group, text = take_marker(clean(box.text), place, self.findings)
         files, title = take_files(text, place, self.findings)
         body = textwrap.dedent("\n".join(self._bodies[index])).strip()
-        needs, says = needs_in(text, body.split("\n"), place, self._known, self.findings)
+        needs, says = needs_in(text, body.split("\n"), place, self._known, self.findings, own=box.id)
         above = box.parent
         if above in self._leads:
             needs.append(Need(boxes[above].id, place))

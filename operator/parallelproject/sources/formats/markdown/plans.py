@@ -203,7 +203,7 @@ class _Reader:
         group, text = take_marker(clean(heading.title), place, self._findings)
         files, title = take_files(text, place, self._findings)
         body = self._text_of[heading.id]
-        needs, says = needs_in(text, body, place, self._known, self._findings)
+        needs, says = needs_in(text, body, place, self._known, self._findings, own=heading.id)
         boxes = self._boxes.get(heading.id, [])
         parent = self._parent(heading)
         done = heading.done or any(map(_STATUS.match, body)) or (bool(boxes) and all(box.done for box in boxes))

@@ -168,12 +168,13 @@ def _story(outline: TextOutline, id: str, path: str, known: Known, findings: Fin
         lines.append(line.text)
     of_title = _TITLE.match(_title(outline))
     title = one_line(clean(of_title[2] if of_title else _title(outline))) or id
-    needs, _ = needs_in("", (_NUMBER_IN_TEXT.sub(r"\1.\2", line) for line in lines), path, known, findings)
+    body = (_NUMBER_IN_TEXT.sub(r"\1.\2", line) for line in lines)
+    needs, _ = needs_in("", body, path, known, findings, own=id)
     item = Item(
         id=id,
         place=path,
         title=title,
-        needs=[need for need in needs if need.target != id],
+        needs=needs,
         sections=[("", clean("\n".join(lines)).strip())],
         priority=fields.PRIORITIES["medium"],
         group=SEQUENTIAL,
