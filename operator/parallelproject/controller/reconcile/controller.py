@@ -26,7 +26,7 @@ from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import HasParts
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import Leader
-from parallelproject.kube.reflector import Reflector
+from parallelproject.kube.reflector import Reflector, WatchSink
 
 log = logging.getLogger(__name__)
 
