@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # On two cores: many tests wait.
 WORKERS ?= 3
-FAST := tests/core tests/sources tests/model tests/executors tests/kube
+FAST := tests/core tests/docs tests/sources tests/model tests/executors tests/kube
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
@@ -31,8 +31,8 @@ dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to 
 	@$(RIG) up
 
 ##@ Working on it
-LINTS := lint-style lint-format lint-types lint-layers lint-generated
-lint: $(DEV) ## Style, types, layers, and generated files
+LINTS := lint-style lint-format lint-types lint-layers lint-generated lint-hooks
+lint: $(DEV) ## Style, types, layers, generated files, and the hooks of pre-commit
 	@$(MAKE) --no-print-directory --keep-going -j 2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) $(LINTS)
 lint-style:
 	$(BIN)/ruff check .
@@ -44,6 +44,8 @@ lint-layers:
 	$(BIN)/lint-imports
 lint-generated:
 	PYTHONPATH=tools $(BIN)/python -m generate --check
+lint-hooks:
+	SKIP=ruff,ruff-format,mypy,layers,generated $(BIN)/pre-commit run --all-files
 format: $(DEV) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -69,6 +71,8 @@ sbom: $(DEV) ## Bills of materials, as CycloneDX, in dist/sbom; ARGS=--images: o
 	@PYTHONPATH=tools $(BIN)/python -m sbom $(ARGS)
 lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
+changelog: $(DEV) ## Move the fragments of docs/changes into CHANGELOG.md, for a release; ARGS=--draft only shows them
+	@$(BIN)/towncrier build --yes $(ARGS)
 tools: $(DEV) ## Build the test control plane and a Gitea, unless they are there
 	@$(RIG) build
 clean: ## Remove what was set up and built here
@@ -92,4 +96,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock tools clean help
+.PHONY: demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help

@@ -3,12 +3,14 @@
 The layers, each importing only those below it (held by import-linter)::
 
     cli                   what a person types
-    controller · run      the shells: a cluster's operator, a run on one machine
-    executors · sources   Jobs and processes · task files of other tools
-    kube                  requests and watches
+    controller | local    the shells: a cluster's operator, a run on one machine
+    executors | sources   Jobs and processes; task files of other tools
+    kube | forge          requests and watches; pull requests
     git                   work on a branch: prepare, land, salvage
     core                  the graph and the planner: pure functions
     model                 the ParallelProject resource: spec, status, names
+
+docs/design/architecture.md has the rooms within them, and the way of a task through all of them.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.followups.publication import instruction, revision_of, stage
 from parallelproject.core.followups.publishing import (
     FIRST_WAIT,
     LONGEST_AWAITED,
@@ -20,11 +19,12 @@ from parallelproject.core.followups.publishing import (
     merged_now,
     publishing,
 )
+from parallelproject.core.followups.revision import instruction, revision_of, stage
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.status import read_status, render_status
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
@@ -90,7 +90,7 @@ def test_a_task_that_succeeds_after_it_was_given_up_is_published_too() -> None:
 
 def test_every_end_of_a_publishing_has_its_meaning() -> None:
     retried = {"NotInTime", "Moved", "Behind", "Waiting"}
-    for end in End:
+    for end in PublishEnd:
         found = decide(told(1, message=said(end.value)))
         assert found.is_settled is (end.value not in retried), end
 

@@ -10,7 +10,7 @@ from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job.publish_job import problems_of, publish_manifest
-from parallelproject.forge.publishing.publication import Publication
+from parallelproject.forge.publishing.request import PublishRequest
 from parallelproject.git.container import instructions
 from parallelproject.model.project import parse_spec
 
@@ -34,7 +34,7 @@ def told(count: int, failed: int = 0, **task: Any) -> dict[str, Any]:
     text = made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/publish"]
     assert len(text.encode()) < 210_000
     found: dict[str, Any] = json.loads(text)
-    instructions.as_type(Publication, instructions.parse(text))
+    instructions.as_type(PublishRequest, instructions.parse(text))
     return found
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.connect import connected
-from parallelproject.forge.clients.protocol import Forge, Words
+from parallelproject.forge.clients.protocol import ForgeClient, Words
 from parallelproject.forge.clients.server import locate
+from parallelproject.forge.publishing.branch_queue import publish_in_order, publish_one
 from parallelproject.forge.publishing.merging import Waiting
-from parallelproject.forge.publishing.publish import one_by_one, shared_branch
-from parallelproject.forge.publishing.published import Published
-from parallelproject.forge.publishing.pull_request import Offer
+from parallelproject.forge.publishing.pull_request import Proposal
+from parallelproject.forge.publishing.result import PublishResult
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.model.spec import ForgeType, MergeMode
 from tests.forge.world import World
@@ -38,8 +38,8 @@ class Time:
         await asyncio.sleep(0)
 
     @property
-    def clock(self) -> Clock:
-        return Clock(lambda: self.passed, lambda: NOW + self.passed, self.sleep)
+    def clock(self) -> RetryClock:
+        return RetryClock(lambda: self.passed, lambda: NOW + self.passed, self.sleep)
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ class Publisher:
 
     def shared(
         self, merge: MergeMode = MergeMode.MANUAL, words: Words = WORDS, branch: str = BRANCH, base: str = "main"
-    ) -> Published:
-        offer = Offer(branch, base, words)
-        return self.run(lambda forge: shared_branch(forge, self.settings.branches(), offer, merge, self._waiting))
+    ) -> PublishResult:
+        offer = Proposal(branch, base, words)
+        return self.run(lambda forge: publish_one(forge, self.settings.branches(), offer, merge, self._waiting))
 
-    def per_task(self, tasks: Sequence[str], merge: MergeMode = MergeMode.WHEN_CHECKS_PASS) -> list[Published]:
-        offers = [Offer(f"{BRANCH}/{task}", "main", Words(f"Do {task}"), task) for task in tasks]
-        return self.run(lambda forge: one_by_one(forge, self.settings.branches(), offers, merge, self._waiting))
+    def per_task(self, tasks: Sequence[str], merge: MergeMode = MergeMode.WHEN_CHECKS_PASS) -> list[PublishResult]:
+        offers = [Proposal(f"{BRANCH}/{task}", "main", Words(f"Do {task}"), task) for task in tasks]
+        return self.run(lambda forge: publish_in_order(forge, self.settings.branches(), offers, merge, self._waiting))
 
-    def run(self, call: Callable[[Forge], Awaitable[T]]) -> T:
+    def run(self, call: Callable[[ForgeClient], Awaitable[T]]) -> T:
         """Anything with a forge."""
 
         async def do() -> T:

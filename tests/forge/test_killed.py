@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.refs import task_branch
 from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn
@@ -88,7 +88,7 @@ def test_killed_at_every_request_of_a_merge_queue(
         assert run(per_task, publisher.settings, standin) == KILLED, request
         standin.fault = lambda index, method, path: None
         published = publisher.per_task("abc")
-        assert [p.end for p in published] == [End.MERGED, End.CONFLICT, End.MERGED], request
+        assert [p.end for p in published] == [PublishEnd.MERGED, PublishEnd.CONFLICT, PublishEnd.MERGED], request
         assert (len(world.pulls), len(world.merges)) == (3, 2), request
         assert [len(pull.comments) for pull in world.pulls] == [0, 1, 0], request
         check_queue(remote)

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from parallelproject.forge.clients.rate_limit import Pace
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 from parallelproject.model.spec import MergeMode
 from tests.forge.conftest import CANARY
@@ -47,7 +47,7 @@ def test_every_request_may_be_asked_to_wait(
         return None if again or (index > 1 and "eset" in str(fault)) or (index > 1 and "GMT" in str(fault)) else fault
 
     standin.fault = first_time
-    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is End.MERGED
+    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is PublishEnd.MERGED
     assert (len(world.pulls), len(world.merges)) == (1, 1)
     refused = 1 if wait in (91, 31, 25) else len(standin.requests) // 2
     assert publisher.time.passed == pytest.approx(refused * wait, abs=5 * refused)
@@ -87,7 +87,7 @@ def test_no_more_than_eighty_requests_that_create_are_made_in_a_minute() -> None
 def test_a_forge_in_trouble_is_asked_again(publisher: Publisher, world: World, standin: StandIn) -> None:
     troubles: list[Fault] = ["drop", (502, {}, {}), (500, {}, {}), (504, {}, {}), "lose"]
     standin.fault = lambda index, method, path: troubles[index % 8] if index % 8 < 5 and method == "GET" else None
-    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is End.MERGED
+    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is PublishEnd.MERGED
     assert (len(world.pulls), len(world.merges)) == (1, 1)
 
 
@@ -104,7 +104,7 @@ def test_the_token_is_read_again_for_each_request(publisher: Publisher, world: W
         publisher.settings.token.write_text(standin.token)
 
     standin.fault = renew
-    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is End.MERGED
+    assert publisher.shared(MergeMode.WHEN_CHECKS_PASS).end is PublishEnd.MERGED
 
 
 @pytest.mark.parametrize("token", ["wrong-canary-token", "", "two words", "caf\u00e9-canary", "line\nbreak"])
@@ -153,7 +153,7 @@ def test_a_redirect_on_the_same_host_is_followed(publisher: Publisher, world: Wo
         return None
 
     standin.fault = moved
-    assert publisher.shared().end is End.OPEN
+    assert publisher.shared().end is PublishEnd.OPEN
     assert seen
     assert len(world.pulls) == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from tests.forge.setup import BRANCH, Publisher
@@ -37,7 +37,7 @@ def test_all_are_merged_in_order_and_each_stays_one_commit(
 ) -> None:
     published = publisher.per_task(["c", "a", "b"])
     assert [(p.task, p.end, p.number) for p in published] == [
-        ("c", End.MERGED, 1), ("a", End.MERGED, 2), ("b", End.MERGED, 3)
+        ("c", PublishEnd.MERGED, 1), ("a", PublishEnd.MERGED, 2), ("b", PublishEnd.MERGED, 3)
     ]  # fmt: skip
     assert [number for number, _ in world.merges] == [1, 2, 3]
     text = remote.show("a.txt", "main").splitlines()
@@ -60,7 +60,7 @@ def test_each_is_checked_as_it_is_merged(publisher: Publisher, world: World, rem
 
     world.ci = ci
     published = publisher.per_task(TASKS)
-    assert [p.end for p in published] == [End.MERGED, End.CHECKS_FAILED, End.MERGED]
+    assert [p.end for p in published] == [PublishEnd.MERGED, PublishEnd.CHECKS_FAILED, PublishEnd.MERGED]
     assert not alone & {sha for _, sha in world.merges}
     assert "by b" not in remote.show("a.txt", "main")
     assert remote.tip(task_branch(BRANCH, "b"))
@@ -71,7 +71,7 @@ def test_a_conflict_is_given_back_and_the_others_go_on(publisher: Publisher, wor
     for _ in range(2):  # called again, it says the same, and says it on the pull request only once
         published = publisher.per_task(TASKS)
         assert [(p.end, p.paths) for p in published] == [
-            (End.MERGED, ()), (End.CONFLICT, ("a.txt",)), (End.MERGED, ())
+            (PublishEnd.MERGED, ()), (PublishEnd.CONFLICT, ("a.txt",)), (PublishEnd.MERGED, ())
         ]  # fmt: skip
         assert remote.tip(task_branch(BRANCH, "b")) == tip
     (comment,) = world.pull(2).comments
@@ -79,38 +79,42 @@ def test_a_conflict_is_given_back_and_the_others_go_on(publisher: Publisher, wor
     assert world.pull(2).state == "open"
     # The task has run again, on what has landed.
     land(remote, "b", edit(remote, 15, "b"))
-    assert [p.end for p in publisher.per_task(TASKS)] == [End.MERGED] * 3
+    assert [p.end for p in publisher.per_task(TASKS)] == [PublishEnd.MERGED] * 3
     assert len(world.merges) == len(world.pulls) == 3
 
 
 def test_one_that_nobody_approves_does_not_hold_up_the_others_for_long(publisher: Publisher, world: World) -> None:
     world.approved = False
     published = publisher.per_task(TASKS)
-    assert [p.end for p in published] == [End.NOT_IN_TIME] * 3
+    assert [p.end for p in published] == [PublishEnd.NOT_IN_TIME] * 3
     assert publisher.time.passed < publisher.seconds / 2
 
 
 def test_all_together_take_no_longer_than_was_allowed(publisher: Publisher, world: World) -> None:
     world.ci = lambda sha: "pending"
     published = publisher.per_task(TASKS)
-    assert [p.end for p in published] == [End.NOT_IN_TIME] * 3
+    assert [p.end for p in published] == [PublishEnd.NOT_IN_TIME] * 3
     assert "its turn has not come yet" in published[2].message
     assert publisher.time.passed < publisher.seconds + 60
 
 
 def test_by_hand_each_is_offered_and_none_is_merged(publisher: Publisher, world: World) -> None:
     published = publisher.per_task(TASKS, MergeMode.MANUAL)
-    assert [(p.end, p.number) for p in published] == [(End.OPEN, 1), (End.OPEN, 2), (End.OPEN, 3)]
+    assert [(p.end, p.number) for p in published] == [(PublishEnd.OPEN, 1), (PublishEnd.OPEN, 2), (PublishEnd.OPEN, 3)]
     assert world.merges == []
 
 
 def test_a_task_that_changed_nothing_is_passed(publisher: Publisher, world: World) -> None:
-    assert [p.end for p in publisher.per_task(["a", "never-landed", "b"])] == [End.MERGED, End.NOTHING, End.MERGED]
+    assert [p.end for p in publisher.per_task(["a", "never-landed", "b"])] == [
+        PublishEnd.MERGED,
+        PublishEnd.NOTHING,
+        PublishEnd.MERGED,
+    ]
 
 
 def test_one_that_a_person_added_to_keeps_what_was_added(publisher: Publisher, world: World, remote: Remote) -> None:
     fix = remote.commit(task_branch(BRANCH, "b"), {"fix": "by hand"}, "a person's fix")
-    assert [p.end for p in publisher.per_task(TASKS)] == [End.MERGED] * 3
+    assert [p.end for p in publisher.per_task(TASKS)] == [PublishEnd.MERGED] * 3
     assert remote.show("fix", "main") == "by hand"
     assert git(remote.path, "merge-base", fix, "main") == fix  # the very commit
 
@@ -121,7 +125,7 @@ def test_a_branch_is_kept_until_its_merge_is_in_the_target(publisher: Publisher,
     publisher.per_task(["a"], MergeMode.MANUAL)
     pull = world.pull(1)
     pull.last, pull.state, pull.merge_commit = world.sha(pull), "merged", remote.tip("elsewhere")
-    assert publisher.per_task(["a"])[0].end is End.MERGED
+    assert publisher.per_task(["a"])[0].end is PublishEnd.MERGED
     assert remote.tip(task_branch(BRANCH, "a"))
 
 
@@ -145,4 +149,4 @@ def test_ids_that_git_cannot_have_in_refs_get_branches_too(publisher: Publisher,
     branch = task_branch(BRANCH, "v1..2.lock")
     remote.commit(branch, {"x": "1"}, "odd", force_parent=remote.tip("main"))
     published = publisher.shared(MergeMode.WHEN_CHECKS_PASS, branch=branch)
-    assert published.end is End.MERGED
+    assert published.end is PublishEnd.MERGED

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.clients.protocol import Forge, State, Words
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.clients.protocol import ForgeClient, PullState, Words
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.outcome import PolicyError
 from tests.forge.setup import BRANCH, WORDS, Publisher
 from tests.forge.standin import Fault, StandIn
@@ -25,7 +25,7 @@ def creating(method: str, path: str) -> bool:
 
 def test_a_branch_is_offered_with_title_text_and_labels(publisher: Publisher, world: World) -> None:
     published = publisher.shared()
-    assert (published.end, published.state, published.number) == (End.OPEN, State.OPEN, 1)
+    assert (published.end, published.state, published.number) == (PublishEnd.OPEN, PullState.OPEN, 1)
     assert published.url.startswith("https://forge.example/acme/shop/")
     pull = world.pull(1)
     assert (pull.head, pull.base, pull.title, pull.body) == (BRANCH, "main", WORDS.title, WORDS.body)
@@ -80,7 +80,7 @@ def test_a_lost_answer_to_create_makes_no_second_one(
         return None
 
     standin.fault = once
-    assert publisher.shared().end is End.OPEN
+    assert publisher.shared().end is PublishEnd.OPEN
     assert lost
     assert len(world.pulls) == 1
     assert world.pull(1).labels == ["agents"]
@@ -113,7 +113,7 @@ def test_one_of_a_fork_with_the_same_branch_name_is_not_taken(publisher: Publish
     world.close(world.pull(2))
     world.create(BRANCH, "main", "of a stranger again", "", False).fork = True
     published = publisher.shared()
-    assert (published.end, published.number) == (End.CLOSED, 2)
+    assert (published.end, published.number) == (PublishEnd.CLOSED, 2)
     assert world.pull(1).title == "of a stranger"
 
 
@@ -122,7 +122,7 @@ def test_one_that_a_person_closed_stays_closed(publisher: Publisher, world: Worl
     world.close(world.pull(1))
     before = list(standin.writes)
     published = publisher.shared()
-    assert (published.end, published.number, published.state) == (End.CLOSED, 1, State.CLOSED)
+    assert (published.end, published.number, published.state) == (PublishEnd.CLOSED, 1, PullState.CLOSED)
     assert standin.writes == before
 
 
@@ -137,7 +137,7 @@ def test_new_work_after_the_end_of_one_is_offered_in_a_new_one(
         world.close(world.pull(1))
     world.remote.commit(BRANCH, {"y": "2"}, "b")
     published = publisher.shared()
-    assert (published.number, published.end) == (2, End.OPEN)
+    assert (published.number, published.end) == (2, PublishEnd.OPEN)
     assert publisher.shared().number == 2
     assert world.pull(1).state == ("merged" if merged else "closed")
 
@@ -146,7 +146,7 @@ def test_one_that_was_merged_is_reported_whether_its_branch_is_there_or_not(publ
     publisher.shared()
     world.merge(world.pull(1), world.sha(world.pull(1)))
     first = publisher.shared()
-    assert (first.end, first.merge_commit) == (End.MERGED, world.tip("main"))
+    assert (first.end, first.merge_commit) == (PublishEnd.MERGED, world.tip("main"))
     git(world.remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
     assert publisher.shared() == first
     assert len(world.pulls) == 1
@@ -154,14 +154,14 @@ def test_one_that_was_merged_is_reported_whether_its_branch_is_there_or_not(publ
 
 def test_a_branch_with_nothing_new_is_not_offered(publisher: Publisher, world: World) -> None:
     git(world.remote.path, "update-ref", f"refs/heads/{BRANCH}", "refs/heads/main")
-    assert publisher.shared().end is End.NOTHING
-    assert publisher.shared(branch="not-there").end is End.NOTHING
+    assert publisher.shared().end is PublishEnd.NOTHING
+    assert publisher.shared(branch="not-there").end is PublishEnd.NOTHING
     assert world.pulls == []
 
 
 def test_work_that_was_squashed_into_the_base_is_not_offered_again(publisher: Publisher, world: World) -> None:
     world.remote.commit("main", {"x": "1"}, "squashed by hand")
-    assert publisher.shared().end is End.NOTHING
+    assert publisher.shared().end is PublishEnd.NOTHING
 
 
 def test_a_base_that_is_no_branch_is_an_error_that_names_it(publisher: Publisher) -> None:
@@ -178,7 +178,7 @@ def test_a_comment_is_made_once_though_its_answer_is_lost(publisher: Publisher, 
 
     standin.fault = first
 
-    async def say(forge: Forge) -> None:
+    async def say(forge: ForgeClient) -> None:
         pull = await forge.find(BRANCH, "main")
         assert pull
         await forge.comment(pull, "It conflicts.", "conflict 1")

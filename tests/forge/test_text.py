@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.clients.protocol import Limits
-from parallelproject.forge.publishing.text import Report, TaskLine, render_body, render_title
+from parallelproject.forge.clients.protocol import TextLimits
+from parallelproject.forge.publishing.text import TaskLine, WorkReport, render_body, render_title
 from parallelproject.git.plumbing.outcome import PolicyError
 
 pytest.importorskip("jinja2")
 
-LIMITS = Limits(title=240, body=65_535)
-REPORT = Report(
+LIMITS = TextLimits(title=240, body=65_535)
+REPORT = WorkReport(
     "checkout",
     (
         TaskLine("api", "Define the API", "9b1e77c0aa11bb22", 2, "coder", "exit code 1"),
@@ -46,19 +46,19 @@ def test_the_title_names_project_level_and_progress() -> None:
 
 
 def test_a_report_without_tasks_has_a_text() -> None:
-    assert render_body(Report("p"), LIMITS) == "\n"
-    assert render_title(Report("p"), LIMITS) == "p (0 of 0 tasks)"
+    assert render_body(WorkReport("p"), LIMITS) == "\n"
+    assert render_title(WorkReport("p"), LIMITS) == "p (0 of 0 tasks)"
 
 
 def test_a_template_of_ones_own_sees_the_report_and_is_escaped() -> None:
     template = "{% for task in tasks %}{{ task.id }}={{ task.title | upper }} {% endfor %}{{ branch }} to {{ base }}"
-    report = Report("p", (TaskLine("a", "x|@y"),), branch="b", base="m")
+    report = WorkReport("p", (TaskLine("a", "x|@y"),), branch="b", base="m")
     assert render_body(report, LIMITS, template) == "a\\=X".replace("\\=", "=") + "\\|@\u200bY b to m\n"
     assert render_title(report, LIMITS, "{{ tasks[0].title }} @bob") == "x|@\u200by @\u200bbob"
 
 
 def test_a_filter_cannot_cut_an_escape_in_two() -> None:
-    report = Report("p", (TaskLine("a", "||||"),))
+    report = WorkReport("p", (TaskLine("a", "||||"),))
     assert render_body(report, LIMITS, "{{ tasks[0].title[:1] }}|") == "\\||\n"
 
 
@@ -66,7 +66,7 @@ def test_a_filter_cannot_cut_an_escape_in_two() -> None:
 def test_a_text_that_would_be_too_long_tells_of_as_many_as_have_room(size: int) -> None:
     many = [TaskLine(f"t{i}", "\N{ROCKET} " * 10, "9b1e77c0aa11", 1, "coder") for i in range(3000)]
     failed = TaskLine("bad", "x", None, 1, "", "exit code 1", True, "refs/parallelproject/r/bad/salvage/1")
-    body = render_body(Report("p", (*many, failed)), Limits(240, size))
+    body = render_body(WorkReport("p", (*many, failed)), TextLimits(240, size))
     units = len(body.encode("utf-16-le")) // 2
     assert size - 100 < units <= size or size == 300
     assert "refs/parallelproject/r/bad/salvage/1" in body
@@ -75,7 +75,7 @@ def test_a_text_that_would_be_too_long_tells_of_as_many_as_have_room(size: int) 
 
 
 def test_a_text_that_is_too_long_without_any_task_is_cut() -> None:
-    body = render_body(REPORT, Limits(240, 50), "x" * 60)
+    body = render_body(REPORT, TextLimits(240, 50), "x" * 60)
     assert body == "x" * 49 + "…"
 
 

@@ -5,7 +5,8 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
-from parallelproject.forge.publishing.publication import ForgeAt, Publication, TaskRow, publish
+from parallelproject.forge.publishing.publisher import publish
+from parallelproject.forge.publishing.request import ForgeAt, PublishRequest, TaskRow
 from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 from tests.forge.setup import BRANCH, Publisher, Settings
@@ -46,7 +47,7 @@ def _publish(settings: Settings, **more: Any) -> None:
     forge = ForgeAt(
         type=ForgeType(settings.kind), url=settings.url, token=settings.token, project=World.project
     )  # fmt: skip
-    publication = Publication(
+    publication = PublishRequest(
         url=settings.repository, local=True, base="main", branch=BRANCH, project="shop", run=RUN,
         private=settings.folder, forge=forge, merge=MergeMode.WHEN_CHECKS_PASS, **more,
     )  # fmt: skip

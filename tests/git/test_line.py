@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.git.branches.remote_branches import Branches
-from parallelproject.git.branches.shared_branch import Line
+from parallelproject.git.branches.shared_branch import SharedBranch
 from parallelproject.git.plumbing.outcome import ConflictError
 from tests.git.killer import KILLED, Killer
 from tests.git.remote import BRANCH, Remote, git
@@ -14,8 +14,8 @@ from tests.sampling import Sampler
 
 
 @pytest.fixture
-def line(remote: Remote, tmp_path: Path) -> Line:
-    return Line(Branches(url=str(remote.path), private=tmp_path / "publish", local=True), BRANCH, "main")
+def line(remote: Remote, tmp_path: Path) -> SharedBranch:
+    return SharedBranch(Branches(url=str(remote.path), private=tmp_path / "publish", local=True), BRANCH, "main")
 
 
 def edited(remote: Remote, at: int, text: str, ref: str = "main") -> dict[str, str]:
@@ -34,7 +34,7 @@ def subjects(remote: Remote, ref: str) -> list[str]:
     return git(remote.path, "log", "--reverse", "--format=%s", f"main..{ref}").splitlines()
 
 
-def test_tasks_are_told_in_the_order_in_which_they_landed(remote: Remote, line: Line) -> None:
+def test_tasks_are_told_in_the_order_in_which_they_landed(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("c", {"c": "1"}), ("a", {"a": "1"}), ("b", {"b": "1"}))
     assert line.order({task: landed[task] for task in "abc"}) == ["c", "a", "b"]
     assert line.order({"b": landed["b"], "a": landed["a"]}) == ["a", "b"]
@@ -42,7 +42,7 @@ def test_tasks_are_told_in_the_order_in_which_they_landed(remote: Remote, line: 
     assert line.order({}) == []
 
 
-def test_also_after_the_base_has_taken_the_line_in(remote: Remote, line: Line) -> None:
+def test_also_after_the_base_has_taken_the_line_in(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
     merged = git(remote.path, "commit-tree", "-p", "main", "-p", BRANCH, f"{BRANCH}^{{tree}}", "-m", "Merge")
     git(remote.path, "update-ref", "refs/heads/main", merged)
@@ -52,7 +52,7 @@ def test_also_after_the_base_has_taken_the_line_in(remote: Remote, line: Line) -
     assert line.order(landed) == ["a", "b", "c"]
 
 
-def test_a_branch_of_a_level_moves_forward_and_only_forward(remote: Remote, line: Line) -> None:
+def test_a_branch_of_a_level_moves_forward_and_only_forward(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}), ("c", {"c": "1"}))
     for task in "bab":
         line.reach("level", landed[task])
@@ -61,7 +61,7 @@ def test_a_branch_of_a_level_moves_forward_and_only_forward(remote: Remote, line
     assert remote.tip("level") == landed["c"]
 
 
-def test_what_a_person_pushed_to_a_branch_of_a_level_stays_in_it(remote: Remote, line: Line) -> None:
+def test_what_a_person_pushed_to_a_branch_of_a_level_stays_in_it(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
     line.reach("level", landed["a"])
     theirs = remote.commit("level", {"fix": "1"}, "a person's fix")
@@ -76,7 +76,7 @@ def test_what_a_person_pushed_to_a_branch_of_a_level_stays_in_it(remote: Remote,
         line.reach("other", landed["c"])
 
 
-def test_a_task_s_branch_has_its_commit_alone_on_the_base(remote: Remote, line: Line) -> None:
+def test_a_task_s_branch_has_its_commit_alone_on_the_base(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", edited(remote, 3, "by b")))
     line.cut("x/b", [landed["b"]])
     assert subjects(remote, "x/b") == ["Do b"]
@@ -92,7 +92,7 @@ def test_a_task_s_branch_has_its_commit_alone_on_the_base(remote: Remote, line: 
     assert remote.tip("x/b") == tip
 
 
-def test_what_the_base_has_is_not_offered_again(remote: Remote, line: Line) -> None:
+def test_what_the_base_has_is_not_offered_again(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
     assert line.cut("x/a", [landed["a"]]) is True
     remote.commit("main", {"a": "1"}, "a, squashed")
@@ -105,7 +105,9 @@ def test_what_the_base_has_is_not_offered_again(remote: Remote, line: Line) -> N
     }
 
 
-def test_what_the_base_has_is_not_offered_again_also_where_others_changed_it_since(remote: Remote, line: Line) -> None:
+def test_what_the_base_has_is_not_offered_again_also_where_others_changed_it_since(
+    remote: Remote, line: SharedBranch
+) -> None:
     landed = land(remote, ("n", {"n": "1"}), ("a", {"a": "1"}))
     line.cut("x/a", [landed["a"]])
     git(remote.path, "update-ref", "refs/heads/main", remote.tip("x/a"))  # merged: another commit than on the line
@@ -113,7 +115,7 @@ def test_what_the_base_has_is_not_offered_again_also_where_others_changed_it_sin
     assert line.cut("y/a", [landed["a"]]) is False
 
 
-def test_what_landed_after_it_was_offered_is_told_from_what_was_offered(remote: Remote, line: Line) -> None:
+def test_what_landed_after_it_was_offered_is_told_from_what_was_offered(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
     assert line.covers(landed["b"], landed["a"])
     assert line.covers(landed["a"], landed["a"])
@@ -121,7 +123,7 @@ def test_what_landed_after_it_was_offered_is_told_from_what_was_offered(remote: 
     assert not line.covers("0" * 40, landed["a"])
 
 
-def test_one_that_builds_on_another_stands_on_that_one_s_branch(remote: Remote, line: Line) -> None:
+def test_one_that_builds_on_another_stands_on_that_one_s_branch(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("n", {"n": "1"}), ("b", {"b": "1"}), ("c", {"c": "1"}))
     line.cut("x/a", [landed["a"]])
     line.cut("x/b", [landed["b"]], on="x/a")
@@ -133,21 +135,21 @@ def test_one_that_builds_on_another_stands_on_that_one_s_branch(remote: Remote, 
     assert git(remote.path, "rev-parse", "x/c^^") == remote.tip("x/b")
 
 
-def test_made_twice_it_is_the_same_commit(remote: Remote, line: Line) -> None:
+def test_made_twice_it_is_the_same_commit(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("n", {"n": "1"}), ("a", {"a": "1"}))
     line.cut("x/a", [landed["a"]])
     line.cut("y/a", [landed["a"]])
     assert remote.tip("x/a") == remote.tip("y/a") != landed["a"]
 
 
-def test_one_that_builds_on_more_than_was_told_stands_on_the_line(remote: Remote, line: Line) -> None:
+def test_one_that_builds_on_more_than_was_told_stands_on_the_line(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", edited(remote, 3, "by a")))
     landed |= land(remote, ("b", edited(remote, 3, "by b, on a's", BRANCH)))
     line.cut("x/b", [landed["b"]])
     assert remote.tip("x/b") == landed["b"]
 
 
-def test_the_line_takes_in_what_else_has_come_into_its_base(remote: Remote, line: Line) -> None:
+def test_the_line_takes_in_what_else_has_come_into_its_base(remote: Remote, line: SharedBranch) -> None:
     landed = land(remote, ("a", {"a": "1"}))
     remote.commit("main", {"theirs": "1"}, "theirs")
     line.follow()
@@ -162,7 +164,7 @@ def test_the_line_takes_in_what_else_has_come_into_its_base(remote: Remote, line
 @pytest.mark.parametrize("how", ["after", "orphan", "lost"])
 @pytest.mark.timeout(600)
 def test_killed_at_every_call_of_git_and_called_again(
-    remote: Remote, line: Line, tmp_path: Path, sampled: Sampler, how: str
+    remote: Remote, line: SharedBranch, tmp_path: Path, sampled: Sampler, how: str
 ) -> None:
     landed = land(remote, ("a", {"a": "1"}), ("b", {"b": "1"}))
     killer = Killer(tmp_path)

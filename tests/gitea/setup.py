@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.connect import connected
-from parallelproject.forge.clients.protocol import Forge, Words
+from parallelproject.forge.clients.protocol import ForgeClient, Words
 from parallelproject.forge.clients.server import Server, locate
+from parallelproject.forge.publishing.branch_queue import publish_in_order, publish_one
 from parallelproject.forge.publishing.merging import Waiting
-from parallelproject.forge.publishing.publish import one_by_one, shared_branch
-from parallelproject.forge.publishing.published import Published
-from parallelproject.forge.publishing.pull_request import Offer
+from parallelproject.forge.publishing.pull_request import Proposal
+from parallelproject.forge.publishing.result import PublishResult
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import ForgeType, MergeMode
@@ -77,17 +77,17 @@ class Publisher:
         words: Words = WORDS,
         branch: str = BRANCH,
         base: str = "main",
-        wrap: Callable[[Forge], Forge] = lambda forge: forge,
-    ) -> Published:
-        offer = Offer(branch, base, words)
-        return self.run(lambda forge: shared_branch(wrap(forge), self.settings.branches(), offer, merge, self._waiting))
+        wrap: Callable[[ForgeClient], ForgeClient] = lambda forge: forge,
+    ) -> PublishResult:
+        offer = Proposal(branch, base, words)
+        return self.run(lambda forge: publish_one(wrap(forge), self.settings.branches(), offer, merge, self._waiting))
 
-    def per_task(self, tasks: Sequence[str], branch: str = BRANCH) -> list[Published]:
-        offers = [Offer(task_branch(branch, task), "main", Words(f"Do {task}"), task) for task in tasks]
+    def per_task(self, tasks: Sequence[str], branch: str = BRANCH) -> list[PublishResult]:
+        offers = [Proposal(task_branch(branch, task), "main", Words(f"Do {task}"), task) for task in tasks]
         merge = MergeMode.WHEN_CHECKS_PASS
-        return self.run(lambda forge: one_by_one(forge, self.settings.branches(), offers, merge, self._waiting))
+        return self.run(lambda forge: publish_in_order(forge, self.settings.branches(), offers, merge, self._waiting))
 
-    def run(self, call: Callable[[Forge], Awaitable[T]]) -> T:
+    def run(self, call: Callable[[ForgeClient], Awaitable[T]]) -> T:
         """Anything with the forge."""
 
         async def do() -> T:
@@ -100,7 +100,7 @@ class Publisher:
 
     @property
     def _waiting(self) -> Waiting:
-        return Waiting(seconds=self.seconds, settle=self.settle, clock=Clock(sleep=_nap))
+        return Waiting(seconds=self.seconds, settle=self.settle, clock=RetryClock(sleep=_nap))
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import pytest
 
 from parallelproject.forge.clients.answer import Answer
 from parallelproject.forge.clients.protocol import Words
-from parallelproject.forge.clients.session import Session
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.clients.session import ForgeSession
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from rig import Gitea
@@ -54,9 +54,9 @@ def per_task(publisher: Publisher, name: str) -> Any:
 
 
 def _dying(step: Callable[[Publisher, str], Any], settings: Settings, name: str, at: int) -> None:
-    real, calls = Session.call, []
+    real, calls = ForgeSession.call, []
 
-    async def call(self: Session, method: str, path: str, *given: Any, **more: Any) -> Answer:
+    async def call(self: ForgeSession, method: str, path: str, *given: Any, **more: Any) -> Answer:
         try:
             return await real(self, method, path, *given, **more)
         finally:
@@ -65,7 +65,7 @@ def _dying(step: Callable[[Publisher, str], Any], settings: Settings, name: str,
             if len(calls) == at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    Session.call = call  # type: ignore[method-assign]
+    ForgeSession.call = call  # type: ignore[method-assign]
     step(Publisher(settings), name)
 
 
@@ -109,7 +109,7 @@ def test_killed_after_each_change_of_a_branch_that_is_merged(each: Callable[...,
         repository.set_status(tip, "success")
         assert killed(shared, scene.publisher.settings, name, scene.at) == KILLED
         assert repository.pull(1)["merged"] == (name == "merged")
-        assert shared(scene.publisher, name).end is End.MERGED
+        assert shared(scene.publisher, name).end is PublishEnd.MERGED
         (pull,) = repository.pulls()
         assert ([label["name"] for label in pull["labels"]], pull["body"]) == ([name], "text")
         assert repository.parents(pull["merge_commit_sha"])[1] == tip
@@ -126,7 +126,7 @@ def test_killed_after_each_change_of_a_merge_queue(each: Callable[..., None]) ->
         with checking(repository, lambda sha: "success"):
             assert killed(per_task, scene.publisher.settings, name, scene.at) == KILLED
             assert [pull["merged"] for pull in repository.pulls()] == [name != "both-opened", False]
-            assert [one.end for one in per_task(scene.publisher, name)] == [End.MERGED, End.CONFLICT]
+            assert [one.end for one in per_task(scene.publisher, name)] == [PublishEnd.MERGED, PublishEnd.CONFLICT]
         pulls = repository.pulls()
         assert [(pull["merged"], pull["comments"]) for pull in pulls] == [(True, 0), (False, 1)]
         assert repository.text("x") == "by a"

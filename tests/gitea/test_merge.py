@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.clients.protocol import Forge, Merge, Merging, PullRequest, State
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, Merge, Merging, PullState
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.model.spec import MergeMode
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, WORDS, Publisher, beside, checking, until
@@ -39,7 +39,7 @@ def test_it_is_merged_when_the_required_check_has_passed(
         published = publisher.shared(WHEN)
     assert waited == [start]
     assert (published.end, published.state, published.merge_commit) == (
-        End.MERGED, State.MERGED, repository.tip("main")
+        PublishEnd.MERGED, PullState.MERGED, repository.tip("main")
     )  # fmt: skip
     assert repository.parents(published.merge_commit or "") == [start, tip]
     assert repository.text("x") == "1"
@@ -52,11 +52,11 @@ def test_a_failed_check_leaves_it_open(publisher: Publisher, repository: Reposit
     start = repository.tip("main")
     with checking(repository, lambda sha: "failure"):
         published = publisher.shared(WHEN)
-    assert (published.end, published.state) == (End.CHECKS_FAILED, State.OPEN)
+    assert (published.end, published.state) == (PublishEnd.CHECKS_FAILED, PullState.OPEN)
     assert tip[:12] in published.message
     assert repository.tip("main") == start
     repository.set_status(tip, "success")  # it was run again
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 def test_a_required_check_that_does_not_show_up_is_waited_for(
@@ -64,10 +64,10 @@ def test_a_required_check_that_does_not_show_up_is_waited_for(
 ) -> None:
     repository.protect("main", ["build-*"])
     publisher.seconds = 0.5
-    assert publisher.shared(WHEN).end is End.NOT_IN_TIME
+    assert publisher.shared(WHEN).end is PublishEnd.NOT_IN_TIME
     publisher.seconds = 30
     repository.set_status(tip, "success", "build-linux")
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 def test_where_none_is_required_those_that_are_there_decide(
@@ -75,9 +75,9 @@ def test_where_none_is_required_those_that_are_there_decide(
 ) -> None:
     repository.set_status(tip, "success", "one")
     repository.set_status(tip, "error", "two")
-    assert publisher.shared(WHEN).end is End.CHECKS_FAILED
+    assert publisher.shared(WHEN).end is PublishEnd.CHECKS_FAILED
     repository.set_status(tip, "warning", "two")
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -90,14 +90,14 @@ def test_a_head_that_moves_between_check_and_merge_is_not_merged_untested(
     repository.set_status(tip, "success")
     asked = []
 
-    def push_first(forge: Forge) -> Forge:
+    def push_first(forge: ForgeClient) -> ForgeClient:
         def push() -> None:
             later = repository.commit(BRANCH, {"y": "2"}, "by somebody")
             repository.set_status(later, "failure")
 
         return _before_merge(forge, push, asked)
 
-    assert publisher.shared(WHEN, wrap=push_first).end is End.CHECKS_FAILED
+    assert publisher.shared(WHEN, wrap=push_first).end is PublishEnd.CHECKS_FAILED
     assert [merging.merge.name for merging in asked] in (["MOVED"], ["BLOCKED"])
     assert repository.tip("main") == start
     assert repository.pull(1)["state"] == "open"
@@ -110,7 +110,7 @@ def test_one_that_a_person_closes_between_check_and_merge_stays_closed(
     start = repository.tip("main")
     asked: list[Merging] = []
     published = publisher.shared(WHEN, wrap=lambda forge: _before_merge(forge, lambda: repository.close(1), asked))
-    assert (published.end, published.state) == (End.CLOSED, State.CLOSED)
+    assert (published.end, published.state) == (PublishEnd.CLOSED, PullState.CLOSED)
     assert [merging.merge for merging in asked] == [Merge.MOVED]
     assert repository.tip("main") == start
 
@@ -122,11 +122,11 @@ def test_a_base_that_moves_between_check_and_merge_is_merged_into(
     theirs = []
     asked: list[Merging] = []
 
-    def push_first(forge: Forge) -> Forge:
+    def push_first(forge: ForgeClient) -> ForgeClient:
         return _before_merge(forge, lambda: theirs.append(repository.commit("main", {"m": "2"}, "theirs")), asked)
 
     published = publisher.shared(WHEN, wrap=push_first)
-    assert published.end is End.MERGED
+    assert published.end is PublishEnd.MERGED
     assert repository.parents(published.merge_commit or "") == [theirs[0], tip]
 
 
@@ -137,7 +137,7 @@ def test_a_branch_that_has_to_be_up_to_date_is_brought_up_to_date_and_checked_ag
     theirs = repository.commit("main", {"m": "2"}, "theirs")
     with checking(repository, lambda sha: "success") as judged:
         published = publisher.shared(WHEN)
-    assert published.end is End.MERGED
+    assert published.end is PublishEnd.MERGED
     base, head = repository.parents(published.merge_commit or "")
     assert (base, repository.parents(head)) == (theirs, [tip, theirs])
     assert judged == [tip, head]
@@ -145,8 +145,8 @@ def test_a_branch_that_has_to_be_up_to_date_is_brought_up_to_date_and_checked_ag
 
 def test_a_draft_is_not_merged(publisher: Publisher, repository: Repository, tip: str) -> None:
     repository.set_status(tip, "success")
-    assert publisher.shared(WHEN, replace(WORDS, draft=True)).end is End.DRAFT
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN, replace(WORDS, draft=True)).end is PublishEnd.DRAFT
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 def test_an_approval_is_waited_for(publisher: Publisher, repository: Repository, tip: str) -> None:
@@ -159,14 +159,14 @@ def test_an_approval_is_waited_for(publisher: Publisher, repository: Repository,
         repository.request("POST", "/pulls/1/reviews", {"event": "APPROVED", "commit_id": tip})
 
     with beside(approve):
-        assert publisher.shared(WHEN).end is End.MERGED
+        assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 def test_a_conflict_is_told_with_its_paths(publisher: Publisher, repository: Repository, tip: str) -> None:
     repository.commit("main", {"x": "2", "m": "2"}, "theirs")
     repository.set_status(tip, "success")
     published = publisher.shared(WHEN)
-    assert (published.end, published.paths, published.state) == (End.CONFLICT, ("x",), State.OPEN)
+    assert (published.end, published.paths, published.state) == (PublishEnd.CONFLICT, ("x",), PullState.OPEN)
 
 
 def test_without_any_check_it_is_merged_in_the_repository_s_own_way(
@@ -175,17 +175,17 @@ def test_without_any_check_it_is_merged_in_the_repository_s_own_way(
     ways = {f"allow_{way}": False for way in ("merge_commits", "rebase", "rebase_explicit", "fast_forward_only_merge")}
     repository.request("PATCH", "", {"has_pull_requests": True, **ways, "allow_squash_merge": True})
     published = publisher.shared(WHEN)
-    assert published.end is End.MERGED
+    assert published.end is PublishEnd.MERGED
     assert published.merge_commit == repository.tip("main")
     assert len(repository.parents(published.merge_commit or "")) == 1
     assert publisher.shared(WHEN) == published
 
 
-def _before_merge(forge: Forge, work: Callable[[], object], asked: list[Merging]) -> Forge:
+def _before_merge(forge: ForgeClient, work: Callable[[], object], asked: list[Merging]) -> ForgeClient:
     """Does something between the look at the checks and the first merge."""
     real = forge.merge
 
-    async def merge(pull: PullRequest, sha: str) -> Merging:
+    async def merge(pull: ForgePullRequest, sha: str) -> Merging:
         if not asked:
             work()
         asked.append(await real(pull, sha))

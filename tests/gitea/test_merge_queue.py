@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.refs import task_branch
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, Publisher, checking
@@ -23,7 +23,7 @@ def test_all_are_merged_in_order_each_updated_and_checked_first(publisher: Publi
     with checking(repository, lambda sha: "success") as judged:
         published = publisher.per_task(["c", "a", "b"])
     assert [(p.task, p.end, p.number) for p in published] == [
-        ("c", End.MERGED, 1), ("a", End.MERGED, 2), ("b", End.MERGED, 3)
+        ("c", PublishEnd.MERGED, 1), ("a", PublishEnd.MERGED, 2), ("b", PublishEnd.MERGED, 3)
     ]  # fmt: skip
     before = start
     for one in published:
@@ -49,7 +49,7 @@ def test_one_that_conflicts_is_left_open_and_the_next_is_merged(publisher: Publi
         with checking(repository, lambda sha: "success"):
             published = publisher.per_task("abc")
         assert [(p.end, p.paths) for p in published] == [
-            (End.MERGED, ()), (End.CONFLICT, ("x",)), (End.MERGED, ())
+            (PublishEnd.MERGED, ()), (PublishEnd.CONFLICT, ("x",)), (PublishEnd.MERGED, ())
         ]  # fmt: skip
     (comment,) = repository.comments(2)
     assert "- `x`" in comment
@@ -66,7 +66,7 @@ def test_one_that_passes_alone_and_fails_on_the_others_stays_out(publisher: Publ
         repository, lambda sha: "failure" if sha != alone and "task b" in said(repository, sha) else "success"
     ):
         published = publisher.per_task("ab")
-    assert [p.end for p in published] == [End.MERGED, End.CHECKS_FAILED]
+    assert [p.end for p in published] == [PublishEnd.MERGED, PublishEnd.CHECKS_FAILED]
     assert repository.tip(task_branch(BRANCH, "b"))
     assert {file["name"] for file in repository.request("GET", "/contents")} == {"README.md", "a"}
 

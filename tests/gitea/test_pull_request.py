@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from parallelproject.forge.clients.protocol import Forge, State, Words
-from parallelproject.forge.publishing.published import End, Published
+from parallelproject.forge.clients.protocol import ForgeClient, PullState, Words
+from parallelproject.forge.publishing.result import PublishEnd, PublishResult
 from rig import Gitea
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, OWNER, ROBOT, SCOPES, SECONDS, WORDS, Publisher, Settings, mounted, shown
@@ -26,7 +26,7 @@ def work(repository: Repository) -> None:
 
 def test_a_branch_is_offered_once(publisher: Publisher, repository: Repository) -> None:
     published = publisher.shared()
-    assert (published.end, published.state, published.number) == (End.OPEN, State.OPEN, 1)
+    assert (published.end, published.state, published.number) == (PublishEnd.OPEN, PullState.OPEN, 1)
     assert published.url == f"{repository.url.removesuffix('.git')}/pulls/1"
     (pull,) = repository.pulls()
     assert (pull["head"]["ref"], pull["base"]["ref"], pull["user"]["login"]) == (BRANCH, "main", ROBOT)
@@ -63,7 +63,7 @@ def test_words_as_long_as_they_may_be(publisher: Publisher, repository: Reposito
     assert repository.pulls() == before
 
 
-async def _limits(forge: Forge) -> Any:
+async def _limits(forge: ForgeClient) -> Any:
     return forge.limits
 
 
@@ -81,7 +81,7 @@ def test_two_publishers_at_once_open_one(
         publishers.append(Publisher(Settings(repository.url, tmp_path / name / "publish", credentials)))
     barrier = threading.Barrier(len(publishers), timeout=SECONDS)
 
-    def publish(publisher: Publisher) -> list[Published]:
+    def publish(publisher: Publisher) -> list[PublishResult]:
         return [publisher.shared(branch=f"at-once/{at}", wrap=_together(barrier)) for at in range(rounds)]
 
     with ThreadPoolExecutor() as pool:
@@ -97,10 +97,10 @@ def test_two_publishers_at_once_open_one(
     assert publishers[0].shared(branch="at-once/0").number == one[0].number
 
 
-def _together(barrier: threading.Barrier) -> Callable[[Forge], Forge]:
+def _together(barrier: threading.Barrier) -> Callable[[ForgeClient], ForgeClient]:
     """Makes a forge wait before it opens a pull request for the first time."""
 
-    def wrap(forge: Forge) -> Forge:
+    def wrap(forge: ForgeClient) -> ForgeClient:
         real, waited = forge.create, []
 
         async def create(head: str, base: str, words: Words) -> Any:
@@ -120,20 +120,20 @@ def test_one_that_a_person_closed_stays_closed(publisher: Publisher, repository:
     repository.close(1)
     before = repository.pulls()
     published = publisher.shared()
-    assert (published.end, published.number, published.state) == (End.CLOSED, 1, State.CLOSED)
+    assert (published.end, published.number, published.state) == (PublishEnd.CLOSED, 1, PullState.CLOSED)
     assert repository.pulls() == before
     # New work is offered in a new one.
     repository.commit(BRANCH, {"y": "2"}, "b")
     published = publisher.shared()
-    assert (published.number, published.end) == (2, End.OPEN)
+    assert (published.number, published.end) == (2, PublishEnd.OPEN)
     assert publisher.shared() == published
     assert [pull["state"] for pull in repository.pulls()] == ["closed", "open"]
 
 
 def test_a_branch_with_nothing_new_is_not_offered(publisher: Publisher, repository: Repository) -> None:
     repository.request("POST", "/branches", {"new_branch_name": "nothing", "old_branch_name": "main"})
-    assert publisher.shared(branch="nothing").end is End.NOTHING
-    assert publisher.shared(branch="not-there").end is End.NOTHING
+    assert publisher.shared(branch="nothing").end is PublishEnd.NOTHING
+    assert publisher.shared(branch="not-there").end is PublishEnd.NOTHING
     assert repository.pulls() == []
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.forge.clients.protocol import Forge
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.clients.protocol import ForgeClient
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
@@ -38,7 +38,7 @@ def test_a_wrong_token_and_one_that_is_renewed(publisher: Publisher, repository:
     assert "HTTP 401" in refused(publisher, token=wrong)
     assert repository.pulls() == []
     password.write_text(token)
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED
 
 
 def test_a_token_for_reading_alone(users: Gitea, publisher: Publisher, repository: Repository) -> None:
@@ -90,10 +90,10 @@ def test_a_server_that_does_not_prove_who_it_is(publisher: Publisher, repository
     with pytest.raises(DeliveryError, match="certificate"):
         publisher.shared(WHEN)
 
-    async def find(forge: Forge) -> None:
+    async def find(forge: ForgeClient) -> None:
         await forge.find(BRANCH, "main")
 
     with pytest.raises(AuthOrProtectedError, match="does not prove who it is"):
         publisher.run(find)
     authority.write_bytes(right)
-    assert publisher.shared(WHEN).end is End.MERGED
+    assert publisher.shared(WHEN).end is PublishEnd.MERGED

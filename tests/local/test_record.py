@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from parallelproject.local.state.record import Record
+from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import AttemptRow, Store
 
@@ -14,7 +14,7 @@ INTENT = AttemptRow("c", 1, "Running", 3.0)
 def test_what_the_store_cannot_take_goes_to_the_spill_and_later_to_the_store(tmp_path: Path) -> None:
     lost = Store(tmp_path / "state.db")
     with closing(Spill(tmp_path / "spill")) as spill:
-        record = Record(lost, spill)
+        record = AttemptLog(lost, spill)
         assert record.write([A])
         lost.close()
         assert not record.write([B], [INTENT])
@@ -22,7 +22,7 @@ def test_what_the_store_cannot_take_goes_to_the_spill_and_later_to_the_store(tmp
         assert spill.read() == [B]
         with closing(Store(tmp_path / "state.db")) as store:
             assert store.attempts() == [A]
-            again = Record(store, spill)  # another process, after a kill
+            again = AttemptLog(store, spill)  # another process, after a kill
             assert again.spilled == [B]
             assert again.write()
             assert store.attempts() == [A, B]
@@ -34,7 +34,7 @@ def test_all_that_was_not_written_is_kept_together(tmp_path: Path) -> None:
     lost = Store(tmp_path / "state.db")
     lost.close()
     with closing(Spill(tmp_path / "spill")) as spill:
-        record = Record(lost, spill)
+        record = AttemptLog(lost, spill)
         assert not record.write([A])
         assert not record.write([B])
         assert spill.read() == [A, B]

@@ -10,8 +10,8 @@ import pytest
 
 from parallelproject.git.landing import salvage
 from parallelproject.git.plumbing.outcome import TransientError
-from parallelproject.git.plumbing.store import Store
-from parallelproject.git.workspace.snapshot import Snapshot, snapshot
+from parallelproject.git.plumbing.store import GitStore
+from parallelproject.git.workspace.snapshot import WorkSnapshot, snapshot
 from tests.git.remote import REFS, Remote, git
 from tests.git.test_pod import AGENT, SECONDS, Pod, needs_root
 
@@ -88,7 +88,7 @@ def test_what_is_written_between_two_looks_is_looked_through_too(
     attempt = remote.done("a", {"good": "1", "key": KEY})
     looks = 0
 
-    def with_a_writer(store: Store, base: str, leave_out: Collection[str] = (), *, keeping: bool) -> Snapshot:
+    def with_a_writer(store: GitStore, base: str, leave_out: Collection[str] = (), *, keeping: bool) -> WorkSnapshot:
         nonlocal looks
         taken = snapshot(store, base, leave_out, keeping=keeping)
         if looks < often:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """One command: the module that has it as the function ``run``, and its summary."""
 
     module: str
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 class LazyGroup(TyperGroup):
     """Shows commands by their summaries and loads one to call it."""
 
-    entries: dict[str, Entry] = {}
+    entries: dict[str, CommandEntry] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.target import Target
-from parallelproject.cli.lazy import Entry, LazyGroup
+from parallelproject.cli.cluster.target import ClusterTarget
+from parallelproject.cli.lazy import CommandEntry, LazyGroup
 from parallelproject.cli.output import program as started
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure, of_problems
@@ -18,24 +18,24 @@ _COMMANDS = "parallelproject.cli.commands"
 _FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on one in the cluster", "Other"
 
 COMMANDS = {
-    "lint": Entry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
-    "plan": Entry(f"{_COMMANDS}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
-    "run": Entry(f"{_COMMANDS}.run", "Run a file's tasks here, as local processes.", _FILES),
-    "import": Entry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
-    "submit": Entry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
-    "list": Entry(f"{_COMMANDS}.listing", "List projects.", _LOOK),
-    "get": Entry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
-    "watch": Entry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
-    "wait": Entry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
-    "why": Entry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
-    "suspend": Entry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
-    "resume": Entry(f"{_COMMANDS}.suspend", "Go on after suspend.", _ACT, "resume"),
-    "stop": Entry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
-    "retry": Entry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
-    "rerun": Entry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
-    "delete": Entry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
-    "version": Entry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),
-    "controller": Entry(f"{_COMMANDS}.controller", "Run the operator: what the container runs.", _OTHER),
+    "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
+    "plan": CommandEntry(f"{_COMMANDS}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
+    "run": CommandEntry(f"{_COMMANDS}.run", "Run a file's tasks here, as local processes.", _FILES),
+    "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
+    "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
+    "list": CommandEntry(f"{_COMMANDS}.listing", "List projects.", _LOOK),
+    "get": CommandEntry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
+    "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
+    "wait": CommandEntry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
+    "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
+    "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
+    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Go on after suspend.", _ACT, "resume"),
+    "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
+    "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
+    "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
+    "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),
+    "controller": CommandEntry(f"{_COMMANDS}.controller", "Run the operator: what the container runs.", _OTHER),
 }
 LazyGroup.entries = COMMANDS
 
@@ -70,7 +70,7 @@ def common(
     """Run a graph of tasks in parallel, each exactly once."""
     if no_color:
         terminal.forbid_color()
-    ctx.obj = Target(namespace, context, kubeconfig)
+    ctx.obj = ClusterTarget(namespace, context, kubeconfig)
 
 
 def main() -> None:

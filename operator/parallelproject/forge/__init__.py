@@ -1,6 +1,7 @@
 """Publishing: a branch becomes a pull request, and is merged when its checks pass.
 
-``protocol`` says what a forge can do; ``github``, ``gitlab``, ``gitea`` and ``none`` do it. ``shared`` publishes one
-branch, ``merge_queue`` a branch a task. ``text`` writes titles and bodies. Whatever is cut off and called again finds
-what it had done before: exactly one pull request, exactly one merge.
+``clients.protocol`` says what a forge can do; ``github``, ``gitlab``, ``gitea`` and ``none`` do it. In ``publishing``,
+``request`` is what is asked, ``publisher`` does it, ``branch_queue`` merges branches in their order, and ``result`` is
+how each ended. Whatever is cut off and called again finds what it had done before: exactly one pull request, exactly
+one merge.
 """

@@ -35,7 +35,7 @@ _REFUSED_MAX = 3.0
 """Longest wait after a definite answer, such as 404 where the CRD is missing: it costs the server nothing."""
 
 
-class Sink(Protocol):
+class WatchSink(Protocol):
     """Who is told."""
 
     def seen(self, obj: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Reflector:
         api: Api,
         path: str,
         selector: str,
-        sink: Sink,
+        sink: WatchSink,
         floor: Callable[[], Awaitable[str]],
         media: Media = JSON,
         *,

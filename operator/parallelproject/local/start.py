@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from parallelproject.core.followups.publication import instruction
+from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
@@ -34,7 +34,7 @@ from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
-    from parallelproject.local.delivery.target import Target
+    from parallelproject.local.delivery.target import LandingTarget
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -80,7 +80,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
             history = recover(store, spill, clock.now(), deliveries)
-            refuse_numbered(graph, history.attempts, options.source, directory)
+            if store.created_by is None:
+                refuse_numbered(graph, history.attempts, options.source, directory)
             resumed = resume(graph, spec, store, history, clock.now())
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -239,19 +240,19 @@ def _forget(directory: StateDirectory, run: str) -> None:
         forget(directory, run)
 
 
-def _pushed(target: "Target | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
+def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
     """Pushes what has landed, and publishes it, if that is asked for; gives the exit code."""
     plan = board.plan
     if not (target and options.push and plan):
         return code
-    from parallelproject.local.delivery.push import Pushed, address_of, push
+    from parallelproject.local.delivery.push import PushedBranch, address_of, push
 
     try:
         remote = push(target)
         say(f"{target.branch} is pushed to {remote}")
         if options.publish:
             told = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
-            for line in options.publish(Pushed(address_of(target, remote), target, told)):
+            for line in options.publish(PushedBranch(address_of(target, remote), target, told)):
                 say(line)
     except RunError as error:
         say(f"error: {error}")

@@ -1,4 +1,4 @@
-"""Tells which format a text has, and parses it as far as that takes. Reads no files and makes no tasks."""
+"""Detects the format of a text, and parses it as far as that takes. Reads no files and makes no tasks."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ class Detected:
 
 
 def detect(text: str, findings: Findings, forced: Format | None = None) -> Detected:
-    """Tells a text's format by its content; the file's name decides only where the content does not.
+    """Detects a text's format by its content; the file's name decides only where the content does not.
 
     Args:
         text: The text.

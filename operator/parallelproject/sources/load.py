@@ -41,7 +41,7 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
     For TaskMaster's file its ``state.json`` is read too, for the current tag.
 
     Raises:
-        ProblemsError: everything wrong with the file, each with its place and the mend; nothing else is
+        ProblemsError: everything wrong with the file, each with its place and the hint; nothing else is
             raised, whatever the file holds.
     """
     file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
@@ -79,7 +79,7 @@ def read(
     Args:
         text: The text.
         file: What to call it in messages; its ending helps to tell the format.
-        format: The format it must have; by default it is told from the content.
+        format: The format it must have; by default it is detected from the content.
         options: What is taken.
         name: Name of the project, where neither the options nor a manifest give one.
         current_tag: TaskMaster's current tag.
@@ -111,8 +111,8 @@ def read(
 
 def _check(format: Format | str | None, options: Options, findings: Findings) -> None:
     if options.name is not None and not _NAME.fullmatch(options.name):
-        mend = "small letters, digits and -, at most 63"
-        findings.stop("name", f"{options.name!r:.80} is not a name for a project", mend)
+        hint = "small letters, digits and -, at most 63"
+        findings.stop("name", f"{options.name!r:.80} is not a name for a project", hint)
     if format is not None and format not in list(Format):
         findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
 

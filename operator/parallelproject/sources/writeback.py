@@ -12,11 +12,11 @@ from datetime import datetime
 from parallelproject.sources.formats.markdown.checklists import checklists
 from parallelproject.sources.formats.markdown.list_ids import choose_ids
 from parallelproject.sources.selection.options import Format
-from parallelproject.sources.selection.report import Report
+from parallelproject.sources.selection.report import ImportReport
 from parallelproject.sources.text.check_boxes import find_boxes
 from parallelproject.sources.text.findings import Findings
-from parallelproject.sources.text.json_spans import Span, replaced, setting, spans
-from parallelproject.sources.text.sections import Outline
+from parallelproject.sources.text.json_spans import JsonSpan, replaced, setting, spans
+from parallelproject.sources.text.sections import TextOutline
 
 WRITABLE = frozenset({Format.TASKMASTER, Format.GROUPS, Format.BEADS, Format.BACKLOG})
 """Formats that states are written to."""
@@ -32,7 +32,7 @@ class NotWrittenError(ValueError):
     """The file cannot be edited; the text says why."""
 
 
-def marked(text: str, report: Report, ids: Collection[str], now: datetime) -> str:
+def marked(text: str, report: ImportReport, ids: Collection[str], now: datetime) -> str:
     """The text of a file with tasks marked as done.
 
     Args:
@@ -103,14 +103,14 @@ def _json(text: str, places: list[str], tag: str | None) -> str:
     return replaced(text, list(edits.values()))
 
 
-def _is_done(text: str, task: Span) -> bool:
+def _is_done(text: str, task: JsonSpan) -> bool:
     status = task.members.get("status")
     return status is not None and text[status.start : status.end].strip('"').lower() in _DONE
 
 
 def _beads(text: str, places: list[str], now: datetime) -> str:
     when = f'"{now.isoformat(timespec="seconds").replace("+00:00", "Z")}"'
-    issues: list[Span] = []
+    issues: list[JsonSpan] = []
     if text.lstrip("\ufeff \t\r\n")[:1] == "[":
         root = spans(text, 1 if text.startswith("\ufeff") else 0)
         for place in places:
@@ -138,7 +138,7 @@ def _beads(text: str, places: list[str], now: datetime) -> str:
 
 def _markdown(text: str, places: list[str]) -> str:
     lines = text.split("\n")
-    outline = Outline(text)
+    outline = TextOutline(text)
     boxes = find_boxes(outline)
     choose_ids(boxes, checklists(outline), outline.sections, Findings(""))  # by their ids some lie within others
     at = {box.line - 1: index for index, box in enumerate(boxes)}

@@ -25,14 +25,14 @@ def let_go_before_it_is_written() -> None:
 
 def started_before_it_is_written() -> None:
     """An attempt is started that is not written down."""
-    from parallelproject.local.state.record import Record
+    from parallelproject.local.state.record import AttemptLog
 
-    write = Record.write
+    write = AttemptLog.write
 
     def without(self: Any, ended: Any = (), intended: Any = ()) -> bool:
         return write(self, ended)
 
-    Record.write = without  # type: ignore[method-assign]
+    AttemptLog.write = without  # type: ignore[method-assign]
 
 
 def being_cut_off_is_a_failure() -> None:

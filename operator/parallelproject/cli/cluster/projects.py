@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.next_steps import next_commands
-from parallelproject.cli.cluster.target import Target
+from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
@@ -45,7 +45,7 @@ class Cluster:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, target: Target) -> AsyncIterator["Cluster"]:
+    async def connect(cls, target: ClusterTarget) -> AsyncIterator["Cluster"]:
         """The cluster that the options and the kubeconfig mean."""
         if target.kubeconfig and not await asyncio.to_thread(os.path.exists, target.kubeconfig):
             # Here, because the client library prints a line of its own and goes on.

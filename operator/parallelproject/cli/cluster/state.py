@@ -9,7 +9,7 @@ from parallelproject.core.report.status import condition
 Json = dict[str, Any]
 
 
-class Standing(Enum):
+class ProjectState(Enum):
     """Where a project stands, for who waits for its end."""
 
     UNSEEN = auto()
@@ -21,23 +21,23 @@ class Standing(Enum):
     FAILED = auto()
 
 
-def standing(project: Mapping[str, Any]) -> Standing:
+def standing(project: Mapping[str, Any]) -> ProjectState:
     """Where a project stands by its conditions, as far as they tell of its present spec."""
     status = project.get("status") or {}
     generation = project["metadata"].get("generation") or 0
     if int(status.get("observedGeneration") or 0) < generation:
-        return Standing.UNSEEN
+        return ProjectState.UNSEEN
     if condition(status, "Accepted").get("status") == "False":
-        return Standing.REFUSED
+        return ProjectState.REFUSED
     if condition(status, "Completed").get("status") != "True":
-        return Standing.OPEN
-    return Standing.SUCCEEDED if condition(status, "Succeeded").get("status") == "True" else Standing.FAILED
+        return ProjectState.OPEN
+    return ProjectState.SUCCEEDED if condition(status, "Succeeded").get("status") == "True" else ProjectState.FAILED
 
 
 def result(project: Mapping[str, Any]) -> str:
     """How it ended, in a sentence."""
     status = project.get("status") or {}
-    kind = "Accepted" if standing(project) is Standing.REFUSED else "Succeeded"
+    kind = "Accepted" if standing(project) is ProjectState.REFUSED else "Succeeded"
     found = condition(status, kind)
     word = "not accepted" if kind == "Accepted" else str(found.get("reason") or "ended")
     message = found.get("message")

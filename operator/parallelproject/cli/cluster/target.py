@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ClusterTarget:
     """The options of kubectl; None: as kubectl would choose."""
 
     namespace: str | None = None
@@ -16,10 +16,10 @@ class Target:
         """Whether any of them was given."""
         return any((self.namespace, self.context, self.kubeconfig))
 
-    def or_else(self, other: "Target | None") -> "Target":
+    def or_else(self, other: "ClusterTarget | None") -> "ClusterTarget":
         """The options given after the command, else those before it."""
         if other is None:
             return self
-        return Target(
+        return ClusterTarget(
             self.namespace or other.namespace, self.context or other.context, self.kubeconfig or other.kubeconfig
         )

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from parallelproject.cli.cluster.state import Standing, result, standing
+from parallelproject.cli.cluster.state import ProjectState, result, standing
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 
@@ -17,7 +17,7 @@ _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """Who is shown a project as it changes."""
 
     def show(self, project: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ def seconds(text: str | None) -> float | None:
     return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
 
 
-async def until_end(reader: "ProjectReader", name: str, view: View, limit: float | None = None) -> int:
+async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
     """Follows a project to its end, or until it is refused; the exit code.
 
     Args:
@@ -68,12 +68,12 @@ async def until_end(reader: "ProjectReader", name: str, view: View, limit: float
                     raise Failure(f"{name} was deleted")
                 last = project
                 where = standing(project)
-                if where is not Standing.UNSEEN:
+                if where is not ProjectState.UNSEEN:
                     reminder.cancel()
                 view.show(project)
-                if where is Standing.SUCCEEDED:
+                if where is ProjectState.SUCCEEDED:
                     return EXIT_SUCCEEDED
-                if where in (Standing.FAILED, Standing.REFUSED):
+                if where in (ProjectState.FAILED, ProjectState.REFUSED):
                     return EXIT_FAILED
         finally:
             reminder.cancel()
@@ -97,7 +97,7 @@ def tell_result(project: dict[str, Any] | None) -> None:
     """How it ended: on stdout where it succeeded, else as an error."""
     if project is None:
         return
-    if standing(project) is Standing.SUCCEEDED:
+    if standing(project) is ProjectState.SUCCEEDED:
         terminal.show(terminal.printable(result(project)))
     else:
         terminal.error(result(project))

@@ -36,7 +36,7 @@ _IDS_ROOM = 200
 
 
 @dataclass(frozen=True)
-class _Found:
+class _LintResult:
     """What is wrong with one file."""
 
     file: str
@@ -85,7 +85,7 @@ def run(
 
 def _lint(
     given: Path, cluster: bool, format: SourceFormat | None, tag: str | None, dangling: Dangling, all_tasks: bool
-) -> _Found:
+) -> _LintResult:
     imported: Imported | None = None
     file = given
     try:
@@ -102,7 +102,7 @@ def _lint(
         problems = [Problem(str(given), line, failure.hint) for line in failure.lines]
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     warnings = [problem for problem in problems if problem.severity is Severity.WARNING]
-    return _Found(str(file), imported, errors, warnings)
+    return _LintResult(str(file), imported, errors, warnings)
 
 
 def _of_project(imported: Imported, file: Path, cluster: bool) -> list[Problem]:
@@ -133,7 +133,7 @@ def _of_rest(error: ManifestError, file: Path) -> list[Problem]:
     return placed(problems, file, project, SourceKind.MANIFEST)
 
 
-def _tell(found: _Found) -> None:
+def _tell(found: _LintResult) -> None:
     for problem in found.errors:
         terminal.error(str(problem))
     for problem in found.warnings:
@@ -149,8 +149,8 @@ def _tell(found: _Found) -> None:
     terminal.show(terminal.printable(f"{found.file}: ok, {count(tasks, 'task')}{more}"))
 
 
-def _as_data(found: _Found) -> dict[str, object]:
-    def told(problem: Problem) -> dict[str, str]:
+def _as_data(found: _LintResult) -> dict[str, object]:
+    def as_json(problem: Problem) -> dict[str, str]:
         return {"place": problem.place, "found": problem.found, "mend": problem.mend, "reason": problem.reason}
 
     return {
@@ -158,6 +158,6 @@ def _as_data(found: _Found) -> dict[str, object]:
         "ok": not found.errors,
         "format": str(found.imported.report.format) if found.imported else None,
         "tasks": len(found.imported.project.spec.tasks) if found.imported else None,
-        "errors": list(map(told, found.errors)),
-        "warnings": list(map(told, found.warnings)),
+        "errors": list(map(as_json, found.errors)),
+        "warnings": list(map(as_json, found.warnings)),
     }

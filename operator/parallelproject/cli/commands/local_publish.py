@@ -15,8 +15,8 @@ from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
 if TYPE_CHECKING:
-    from parallelproject.forge.publishing.published import Published
-    from parallelproject.local.delivery.push import Publish, Pushed
+    from parallelproject.forge.publishing.result import PublishResult
+    from parallelproject.local.delivery.push import Publish, PushedBranch
 
 _FORGE_TOKEN = "forge-token"
 _PASSWORDS = ("token", "password")
@@ -33,7 +33,7 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
         credentials: A folder with files as a Secret for git has them; None: git is asked for a password.
     """
 
-    def publish(pushed: "Pushed") -> list[str]:
+    def publish(pushed: "PushedBranch") -> list[str]:
         with ExitStack() as stack:
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pproj-")))
             folder = credentials or _asked(pushed, private)
@@ -42,9 +42,10 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
     return publish
 
 
-def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Sequence["Published"]:
+def _publish(git: Git, credentials: Path, private: Path, pushed: "PushedBranch") -> Sequence["PublishResult"]:
     # Here, since a run that publishes nothing needs none of it.
-    from parallelproject.forge.publishing import publication
+    from parallelproject.forge.publishing.publisher import publish
+    from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.git.container import instructions
     from parallelproject.git.plumbing.outcome import DeliveryError
 
@@ -65,12 +66,12 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "Pushed") -> Se
         "private": private / "git",
     }
     try:
-        return asyncio.run(publication.publish(instructions.as_type(publication.Publication, fields)))
+        return asyncio.run(publish(instructions.as_type(PublishRequest, fields)))
     except DeliveryError as error:
         raise RunError(f"publishing {target.branch}: {error}") from None
 
 
-def _token(credentials: Path, forge: Forge, pushed: "Pushed") -> Path:
+def _token(credentials: Path, forge: Forge, pushed: "PushedBranch") -> Path:
     """The file with the forge's token. Git's password is sent to the host that it is for, and to no other.
 
     Raises:
@@ -103,7 +104,7 @@ def _without_user(url: str) -> str:
     return url if at.scheme != "https" else at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
-def _told(found: "Published") -> str:
+def _told(found: "PublishResult") -> str:
     where = f": {found.url}" if found.url else ""
     more = f" ({found.message})" if found.message else ""
     return f"{found.branch}: {_WORDS.get(found.end.value, found.end.value)}{where}{more}"
@@ -122,7 +123,7 @@ _WORDS = {
 }
 
 
-def _asked(pushed: "Pushed", private: Path) -> Path:
+def _asked(pushed: "PushedBranch", private: Path) -> Path:
     """A folder with the password and the certificates that the user's own git has for a remote.
 
     Raises:
@@ -151,7 +152,7 @@ def _asked(pushed: "Pushed", private: Path) -> Path:
     raise RunError(f"publishing: git has no password for {found_host} that could be used", "give --credentials DIR")
 
 
-def _git(pushed: "Pushed", *arguments: str, stdin: str = "") -> list[str]:
+def _git(pushed: "PushedBranch", *arguments: str, stdin: str = "") -> list[str]:
     """What the user's own git says, asking nobody; nothing where it refuses."""
     from parallelproject.local.delivery.push import own_environment
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.state import Standing, rows, standing
+from parallelproject.cli.cluster.state import ProjectState, rows, standing
 from parallelproject.cli.commands.retry import with_entries
 from parallelproject.cli.input.arguments import Name
 from parallelproject.cli.input.cluster_options import on_cluster
@@ -72,7 +72,7 @@ def affected_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
         raise Failure(f"{name} has no task {unknown[0]}", hint=close or f"{typed()} get {name} shows all")
     affected = _with_dependents(known, wanted) if wanted else list(known)
     running = [row["id"] for row in rows(project) if row.get("state") == "Running" and row["id"] in affected]
-    ended = standing(project) in (Standing.SUCCEEDED, Standing.FAILED)
+    ended = standing(project) in (ProjectState.SUCCEEDED, ProjectState.FAILED)
     if running or not (ended or wanted):
         what = f"{listed(running, 8)} {'runs' if len(running) == 1 else 'run'}" if running else f"{name} has not ended"
         raise Failure(f"{what}: nothing is run again while it runs", hint=f"wait, or {typed()} stop {name} first")

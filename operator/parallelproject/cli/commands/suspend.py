@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from parallelproject.cli.cluster.state import Standing, standing
+from parallelproject.cli.cluster.state import ProjectState, standing
 from parallelproject.cli.input.arguments import Name
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.output import terminal
@@ -11,7 +11,7 @@ from parallelproject.cli.output.program import typed
 if TYPE_CHECKING:
     from parallelproject.cli.cluster.projects import Cluster
 
-_ENDED = (Standing.SUCCEEDED, Standing.FAILED)
+_ENDED = (ProjectState.SUCCEEDED, ProjectState.FAILED)
 
 
 @on_cluster

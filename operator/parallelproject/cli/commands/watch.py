@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.wait_for_end import View, seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
@@ -47,7 +47,7 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
     return code
 
 
-class Lines(View):
+class Lines(ProgressView):
     """A line for each task that changed, and for each change of the whole."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.cluster.wait_for_end import View
+from parallelproject.cli.cluster.wait_for_end import ProgressView
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.layout import cut
 from parallelproject.cli.output.tables import span
@@ -27,7 +27,7 @@ _ACTIVE = ("Backoff", "Starting")
 _STYLES = {"Running": "cyan", "Failed": "red", "Succeeded": "green", "Skipped": "dim", "Pending": "yellow"}
 
 
-class Live(View):
+class Live(ProgressView):
     """Shows a project on a terminal until the block ends; its last picture stays."""
 
     def __init__(self) -> None:
@@ -102,8 +102,8 @@ def _levels(status: Json, room: int) -> Table:
             bar.append("█" * (until - used), style=style)
             used = until
         bar.append("░" * (_BAR - used), style="dim")
-        told = f"{level.get('succeeded', 0)}/{total}"
-        table.add_row(Text(f"level {level.get('index')}", style="dim"), bar, told)
+        text = f"{level.get('succeeded', 0)}/{total}"
+        table.add_row(Text(f"level {level.get('index')}", style="dim"), bar, text)
     if len(levels) > room:
         table.add_row("", Text(f"{len(levels)} levels", style="dim"), "")
     return table
@@ -121,9 +121,9 @@ def _tasks(found: list[Json], titles: dict[str, str], now: float, width: int) ->
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
     for _ in range(5):
         table.add_column(no_wrap=True)
-    for row, (id, told, length, attempt) in zip(found, rows_, strict=True):
+    for row, (id, text, length, attempt) in zip(found, rows_, strict=True):
         title = cut(terminal.one_line(titles.get(id, "")), max(1, width - used - _GAP))
-        table.add_row(id, Text(told, style=_STYLES.get(str(row.get("state")), "")), length, attempt, Text(title, "dim"))
+        table.add_row(id, Text(text, style=_STYLES.get(str(row.get("state")), "")), length, attempt, Text(title, "dim"))
     return table
 
 
@@ -133,5 +133,5 @@ def _cells(row: Json, now: float) -> tuple[str, str, str, str]:
     started, ended = epoch(row.get("startTime")), epoch(row.get("completionTime"))
     length = span((ended if ended is not None else now) - started) if started is not None else ""
     code = f" {row['exitCode']}" if reason == "ExitCode" and "exitCode" in row else ""
-    told = f"{state}: {reason}{code}" if reason else state
-    return row["id"], told, length, f"attempt {row['attempts']}" if row.get("attempts", 0) > 1 else ""
+    text = f"{state}: {reason}{code}" if reason else state
+    return row["id"], text, length, f"attempt {row['attempts']}" if row.get("attempts", 0) > 1 else ""

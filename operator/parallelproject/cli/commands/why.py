@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from parallelproject.cli.cluster.state import Standing, standing
+from parallelproject.cli.cluster.state import ProjectState, standing
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TaskOfProject, TextOrJson
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
@@ -45,7 +45,7 @@ async def run(
     title = f"{found.task}: {found.state}" + (f", {found.reason}" if found.reason else "")
     for line in (title, *(f"  {text}" for text in (found.answer, *found.more))):
         terminal.show(terminal.printable(line))
-    if standing(project) is Standing.UNSEEN:
+    if standing(project) is ProjectState.UNSEEN:
         terminal.say(f"the project has just been changed; {reader.planner} has not looked at that yet")
     for number, command in enumerate(commands):
         terminal.show(f"{'next: ' if not number else '      '}{command}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from parallelproject.cli.cluster.target import Target
+from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.input.arguments import Context, Kubeconfig, Namespace, NoColor
 from parallelproject.cli.output import terminal
 
@@ -35,15 +35,15 @@ def on_cluster(function: Work) -> Callable[..., int | None]:
     return with_options(command, function, OPTIONS)
 
 
-def target_of(ctx: typer.Context, values: dict[str, Any]) -> Target:
+def target_of(ctx: typer.Context, values: dict[str, Any]) -> ClusterTarget:
     """Takes the options of kubectl out of the values of a command; those before the command count too."""
-    found = Target(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
+    found = ClusterTarget(values.pop("namespace"), values.pop("context"), values.pop("kubeconfig"))
     if values.pop("no_color"):
         terminal.forbid_color()
     return found.or_else(ctx.find_root().obj)
 
 
-def with_cluster(target: Target, work: Callable[["Cluster"], Coroutine[Any, Any, int | None]]) -> int | None:
+def with_cluster(target: ClusterTarget, work: Callable[["Cluster"], Coroutine[Any, Any, int | None]]) -> int | None:
     """Does something with a connected cluster."""
     import asyncio
 

@@ -59,12 +59,12 @@ def _ask(ctx: typer.Context, question: Callable[["Cluster"], Awaitable[list[str]
     import asyncio
 
     from parallelproject.cli.cluster.projects import Cluster
-    from parallelproject.cli.cluster.target import Target
+    from parallelproject.cli.cluster.target import ClusterTarget
 
     given: dict[str, Any] = {key: ctx.params.get(key) for key in ("namespace", "context", "kubeconfig")}
 
     async def work() -> list[str]:
-        async with Cluster.connect(Target(**given)) as cluster:
+        async with Cluster.connect(ClusterTarget(**given)) as cluster:
             return await question(cluster)
 
     try:

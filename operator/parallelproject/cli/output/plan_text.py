@@ -137,8 +137,8 @@ def _roles(page: Page, imported: Imported, plan: Outline, verbose: bool) -> None
         for id, choice in chosen.items():
             by_reason[(choice.role, choice.why)].append(id)
         for (role, why), ids in sorted(by_reason.items()):
-            told = "" if why == NO_WORD else f' by "{one_line(why)}"'
-            page.add(f"  {role}{told}: {', '.join(ids)}")
+            by = "" if why == NO_WORD else f' by "{one_line(why)}"'
+            page.add(f"  {role}{by}: {', '.join(ids)}")
 
 
 def _speedup(page: Page, plan: Outline) -> None:

@@ -26,7 +26,7 @@ from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import HasParts
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import Leader
-from parallelproject.kube.reflector import Reflector, Sink
+from parallelproject.kube.reflector import Reflector, WatchSink
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Controller:
         self._objects = ObjectSink(executor, self.registry, self._actions.lookup, self._evidence)
         self._namespaces = namespaces or ("",)
         self._strays = Strays(api, executor, self._evidence, self._objects.is_watched, self.registry.with_uid)
-        watched: list[tuple[str, Sink]] = []
+        watched: list[tuple[str, WatchSink]] = []
         for namespace in self._namespaces:
             watched.append((executor.resource.path(namespace), self._objects))
             if isinstance(executor, HasParts):

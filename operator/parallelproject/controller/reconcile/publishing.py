@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 from parallelproject.controller.actions.actions import Actions
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
-from parallelproject.core.followups.publication import revision_of, stage
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
+from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.admission.merge_gate import waits_for_merge
 from parallelproject.core.planner.plan import Plan

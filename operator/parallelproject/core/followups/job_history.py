@@ -41,7 +41,7 @@ def beyond_limit(
 def in_order(finished: Iterable[FinishedAttempt], needed: Collection[str]) -> list[FinishedAttempt]:
     """The Jobs that may be removed, in the order in which they are.
 
-    The last Job of a task that will run again stays: the next attempt is told what it has left.
+    The last Job of a task that will run again stays: the next attempt is given what it has left.
     """
     found = sorted(finished, key=lambda job: job.key.attempt)
     last = {job.key.task: job for job in found}

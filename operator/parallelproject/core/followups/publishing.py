@@ -1,7 +1,7 @@
 """When a project's work is published, and what became of it. Pure.
 
-An attempt of a publishing belongs to one revision (``core.publication``). Publishing twice does no harm (it looks
-before it opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
+An attempt of a publishing belongs to one revision (``revision``). Publishing twice does no harm (it looks before it
+opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
 that is merged when its checks pass, the next level waits for that.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from parallelproject.core.followups.publication import is_elsewhere
+from parallelproject.core.followups.revision import is_elsewhere
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.times import doubling, epoch, iso
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 TRIES = 10
 """Most attempts for one revision."""
 FIRST_WAIT, LONGEST_WAIT = 10.0, 1800.0
-"""Seconds between two attempts, doubled with each: somebody may have to mend a token, or a check takes its time."""
+"""Seconds between two attempts, doubled with each: somebody may have to fix a token, or a check takes its time."""
 LONGEST_AWAITED = 600.0
 """The same while tasks wait for the merge, which may be done by hand: it is looked at for as long as they wait."""
 WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
@@ -33,7 +33,7 @@ _PULLS_MAX, _PULLS_NAMED = 100, 3
 
 
 class Told(NamedTuple):
-    """One attempt at publishing, as it is seen."""
+    """One attempt at publishing, as it is observed."""
 
     number: int
     revision: str
@@ -42,7 +42,7 @@ class Told(NamedTuple):
     ended: float | None = None
     exit_code: int | None = None
     is_forbidden: bool = False
-    """Whether what was asked for is not allowed, which another attempt cannot mend."""
+    """Whether what was asked for is not allowed, which another attempt cannot fix."""
     message: str = ""
     """What it said at its end: JSON."""
 

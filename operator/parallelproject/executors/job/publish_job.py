@@ -3,7 +3,7 @@
 import json
 from itertools import accumulate, takewhile
 
-from parallelproject.core.followups import publication
+from parallelproject.core.followups import revision as published
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.base.identity import labels
@@ -147,7 +147,7 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
         if git.forge.token_secret_ref:
             where["forge"]["token"] = f"{_TOKEN}/token"
     for length in _TITLES:
-        told = where | publication.instruction(graph, spec, plan, owner.name, length)
+        told = where | published.instruction(graph, spec, plan, owner.name, length)
         text = _json(told)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text

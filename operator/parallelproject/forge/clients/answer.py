@@ -36,8 +36,8 @@ class Answer:
         body = self.body
         if not isinstance(body, dict):
             return self.content[:600].decode(errors="replace")
-        told = [body.get("message"), body.get("error"), body.get("errors")]
-        return " ".join(part if isinstance(part, str) else json.dumps(part) for part in told if part)
+        words = [body.get("message"), body.get("error"), body.get("errors")]
+        return " ".join(part if isinstance(part, str) else json.dumps(part) for part in words if part)
 
     def wait(self, now: float, tries: int) -> float | None:
         """Seconds that the forge wants us to wait before the same request again; None: it is not about that.
@@ -75,8 +75,8 @@ class Answer:
 class AnswerError(Exception):
     """A refusal. The message holds no credential."""
 
-    def __init__(self, status: int, told: str, said: str) -> None:
-        super().__init__(told)
+    def __init__(self, status: int, message: str, said: str) -> None:
+        super().__init__(message)
         self.status = status
         self.said = said
         """The forge's own words, cleaned."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class RetryClock:
     """Where time comes from, and how it is spent."""
 
     monotonic: Callable[[], float] = time.monotonic

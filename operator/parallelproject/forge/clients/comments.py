@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from parallelproject.forge.clients.answer import LostAnswerError
-from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.session import ForgeSession
 
 _TRIES = 3
 
 
 async def say_once(
-    session: Session, path: str, text: str, key: str, params: Mapping[str, str | int], *, full: int
+    session: ForgeSession, path: str, text: str, key: str, params: Mapping[str, str | int], *, full: int
 ) -> None:
     """Adds a comment, unless there is one with this key: it carries the key where nobody sees it.
 

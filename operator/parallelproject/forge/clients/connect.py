@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.gitea import Gitea
 from parallelproject.forge.clients.github import GitHub
 from parallelproject.forge.clients.gitlab import GitLab
 from parallelproject.forge.clients.none import NoForge
-from parallelproject.forge.clients.protocol import Forge
+from parallelproject.forge.clients.protocol import ForgeClient
 from parallelproject.forge.clients.server import Server
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError
@@ -23,8 +23,8 @@ _KINDS: dict[ForgeType, type[GitHub] | type[GitLab] | type[Gitea]] = {
 
 @asynccontextmanager
 async def connected(
-    kind: ForgeType, branches: Branches, server: Server | None = None, clock: Clock | None = None
-) -> AsyncIterator[Forge]:
+    kind: ForgeType, branches: Branches, server: Server | None = None, clock: RetryClock | None = None
+) -> AsyncIterator[ForgeClient]:
     """A forge that can be asked, within the block.
 
     Args:
@@ -41,6 +41,6 @@ async def connected(
         return
     if server is None:
         raise PolicyError("InvalidInstruction", f"forge: {kind} needs an address and a token")
-    forge = _KINDS[kind](server, clock or Clock())
+    forge = _KINDS[kind](server, clock or RetryClock())
     async with forge.session:
         yield forge

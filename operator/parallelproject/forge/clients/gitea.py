@@ -6,21 +6,21 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.protocol import (
     Checks,
-    Limits,
+    ForgePullRequest,
     Merge,
     Merging,
-    PullRequest,
-    State,
+    PullState,
+    TextLimits,
     Words,
     missing_labels,
     same_text,
 )
 from parallelproject.forge.clients.server import Server, segment
-from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.session import ForgeSession
 from parallelproject.forge.clients.titles import new_title, titled, without_prefix
 from parallelproject.forge.clients.verdict import verdict
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
@@ -46,16 +46,16 @@ class Gitea:
     """One repository on Gitea or Forgejo; its session is an async context manager."""
 
     # The title's column has 255, and "WIP:" comes before it. A body of MySQL's TEXT has no more than this.
-    limits = Limits(title=240, body=65_535)
+    limits = TextLimits(title=240, body=65_535)
     has_checks = True
     needs_base = False
 
-    def __init__(self, server: Server, clock: Clock) -> None:
-        self.session = Session(server, lambda token: f"token {token}", clock)
+    def __init__(self, server: Server, clock: RetryClock) -> None:
+        self.session = ForgeSession(server, lambda token: f"token {token}", clock)
         self._repository = f"/repos/{segment(server.project, '/')}"
         self._method: str | None = None
 
-    async def find(self, head: str, base: str) -> PullRequest | None:
+    async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """See ``Forge``.
 
         There is an address for a base and a head, but of several it gives any (GetPullRequestByBaseHeadInfo), so it
@@ -69,15 +69,15 @@ class Gitea:
                 if error.status == 404:
                     return None
                 raise
-            if first.state is State.OPEN and (first.head, first.base) == (head, base):
+            if first.state is PullState.OPEN and (first.head, first.base) == (head, base):
                 return first
         return await self._listed("open", head, base) or await self._listed("closed", head, base, _NEWEST_ENDED)
 
-    async def read(self, pull: PullRequest) -> PullRequest:
+    async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
         """See ``Forge``."""
         return await self._with_head(_pull(await self.session.get(self._path(pull))))
 
-    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+    async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
         """See ``Forge``. 409: there is an open one for this base and head.
 
         Gitea looks whether there is one and then opens one, without a lock in between (CreatePullRequest): asked
@@ -92,12 +92,12 @@ class Gitea:
         rows = await self.session.get(f"{self._repository}/pulls", state="open", base_branch=base, limit=_PAGE, page=1)
         first = min((row["number"] for row in _fitting(rows, head, base)), default=pull.number)
         if first < pull.number:
-            told = {"state": "closed", "body": f"Opened at the same time as #{first}.\n\n{_DUPLICATE}"}
-            await self.session.call("PATCH", self._path(pull), told)
+            closed = {"state": "closed", "body": f"Opened at the same time as #{first}.\n\n{_DUPLICATE}"}
+            await self.session.call("PATCH", self._path(pull), closed)
             return None
         return pull
 
-    async def update(self, pull: PullRequest, words: Words) -> None:
+    async def update(self, pull: ForgePullRequest, words: Words) -> None:
         """See ``Forge``."""
         body = new_title(pull.words, words, _PREFIX)
         if not same_text(pull.words.body, words.body):
@@ -108,7 +108,7 @@ class Gitea:
             ids = [await self._label(label) for label in labels]
             await self.session.call("POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": ids})
 
-    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+    async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """See ``Forge``. What the base requires are patterns, and shown to everyone who can read it."""
         found: dict[str, Checks] = {}
         path = f"{self._repository}/commits/{sha}/status"
@@ -118,7 +118,7 @@ class Gitea:
         required = branch.get("status_check_contexts") or [] if branch.get("enable_status_check") else []
         return verdict(found, required, fnmatchcase)
 
-    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+    async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """See ``Forge``.
 
         404: closed meanwhile, or not for us to see, which another look will tell; 405: merged already, a draft, not
@@ -142,11 +142,11 @@ class Gitea:
             raise
         return Merging(Merge.DONE)
 
-    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+    async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
         await say_once(self.session, f"{self._repository}/issues/{pull.number}/comments", text, key, {}, full=_WHOLE)
 
-    async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> PullRequest | None:
+    async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> ForgePullRequest | None:
         """The newest of this state."""
         # In the order in which they were opened: it is the same from one page to the next.
         query: dict[str, str | int] = {"state": state, "base_branch": base, "limit": _PAGE}
@@ -159,12 +159,12 @@ class Gitea:
                 break
         return None
 
-    async def _with_head(self, pull: PullRequest) -> PullRequest:
+    async def _with_head(self, pull: ForgePullRequest) -> ForgePullRequest:
         """With the last head of one that has ended: it shows that of the branch, which may have gone on since.
 
         (services/convert/pull.go: ``head.sha`` is the branch's as long as there is one.)
         """
-        if pull.state is State.OPEN:
+        if pull.state is PullState.OPEN:
             return pull
         ref = f"refs/pull/{pull.number}/head"
         try:
@@ -215,7 +215,7 @@ class Gitea:
             self._method = next((method for field, method in _METHODS if repository.get(field)), "merge")
         return self._method
 
-    def _path(self, pull: PullRequest) -> str:
+    def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._repository}/pulls/{pull.number}"
 
 
@@ -231,13 +231,13 @@ def _fitting(rows: Iterable[dict[str, Any]], head: str, base: str) -> Iterator[d
             yield row
 
 
-def _pull(row: dict[str, Any]) -> PullRequest:
+def _pull(row: dict[str, Any]) -> ForgePullRequest:
     title, draft = without_prefix(row["title"])
     merged = bool(row["merged"])
-    return PullRequest(
+    return ForgePullRequest(
         number=row["number"],
         url=row["html_url"],
-        state=State.MERGED if merged else State(row["state"]),
+        state=PullState.MERGED if merged else PullState(row["state"]),
         # "label" is the branch's name; "ref" becomes refs/pull/N/head when the branch is gone.
         head=row["head"]["label"],
         base=row["base"]["label"],

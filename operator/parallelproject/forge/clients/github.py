@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.protocol import (
     Checks,
-    Limits,
+    ForgePullRequest,
     Merge,
     Merging,
-    PullRequest,
-    State,
+    PullState,
+    TextLimits,
     Words,
     chosen,
     missing_labels,
     same_text,
 )
 from parallelproject.forge.clients.server import Server, segment
-from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.session import ForgeSession
 from parallelproject.forge.clients.verdict import verdict, worst
 
 # "no more than 80 content-generating requests per minute and no more than 500 content-generating requests per hour"
@@ -40,16 +40,16 @@ _READY = "mutation($id:ID!){markPullRequestReadyForReview(input:{pullRequestId:$
 class GitHub:
     """One repository on GitHub; its session is an async context manager."""
 
-    limits = Limits(title=256, body=65_536)  # "body is too long (maximum is 65536 characters)", as its answer says
+    limits = TextLimits(title=256, body=65_536)  # "body is too long (maximum is 65536 characters)", as its answer says
     has_checks = True
     needs_base = False
 
-    def __init__(self, server: Server, clock: Clock) -> None:
-        self.session = Session(server, lambda token: f"Bearer {token}", clock, _HEADERS, _LIMITS)
+    def __init__(self, server: Server, clock: RetryClock) -> None:
+        self.session = ForgeSession(server, lambda token: f"Bearer {token}", clock, _HEADERS, _LIMITS)
         self._repository = f"/repos/{segment(server.project, '/')}"
         self._method: str | None = None
 
-    async def find(self, head: str, base: str) -> PullRequest | None:
+    async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """See ``Forge``."""
         owner = self.session.server.owner
         rows = await self.session.get(
@@ -58,17 +58,17 @@ class GitHub:
         )  # fmt: skip
         return chosen(map(_pull, rows), head, base)
 
-    async def read(self, pull: PullRequest) -> PullRequest:
+    async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
         """See ``Forge``."""
         return _pull(await self.session.get(self._path(pull)))
 
-    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+    async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
         """See ``Forge``."""
         body = {"title": words.title, "body": words.body, "head": head, "base": base, "draft": words.draft}
         made = await self.session.create(f"{self._repository}/pulls", body, _says_it_is_there)
         return None if made is None else _pull(made)
 
-    async def update(self, pull: PullRequest, words: Words) -> None:
+    async def update(self, pull: ForgePullRequest, words: Words) -> None:
         """See ``Forge``."""
         if pull.words.title != words.title or not same_text(pull.words.body, words.body):
             await self.session.call("PATCH", self._path(pull), {"title": words.title, "body": words.body})
@@ -83,7 +83,7 @@ class GitHub:
                 "POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": labels}
             )  # a label that is not there yet is made; adding one twice does nothing
 
-    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+    async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """See ``Forge``. Statuses and check runs are two lists, and either may be required."""
         found: dict[str, list[Checks]] = {}
         commit = f"{self._repository}/commits/{sha}"
@@ -95,7 +95,7 @@ class GitHub:
             found.setdefault(row["name"], []).append(result)
         return verdict({name: worst(several) for name, several in found.items()}, await self._required(pull.base))
 
-    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+    async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """See ``Forge``.
 
         405: the base was modified, or something is missing; 409: the head is not ``sha`` (docs.github.com/rest,
@@ -117,7 +117,7 @@ class GitHub:
             raise
         return Merging(Merge.DONE)
 
-    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+    async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
         await say_once(self.session, f"{self._repository}/issues/{pull.number}/comments", text, key, _PAGED, full=_FULL)
 
@@ -158,7 +158,7 @@ class GitHub:
         api = self.session.server.api
         return f"{api.removesuffix('/v3')}/graphql"  # /api/v3 and /api/graphql on a server, /graphql in the cloud
 
-    def _path(self, pull: PullRequest) -> str:
+    def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._repository}/pulls/{pull.number}"
 
 
@@ -166,12 +166,12 @@ def _says_it_is_there(error: AnswerError) -> bool:
     return error.status == 422 and "already exists" in error.said
 
 
-def _pull(row: dict[str, Any]) -> PullRequest:
+def _pull(row: dict[str, Any]) -> ForgePullRequest:
     merged = bool(row.get("merged_at"))
-    return PullRequest(
+    return ForgePullRequest(
         number=row["number"],
         url=row["html_url"],
-        state=State.MERGED if merged else State(row["state"]),
+        state=PullState.MERGED if merged else PullState(row["state"]),
         head=row["head"]["ref"],
         base=row["base"]["ref"],
         sha=row["head"]["sha"],

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.protocol import (
     Checks,
-    Limits,
+    ForgePullRequest,
     Merge,
     Merging,
-    PullRequest,
-    State,
+    PullState,
+    TextLimits,
     Words,
     chosen,
     missing_labels,
     same_text,
 )
 from parallelproject.forge.clients.server import Server, segment
-from parallelproject.forge.clients.session import Session
+from parallelproject.forge.clients.session import ForgeSession
 from parallelproject.forge.clients.titles import new_title, titled, without_prefix
 from parallelproject.forge.clients.verdict import worst
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
@@ -27,7 +27,12 @@ from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 _FULL = 100
 _PAGED = {"per_page": _FULL}
 _PREFIX = "Draft:"
-_STATE = {"opened": State.OPEN, "locked": State.OPEN, "merged": State.MERGED, "closed": State.CLOSED}
+_STATE = {
+    "opened": PullState.OPEN,
+    "locked": PullState.OPEN,
+    "merged": PullState.MERGED,
+    "closed": PullState.CLOSED,
+}
 """``locked``: a merge is on its way."""
 _RESULT = {
     "success": Checks.PASSED,
@@ -42,27 +47,27 @@ _RESULT = {
 class GitLab:
     """One project on GitLab; its session is an async context manager."""
 
-    limits = Limits(title=240, body=1_000_000)  # of 255, with "Draft:" before it, and of 1,048,576
+    limits = TextLimits(title=240, body=1_000_000)  # of 255, with "Draft:" before it, and of 1,048,576
     has_checks = True
     needs_base = False
 
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: RetryClock) -> None:
         # "You can use personal, project, or group access tokens with OAuth-compliant headers" (REST authentication).
-        self.session = Session(server, lambda token: f"Bearer {token}", clock)
+        self.session = ForgeSession(server, lambda token: f"Bearer {token}", clock)
         self._project = f"/projects/{segment(server.project)}"
 
-    async def find(self, head: str, base: str) -> PullRequest | None:
+    async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """See ``Forge``."""
         query = {"source_branch": head, "target_branch": base, "order_by": "created_at", "sort": "desc"}
         rows = await self.session.get(f"{self._project}/merge_requests", state="all", per_page=_FULL, **query)
         own = [_pull(row) for row in rows if row["source_project_id"] == row["target_project_id"]]
         return chosen(own, head, base)
 
-    async def read(self, pull: PullRequest) -> PullRequest:
+    async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
         """See ``Forge``."""
         return _pull(await self.session.get(self._path(pull)))
 
-    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+    async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
         """See ``Forge``. 409: "Another open merge request already exists for this source branch"."""
         body = {
             "source_branch": head,
@@ -75,7 +80,7 @@ class GitLab:
         made = await self.session.create(path, body, lambda error: error.status == 409)
         return None if made is None else _pull(made)
 
-    async def update(self, pull: PullRequest, words: Words) -> None:
+    async def update(self, pull: ForgePullRequest, words: Words) -> None:
         """See ``Forge``. Of the fields only those that differ are sent: each would be a note on the merge request."""
         body = new_title(pull.words, words, _PREFIX)
         if not same_text(pull.words.body, words.body):
@@ -85,12 +90,12 @@ class GitLab:
         if body:
             await self.session.call("PUT", self._path(pull), body)
 
-    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+    async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """See ``Forge``.
 
         The head pipeline decides, where it is one of this commit. One for merged results runs on a commit of its own
         (``refs/merge-requests/N/merge``); it is of the head that the merge request has. Statuses from outside have no
-        pipeline where no runner is at work: then the commit's own statuses decide.
+        pipeline where no runner is active: then the commit's own statuses decide.
         """
         now = await self.session.get(self._path(pull))
         if now["sha"] != sha:
@@ -106,7 +111,7 @@ class GitLab:
             ]
         )
 
-    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+    async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """See ``Forge``.
 
         401: no permission; 405: not open, a draft, a pipeline that is not done; 409: ``sha`` is not the head; 422 (406
@@ -129,20 +134,20 @@ class GitLab:
             raise
         return Merging(Merge.DONE)
 
-    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+    async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
         await say_once(self.session, f"{self._path(pull)}/notes", text, key, _PAGED, full=_FULL)
 
-    def _path(self, pull: PullRequest) -> str:
+    def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._project}/merge_requests/{pull.number}"
 
 
-def _pull(row: dict[str, Any]) -> PullRequest:
+def _pull(row: dict[str, Any]) -> ForgePullRequest:
     state = _STATE[row["state"]]
     title, draft = without_prefix(row["title"])
     # A fast-forward makes no commit: the head itself is in the target then.
     merged_as = row.get("merge_commit_sha") or row.get("squash_commit_sha") or row["sha"]
-    return PullRequest(
+    return ForgePullRequest(
         number=row["iid"],
         url=row["web_url"],
         state=state,
@@ -150,5 +155,5 @@ def _pull(row: dict[str, Any]) -> PullRequest:
         base=row["target_branch"],
         sha=row["sha"] or "",
         words=Words(title, row["description"] or "", tuple(row["labels"]), draft),
-        merge_commit=merged_as if state is State.MERGED else None,
+        merge_commit=merged_as if state is PullState.MERGED else None,
     )

@@ -3,50 +3,58 @@
 import asyncio
 from dataclasses import replace
 
-from parallelproject.forge.clients.protocol import Checks, Limits, Merge, Merging, PullRequest, State, Words
+from parallelproject.forge.clients.protocol import (
+    Checks,
+    ForgePullRequest,
+    Merge,
+    Merging,
+    PullState,
+    TextLimits,
+    Words,
+)
 from parallelproject.git.branches.remote_branches import Branches
 
 
 class NoForge:
     """A repository without a forge."""
 
-    limits = Limits(title=250, body=65_536)
+    limits = TextLimits(title=250, body=65_536)
     has_checks = False
     needs_base = True
 
     def __init__(self, branches: Branches) -> None:
         self._branches = branches
 
-    async def find(self, head: str, base: str) -> PullRequest | None:
+    async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """The branch; None: there is none."""
         tip = (await asyncio.to_thread(self._branches.tips, head))[head]
         if tip is None:
             return None
         merged = await asyncio.to_thread(self._branches.merged, head, base)
-        return PullRequest(
-            number=0, url="", state=State.MERGED if merged else State.OPEN, head=head, base=base, sha=tip,
+        return ForgePullRequest(
+            number=0, url="", state=PullState.MERGED if merged else PullState.OPEN, head=head, base=base, sha=tip,
             words=Words(head), merge_commit=tip if merged else None,
         )  # fmt: skip
 
-    async def read(self, pull: PullRequest) -> PullRequest:
+    async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
         """See ``Forge``."""
-        return await self.find(pull.head, pull.base) or replace(pull, state=State.CLOSED)
+        return await self.find(pull.head, pull.base) or replace(pull, state=PullState.CLOSED)
 
-    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+    async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
         """Nothing has to be opened."""
         return await self.find(head, base)
 
-    async def update(self, pull: PullRequest, words: Words) -> None:
+    async def update(self, pull: ForgePullRequest, words: Words) -> None:
         """Nothing to be read on it."""
 
-    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+    async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """None are made."""
         return Checks.NONE
 
-    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+    async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """See ``Forge``."""
         done = await asyncio.to_thread(self._branches.fast_forward, pull.base, pull.head, sha)
         return Merging(Merge.DONE if done else Merge.BEHIND)
 
-    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+    async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """Nowhere to say it."""

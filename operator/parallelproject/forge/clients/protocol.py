@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 
-class State(StrEnum):
+class PullState(StrEnum):
     """Where a pull request stands."""
 
     OPEN = "open"
@@ -59,16 +59,16 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequest:
+class ForgePullRequest:
     """A pull request (at GitLab: a merge request) as the forge shows it."""
 
     number: int
     url: str
-    state: State
+    state: PullState
     head: str
-    """The branch that is offered."""
+    """The branch with the work."""
     base: str
-    """The branch that it is offered to."""
+    """The branch that it is to be merged into."""
     sha: str
     """The head's commit, as far as the forge has noticed; of one that has ended, the last it had. Empty: unknown."""
     words: Words
@@ -78,61 +78,61 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TextLimits:
     """How long texts may be, in UTF-16 units: no forge counts a character as more than that."""
 
     title: int
     body: int
 
 
-class Forge(Protocol):
+class ForgeClient(Protocol):
     """One repository on one forge.
 
     All methods raise ``AnswerError`` where the forge refuses, and ``DeliveryError`` where it cannot be asked.
     """
 
-    limits: Limits
+    limits: TextLimits
     has_checks: bool
     """Whether checks can show up some time after a push."""
     needs_base: bool
     """Whether only a branch that contains its base's tip can be merged."""
 
-    async def find(self, head: str, base: str) -> PullRequest | None:
+    async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """The open pull request of a branch; where there is none, the newest of those that have ended."""
         ...
 
-    async def read(self, pull: PullRequest) -> PullRequest:
+    async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
         """The same pull request as it is now."""
         ...
 
-    async def create(self, head: str, base: str, words: Words) -> PullRequest | None:
+    async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
         """Opens one. None: it may be there now, by us or by another: look before trying again."""
         ...
 
-    async def update(self, pull: PullRequest, words: Words) -> None:
+    async def update(self, pull: ForgePullRequest, words: Words) -> None:
         """Brings title, body, draft state and labels up to date; asks for nothing where nothing differs."""
         ...
 
-    async def checks(self, pull: PullRequest, sha: str) -> Checks:
+    async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """What the checks say about this commit: those that the base requires, or all where it requires none."""
         ...
 
-    async def merge(self, pull: PullRequest, sha: str) -> Merging:
+    async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """Merges, if the head still is this commit. Asked once; the answer says whether to look again."""
         ...
 
-    async def comment(self, pull: PullRequest, text: str, key: str) -> None:
+    async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """Says something, once for each key."""
         ...
 
 
-def chosen(pulls: Iterable[PullRequest], head: str, base: str) -> PullRequest | None:
+def chosen(pulls: Iterable[ForgePullRequest], head: str, base: str) -> ForgePullRequest | None:
     """The one that ``find`` is to give, of those that a forge has listed, newest first."""
     fitting = [pull for pull in pulls if (pull.head, pull.base) == (head, base)]
-    return next((pull for pull in fitting if pull.state is State.OPEN), fitting[0] if fitting else None)
+    return next((pull for pull in fitting if pull.state is PullState.OPEN), fitting[0] if fitting else None)
 
 
-def missing_labels(pull: PullRequest, words: Words) -> list[str]:
+def missing_labels(pull: ForgePullRequest, words: Words) -> list[str]:
     """The labels that the pull request does not have; their case is the same to all forges."""
     present = {label.casefold() for label in pull.words.labels}
     return [label for label in dict.fromkeys(words.labels) if label.casefold() not in present]

@@ -2,13 +2,13 @@
 
 from collections import deque
 
-from parallelproject.forge.clients.clock import Clock
+from parallelproject.forge.clients.clock import RetryClock
 
 
 class Pace:
     """Lets at most so many requests pass in any stretch of so many seconds."""
 
-    def __init__(self, clock: Clock, *limits: tuple[int, float]) -> None:
+    def __init__(self, clock: RetryClock, *limits: tuple[int, float]) -> None:
         self._clock = clock
         self._limits = limits
         self._passed: deque[float] = deque(maxlen=max((count for count, _ in limits), default=1))

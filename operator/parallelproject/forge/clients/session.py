@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from parallelproject.forge.clients.answer import Answer, AnswerError, LostAnswerError
-from parallelproject.forge.clients.clock import Clock, backoff
+from parallelproject.forge.clients.clock import RetryClock, backoff
 from parallelproject.forge.clients.rate_limit import Pace
 from parallelproject.forge.clients.server import Server
 from parallelproject.git.plumbing.failure import clean
@@ -29,14 +29,14 @@ _PAGES = 40
 _IN_TROUBLE = (408, 500, 502, 503, 504)
 
 
-class Session:
+class ForgeSession:
     """One forge's API; to be used as an async context manager."""
 
     def __init__(
         self,
         server: Server,
         authorization: Callable[[str], str],
-        clock: Clock,
+        clock: RetryClock,
         headers: Mapping[str, str] | None = None,
         limits: tuple[tuple[int, float], ...] = (),
         patience: float = PATIENCE,
@@ -129,8 +129,8 @@ class Session:
                     raise LostAnswerError(f"{method} {_shown(path)}: {trouble or (answer and answer.status)}")
                 wait, troubled = backoff(troubled) if wait is None else wait, troubled + 1
                 if troubled >= _TRIES:
-                    told = f"{method} {_shown(path)}: {f'HTTP {answer.status}' if answer else trouble}"
-                    raise TransientError("ForgeUnreachable", f"{told}, {troubled} times")
+                    found = f"{method} {_shown(path)}: {f'HTTP {answer.status}' if answer else trouble}"
+                    raise TransientError("ForgeUnreachable", f"{found}, {troubled} times")
             elif (asked := answer.wait(self.clock.now(), limited)) is not None:
                 wait, limited = asked, limited + 1
             elif answer.status >= 300:
@@ -141,8 +141,8 @@ class Session:
             else:
                 return answer
             if self.clock.monotonic() + wait > deadline:
-                told = f"{method} {_shown(path)}: the forge asks to wait {wait:.0f} s more"
-                raise TransientError("RateLimited" if limited else "ForgeUnreachable", told)
+                found = f"{method} {_shown(path)}: the forge asks to wait {wait:.0f} s more"
+                raise TransientError("RateLimited" if limited else "ForgeUnreachable", found)
             await self.clock.sleep(wait)
 
     async def create(self, path: str, body: Any, is_there: Callable[[AnswerError], bool]) -> Any:
@@ -181,8 +181,8 @@ class Session:
                 ) as response:  # fmt: skip
                     answer = Answer(response.status, response.headers, await response.read())
             except aiohttp.ClientConnectorCertificateError:
-                told = f"{self.server.origin} does not prove who it is: its certificate is not trusted"
-                raise AuthOrProtectedError("CertificateRefused", told) from None
+                found = f"{self.server.origin} does not prove who it is: its certificate is not trusted"
+                raise AuthOrProtectedError("CertificateRefused", found) from None
             except aiohttp.ClientConnectorError:
                 return None, _NOT_SENT
             except (_BrokenError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -193,8 +193,8 @@ class Session:
             url, params = urljoin(url, target), None
             if not url.startswith(self.server.origin + "/") or (method != "GET" and answer.status < 307):
                 host = urlsplit(url).hostname
-                told = f"{method} {_shown(path)}: it has moved to {host}: configure its new address"
-                raise AuthOrProtectedError("Redirected", await self._cleaned(told))
+                found = f"{method} {_shown(path)}: it has moved to {host}: configure its new address"
+                raise AuthOrProtectedError("Redirected", await self._cleaned(found))
         return answer, ""
 
     async def _cleaned(self, text: str) -> str:

@@ -1,6 +1,6 @@
 """The command that publishing Jobs run: ``pproj-publish [FILE]``.
 
-Its instruction is JSON: the fields of ``Publication`` in camelCase, in FILE or in ``PPROJ_PUBLISH``. Its result is
+Its instruction is JSON: the fields of ``PublishRequest`` in camelCase, in FILE or in ``PPROJ_PUBLISH``. Its result is
 JSON of at most 4 KiB: how many branches ended how, and what became of each. Exit codes are those of ``pproj-git``; 0
 also where a pull request was left open, as the result says.
 """
@@ -15,8 +15,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from parallelproject.forge.publishing.publication import Publication, publish
-from parallelproject.forge.publishing.published import Published
+from parallelproject.forge.publishing.publisher import publish
+from parallelproject.forge.publishing.request import PublishRequest
+from parallelproject.forge.publishing.result import PublishResult
 from parallelproject.git.container import instructions
 from parallelproject.model.spec import PullRequestScope
 
@@ -33,17 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
     asked = parser.parse_args(arguments)
     try:
-        publication = instructions.as_type(Publication, instructions.parse(instructions.asked(asked.file, VARIABLE)))
-        published = asyncio.run(publish(publication))
-        code, result = 0, summary(publication, published)
+        request = instructions.as_type(PublishRequest, instructions.parse(instructions.asked(asked.file, VARIABLE)))
+        published = asyncio.run(publish(request))
+        code, result = 0, summary(request, published)
     except Exception as error:
         code, result = instructions.of_error(error)
     instructions.answer(result, asked.result, _RESULT_MAX)
     return code
 
 
-def summary(publication: Publication, published: Sequence[Published]) -> dict[str, Any]:
-    """What is said of all: how many ended how, and of as many as have room what became of them.
+def summary(request: PublishRequest, published: Sequence[PublishResult]) -> dict[str, Any]:
+    """What is reported of all: how many ended how, and of as many as have room what became of them.
 
     Those first that somebody has to look at, the first in the queue before those that wait for it; of the others the
     last, which has changed last.
@@ -51,9 +52,9 @@ def summary(publication: Publication, published: Sequence[Published]) -> dict[st
     said: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
     if any(one.is_news for one in published):
         said["progress"] = True
-    if publication.scope is PullRequestScope.LEVEL:
+    if request.scope is PullRequestScope.LEVEL:
         open_ = [one.level for one in published if one.level is not None and not one.end.is_merged]
-        said["mergedLevels"] = min([publication.levels, *open_])
+        said["mergedLevels"] = min([request.levels, *open_])
     room = _RESULT_MAX - len(instructions.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
     well = [one for one in reversed(published) if one.end.is_well]
     for one in [*(one for one in published if not one.end.is_well), *well]:
@@ -66,8 +67,8 @@ def summary(publication: Publication, published: Sequence[Published]) -> dict[st
     return said
 
 
-def brief(published: Published) -> dict[str, Any]:
-    """What is said of one branch, short enough that how it ended is never cut off."""
+def brief(published: PublishResult) -> dict[str, Any]:
+    """What is reported of one branch, short enough that how it ended is never cut off."""
     kept = replace(published, merge_commit=None, paths=published.paths[:_PATHS], message=published.message[:_MESSAGE])
     return {key: value for key, value in instructions.shown(asdict(kept)).items() if key != "isNews"}
 

@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass, field
 from itertools import count
 
-from parallelproject.forge.clients.clock import Clock
-from parallelproject.forge.clients.protocol import Checks, Forge, Merge, PullRequest, State
-from parallelproject.forge.publishing.published import End
+from parallelproject.forge.clients.clock import RetryClock
+from parallelproject.forge.clients.protocol import Checks, ForgeClient, ForgePullRequest, Merge, PullState
+from parallelproject.forge.publishing.result import PublishEnd
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import ConflictError
 
@@ -26,55 +26,55 @@ class Waiting:
     """Longest time between two looks; the first are closer together."""
     approval: float = math.inf
     """How long to wait where the checks have passed and the forge still does not merge: somebody has to approve."""
-    clock: Clock = field(default_factory=Clock)
+    clock: RetryClock = field(default_factory=RetryClock)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """Where a pull request stands after an attempt to merge it."""
+    """What became of an attempt to merge a pull request."""
 
-    end: End
-    pull: PullRequest
+    end: PublishEnd
+    pull: ForgePullRequest
     message: str = ""
     paths: tuple[str, ...] = ()
 
 
 async def bring_in(
-    forge: Forge, branches: Branches, pull: PullRequest, waiting: Waiting, *, queued: bool = False
+    forge: ForgeClient, branches: Branches, pull: ForgePullRequest, waiting: Waiting, *, queued: bool = False
 ) -> Tried:
     """Merges a pull request when the checks of its head pass.
 
     Args:
         forge: Where it is.
         branches: The repository.
-        pull: Open, or merged by an earlier life.
+        pull: Open, or merged by an earlier process.
         waiting: How long to wait.
         queued: Whether it is a task's own branch, in a merge queue: it must contain its base's tip when it is checked,
             and is made anew there. Any other branch is brought up to date, by a merge, when the target asks for it.
     """
     up_to_date = queued or forge.needs_base
     deadline = waiting.clock.monotonic() + waiting.seconds
-    tried = Tried(End.MERGED, pull)
+    tried = Tried(PublishEnd.MERGED, pull)
     for tries in range(ROUNDS):
         if tries:
             await waiting.clock.back_off(tries, waiting.longest)
         pull = await forge.read(pull)
-        if pull.state is State.OPEN and not pull.words.draft and up_to_date:
+        if pull.state is PullState.OPEN and not pull.words.draft and up_to_date:
             try:
                 sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, anew=queued)
             except ConflictError as conflict:
-                return Tried(End.CONFLICT, pull, str(conflict), conflict.paths)
+                return Tried(PublishEnd.CONFLICT, pull, str(conflict), conflict.paths)
         else:
             sha = (await asyncio.to_thread(branches.tips, pull.head))[pull.head] or ""
         tried = await _merge(forge, branches, pull, sha, waiting, deadline)
-        if tried.end not in (End.MOVED, End.BEHIND):
+        if tried.end not in (PublishEnd.MOVED, PublishEnd.BEHIND):
             return tried
-        up_to_date |= tried.end is End.BEHIND
+        up_to_date |= tried.end is PublishEnd.BEHIND
     return tried
 
 
 async def _merge(
-    forge: Forge, branches: Branches, pull: PullRequest, sha: str, waiting: Waiting, deadline: float
+    forge: ForgeClient, branches: Branches, pull: ForgePullRequest, sha: str, waiting: Waiting, deadline: float
 ) -> Tried:
     """Waits for the checks of one commit, and merges it."""
     clock = waiting.clock
@@ -82,39 +82,39 @@ async def _merge(
     for tries in count():
         pause = tries
         pull = await forge.read(pull)
-        if pull.state is not State.OPEN:
-            return Tried(End.MERGED if pull.state is State.MERGED else End.CLOSED, pull)
+        if pull.state is not PullState.OPEN:
+            return Tried(PublishEnd.MERGED if pull.state is PullState.MERGED else PublishEnd.CLOSED, pull)
         if pull.words.draft:
-            return Tried(End.DRAFT, pull, "it is a draft: mark it as ready and publish again")
+            return Tried(PublishEnd.DRAFT, pull, "it is a draft: mark it as ready and publish again")
         if pull.sha == sha:
             checks = await forge.checks(pull, sha)
             if checks is Checks.FAILED:
-                return Tried(End.CHECKS_FAILED, pull, f"checks of {sha[:12]} have failed")
+                return Tried(PublishEnd.CHECKS_FAILED, pull, f"checks of {sha[:12]} have failed")
             said = f"the checks of {sha[:12]} are {checks}"
             if checks is Checks.PASSED or (checks is Checks.NONE and clock.monotonic() >= settled):
                 # Asked again only after another look, since the answer to the last may have been lost.
                 answer = await forge.merge(pull, sha)
                 said = answer.said or "the merge is on its way"
                 if answer.merge is Merge.BEHIND:
-                    return Tried(End.BEHIND, pull, said)
+                    return Tried(PublishEnd.BEHIND, pull, said)
                 if answer.merge is Merge.DONE:
                     pause = 0
                 if answer.merge is Merge.MOVED:
-                    return Tried(End.MOVED, pull, said)
+                    return Tried(PublishEnd.MOVED, pull, said)
                 if answer.merge is Merge.BLOCKED and (paths := await _conflicts(branches, pull)):
-                    return Tried(End.CONFLICT, pull, said, paths)
+                    return Tried(PublishEnd.CONFLICT, pull, said, paths)
                 if answer.merge is Merge.BLOCKED:
                     deadline = min(deadline, clock.monotonic() + waiting.approval)
         elif (await asyncio.to_thread(branches.tips, pull.head))[pull.head] != sha:
-            return Tried(End.MOVED, pull, f"{pull.head} is not at {sha[:12]} any more")
+            return Tried(PublishEnd.MOVED, pull, f"{pull.head} is not at {sha[:12]} any more")
         else:
             said = f"the forge has not noticed {sha[:12]} yet"
         if clock.monotonic() >= deadline:
-            return Tried(End.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {said}")
+            return Tried(PublishEnd.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {said}")
         await clock.back_off(pause, waiting.longest)
     raise AssertionError
 
 
-async def _conflicts(branches: Branches, pull: PullRequest) -> tuple[str, ...]:
+async def _conflicts(branches: Branches, pull: ForgePullRequest) -> tuple[str, ...]:
     """The paths in conflict: forges refuse to merge with the same words for this as for a missing approval."""
     return await asyncio.to_thread(branches.conflicts, pull.head, pull.base)

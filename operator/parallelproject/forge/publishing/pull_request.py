@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from parallelproject.forge.clients.clock import Clock
-from parallelproject.forge.clients.protocol import Forge, PullRequest, State, Words
+from parallelproject.forge.clients.clock import RetryClock
+from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState, Words
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError, TransientError
 from parallelproject.model.problem import quoted
@@ -13,8 +13,8 @@ _TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A branch, where it is to go, and what is to be read on its pull request."""
+class Proposal:
+    """A pull request as it is to be: its branch, its base and its words."""
 
     branch: str
     base: str
@@ -24,14 +24,16 @@ class Offer:
     level: int | None = None
     """The level that it ends with, where each has one."""
     after: tuple[str, ...] = ()
-    """The branches whose work it contains besides its own: it is merged after them."""
+    """The branches whose work it contains and not only its own: it is merged after them."""
     is_held: bool = False
     """Whether it is left to a person, whatever is asked for: something of it has failed."""
     obstacle: str = ""
-    """Why it is not offered at all: it builds on what was turned down."""
+    """Why it gets no pull request: it builds on what was rejected."""
 
 
-async def offered(forge: Forge, branches: Branches, offer: Offer, clock: Clock) -> PullRequest | None:
+async def ensure_pull_request(
+    forge: ForgeClient, branches: Branches, proposal: Proposal, clock: RetryClock
+) -> ForgePullRequest | None:
     """The pull request of a branch, open and with these words on it, or the one that has dealt with the same work.
 
     One that has ended counts as long as the branch has gained nothing since. Forges refuse a second open one for the
@@ -45,20 +47,20 @@ async def offered(forge: Forge, branches: Branches, offer: Offer, clock: Clock) 
         PolicyError: the base is no branch.
         TransientError: after several lost answers there still is none.
     """
-    tips = await asyncio.to_thread(branches.tips, offer.branch, offer.base)
-    if tips[offer.base] is None:
-        raise PolicyError("BaseRefMissing", f"git: the repository has no branch {quoted(offer.base)} to merge into")
-    tip = tips[offer.branch]
+    tips = await asyncio.to_thread(branches.tips, proposal.branch, proposal.base)
+    if tips[proposal.base] is None:
+        raise PolicyError("BaseRefMissing", f"git: the repository has no branch {quoted(proposal.base)} to merge into")
+    tip = tips[proposal.branch]
     for tries in range(_TRIES):
-        found = await forge.find(offer.branch, offer.base)
-        if found is None or found.state is not State.OPEN:
+        found = await forge.find(proposal.branch, proposal.base)
+        if found is None or found.state is not PullState.OPEN:
             if tip is None or (found and found.sha == tip):
                 return found
-            if await asyncio.to_thread(branches.merged, offer.branch, offer.base):
-                return found if found and found.state is State.MERGED else None
-            found = await forge.create(offer.branch, offer.base, offer.words)
+            if await asyncio.to_thread(branches.merged, proposal.branch, proposal.base):
+                return found if found and found.state is PullState.MERGED else None
+            found = await forge.create(proposal.branch, proposal.base, proposal.words)
         if found:
-            await forge.update(found, offer.words)
+            await forge.update(found, proposal.words)
             return found
         await clock.back_off(tries)
-    raise TransientError("NotOpened", f"the pull request of {offer.branch} could not be opened in {_TRIES} tries")
+    raise TransientError("NotOpened", f"the pull request of {proposal.branch} could not be opened in {_TRIES} tries")

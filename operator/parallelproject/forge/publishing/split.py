@@ -1,6 +1,6 @@
-"""What is offered in place of the branch that all tasks land on: a branch for each level, or for each task.
+"""Branches cut from the shared branch, each with a pull request of its own: one for each level, or for each task.
 
-Both are cut from that branch, where each task is one commit and conflicts have been dealt with.
+There each task is one commit, and conflicts have been dealt with.
 """
 
 import asyncio
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from parallelproject.forge.clients.protocol import Forge, PullRequest, State, Words
-from parallelproject.forge.publishing.pull_request import Offer
-from parallelproject.forge.publishing.text import TaskLine, offered_at
-from parallelproject.git.branches.shared_branch import Line
+from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState, Words
+from parallelproject.forge.publishing.pull_request import Proposal
+from parallelproject.forge.publishing.text import TaskLine, proposed_commit
+from parallelproject.git.branches.shared_branch import SharedBranch
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.branches import level_branch
 from parallelproject.model.problem import listed
@@ -23,23 +23,23 @@ Write = Callable[[Sequence[TaskLine], int | None, Sequence[str], str], Words]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A line, and what is to be told of the tasks on it."""
+class BranchSplit:
+    """The shared branch, and what is reported of the tasks on it."""
 
-    forge: Forge
-    line: Line
+    forge: ForgeClient
+    shared: SharedBranch
     branch: str
     """What the names of the branches begin with."""
     run: str
     """The run. What has the same name and is of another does not count."""
-    lines: Mapping[str, TaskLine]
+    rows: Mapping[str, TaskLine]
     """By task: those that have landed, and those that have failed."""
     write: Write
 
-    async def levels(self, level_of: Mapping[str, int], whole: int, above: Sequence[str]) -> list[Offer]:
+    async def levels(self, level_of: Mapping[str, int], whole: int, above: Sequence[str]) -> list[Proposal]:
         """A branch for each level, made or brought up to date. Each contains those before it.
 
-        What lands after work of a later level, because it was tried again, is told of with that.
+        What lands after work of a later level, because it was tried again, is reported with that.
 
         Args:
             level_of: By task, its level.
@@ -53,27 +53,29 @@ class Parts:
         for task in takewhile(lambda task: task not in later, order):
             highest = max(highest, level_of[task])
             members.setdefault(highest, []).append(task)
-        offers: list[Offer] = []
-        failed = [task for task, line in self.lines.items() if line.failed]
+        proposals: list[Proposal] = []
+        failed = [task for task, line in self.rows.items() if line.failed]
         for level, tasks in sorted(members.items()):
             branch = level_branch(self.branch, level)
-            commit = self.lines[tasks[-1]].commit
+            commit = self.rows[tasks[-1]].commit
             assert commit
-            found, offered = await self._ours(branch)
+            found, proposed = await self._ours(branch)
             is_done = found is not None and (
-                found.state is State.CLOSED
-                or (found.state is State.MERGED and await asyncio.to_thread(self.line.covers, offered, commit))
+                found.state is PullState.CLOSED
+                or (found.state is PullState.MERGED and await asyncio.to_thread(self.shared.covers, proposed, commit))
             )
             if not is_done:
-                await asyncio.to_thread(self.line.reach, branch, commit)
+                await asyncio.to_thread(self.shared.reach, branch, commit)
             shown = {*tasks, *(task for task in failed if level_of[task] <= level or level == max(members))}
             failed = [task for task in failed if task not in shown]
-            words = self.write([line for task, line in self.lines.items() if task in shown], level, (), commit)
-            after = (offers[-1].branch,) if offers else ()
-            offers.append(Offer(branch, self.line.base, words, level=level, after=after, is_held=level >= whole))
-        return offers
+            words = self.write([line for task, line in self.rows.items() if task in shown], level, (), commit)
+            after = (proposals[-1].branch,) if proposals else ()
+            proposals.append(
+                Proposal(branch, self.shared.base, words, level=level, after=after, is_held=level >= whole)
+            )
+        return proposals
 
-    async def tasks(self, needs: Mapping[str, Sequence[str]]) -> list[Offer]:
+    async def tasks(self, needs: Mapping[str, Sequence[str]]) -> list[Proposal]:
         """A branch for each task that has landed, in the order in which they did. It has the task's commit, and before
         it those of the tasks that it depends on and that are not merged yet.
 
@@ -84,25 +86,25 @@ class Parts:
         below = _below(order, needs)
         closed, there = set[str](), dict[str, str]()
         merged: set[str] = set()
-        tips = await asyncio.to_thread(self.line.branches.tips, *(self._branch(task) for task in order))
+        tips = await asyncio.to_thread(self.shared.branches.tips, *(self._branch(task) for task in order))
         for task in order:
             branch = self._branch(task)
             found, _ = await self._ours(branch) if tips[branch] is None else (None, "")
-            if found is not None and found.state is State.CLOSED:
+            if found is not None and found.state is PullState.CLOSED:
                 closed.add(task)
             elif tips[branch] is not None:
                 there[task] = branch
-            elif found is not None and found.state is State.MERGED:
+            elif found is not None and found.state is PullState.MERGED:
                 merged.add(task)
             elif not below[task] & closed:
                 if await self._cut(task, [other for other in order if other in below[task] - merged], below, there):
                     there[task] = branch
                 else:
                     merged.add(task)
-        landed = {task: line.commit for task, line in self.lines.items() if line.commit}
-        # Of one that builds on more than was told, the branch has all that the line had when it landed.
-        found_in = await asyncio.to_thread(self.line.contained, there, landed)
-        offers = []
+        landed = {task: line.commit for task, line in self.rows.items() if line.commit}
+        # Of one that builds on more than it names, the branch has all that the shared branch had when it landed.
+        found_in = await asyncio.to_thread(self.shared.contained, there, landed)
+        proposals = []
         for task in order:
             before = [
                 other
@@ -110,12 +112,14 @@ class Parts:
                 if other != task and other not in merged and other in below[task] | found_in.get(task, frozenset())
             ]
             turned_down = [other for other in before if other in closed]
-            is_offered = task in there or task in merged or task in closed
-            obstacle = "" if is_offered else f"builds on {listed(turned_down, _NAMED)}, which was turned down"
-            words = self.write([self.lines[task]], None, before, self.lines[task].commit or "")
+            is_proposed = task in there or task in merged or task in closed
+            obstacle = "" if is_proposed else f"builds on {listed(turned_down, _NAMED)}, which was turned down"
+            words = self.write([self.rows[task]], None, before, self.rows[task].commit or "")
             after = tuple(map(self._branch, before))
-            offers.append(Offer(self._branch(task), self.line.base, words, task, after=after, obstacle=obstacle))
-        return offers
+            proposals.append(
+                Proposal(self._branch(task), self.shared.base, words, task, after=after, obstacle=obstacle)
+            )
+        return proposals
 
     async def _cut(
         self, task: str, before: Sequence[str], below: Mapping[str, frozenset[str]], there: Mapping[str, str]
@@ -124,25 +128,25 @@ class Parts:
         there."""
         on = max((other for other in before if other in there), key=lambda other: len(below[other]), default=None)
         rest = [other for other in before if on is None or (other != on and other not in below[on])]
-        commits = [commit for other in (*rest, task) if (commit := self.lines[other].commit)]
-        return await asyncio.to_thread(self.line.cut, self._branch(task), commits, self._branch(on) if on else None)
+        commits = [commit for other in (*rest, task) if (commit := self.rows[other].commit)]
+        return await asyncio.to_thread(self.shared.cut, self._branch(task), commits, self._branch(on) if on else None)
 
     async def _order(self, others: Mapping[str, str]) -> list[str]:
-        landed = {task: line.commit for task, line in self.lines.items() if line.commit}
-        return await asyncio.to_thread(self.line.order, {**landed, **others})
+        landed = {task: line.commit for task, line in self.rows.items() if line.commit}
+        return await asyncio.to_thread(self.shared.order, {**landed, **others})
 
-    async def _ours(self, branch: str) -> tuple[PullRequest | None, str]:
-        """This run's pull request of a branch, open or ended, and the last commit that it offers."""
-        found = await self.forge.find(branch, self.line.base)
-        offered = offered_at(found.words.body, self.run) if found is not None else None
-        return (None, "") if offered is None else (found, offered)
+    async def _ours(self, branch: str) -> tuple[ForgePullRequest | None, str]:
+        """This run's pull request of a branch, open or ended, and the last commit that it proposals."""
+        found = await self.forge.find(branch, self.shared.base)
+        proposed = proposed_commit(found.words.body, self.run) if found is not None else None
+        return (None, "") if proposed is None else (found, proposed)
 
     def _branch(self, task: str) -> str:
         return task_branch(self.branch, task)
 
 
 def _below(order: Sequence[str], needs: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """By task, all those on the line that it depends on, directly or not."""
+    """By task, all those on the shared branch that it depends on, directly or not."""
     known: dict[str, frozenset[str]] = {}
 
     def found(task: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parallelproject.forge.clients.protocol import Limits
+from parallelproject.forge.clients.protocol import TextLimits
 from parallelproject.forge.publishing import markdown
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import quoted
@@ -59,7 +59,7 @@ merge that first.
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """What is said of one task. Its words are not trusted."""
+    """What is reported of one task. Its words are not trusted."""
 
     id: str
     title: str = ""
@@ -75,8 +75,8 @@ class TaskLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a pull request tells of."""
+class WorkReport:
+    """What a pull request reports."""
 
     project: str
     tasks: tuple[TaskLine, ...] = ()
@@ -116,7 +116,7 @@ class _Safe(str):
     __slots__ = ()
 
 
-def render_title(report: Report, limits: Limits, template: str | None = None) -> str:
+def render_title(report: WorkReport, limits: TextLimits, template: str | None = None) -> str:
     """The title of a pull request: one line.
 
     Raises:
@@ -127,10 +127,10 @@ def render_title(report: Report, limits: Limits, template: str | None = None) ->
     )
 
 
-def render_body(report: Report, limits: Limits, template: str | None = None) -> str:
-    """The text of a pull request, in Markdown. Where it would be too long, it tells of as many tasks as have room.
+def render_body(report: WorkReport, limits: TextLimits, template: str | None = None) -> str:
+    """The text of a pull request, in Markdown. Where it would be too long, it lists as many tasks as fit.
 
-    Tasks that failed are told of first: their work has to be found again.
+    Tasks that failed come first: their work has to be found again.
 
     Raises:
         PolicyError: the template is wrong.
@@ -149,26 +149,26 @@ def render_body(report: Report, limits: Limits, template: str | None = None) -> 
     return markdown.cut(text(least), limits.body)
 
 
-def marked(body: str, run: str, commit: str, limits: Limits) -> str:
-    """A text with the run's name and what is offered in it, for nobody to see: it tells whose a pull request is.
+def marked(body: str, run: str, commit: str, limits: TextLimits) -> str:
+    """A text with the run and its last commit in a hidden comment, which identifies the pull request.
 
     Args:
         body: The text.
         run: The run.
-        commit: The last commit that is offered, as it landed.
+        commit: The last commit of the pull request, as it landed.
         limits: Of the forge.
     """
     mark = f"<!-- parallelproject run {run} at {commit} -->"
     return f"{markdown.cut(body, limits.body - markdown.length(mark) - 2).rstrip()}\n\n{mark}"
 
 
-def offered_at(body: str, run: str) -> str | None:
-    """The last commit that a pull request with this text offers; None: it is none of this run's."""
+def proposed_commit(body: str, run: str) -> str | None:
+    """The last commit of a pull request with this text; None: it is not one of this run's."""
     found = re.search(rf"<!-- parallelproject run {re.escape(run)} at ([0-9a-f]*) -->", body)
     return found[1] if found else None
 
 
-def _shortened(report: Report, count: int) -> Report:
+def _shortened(report: WorkReport, count: int) -> WorkReport:
     """The report with so many tasks, in their order."""
     if count >= len(report.tasks):
         return report
@@ -177,7 +177,7 @@ def _shortened(report: Report, count: int) -> Report:
     return replace(report, tasks=kept, omitted=len(report.tasks) - count)
 
 
-def _render(name: str, template: str, report: Report, escape: Callable[[object], str]) -> str:
+def _render(name: str, template: str, report: WorkReport, escape: Callable[[object], str]) -> str:
     # Here, and not above: it takes longer to import than all of publishing, and most runs publish nothing.
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from parallelproject.git.plumbing.commit import make_commit
 from parallelproject.git.plumbing.landed_history import trailer_format
 from parallelproject.git.plumbing.merge import combine
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import RUN, TASK
 
 _OWNER = f"{trailer_format(RUN)} {trailer_format(TASK)}"
 _COMMITS_MAX = 200
 
 
-def has_arrived(store: Store, commit: str, base: str) -> bool:
+def has_arrived(store: GitStore, commit: str, base: str) -> bool:
     """Whether a ref has a task's work, be it as another commit."""
     if store.git.run("merge-base", "--is-ancestor", commit, base, codes=(0, 1)).returncode == 0:
         return True
     return _owner(store, commit) in _owners(store, f"{commit}..{base}")
 
 
-def task_commits(store: Store, base: str, head: str) -> Sequence[str]:
+def task_commits(store: GitStore, base: str, head: str) -> Sequence[str]:
     """The commits of a branch that are the work of tasks and have not arrived in its base, in their order.
 
     Empty where the branch holds anything else, as a merge or somebody's own commit: it is not ours to make anew.
@@ -38,7 +38,7 @@ def task_commits(store: Store, base: str, head: str) -> Sequence[str]:
     return [commit for commit, owner in owners.items() if not owner.strip() or owner not in arrived]
 
 
-def picked(store: Store, commit: str, onto: str) -> str:
+def picked(store: GitStore, commit: str, onto: str) -> str:
     """The tree of one commit's changes on top of another commit.
 
     Raises:
@@ -50,9 +50,9 @@ def picked(store: Store, commit: str, onto: str) -> str:
     return combine(store, f"{commit}^", other, commit)
 
 
-def _owner(store: Store, commit: str) -> str:
+def _owner(store: GitStore, commit: str) -> str:
     return store.text("log", "-1", "--no-walk", f"--format={_OWNER}", commit)
 
 
-def _owners(store: Store, commits: str) -> set[str]:
+def _owners(store: GitStore, commits: str) -> set[str]:
     return set(store.text("log", f"--format={_OWNER}", commits, "--").splitlines())

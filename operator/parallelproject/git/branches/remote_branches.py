@@ -19,7 +19,7 @@ from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError, 
 from parallelproject.git.plumbing.patience import patiently, pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
-from parallelproject.git.plumbing.store import Store, opened
+from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.model.problem import quoted
 
 _TRIES = 10
@@ -53,7 +53,7 @@ class Branches:
         with self.open() as store:
             return self.tips_in(store, *names)
 
-    def tips_in(self, store: Store, *names: str) -> dict[str, str | None]:
+    def tips_in(self, store: GitStore, *names: str) -> dict[str, str | None]:
         """The same, asked with a directory that is open."""
         refs = {check_branch(name, "branch"): name for name in names}
         url = store.git.address.url
@@ -182,7 +182,7 @@ class Branches:
                 pause(tries)
         return self.tips(branch)[branch] is None
 
-    def _updated(self, store: Store, branch: str, base: str, *, anew: bool) -> str:
+    def _updated(self, store: GitStore, branch: str, base: str, *, anew: bool) -> str:
         """The commit that brings the branch up to date."""
         head, target = seen_ref(branch), seen_ref(base)
         if anew and (own := task_commits(store, target, head)):
@@ -191,13 +191,13 @@ class Branches:
         tree = combined(store, target, head)
         return self.joined(store, tree, [head, target], f"Merge {base} into {branch}\n")
 
-    def _remade_on(self, store: Store, target: str, commits: Sequence[str]) -> str:
+    def _remade_on(self, store: GitStore, target: str, commits: Sequence[str]) -> str:
         at = store.text("rev-parse", target)
         for commit in commits:
             at = self.remade(store, picked(store, commit, at), at, commit)
         return at
 
-    def remade(self, store: Store, tree: str, parent: str, commit: str) -> str:
+    def remade(self, store: GitStore, tree: str, parent: str, commit: str) -> str:
         """A commit made anew elsewhere: the same words, author and dates, so that it is the same each time."""
         form = "%an%x00%ae%x00%ad%x00%B"
         said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
@@ -208,7 +208,7 @@ class Branches:
         }  # fmt: skip
         return make_commit(store, tree, [parent], text, people, signed=True)
 
-    def joined(self, store: Store, tree: str, parents: Sequence[str], text: str) -> str:
+    def joined(self, store: GitStore, tree: str, parents: Sequence[str], text: str) -> str:
         """A merge of ours."""
         us = self.committer
         people = {f"GIT_{who}_NAME": us.name for who in ("AUTHOR", "COMMITTER")}
@@ -225,7 +225,7 @@ class Branches:
         )  # fmt: skip
 
     @contextmanager
-    def open(self) -> Iterator[Store]:
+    def open(self) -> Iterator[GitStore]:
         """The private git directory.
 
         Raises:
@@ -237,7 +237,7 @@ class Branches:
         except GitFailedError as error:
             raise error.as_outcome() from error
 
-    def fetch(self, store: Store, *names: str) -> None:
+    def fetch(self, store: GitStore, *names: str) -> None:
         """Fetches branches, to be found as ``seen_ref``.
 
         Raises:
@@ -264,12 +264,12 @@ def seen_ref(name: str) -> str:
     return f"refs/seen/heads/{hashlib.sha256(name.encode()).hexdigest()[:20]}"
 
 
-def is_ancestor(store: Store, old: str, new: str) -> bool:
+def is_ancestor(store: GitStore, old: str, new: str) -> bool:
     """Whether ``new`` contains ``old``."""
     return store.git.run("merge-base", "--is-ancestor", old, new, codes=(0, 1)).returncode == 0
 
 
-def combined(store: Store, target: str, head: str) -> str:
+def combined(store: GitStore, target: str, head: str) -> str:
     """The tree of two branches merged.
 
     Raises:

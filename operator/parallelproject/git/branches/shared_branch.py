@@ -1,4 +1,4 @@
-"""The branch that all tasks land on, a commit each, and the branches cut from it that are offered in its place.
+"""The branch that all tasks land on, a commit each, and the branches cut from it for pull requests of their own.
 
 Every change of the remote is a compare-and-swap, so each function may be cut off at any moment and called again.
 """
@@ -13,13 +13,13 @@ from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
 from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import check_branch
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 _TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SharedBranch:
     """The branch that all tasks land on."""
 
     branches: Branches
@@ -33,7 +33,7 @@ class Line:
         """The tasks in the order in which they landed.
 
         Args:
-            landed: By task, its commit. Those whose commit is not on the branch any more are left out.
+            landed: By task, its commit. Those whose commit is not on the branch any more are skipped.
 
         Raises:
             DeliveryError: the remote cannot be asked, or has no such branch.
@@ -43,7 +43,7 @@ class Line:
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             there = [commit for commit in landed.values() if store.commit_of(commit)]
-            # The first of them: they lie on one line, and what is below it may be the history of many years.
+            # The first of them: they lie on one branch, and what is below it may be the history of many years.
             asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
             first = asked.stdout.decode().split() if asked else []
             below = [f"^{first[0]}^@"] if first else []
@@ -52,7 +52,7 @@ class Line:
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
 
     def covers(self, offered: str, commit: str) -> bool:
-        """Whether a commit of the line is among those up to another one that was offered."""
+        """Whether a commit of the branch is among those up to another one that was offered."""
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             return store.commit_of(offered) is not None and is_ancestor(store, commit, offered)
@@ -147,13 +147,13 @@ class Line:
             with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
                 self.branches.onto(self.name, self.base)
 
-    def _tip(self, store: Store, branch: str) -> str | None:
+    def _tip(self, store: GitStore, branch: str) -> str | None:
         """Where the branch is now; it, the line and the base are fetched."""
         tip = self.branches.tips_in(store, branch)[branch]
         self.branches.fetch(store, self.name, self.base, *([branch] if tip else []))
         return store.commit_of(seen_ref(branch)) if tip else None
 
-    def _anew(self, store: Store, start: str, commits: Sequence[str]) -> str | None:
+    def _anew(self, store: GitStore, start: str, commits: Sequence[str]) -> str | None:
         """The last of the commits, made anew after the others; None: they do not fit."""
         at = start
         for commit in commits:

@@ -1,4 +1,4 @@
-"""What containers are told and what they answer: JSON with the fields of our classes in camelCase."""
+"""The instructions of containers and their results: JSON with the fields of our classes in camelCase."""
 
 import json
 import os
@@ -52,8 +52,8 @@ def as_type(kind: type[T], fields: Mapping[str, Any]) -> T:
 def of_error(error: Exception) -> tuple[int, dict[str, Any]]:
     """The exit code and the result of what did not reach its end."""
     if isinstance(error, DeliveryError):
-        told = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
-        return error.exit_code, shown({**told, "paths": error.paths, "ref": error.ref})
+        said = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
+        return error.exit_code, shown({**said, "paths": error.paths, "ref": error.ref})
     # Without the message: what is in it is not known, and it must hold no credential.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
@@ -75,7 +75,7 @@ def answer(result: Mapping[str, Any], file: Path | None, most: int = RESULT_MAX)
 
 
 def encode(result: Mapping[str, Any], most: int = RESULT_MAX) -> str:
-    """A result as JSON of at most so many bytes: long lists are cut, with their full length beside them."""
+    """A result as JSON of at most so many bytes: long lists are cut, each with its full length."""
     kept = dict(result)
     text = json.dumps(kept)
     lists = [key for key, value in kept.items() if isinstance(value, list)]

@@ -3,7 +3,7 @@
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is where it was. ``deliver`` is ``land`` for
-the container beside a task's: it waits for the command to end, and keeps what one that failed has left.
+the container next to a task's: it waits for the command to end, and keeps what one that failed has left.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.git.container import instructions, sidecar
-from parallelproject.git.container.sidecar import Failed, State
+from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -77,9 +77,9 @@ def _log(result: Mapping[str, Any]) -> None:
 def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
-            return sidecar.deliver(delivery, place, State(asked.state))
+            return sidecar.deliver(delivery, place, SidecarFolder(asked.state))
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, State(asked.state), asked.tools, asked.wrapper)
+            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper)
         case "prepare":
             return prepare(delivery, place)
         case "land":

@@ -1,6 +1,6 @@
-"""The git container beside a task's: it waits until the command has ended, and lands or keeps what it left.
+"""The git container next to a task's: it waits until the command has ended, and lands or keeps what it left.
 
-The two containers meet in a folder of their pod, ``State``. The task can write there, so nothing in it is trusted
+The two containers share a folder of their pod, ``SidecarFolder``. The task can write there, so nothing in it is trusted
 further than the task's own word on how it ended. That it has ended it cannot say: its work is read by a process that
 sees credentials, and as long as the task runs it could put links to those in place of files that are being read. So the
 end is that of the wrapper's lock, on a file that was made before the task began and is known by its inode. What there
@@ -36,7 +36,7 @@ _LOCK = "state-lock"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SidecarFolder:
     """The folder in which the two containers meet. The names in it are those of ``operator/wrapper/main.go``."""
 
     folder: Path
@@ -110,7 +110,9 @@ class ReplacedError(Exception):
     """The task has removed the lock that tells when it has ended."""
 
 
-def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wrapper: Path = WRAPPER) -> Prepared:
+def prepare_pod(
+    delivery: Delivery, place: Place, state: SidecarFolder, tools: Path, wrapper: Path = WRAPPER
+) -> Prepared:
     """Prepares the workspace, and what the task's container needs to run its command.
 
     Args:
@@ -135,7 +137,7 @@ def prepare_pod(delivery: Delivery, place: Place, state: State, tools: Path, wra
     return prepared
 
 
-def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
+def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it where the command failed.
 
     Raises:
@@ -159,7 +161,7 @@ def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
     try:
         code = state.wait_end(int((place.private / _LOCK).read_text()))
     except ReplacedError:
-        # It may be at work still: nothing of it is read.
+        # It may be running still: nothing of it is read.
         lost = "the task has removed its lock, so nobody knows when it ends; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
@@ -167,7 +169,7 @@ def deliver(delivery: Delivery, place: Place, state: State) -> Landed | Failed:
     try:
         kept = salvage(delivery, place)
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
-    except DeliveryError as error:  # how the task ended is told by its own container
+    except DeliveryError as error:  # how the task ended is reported by its own container
         return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
 
 

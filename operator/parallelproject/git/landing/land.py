@@ -15,12 +15,12 @@ from parallelproject.git.landing.other_work import Other, allowed, keep_other_wo
 from parallelproject.git.landing.queue import AT_ONCE, glance, wait_for_turn
 from parallelproject.git.landing.salvage import refused
 from parallelproject.git.landing.save import save
-from parallelproject.git.own_git.observed import Observed, observe
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.own_git.observed import ObservedGit, observe
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
-from parallelproject.git.plumbing.landed_history import Work, attempt_of, since, work_of
+from parallelproject.git.plumbing.landed_history import LandingWork, attempt_of, since, work_of
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import (
     BranchRewrittenError,
@@ -33,11 +33,11 @@ from parallelproject.git.plumbing.outcome import (
 )
 from parallelproject.git.plumbing.patience import patiently
 from parallelproject.git.plumbing.push import Pushed, Update, push
-from parallelproject.git.plumbing.store import Seen, Store, opened
+from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.policy.policy import undeclared
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import forget_result, prepared_base
-from parallelproject.git.workspace.snapshot import MovedError, Snapshot, snapshot
+from parallelproject.git.workspace.snapshot import MovedError, WorkSnapshot, snapshot
 from parallelproject.git.workspace.work_tree import check_workspace
 from parallelproject.model.problem import listed, quoted
 
@@ -96,7 +96,7 @@ def land(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
-def _own_work(store: Store, base: str) -> Work | None:
+def _own_work(store: GitStore, base: str) -> LandingWork | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
@@ -120,7 +120,7 @@ def _own_work(store: Store, base: str) -> Work | None:
     return work_of(store, commit)
 
 
-def _kept_moved(store: Store, observed: Observed, base: str, start: str, moved: MovedError) -> ConflictError:
+def _kept_moved(store: GitStore, observed: ObservedGit, base: str, start: str, moved: MovedError) -> ConflictError:
     """The error for such work, after what may be kept of it has been."""
     changed = changes(store.git, start, moved.commit)
     kept = keep_other_work(store, observed, base, changed)
@@ -138,12 +138,12 @@ def _kept_moved(store: Store, observed: Observed, base: str, start: str, moved: 
     return ConflictError(error.reason, text, error.paths, ref)
 
 
-def _note(store: Store, taken: Snapshot) -> None:
+def _note(store: GitStore, taken: WorkSnapshot) -> None:
     note = {"not_landed": taken.not_landed, "hidden": taken.hidden}
     (store.place.private / _NOTES).write_text(json.dumps(note))
 
 
-def _notes(store: Store) -> dict[str, list[str]]:
+def _notes(store: GitStore) -> dict[str, list[str]]:
     try:
         content: dict[str, list[str]] = json.loads((store.place.private / _NOTES).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -160,7 +160,7 @@ def _no_change(delivery: Delivery, base: str) -> Landed:
 class _Landing:
     """The loop, with what it has to remember from one look at the remote to the next."""
 
-    def __init__(self, store: Store, mine: Work | None) -> None:
+    def __init__(self, store: GitStore, mine: LandingWork | None) -> None:
         self.store = store
         self.mine = mine
         self.current = mine
@@ -221,7 +221,7 @@ class _Landing:
         work = self.mine
         return work is not None and seen == Seen(work.base, work.commit, None)
 
-    def _onto(self, work: Work, seen: Seen, tip: str) -> Landed | None:
+    def _onto(self, work: LandingWork, seen: Seen, tip: str) -> Landed | None:
         """Tries to put the work on this tip."""
         store = work.store
         history = since(store, work.base, tip)
@@ -249,11 +249,11 @@ class _Landing:
         ]
         return self._told(Outcome.LANDED, work, commit) if push(store.git, updates) is Pushed.DONE else None
 
-    def _merged(self, work: Work, tip: str) -> str:
+    def _merged(self, work: LandingWork, tip: str) -> str:
         """The tree of the work on this tip."""
         return combine(work.store, work.base, tip, work.commit, work.store.delivery.policy.land)
 
-    def _conflict(self, work: Work, conflict: ConflictError) -> None:
+    def _conflict(self, work: LandingWork, conflict: ConflictError) -> None:
         """Moves the work out of the way.
 
         Raises:
@@ -276,7 +276,7 @@ class _Landing:
         self.current = self.mine
         self._push_result(self.mine)
 
-    def _push_result(self, work: Work) -> None:
+    def _push_result(self, work: LandingWork) -> None:
         """Makes the work safe. Whether it is shows in the next look."""
         pushed = push(work.store.git, [Update(work.store.delivery.refs.result, None, work.commit)])
         self.rootless = pushed is Pushed.ROOTLESS
@@ -295,7 +295,7 @@ class _Landing:
         found = store.commit_of("refs/seen/task/result")
         self.current = work_of(store, found) if found else self.mine
 
-    def _landed(self, store: Store, seen: Seen, commit: str) -> Landed:
+    def _landed(self, store: GitStore, seen: Seen, commit: str) -> Landed:
         """The task is on the branch: by us, or by somebody else."""
         forget_result(store, seen)
         if commit in self.made and self.current:
@@ -318,14 +318,14 @@ class _Landing:
             ref = save(work.store, refs.salvage(work.attempt), work.commit, result)
         return BranchRewrittenError("BranchRewritten" if seen.tip else "BranchGone", text, ref=ref)
 
-    def _told(self, outcome: Outcome, work: Work, commit: str) -> Landed:
+    def _told(self, outcome: Outcome, work: LandingWork, commit: str) -> Landed:
         self._keep_ours(str(work.attempt))
         changed = changes(work.store.git, work.base, work.commit)
-        beside = undeclared(changed, work.store.delivery.policy)
+        more = undeclared(changed, work.store.delivery.policy)
         shared = self._shared(work, commit, changed) if outcome is Outcome.LANDED else ()
-        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), beside, shared, self.pushes)
+        return Landed(outcome, commit, work.base, tuple(c.path for c in changed), more, shared, self.pushes)
 
-    def _shared(self, work: Work, commit: str, changed: Sequence[Change]) -> tuple[str, ...]:
+    def _shared(self, work: LandingWork, commit: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
         """What the work and what has landed since its base have both changed."""
         parent = work.store.text("rev-parse", f"{commit}^")
         if parent == work.base:

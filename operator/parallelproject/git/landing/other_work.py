@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from parallelproject.git.landing.save import save
-from parallelproject.git.own_git.observed import Observed, OwnCommit
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.own_git.observed import ObservedGit, OwnCommit
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.command import lines, split
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.refs import ref_problem
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.policy.secret_patterns import find
@@ -52,7 +52,7 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _OtherWork:
     what: str
     tree: str
     subject: str
@@ -61,7 +61,9 @@ class _Found:
     """What is not in the tree, since it cannot be taken."""
 
 
-def keep_other_work(store: Store, observed: Observed, base: str, landing: Sequence[Change]) -> tuple[Other, ...]:
+def keep_other_work(
+    store: GitStore, observed: ObservedGit, base: str, landing: Sequence[PathChange]
+) -> tuple[Other, ...]:
     """Keeps what is not among the work that lands. Called again, it gives the same.
 
     Args:
@@ -83,7 +85,7 @@ def keep_other_work(store: Store, observed: Observed, base: str, landing: Sequen
     return found
 
 
-def kept_before(store: Store) -> tuple[Other, ...]:
+def kept_before(store: GitStore) -> tuple[Other, ...]:
     """What ``keep_other_work`` has kept of this attempt."""
     try:
         return tuple(Other(**entry) for entry in json.loads((store.place.private / _NOTE).read_bytes()))
@@ -91,7 +93,7 @@ def kept_before(store: Store) -> tuple[Other, ...]:
         return ()
 
 
-def _keep_all(store: Store, observed: Observed, base: str, landing: Sequence[Change]) -> Iterator[Other]:
+def _keep_all(store: GitStore, observed: ObservedGit, base: str, landing: Sequence[PathChange]) -> Iterator[Other]:
     if observed.trouble:
         yield Other("what was committed in the workspace", None, observed.trouble)
         return
@@ -106,7 +108,7 @@ def _keep_all(store: Store, observed: Observed, base: str, landing: Sequence[Cha
         yield Other("what was committed in the workspace", None, f"its .git is broken: {error.said}")
 
 
-def _unreadable(store: Store, observed: Observed) -> Iterator[Other]:
+def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
     """What a ref names that is not there, or is broken."""
     named = {commit: what for what, commit in observed.refs.named.items() if commit not in observed.commits}
     said = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
@@ -120,18 +122,18 @@ def _unreadable(store: Store, observed: Observed) -> Iterator[Other]:
 class _Finder:
     """Finds what is not among the work that lands."""
 
-    def __init__(self, observed: Observed, base: str, landing: Sequence[Change]) -> None:
+    def __init__(self, observed: ObservedGit, base: str, landing: Sequence[PathChange]) -> None:
         self._observed, self._store, self._base = observed, observed.store, base
         self._landing = {change.path: (change.mode, change.new) for change in landing}
 
-    def find(self) -> Iterator[_Found]:
+    def find(self) -> Iterator[_OtherWork]:
         """Yields each piece, those with a name first."""
         refs, commits = self._observed.refs, self._observed.commits
         for name, folder in refs.worktrees.items():
             yield from self._work_tree(name, folder)
         head = commits.get(refs.head or "")
         if head and self._is_lost(head.tree, is_step=True):
-            yield _Found("commits that the task took back", head.tree, head.subject, head.time)
+            yield _OtherWork("commits that the task took back", head.tree, head.subject, head.time)
         done = self._observed.below([head.name] if head else [])
         names = {commit: what for what, commit in reversed(refs.named.items()) if commit in commits}
         parents = {parent for commit in commits.values() for parent in commit.parents}
@@ -148,7 +150,7 @@ class _Finder:
             is_step = name in steps or tree in trees
             if self._is_lost(tree, is_step=is_step):
                 where = _shown(what) if what else f"commit {name[:10]}"
-                yield _Found(where, tree, commit.subject, commit.time)
+                yield _OtherWork(where, tree, commit.subject, commit.time)
 
     def _is_lost(self, tree: str, *, is_step: bool) -> bool:
         """Whether it has something that does not land. A later state of the same file covers that of a step."""
@@ -175,7 +177,7 @@ class _Finder:
         git.run("update-index", "-z", "--index-info", stdin=listed, environment=where)
         return git.run("write-tree", environment=where).stdout.decode().strip()
 
-    def _work_tree(self, name: str, folder: Path) -> Iterator[_Found]:
+    def _work_tree(self, name: str, folder: Path) -> Iterator[_OtherWork]:
         """What stands in a further work tree and was not committed there."""
         git, index = self._store.git, self._store.git.directory / "worktree-index"
         commit = self._observed.refs.named.get(f"worktree-{name}")
@@ -190,7 +192,7 @@ class _Finder:
         work.close()
         is_new = tree != self._store.text("rev-parse", f"{at}^{{tree}}")
         if without or (is_new and self._is_lost(tree, is_step=False)):
-            yield _Found(f"work tree {name}", tree, f"Work tree {name}", without=without)
+            yield _OtherWork(f"work tree {name}", tree, f"Work tree {name}", without=without)
 
 
 def _takeable(work: WorkTree, paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -213,7 +215,7 @@ def _shown(name: str) -> str:
     return name.replace("-", " ", 1)
 
 
-def _without_credentials(store: Store, what: str, subject: str = "") -> tuple[str, str]:
+def _without_credentials(store: GitStore, what: str, subject: str = "") -> tuple[str, str]:
     """Where a piece was and its subject, or what may be shown of them."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     if any(find(f"{what} {subject}".encode(errors="surrogateescape"), known)):
@@ -221,7 +223,7 @@ def _without_credentials(store: Store, what: str, subject: str = "") -> tuple[st
     return what, subject
 
 
-def _keep(store: Store, base: str, found: _Found) -> Other:
+def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
     """Keeps a tree as a commit on the base, without what no ref may hold."""
     what, subject = _without_credentials(store, found.what, found.subject)
     try:
@@ -243,7 +245,7 @@ def _keep(store: Store, base: str, found: _Found) -> Other:
     return Other(what, ref, _without(without))
 
 
-def allowed(store: Store, base: str, tree: str) -> tuple[str, list[str]]:
+def allowed(store: GitStore, base: str, tree: str) -> tuple[str, list[str]]:
     """A tree without what may not even be kept, and the paths that it is without."""
     changed = changes(store.git, f"{base}^{{tree}}", tree)
     policy = store.delivery.policy

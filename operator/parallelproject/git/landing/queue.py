@@ -9,7 +9,7 @@ import time
 
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.patience import pause
-from parallelproject.git.plumbing.store import Seen, Store
+from parallelproject.git.plumbing.store import GitStore, Seen
 
 AT_ONCE = 2
 """So many may try at once: the second is ready when the first has landed."""
@@ -21,7 +21,7 @@ _FIRST_STANDSTILL = 1.0
 _SHORTEST, _LONGEST = 0.05, 10.0
 
 
-def wait_for_turn(store: Store, tries: int, took: float, deadline: float) -> None:
+def wait_for_turn(store: GitStore, tries: int, took: float, deadline: float) -> None:
     """Waits after a try that was refused.
 
     Args:
@@ -52,7 +52,7 @@ def wait_for_turn(store: Store, tries: int, took: float, deadline: float) -> Non
         time.sleep(random.uniform(0.5, 1.0) * min(max(estimate, _SHORTEST), _LONGEST))
 
 
-def glance(store: Store) -> tuple[Seen, int | None]:
+def glance(store: GitStore) -> tuple[Seen, int | None]:
     """The remote's refs as they are now, without what they stand for, and how many stand in the line before us.
 
     Half as dear as a look: enough where nobody else has landed.

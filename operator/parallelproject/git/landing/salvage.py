@@ -9,7 +9,7 @@ from parallelproject.git.own_git.observed import observe
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
-from parallelproject.git.plumbing.store import Store, opened
+from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.git.policy.refusal import Violation, explain
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import prepared_base
@@ -49,7 +49,7 @@ def salvage(delivery: Delivery, place: Place) -> Salvaged:
             raise error.as_outcome() from error
 
 
-def keep(store: Store, base: str) -> Salvaged:
+def keep(store: GitStore, base: str) -> Salvaged:
     """Keeps what is in the workspace, without what no ref may hold."""
     left_out: tuple[str, ...] = ()
     commit = store.kept(_SALVAGED)
@@ -75,7 +75,7 @@ def keep(store: Store, base: str) -> Salvaged:
     return Salvaged(Outcome.SALVAGED, ref, commit, left_out, kept_before(store))
 
 
-def refused(store: Store, base: str, violations: Sequence[Violation]) -> PolicyError:
+def refused(store: GitStore, base: str, violations: Sequence[Violation]) -> PolicyError:
     """The error for work that may not land, after what may be kept of it has been."""
     text = explain(violations)
     ref = None

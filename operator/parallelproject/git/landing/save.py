@@ -5,12 +5,12 @@ from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import TransientError
 from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 _TRIES = 10
 
 
-def save(store: Store, ref: str, commit: str, instead_of: Update | None = None) -> str:
+def save(store: GitStore, ref: str, commit: str, instead_of: Update | None = None) -> str:
     """Puts a commit in a ref of its own.
 
     Args:
@@ -48,7 +48,7 @@ def save(store: Store, ref: str, commit: str, instead_of: Update | None = None) 
     raise TransientError("NotKept", f"the work could not be pushed to {ref} in {_TRIES} tries")
 
 
-def _has(store: Store, ref: str, commit: str) -> bool:
+def _has(store: GitStore, ref: str, commit: str) -> bool:
     """Whether the remote's ref stands for the commit."""
     try:
         said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref).stdout.decode()

@@ -8,12 +8,12 @@ from parallelproject.git.own_git.refs import own_directory
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.plain_file import read_plain
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 _MOST = 256 * 1024 * 1024
 
 
-def skipped(store: Store, gone: Collection[str]) -> frozenset[str]:
+def skipped(store: GitStore, gone: Collection[str]) -> frozenset[str]:
     """Those of the paths that are not in the folder and were not deleted either.
 
     A sparse checkout (``git sparse-checkout``, ``--skip-worktree``) marks them in the index. What the task wrote there

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parallelproject.git.plumbing.plain_file import is_plain_folder, names_in, read_plain
-from parallelproject.git.plumbing.store import Store, make
+from parallelproject.git.plumbing.store import GitStore, make
 from parallelproject.removal import try_to_remove
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
@@ -26,7 +26,7 @@ class TooMuchError(Exception):
     """There is more than may be looked at."""
 
 
-def new_files(store: Store, own: Path) -> list[tuple[Path, str]]:
+def new_files(store: GitStore, own: Path) -> list[tuple[Path, str]]:
     """The files of objects that the private git directory does not have, with their names below ``objects``.
 
     Of one that it has, its own counts, whatever became of this.
@@ -35,7 +35,7 @@ def new_files(store: Store, own: Path) -> list[tuple[Path, str]]:
     return [(path, name) for path, name in _files(own / "objects") if not (known / name).exists()]
 
 
-def copied(store: Store, files: Sequence[tuple[Path, str]]) -> tuple[Store, list[str]]:
+def copied(store: GitStore, files: Sequence[tuple[Path, str]]) -> tuple[GitStore, list[str]]:
     """A store that has these files of objects, and the names of the objects in them.
 
     Raises:
@@ -70,7 +70,7 @@ def copied(store: Store, files: Sequence[tuple[Path, str]]) -> tuple[Store, list
     return replace(store, git=git), names
 
 
-def commits_among(store: Store, private: Store, names: list[str]) -> list[str]:
+def commits_among(store: GitStore, private: GitStore, names: list[str]) -> list[str]:
     """Those of the objects that are commits, and that the private git directory does not have."""
     if not names:
         return []

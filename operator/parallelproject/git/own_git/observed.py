@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from parallelproject.git.own_git.objects import TooMuchError, commits_among, copied, new_files
 from parallelproject.git.own_git.refs import OwnRefs, own_directory, read_refs
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 _COMMITS_MAX = 10_000
 
@@ -24,10 +24,10 @@ class OwnCommit:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedGit:
     """The task's own git, as far as it can be read."""
 
-    store: Store
+    store: GitStore
     """Has the objects that the task made, on top of those of the base."""
     refs: OwnRefs = field(default_factory=OwnRefs)
     commits: Mapping[str, OwnCommit] = field(default_factory=dict)
@@ -57,29 +57,29 @@ class Observed:
         return found
 
 
-def observe(store: Store) -> Observed:
+def observe(store: GitStore) -> ObservedGit:
     """Looks at the workspace's ``.git``."""
     own = own_directory(store.place.workspace)
     if own is None:
-        return Observed(store, trouble="its .git is gone, or is no folder")
+        return ObservedGit(store, trouble="its .git is gone, or is no folder")
     refs = read_refs(own)
     files = new_files(store, own)
     if not files and not refs.worktrees:
-        return Observed(store, refs)
+        return ObservedGit(store, refs)
     try:
         seen, names = copied(store, files)
         refs = _peeled(seen, refs)
-        made = Observed(seen, refs, _described(seen, commits_among(seen, store, names)))
+        made = ObservedGit(seen, refs, _described(seen, commits_among(seen, store, names)))
     except TooMuchError:
-        return Observed(store, refs, trouble="its .git is too large")
+        return ObservedGit(store, refs, trouble="its .git is too large")
     except GitFailedError as error:
-        return Observed(store, refs, trouble=f"its .git is broken: {error.said}")
+        return ObservedGit(store, refs, trouble=f"its .git is broken: {error.said}")
     # A task may fetch or push its own: what it made is its work, wherever else it is.
     fetched = made.below(refs.fetched) - refs.logs.made
-    return Observed(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
+    return ObservedGit(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
 
 
-def _peeled(store: Store, refs: OwnRefs) -> OwnRefs:
+def _peeled(store: GitStore, refs: OwnRefs) -> OwnRefs:
     """The refs with the commits of annotated tags in the place of the tags."""
     asked = list({*refs.named.values(), *refs.fetched})
     said = store.git.run(
@@ -91,7 +91,7 @@ def _peeled(store: Store, refs: OwnRefs) -> OwnRefs:
     return replace(refs, named=named, fetched={commits.get(name, name) for name in refs.fetched})
 
 
-def _described(store: Store, names: Sequence[str]) -> dict[str, OwnCommit]:
+def _described(store: GitStore, names: Sequence[str]) -> dict[str, OwnCommit]:
     if not names:
         return {}
     if len(names) > _COMMITS_MAX:

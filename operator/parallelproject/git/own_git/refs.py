@@ -69,7 +69,7 @@ def read_refs(own: Path) -> OwnRefs:
 
 
 def read_head(own: Path) -> str | None:
-    """The commit that is checked out in a git directory; None: it cannot be told."""
+    """The commit that is checked out in a git directory; None: it is not known."""
     return _resolve(own, own / "HEAD")
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.command import GitCommand
 
 GITLINK = "160000"
 SYMLINK = "120000"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PathChange:
     """A path whose content or mode is another one."""
 
     path: str
@@ -22,7 +22,7 @@ class Change:
     """The blob now; None: deleted."""
 
 
-def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
+def changes(git: GitCommand, old: str, new: str) -> tuple[PathChange, ...]:
     """The paths that differ between two commits or trees; a rename is a deletion and an addition."""
     raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", "--full-index", old, new).stdout
     fields = iter(raw.decode(errors="surrogateescape").split("\0"))
@@ -32,12 +32,12 @@ def changes(git: Git, old: str, new: str) -> tuple[Change, ...]:
             break
         _, mode, before, after, _ = field.split(" ")
         found.append(
-            Change(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
+            PathChange(next(fields), mode, before if before.strip("0") else None, after if after.strip("0") else None)
         )
     return tuple(found)
 
 
-def sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
+def sizes(git: GitCommand, blobs: Iterable[str]) -> dict[str, int]:
     """By blob, its size in bytes."""
     asked = list(dict.fromkeys(blobs))
     said = git.run(
@@ -46,7 +46,7 @@ def sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
     return {blob: int(size) for blob, _, size in (line.partition(" ") for line in said.decode().splitlines())}
 
 
-def contents(git: Git, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def contents(git: GitCommand, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yields (blob, content). One call of git; the whole output is held in memory."""
     asked = list(dict.fromkeys(blobs))
     if not asked:

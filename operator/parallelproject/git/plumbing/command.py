@@ -68,7 +68,7 @@ LOCAL_RECEIVE_PACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Git:
+class GitCommand:
     """Git on one private git directory."""
 
     directory: Path
@@ -100,8 +100,8 @@ class Git:
             command: As in ``commit-tree``.
             arguments: Its arguments; whatever is not ours has been checked, or stands behind ``--``.
             stdin: What it reads.
-            environment: Variables of git beside those of every call.
-            config: Settings beside those of every call.
+            environment: Variables of git on top of those of every call.
+            config: Settings on top of those of every call.
             folder: The working directory.
             codes: Exit codes that are answers.
 

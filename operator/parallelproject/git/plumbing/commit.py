@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from parallelproject.git.plumbing.credentials import usable_key
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK, message
 
 
-def replant(store: Store, commit: str) -> str:
+def replant(store: GitStore, commit: str) -> str:
     """The same work on a root of its own, which has the content of its base: for a base that the remote has lost."""
     people = {f"GIT_{who}_{what}": "parallelproject" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     dates = dict.fromkeys(
@@ -26,7 +26,7 @@ def replant(store: Store, commit: str) -> str:
 
 
 def commit_tree(
-    store: Store, tree: str, parent: str, *,
+    store: GitStore, tree: str, parent: str, *,
     signed: bool, attempt: int, author_date: str = "", title: str = "", date: str = "",
 ) -> str:  # fmt: skip
     """A commit of this task's work.
@@ -61,7 +61,7 @@ def commit_tree(
 
 
 def make_commit(
-    store: Store, tree: str, parents: Sequence[str], text: str, people: Mapping[str, str], *, signed: bool
+    store: GitStore, tree: str, parents: Sequence[str], text: str, people: Mapping[str, str], *, signed: bool
 ) -> str:
     """A commit with these parents and words, by the people and dates that git's variables name.
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from parallelproject.git.plumbing.outcome import PolicyError
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class LandingWork:
     """A commit that waits to land, and the git directory that has its history."""
 
     commit: str
@@ -16,11 +16,11 @@ class Work:
     attempt: int
     date: str
     """When the work was done, as git writes dates in commits."""
-    store: Store
+    store: GitStore
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class LandedHistory:
     """The way from a base to the tip of the branch."""
 
     rewritten: bool
@@ -34,7 +34,7 @@ def trailer_format(key: str) -> str:
     return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
 
 
-def work_of(store: Store, commit: str) -> Work:
+def work_of(store: GitStore, commit: str) -> LandingWork:
     """Reads a commit made by ``snapshot``.
 
     Raises:
@@ -45,13 +45,13 @@ def work_of(store: Store, commit: str) -> Work:
     base, date, run, task, attempt = said.split("\0")
     if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
-    return Work(commit, base, int(attempt), date, store)
+    return LandingWork(commit, base, int(attempt), date, store)
 
 
-def since(store: Store, base: str, tip: str) -> History:
+def since(store: GitStore, base: str, tip: str) -> LandedHistory:
     """What has happened on the branch since the base."""
     if base == tip:
-        return History(False, None)
+        return LandedHistory(False, None)
     form = "%m%H%x00" + "%x00".join(map(trailer_format, (RUN, TASK)))
     rewritten, landed = False, None
     for line in store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--").splitlines():
@@ -59,9 +59,9 @@ def since(store: Store, base: str, tip: str) -> History:
         rewritten |= commit[0] == "<"
         if commit[0] == ">" and (run, task) == (store.delivery.run, store.delivery.task):
             landed = commit[1:]
-    return History(rewritten, landed)
+    return LandedHistory(rewritten, landed)
 
 
-def attempt_of(store: Store, commit: str) -> str:
+def attempt_of(store: GitStore, commit: str) -> str:
     """The number of the attempt that a commit came from; empty when it does not say."""
     return store.text("log", "-1", "--no-walk", f"--format={trailer_format(ATTEMPT)}", commit)

@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 from parallelproject.git.plumbing.changes import changes, contents
 from parallelproject.git.plumbing.delivery import LandPolicy
 from parallelproject.git.plumbing.outcome import ConflictError
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 _ATTRIBUTES = ".gitattributes"
 
 
-def combine(store: Store, base: str, tip: str, work: str, policy: LandPolicy = LandPolicy.MERGE) -> str:
+def combine(store: GitStore, base: str, tip: str, work: str, policy: LandPolicy = LandPolicy.MERGE) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``, by the rules of landing.
 
     Raises:
@@ -28,10 +28,10 @@ def combine(store: Store, base: str, tip: str, work: str, policy: LandPolicy = L
     return merge(store, base, tip, work)
 
 
-def merge(store: Store, base: str, tip: str, work: str) -> str:
+def merge(store: GitStore, base: str, tip: str, work: str) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``.
 
-    Renames are followed by git before 2.50 whatever it is told (its ``ort`` strategy did not heed ``merge.renames``),
+    Renames are followed by git before 2.50 whatever is asked (its ``ort`` strategy did not heed ``merge.renames``),
     so no path may be deleted on one side and changed on the other: see ``combine``.
 
     The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work
@@ -54,7 +54,7 @@ def merge(store: Store, base: str, tip: str, work: str) -> str:
     raise ConflictError("MergeConflict", "both this task and what has landed since changed the same lines", paths)
 
 
-def attributes_folder(store: Store, base: str) -> Path:
+def attributes_folder(store: GitStore, base: str) -> Path:
     """A folder with the base's attribute files and nothing else."""
     folder = store.git.home / f"attributes-{base}"
     if folder.is_dir():

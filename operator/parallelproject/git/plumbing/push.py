@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from parallelproject.git.plumbing.command import LOCAL_RECEIVE_PACK, Git
+from parallelproject.git.plumbing.command import LOCAL_RECEIVE_PACK, GitCommand
 from parallelproject.git.plumbing.failure import Cause, GitFailedError, cause
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
@@ -48,7 +48,7 @@ _FINAL = re.compile(
 )
 
 
-def push(git: Git, updates: Sequence[Update]) -> Pushed:
+def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
     """Tries to update refs on the remote, atomically, each only when it still is what was expected.
 
     The expectation is exact (``--force-with-lease=REF:OLD``): a branch that was set back to an ancestor is noticed,

@@ -66,7 +66,7 @@ def check_branch(name: str, place: str) -> str:
 def task_branch(branch: str, task: str) -> str:
     """The branch of one task, where each has its own; without ``refs/heads/``.
 
-    There can be no branch ``branch`` beside it: git keeps a folder of that name.
+    There can be no branch ``branch`` next to it: git keeps a folder of that name.
 
     Raises:
         PolicyError: that is no valid name of a branch.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.outcome import TransientError
@@ -33,10 +33,10 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class GitStore:
     """The private git directory, locked, and the attempt that it is for."""
 
-    git: Git
+    git: GitCommand
     delivery: Delivery
     place: Place
 
@@ -77,7 +77,7 @@ class Store:
         return Seen(tip, refs.get(f"{_SEEN}/task/result"), refs.get(f"{_SEEN}/task/landed"))
 
     def fetch(self, refspecs: Sequence[str], depth: int = 0) -> None:
-        """Fetches refs, without tags and without anything that git would like to do beside it.
+        """Fetches refs, without tags and without anything more that git would do with it.
 
         Raises:
             GitFailedError: a ref is not there, or the remote cannot be asked.
@@ -103,8 +103,8 @@ class Store:
         """Remembers a commit: it is made once, whatever happens to the workspace later."""
         self.git.run("update-ref", f"refs/kept/{name}", commit)
 
-    def another(self) -> "Store":
-        """An empty git directory beside this one, for work whose history this one does not have."""
+    def another(self) -> "GitStore":
+        """An empty git directory next to this one, for work whose history this one does not have."""
         directory = self.place.private / "adopted"
         try_to_remove(directory)
         git = replace(self.git, directory=directory)
@@ -118,7 +118,7 @@ class Store:
 
 
 @contextmanager
-def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
+def opened(delivery: Delivery, place: Place) -> Iterator[GitStore]:
     """The attempt's private git directory, made when it is not there.
 
     The lock on it is held by our git processes too: when we are killed, whoever comes next waits until they have
@@ -133,7 +133,7 @@ def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
     lock = os.open(private / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(lock, private)
-        git = Git(directory, home, delivery.address, delivery.access, (lock,))
+        git = GitCommand(directory, home, delivery.address, delivery.access, (lock,))
         if directory.is_dir():
             for stale in [*directory.rglob("*.lock"), *directory.glob("snapshot-index*")]:
                 stale.unlink(missing_ok=True)
@@ -143,12 +143,12 @@ def opened(delivery: Delivery, place: Place) -> Iterator[Store]:
             made = replace(git, directory=new)
             make(made)
             new.rename(directory)
-        yield Store(git, delivery, place)
+        yield GitStore(git, delivery, place)
     finally:
         os.close(lock)
 
 
-def make(git: Git, object_format: str = "sha1") -> None:
+def make(git: GitCommand, object_format: str = "sha1") -> None:
     """Makes an empty git directory of our own."""
     options = ("--quiet", "--bare", "--template=", "--initial-branch=none", f"--object-format={object_format}")
     git.run("init", *options)

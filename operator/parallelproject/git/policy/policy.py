@@ -3,8 +3,8 @@
 from collections.abc import Sequence, Set
 
 from parallelproject.core.graph.file_overlap import fits
-from parallelproject.git.plumbing.changes import GITLINK, SYMLINK, Change, contents, sizes
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.changes import GITLINK, SYMLINK, PathChange, contents, sizes
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import MIB, Policy
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.policy.secret_files import looks_secret
@@ -16,14 +16,16 @@ _AT_ONCE = 64 * MIB
 """Most bytes of content held in memory at once."""
 
 
-def undeclared(changed: Sequence[Change], policy: Policy) -> tuple[str, ...]:
+def undeclared(changed: Sequence[PathChange], policy: Policy) -> tuple[str, ...]:
     """The changed paths that the task has not declared; none when it has declared nothing."""
     if not policy.files:
         return ()
     return tuple(change.path for change in changed if not any(fits(change.path, pattern) for pattern in policy.files))
 
 
-def violations(git: Git, changed: Sequence[Change], policy: Policy, secrets: Sequence[str]) -> list[Violation]:
+def violations(
+    git: GitCommand, changed: Sequence[PathChange], policy: Policy, secrets: Sequence[str]
+) -> list[Violation]:
     """Everything about a task's changes that its policy forbids."""
     found = []
     if policy.enforce_files:
@@ -55,7 +57,7 @@ def too_large(path: str, size: int, policy: Policy) -> Violation:
     return Violation("TooLarge", path, f"has {_mib(size)}, more than {_mib(policy.max_file_bytes)}", True)
 
 
-def _together(files: Sequence[Change], size: dict[str, int], policy: Policy) -> list[Violation]:
+def _together(files: Sequence[PathChange], size: dict[str, int], policy: Policy) -> list[Violation]:
     """The largest files, as many as are too many."""
     total = whole = sum(size[change.new or ""] for change in files)
     found = list[Violation]()
@@ -72,7 +74,7 @@ def _together(files: Sequence[Change], size: dict[str, int], policy: Policy) -> 
 
 
 def _secrets(
-    git: Git, files: Sequence[Change], size: dict[str, int], known: Sequence[bytes], moved: Set[str]
+    git: GitCommand, files: Sequence[PathChange], size: dict[str, int], known: Sequence[bytes], moved: Set[str]
 ) -> list[Violation]:
     """What looks like a credential and was not in the same file before."""
     found = []

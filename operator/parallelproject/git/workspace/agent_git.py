@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 
 TAGS, BASES = "refs/seen/tags", "refs/seen/bases"
 """Where ``prepare`` puts the names that the task finds, too, where it has all of the history."""
 
 
-def make_agent_git(store: Store, base: str) -> None:
+def make_agent_git(store: GitStore, base: str) -> None:
     """Makes a repository in the workspace, on the branch's name at its base.
 
     It has no remote and no credential.
@@ -25,7 +25,7 @@ def make_agent_git(store: Store, base: str) -> None:
     (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n")
 
 
-def copy_git(store: Store, own: Path, worktree: str = "") -> None:
+def copy_git(store: GitStore, own: Path, worktree: str = "") -> None:
     """Copies a git directory of ours to where the task may write, without refs and without ``HEAD``.
 
     Copies, not links: what the task writes over its own objects must not reach those that commits are made from.
@@ -49,7 +49,7 @@ def copy_git(store: Store, own: Path, worktree: str = "") -> None:
     )
 
 
-def _names(store: Store) -> str:
+def _names(store: GitStore) -> str:
     """The tags and the base branch, as git keeps them in one file."""
     delivery = store.delivery
     listed = store.text("for-each-ref", "--format=%(objectname) %(refname)", TAGS, BASES).splitlines()

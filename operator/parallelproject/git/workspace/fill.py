@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from parallelproject.git.plumbing.address import Address, parse
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.credentials import Credentials
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import DeliveryError, PolicyError
 from parallelproject.git.plumbing.patience import patiently
 from parallelproject.git.plumbing.refs import ref_problem
-from parallelproject.git.plumbing.store import Store, make
+from parallelproject.git.plumbing.store import GitStore, make
 from parallelproject.git.workspace.agent_git import copy_git
 from parallelproject.git.workspace.submodules import gitlinks
 from parallelproject.model.problem import quoted
@@ -31,7 +31,7 @@ class _Module:
     commit: str
 
 
-def fill(store: Store, base: str) -> None:
+def fill(store: GitStore, base: str) -> None:
     """Fills all submodules of the base.
 
     Raises:
@@ -44,13 +44,13 @@ def fill(store: Store, base: str) -> None:
         _fill(store, module, directory)
 
 
-def unfilled(store: Store) -> list[str]:
+def unfilled(store: GitStore) -> list[str]:
     """The submodules of what is checked out that are empty there."""
     return [path for path in gitlinks(store) if not (store.place.workspace / path / ".git").exists()]
 
 
-def _fill(store: Store, module: _Module, directory: Path) -> None:
-    git, error = Git(directory, store.git.home, store.git.address, inherit=store.git.inherit), None
+def _fill(store: GitStore, module: _Module, directory: Path) -> None:
+    git, error = GitCommand(directory, store.git.home, store.git.address, inherit=store.git.inherit), None
     if not (directory / "HEAD").exists():
         make(git)
     for address in _addresses(store, module):
@@ -79,7 +79,7 @@ def _fill(store: Store, module: _Module, directory: Path) -> None:
         config.write(f'[submodule "{module.name}"]\n\tactive = true\n\turl = {module.url}\n')
 
 
-def _addresses(store: Store, module: _Module) -> Iterator[Address]:
+def _addresses(store: GitStore, module: _Module) -> Iterator[Address]:
     """Where a submodule's commit may be had; of a repository on this machine first what was fetched there before."""
     own = store.git.address
     local = own.scheme == "file"
@@ -98,7 +98,7 @@ def _addresses(store: Store, module: _Module) -> Iterator[Address]:
             raise PolicyError("InvalidUrl", f"submodule {quoted(module.path)}: {error}") from None
 
 
-def _modules(store: Store, base: str) -> list[_Module]:
+def _modules(store: GitStore, base: str) -> list[_Module]:
     links = gitlinks(store)
     if not links:
         return []

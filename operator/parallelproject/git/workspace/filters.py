@@ -7,10 +7,10 @@ raw either: a large file in place of its pointer, or a secret in place of its en
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallelproject.git.plumbing.changes import Change
+from parallelproject.git.plumbing.changes import PathChange
 from parallelproject.git.plumbing.command import lines
 from parallelproject.git.plumbing.merge import attributes_folder
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.workspace.lfs import NAME as LFS_NAME
 
@@ -18,7 +18,7 @@ _ALWAYS = frozenset({LFS_NAME, "git-crypt"})
 """Filters that a rule of the task's own counts for: raw content under such a rule is never meant."""
 
 
-def filters_of(store: Store, commit: str, paths: Sequence[str]) -> dict[str, str]:
+def filters_of(store: GitStore, commit: str, paths: Sequence[str]) -> dict[str, str]:
     """By path, its filter by the attributes of a commit; paths without one are not in it."""
     if not paths:
         return {}
@@ -26,7 +26,7 @@ def filters_of(store: Store, commit: str, paths: Sequence[str]) -> dict[str, str
     return _check(store, folder, paths)
 
 
-def filtered(store: Store, base: str, changed: Sequence[Change]) -> list[Violation]:
+def filtered(store: GitStore, base: str, changed: Sequence[PathChange]) -> list[Violation]:
     """The changes of files that a filter should have changed first."""
     paths = [change.path for change in changed if change.new]
     found = filters_of(store, base, paths)
@@ -41,7 +41,7 @@ def filtered(store: Store, base: str, changed: Sequence[Change]) -> list[Violati
     ]
 
 
-def _check(store: Store, folder: Path, paths: Sequence[str]) -> dict[str, str]:
+def _check(store: GitStore, folder: Path, paths: Sequence[str]) -> dict[str, str]:
     where = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(store.git.home / "no-index")}
     said = store.git.run(
         "check-attr", "-z", "--stdin", "filter",

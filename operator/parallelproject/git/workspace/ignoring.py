@@ -6,10 +6,10 @@ What they ignore does not land. Where the task has changed them, it is reported.
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from parallelproject.git.plumbing.changes import Change, contents
+from parallelproject.git.plumbing.changes import PathChange, contents
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.plain_file import read_plain
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.workspace.work_tree import WorkTree
 from parallelproject.removal import try_to_remove
 
@@ -21,7 +21,7 @@ _ALL = frozenset((b"*", b"**", b"/*", b".*", b"/.*", b".gitignore", b"/.gitignor
 """Rules by which a ``.gitignore`` is no change itself. In a folder they are common: it is that of some tool."""
 
 
-def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Change]) -> tuple[str, ...]:
+def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
     """The ignored paths that the rules of the base would not have ignored; a folder with ``/`` at its end.
 
     Args:
@@ -39,12 +39,12 @@ def newly_hidden(store: Store, work: WorkTree, base: str, changed: Sequence[Chan
     return tuple(path for path in hidden if path not in before)
 
 
-def hidden_by_base(store: Store, work: WorkTree, base: str, paths: Iterable[str]) -> set[str]:
+def hidden_by_base(store: GitStore, work: WorkTree, base: str, paths: Iterable[str]) -> set[str]:
     """Those of the paths that the user or the base ignores, whatever rules the task has put in their place."""
     return WorkTree(work.git, _base_rules(store, base), work.index, work.policy).hidden(paths)
 
 
-def _base_rules(store: Store, base: str) -> Path:
+def _base_rules(store: GitStore, base: str) -> Path:
     """A folder with the base's files of rules and nothing else."""
     folder, new = store.git.home / f"rules-{base}", store.git.home / f"new-rules-{base}"
     if folder.is_dir():

@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallelproject.git.plumbing.changes import Change, contents, sizes
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.changes import PathChange, contents, sizes
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.plain_file import read_plain
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.policy.secret_patterns import find
 
@@ -27,7 +27,7 @@ _SCANNED_MAX = 20 * 1024 * 1024
 _AT_ONCE = 100
 
 
-def settings(git: Git) -> list[tuple[str, str]]:
+def settings(git: GitCommand) -> list[tuple[str, str]]:
     """What has git run git-lfs, and git-lfs talk to the repository alone."""
     url = f"file://{git.address.url}" if git.address.scheme == "file" else git.address.url
     server = url if git.address.scheme != "https" else f"{url.removesuffix('.git')}.git/info/lfs"
@@ -45,7 +45,7 @@ def settings(git: Git) -> list[tuple[str, str]]:
     ]
 
 
-def check(git: Git) -> None:
+def check(git: GitCommand) -> None:
     """Refuses to go on where git-lfs is not installed.
 
     Raises:
@@ -55,7 +55,7 @@ def check(git: Git) -> None:
         raise PolicyError("NoGitLfs", "spec.workspace.lfs needs git-lfs: install it, or remove the field")
 
 
-def check_out(store: Store, folder: Path) -> None:
+def check_out(store: GitStore, folder: Path) -> None:
     """Writes all files of the index into a folder, those of git-lfs with their content.
 
     Raises:
@@ -66,14 +66,14 @@ def check_out(store: Store, folder: Path) -> None:
     store.git.remote("checkout-index", *options, config=settings(store.git), environment=where, folder=folder)
 
 
-def copy_content(store: Store) -> None:
+def copy_content(store: GitStore) -> None:
     """Gives the task's own git what was filled, so that its ``git status`` is clean and ``git lfs`` finds it."""
     content = store.git.directory / "lfs" / "objects"
     if content.is_dir():
         shutil.copytree(content, store.place.workspace / ".git" / "lfs" / "objects", dirs_exist_ok=True)
 
 
-def upload(store: Store, changed: Sequence[Change]) -> None:
+def upload(store: GitStore, changed: Sequence[PathChange]) -> None:
     """Puts the content of changed files on the server, before the commit that names it.
 
     Raises:
@@ -85,7 +85,7 @@ def upload(store: Store, changed: Sequence[Change]) -> None:
         store.git.remote("lfs", "push", "--object-id", "origin", *few, config=settings(store.git))
 
 
-def secrets_in(store: Store, changed: Sequence[Change], policy: Policy) -> list[Violation]:
+def secrets_in(store: GitStore, changed: Sequence[PathChange], policy: Policy) -> list[Violation]:
     """Credentials in the content that the pointers stand for."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     found = []
@@ -98,7 +98,7 @@ def secrets_in(store: Store, changed: Sequence[Change], policy: Policy) -> list[
     return found
 
 
-def _pointers(git: Git, changed: Sequence[Change]) -> list[tuple[Change, str]]:
+def _pointers(git: GitCommand, changed: Sequence[PathChange]) -> list[tuple[PathChange, str]]:
     """The changed files that are pointers whose content is here, with the names of that."""
     size = sizes(git, [change.new for change in changed if change.new])
     small = [change for change in changed if change.new and size.get(change.new, _POINTER_MAX) < _POINTER_MAX]

@@ -13,7 +13,7 @@ from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.plumbing.patience import patiently, pause
 from parallelproject.git.plumbing.push import Update, push
-from parallelproject.git.plumbing.store import Seen, Store, opened
+from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.workspace.fill import fill, unfilled
@@ -77,13 +77,13 @@ def prepared_base(place: Place) -> str | None:
     return str(content["base"])
 
 
-def forget_result(store: Store, seen: Seen) -> None:
+def forget_result(store: GitStore, seen: Seen) -> None:
     """Removes a ``result`` that nobody needs, since the task has landed."""
     if seen.result:
         push(store.git, [Update(store.delivery.refs.result, seen.result, None)])
 
 
-def _branch(store: Store) -> Seen:
+def _branch(store: GitStore) -> Seen:
     """The remote's refs, with a branch: made at the base where there is none."""
     depth = store.delivery.depth
     for tries in range(_TRIES):
@@ -99,8 +99,8 @@ def _branch(store: Store) -> Seen:
     raise TransientError("BranchNotMade", f"the branch {store.delivery.branch} could not be made in {_TRIES} tries")
 
 
-def _check_room(store: Store) -> None:
-    """Refuses a branch that there cannot be, beside one that is there: ``a`` and ``a/b`` exclude each other.
+def _check_room(store: GitStore) -> None:
+    """Refuses a branch that cannot exist next to one that does: ``a`` and ``a/b`` exclude each other.
 
     Raises:
         PolicyError: with the name of the other.
@@ -116,7 +116,7 @@ def _check_room(store: Store) -> None:
         raise PolicyError("BranchInTheWay", f"{text}: delete it, or set another spec.git.branch")
 
 
-def _base(store: Store) -> str:
+def _base(store: GitStore) -> str:
     """The commit that a new branch starts at."""
     name = store.delivery.base_ref
     for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
@@ -132,7 +132,7 @@ def _base(store: Store) -> str:
     raise PolicyError("BaseRefMissing", f"git: the repository has neither a branch nor a tag {name!r} to start from")
 
 
-def _fetch_names(store: Store) -> None:
+def _fetch_names(store: GitStore) -> None:
     """Fetches what a task may want to compare with: the tags, and the branch that its work is to be merged into."""
     refspecs = [f"+refs/tags/*:{TAGS}/*"]
     name = store.delivery.base_ref
@@ -143,7 +143,7 @@ def _fetch_names(store: Store) -> None:
     patiently(partial(store.fetch, refspecs))
 
 
-def _check_out(store: Store, base: str) -> None:
+def _check_out(store: GitStore, base: str) -> None:
     if store.delivery.lfs:
         lfs.check(store.git)
     workspace, private = store.place.workspace, store.place.private
@@ -172,7 +172,7 @@ def _check_out(store: Store, base: str) -> None:
     written.replace(private / _PREPARED)
 
 
-def _notes(store: Store, base: str) -> tuple[str, ...]:
+def _notes(store: GitStore, base: str) -> tuple[str, ...]:
     """What is not filled in."""
     paths = split(store.git.run("ls-files", "-z").stdout)
     names = Counter(filters_of(store, base, paths).values())

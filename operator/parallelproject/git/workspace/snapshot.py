@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.own_git.index import skipped
 from parallelproject.git.own_git.refs import own_work_trees
-from parallelproject.git.plumbing.changes import Change, changes
+from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.workspace import lfs
@@ -40,13 +40,13 @@ class MovedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class WorkSnapshot:
     """A task's work."""
 
     commit: str | None
     """None: nothing has changed."""
     base: str
-    changed: tuple[Change, ...]
+    changed: tuple[PathChange, ...]
     violations: tuple[Violation, ...]
     not_landed: tuple[str, ...] = ()
     """Changed paths that are no task's work, left as they are in the base."""
@@ -55,8 +55,8 @@ class Snapshot:
 
 
 def snapshot(
-    store: Store, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
-) -> Snapshot:
+    store: GitStore, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
+) -> WorkSnapshot:
     """Commits what the workspace holds, ignored files aside, on its base.
 
     Args:
@@ -92,11 +92,11 @@ def snapshot(
     if store.delivery.lfs:
         found += lfs.secrets_in(store, changed, policy)
     commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
-    return Snapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
+    return WorkSnapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
 
 
 def _take(
-    store: Store, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
+    store: GitStore, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
 ) -> tuple[list[Violation], list[str], list[str]]:
     """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
     gone, changed = work.changed()
@@ -133,7 +133,7 @@ def _take(
     return found, not_landed, shown
 
 
-def _inside(store: Store, work: WorkTree, base: str, path: str) -> list[str]:
+def _inside(store: GitStore, work: WorkTree, base: str, path: str) -> list[str]:
     """The files of a repository within, without what the rules around it ignore."""
     names = list(work.inside(path))
     hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
@@ -146,7 +146,7 @@ def is_unowned(path: str, policy: Policy) -> bool:
 
 
 @contextmanager
-def _opened(store: Store) -> Iterator[WorkTree]:
+def _opened(store: GitStore) -> Iterator[WorkTree]:
     check_workspace(store.place.workspace)
     index = store.git.directory / "snapshot-index"
     # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.

@@ -10,21 +10,21 @@ from parallelproject.git.plumbing.changes import GITLINK
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.plain_file import is_plain_folder, read_plain
-from parallelproject.git.plumbing.store import Store
+from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.refusal import Violation
 from parallelproject.git.workspace.work_tree import WorkTree
 
 _LINK_MAX = 4096
 
 
-def gitlinks(store: Store) -> dict[str, str]:
+def gitlinks(store: GitStore) -> dict[str, str]:
     """By path, the commit that a submodule of the base stands at."""
     listed = split(store.git.run("ls-files", "-s", "-z").stdout)
     entries = (line.partition("\t") for line in listed if line.startswith(f"{GITLINK} "))
     return {path: entry.split(" ")[1] for entry, _, path in entries}
 
 
-def changed_below(store: Store, work: WorkTree) -> tuple[list[str], list[Violation]]:
+def changed_below(store: GitStore, work: WorkTree) -> tuple[list[str], list[Violation]]:
     """The files that are to be kept, and why their submodules keep the work from landing."""
     files, found = list[str](), list[Violation]()
     for path, commit in gitlinks(store).items():
@@ -55,7 +55,7 @@ def module_directory(workspace: Path, path: str) -> Path | None:
     return Path(full)
 
 
-def _changed(store: Store, work: WorkTree, path: str, commit: str) -> Iterator[str]:
+def _changed(store: GitStore, work: WorkTree, path: str, commit: str) -> Iterator[str]:
     directory = module_directory(work.folder, path)
     index = copy_index(directory / "index", store.git.home / "module-index") if directory else None
     if directory is None or index is None or read_head(directory) != commit:

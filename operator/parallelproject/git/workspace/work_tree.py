@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallelproject.git.plumbing.command import Git, lines, split
+from parallelproject.git.plumbing.command import GitCommand, lines, split
 from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import PolicyError
@@ -32,7 +32,7 @@ _INSIDE_MAX = 100_000
 class WorkTree:
     """A folder, and the index that it is compared with."""
 
-    git: Git
+    git: GitCommand
     folder: Path
     index: Path
     policy: Policy

@@ -15,8 +15,8 @@ from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction
-from parallelproject.local.delivery.result import Result
-from parallelproject.local.delivery.target import Target, extras
+from parallelproject.local.delivery.result import DeliveryResult
+from parallelproject.local.delivery.target import LandingTarget, extras
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
@@ -39,7 +39,9 @@ _SOURCE = str(Path(parallelproject.__file__).parent.parent)
 class Deliveries:
     """The deliveries of one run."""
 
-    def __init__(self, target: Target, spec: Spec, directory: StateDirectory, source: Path | None = None) -> None:
+    def __init__(
+        self, target: LandingTarget, spec: Spec, directory: StateDirectory, source: Path | None = None
+    ) -> None:
         """Describe them.
 
         Args:
@@ -119,7 +121,7 @@ class Deliveries:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
 
-    def result(self, task: str, number: int) -> Result | None:
+    def result(self, task: str, number: int) -> DeliveryResult | None:
         """What an attempt has told of its end."""
         return delivery_result.read(Places(self._directory.path, task).result(number))
 

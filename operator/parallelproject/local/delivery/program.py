@@ -25,7 +25,7 @@ from parallelproject.git.workspace.work_tree import WORKSPACE_GONE, check_worksp
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places
-from parallelproject.local.delivery.result import FAILED, Result
+from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 from parallelproject.removal import try_to_remove
@@ -42,7 +42,7 @@ _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTEC
 
 def main(file: str) -> int:
     """Carries out the instruction in a file, and gives the exit code of the attempt."""
-    attempt = Attempt(json.loads(Path(file).read_bytes()), dict(os.environ))
+    attempt = LandingAttempt(json.loads(Path(file).read_bytes()), dict(os.environ))
     try:
         result = attempt.deliver()
     except DeliveryError as error:
@@ -82,7 +82,7 @@ def instruction(
     }  # fmt: skip
 
 
-class Attempt:
+class LandingAttempt:
     """One attempt, from its start to its end."""
 
     def __init__(self, told: Mapping[str, Any], environment: dict[str, str]) -> None:
@@ -97,7 +97,7 @@ class Attempt:
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
 
-    def deliver(self) -> Result | None:
+    def deliver(self) -> DeliveryResult | None:
         """Does what is left to do. None: it was asked to end before there was anything to keep.
 
         Raises:
@@ -125,7 +125,7 @@ class Attempt:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
         reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
-        return Result(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
+        return DeliveryResult(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
@@ -137,7 +137,7 @@ class Attempt:
         """Removes the workspace: all that matters of it has landed."""
         _say_kept(self._places.remove(self._number))
 
-    def _take_over(self) -> Result | None:
+    def _take_over(self) -> DeliveryResult | None:
         """Deals with what earlier attempts have left: work that was done lands, other work is kept.
 
         Returns:
@@ -159,7 +159,7 @@ class Attempt:
             _say_kept(self._places.remove(number))
         return None
 
-    def _land_earlier(self, delivery: Delivery, place: Place) -> Result:
+    def _land_earlier(self, delivery: Delivery, place: Place) -> DeliveryResult:
         try:
             result = self._land(delivery, place)
         except DeliveryError as error:
@@ -169,7 +169,7 @@ class Attempt:
         self._places.remove(delivery.attempt)
         return result
 
-    def _land(self, delivery: Delivery, place: Place) -> Result:
+    def _land(self, delivery: Delivery, place: Place) -> DeliveryResult:
         """Lands, one after the other: on one machine nobody gains by being refused."""
         for pause in (*_PAUSES, None):
             try:
@@ -232,7 +232,7 @@ def _turn(state: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _say(result: Result) -> None:
+def _say(result: DeliveryResult) -> None:
     """What has become of the work, in the task's log."""
     if result.commit:
         text = f"landed as {result.commit[:10]}"

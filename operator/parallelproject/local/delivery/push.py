@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.git.plumbing.failure import clean
-from parallelproject.local.delivery.target import Target
+from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.workspaces import without_ways_out
 
@@ -15,21 +15,21 @@ _SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushedBranch:
     """What was pushed, for whoever publishes it."""
 
     url: str
     """The remote's address, as the repository's owner has set it."""
-    target: Target
+    target: LandingTarget
     told: Mapping[str, Any]
-    """What is to be published (``core.publication.instruction``)."""
+    """What is to be published (``core.followups.revision.instruction``)."""
 
 
-Publish = Callable[[Pushed], list[str]]
+Publish = Callable[[PushedBranch], list[str]]
 """Publishes, and gives lines to be told. Raises RunError."""
 
 
-def remote_of(target: Target) -> str:
+def remote_of(target: LandingTarget) -> str:
     """The name of the remote.
 
     Raises:
@@ -42,7 +42,7 @@ def remote_of(target: Target) -> str:
     return name
 
 
-def push(target: Target) -> str:
+def push(target: LandingTarget) -> str:
     """Pushes the branch, never by force; gives the name of the remote.
 
     Raises:
@@ -69,7 +69,7 @@ def own_environment() -> dict[str, str]:
     return without_ways_out(os.environ)
 
 
-def address_of(target: Target, remote: str) -> str:
+def address_of(target: LandingTarget, remote: str) -> str:
     """The address that the branch is pushed to.
 
     Raises:

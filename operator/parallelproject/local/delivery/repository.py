@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.changes import contents
-from parallelproject.git.plumbing.command import Git
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
@@ -48,7 +48,7 @@ class Repository:
         self.top = own.parent if own.name == ".git" else own
         """The work tree that the folder is in; a bare repository itself."""
         self.is_bare = own.name != ".git"
-        self._own = Git(own, home, parse("/", local=True))
+        self._own = GitCommand(own, home, parse("/", local=True))
         """That of the work tree given: the one with its HEAD."""
         self._git = self._own
         """That of all its work trees."""
@@ -239,7 +239,7 @@ def _git_directory(folder: Path) -> Path | None:
     return None
 
 
-def _check_version(git: Git) -> None:
+def _check_version(git: GitCommand) -> None:
     said = git.run("version").stdout.decode().split()
     numbers = said[2].split(".") if len(said) > 2 else []
     if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < _OLDEST:

@@ -14,7 +14,7 @@ FAILED = Outcome.COMMAND_FAILED.value
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 
 
-class Result(NamedTuple):
+class DeliveryResult(NamedTuple):
     """The end of one attempt."""
 
     outcome: str
@@ -54,29 +54,31 @@ class Result(NamedTuple):
         return self.outcome != FAILED
 
 
-def of_landed(landed: Landed | Prepared) -> Result:
+def of_landed(landed: Landed | Prepared) -> DeliveryResult:
     """Of work that is on the branch, or was found there."""
     if isinstance(landed, Prepared):
-        return Result(landed.outcome, commit=landed.commit)
+        return DeliveryResult(landed.outcome, commit=landed.commit)
     kept = tuple(map(str, landed.kept))
-    return Result(landed.outcome, commit=landed.commit, kept=kept, not_landed=landed.not_landed, hidden=landed.hidden)
+    return DeliveryResult(
+        landed.outcome, commit=landed.commit, kept=kept, not_landed=landed.not_landed, hidden=landed.hidden
+    )
 
 
-def of_error(error: DeliveryError) -> Result:
+def of_error(error: DeliveryError) -> DeliveryResult:
     """Of a delivery that did not reach its end."""
-    return Result(error.outcome, error.reason, str(error), error.exit_code, None, error.ref, error.paths)
+    return DeliveryResult(error.outcome, error.reason, str(error), error.exit_code, None, error.ref, error.paths)
 
 
-def write(path: Path, result: Result) -> None:
+def write(path: Path, result: DeliveryResult) -> None:
     """Writes it all, or nothing."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(json.dumps(result._asdict()))
     os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
 
 
-def read(path: Path) -> Result | None:
+def read(path: Path) -> DeliveryResult | None:
     """What was written; None where nothing is, or nothing that can be read."""
     try:
-        return Result(**json.loads(path.read_bytes()))
+        return DeliveryResult(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None

@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LandingTarget:
     """Where all the work of a run lands."""
 
     repository: Repository
@@ -72,7 +72,7 @@ def find_target(
     run: str,
     has_begun: bool,
     source: Path | None = None,
-) -> Target | None:
+) -> LandingTarget | None:
     """Where the work lands. None: the run is without a repository.
 
     Args:
@@ -108,12 +108,12 @@ def find_target(
         if has_begun:
             found = f"the run in {directory.path} was begun without a repository"
             raise RunError(found, "--fresh forgets it, --state-dir DIR keeps it")
-        return Target(repository, branch, repository.base(spec.git.base_ref if spec.git else None), run, True)
+        return LandingTarget(repository, branch, repository.base(spec.git.base_ref if spec.git else None), run, True)
     here = (repository.address.url, branch)
     if here != (noted["repository"], noted["branch"]):
         found = f"the run in {directory.path} lands on {noted['branch']} in {noted['repository']}"
         raise RunError(f"{found}, not on {branch} in {here[0]}", "--fresh forgets it, --state-dir DIR keeps it")
-    return Target(repository, branch, Base(**noted["base"]), run, False)
+    return LandingTarget(repository, branch, Base(**noted["base"]), run, False)
 
 
 def forget(directory: StateDirectory, run: str) -> None:

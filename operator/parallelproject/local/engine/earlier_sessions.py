@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.local.errors import RunError
-from parallelproject.local.state.record import Record
+from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
-from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, Session, Store
+from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, SessionRow, Store
 from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | No
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
     """
-    record = Record(store, spill)
+    record = AttemptLog(store, spill)
     if record.spilled and not record.write():
         raise RunError(f"what is in {spill.path} cannot be written to the state: {record.trouble}")
     rows = store.attempts()
@@ -79,7 +79,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attemp
 
 def _read(
     rows: Sequence[AttemptRow],
-    sessions: Sequence[Session],
+    sessions: Sequence[SessionRow],
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
 ) -> History:
@@ -92,7 +92,7 @@ def _read(
             failed[row.task] = row.number
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
-    last = sessions[-1] if sessions else Session(now, now, False)
+    last = sessions[-1] if sessions else SessionRow(now, now, False)
     return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
 
 

@@ -93,7 +93,7 @@ class StateDirectory:
         return f"{self._root}/logs/{task}.{attempt}.log"
 
     def task_file(self, task: str, attempt: int) -> str:
-        """What one attempt is told."""
+        """The task file of one attempt."""
         return f"{self._root}/tasks/{task}.{attempt}.json"
 
     def workspace(self, task: str) -> str:

@@ -8,7 +8,7 @@ from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import AttemptRow, Store
 
 
-class Record:
+class AttemptLog:
     """The store and the spill as one. Made where an earlier one was lost, it goes on with what that had spilled."""
 
     def __init__(self, store: Store, spill: Spill) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from parallelproject.local.state.store import AttemptRow
 
 SIZE = 256 * 1024
-"""Room for the ends of at least 1,000 attempts, the most that can be at work."""
+"""Room for the ends of at least 1,000 attempts, the most that can be running."""
 
 
 class Spill:

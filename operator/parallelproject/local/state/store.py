@@ -6,28 +6,15 @@ the supervisor has to start fast.
 """
 
 import sqlite3
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from parallelproject.local.state import schema
+
 RUNNING, SUCCEEDED, FAILED, STOPPED = "Running", "Succeeded", "Failed", "Stopped"
 """Phases of an attempt. Running: its start was asked for, and its end is not known."""
-
-_SCHEMA = """
-create table if not exists meta (key text primary key, value text not null) without rowid;
-create table if not exists attempts (
-    task text not null, number integer not null, phase text not null,
-    started real not null, ended real, reason text, exit_code integer, pid integer, pid_start integer,
-    primary key (task, number)
-) without rowid;
-create table if not exists retries (task text primary key, forgive integer not null) without rowid;
-create table if not exists reruns (task text primary key, forgive integer not null) without rowid;
-create table if not exists sessions (
-    id integer primary key, started real not null, ended real, completed integer not null default 0
-);
-"""
 
 _UPSERT = """
 insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -56,7 +43,7 @@ class AttemptRow(NamedTuple):
     """When the process began, in the kernel's own count: with the pid it names one process for good."""
 
 
-class Session(NamedTuple):
+class SessionRow(NamedTuple):
     """One start of ``pproj run`` on this state. Its times are by one clock, that of others may have been another."""
 
     started: float
@@ -70,24 +57,33 @@ class Store:
     """The state file. Every method that writes is one transaction: all of it is there, or nothing."""
 
     def __init__(self, path: Path, *, synced: bool = False) -> None:
-        """Opens the file, or makes it.
+        """Opens the file, or makes it, and brings its tables to the schema of this version.
 
         Args:
             path: The file.
             synced: Whether a ``Sync`` has all that is written outlive a loss of power; else each transaction
                 does before it returns. It outlives us in any case.
+
+        Raises:
+            RunError: a newer version of pproj has written it.
+            sqlite3.Error: it cannot be read or written.
         """
         self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
-        self._db.execute("pragma journal_mode = wal")
-        if synced:
-            self._db.execute("pragma synchronous = normal")
-            self._db.execute(f"pragma wal_autocheckpoint = {_PAGES_MAX}")
-        else:
-            self._db.execute("pragma synchronous = full")
-        with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-            self._db.execute("insert or ignore into meta values ('run', ?)", (uuid.uuid4().hex,))
+        try:
+            current = schema.is_current(self._db, path)  # before anything is written
+            self._db.execute("pragma journal_mode = wal")
+            if synced:
+                self._db.execute("pragma synchronous = normal")
+                self._db.execute(f"pragma wal_autocheckpoint = {_PAGES_MAX}")
+            else:
+                self._db.execute("pragma synchronous = full")
+            while not current:
+                with self._transaction():
+                    schema.migrate(self._db)
+                current = schema.is_current(self._db, path)
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Closes the file."""
@@ -97,6 +93,12 @@ class Store:
     def run_id(self) -> str:
         """What every process of this run carries in its environment."""
         return str(self._db.execute("select value from meta where key = 'run'").fetchone()[0])
+
+    @property
+    def created_by(self) -> str | None:
+        """The version of pproj that made the state. None: one that did not write that down yet."""
+        found = self._db.execute("select value from meta where key = ?", (schema.CREATED_BY,)).fetchone()
+        return str(found[0]) if found else None
 
     def attempts(self) -> list[AttemptRow]:
         """Every attempt, by task and number."""
@@ -121,10 +123,10 @@ class Store:
             self._db.executemany("insert or replace into retries values (?, ?)", failures.items())
             self._db.executemany("insert or replace into reruns values (?, ?)", conflicts.items())
 
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[SessionRow]:
         """Every session so far, in order."""
         rows = self._db.execute("select started, coalesce(ended, started), completed from sessions order by id")
-        return [Session(started, ended, bool(completed)) for started, ended, completed in rows]
+        return [SessionRow(started, ended, bool(completed)) for started, ended, completed in rows]
 
     def begin_session(self, now: float) -> None:
         """Writes down that a session starts."""

@@ -1,4 +1,4 @@
-"""Has the state outlive a loss of power, beside the loop that writes it.
+"""Has the state outlive a loss of power, next to the loop that writes it.
 
 A disk takes its time, and every other writer waits meanwhile. The ends of tasks do not: what is written is safe
 against our being killed at once, and against a loss of power as soon as the disk has it.
@@ -36,7 +36,7 @@ class Sync:
     def _work(self) -> None:
         while self._new.wait() and not self._closed.is_set():
             self._new.clear()
-            with suppress(OSError):  # a disk in trouble is told to the engine by what cannot be written
+            with suppress(OSError):  # a disk in trouble is known to the engine by what cannot be written
                 self._sync()
             self._closed.wait(SYNC_EVERY)
 

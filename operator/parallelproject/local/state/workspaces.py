@@ -1,4 +1,4 @@
-"""Where the workspaces of a run stand, so that nothing in one reaches a repository above it.
+"""Where the workspaces of a run are, so that nothing in one reaches a repository above it.
 
 git, and every tool like it, looks for its repository in the folders above. Workspaces below a repository would be a
 part of it as soon as they are no repository themselves: a task that removes its ``.git`` and commits would commit what

@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from parallelproject.local.state.record import Record
+from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import RUNNING, Store
 from parallelproject.local.supervisor import process_tree
@@ -32,13 +32,13 @@ def guard(supervisor: int, settings: Settings, roster: Roster) -> int:
         return 0
     try:
         with closing(Store(Path(settings.store))) as store, closing(Spill(Path(settings.spill))) as spill:
-            _take_over(settings, roster, store, Record(store, spill))
+            _take_over(settings, roster, store, AttemptLog(store, spill))
     finally:  # whatever can be written down
         process_tree.kill_all(lambda: process_tree.descendants(os.getpid()))
     return code if code > 0 else 128 - code
 
 
-def _take_over(settings: Settings, roster: Roster, store: Store, record: Record) -> None:
+def _take_over(settings: Settings, roster: Roster, store: Store, record: AttemptLog) -> None:
     known = {(row.task, row.number) for row in record.spilled}
     running = [row for row in store.attempts() if row.phase == RUNNING and (row.task, row.number) not in known]
     orphans = Orphans(running, roster.read(), store.run_id, settings.now)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from parallelproject.local.state.record import Record
+from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import FAILED, RUNNING, AttemptRow, Store
 from parallelproject.local.state.sync import Sync
@@ -42,7 +42,7 @@ class Supervisor:
         self._store = Store(Path(settings.store), synced=True)
         self._sync = Sync(Path(settings.store))
         self._spill = Spill(Path(settings.spill))
-        self._record = Record(self._store, self._spill)
+        self._record = AttemptLog(self._store, self._spill)
         self._children = Children(settings.now, self._store.run_id, roster)
         self._pids: dict[tuple[str, int], AttemptRow] = {}
         """Attempts at work whose process is not written down yet."""

@@ -1,4 +1,4 @@
-"""What is told at the end of a run with a repository: what landed, what is kept, and how to look at both."""
+"""The end of a summary, of a run with a repository: what landed, what is kept, and how to look at both."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.report.drift import Comparison, compare
 from parallelproject.git.plumbing.refs import OTHER, PREFIX, TaskRefs, kept_work
-from parallelproject.local.delivery.target import Target
+from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.model.problem import listed
 
 _SHOWN = 10
@@ -19,7 +19,7 @@ _SHOWN = 10
 class Account:
     """What the repository has of a run, by its refs alone."""
 
-    target: Target
+    target: LandingTarget
     landed: Mapping[str, str]
     """By task, its commit."""
     kept: Mapping[str, tuple[str, ...]]
@@ -32,7 +32,7 @@ class Account:
     comparison: Comparison
 
 
-def account(target: Target, graph: CompiledGraph) -> Account:
+def account(target: LandingTarget, graph: CompiledGraph) -> Account:
     """Reads it.
 
     Raises:
@@ -74,7 +74,7 @@ def report(account: Account) -> list[str]:
 
 
 def warnings(account: Account) -> list[str]:
-    """What was changed beside what had been declared."""
+    """What was changed and had not been declared."""
     lines = []
     overlaps = account.comparison.overlaps
     if overlaps:

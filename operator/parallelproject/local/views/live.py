@@ -30,7 +30,7 @@ _TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
 class LiveView:
-    """The header, what is at work, what has lately ended, and what waits for what."""
+    """The header, what is running, what has lately ended, and what waits for what."""
 
     def __init__(self, board: Board, out: TextIO, *, no_color: bool = False) -> None:
         self._board = board

@@ -39,7 +39,7 @@ _WAITS = {
 
 
 def picture(board: Board, recent: Sequence[Event], width: int, height: int) -> list[Text]:
-    """At most ``height`` lines of at most ``width`` cells: the header, what is at work, what has ended, what waits.
+    """At most ``height`` lines of at most ``width`` cells: the header, what is running, what has ended, what waits.
 
     Args:
         board: The run.
@@ -51,7 +51,7 @@ def picture(board: Board, recent: Sequence[Event], width: int, height: int) -> l
     room = height - 1 - len(ends)  # the header, and the lines at the end
     now = board.clock.now()
     name_width = min(_NAME_MAX, width // 3, max(map(len, board.graph.ids), default=0))
-    # However much is at work, what has ended last stays in sight.
+    # However much is running, what has ended last stays in sight.
     running = _running(board, now, (width, name_width), max(1, room - 2 - min(_RECENT_MIN, len(recent))))
     room -= len(running) + 1
     shown = max(0, min(_RECENT_MAX, room - 1, len(recent)))

@@ -1,4 +1,4 @@
-"""What is told at the end of a run: what happened, what failed and why, and what to try next."""
+"""What is printed at the end of a run: what happened, what failed and why, and what to try next."""
 
 import shlex
 from collections import Counter
@@ -24,30 +24,30 @@ from parallelproject.model.status import Reason, TaskState
 
 if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
-    from parallelproject.local.delivery.target import Target
+    from parallelproject.local.delivery.target import LandingTarget
 
 _SHOWN = 20
 """Most tasks that are named in one list."""
 
 
-class Line(NamedTuple):
+class SummaryLine(NamedTuple):
     """A line and how it looks in colour."""
 
     text: str
     style: str = ""
 
 
-def already_done(board: Board, history: History, options: RunOptions, target: "Target | None" = None) -> None:
+def already_done(board: Board, history: History, options: RunOptions, target: "LandingTarget | None" = None) -> None:
     """Says that there is nothing to do."""
     count = len(board.graph.ids)
     if not count:
-        _show([Line(f"{board.name}: there are no tasks", "yellow")], options)
+        _show([SummaryLine(f"{board.name}: there are no tasks", "yellow")], options)
         return
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
-    told, steps = _landed(board, target)
-    lines = [Line(text, "green"), *told, Line(""), Line("Next", "bold"), *steps]
+    landed, steps = _landed(board, target)
+    lines = [SummaryLine(text, "green"), *landed, SummaryLine(""), SummaryLine("Next", "bold"), *steps]
     _show([*lines, _step(f"{options.rerun} --fresh", "starts over")], options)
 
 
@@ -81,18 +81,22 @@ def summary(
     lines = [_headline(board, states, end), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
-    told, steps = _landed(board, deliveries.target if deliveries else None)
+    landed, steps = _landed(board, deliveries.target if deliveries else None)
     remarks = deliveries.remarks(ledger.records) if deliveries else []
-    lines += [*told, *(Line(text, "yellow") for text in remarks), *_next_steps(states, end, directory, options, steps)]
+    lines += [
+        *landed,
+        *(SummaryLine(text, "yellow") for text in remarks),
+        *_next_steps(states, end, directory, options, steps),
+    ]
     _show(lines, options)
     return states[TaskState.SUCCEEDED] == len(board.graph.ids)
 
 
-def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
+def _headline(board: Board, states: Counter[TaskState], end: End) -> SummaryLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.clock.now() - board.began)
     if good == total:
-        return Line(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
+        return SummaryLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -107,10 +111,10 @@ def _headline(board: Board, states: Counter[TaskState], end: End) -> Line:
         spec_stops = board.plan.stopped is Reason.STOPPED
         how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
     style = "bold yellow" if end is End.INTERRUPTED else "bold red"
-    return Line(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
+    return SummaryLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
 
 
-def _figures(board: Board, ledger: Ledger) -> list[Line]:
+def _figures(board: Board, ledger: Ledger) -> list[SummaryLine]:
     now = board.clock.now()
     figures = measure(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
     if not figures.peak:
@@ -125,44 +129,44 @@ def _figures(board: Board, ledger: Ledger) -> list[Line]:
         parts.append(f"retries {figures.retries}")
     if figures.conflict_rate:
         parts.append(f"conflict rate {figures.conflict_rate:.2f}")
-    return [Line("  " + " · ".join(parts))]
+    return [SummaryLine("  " + " · ".join(parts))]
 
 
 def _failures(
     board: Board, plan: Plan, ledger: Ledger, failed: Mapping[str, int], directory: StateDirectory
-) -> list[Line]:
+) -> list[SummaryLine]:
     names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
-    lines = [Line(""), Line("Failed", "bold red")] if names else []
+    lines = [SummaryLine(""), SummaryLine("Failed", "bold red")] if names else []
     for task_id in names[:_SHOWN]:
         record = ledger.records.get(task_id, NEW)
         attempts = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
         log = directory.log(task_id, failed.get(task_id, record.attempts))
-        lines.append(Line(f"  {task_id}: {cause(record.reason, record.exit_code)}, {attempts}", "red"))
-        lines += [Line(f"    │ {line}", "dim") for line in last_lines(log, LOG_LINES)]
-        lines.append(Line(f"    └ {_short(log)}", "dim"))
+        lines.append(SummaryLine(f"  {task_id}: {cause(record.reason, record.exit_code)}, {attempts}", "red"))
+        lines += [SummaryLine(f"    │ {line}", "dim") for line in last_lines(log, LOG_LINES)]
+        lines.append(SummaryLine(f"    └ {_short(log)}", "dim"))
     if len(names) > _SHOWN:
-        lines.append(Line(f"  and {len(names) - _SHOWN} more"))
+        lines.append(SummaryLine(f"  and {len(names) - _SHOWN} more"))
     return lines
 
 
-def _others(board: Board, plan: Plan, ledger: Ledger) -> list[Line]:
+def _others(board: Board, plan: Plan, ledger: Ledger) -> list[SummaryLine]:
     records = [(task_id, ledger.records.get(task_id, NEW)) for task_id in board.graph.ids]
     good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
     retried = [f"{i} (attempt {r.attempts})" for i, r in good if r.failures]
-    lines = [Line(f"Succeeded after failures: {listed(retried, _SHOWN)}", "yellow")] if retried else []
+    lines = [SummaryLine(f"Succeeded after failures: {listed(retried, _SHOWN)}", "yellow")] if retried else []
     again = [f"{i} (attempt {r.attempts})" for i, r in good if r.conflicts]
-    lines += [Line(f"Run again after a conflict: {listed(again, _SHOWN)}", "yellow")] if again else []
+    lines += [SummaryLine(f"Run again after a conflict: {listed(again, _SHOWN)}", "yellow")] if again else []
     by_reason: dict[str, list[str]] = {}
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and plan.completed and not plan.stopped:
             by_reason.setdefault("the run ended with the failure before", []).append(task_id)
-    lines += [Line(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
-    return [Line(""), *lines] if lines else []
+    lines += [SummaryLine(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
+    return [SummaryLine(""), *lines] if lines else []
 
 
-def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Line]]:
+def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[SummaryLine], list[SummaryLine]]:
     """What the repository has of the run, and how to look at it."""
     if target is None:
         return [], []
@@ -172,8 +176,12 @@ def _landed(board: Board, target: "Target | None") -> tuple[list[Line], list[Lin
     try:
         found = account(target, board.graph)
     except GitFailedError as error:
-        return [Line(f"What landed cannot be told: {error}", "yellow")], []
-    lines = [Line(""), *map(Line, report(found)), *(Line(text, "yellow") for text in warnings(found))]
+        return [SummaryLine(f"What landed cannot be told: {error}", "yellow")], []
+    lines = [
+        SummaryLine(""),
+        *map(SummaryLine, report(found)),
+        *(SummaryLine(text, "yellow") for text in warnings(found)),
+    ]
     return lines, [_step(command, what) for command, what in commands(found)]
 
 
@@ -182,8 +190,8 @@ def _next_steps(
     end: End,
     directory: StateDirectory,
     options: RunOptions,
-    first: Sequence[Line],
-) -> list[Line]:
+    first: Sequence[SummaryLine],
+) -> list[SummaryLine]:
     steps = [*first]
     if end is End.SUSPENDED:
         steps.append(_step(options.rerun, "goes on, once spec.suspend is false"))
@@ -197,11 +205,11 @@ def _next_steps(
         outputs = shlex.quote(_short(f"{directory.path}/outputs"))
         steps.append(_step(f"ls {outputs}", "shows what the tasks put out"))
     steps.append(_step(f"{options.rerun} --fresh", "starts over"))
-    return [Line(""), Line("Next", "bold"), *steps]
+    return [SummaryLine(""), SummaryLine("Next", "bold"), *steps]
 
 
-def _step(command: str, what: str) -> Line:
-    return Line(f"  {command}    # {what}")
+def _step(command: str, what: str) -> SummaryLine:
+    return SummaryLine(f"  {command}    # {what}")
 
 
 def _all(count: int) -> str:
@@ -213,7 +221,7 @@ def _short(path: str) -> str:
     return path.removeprefix(f"{Path.cwd()}/")
 
 
-def _show(lines: Sequence[Line], options: RunOptions) -> None:
+def _show(lines: Sequence[SummaryLine], options: RunOptions) -> None:
     out = options.stdout
     try:
         if out.isatty() and not options.no_color:

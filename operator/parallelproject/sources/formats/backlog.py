@@ -15,7 +15,7 @@ from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported
@@ -173,12 +173,12 @@ class _Reader:
         status = fields.status_word(value or (self._words[0] if self._words else "to-do"))
         last = self._words[-1:] if len(self._words) > 1 else []
         if kind == "completed" or status in last or status in _DONE:
-            item.state = State.DONE
+            item.state = ItemState.DONE
         elif kind == "archive":
-            item.state, item.why = State.LEFT_OUT, "archived"
+            item.state, item.why = ItemState.LEFT_OUT, "archived"
             item.satisfies = self._options.cancelled_satisfies
         elif kind == "drafts" or status == "draft":
-            item.state, item.why = State.LEFT_OUT, "draft"
+            item.state, item.why = ItemState.LEFT_OUT, "draft"
         elif status not in self._words and status not in _OPEN:
             found = f"status: {quoted(value)} is no state that is known; it will run"
             self._findings.warn(item.place, found, f"one of {', '.join(self._words)}")
@@ -186,6 +186,6 @@ class _Reader:
             self.doubtful.setdefault(str(value), []).append(item.id)
 
 
-def _first(documents: Sequence[yaml_text.Document]) -> dict[str, Any]:
+def _first(documents: Sequence[yaml_text.YamlDocument]) -> dict[str, Any]:
     data = documents[0].data if documents else None
     return dict(data) if isinstance(data, Mapping) else {}

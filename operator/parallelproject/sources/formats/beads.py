@@ -28,7 +28,7 @@ from parallelproject.model.spec import SECONDS_MAX
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.markers import ids_of
 from parallelproject.sources.selection.options import Format, Options
@@ -171,7 +171,7 @@ class _Reader:
             elif type == "parent-child":
                 if target in known:
                     parents.setdefault(owner, []).append(target)
-                elif known[owner].state is State.TODO:
+                elif known[owner].state is ItemState.TODO:
                     self._findings.warn(place, f"its parent {quoted(target)} is not in the file")
             elif type in _BLOCKING:
                 known[owner].needs.append(Need(target, place))
@@ -215,20 +215,20 @@ class _Reader:
         status = fields.status_word("open" if entry.get("status") in (None, "") else entry["status"])
         no_work = _no_work(entry, type, status)
         if entry.get("_type") == "memory" or status == "tombstone":
-            item.state, item.satisfies = State.LEFT_OUT, True
+            item.state, item.satisfies = ItemState.LEFT_OUT, True
             item.why = "tombstone" if status == "tombstone" else "memory"
         elif status == "closed":
-            item.state = State.DONE
+            item.state = ItemState.DONE
             if no_work and self._include_done:
-                item.state, item.why, item.satisfies = State.LEFT_OUT, no_work, True
+                item.state, item.why, item.satisfies = ItemState.LEFT_OUT, no_work, True
         elif no_work:
-            item.state, item.why = State.LEFT_OUT, no_work
+            item.state, item.why = ItemState.LEFT_OUT, no_work
             if no_work == "gate":
                 item.why, item.holds = "open gate", "held by a gate"
                 condition = " ".join(one_line(entry.get(key)) for key in ("await_type", "await_id") if entry.get(key))
                 self._gates.append((item, f" ({condition})" if condition else ""))
         elif status == "deferred" or self._is_later(entry.get("defer_until"), _at(item.place, "defer_until")):
-            item.state, item.why = State.LEFT_OUT, "deferred"
+            item.state, item.why = ItemState.LEFT_OUT, "deferred"
         elif status in _DOUBTFUL:
             self._doubtful.setdefault(status, []).append(item.id)
         elif status not in ("open", "in-progress"):
@@ -257,8 +257,8 @@ class _Reader:
             place = _at(item.place, f"dependencies[{index}]")
             target = as_id(link.get("depends_on_id", link.get("id"))) if isinstance(link, dict) else None
             if target is None:
-                mend = 'write {"depends_on_id": …, "type": "blocks"}'
-                self._findings.error(place, f"{quoted(link)} names no issue to depend on", mend)
+                hint = 'write {"depends_on_id": …, "type": "blocks"}'
+                self._findings.error(place, f"{quoted(link)} names no issue to depend on", hint)
                 continue
             type = fields.status_word(link.get("type", link.get("dependency_type")) or "blocks")
             owner = as_id(link.get("issue_id")) or item.id
@@ -287,8 +287,8 @@ class _Reader:
             self._fans.append((owner, target, place))
 
     def _leave_out_conditional(self, item: Item, place: str) -> None:
-        if item.state is State.TODO:
-            item.state, item.why = State.LEFT_OUT, "conditional"
+        if item.state is ItemState.TODO:
+            item.state, item.why = ItemState.LEFT_OUT, "conditional"
             found = f"{quoted(item.id)} runs only if another fails, which a project cannot say; it is left out"
             self._findings.warn(place, found, "run it by hand when it is needed")
 

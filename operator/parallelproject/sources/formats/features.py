@@ -12,7 +12,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, State
+from parallelproject.sources.selection.item import Item, ItemState
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported
@@ -195,16 +195,16 @@ class _Reader:
         for flag in _FLAGS:
             value = entry.get(flag)
             if isinstance(value, bool):
-                item.state = State.DONE if value else State.TODO
+                item.state = ItemState.DONE if value else ItemState.TODO
                 return
             if value is not None:
                 found = f"{quoted(value)} is neither true nor false; not used"
                 self._findings.warn(f"{item.place}.{flag}", found, "write true or false")
         status = fields.status_word(entry.get("status"))
         if status in _DONE:
-            item.state = State.DONE
+            item.state = ItemState.DONE
         elif status in _LEFT_OUT:
-            item.state, item.why = State.LEFT_OUT, "cancelled" if _LEFT_OUT[status] else "deferred"
+            item.state, item.why = ItemState.LEFT_OUT, "cancelled" if _LEFT_OUT[status] else "deferred"
             item.satisfies = _LEFT_OUT[status] and self._options.cancelled_satisfies
         elif status in _DOUBTFUL:
             self.doubtful.setdefault(status, []).append(item.id)

@@ -14,7 +14,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.report import Imported
@@ -189,11 +189,11 @@ class _Reader:
         state = as_text(entry.get("state")).lower()
         reason = as_text(entry.get("stateReason") or entry.get("state_reason")).lower().replace("_", " ")
         if entry.get("pull_request") or entry.get("isPullRequest") is True:
-            item.state, item.why, item.satisfies = State.LEFT_OUT, "pull request", state != "open"
+            item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "pull request", state != "open"
         elif state == "closed" and reason in ("not planned", "duplicate"):
-            item.state, item.why, item.satisfies = State.LEFT_OUT, reason, self._options.cancelled_satisfies
+            item.state, item.why, item.satisfies = ItemState.LEFT_OUT, reason, self._options.cancelled_satisfies
         elif state in ("closed", "merged"):
-            item.state = State.DONE
+            item.state = ItemState.DONE
         elif state not in ("open", ""):
             self._findings.warn(f"{item.place}.state", f"{quoted(state)} is no state that is known; it will run")
 
@@ -205,7 +205,7 @@ def _number(value: object) -> str | None:
 
 
 def _home(entry: dict[str, Any]) -> str:
-    """The repository of an issue, as ``owner/name``; empty where it is not told."""
+    """The repository of an issue, as ``owner/name``; empty where it is not given."""
     for key in ("url", "html_url"):
         found = re.match(r"https://[^/]+/(?:repos/)?([\w.-]+/[\w.-]+)/(?:issues|pull)/", as_text(entry.get(key)))
         if found:

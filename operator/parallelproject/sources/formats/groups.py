@@ -12,7 +12,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, State
+from parallelproject.sources.selection.item import Item, ItemState
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.markers import ids_of, take_marker
 from parallelproject.sources.selection.options import Format, Options
@@ -87,11 +87,11 @@ def _priority(value: object, place: str, findings: Findings) -> int:
 def _set_state(item: Item, value: object, options: Options, findings: Findings) -> None:
     status = fields.status_word(value)
     if status in _DONE:
-        item.state = State.DONE
+        item.state = ItemState.DONE
     elif status in ("cancelled", "canceled"):
-        item.state, item.why, item.satisfies = State.LEFT_OUT, "cancelled", options.cancelled_satisfies
+        item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "cancelled", options.cancelled_satisfies
     elif status == "deferred":
-        item.state, item.why = State.LEFT_OUT, "deferred"
+        item.state, item.why = ItemState.LEFT_OUT, "deferred"
     elif status not in _STATES:
         found = f"{quoted(value)} is no state that is known; it will run"
         findings.warn(f"{item.place}.status", found, "as in pending or done")

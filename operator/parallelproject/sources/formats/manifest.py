@@ -11,7 +11,7 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.suggest import did_you_mean
 from parallelproject.sources.formats.manifest_salvage import Salvage
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import Imported, Report
+from parallelproject.sources.selection.report import Imported, ImportReport
 from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
@@ -38,7 +38,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] in ("{", "[") and not findings.file.lower().endswith((".yaml", ".yml")):
-        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
+        documents = [yaml_text.YamlDocument(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
         documents = yaml_text.parse(text, findings)
@@ -52,8 +52,8 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
 
     for key in data:
         if key not in _FIELDS:
-            mend = did_you_mean(key, _FIELDS) or "remove it, or check its spelling"
-            findings.error(at(key), "is not a field", mend)
+            hint = did_you_mean(key, _FIELDS) or "remove it, or check its spelling"
+            findings.error(at(key), "is not a field", hint)
     if data.get("apiVersion") != API_VERSION:
         found = f"{quoted(data['apiVersion'])} is not known" if "apiVersion" in data else "is missing"
         findings.error(at("apiVersion"), found, f"write {API_VERSION}")
@@ -72,7 +72,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
     project = ParallelProject(metadata=metadata, spec=spec)
     count = len(spec.tasks)
     warnings = tuple(findings.warnings)
-    return Imported(project, Report(format=Format.MANIFEST, found=count, taken=count, warnings=warnings))
+    return Imported(project, ImportReport(format=Format.MANIFEST, found=count, taken=count, warnings=warnings))
 
 
 def is_project(data: object) -> bool:
@@ -82,7 +82,7 @@ def is_project(data: object) -> bool:
     return data.get("kind") == KIND or str(data.get("apiVersion")).startswith(f"{GROUP}/")
 
 
-def _only_project(documents: list[yaml_text.Document], findings: Findings) -> yaml_text.Document:
+def _only_project(documents: list[yaml_text.YamlDocument], findings: Findings) -> yaml_text.YamlDocument:
     projects = [document for document in documents if is_project(document.data)]
     if not projects:
         findings.stop(findings.file, f"holds no {KIND}", f"write apiVersion: {API_VERSION} and kind: {KIND}")
@@ -114,14 +114,14 @@ def _metadata(
         findings.warn(at("metadata"), f'has no name; "{default_name}" is taken', "give it metadata.name")
         metadata = {**metadata, "name": default_name}
     elif name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-        mend = "small letters, digits, - and ., at most 253"
-        findings.error(at("metadata.name"), f"{quoted(name)} is not a name", mend)
+        hint = "small letters, digits, - and ., at most 253"
+        findings.error(at("metadata.name"), f"{quoted(name)} is not a name", hint)
     return metadata
 
 
-def _told(problem: Problem, document: yaml_text.Document, place: str) -> Problem:
-    mend = problem.mend
+def _told(problem: Problem, document: yaml_text.YamlDocument, place: str) -> Problem:
+    hint = problem.mend
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)
-        mend = f'write it in quotes: "{spelled}"' if spelled and spelled.isprintable() else "write it as text"
-    return Problem(place, problem.found, mend, problem.reason)
+        hint = f'write it in quotes: "{spelled}"' if spelled and spelled.isprintable() else "write it as text"
+    return Problem(place, problem.found, hint, problem.reason)

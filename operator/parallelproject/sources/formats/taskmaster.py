@@ -24,7 +24,7 @@ from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import Selection, choose
 from parallelproject.sources.selection.fold import fold
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.markers import ids_of
 from parallelproject.sources.selection.options import Format, Options
@@ -99,8 +99,8 @@ def read_taskmaster(
 
 
 @dataclass(frozen=True)
-class _Written:
-    """An item as its file has it, its dependencies not yet told apart."""
+class _WrittenItem:
+    """An item as its file has it, its dependencies not yet resolved."""
 
     item: Item
     parent: str | None
@@ -114,7 +114,7 @@ class _Tree:
         self.keys = Keys(_READ, _KNOWN)
         self._findings = findings
         self._options = options
-        self._written: dict[str, _Written] = {}
+        self._written: dict[str, _WrittenItem] = {}
         self._twice: dict[str, int] = {}
 
     def take(self, entry: object, own: str | None, path: str, parent: Item | None) -> None:
@@ -148,7 +148,7 @@ class _Tree:
         self.keys.note(entry, place)
         self._set_priority(item, entry.get("priority"), parent)
         self._set_state(item, entry.get("status"), parent)
-        self._written.setdefault(item.id, _Written(item, None if parent is None else parent.id))
+        self._written.setdefault(item.id, _WrittenItem(item, None if parent is None else parent.id))
         for index, (subtask, own) in enumerate(zip(subtasks, _ids(subtasks), strict=True)):
             self.take(subtask, own, f"{path}.subtasks[{index}]", item)
 
@@ -169,7 +169,7 @@ class _Tree:
         """Problems: dependencies of tasks taken on an id that several subtasks share."""
         noted = Findings(self._findings.file)
         for item in items:
-            if item.id not in taken and not (item.container and item.state is State.TODO):
+            if item.id not in taken and not (item.container and item.state is ItemState.TODO):
                 continue
             for need in item.needs:
                 if need.target in self._twice:
@@ -210,13 +210,13 @@ class _Tree:
 
     def _set_state(self, item: Item, value: object, parent: Item | None) -> None:
         status = fields.status_word(value)
-        if status in _DONE or (parent is not None and parent.state is State.DONE):
-            item.state = State.DONE
+        if status in _DONE or (parent is not None and parent.state is ItemState.DONE):
+            item.state = ItemState.DONE
         elif status in ("cancelled", "canceled"):
-            item.state, item.why = State.LEFT_OUT, "cancelled"
+            item.state, item.why = ItemState.LEFT_OUT, "cancelled"
             item.satisfies = self._options.cancelled_satisfies
         elif status == "deferred":
-            item.state, item.why = State.LEFT_OUT, "deferred"
+            item.state, item.why = ItemState.LEFT_OUT, "deferred"
         elif status in _DOUBTFUL:
             self.doubtful.setdefault(status, []).append(item.id)
         elif status not in _RUN:
@@ -244,11 +244,11 @@ def _explain_cycles(selection: Selection, tree: _Tree, options: Options, finding
         if not still & knot:
             ids = sorted(knot, key=list(places).index)
             found = f"{', '.join(map(quoted, ids[:10]))} wait for each other"
-            mend = (
+            hint = (
                 "read as tasks at the top instead of siblings, the numbers in these subtasks would give no cycle: "
                 'write what is meant in full, as in "1.2"'
             )
-            findings.warn(places[ids[0]], found, mend)
+            findings.warn(places[ids[0]], found, hint)
 
 
 def _knots(selection: Selection) -> list[set[str]]:

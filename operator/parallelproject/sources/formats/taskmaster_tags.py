@@ -73,8 +73,8 @@ def _choose(tags: list[str], findings: Findings, wanted: str | None, current: st
     if wanted is not None:
         if wanted in tags:
             return wanted
-        mend = findings.did_you_mean(wanted, tags) or f"it has {', '.join(map(_shown, tags[:20]))}"
-        findings.stop(findings.file, f"has no tag {quoted(wanted)}", mend)
+        hint = findings.did_you_mean(wanted, tags) or f"it has {', '.join(map(_shown, tags[:20]))}"
+        findings.stop(findings.file, f"has no tag {quoted(wanted)}", hint)
     if current is not None:
         if current in tags:
             return current

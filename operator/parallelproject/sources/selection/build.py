@@ -11,7 +11,7 @@ from parallelproject.model.spec import Spec, Task
 from parallelproject.sources.selection.choose import Selection
 from parallelproject.sources.selection.item import Item
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import NO_WORD, ChosenRole, Imported, LeftOut, Report
+from parallelproject.sources.selection.report import NO_WORD, ChosenRole, Imported, ImportReport, LeftOut
 from parallelproject.sources.selection.roles import RoleTable, default_roles
 from parallelproject.sources.text import texts
 from parallelproject.sources.text.bounds import (
@@ -58,7 +58,7 @@ def build(
         _add_errors_of_graph(selection, tasks[:TASKS_MAX], findings)
     findings.stop_if_errors()
     project = ParallelProject(metadata={"name": options.name or name}, spec=Spec(tasks=tasks))
-    report = Report(
+    report = ImportReport(
         format=format,
         found=selection.found,
         taken=count,
@@ -119,7 +119,7 @@ class _Maker:
             needs = needs[:DEPENDENCIES_MAX]
         self._edges += len(needs)
         if self._edges > EDGES_MAX:
-            if self._edges - len(needs) <= EDGES_MAX:  # told once
+            if self._edges - len(needs) <= EDGES_MAX:  # reported once
                 found = f"with this one the tasks wait for more than {EDGES_MAX:,} others in all"
                 self._findings.error(item.place, found, "put one task between large groups, that waits for the first")
             needs = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from parallelproject.model.problem import quoted
 from parallelproject.sources.selection.family import Family
-from parallelproject.sources.selection.item import Item, State
+from parallelproject.sources.selection.item import Item, ItemState
 from parallelproject.sources.selection.options import Options
 from parallelproject.sources.selection.report import LeftOut
 from parallelproject.sources.text.findings import Findings
@@ -52,7 +52,7 @@ def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selec
             findings.stop(item.place, f"lies within more than {DEPTH_MAX} others", "nest less deeply")
     known = {item.id: _standing(item, known, family, options) for item in items}
     runs = [item for item in known.values() if not item.container]
-    todo = [item for item in runs if item.state is State.TODO]
+    todo = [item for item in runs if item.state is ItemState.TODO]
     needs = _Needs(known, family, options, findings).of_all(todo)
     because, why = _spread(todo, needs, known)
     taken = [item for item in todo if item.id not in because]
@@ -61,11 +61,11 @@ def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selec
         taken=taken,
         needs={item.id: [need for need in needs[item.id] if need in ids] for item in taken},
         found=len(runs),
-        done=sum(item.state is State.DONE for item in runs),
+        done=sum(item.state is ItemState.DONE for item in runs),
         left_out=[
             LeftOut(item.id, why.get(item.id) or item.why)
             for item in runs
-            if item.state is State.LEFT_OUT or item.id in because
+            if item.state is ItemState.LEFT_OUT or item.id in because
         ],
         because=because,
         containers=len(known) - len(runs),
@@ -75,13 +75,13 @@ def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selec
 
 def _standing(item: Item, known: Mapping[str, Item], family: Family, options: Options) -> Item:
     """The item with the state that counts here: that of what contains it, where that is left out."""
-    if item.state is State.DONE:
-        return replace(item, state=State.TODO) if options.include_done else item
-    if item.state is State.TODO:
+    if item.state is ItemState.DONE:
+        return replace(item, state=ItemState.TODO) if options.include_done else item
+    if item.state is ItemState.TODO:
         for id in family.ancestors(item.id):
             above = known[id]
-            if above.state is State.LEFT_OUT and above.why in INHERITED:
-                return replace(item, state=State.LEFT_OUT, why=above.why, satisfies=above.satisfies)
+            if above.state is ItemState.LEFT_OUT and above.why in INHERITED:
+                return replace(item, state=ItemState.LEFT_OUT, why=above.why, satisfies=above.satisfies)
     return item
 
 
@@ -125,14 +125,14 @@ class _Needs:
     def _meant(self, target: str, place: str, seen: frozenset[str] = frozenset()) -> list[str]:
         """What there is to wait for in a target: itself, what it contains, or what an empty container needs."""
         item = self._known[target]
-        if item.state is State.DONE or (item.state is State.LEFT_OUT and item.satisfies):
+        if item.state is ItemState.DONE or (item.state is ItemState.LEFT_OUT and item.satisfies):
             return []
         if not item.container:
             return [target]
         within = [self._known[id] for id in self._family.descendants(target)]
         self._step(len(within), place)
         blocking = [one.id for one in within if not one.container and _open(one)]
-        if item.state is State.TODO and not blocking:
+        if item.state is ItemState.TODO and not blocking:
             onward = [need.target for need in item.needs if need.target in self._known and need.target not in seen]
             if not onward and all(one.container for one in within):
                 self._once(place, f"{quoted(target)} has no tasks in it, so nothing waits for it")
@@ -140,24 +140,24 @@ class _Needs:
             if len(seen) < DEPTH_MAX:
                 further = (self._meant(need, place, seen | {target}) for need in onward if need != target)
                 return list(dict.fromkeys(id for ids in further for id in ids))
-        return [target, *blocking] if item.state is State.LEFT_OUT else blocking
+        return [target, *blocking] if item.state is ItemState.LEFT_OUT else blocking
 
     def _dangling(self, target: str, place: str, fix: str) -> None:
         if place in self._told:
             return
         self._told.add(place)
-        mend = fix or self._findings.did_you_mean(target, self._known.keys())
+        hint = fix or self._findings.did_you_mean(target, self._known.keys())
         found = f"{quoted(target)} is not a task"
         if self._warn_only:
-            self._findings.warn(place, f"{found}; the dependency is dropped", mend)
+            self._findings.warn(place, f"{found}; the dependency is dropped", hint)
         else:
-            mend = mend or "remove it, add the task, or go on without it by --dangling warn"
-            self._findings.error(place, found, mend, reason="UnknownDependency")
+            hint = hint or "remove it, add the task, or go on without it by --dangling warn"
+            self._findings.error(place, found, hint, reason="UnknownDependency")
 
-    def _once(self, place: str, found: str, mend: str = "") -> None:
+    def _once(self, place: str, found: str, hint: str = "") -> None:
         if place not in self._told:
             self._told.add(place)
-            self._findings.warn(place, found, mend)
+            self._findings.warn(place, found, hint)
 
 
 def _a(adjective: str) -> str:
@@ -165,13 +165,13 @@ def _a(adjective: str) -> str:
 
 
 def _open(item: Item) -> bool:
-    return item.state is State.TODO or (item.state is State.LEFT_OUT and not item.satisfies)
+    return item.state is ItemState.TODO or (item.state is ItemState.LEFT_OUT and not item.satisfies)
 
 
 def _spread(
     todo: Sequence[Item], needs: Mapping[str, Sequence[str]], known: Mapping[str, Item]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What cannot run because of something left out: by id, that something, and the reason told."""
+    """What cannot run because of something skipped: by id, that something, and the reason given."""
     needed_by: dict[str, list[str]] = {}
     for item in todo:
         for need in needs[item.id]:
@@ -179,7 +179,7 @@ def _spread(
     because: dict[str, str] = {}
     why: dict[str, str] = {}
     for root in needed_by:
-        if known[root].state is not State.LEFT_OUT:
+        if known[root].state is not ItemState.LEFT_OUT:
             continue
         queue = [root]
         for id in queue:  # grows while it is walked

@@ -95,8 +95,8 @@ def files_of(value: object, place: str, findings: Findings) -> tuple[str, ...]:
             continue
         good = declared_path(path)
         if good is None:
-            mend = "give a path relative to the repository"
-            findings.warn(f"{place}[{index}]", f"{quoted(path)} is no path of the repository; not used", mend)
+            hint = "give a path relative to the repository"
+            findings.warn(f"{place}[{index}]", f"{quoted(path)} is no path of the repository; not used", hint)
         else:
             found[good] = None
     return tuple(found)
@@ -147,11 +147,11 @@ def refuse_duplicates(items: Iterable[Item], findings: Findings) -> list[Item]:
     return list(first.values())
 
 
-def warn_of_doubtful(ids: Sequence[str], meaning: str, mend: str, findings: Findings) -> None:
+def warn_of_doubtful(ids: Sequence[str], meaning: str, hint: str, findings: Findings) -> None:
     """Names tasks that will run although their state may mean that they should not; ten of them."""
     if ids:
         found = f"{meaning}, and will run: {listed([quoted(id)[1:-1] for id in ids], 10)}"
-        findings.warn(findings.file, found, mend)
+        findings.warn(findings.file, found, hint)
 
 
 def bound(entries: Sequence[object], findings: Findings) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parallelproject.sources.selection.family import Family
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.text.texts import one_line, sections
 
 
@@ -22,7 +22,7 @@ def fold(items: Sequence[Item]) -> list[Item]:
         if top[item.id] != item.id:
             continue
         parts = [known[id] for id in family.descendants(item.id)]
-        whole = [item, *(part for part in parts if part.state is State.TODO)]
+        whole = [item, *(part for part in parts if part.state is ItemState.TODO)]
         needs = [
             Need(top.get(need.target, need.target), need.place)
             for one in whole
@@ -30,13 +30,13 @@ def fold(items: Sequence[Item]) -> list[Item]:
             if one is item or top.get(need.target) != item.id
         ]
         steps = [part for part in parts if not part.container]
-        finished = any(part.state is State.DONE for part in steps) and not any(
-            part.state is State.TODO for part in steps
+        finished = any(part.state is ItemState.DONE for part in steps) and not any(
+            part.state is ItemState.TODO for part in steps
         )
         folded.append(
             replace(
                 item,
-                state=State.DONE if finished and item.state is State.TODO else item.state,
+                state=ItemState.DONE if finished and item.state is ItemState.TODO else item.state,
                 container=False,
                 needs=needs,
                 sections=[*item.sections, ("Subtasks", _told(steps))],
@@ -47,10 +47,10 @@ def fold(items: Sequence[Item]) -> list[Item]:
 
 
 def _told(parts: Sequence[Item]) -> str:
-    told = []
+    rows = []
     for part in parts:
-        box = "x" if part.state is State.DONE else " "
+        box = "x" if part.state is ItemState.DONE else " "
         note = f" ({part.why})" if part.why else ""
         lines = f"{part.title}{note}\n\n{sections(part.sections)}".strip().replace("\n", "\n  ")
-        told.append(f"- [{box}] {one_line(part.id)}: {lines}")
-    return "\n".join(told)
+        rows.append(f"- [{box}] {one_line(part.id)}: {lines}")
+    return "\n".join(rows)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class State(StrEnum):
+class ItemState(StrEnum):
     """Where a task stands in its own tool."""
 
     TODO = "to do"
@@ -31,7 +31,7 @@ class Item:
     id: str
     place: str
     title: str
-    state: State = State.TODO
+    state: ItemState = ItemState.TODO
     why: str = ""
     """Of one left out: an adjective, as in ``deferred``; what needs it "needs a deferred task"."""
     satisfies: bool = False

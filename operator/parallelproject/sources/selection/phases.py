@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from parallelproject.sources.selection.choose import Selection
 from parallelproject.sources.selection.item import Item
-from parallelproject.sources.text.sections import Outline, plain
+from parallelproject.sources.text.sections import TextOutline, plain
 
 SEQUENTIAL = "_sequential"
 """Group of the tasks without a marker."""
@@ -40,7 +40,7 @@ _AFTER = re.compile(r"\b(?:depends on|requires|needs|blocked by|after)\b([^.;]*)
 class Stories:
     """Which phases are user stories, and which of them may run side by side."""
 
-    def __init__(self, outline: Outline, sections: Mapping[str, int], unread: Iterable[int] = ()) -> None:
+    def __init__(self, outline: TextOutline, sections: Mapping[str, int], unread: Iterable[int] = ()) -> None:
         """Reads it from the text.
 
         Args:
@@ -83,7 +83,7 @@ class Stories:
     def _beside(self, story: str, other: str) -> bool:
         return self.side_by_side or frozenset((story, other)) in self.pairs
 
-    def _of(self, outline: Outline, section: int) -> str:
+    def _of(self, outline: TextOutline, section: int) -> str:
         """The user story that a section belongs to, by the headings that it lies below; empty for none."""
         for above in outline.path(section):
             numbers = _STORY.findall(above.title)

@@ -41,7 +41,7 @@ class ChosenRole(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class ImportReport:
     """An account of a file's tasks: ``found == taken + done + len(left_out)``, always.
 
     Ids are those of the project's tasks; ``renamed`` leads back to the file's own.
@@ -128,7 +128,7 @@ class Imported:
 
     project: ParallelProject
     """From a manifest: as written. From other tools: name and tasks; no roles, no git."""
-    report: Report
+    report: ImportReport
 
 
 def _printable(key: str) -> str:

@@ -83,8 +83,8 @@ def parse_roles(text: str, file: str) -> RoleTable:
             findings.error(place, f"{quoted(row['role'])} is not the name of a role", "small letters, digits, -")
         words = [word for word in row["words"] if isinstance(word, str) and word.strip() and word.isascii()]
         if not words or len(words) < len(row["words"]) or len(words) > _ROWS_MAX:
-            mend = f"up to {_ROWS_MAX} words, numbers in quotes"
-            findings.error(f"{place}.words", "is not a list of words", mend)
+            hint = f"up to {_ROWS_MAX} words, numbers in quotes"
+            findings.error(f"{place}.words", "is not a list of words", hint)
         rows.append((str(row["role"]), tuple(word.strip() for word in words)))
     if len(rows) > _ROWS_MAX:
         findings.error(findings.at("roles"), f"has more than {_ROWS_MAX} rows")

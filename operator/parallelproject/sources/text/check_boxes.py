@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from parallelproject.model.problem import quoted
 from parallelproject.sources.text.findings import Findings
-from parallelproject.sources.text.sections import CODE, Line, Outline
+from parallelproject.sources.text.sections import CODE, TextLine, TextOutline
 
 _BOX = re.compile(r"^([ \t]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[([^\w]|[xX_])\](\\?\*)?(?:[ \t]+(.*))?$")
 _START_MAX = 200
@@ -44,15 +44,15 @@ class Box:
         return self.mark in DONE
 
 
-def find_boxes(text: str | Outline) -> list[Box]:
+def find_boxes(text: str | TextOutline) -> list[Box]:
     """All entries with a check box outside of code and comments, in order; those without text are passed over."""
-    return BoxList(text if isinstance(text, Outline) else Outline(text)).boxes
+    return BoxList(text if isinstance(text, TextOutline) else TextOutline(text)).boxes
 
 
 class BoxList:
     """The entries of a text, and which lines belong to them."""
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: TextOutline) -> None:
         self.boxes: list[Box] = []
         self.owner: list[int | None] = []
         """For each line of the outline, the index of the entry that it belongs to."""
@@ -86,12 +86,12 @@ class BoxList:
                 self.boxes[within[-1][1]].body.append(line.text if line.text.strip() else "")
 
 
-def _continues(line: Line) -> bool:
+def _continues(line: TextLine) -> bool:
     """Whether a line goes on with the paragraph above it, even where it is not indented."""
     return not line.hidden and _NO_PARAGRAPH.match(line.text) is None
 
 
-def report_near_misses(outline: Outline, findings: Findings) -> list[int]:
+def report_near_misses(outline: TextOutline, findings: Findings) -> list[int]:
     """Warns of lines with a check box that are no entries of a list, and so no tasks; gives the legend's lines."""
     letters = []
     for line in outline.lines:
@@ -106,7 +106,7 @@ def report_near_misses(outline: Outline, findings: Findings) -> list[int]:
     return letters
 
 
-def hidden_boxes(outline: Outline) -> Iterable[tuple[int, str]]:
+def hidden_boxes(outline: TextOutline) -> Iterable[tuple[int, str]]:
     """The lines of entries that are no tasks since they are in code or a comment, with what they are in."""
     for line in outline.lines:
         if line.hidden and _BOX.match(line.text):

@@ -1,4 +1,4 @@
-"""Collects everything wrong with one file, so that all of it is told at once. Knows no format."""
+"""Collects everything wrong with one file, so that all of it is reported at once. Knows no format."""
 
 from collections.abc import Collection
 from typing import NoReturn
@@ -33,21 +33,21 @@ class Findings:
         """The place of a line, counted from 1: ``issues.jsonl:12``."""
         return f"{self.file}:{line}" if column is None else f"{self.file}:{line}:{column}"
 
-    def error(self, place: str, found: str, mend: str = "", reason: str = "InvalidSpec") -> None:
+    def error(self, place: str, found: str, hint: str = "", reason: str = "InvalidSpec") -> None:
         """Notes what makes the file unusable."""
-        self.errors.append(Problem(place, found, mend, reason))
+        self.errors.append(Problem(place, found, hint, reason))
 
-    def warn(self, place: str, found: str, mend: str = "") -> None:
+    def warn(self, place: str, found: str, hint: str = "") -> None:
         """Notes what its author should know."""
-        self.warnings.append(Problem(place, found, mend, severity=Severity.WARNING))
+        self.warnings.append(Problem(place, found, hint, severity=Severity.WARNING))
 
-    def stop(self, place: str, found: str, mend: str = "") -> NoReturn:
+    def stop(self, place: str, found: str, hint: str = "") -> NoReturn:
         """Notes an error after which nothing more can be read.
 
         Raises:
             ProblemsError: always, with all errors so far.
         """
-        self.error(place, found, mend)
+        self.error(place, found, hint)
         raise ProblemsError(self.errors, self.warnings)
 
     def stop_if_errors(self) -> None:
@@ -60,7 +60,7 @@ class Findings:
             raise ProblemsError(self.errors, self.warnings)
 
     def did_you_mean(self, word: str, known: Collection[str]) -> str:
-        """A mend that names the known word closest to ``word``; empty where none is close."""
+        """A hint that names the known word closest to ``word``; empty where none is close."""
         self._suggestions += 1
         if self._suggestions > _SUGGESTIONS_MAX or len(known) > _COMPARED_MAX or len(word) > 100:
             return ""

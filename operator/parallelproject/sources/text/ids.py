@@ -59,7 +59,7 @@ def text_id(text: str) -> str:
     """The id of a task that has none: its text, readable. ``Write the reader.`` is ``write-the-reader``.
 
     It depends on the text alone, and differs where texts differ in more than case, blanks, emphasis and a
-    full stop at the end: a text that cannot be told from others by its plain words gets a digest as well.
+    full stop at the end: a text that cannot be distinguished from others by its plain words gets a digest as well.
     """
     same = " ".join(_MARKUP.sub("", text).casefold().split()).rstrip(". ")
     if _PLAIN.fullmatch(same) and len(same) <= _WORDS_MAX:

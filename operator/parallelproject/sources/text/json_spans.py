@@ -10,20 +10,20 @@ _DEPTH_MAX = 100
 
 
 @dataclass
-class Span:
+class JsonSpan:
     """A value, and the values in it."""
 
     start: int
     end: int = 0
     """The first character behind it."""
-    members: dict[str, "Span"] = field(default_factory=dict)
+    members: dict[str, "JsonSpan"] = field(default_factory=dict)
     """An object's; of a key given twice the last one, as in JSON."""
-    items: list["Span"] = field(default_factory=list)
+    items: list["JsonSpan"] = field(default_factory=list)
     """A list's."""
 
-    def at(self, path: list[str | int]) -> "Span | None":
+    def at(self, path: list[str | int]) -> "JsonSpan | None":
         """What is at a path; None where nothing is."""
-        span: Span | None = self
+        span: JsonSpan | None = self
         for part in path:
             if span is None:
                 return None
@@ -34,7 +34,7 @@ class Span:
         return span
 
 
-def spans(text: str, start: int = 0) -> Span:
+def spans(text: str, start: int = 0) -> JsonSpan:
     """The value that starts at an offset, after blanks.
 
     Raises:
@@ -52,7 +52,7 @@ def replaced(text: str, edits: list[tuple[int, int, str]]) -> str:
     return "".join(parts) + text[at:]
 
 
-def setting(text: str, owner: Span, key: str, value: str, after: str | None = None) -> tuple[int, int, str]:
+def setting(text: str, owner: JsonSpan, key: str, value: str, after: str | None = None) -> tuple[int, int, str]:
     """The edit that gives an object a member, in the place of the old one or as its neighbours are written.
 
     Args:
@@ -82,11 +82,11 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _value(text: str, at: int, depth: int) -> Span:
+def _value(text: str, at: int, depth: int) -> JsonSpan:
     at = _skip(text, at)
     if depth > _DEPTH_MAX or at >= len(text):
         raise ValueError("not JSON that can be edited")
-    span = Span(at)
+    span = JsonSpan(at)
     match text[at]:
         case '"':
             _, span.end = scanstring(text, at + 1, False)

@@ -22,7 +22,7 @@ _MARKUP = re.compile(r"\*\*|__|`|~~")
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """A line of the text."""
 
     number: int
@@ -44,12 +44,12 @@ class Section:
     title: str
     line: int
     parent: int | None
-    own: list[Line] = field(default_factory=list)
+    own: list[TextLine] = field(default_factory=list)
     """Its lines up to the next heading, without the heading."""
 
 
 @dataclass(slots=True)
-class Block:
+class CodeBlock:
     """A fenced block of code."""
 
     line: int
@@ -58,13 +58,13 @@ class Block:
     section: int
 
 
-class Outline:
+class TextOutline:
     """The lines and sections of a text."""
 
     def __init__(self, text: str) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[TextLine] = []
         self.sections = [Section(0, 0, "", 0, None)]
-        self.blocks: list[Block] = []
+        self.blocks: list[CodeBlock] = []
         self.unclosed: list[tuple[int, str]] = []
         """Lines at which code or a comment starts that has no end, with what it is."""
         rows = text.replace("\r\n", "\n").split("\n")
@@ -74,7 +74,7 @@ class Outline:
                 title = _CLOSING.sub("", (found[2] or "").strip()).strip()
                 self._open(len(found[1]), title, number)
             section = self.sections[-1]
-            line = Line(number, row, section.index, hidden, found is not None)
+            line = TextLine(number, row, section.index, hidden, found is not None)
             self.lines.append(line)
             if found is None:
                 section.own.append(line)
@@ -111,7 +111,7 @@ class Outline:
             fence = _FENCE.match(rows[at])
             if fence is not None:
                 end = self._end_of_fence(rows, at, fence[1], fence[2])
-                self.blocks.append(Block(at + 1, fence[2].strip(), "\n".join(rows[at + 1 : end]), 0))
+                self.blocks.append(CodeBlock(at + 1, fence[2].strip(), "\n".join(rows[at + 1 : end]), 0))
                 stop, why = min(end + 1, len(rows)), CODE
             else:
                 first, stop, why = *comments.at(at), COMMENT

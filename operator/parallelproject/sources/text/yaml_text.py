@@ -26,7 +26,7 @@ _CONSTRUCTOR = SafeConstructor()
 
 
 @dataclass
-class Document:
+class YamlDocument:
     """One document of a YAML stream."""
 
     data: Any = None
@@ -44,7 +44,7 @@ class Document:
 
 
 @dataclass
-class _Open:
+class _OpenNode:
     """A mapping or sequence that is being read."""
 
     value: Any
@@ -58,7 +58,7 @@ class _Open:
     merged: list[Any] = field(default_factory=list)
 
 
-def parse(text: str, findings: Findings) -> list[Document]:
+def parse(text: str, findings: Findings) -> list[YamlDocument]:
     """Reads all documents of a stream; numbers, booleans and nulls as YAML 1.1 has them, dates as text.
 
     A key given twice is an error that is noted in ``findings``; the first one counts.
@@ -87,16 +87,16 @@ class _Reader:
     """Builds data from events, one at a time."""
 
     def __init__(self, findings: Findings) -> None:
-        self.documents: list[Document] = []
+        self.documents: list[YamlDocument] = []
         self._findings = findings
-        self._open: list[_Open] = []
+        self._open: list[_OpenNode] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._nodes = 0
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent):
-            self.documents.append(Document(line=line))
+            self.documents.append(YamlDocument(line=line))
             self._anchors = {}
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, line)
@@ -126,7 +126,7 @@ class _Reader:
         self._count(1, line)
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)  # an alias within it is refused
-        self._open.append(_Open(value, path, event.anchor))
+        self._open.append(_OpenNode(value, path, event.anchor))
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         top = self._open[-1] if self._open else None

@@ -8,7 +8,7 @@ from typing import Any
 from parallelproject.model.problem import quoted
 
 Error = Callable[[str, str, str], None]
-"""Is told of what is wrong: the path below the template, what was found, and the fix."""
+"""Is called with what is wrong: the path below the template, what was found, and the fix."""
 
 _OF_POD = (
     "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "hostAliases", "hostNetwork",
@@ -33,7 +33,7 @@ def pod_template(template: dict[str, Any], spec: dict[str, Any], error: Error) -
     Args:
         template: The template.
         spec: The workflow's spec, which has what all its pods share.
-        error: Is told of what cannot be expressed.
+        error: Is called with what cannot be expressed.
     """
     container = template.get("container")
     if not isinstance(container, dict):

@@ -19,7 +19,7 @@ from parallelproject.sources.formats.argo.items import expanded, scalar
 from parallelproject.sources.formats.argo.roles import pod_template, role_name
 from parallelproject.sources.selection.keys import Keys
 from parallelproject.sources.selection.options import Format, Options
-from parallelproject.sources.selection.report import Imported, Report
+from parallelproject.sources.selection.report import Imported, ImportReport
 from parallelproject.sources.text import json_text, yaml_text
 from parallelproject.sources.text.findings import Findings
 
@@ -68,7 +68,7 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
         ProblemsError: everything wrong with it, by line and path; also none or more than one.
     """
     if text.lstrip()[:1] == "{":
-        documents = [yaml_text.Document(json_text.parse(text, findings, exact=False))]
+        documents = [yaml_text.YamlDocument(json_text.parse(text, findings, exact=False))]
         lines = False
     else:
         documents, lines = yaml_text.parse(text, findings), True
@@ -84,7 +84,7 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
 class _Reader:
     """Makes a project of one workflow."""
 
-    def __init__(self, document: yaml_text.Document, findings: Findings, lines: bool) -> None:
+    def __init__(self, document: yaml_text.YamlDocument, findings: Findings, lines: bool) -> None:
         self._document = document
         self._findings = findings
         self._lines = lines
@@ -152,7 +152,7 @@ class _Reader:
         named = _mapping(self._document.data.get("metadata")).get("name")
         project = ParallelProject(metadata={"name": options.name or role_name(str(named or name))[:63]}, spec=parsed)
         warnings = tuple(self._findings.warnings)
-        report = Report(format=Format.ARGO, found=len(made), taken=len(made), unread=unread, warnings=warnings)
+        report = ImportReport(format=Format.ARGO, found=len(made), taken=len(made), unread=unread, warnings=warnings)
         return Imported(project, report)
 
     def _entry(self) -> tuple[int, dict[str, Any]]:
@@ -163,13 +163,13 @@ class _Reader:
             entry = dags[0]
         if not isinstance(entry, str) or entry not in self._templates:
             found = "is missing" if entry is None else f"{quoted(entry)} is not a template"
-            mend = self._findings.did_you_mean(str(entry), list(self._templates)) or "name the template that is a dag"
-            self._findings.stop(self._at(place), found, mend)
+            hint = self._findings.did_you_mean(str(entry), list(self._templates)) or "name the template that is a dag"
+            self._findings.stop(self._at(place), found, hint)
         index, template = self._templates[entry]
         if not isinstance(template.get("dag"), dict):
             kind = next((key for key in ("steps", "container", "script") if key in template), "no dag")
-            mend = f"name one that is a dag: {', '.join(dags[:10])}" if dags else "write the tasks as a dag"
-            self._findings.stop(self._at(place), f"{quoted(entry)} is no dag ({kind})", mend)
+            hint = f"name one that is a dag: {', '.join(dags[:10])}" if dags else "write the tasks as a dag"
+            self._findings.stop(self._at(place), f"{quoted(entry)} is no dag ({kind})", hint)
         return index, template["dag"]
 
     def _name_copies(self, place: str, task: object) -> None:
@@ -206,8 +206,8 @@ class _Reader:
         if not isinstance(template, str) or template not in self._templates:
             if not task.get("templateRef") and not task.get("inline"):
                 found = "is missing" if template is None else f"{quoted(template)} is not a template"
-                mend = self._findings.did_you_mean(str(template), list(self._templates))
-                self._error(f"{place}.template", found, mend or "name one of spec.templates")
+                hint = self._findings.did_you_mean(str(template), list(self._templates))
+                self._error(f"{place}.template", found, hint or "name one of spec.templates")
             return []
         role, more = self._role(template, place)
         made = []
@@ -241,8 +241,8 @@ class _Reader:
             if isinstance(part, str) and part in self._copies:
                 needs.update(dict.fromkeys(self._copies[part]))
             else:
-                mend = self._findings.did_you_mean(str(part), list(self._copies)) or "remove it, or add the task"
-                self._findings.error(self._at(at), f"{quoted(part)} is not a task", mend, "UnknownDependency")
+                hint = self._findings.did_you_mean(str(part), list(self._copies)) or "remove it, or add the task"
+                self._findings.error(self._at(at), f"{quoted(part)} is not a task", hint, "UnknownDependency")
         return list(needs)
 
     def _arguments(self, place: str, task: dict[str, Any], template: str, item: object) -> dict[str, str]:
@@ -265,9 +265,9 @@ class _Reader:
                 continue
             values[key] = self._text(f"{place}.arguments.parameters", scalar(value), item)
         for key in given:
-            mend = self._findings.did_you_mean(key, list(values)) or "remove it, or add it to the template's inputs"
+            hint = self._findings.did_you_mean(key, list(values)) or "remove it, or add it to the template's inputs"
             self._error(
-                f"{place}.arguments.parameters", f"template {quoted(template)} has no parameter {quoted(key)}", mend
+                f"{place}.arguments.parameters", f"template {quoted(template)} has no parameter {quoted(key)}", hint
             )
         return values
 
@@ -294,8 +294,8 @@ class _Reader:
         if template not in self._roles:
             inputs = set(_names(_mapping(written.get("inputs")).get("parameters")))
 
-            def error(path: str, found: str, mend: str) -> None:
-                self._error(f"{at}{path}", found, mend)
+            def error(path: str, found: str, hint: str) -> None:
+                self._error(f"{at}{path}", found, hint)
 
             made = pod_template(written, self._spec, error)
             self._roles[template] = (
@@ -338,8 +338,8 @@ class _Reader:
             return self._findings.at(path)
         return f"{self._findings.line(self._document.line_of(path))}: {path}"
 
-    def _error(self, path: str, found: str, mend: str) -> None:
-        self._findings.error(self._at(path), found, mend)
+    def _error(self, path: str, found: str, hint: str) -> None:
+        self._findings.error(self._at(path), found, hint)
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 
-from parallelproject.sources.text.sections import Outline, plain
+from parallelproject.sources.text.sections import TextOutline, plain
 
 _CHECKS = re.compile(
     r"(?:^|\W)(?:check-?lists?|acceptance|acceptance criteria|(?:success|exit|completion|done|quality) criteria"
@@ -23,7 +23,7 @@ def is_checklist(title: str) -> bool:
     return _CHECKS.search(words) is not None and not _WORK.match(words)
 
 
-def checklists(outline: Outline) -> dict[int, str]:
+def checklists(outline: TextOutline) -> dict[int, str]:
     """By section, the title of the checklist that it belongs to. The title of the whole text is none."""
     found: dict[int, str] = {}
     for section in outline.sections:

@@ -10,7 +10,7 @@ from parallelproject.sources.selection.options import Options
 from parallelproject.sources.selection.report import Imported
 from parallelproject.sources.text.check_boxes import BoxList
 from parallelproject.sources.text.findings import Findings
-from parallelproject.sources.text.sections import Outline
+from parallelproject.sources.text.sections import TextOutline
 
 
 def read_markdown(text: str, findings: Findings, options: Options, name: str) -> Imported:
@@ -23,7 +23,7 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
     Raises:
         ProblemsError: everything wrong with it.
     """
-    outline = Outline(text)
+    outline = TextOutline(text)
     fields.bound(outline.sections, findings)
     if is_story(outline):
         return read_stories({findings.file: text}, None, findings, options, name)

@@ -16,7 +16,7 @@ from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import DEPTH_MAX, choose
 from parallelproject.sources.selection.fold import fold
-from parallelproject.sources.selection.item import Item, Need, State
+from parallelproject.sources.selection.item import Item, ItemState, Need
 from parallelproject.sources.selection.markers import needs_in, take_files, take_marker
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.phases import Stories, chain
@@ -24,13 +24,13 @@ from parallelproject.sources.selection.report import Ignored, Imported
 from parallelproject.sources.text.bounds import DESCRIPTION_MAX
 from parallelproject.sources.text.check_boxes import DONE, OPEN, Box, BoxList, hidden_boxes, report_near_misses
 from parallelproject.sources.text.findings import Findings
-from parallelproject.sources.text.sections import COMMENT, Outline, plain
+from parallelproject.sources.text.sections import COMMENT, TextOutline, plain
 from parallelproject.sources.text.texts import clean, one_line
 from parallelproject.sources.text.written_ids import Known
 
 
 def read_list(
-    outline: Outline, entries: BoxList, chosen: Chosen, findings: Findings, options: Options, name: str
+    outline: TextOutline, entries: BoxList, chosen: Chosen, findings: Findings, options: Options, name: str
 ) -> Imported:
     """Reads the tasks among the entries of a list.
 
@@ -55,7 +55,7 @@ def read_list(
     return build(selection, Format.GROUPS, name, options, findings, optional=optional, ignored=ignored)
 
 
-def report_ignored(outline: Outline, boxes: Sequence[Box], chosen: Chosen, findings: Findings) -> Iterable[Ignored]:
+def report_ignored(outline: TextOutline, boxes: Sequence[Box], chosen: Chosen, findings: Findings) -> Iterable[Ignored]:
     """Reports all that looks like a task of the list and is none: warns of what may have been meant as one."""
     for index in chosen.strangers:
         box = boxes[index]
@@ -86,7 +86,7 @@ def _counted(count: int, one: str, more: str) -> str:
 
 @dataclass
 class _Reader:
-    outline: Outline
+    outline: TextOutline
     entries: BoxList
     chosen: Chosen
     findings: Findings
@@ -179,7 +179,7 @@ class _Reader:
             id=box.id,
             place=place,
             title=one_line(title) or box.id,
-            state=State.DONE if done else State.TODO,
+            state=ItemState.DONE if done else ItemState.TODO,
             container=index in self._containers,
             parents=() if box.parent is None or box.parent not in self._containers else (boxes[box.parent].id,),
             needs=needs,

@@ -15,7 +15,7 @@ from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
 from parallelproject.sources.selection.fold import fold
-from parallelproject.sources.selection.item import Item, State
+from parallelproject.sources.selection.item import Item, ItemState
 from parallelproject.sources.selection.markers import needs_in, take_files, take_marker
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.phases import chain
@@ -24,7 +24,7 @@ from parallelproject.sources.text.bounds import DESCRIPTION_MAX
 from parallelproject.sources.text.check_boxes import Box, BoxList
 from parallelproject.sources.text.findings import Findings
 from parallelproject.sources.text.ids import text_id, text_ids
-from parallelproject.sources.text.sections import FRONT_MATTER, Line, Outline, Section, plain
+from parallelproject.sources.text.sections import FRONT_MATTER, Section, TextLine, TextOutline, plain
 from parallelproject.sources.text.texts import clean, one_line
 from parallelproject.sources.text.written_ids import Known, Written, word_id, written_id
 
@@ -53,7 +53,7 @@ class Heading:
     done: bool
 
 
-def task_headings(outline: Outline, checks: Mapping[int, str]) -> list[Heading]:
+def task_headings(outline: TextOutline, checks: Mapping[int, str]) -> list[Heading]:
     """The headings that count something, all of one kind: the most telling kind of those in the text."""
     found = [heading for section in outline.sections[1:] if (heading := _read(section)) is not None]
     found = [heading for heading in found if heading.section.index not in checks]
@@ -64,7 +64,7 @@ def task_headings(outline: Outline, checks: Mapping[int, str]) -> list[Heading]:
     return []
 
 
-def hold(headings: Sequence[Heading], boxes: Sequence[Box], outline: Outline) -> bool:
+def hold(headings: Sequence[Heading], boxes: Sequence[Box], outline: TextOutline) -> bool:
     """Whether headings are the tasks rather than the entries with check boxes, which have no ids.
 
     Headings that call themselves tasks always are; others where most of the entries are below them.
@@ -102,7 +102,7 @@ def _rest(written: Written) -> str:
 
 
 def read_plan(
-    outline: Outline, entries: BoxList, headings: list[Heading], findings: Findings, options: Options, name: str
+    outline: TextOutline, entries: BoxList, headings: list[Heading], findings: Findings, options: Options, name: str
 ) -> Imported:
     """Reads the tasks that are headings.
 
@@ -120,7 +120,7 @@ def read_plan(
     return build(selection, Format.GROUPS, name, options, findings, ignored=ignored)
 
 
-def _named(headings: list[Heading], outline: Outline, findings: Findings) -> list[Heading]:
+def _named(headings: list[Heading], outline: TextOutline, findings: Findings) -> list[Heading]:
     """The headings with an id each: their titles are the ids where numbers are there more than once."""
     counted = Counter(heading.id for heading in headings)
     twice = [id for id, count in counted.items() if count > 1]
@@ -137,7 +137,7 @@ def _named(headings: list[Heading], outline: Outline, findings: Findings) -> lis
 
 
 class _Reader:
-    def __init__(self, outline: Outline, entries: BoxList, headings: list[Heading], findings: Findings) -> None:
+    def __init__(self, outline: TextOutline, entries: BoxList, headings: list[Heading], findings: Findings) -> None:
         self.all_say_what_they_need = False
         """Whether every task names what it waits for, or says that it waits for nothing."""
         self._outline = outline
@@ -214,7 +214,7 @@ class _Reader:
             id=heading.id,
             place=place,
             title=one_line(title) or heading.id,
-            state=State.DONE if done else State.TODO,
+            state=ItemState.DONE if done else ItemState.TODO,
             container=heading.id in self._containers,
             parents=() if parent is None else (parent.id,),
             needs=[need for need in needs if need.target != heading.id],
@@ -247,7 +247,7 @@ class _Reader:
             if section.level > 1
         }
         near: dict[int, str] = {}
-        rest: list[Line] = []
+        rest: list[TextLine] = []
         for section in self._outline.sections:
             if self._task_of[section.index] is not None:
                 continue

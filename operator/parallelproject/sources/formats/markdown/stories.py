@@ -21,7 +21,7 @@ from parallelproject.model.problem import listed, quoted
 from parallelproject.sources.selection import fields
 from parallelproject.sources.selection.build import build
 from parallelproject.sources.selection.choose import choose
-from parallelproject.sources.selection.item import Item, State
+from parallelproject.sources.selection.item import Item, ItemState
 from parallelproject.sources.selection.markers import needs_in
 from parallelproject.sources.selection.options import Format, Options
 from parallelproject.sources.selection.phases import SEQUENTIAL, chain
@@ -29,7 +29,7 @@ from parallelproject.sources.selection.report import Imported
 from parallelproject.sources.text import yaml_text
 from parallelproject.sources.text.findings import Findings
 from parallelproject.sources.text.ids import text_id
-from parallelproject.sources.text.sections import Outline, plain
+from parallelproject.sources.text.sections import TextOutline, plain
 from parallelproject.sources.text.texts import clean, one_line
 from parallelproject.sources.text.written_ids import Known
 
@@ -48,9 +48,9 @@ _REVIEW = frozenset({"review", "ready-for-review", "in-review"})
 _DRAFT = frozenset({"draft", "drafted", "backlog"})
 
 
-def is_story(text: str | Outline) -> bool:
+def is_story(text: str | TextOutline) -> bool:
     """Whether a Markdown text is one story: its title says so, and it has the sections of one."""
-    outline = text if isinstance(text, Outline) else Outline(text)
+    outline = text if isinstance(text, TextOutline) else TextOutline(text)
     title = next((section for section in outline.sections if section.level == 1), None)
     if title is None or not _TITLE.match(plain(title.title)):
         return False
@@ -94,7 +94,7 @@ def read_stories(
         ProblemsError: everything wrong with them.
     """
     fields.bound(list(files), findings)
-    outlines = {path: Outline(text) for path, text in files.items()}
+    outlines = {path: TextOutline(text) for path, text in files.items()}
     ids = _ids(outlines)
     order = sorted(outlines, key=lambda path: ([int(n) for n in re.findall(r"\d+", ids[path])[:4]], path))
     known = Known(ids.values())
@@ -122,7 +122,7 @@ def read_stories(
     return build(selection, Format.GROUPS, name, options, findings)
 
 
-def _ids(outlines: Mapping[str, Outline]) -> dict[str, str]:
+def _ids(outlines: Mapping[str, TextOutline]) -> dict[str, str]:
     """The number of each story, from its title or its file's name; its file's name where that is not unique."""
     ids = {}
     for path, outline in outlines.items():
@@ -137,7 +137,7 @@ def _ids(outlines: Mapping[str, Outline]) -> dict[str, str]:
     return {path: id if counted[id] == 1 else text_id(PurePath(path).stem) for path, id in ids.items()}
 
 
-def _title(outline: Outline) -> str:
+def _title(outline: TextOutline) -> str:
     return plain(next((section.title for section in outline.sections if section.level == 1), ""))
 
 
@@ -148,7 +148,7 @@ def _key(path: str, id: str, states: Mapping[str, str]) -> str:
     return stem if stem in states else next((key for key in states if key.startswith(number)), stem)
 
 
-def _story(outline: Outline, id: str, path: str, known: Known, findings: Findings) -> tuple[Item, str]:
+def _story(outline: TextOutline, id: str, path: str, known: Known, findings: Findings) -> tuple[Item, str]:
     """The story as an item, and the state that it says that it is in."""
     state, lines = "", []
     of_section = False
@@ -185,13 +185,13 @@ def _story(outline: Outline, id: str, path: str, known: Known, findings: Finding
 def _set_state(item: Item, value: str, options: Options, findings: Findings) -> None:
     status = fields.status_word(value)
     if status in _DONE:
-        item.state = State.DONE
+        item.state = ItemState.DONE
     elif status in _DRAFT:
-        item.state, item.why = State.LEFT_OUT, "draft"
+        item.state, item.why = ItemState.LEFT_OUT, "draft"
     elif status in ("cancelled", "canceled"):
-        item.state, item.why, item.satisfies = State.LEFT_OUT, "cancelled", options.cancelled_satisfies
+        item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "cancelled", options.cancelled_satisfies
     elif status == "deferred":
-        item.state, item.why = State.LEFT_OUT, "deferred"
+        item.state, item.why = ItemState.LEFT_OUT, "deferred"
     elif status not in _RUN | _REVIEW:
         found = f"{quoted(value)} is no state that is known; it will run"
         findings.warn(item.place, found, "as in ready-for-dev or done")

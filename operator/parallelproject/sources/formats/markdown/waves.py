@@ -8,10 +8,10 @@ from parallelproject.sources.selection.choose import Selection
 from parallelproject.sources.selection.item import Item
 from parallelproject.sources.text.findings import Findings
 from parallelproject.sources.text.ids import as_id
-from parallelproject.sources.text.sections import Outline
+from parallelproject.sources.text.sections import TextOutline
 
 
-def find_waves(outline: Outline, findings: Findings) -> list[list[str]] | None:
+def find_waves(outline: TextOutline, findings: Findings) -> list[list[str]] | None:
     """The ids of each wave: ``{"waves": [{"id": 0, "tasks": ["1.1", "2.1"]}, …]}``. None where the text has none."""
     for block in outline.blocks:
         if '"waves"' not in block.text:

@@ -1,4 +1,4 @@
-"""What of a project is published, and what its publishing is told. Pure.
+"""What of a project is published: its revision, and the instruction of its publishing. Pure.
 
 What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
 level ends and when the project does.
@@ -22,7 +22,7 @@ _WHERE = 6
 
 
 def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
-    """The tasks that can be told of: those of the levels that are done, or all at the end."""
+    """The tasks that can be reported: those of the levels that are done, or all at the end."""
     last = len(graph.levels) if plan.completed else plan.level
     return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
 
@@ -60,7 +60,7 @@ def _digest(value: object) -> str:
 
 
 def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, title: int) -> Json:
-    """What a publishing is told, besides where the repository is and how it is reached: fields of ``pproj-publish``.
+    """The fields of ``pproj-publish``, without where the repository is and how it is reached.
 
     Args:
         graph: The compiled spec.
@@ -70,7 +70,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         title: Most characters of a task's title.
     """
     git, wanted = spec.git, (spec.git.pull_request if spec.git else None) or PullRequest()
-    told: Json = {
+    fields: Json = {
         "project": project,
         "branch": offered_branch(git, project),
         "line": landing_branch(git, project),
@@ -82,33 +82,33 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         "tasks": task_rows(graph, plan, title),
     }
     if wanted.title:
-        told["title"] = wanted.title
+        fields["title"] = wanted.title
     if wanted.body:
-        told["body"] = wanted.body
+        fields["body"] = wanted.body
     is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
     if is_whole:
-        told["isWhole"] = True
+        fields["isWhole"] = True
     if git and git.is_by_task:
-        for row in told["tasks"]:
+        for row in fields["tasks"]:
             if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
                 row["after"] = needs
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
-        told |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
+        fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
         # What has landed is not always known to have: of an attempt that was cut off after that, it shows later.
         begun = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
         if above := [graph.ids[i] for i in begun if i is not None and graph.level[i] >= done]:
-            told["above"] = above
-        for row in told["tasks"]:
+            fields["above"] = above
+        for row in fields["tasks"]:
             if level := graph.level[graph.index[row["id"]]]:
                 row["level"] = level
     elif not is_whole:  # only then is it merged
-        told["merge"] = MergeMode.MANUAL.value
-    return told
+        fields["merge"] = MergeMode.MANUAL.value
+    return fields
 
 
 def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
-    """What is told of each task that can be told of.
+    """What is reported of each task that can be.
 
     Args:
         graph: The compiled spec.

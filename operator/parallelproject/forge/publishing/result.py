@@ -1,15 +1,15 @@
-"""How a publishing ends."""
+"""How the publishing of each branch ended."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parallelproject.core.followups.publishing import WELL
-from parallelproject.forge.clients.protocol import PullRequest, State
-from parallelproject.forge.publishing.pull_request import Offer
+from parallelproject.forge.clients.protocol import ForgePullRequest, PullState
+from parallelproject.forge.publishing.pull_request import Proposal
 
 
-class End(StrEnum):
-    """One word for where a branch and its pull request are left."""
+class PublishEnd(StrEnum):
+    """How the publishing of a branch ended."""
 
     MERGED = "Merged"
     OPEN = "Open"
@@ -26,7 +26,7 @@ class End(StrEnum):
     CONFLICT = "Conflict"
     """It does not merge: the task has to run again, on what the target has now."""
     CLOSED = "Closed"
-    """By a person, without a merge. It is not opened again, and nothing is opened beside it."""
+    """By a person, without a merge. It is not opened again, and no other one is opened."""
     NOTHING = "Nothing"
     """The branch has nothing that its target has not."""
     REFUSED = "Refused"
@@ -42,19 +42,19 @@ class End(StrEnum):
     @property
     def is_merged(self) -> bool:
         """Whether the target has all of it."""
-        return self in (End.MERGED, End.NOTHING)
+        return self in (PublishEnd.MERGED, PublishEnd.NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishResult:
     """What became of one branch."""
 
     branch: str
-    end: End
+    end: PublishEnd
     number: int = 0
     """Of the pull request; 0: there is none."""
     url: str = ""
-    state: State | None = None
+    state: PullState | None = None
     merge_commit: str | None = None
     """What brought it into the target, there."""
     message: str = ""
@@ -68,10 +68,12 @@ class Published:
     """Whether it was merged by this very call."""
 
 
-def told(offer: Offer, end: End, pull: PullRequest | None, message: str = "", paths: tuple[str, ...] = ()) -> Published:
+def result_of(
+    proposal: Proposal, end: PublishEnd, pull: ForgePullRequest | None, message: str = "", paths: tuple[str, ...] = ()
+) -> PublishResult:
     """The result for a branch and its pull request, where there is one."""
-    found = Published(
-        branch=offer.branch, end=end, message=message, paths=paths, task=offer.task, level=offer.level
+    found = PublishResult(
+        branch=proposal.branch, end=end, message=message, paths=paths, task=proposal.task, level=proposal.level
     )  # fmt: skip
     if pull is None:
         return found

@@ -1,4 +1,4 @@
-"""Publishing, as callers see it: one branch for all tasks, or several that are merged in their order.
+"""Publishing a branch, or several that are merged one at a time in their order.
 
 Both may be killed at any moment and called again.
 """
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from parallelproject.forge.clients.answer import AnswerError
-from parallelproject.forge.clients.protocol import Forge, PullRequest, State
+from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState
 from parallelproject.forge.publishing.markdown import code
 from parallelproject.forge.publishing.merging import Tried, Waiting, bring_in
-from parallelproject.forge.publishing.published import End, Published, told
-from parallelproject.forge.publishing.pull_request import Offer, offered
+from parallelproject.forge.publishing.pull_request import Proposal, ensure_pull_request
+from parallelproject.forge.publishing.result import PublishEnd, PublishResult, result_of
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import listed
@@ -23,15 +23,15 @@ _APPROVAL = 60.0
 """Seconds for which others wait until one is approved whose checks have passed."""
 
 
-async def shared_branch(
-    forge: Forge, branches: Branches, offer: Offer, merge: MergeMode, waiting: Waiting | None = None
-) -> Published:
+async def publish_one(
+    forge: ForgeClient, branches: Branches, proposal: Proposal, merge: MergeMode, waiting: Waiting | None = None
+) -> PublishResult:
     """Publishes one branch: its pull request is opened or brought up to date, and merged if that is asked for.
 
     Args:
         forge: Where its pull request is.
         branches: The repository.
-        offer: The branch, and what is to be read.
+        proposal: The branch, and the words of its pull request.
         merge: Manual: a person merges it.
         waiting: How long to wait for its checks.
 
@@ -40,33 +40,33 @@ async def shared_branch(
     """
     waiting = waiting or Waiting()
     try:
-        pull = await offered(forge, branches, offer, waiting.clock)
-        if pull is None or merge is MergeMode.MANUAL or pull.state is State.CLOSED:
-            return _left(offer, pull)
-        return _result(offer, await bring_in(forge, branches, pull, waiting))
+        pull = await ensure_pull_request(forge, branches, proposal, waiting.clock)
+        if pull is None or merge is MergeMode.MANUAL or pull.state is PullState.CLOSED:
+            return _left(proposal, pull)
+        return _result(proposal, await bring_in(forge, branches, pull, waiting))
     except AnswerError as error:
         raise error.as_outcome() from error
 
 
-async def one_by_one(
-    forge: Forge,
+async def publish_in_order(
+    forge: ForgeClient,
     branches: Branches,
-    offers: Iterable[Offer],
+    proposals: Iterable[Proposal],
     merge: MergeMode,
     waiting: Waiting | None = None,
     *,
     anew: bool = True,
-) -> list[Published]:
+) -> list[PublishResult]:
     """Publishes several branches, and merges them one at a time in this order.
 
     Each is brought up to date with what the ones before it have brought in, and checked as it will be merged. What
     does not merge, or fails its checks, is left open; the next one's turn comes, unless it builds on that. A branch is
-    deleted when its merge has been seen in the target.
+    deleted when the target contains its merge.
 
     Args:
         forge: Where the pull requests are.
         branches: The repository.
-        offers: The branches, each after those that it builds on.
+        proposals: The branches, each after those that it builds on.
         merge: Manual: people merge them.
         waiting: How long to wait for the checks of all.
         anew: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is made
@@ -76,63 +76,65 @@ async def one_by_one(
         DeliveryError: the forge or the remote was in trouble, or refuses us; called again, it goes on.
     """
     waiting = waiting or Waiting()
-    queue: list[tuple[Offer, PullRequest | None, str]] = []
-    done: list[Published] = []
+    queue: list[tuple[Proposal, ForgePullRequest | None, str]] = []
+    done: list[PublishResult] = []
     try:
-        for offer in offers:
+        for proposal in proposals:
             try:
-                if offer.obstacle:
-                    queue.append((offer, None, ""))
+                if proposal.obstacle:
+                    queue.append((proposal, None, ""))
                     continue
-                queue.append((offer, await offered(forge, branches, offer, waiting.clock), ""))
+                queue.append((proposal, await ensure_pull_request(forge, branches, proposal, waiting.clock), ""))
             except (AnswerError, PolicyError) as error:
-                queue.append((offer, None, _own_fault(error)))
+                queue.append((proposal, None, _own_fault(error)))
         merged: set[str] = set()
         deadline = waiting.clock.monotonic() + waiting.seconds
-        for offer, pull, refused in queue:
+        for proposal, pull, refused in queue:
             left = deadline - waiting.clock.monotonic()
-            before = [branch for branch in offer.after if branch not in merged]
+            before = [branch for branch in proposal.after if branch not in merged]
             if refused:
-                found = told(offer, End.REFUSED, None, refused)
-            elif offer.obstacle:
-                found = told(offer, End.WAITING, None, offer.obstacle)
-            elif pull is None or merge is MergeMode.MANUAL or pull.state is not State.OPEN or offer.is_held:
-                found = _left(offer, pull)
-                if pull is not None and found.end is End.MERGED and merge is not MergeMode.MANUAL:
-                    await _delete(branches, pull)  # by somebody, or by a life of ours that was cut off
+                found = result_of(proposal, PublishEnd.REFUSED, None, refused)
+            elif proposal.obstacle:
+                found = result_of(proposal, PublishEnd.WAITING, None, proposal.obstacle)
+            elif pull is None or merge is MergeMode.MANUAL or pull.state is not PullState.OPEN or proposal.is_held:
+                found = _left(proposal, pull)
+                if pull is not None and found.end is PublishEnd.MERGED and merge is not MergeMode.MANUAL:
+                    await _delete(branches, pull)  # by somebody, or by an earlier process that was killed
             elif before:
-                found = told(offer, End.WAITING, pull, f"waits for the merge of {listed(before, _SHOWN_BRANCHES)}")
+                found = result_of(
+                    proposal, PublishEnd.WAITING, pull, f"waits for the merge of {listed(before, _SHOWN_BRANCHES)}"
+                )
             elif left <= 0:
-                found = told(offer, End.NOT_IN_TIME, pull, "its turn has not come yet")
+                found = result_of(proposal, PublishEnd.NOT_IN_TIME, pull, "its turn has not come yet")
             else:
                 found = await _in_turn(
-                    forge, branches, offer, pull, replace(waiting, seconds=left, approval=_APPROVAL), anew=anew
+                    forge, branches, proposal, pull, replace(waiting, seconds=left, approval=_APPROVAL), anew=anew
                 )
             done.append(found)
             if found.end.is_merged:
-                merged.add(offer.branch)
+                merged.add(proposal.branch)
         return done
     except AnswerError as error:
         raise error.as_outcome() from error
 
 
 async def _in_turn(
-    forge: Forge, branches: Branches, offer: Offer, pull: PullRequest, waiting: Waiting, *, anew: bool
-) -> Published:
+    forge: ForgeClient, branches: Branches, proposal: Proposal, pull: ForgePullRequest, waiting: Waiting, *, anew: bool
+) -> PublishResult:
     """Merges one, when its turn has come."""
     try:
         tried = await bring_in(forge, branches, pull, waiting, queued=anew)
-        if tried.end is End.CONFLICT:
+        if tried.end is PublishEnd.CONFLICT:
             await _say_conflict(forge, tried)
     except (AnswerError, PolicyError) as error:
-        return told(offer, End.REFUSED, pull, _own_fault(error))
-    if tried.end is End.MERGED:
+        return result_of(proposal, PublishEnd.REFUSED, pull, _own_fault(error))
+    if tried.end is PublishEnd.MERGED:
         await _delete(branches, tried.pull)
-    return replace(_result(offer, tried), is_news=tried.end is End.MERGED)
+    return replace(_result(proposal, tried), is_news=tried.end is PublishEnd.MERGED)
 
 
-async def _delete(branches: Branches, pull: PullRequest) -> None:
-    """Deletes a branch whose merge can be seen in the target, unless somebody has added to it since."""
+async def _delete(branches: Branches, pull: ForgePullRequest) -> None:
+    """Deletes a branch whose merge the target contains, unless somebody has added to it since."""
     tip = (await asyncio.to_thread(branches.tips, pull.head))[pull.head]
     if tip is None or not pull.merge_commit:
         return
@@ -141,7 +143,7 @@ async def _delete(branches: Branches, pull: PullRequest) -> None:
         await asyncio.to_thread(branches.delete, pull.head, tip)
 
 
-async def _say_conflict(forge: Forge, tried: Tried) -> None:
+async def _say_conflict(forge: ForgeClient, tried: Tried) -> None:
     shown = "\n".join(f"- {code(path)}" for path in tried.paths[:_SHOWN_PATHS])
     more = f"\n- and {len(tried.paths) - _SHOWN_PATHS} more" if len(tried.paths) > _SHOWN_PATHS else ""
     text = f"This does not merge into {code(tried.pull.base)} as it is now:\n\n{shown}{more}"
@@ -160,11 +162,15 @@ def _own_fault(error: AnswerError | PolicyError) -> str:
     return str(outcome)
 
 
-def _left(offer: Offer, pull: PullRequest | None) -> Published:
+def _left(proposal: Proposal, pull: ForgePullRequest | None) -> PublishResult:
     """The result where nothing is merged by us."""
-    ends = {State.OPEN: End.OPEN, State.MERGED: End.MERGED, State.CLOSED: End.CLOSED}
-    return told(offer, ends[pull.state] if pull else End.NOTHING, pull)
+    ends = {
+        PullState.OPEN: PublishEnd.OPEN,
+        PullState.MERGED: PublishEnd.MERGED,
+        PullState.CLOSED: PublishEnd.CLOSED,
+    }
+    return result_of(proposal, ends[pull.state] if pull else PublishEnd.NOTHING, pull)
 
 
-def _result(offer: Offer, tried: Tried) -> Published:
-    return told(offer, tried.end, tried.pull, tried.message, tried.paths)
+def _result(proposal: Proposal, tried: Tried) -> PublishResult:
+    return result_of(proposal, tried.end, tried.pull, tried.message, tried.paths)

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from parallelproject.forge.clients.protocol import State
+from parallelproject.forge.clients.protocol import PullState
 from parallelproject.forge.publishing.main import brief, summary
-from parallelproject.forge.publishing.publication import Publication
-from parallelproject.forge.publishing.published import End, Published
+from parallelproject.forge.publishing.request import PublishRequest
+from parallelproject.forge.publishing.result import PublishEnd, PublishResult
 from parallelproject.git.container import instructions
 from tests.forge.conftest import CANARY
 from tests.forge.standin import StandIn
 from tests.forge.world import World
 from tests.git.remote import BRANCH, RUN, Remote
 
-PUBLICATION = Publication(
+PUBLICATION = PublishRequest(
     url="https://x/y", base="main", branch="parallel/x", project="x", run="r", private=Path("/nonexistent")
 )
 
@@ -100,9 +100,9 @@ def test_what_is_wrong_is_told_with_its_exit_code(instruction: dict[str, Any], t
 def test_how_it_ended_is_said_however_much_there_is_to_say() -> None:
     paths = tuple(f"src/{'x' * 100}/{i}" for i in range(200))
     url = f"https://forge.example/{'y' * 100}/pulls/7"
-    published = Published(
-        branch="b" * 200, end=End.CONFLICT, number=7, url=url, state=State.OPEN, message="m" * 5000, paths=paths,
-        merge_commit="0" * 40,
+    published = PublishResult(
+        branch="b" * 200, end=PublishEnd.CONFLICT, number=7, url=url, state=PullState.OPEN, message="m" * 5000,
+        paths=paths, merge_commit="0" * 40,
     )  # fmt: skip
     text = instructions.encode({"branches": [brief(published)]})
     assert len(text.encode()) <= instructions.RESULT_MAX
@@ -111,13 +111,15 @@ def test_how_it_ended_is_said_however_much_there_is_to_say() -> None:
 
 
 def test_of_very_many_those_are_told_that_somebody_has_to_look_at() -> None:
-    branch = {"number": 7, "url": "https://forge.example/acme/shop/pulls/7", "state": State.MERGED}
+    branch = {"number": 7, "url": "https://forge.example/acme/shop/pulls/7", "state": PullState.MERGED}
     published = [
-        Published(branch=f"parallel/x/{'t' * 50}-{i}", task=f"{'t' * 50}-{i}", end=End.MERGED, is_news=True, **branch)
+        PublishResult(
+            branch=f"parallel/x/{'t' * 50}-{i}", task=f"{'t' * 50}-{i}", end=PublishEnd.MERGED, is_news=True, **branch
+        )
         for i in range(100)
     ]
-    published[3] = replace(published[3], end=End.CHECKS_FAILED)
-    published[5] = replace(published[5], end=End.WAITING)
+    published[3] = replace(published[3], end=PublishEnd.CHECKS_FAILED)
+    published[5] = replace(published[5], end=PublishEnd.WAITING)
     text = json.dumps(summary(PUBLICATION, published))
     said = json.loads(text)
     assert len(text) <= 4000

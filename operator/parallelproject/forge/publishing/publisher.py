@@ -1,0 +1,92 @@
+"""The publishing of one project: its branch or branches get pull requests, are brought up to date, and merged.
+
+May be killed at any moment and called again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from parallelproject.forge.clients.connect import connected
+from parallelproject.forge.clients.protocol import Words
+from parallelproject.forge.publishing.branch_queue import publish_in_order, publish_one
+from parallelproject.forge.publishing.merging import Waiting
+from parallelproject.forge.publishing.pull_request import Proposal
+from parallelproject.forge.publishing.request import PublishRequest, TaskRow
+from parallelproject.forge.publishing.result import PublishEnd, PublishResult
+from parallelproject.forge.publishing.split import BranchSplit
+from parallelproject.forge.publishing.text import TaskLine, WorkReport, marked, render_body, render_title
+from parallelproject.git.branches.remote_branches import Branches
+from parallelproject.git.branches.shared_branch import SharedBranch
+from parallelproject.git.plumbing.refs import TaskRefs, kept_work
+from parallelproject.model.spec import LandingStrategy, MergeMode, PullRequestScope
+
+
+async def publish(request: PublishRequest) -> list[PublishResult]:
+    """Publishes a project as its work stands on the remote now.
+
+    Returns:
+        Where it was left: one branch, or one for each level or task.
+
+    Raises:
+        DeliveryError: it could not be published; called again, it goes on.
+    """
+    branches, state = request.branches, request.branches
+    if request.state:
+        state = Branches(url=str(request.state), private=request.private / "state", local=True)
+    names = [*(row.id for row in request.tasks), *request.above]
+    refs = await asyncio.to_thread(state.task_refs, request.run, names)
+    rows = {row.id: _line(request, row, refs.get(row.id, {})) for row in request.tasks}
+    above = [commit for task in request.above if (commit := refs.get(task, {}).get("landed"))]
+    reported = tuple(line for line in rows.values() if line.commit or line.failed)
+    done = await _publish(request, branches, reported, above)
+    if request.is_whole and request.state is None:
+        merged = {one.task for one in done if one.end is PublishEnd.MERGED}
+        landed = {task: line.commit for task, line in rows.items() if line.commit}
+        arrived = await asyncio.to_thread(branches.among, request.base, landed.values())
+        gone = {task: commit for task, commit in landed.items() if task in merged or commit in arrived}
+        await asyncio.to_thread(branches.forget_landed, request.run, gone)
+    return done
+
+
+async def _publish(
+    request: PublishRequest, branches: Branches, reported: tuple[TaskLine, ...], above: Sequence[str]
+) -> list[PublishResult]:
+    waiting = Waiting(seconds=request.wait_seconds)
+    per_task = request.strategy is LandingStrategy.BRANCH_PER_TASK
+    async with connected(request.forge.type, branches, request.server) as forge:
+
+        def words(
+            shown: Sequence[TaskLine], level: int | None = None, after: Sequence[str] = (), commit: str = ""
+        ) -> Words:
+            report = WorkReport(
+                request.project, tuple(shown), level, request.branch, request.base, tuple(after),
+                shown[0] if per_task else None,
+            )  # fmt: skip
+            title = render_title(report, forge.limits, request.title)
+            body = marked(render_body(report, forge.limits, request.body), request.run, commit, forge.limits)
+            return Words(title, body, request.labels, request.draft)
+
+        if not per_task and request.scope is PullRequestScope.PROJECT:
+            proposal = Proposal(request.branch, request.base, words(reported))
+            return [await publish_one(forge, branches, proposal, request.merge, waiting)]
+        shared = SharedBranch(branches, request.line or request.branch, request.base)
+        split = BranchSplit(forge, shared, request.branch, request.run, {line.id: line for line in reported}, words)
+        if per_task:
+            proposals = await split.tasks({row.id: row.after for row in request.tasks})
+            return await publish_in_order(forge, branches, proposals, request.merge, waiting)
+        level_of = {row.id: row.level for row in request.tasks}
+        proposals = await split.levels(level_of, request.whole_levels, above)
+        done = await publish_in_order(forge, branches, proposals, request.merge, waiting, anew=False)
+        is_merged = request.merge is MergeMode.WHEN_CHECKS_PASS and all(one.end.is_merged for one in done)
+        if is_merged and request.state is None:  # else it is a copy of somebody's branch, who goes on with that
+            await asyncio.to_thread(shared.follow)
+        return done
+
+
+def _line(request: PublishRequest, row: TaskRow, refs: Mapping[str, str]) -> TaskLine:
+    kept = kept_work(refs)
+    folder = TaskRefs(request.run, row.id).folder
+    salvage = f"{folder}/{kept[-1]}" if row.failed and kept else None
+    commit = refs.get("landed")
+    failed = row.failed and not commit
+    return TaskLine(row.id, row.title, commit, row.attempts, row.role, row.reason, failed, salvage)
