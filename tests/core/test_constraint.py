@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.planner.admission.admission import CONSTRAINTS
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.admission import CONSTRAINTS
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.planner.simulation import makespan

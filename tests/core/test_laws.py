@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.spec import FailurePolicy, FileOverlap, Git, Scheduling, Spec
 from parallelproject.model.status import Reason, TaskState

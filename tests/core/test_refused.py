@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from parallelproject.core.planner.admission.refusals import REFUSED_PACE
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
+from parallelproject.core.planner.constraints.refused_creation import REFUSED_PACE
 from parallelproject.model.status import Reason
 from tests.core.test_plan import active, decide, task
 

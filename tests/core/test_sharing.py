@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.planner.admission.shared_limits import Demand, Limits, Share, shares
+from parallelproject.core.planner.constraints.shared_limits import Demand, Limits, Share, shares
 from parallelproject.model.status import Reason
 
 NAMESPACES = ("a", "b", "c")

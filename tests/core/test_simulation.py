@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
-from parallelproject.core.planner.admission.constraint import Block
-from parallelproject.core.planner.admission.files import Files
-from parallelproject.core.planner.admission.slots import Slots
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.constraints.constraint import Block
+from parallelproject.core.planner.constraints.declared_files import Files
+from parallelproject.core.planner.constraints.slots import Slots
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.model.spec import Spec

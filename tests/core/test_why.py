@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import Attempt, Beside, Phase
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import rejected_status, render_status
 from parallelproject.core.report.why.answer import UnknownTaskError, Why

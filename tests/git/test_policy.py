@@ -4,7 +4,7 @@ import pytest
 
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.plumbing.outcome import PolicyError
-from parallelproject.git.policy.secret_patterns import find
+from parallelproject.git.policy.secret_content import find
 from tests.git.remote import REFS, Remote
 
 TOKEN = "ghp_" + "a1B2" * 9

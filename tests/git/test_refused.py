@@ -7,8 +7,8 @@ import pytest
 
 from parallelproject.git.landing.land import Landed
 from parallelproject.git.plumbing.outcome import DeliveryError, PolicyError
-from parallelproject.git.policy.refusal import FIXES
 from parallelproject.git.policy.secret_files import looks_secret
+from parallelproject.git.policy.violation import FIXES
 from parallelproject.git.workspace.prepare import Prepared
 from parallelproject.model.trackers import TRACKERS
 from tests.git.ordinary import Refused, as_ordinary_user

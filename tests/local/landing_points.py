@@ -11,7 +11,7 @@ POINTS = ("note_end", "write", "remove", "rename", "try_to_remove", "_clear", "p
 
 def strike(point: str, after: bool, flag: str) -> None:
     """Has this process killed before or after it does something; the first one that comes to it, as a folder tells."""
-    from parallelproject import removal
+    from parallelproject import folder_removal as removal
     from parallelproject.local.delivery import place as delivery_place
     from parallelproject.local.delivery import program as local_delivery
     from parallelproject.local.delivery import result as delivery_result

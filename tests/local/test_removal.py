@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.removal import remove, try_to_remove
+from parallelproject.folder_removal import remove, try_to_remove
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -121,7 +121,7 @@ def test_what_belongs_to_somebody_else_is_named_and_the_name_is_free(tmp_path: P
     (home / "x/theirs/file").write_text("x")
     os.chown(home, NOBODY, NOBODY)
     os.chown(home / "x", NOBODY, NOBODY)
-    code = f"from parallelproject.removal import try_to_remove; print(try_to_remove({str(home / 'x')!r}))"
+    code = f"from parallelproject.folder_removal import try_to_remove; print(try_to_remove({str(home / 'x')!r}))"
     said = subprocess.run(
         ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable, "-c", code],
         capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "operator")},
@@ -138,7 +138,9 @@ def test_what_is_mounted_within_is_left_alone(tmp_path: Path) -> None:
     (folder / "a/mount").mkdir(parents=True)
     theirs.mkdir()
     (theirs / "precious").write_text("x")
-    code = f"import sys; from parallelproject.removal import try_to_remove\nprint(try_to_remove({str(folder)!r}))"
+    code = (
+        f"import sys; from parallelproject.folder_removal import try_to_remove\nprint(try_to_remove({str(folder)!r}))"
+    )
     script = f'mount --bind {theirs} {folder}/a/mount && exec "$0" -c "$1"'
     said = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, sys.executable, code], capture_output=True, text=True

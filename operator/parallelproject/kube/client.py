@@ -20,7 +20,7 @@ from kubernetes.aio.config import ConfigException
 from yarl import URL
 
 from parallelproject.kube.clock import ServerClock
-from parallelproject.proxies import proxy_for
+from parallelproject.proxy_settings import proxy_for
 
 Json = dict[str, Any]
 

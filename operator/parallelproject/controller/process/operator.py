@@ -19,7 +19,7 @@ from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.controller.telemetry.gauges import Gauges
 from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
-from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
+from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.acceptance import Check, checks_of
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.executor import JobExecutor

@@ -12,8 +12,8 @@ from typing import Any
 
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
-from parallelproject.core.planner.admission.shared_limits import Demand, Limits, Share, shares
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.constraints.shared_limits import Demand, Limits, Share, shares
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.status import condition
 from parallelproject.model import names

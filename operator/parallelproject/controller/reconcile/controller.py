@@ -21,7 +21,7 @@ from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.attempt_watch import SELECTOR, ObjectSink, PartSink
 from parallelproject.controller.reconcile.reconcile import Reconciler
 from parallelproject.controller.reconcile.registry import Registry
-from parallelproject.core.planner.admission.shared_limits import NO_LIMITS, Limits
+from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import HasParts
 from parallelproject.kube.client import Api

@@ -9,7 +9,7 @@ from parallelproject.controller.projects.project import Project
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.merge_gate import waits_for_merge
+from parallelproject.core.planner.constraints.merge_gate import waits_for_merge
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import PUBLISHING

@@ -10,7 +10,7 @@ from parallelproject.controller.actions.evidence import Evidence
 from parallelproject.controller.projects.capacity import Capacity
 from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.queue import Queue
-from parallelproject.core.planner.admission.shared_limits import Limits
+from parallelproject.core.planner.constraints.shared_limits import Limits
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.model.work import WorkKey

@@ -14,10 +14,10 @@ from itertools import compress, count
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.admission import CONSTRAINTS, Admission
-from parallelproject.core.planner.admission.constraint import Constraint, Situation
-from parallelproject.core.planner.admission.shared_limits import Share
 from parallelproject.core.planner.attempt import NEW, Attempt, Record
+from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
+from parallelproject.core.planner.constraints.constraint import Constraint, Situation
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.failures import is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now

@@ -8,8 +8,8 @@ import heapq
 from collections.abc import Hashable, Sequence
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.admission import CONSTRAINTS, Admission
-from parallelproject.core.planner.admission.constraint import Constraint, Situation
+from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
+from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState

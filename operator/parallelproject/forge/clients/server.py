@@ -10,7 +10,7 @@ from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, PolicyError
 from parallelproject.model.problem import quoted
 from parallelproject.model.spec import ForgeType
-from parallelproject.proxies import proxy_for
+from parallelproject.proxy_settings import proxy_for
 
 _API = {ForgeType.GITHUB: "/api/v3", ForgeType.GITLAB: "/api/v4", ForgeType.GITEA: "/api/v1"}
 _GITHUB = "https://api.github.com"

@@ -16,9 +16,9 @@ from parallelproject.git.plumbing.delivery import Delivery, Person, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError, PolicyError
-from parallelproject.git.plumbing.patience import patiently, pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
+from parallelproject.git.plumbing.retrying import patiently, pause
 from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.model.problem import quoted
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from parallelproject.git.branches.picking import has_arrived, picked
 from parallelproject.git.branches.remote_branches import Branches, combined, is_ancestor, seen_ref
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
-from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import check_branch
+from parallelproject.git.plumbing.retrying import pause
 from parallelproject.git.plumbing.store import GitStore
 
 _TRIES = 10

@@ -31,8 +31,8 @@ from parallelproject.git.plumbing.outcome import (
     PolicyError,
     TransientError,
 )
-from parallelproject.git.plumbing.patience import patiently
 from parallelproject.git.plumbing.push import Pushed, Update, push
+from parallelproject.git.plumbing.retrying import patiently
 from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.policy.policy import undeclared
 from parallelproject.git.workspace import lfs

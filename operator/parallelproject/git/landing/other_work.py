@@ -21,8 +21,8 @@ from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.refs import ref_problem
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
-from parallelproject.git.policy.refusal import Violation
-from parallelproject.git.policy.secret_patterns import find
+from parallelproject.git.policy.secret_content import find
+from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace.filters import filtered
 from parallelproject.git.workspace.snapshot import is_unowned
 from parallelproject.git.workspace.work_tree import WorkTree

@@ -8,7 +8,7 @@ import random
 import time
 
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.patience import pause
+from parallelproject.git.plumbing.retrying import pause
 from parallelproject.git.plumbing.store import GitStore, Seen
 
 AT_ONCE = 2

@@ -10,7 +10,7 @@ from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.plumbing.store import GitStore, opened
-from parallelproject.git.policy.refusal import Violation, explain
+from parallelproject.git.policy.violation import Violation, explain
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.prepare import prepared_base
 from parallelproject.git.workspace.snapshot import snapshot

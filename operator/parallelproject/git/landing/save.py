@@ -3,8 +3,8 @@
 from parallelproject.git.plumbing.commit import replant
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import TransientError
-from parallelproject.git.plumbing.patience import pause
 from parallelproject.git.plumbing.push import Pushed, Update, push
+from parallelproject.git.plumbing.retrying import pause
 from parallelproject.git.plumbing.store import GitStore
 
 _TRIES = 10

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.plumbing.plain_file import is_plain_folder, names_in, read_plain
 from parallelproject.git.plumbing.store import GitStore, make
-from parallelproject.removal import try_to_remove
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _LOOSE = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")

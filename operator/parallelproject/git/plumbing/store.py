@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from parallelproject.folder_removal import remove, try_to_remove
 from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.outcome import TransientError
-from parallelproject.removal import remove, try_to_remove
 
 PATIENCE = 120.0
 """Longest wait, in seconds, for the git of a process that was killed to end."""

@@ -6,9 +6,9 @@ from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.plumbing.changes import GITLINK, SYMLINK, PathChange, contents, sizes
 from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import MIB, Policy
-from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.secret_content import find
 from parallelproject.git.policy.secret_files import looks_secret
-from parallelproject.git.policy.secret_patterns import find
+from parallelproject.git.policy.violation import Violation
 
 _SCANNED_MAX = 20 * MIB
 """A larger file is not looked through for secrets."""

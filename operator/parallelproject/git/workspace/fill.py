@@ -15,8 +15,8 @@ from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.credentials import Credentials
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import DeliveryError, PolicyError
-from parallelproject.git.plumbing.patience import patiently
 from parallelproject.git.plumbing.refs import ref_problem
+from parallelproject.git.plumbing.retrying import patiently
 from parallelproject.git.plumbing.store import GitStore, make
 from parallelproject.git.workspace.agent_git import copy_git
 from parallelproject.git.workspace.submodules import gitlinks

@@ -11,7 +11,7 @@ from parallelproject.git.plumbing.changes import PathChange
 from parallelproject.git.plumbing.command import lines
 from parallelproject.git.plumbing.merge import attributes_folder
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace.lfs import NAME as LFS_NAME
 
 _ALWAYS = frozenset({LFS_NAME, "git-crypt"})

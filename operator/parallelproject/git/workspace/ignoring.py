@@ -6,12 +6,12 @@ What they ignore does not land. Where the task has changed them, it is reported.
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.plumbing.changes import PathChange, contents
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.plain_file import read_plain
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.workspace.work_tree import WorkTree
-from parallelproject.removal import try_to_remove
 
 _RULES = ".gitignore"
 _RULES_MAX = 1024 * 1024

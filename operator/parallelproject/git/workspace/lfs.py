@@ -15,8 +15,8 @@ from parallelproject.git.plumbing.delivery import Policy
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.plain_file import read_plain
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.policy.refusal import Violation
-from parallelproject.git.policy.secret_patterns import find
+from parallelproject.git.policy.secret_content import find
+from parallelproject.git.policy.violation import Violation
 
 NAME = "lfs"
 _POINTER_MAX = 1024

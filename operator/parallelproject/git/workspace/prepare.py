@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from parallelproject.folder_removal import remove
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError, TransientError
-from parallelproject.git.plumbing.patience import patiently, pause
 from parallelproject.git.plumbing.push import Update, push
+from parallelproject.git.plumbing.retrying import patiently, pause
 from parallelproject.git.plumbing.store import GitStore, Seen, opened
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.workspace.fill import fill, unfilled
 from parallelproject.git.workspace.filters import filters_of
 from parallelproject.model.problem import listed, quoted
-from parallelproject.removal import remove
 
 _TRIES = 20
 _PREPARED = "prepared.json"

@@ -19,7 +19,7 @@ from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
-from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.filters import filtered
 from parallelproject.git.workspace.ignoring import hidden_by_base, newly_hidden

@@ -11,7 +11,7 @@ from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.plain_file import is_plain_folder, read_plain
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace.work_tree import WorkTree
 
 _LINK_MAX = 4096

@@ -19,7 +19,7 @@ from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.plain_file import is_plain_folder, read_plain
 from parallelproject.git.policy.policy import too_large
-from parallelproject.git.policy.refusal import Violation
+from parallelproject.git.policy.violation import Violation
 
 WORKSPACE_GONE = "WorkspaceGone"
 """The reason of ``check_workspace``."""

@@ -10,9 +10,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.local.state.workspaces import make_around, root_of
-from parallelproject.removal import try_to_remove
 
 _ENDED = "ended.json"
 

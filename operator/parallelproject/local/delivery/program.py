@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.landing.land import land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
@@ -28,7 +29,6 @@ from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
-from parallelproject.removal import try_to_remove
 
 STOPPED = 143
 """Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from parallelproject.folder_removal import remove
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.document import Document
-from parallelproject.removal import remove
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from parallelproject.removal import remove
+from parallelproject.folder_removal import remove
 
 FOLDER = "workspaces"
 """In the state directory: the folder of the workspaces, or a link to it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from parallelproject.core.planner.admission.constraint import Constraint
+from parallelproject.core.planner.constraints.constraint import Constraint
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.model.status import Reason

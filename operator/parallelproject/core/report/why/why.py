@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.admission import CONSTRAINTS
-from parallelproject.core.planner.admission.constraint import Constraint
+from parallelproject.core.planner.constraints.admission import CONSTRAINTS
+from parallelproject.core.planner.constraints.constraint import Constraint
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.report.status import condition, read_row

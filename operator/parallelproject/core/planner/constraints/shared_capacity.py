@@ -2,8 +2,8 @@
 
 from typing import Self
 
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
-from parallelproject.core.planner.admission.shared_limits import Share
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.status import ConditionType, Reason
 

@@ -11,7 +11,7 @@ from copy import copy
 from typing import ClassVar, NamedTuple, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.shared_limits import Share
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
-from parallelproject.core.planner.admission.backoff import Backoff
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
-from parallelproject.core.planner.admission.dependencies import Dependencies
-from parallelproject.core.planner.admission.files import Files
-from parallelproject.core.planner.admission.level_gate import LevelGate
-from parallelproject.core.planner.admission.merge_gate import MergeGate
-from parallelproject.core.planner.admission.refusals import Refusals
-from parallelproject.core.planner.admission.role import RoleLimit
-from parallelproject.core.planner.admission.shared import Shared
-from parallelproject.core.planner.admission.slots import Slots
-from parallelproject.core.planner.admission.suspended import Suspended
+from parallelproject.core.planner.constraints.backoff import Backoff
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.declared_files import Files
+from parallelproject.core.planner.constraints.dependencies import Dependencies
+from parallelproject.core.planner.constraints.level_gate import LevelGate
+from parallelproject.core.planner.constraints.merge_gate import MergeGate
+from parallelproject.core.planner.constraints.refused_creation import Refusals
+from parallelproject.core.planner.constraints.role_limit import RoleLimit
+from parallelproject.core.planner.constraints.shared_capacity import Shared
+from parallelproject.core.planner.constraints.slots import Slots
+from parallelproject.core.planner.constraints.suspended import Suspended
 
 CONSTRAINTS: tuple[type[Constraint], ...] = (
     Dependencies,

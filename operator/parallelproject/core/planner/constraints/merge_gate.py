@@ -3,7 +3,7 @@
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.spec import MergeMode, Spec
 from parallelproject.model.status import ConditionType, Reason

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.spec import Scheduling
 from parallelproject.model.status import Reason

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.status import Reason
 

@@ -4,8 +4,8 @@ import math
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View, failure
 from parallelproject.core.times import doubling, duration, iso
 from parallelproject.model.spec import Spec

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.admission.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.status import ConditionType, Reason
 

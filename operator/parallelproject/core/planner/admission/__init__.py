@@ -1,1 +1,0 @@
-"""Who may start now: the constraints of a plan. Pure."""

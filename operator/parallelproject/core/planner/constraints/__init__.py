@@ -1,0 +1,1 @@
+"""Who may start now: one file a constraint, with its rule, its prediction and its explanation. Pure."""
