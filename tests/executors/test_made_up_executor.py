@@ -13,6 +13,7 @@ import pytest
 
 from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.base.executor import Change, Resource, TaskStart
 from parallelproject.executors.base.identity import metadata
 from parallelproject.kube.client import MERGE_PATCH, Api
@@ -59,7 +60,8 @@ class ConfigMaps:
             return Attempt(number, Phase.LOST)
         phase = PHASES[found.state]
         why = "Badly" if phase is Phase.FAILED else None
-        return Attempt(number, phase, phase is Phase.ACTIVE, name=found.name, claim=found.claim, reason=why)
+        claim = Claim.from_json(found.claim)
+        return Attempt(number, phase, phase is Phase.ACTIVE, name=found.name, claim=claim, reason=why)
 
 
 @pytest.fixture
