@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.next_steps import next_commands
@@ -12,6 +13,7 @@ from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
+from parallelproject.local.read import runs_below
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
 from parallelproject.model.suggest import did_you_mean
 
@@ -40,8 +42,12 @@ class Cluster:
 
     @property
     def options(self) -> str:
-        """What a command line needs to mean the same namespace; it starts with a blank."""
-        return "" if self.namespace == self._api.namespace else f" -n {self.namespace}"
+        """What a command line needs to mean the same namespace; it starts with a blank.
+
+        Where local runs are in this folder, a command that names no namespace may mean one of them.
+        """
+        is_meant = self.namespace == self._api.namespace and not runs_below(Path.cwd())
+        return "" if is_meant else f" -n {self.namespace}"
 
     @classmethod
     @asynccontextmanager

@@ -96,5 +96,6 @@ def _is_attempt(project: Project, name: str) -> bool:
     if project.graph is None:
         return True  # nobody can say while the spec is invalid
     owner, number = project.owner, int(found[1])
-    keys = [WorkKey.of_publishing(number), *(WorkKey.of_task(task, number) for task in project.graph.ids)]
+    tasks = {*project.graph.ids, *project.ledger.records}  # some that left the spec may still be stopped
+    keys = [WorkKey.of_publishing(number), *(WorkKey.of_task(task, number) for task in tasks)]
     return any(names.job_name(owner.name, owner.uid, key) == name for key in keys)

@@ -44,6 +44,8 @@ class _Written:
         """How far what is written is behind what was planned."""
         self.failures = 0
         """Writes that failed in a row."""
+        self.before: Json | None = None
+        """The status before writes whose answer was lost: what has changed since is reported once that is known."""
 
 
 class Writer:
@@ -92,8 +94,7 @@ class Writer:
         if says_the_same(status, project.status):
             is_new, written.headline = written.headline is None, headline
             written.lag.settled()
-            if is_new:
-                self._feed.found(project)
+            self._report(project, project.status, project.status, is_new=is_new)
             return
         written.writing = True
         self._spawn(self._write(project, headline, status))
@@ -127,7 +128,9 @@ class Writer:
             self._keeper.again(project)
 
     async def _put(self, project: Project, status: Json) -> None:
-        before = project.status
+        before, written = project.status, self._written(project)
+        if written.before is None:
+            written.before = before
         change = dict.fromkeys(before.keys() - status.keys()) | status
         body = {"metadata": {"resourceVersion": project.resource_version}, "status": change}
         # What the API server does not keep (null) must not look like a change the next time.
@@ -137,13 +140,19 @@ class Writer:
             self._keeper.again(project)
         if project.resource_version == answer["metadata"]["resourceVersion"]:
             project.status = kept
-        written = self._written(project)
         written.failures = 0
         self._meter.status_written(written.lag.written(time.monotonic()))
         written.next_write = self._next_write(len(encode(status)))
-        if written.headline is None:
+        self._report(project, before, kept, is_new=written.headline is None)
+
+    def _report(self, project: Project, before: Json, after: Json, *, is_new: bool) -> None:
+        """Reports what the server has now, with all since a write whose answer was lost."""
+        written = self._written(project)
+        before, written.before = written.before or before, None
+        if is_new:
             self._feed.found(project)
-        self._feed.written(project, before, kept)
+        if before is not after:
+            self._feed.written(project, before, after)
 
     def _next_write(self, size: int) -> float:
         """When a project may be written again that was just written with so many bytes."""

@@ -103,6 +103,7 @@ def publish_manifest(
             "annotations": {
                 **inherited.annotations,
                 names.KUBECTL_CONTAINER: PUBLISH,
+                names.ANNOTATION_CONTAINER: PUBLISH,
                 names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan),
             },
         },

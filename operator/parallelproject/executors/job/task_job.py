@@ -136,10 +136,14 @@ def job_manifest(
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     agent = pod["containers"][0]
-    notes = {names.KUBECTL_CONTAINER: agent["name"], **inherited.annotations, **_theirs(metadata.get("annotations"))}
-    if notes[names.KUBECTL_CONTAINER] != agent["name"]:
-        notes[names.ANNOTATION_CONTAINER] = agent["name"]
-    metadata["annotations"] = {**notes, **dict(files.values())}
+    metadata["annotations"] = {
+        names.KUBECTL_CONTAINER: agent["name"],
+        **inherited.annotations,
+        **_theirs(metadata.get("annotations")),
+        # Ours as well: kubectl's is for people, who may change it, and what the pod says is read by ours.
+        names.ANNOTATION_CONTAINER: agent["name"],
+        **dict(files.values()),
+    }
     metadata.pop("name", None)
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:

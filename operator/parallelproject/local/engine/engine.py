@@ -94,7 +94,7 @@ class Engine:
         """
         wake_at: float | None = None
         if self._reading:
-            self._view.take(self._board, changes(None, self._reading))
+            self._view.take(self._board, [*changes(None, self._reading), *self._skipped(self._reading.plan)])
         while True:
             if self._again or (wake_at is not None and self._clock.now() >= wake_at):
                 wake_at = self._plan().wake_at
@@ -148,6 +148,11 @@ class Engine:
             found = [event for event in found if event.what not in _ENDS]
         if found:
             self._view.take(self._board, found)
+
+    def _skipped(self, decided: Plan) -> list[Event]:
+        """The tasks that do not run in this session from its beginning on, as reported in each session."""
+        tasks = zip(self._graph.ids, decided.states, decided.reasons, strict=True)
+        return [Event(What.SKIPPED, id, reason=why or "") for id, state, why in tasks if state is TaskState.SKIPPED]
 
     def _launch(self, launches: Sequence[Launch]) -> None:
         orders = []
