@@ -146,3 +146,10 @@ def test_the_difference_of_two_rows(before: dict[str, Any], after: dict[str, Any
 
 def test_a_process_that_begins_finds_the_state_and_nothing_has_happened() -> None:
     assert changes(None, StatusReading(RUNNING)) == [Event(What.FOUND)]
+
+
+def test_a_status_that_claims_a_million_attempts_takes_no_longer_than_others() -> None:
+    row = {"id": "a", "state": "Pending", "attempts": 1_000_000, "failures": 999_000, "conflicts": 900_000}
+    events = changes(StatusReading({}), StatusReading({"tasks": [row]}))
+    assert max(event.number for event in events) == 1_000_000
+    assert len(events) < 500

@@ -14,6 +14,8 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.model.status import Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
+_ATTEMPTS_MAX = 100
+"""Most attempts of a task that are reported at once."""
 _SHOWN_WAITS = frozenset({Reason.BACKOFF.value})
 """Reasons of a wait whose begin and end a person wants to see."""
 
@@ -230,6 +232,12 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
     """Starts and ends of a task's attempts, by number."""
     if new is old:
         return []
+    # A status that somebody has tampered with may claim a million attempts: the last of them are enough.
+    old = old._replace(
+        attempts=max(old.attempts, new.attempts - _ATTEMPTS_MAX),
+        failures=max(old.failures, new.failures - _ATTEMPTS_MAX),
+        conflicts=max(old.conflicts, new.conflicts - _ATTEMPTS_MAX),
+    )
     ends = _ends(old, new, seen)
     started = range(old.attempts + 1, new.attempts + 1)
     if not ends:
