@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.cli.local.lookup import local_runs
+from parallelproject.cli.output import program
 from tests.local.runner import Runner, chain, until
 
 from .conftest import Pproj
@@ -138,3 +140,15 @@ def test_names_and_tasks_of_local_runs_are_completed(tasks_json: Path, pproj: Pp
     context = SimpleNamespace(params={"name": "one"})
     assert readable_names(context, "o") == ["one"]  # type: ignore[arg-type]
     assert readable_tasks(context, "3") == ["3.1", "3.2"]  # type: ignore[arg-type]
+
+
+def test_the_plugin_of_kubectl_means_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner):
+    started = run.start()
+    until(lambda: run.journal(), what="the run to be there")
+    assert local_runs(None, None, names_cluster=False) is not None
+    monkeypatch.setattr(program._Typed, "program", "kubectl pproj")
+    assert local_runs(None, None, names_cluster=False) is None
+    assert local_runs("demo", None, names_cluster=False) is None
+    for task in "ab":
+        (run.folder / f"journal.{task}").touch()
+    started.finish(0)

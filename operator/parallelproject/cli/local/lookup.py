@@ -4,12 +4,13 @@ from pathlib import Path
 
 from parallelproject.cli.local.runs import LocalRuns
 from parallelproject.cli.output.failure import Failure
-from parallelproject.cli.output.program import typed
+from parallelproject.cli.output.program import is_plugin, typed
 from parallelproject.local.read import is_run, run_named, runs_below
 
 RULE = (
     "With -n, --context or --kubeconfig a project of the cluster is meant, with --state-dir a local run. Without, a "
-    "run of this folder (.pproj/NAME) comes first, where there is one; what is shown is named on stderr."
+    "run of this folder (.pproj/NAME) comes first, where there is one; what is shown is named on stderr. kubectl pproj "
+    "means the cluster."
 )
 """The rule in words, for the help of the commands."""
 
@@ -31,7 +32,7 @@ def local_runs(name: str | None, state_dir: Path | None, names_cluster: bool) ->
         if not is_run(state_dir):
             raise Failure(f"--state-dir {state_dir}: there is no local run", hint=f"{typed()} run makes one", code=1)
         return LocalRuns([state_dir.absolute()])
-    if names_cluster:
+    if names_cluster or is_plugin():
         return None
     here = Path.cwd()
     if name is not None:

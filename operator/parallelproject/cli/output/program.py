@@ -23,6 +23,11 @@ def typed() -> str:
     return _Typed.program
 
 
+def is_plugin() -> bool:
+    """Whether kubectl has started it: then a cluster is meant."""
+    return _Typed.program.startswith("kubectl ")
+
+
 def as_typed(path: str) -> str:
     """The program for the path that it was started by; its plain name where the PATH leads to it."""
     name = Path(path).name
