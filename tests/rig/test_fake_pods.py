@@ -201,7 +201,7 @@ def test_a_deleted_jobs_running_pod_goes_with_it(ns: Namespace) -> None:
 
 
 def test_an_evicted_pod_fails_with_a_disruption_that_its_job_ignores(ns: Namespace) -> None:
-    ns.create(job("evicted", PPROJ_PARAM_SECONDS=1.5))
+    ns.create(job("evicted", PPROJ_PARAM_SECONDS=60))
     ns.wait("create", "pod", "--selector=job-name=evicted")
     ns.wait(phase("Running"), "pod", "--selector=job-name=evicted")
     victim = "pod/" + ns.pods()[0]["metadata"]["name"]
