@@ -265,7 +265,7 @@ def test_retry_runs_failed_tasks_and_what_was_skipped_because_of_them(
 def test_retry_lets_a_stopped_project_go_on(call: Call, submit: Callable[..., Result], operator: None):
     submit("halt", task("a"), task("b", "a"), stop=True)
     assert call("wait", "halt", "--timeout", "240s").code == 1
-    assert call("retry", "halt").out == "halt is no longer stopped: it goes on\n"
+    assert call("retry", "halt").out == "halt is no longer stopped: it resumes\n"
     assert call("wait", "halt", "--timeout", "240s").code == 0
 
 

@@ -140,6 +140,18 @@ def test_names_and_tasks_of_local_runs_are_completed(tasks_json: Path, pproj: Pp
     context = SimpleNamespace(params={"name": "one"})
     assert readable_names(context, "o") == ["one"]  # type: ignore[arg-type]
     assert readable_tasks(context, "3") == ["3.1", "3.2"]  # type: ignore[arg-type]
+    of_cluster = SimpleNamespace(params={"name": "one", "kubeconfig": "/none"})
+    assert readable_names(of_cluster, "o") == []  # type: ignore[arg-type]
+    assert readable_tasks(of_cluster, "3") == []  # type: ignore[arg-type]
+
+
+def test_a_folder_that_was_removed_has_no_local_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert local_runs(None, None, names_cluster=False) is None
+    monkeypatch.chdir(tmp_path)
 
 
 def test_the_plugin_of_kubectl_means_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ Json = dict[str, Any]
 MANAGER = "pproj"
 """Our name as a field manager."""
 _PAGE = 200
+_TRIES = 10
 _WATCH_SECONDS = 240
 _SILENCE_SECONDS = 300
 _RETRY_SECONDS = 120
@@ -46,7 +47,7 @@ class Cluster:
 
         Where local runs are in this folder, a command that names no namespace may mean one of them.
         """
-        is_meant = self.namespace == self._api.namespace and not runs_below(Path.cwd())
+        is_meant = self.namespace == self._api.namespace and not runs_below(Path())
         return "" if is_meant else f" -n {self.namespace}"
 
     @classmethod
@@ -141,6 +142,24 @@ class Cluster:
             if error.status == 409 and "resourceVersion" in body.get("metadata", {}):
                 return None
             raise await self._told(error, name) from None
+
+    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+        """Changes a project as it is: where somebody else changes it meanwhile, the patch is made anew.
+
+        Args:
+            name: The project.
+            patch_of: The merge patch for a project, with its resourceVersion; None: there is nothing to change.
+
+        Returns:
+            Whether it was changed.
+        """
+        for _ in range(_TRIES):
+            body = patch_of(await self.get(name))
+            if body is None:
+                return False
+            if await self.patch(name, body) is not None:
+                return True
+        raise Failure(f"{name} changed at each of {_TRIES} tries", hint="run the command again")
 
     async def delete(self, name: str, uid: str | None = None) -> None:
         """Deletes a project; what belongs to it goes with it."""

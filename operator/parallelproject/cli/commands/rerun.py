@@ -13,6 +13,7 @@ from parallelproject.cli.input.completion import task_ids
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
+from parallelproject.core.graph.walk import reachable
 from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from parallelproject.cli.cluster.projects import Cluster
 
 Json = dict[str, Any]
-
-_TRIES = 10
 
 
 @on_cluster
@@ -43,14 +42,15 @@ async def run(
     Their results so far no longer count, also those that succeeded; the numbers of attempts go on. For failed tasks
     alone there is retry. Work that has landed in git is never done again.
     """
-    for _ in range(_TRIES):
-        project = await cluster.get(name)
-        affected = affected_tasks(project, tasks or [])
-        if await cluster.patch(name, rerun_patch(project, affected)) is not None:
-            count = f"{len(affected)} task{'' if len(affected) == 1 else 's'}"
-            terminal.show(f"{name}: {count} to run again from the start: {listed(affected, 8)}")
-            return
-    raise Failure(f"{name} is being changed all the time by others", hint="try again")
+    affected: list[str] = []
+
+    def patch(project: Json) -> Json:
+        affected[:] = affected_tasks(project, tasks or [])
+        return rerun_patch(project, affected)
+
+    await cluster.change(name, patch)
+    count = f"{len(affected)} task{'' if len(affected) == 1 else 's'}"
+    terminal.show(f"{name}: {count} to run again from the start: {listed(affected, 8)}")
 
 
 def affected_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
@@ -81,13 +81,15 @@ def affected_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
 
 def _with_dependents(dependencies: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[str]:
     """Tasks and all that depend on them, in the order of the spec."""
-    found = set(wanted)
-    grows = True
-    while grows:
-        more = {task for task, needs in dependencies.items() if task not in found and not found.isdisjoint(needs)}
-        found |= more
-        grows = bool(more)
-    return [task for task in dependencies if task in found]
+    ids = list(dependencies)
+    place = {task: i for i, task in enumerate(ids)}
+    waiting: list[list[int]] = [[] for _ in ids]
+    for task, needs in dependencies.items():
+        for need in needs:
+            if need in place:
+                waiting[place[need]].append(place[task])
+    starts = [place[task] for task in wanted]
+    return [ids[i] for i in sorted({*starts, *reachable(starts, waiting)})]
 
 
 def rerun_patch(project: Json, affected: Sequence[str]) -> Json:

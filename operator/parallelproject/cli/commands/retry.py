@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TRIES = 10
-
 
 @on_cluster
 async def run(
@@ -42,17 +40,19 @@ async def run(
     Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
     of them runs too.
     """
-    for _ in range(_TRIES):
-        project = await cluster.get(name)
-        failed = failed_tasks(project, tasks or [])
-        stopped = bool(project["spec"].get("stop"))
+    failed: dict[str, Json] = {}
+    stopped = False
+
+    def patch(project: Json) -> Json | None:
+        nonlocal failed, stopped
+        failed, stopped = failed_tasks(project, tasks or []), bool(project["spec"].get("stop"))
         if not failed and not stopped:
             _nothing(project)
-            return
-        if await cluster.patch(name, retry_patch(project, failed)) is not None:
-            _told(name, list(failed), stopped)
-            return
-    raise Failure(f"{name} is being changed all the time by others", hint="try again")
+            return None
+        return retry_patch(project, failed)
+
+    if await cluster.change(name, patch):
+        _report(name, list(failed), stopped)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -115,8 +115,8 @@ def _nothing(project: Json) -> None:
     terminal.show(f"{name} has no failed task: nothing to retry")
 
 
-def _told(name: str, tasks: list[str], stopped: bool) -> None:
+def _report(name: str, tasks: list[str], stopped: bool) -> None:
     if tasks:
         terminal.show(f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}")
     if stopped:
-        terminal.show(f"{name} is no longer stopped: it goes on")
+        terminal.show(f"{name} is no longer stopped: it resumes")

@@ -1,60 +1,69 @@
 """What the shell offers for NAME and TASK: of local runs, else asked of the cluster unless that takes too long."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectReader
 
 _SECONDS = 2.0
-_Found = TypeVar("_Found")
+_OF_CLUSTER = ("namespace", "context", "kubeconfig", "all_namespaces")
+"""Parameters that only make sense for a cluster."""
 
 
 def project_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the namespace's projects."""
-
-    async def names(cluster: "Cluster") -> list[str]:
-        return [item["metadata"]["name"] for item in await cluster.list()]
-
-    return [name for name in _ask(ctx, names) if name.startswith(incomplete)]
+    return _names(ctx, None, incomplete)
 
 
 def task_ids(ctx: typer.Context, incomplete: str) -> list[str]:
     """The ids of the tasks of the project named before."""
+    return _ids(ctx, None, incomplete)
+
+
+def readable_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the projects that a command that only reads means: local runs, or the namespace's."""
+    return _names(ctx, _local_runs(ctx, None), incomplete)
+
+
+def readable_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of the tasks of such a project, named before."""
+    return _ids(ctx, _local_runs(ctx, ctx.params.get("name")), incomplete)
+
+
+def _local_runs(ctx: typer.Context, name: str | None) -> "ProjectReader | None":
+    from parallelproject.cli.local.lookup import local_runs
+    from parallelproject.cli.output.failure import Failure
+
+    try:
+        return local_runs(name, ctx.params.get("state_dir"), any(ctx.params.get(key) for key in _OF_CLUSTER))
+    except Failure:
+        return None
+
+
+def _names(ctx: typer.Context, runs: "ProjectReader | None", incomplete: str) -> list[str]:
+    async def names(reader: "ProjectReader") -> list[str]:
+        return [item["metadata"]["name"] for item in await reader.list()]
+
+    return [name for name in _ask(ctx, runs, names) if name.startswith(incomplete)]
+
+
+def _ids(ctx: typer.Context, runs: "ProjectReader | None", incomplete: str) -> list[str]:
     name = ctx.params.get("name")
     if not isinstance(name, str):
         return []
 
-    async def ids(cluster: "Cluster") -> list[str]:
-        return [task["id"] for task in (await cluster.get(name))["spec"].get("tasks") or ()]
+    async def ids(reader: "ProjectReader") -> list[str]:
+        return [task["id"] for task in (await reader.get(name))["spec"].get("tasks") or ()]
 
-    return [task for task in _ask(ctx, ids) if task.startswith(incomplete)]
-
-
-def readable_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The names of the local runs of this folder; where there is none, as ``project_names``."""
-    from parallelproject.local.read import runs_below
-
-    here = [path.name for path in runs_below(Path.cwd())]
-    return [name for name in here if name.startswith(incomplete)] if here else project_names(ctx, incomplete)
+    return [task for task in _ask(ctx, runs, ids) if task.startswith(incomplete)]
 
 
-def readable_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The ids of the tasks of the local run named before; where there is none, as ``task_ids``."""
-    from parallelproject.local.read import read_run, run_named
-
-    name = ctx.params.get("name")
-    directory = run_named(name, Path.cwd()) if isinstance(name, str) else None
-    run = read_run(directory) if directory else None
-    if run is None:
-        return task_ids(ctx, incomplete)
-    return [task["id"] for task in run["spec"].get("tasks") or () if task["id"].startswith(incomplete)]
-
-
-def _ask(ctx: typer.Context, question: Callable[["Cluster"], Awaitable[list[str]]]) -> list[str]:
+def _ask(
+    ctx: typer.Context, runs: "ProjectReader | None", question: Callable[["ProjectReader"], Awaitable[list[str]]]
+) -> list[str]:
     # Here, because they are slow to load and most commands do without them.
     import asyncio
 
@@ -64,6 +73,8 @@ def _ask(ctx: typer.Context, question: Callable[["Cluster"], Awaitable[list[str]
     given: dict[str, Any] = {key: ctx.params.get(key) for key in ("namespace", "context", "kubeconfig")}
 
     async def work() -> list[str]:
+        if runs is not None:
+            return await question(runs)
         async with Cluster.connect(ClusterTarget(**given)) as cluster:
             return await question(cluster)
 

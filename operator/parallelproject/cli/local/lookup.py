@@ -34,7 +34,10 @@ def local_runs(name: str | None, state_dir: Path | None, names_cluster: bool) ->
         return LocalRuns([state_dir.absolute()])
     if names_cluster or is_plugin():
         return None
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # somebody has removed it
+        return None
     if name is not None:
         found = run_named(name, here)
         return None if found is None else LocalRuns([found])
