@@ -30,6 +30,12 @@ class Result:
 Pproj = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def _no_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of their own: in one with local runs, as after ``make demo``, commands may mean those."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def pproj(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pproj:
     """Calls the command line as ``main`` does; keyword ``width`` is that of the terminal."""
