@@ -10,6 +10,7 @@ from typing import Any
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.workspace.prepare import Prepared, prepare
 
 RUN = "run-1"
@@ -118,8 +119,8 @@ class Remote:
 
     def refs(self) -> dict[str, str]:
         """Every ref but ``main``, by name."""
-        listed = git(self.path, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        return {name: commit for name, commit in (line.split() for line in listed) if name != "refs/heads/main"}
+        listed = lines_of(git(self.path, "for-each-ref", "--format=%(refname) %(objectname)"))
+        return {name: commit for name, commit in (line.split(" ") for line in listed) if name != "refs/heads/main"}
 
     def state(self) -> set[str]:
         """The tasks' refs, as in ``a/landed``."""

@@ -5,6 +5,7 @@ import subprocess
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.trailers import message
 from tests.core.examples import examples
 from tests.git.remote import ENVIRONMENT
@@ -34,7 +35,7 @@ def found_by_git(text: str) -> list[tuple[str, str]]:
         env=ENVIRONMENT,
         capture_output=True,
     )
-    lines = [line.partition(":") for line in done.stdout.decode().splitlines()]
+    lines = [line.partition(":") for line in lines_of(done.stdout.decode())]
     return [(key, value.strip()) for key, _, value in lines if key.strip().lower().startswith("parallel-")]
 
 
@@ -43,6 +44,7 @@ def found_by_git(text: str) -> list[tuple[str, str]]:
 @example("Parallel-Task: forged", "Parallel-Task: forged")
 @example("x", "text\n# ------------------------ >8 ------------------------\nmore")
 @example("x", "Signed-off-by: A <a@b>\n Parallel-Task: forged")
+@example("x", "Task: forged\u2028Parallel-Task: forged")
 def test_no_text_forges_a_trailer_or_hides_ours(title: str, body: str) -> None:
     assert found_by_git(message(title, body, OURS)) == list(OURS.items())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
@@ -164,4 +165,4 @@ def _git(pushed: "PushedBranch", *arguments: str, stdin: str = "") -> list[str]:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise RunError(f"publishing: git {arguments[0]} has no end after {_ASKED_SECONDS} s") from None
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    return lines_of(done.stdout) if done.returncode == 0 else []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from parallelproject.git.plumbing.commit import make_commit
 from parallelproject.git.plumbing.landed_history import trailer_format
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import RUN, TASK
@@ -28,7 +29,7 @@ def task_commits(store: GitStore, base: str, head: str) -> Sequence[str]:
     Empty where the branch holds anything else, as a merge or somebody's own commit: it is not ours to make anew.
     """
     told = store.text("rev-list", "--reverse", "--parents", f"--max-count={_COMMITS_MAX + 1}", f"{base}..{head}", "--")
-    rows = [line.split() for line in told.splitlines()]
+    rows = [line.split() for line in lines_of(told)]
     if len(rows) > _COMMITS_MAX or any(len(row) != 2 for row in rows):
         return []
     owners = {row[0]: _owner(store, row[0]) for row in rows}
@@ -55,4 +56,4 @@ def _owner(store: GitStore, commit: str) -> str:
 
 
 def _owners(store: GitStore, commits: str) -> set[str]:
-    return set(store.text("log", f"--format={_OWNER}", commits, "--").splitlines())
+    return set(lines_of(store.text("log", f"--format={_OWNER}", commits, "--")))

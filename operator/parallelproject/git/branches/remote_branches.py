@@ -14,6 +14,7 @@ from parallelproject.git.branches.picking import picked, task_commits
 from parallelproject.git.plumbing.commit import make_commit
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError, PolicyError
 from parallelproject.git.plumbing.push import Pushed, Update, push
@@ -58,7 +59,7 @@ class Branches:
         refs = {check_branch(name, "branch"): name for name in names}
         url = store.git.address.url
         said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
-        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in said.decode().splitlines())}
+        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in lines_of(said.decode()))}
         return {name: found.get(ref) for ref, name in refs.items()}
 
     def task_refs(self, run: str, tasks: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -71,7 +72,7 @@ class Branches:
         with self.open() as store:
             url = store.git.address.url
             said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
-        lines = (line.partition("\t") for line in said.decode().splitlines())
+        lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
         return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
 
     def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:

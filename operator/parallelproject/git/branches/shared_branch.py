@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from parallelproject.git.branches.picking import has_arrived, picked
 from parallelproject.git.branches.remote_branches import Branches, combined, is_ancestor, seen_ref
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
 from parallelproject.git.plumbing.push import Pushed, Update, push
 from parallelproject.git.plumbing.refs import check_branch
@@ -47,7 +48,7 @@ class SharedBranch:
             asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
             first = asked.stdout.decode().split() if asked else []
             below = [f"^{first[0]}^@"] if first else []
-            listed = store.text("rev-list", "--topo-order", "--reverse", seen_ref(self.name), *below, "--").splitlines()
+            listed = lines_of(store.text("rev-list", "--topo-order", "--reverse", seen_ref(self.name), *below, "--"))
         place = {commit: i for i, commit in enumerate(listed)}
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
 

@@ -18,6 +18,7 @@ from parallelproject.git.plumbing.changes import PathChange, changes
 from parallelproject.git.plumbing.command import lines, split
 from parallelproject.git.plumbing.commit import commit_tree
 from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.refs import ref_problem
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.policy.policy import violations
@@ -112,7 +113,7 @@ def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
     """What a ref names that is not there, or is broken."""
     named = {commit: what for what, commit in observed.refs.named.items() if commit not in observed.commits}
     said = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
-    for line in said.splitlines()[:_KEPT_MAX]:
+    for line in lines_of(said)[:_KEPT_MAX]:
         commit, _, found = line.partition(" ")
         if found == "missing" and observed.store.commit_of(commit) is None:
             what, _ = _without_credentials(store, _shown(named[commit]))

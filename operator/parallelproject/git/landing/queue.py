@@ -8,6 +8,7 @@ import random
 import time
 
 from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.retrying import pause
 from parallelproject.git.plumbing.store import GitStore, Seen
 
@@ -66,7 +67,7 @@ def glance(store: GitStore) -> tuple[Seen, int | None]:
     refs, branch = store.delivery.refs, store.delivery.branch_ref
     names = (branch, refs.landed, f"{refs.run_folder}/*/result")
     said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
-    lines = (line.partition("\t") for line in said.decode(errors="replace").splitlines())
+    lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
     found = {name: commit for commit, _, name in lines}
     waiting = sorted(name for name in found if name.startswith(f"{refs.run_folder}/") and name.endswith("/result"))
     place = waiting.index(refs.result) if refs.result in waiting else None

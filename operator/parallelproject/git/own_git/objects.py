@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parallelproject.folder_removal import try_to_remove
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.plain_file import is_plain_folder, names_in, read_plain
 from parallelproject.git.plumbing.store import GitStore, make
 
@@ -64,7 +65,7 @@ def copied(store: GitStore, files: Sequence[tuple[Path, str]]) -> tuple[GitStore
         if name.endswith(".pack"):
             git.run("index-pack", str(objects / name))
             index = (objects / name).with_suffix(".idx").read_bytes()
-            names += [line.split()[1] for line in git.run("show-index", stdin=index).stdout.decode().splitlines()]
+            names += [line.split()[1] for line in lines_of(git.run("show-index", stdin=index).stdout.decode())]
         else:
             names.append(name.replace("/", ""))
     return replace(store, git=git), names
@@ -76,9 +77,9 @@ def commits_among(store: GitStore, private: GitStore, names: list[str]) -> list[
         return []
     text = "\n".join([*dict.fromkeys(names), ""]).encode()
     said = store.git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=text).stdout.decode()
-    made = [line.split(" ")[1] for line in said.splitlines() if line.startswith("commit ")]
+    made = [line.split(" ")[1] for line in lines_of(said) if line.startswith("commit ")]
     asked = private.git.run("cat-file", "--batch-check", stdin="\n".join([*made, ""]).encode()).stdout.decode()
-    return [line.split(" ")[0] for line in asked.splitlines() if line.endswith(" missing")]
+    return [line.split(" ")[0] for line in lines_of(asked) if line.endswith(" missing")]
 
 
 def _files(objects: Path) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from parallelproject.git.own_git.objects import TooMuchError, commits_among, copied, new_files
 from parallelproject.git.own_git.refs import OwnRefs, own_directory, read_refs
 from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.store import GitStore
 
 _COMMITS_MAX = 10_000
@@ -86,7 +87,7 @@ def _peeled(store: GitStore, refs: OwnRefs) -> OwnRefs:
         "cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}^{{commit}}\n" for name in asked).encode()
     ).stdout.decode()
     # What is missing or is no commit keeps its name.
-    commits = {name: line for name, line in zip(asked, said.splitlines(), strict=True) if " " not in line}
+    commits = {name: line for name, line in zip(asked, lines_of(said), strict=True) if " " not in line}
     named = {what: commits.get(name, name) for what, name in refs.named.items()}
     return replace(refs, named=named, fetched={commits.get(name, name) for name in refs.fetched})
 

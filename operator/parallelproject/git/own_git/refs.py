@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallelproject.git.own_git.logs import OwnLogs, read_logs
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.plain_file import files_below, is_plain_folder, names_in, read_plain
 
 _NAME = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
@@ -134,4 +135,4 @@ def _loose(own: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lines(file: Path) -> list[str]:
-    return (read_plain(file, _LIST_MAX) or b"").decode(errors="surrogateescape").splitlines()
+    return lines_of((read_plain(file, _LIST_MAX) or b"").decode(errors="surrogateescape"))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from parallelproject.git.plumbing.command import GitCommand
+from parallelproject.git.plumbing.lines_of import lines_of
 
 GITLINK = "160000"
 SYMLINK = "120000"
@@ -43,7 +44,7 @@ def sizes(git: GitCommand, blobs: Iterable[str]) -> dict[str, int]:
     said = git.run(
         "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="\n".join([*asked, ""]).encode()
     ).stdout
-    return {blob: int(size) for blob, _, size in (line.partition(" ") for line in said.decode().splitlines())}
+    return {blob: int(size) for blob, _, size in (line.partition(" ") for line in lines_of(said.decode()))}
 
 
 def contents(git: GitCommand, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
@@ -54,7 +55,7 @@ def since(store: GitStore, base: str, tip: str) -> LandedHistory:
         return LandedHistory(False, None)
     form = "%m%H%x00" + "%x00".join(map(trailer_format, (RUN, TASK)))
     rewritten, landed = False, None
-    for line in store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--").splitlines():
+    for line in lines_of(store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--")):
         commit, run, task = line.split("\0")
         rewritten |= commit[0] == "<"
         if commit[0] == ">" and (run, task) == (store.delivery.run, store.delivery.task):

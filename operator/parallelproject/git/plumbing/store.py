@@ -13,6 +13,7 @@ from parallelproject.folder_removal import remove, try_to_remove
 from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import TransientError
 
 PATIENCE = 120.0
@@ -72,7 +73,7 @@ class GitStore:
             self.fetch(task)  # without a depth: with one, git fails when no ref fits
             gone = True
         listed = self.text("for-each-ref", "--format=%(refname) %(objectname)", _SEEN)
-        refs = dict(line.split(" ") for line in listed.splitlines())
+        refs = dict(line.split(" ") for line in lines_of(listed))
         tip = None if gone else refs.get(f"{_SEEN}/branch")
         return Seen(tip, refs.get(f"{_SEEN}/task/result"), refs.get(f"{_SEEN}/task/landed"))
 

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.store import GitStore
 
 TAGS, BASES = "refs/seen/tags", "refs/seen/bases"
@@ -52,7 +53,7 @@ def copy_git(store: GitStore, own: Path, worktree: str = "") -> None:
 def _names(store: GitStore) -> str:
     """The tags and the base branch, as git keeps them in one file."""
     delivery = store.delivery
-    listed = store.text("for-each-ref", "--format=%(objectname) %(refname)", TAGS, BASES).splitlines()
+    listed = lines_of(store.text("for-each-ref", "--format=%(objectname) %(refname)", TAGS, BASES))
     base = delivery.base_ref.removeprefix("refs/heads/")
     names = {f"{BASES}/{base}": f"refs/heads/{base}"} if base != delivery.branch else {}
     lines = []

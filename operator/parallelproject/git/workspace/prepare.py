@@ -11,6 +11,7 @@ from parallelproject.folder_removal import remove
 from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError, TransientError
 from parallelproject.git.plumbing.push import Update, push
 from parallelproject.git.plumbing.retrying import patiently, pause
@@ -109,7 +110,7 @@ def _check_room(store: GitStore) -> None:
     above = ["/".join(branch.split("/")[:count]) for count in range(1, branch.count("/") + 1)]
     patterns = [f"refs/heads/{name}" for name in (*above, f"{branch}/*")]
     listed = store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *patterns).stdout.decode(errors="replace")
-    found = [line.partition("\t")[2].removeprefix("refs/heads/") for line in listed.splitlines()]
+    found = [line.partition("\t")[2].removeprefix("refs/heads/") for line in lines_of(listed)]
     other = next((name for name in found if name in above or name.startswith(f"{branch}/")), None)
     if other:
         text = f"git: the repository has a branch {quoted(other)}, beside which there can be none {quoted(branch)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallelproject.git.plumbing.failure import clean
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.workspaces import without_ways_out
 
@@ -65,7 +66,7 @@ class OwnerSettings:
             _git(self.directory, "cat-file", "-e", tree)
         for _ in range(_ROUNDS):
             listed = _git(self.directory, "rev-list", "--objects", "--missing=print", "--no-object-names", *trees)
-            missing = {line[1:] for line in listed.stdout.decode().splitlines() if line.startswith("?")}
+            missing = {line[1:] for line in lines_of(listed.stdout.decode()) if line.startswith("?")}
             if listed.returncode or missing <= before:
                 break
             options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")

@@ -9,6 +9,7 @@ from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.changes import contents
 from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
@@ -93,7 +94,7 @@ class Repository:
     def checked_out(self, branch: str) -> Path | None:
         """The work tree in which a branch is checked out."""
         tree = None
-        for line in self._text("worktree", "list", "--porcelain").splitlines():
+        for line in lines_of(self._text("worktree", "list", "--porcelain")):
             what, _, value = line.partition(" ")
             if what == "worktree":
                 tree = Path(value)
@@ -103,7 +104,7 @@ class Repository:
 
     def work_trees(self) -> list[Path]:
         """All work trees of the repository."""
-        lines = self._text("worktree", "list", "--porcelain").splitlines()
+        lines = lines_of(self._text("worktree", "list", "--porcelain"))
         return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
 
     def paths_of(self, file: Path | None) -> list[str]:
@@ -178,7 +179,7 @@ class Repository:
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""
         root = TaskRefs(run, "x").run_folder
-        listed = self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/").splitlines()
+        listed = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
         return refs_by_task(
             run, tasks, ((name, commit) for name, _, commit in (line.partition(" ") for line in listed))
         )
@@ -186,7 +187,7 @@ class Repository:
     def forget_landed(self, run: str) -> None:
         """Removes the refs that say what has landed of a run. Those of work that did not land stay."""
         root = TaskRefs(run, "x").run_folder
-        found = self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/").splitlines()
+        found = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
         lines = [f"delete {line}\n" for line in found if line.partition(" ")[0].endswith("/landed")]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
@@ -206,7 +207,7 @@ class Repository:
 
     def remote(self, base: str) -> str | None:
         """The remote that the base is followed from; else ``origin``, or the only one. None: there is none."""
-        names = self._text("remote").splitlines()
+        names = lines_of(self._text("remote"))
         followed = self._git.run("config", "--get", f"branch.{base}.remote", codes=(0, 1)).stdout.decode().strip()
         if followed in names:
             return followed
