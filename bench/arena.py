@@ -48,7 +48,7 @@ class Placed(NamedTuple):
 
 
 class Arena:
-    """A control plane with the operator at work; both sides have the operator's credentials."""
+    """A control plane with the operator running; both sides have the operator's credentials."""
 
     def __init__(self, options: Sequence[str] = ()) -> None:
         """Prepares it.

@@ -78,5 +78,5 @@ def part_way(graph: CompiledGraph, share: float) -> dict[str, tuple[Attempt, ...
         for task_id in graph.ids[:done]
     }
     for task_id in graph.ids[done : done + 50 if share else 0]:
-        observed[task_id] = (Attempt(1, Phase.ACTIVE, at_work=True, started=1.0, name=f"job-{task_id}"),)
+        observed[task_id] = (Attempt(1, Phase.ACTIVE, running=True, started=1.0, name=f"job-{task_id}"),)
     return observed

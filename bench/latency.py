@@ -13,7 +13,7 @@ _BARE = "bare client"
 
 
 def run(setting: Setting) -> Iterator[Figure | Series]:
-    """A graph of tasks of about a second, some ten at work at once; the same graph for both."""
+    """A graph of tasks of about a second, some ten running at once; the same graph for both."""
     arena = setting.arena()
     load = releases(40 if setting.short else 200, seed=1)
     runs = in_turns(setting.rounds, {"ours": lambda: arena.ours(load), _BARE: lambda: arena.reference(load)})

@@ -21,7 +21,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Load:
-    """A graph of tasks, and how many of them may be at work at once."""
+    """A graph of tasks, and how many of them may be running at once."""
 
     name: str
     cap: int
@@ -74,7 +74,7 @@ def chain(length: int, name: str = "p") -> Load:
 
 
 def releases(count: int, seed: int) -> Load:
-    """Tasks of 0.3 to 1.5 s in a random graph without a cap: some ten at work, each released by the last of two."""
+    """Tasks of 0.3 to 1.5 s in a random graph without a cap: some ten running, each released by the last of two."""
     chance = random.Random(seed)
     tasks = []
     for i in range(count):

@@ -15,7 +15,7 @@ from bench.workflows import DATA, Cell, read_workflows
 SLOTS = (4, 8, 16)
 MEAN_SECONDS = 1.0
 AT_WORK = 20
-"""Tasks at work at once, on average over all workflows that run at once: some third of what the machine can do."""
+"""Running tasks at once, on average over all workflows that run at once: some third of what the machine can do."""
 SMALL = 300
 """Workflows of fewer tasks run in every round and by Levels too; larger ones, which take minutes, once."""
 _SIMULATED = "simulated list schedule"
@@ -35,7 +35,7 @@ def run(setting: Setting) -> Iterator[Figure]:
         cells += [Cell(f, slots, number=n) for f in small for slots in SLOTS for n in range(1, setting.rounds)]
         cells += [Cell(f, slots, by_level=True) for f in small for slots in SLOTS]
     cells.sort(key=lambda cell: -makespan(cell.load))
-    done = setting.arena().ours_packed([(cell.load, cell.at_work) for cell in cells], AT_WORK)
+    done = setting.arena().ours_packed([(cell.load, cell.running) for cell in cells], AT_WORK)
     by_title: dict[str, list[Cell]] = {}
     for cell in sorted(cells, key=lambda cell: (cell.by_level, cell.workflow.name, cell.slots)):
         by_title.setdefault(cell.title, []).append(cell)

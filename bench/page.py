@@ -50,7 +50,7 @@ def page(report: Report, plots: Sequence[str] = tuple(_PLOTS)) -> str:
         short_of="\n".join(map(_missed, missed)) or "Nowhere: every aim is met.",
         mean_seconds=f"{makespan.MEAN_SECONDS:g}",
         small=makespan.SMALL,
-        at_work=makespan.AT_WORK,
+        running=makespan.AT_WORK,
     )
 
 

@@ -45,7 +45,7 @@ class Graph:
         self._ready = [task for task, count in enumerate(self._waiting) if not count]
 
     def take(self) -> list[bytes]:
-        """The Jobs that may be created now; they are at work from now on."""
+        """The Jobs that may be created now; they are running from now on."""
         taken = []
         while self._free and self._ready:
             self._free -= 1

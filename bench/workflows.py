@@ -65,6 +65,6 @@ class Cell:
         return makespan(replace(self.load, by_level=False))
 
     @cached_property
-    def at_work(self) -> float:
-        """Tasks at work at once on average."""
+    def running(self) -> float:
+        """Running tasks at once on average."""
         return sum(task.seconds for task in self.workflow.tasks) / makespan(self.load)

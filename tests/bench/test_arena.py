@@ -41,7 +41,7 @@ def test_a_load_runs_in_order_and_under_its_cap(arena: Arena, side: str) -> None
 
 
 def most_at_once(run: Run) -> int:
-    """A task is at work from the request for its Job until somebody can know that its pod has ended."""
+    """A task is running from the request for its Job until somebody can know that its pod has ended."""
     events = [(at, 1) for at in run.created.values()] + [(success.asked, -1) for success in run.succeeded.values()]
     highest = now = 0
     for _, change in sorted(events):

@@ -42,13 +42,13 @@ def test_holds_the_crd_as_it_is(helm: Helm):
 
 
 def test_braces_in_the_crd_stay_as_they_are(monkeypatch: pytest.MonkeyPatch, helm: Helm, tmp_path: Path):
-    text = crd_text().replace("Tasks at work.", "'{{ .Values.nothing.there }} at work.'")
+    text = crd_text().replace("Running tasks.", "'{{ .Values.nothing.there }} tasks.'")
     monkeypatch.setattr(chart_crd, "crd_text", lambda: text)
     (tmp_path / "templates").mkdir()
     for name in ("Chart.yaml", "values.yaml", "templates/_helpers.tpl"):
         (tmp_path / name).write_text((CHART / name).read_text())
     (tmp_path / "templates" / "crd.yaml").write_text(chart_crd.crd_template())
-    assert "{{ .Values.nothing.there }} at work." in helm("template", "x", tmp_path).stdout
+    assert "{{ .Values.nothing.there }} tasks." in helm("template", "x", tmp_path).stdout
 
 
 def test_the_crd_may_be_somebody_elses(helm: Helm):

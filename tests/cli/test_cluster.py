@@ -205,7 +205,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     slots = "core (running), review-a (running) and docs (running)"
     assert f"parallelism is 3 and all slots are held by {slots}\n" in why("extra")
     assert "it writes src/app.py, which core (running) writes (as src/**)\n" in why("app")
-    assert "role reviewer has maxConcurrent 1 and that many are at work: review-a (running)\n" in why("review-b")
+    assert "role reviewer has maxConcurrent 1 and that many are running: review-a (running)\n" in why("review-b")
     assert "attempt 1 failed (exit code 1), 1 of at most 2 failures\n  the next attempt starts at 20" in why("flaky")
     running = why("core")
     job = rows(call, "busy")["core"]["jobName"]
@@ -229,7 +229,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     result = call("wait", "busy", "--timeout", "4m")
     assert result.code == 1
     assert result.err.startswith("error: busy: Stopped: 0 of 8 tasks succeeded")
-    assert "the project was stopped while it was at work" in why("core")
+    assert "the project was stopped while it was running" in why("core")
     assert "the project was stopped before its turn came" in why("extra")
 
 

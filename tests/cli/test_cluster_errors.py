@@ -1,4 +1,4 @@
-"""What the cluster commands say where there is no cluster, or one that refuses: a line and the mend, no traceback."""
+"""What the cluster commands say where there is no cluster, or one that refuses: a line and the hint, no traceback."""
 
 import base64
 import socket

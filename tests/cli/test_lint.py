@@ -1,4 +1,4 @@
-"""``pproj lint``: every error with its place and mend; what lints clean is accepted."""
+"""``pproj lint``: every error with its place and hint; what lints clean is accepted."""
 
 import json
 from pathlib import Path

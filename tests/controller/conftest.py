@@ -75,7 +75,7 @@ def operator(_operator: OperatorProcess) -> OperatorProcess:
 
 @pytest.fixture
 def ns(cluster: ControlPlane, client: Client, operator: OperatorProcess) -> Iterator[Namespace]:
-    """A new namespace, with an operator at work."""
+    """A new namespace, with an operator running."""
     yield from _namespace(cluster, client, f"test-{secrets.token_hex(4)}")
 
 

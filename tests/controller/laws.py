@@ -1,7 +1,7 @@
 """The laws of a run, judged from what was done.
 
 Nothing here is taken from the operator: not its status, not its graph, not its view of Jobs and pods. A Job is
-alive from its creation until it has finished or is gone; a task is at work from the creation of its Job until its
+alive from its creation until it has finished or is gone; a task is running from the creation of its Job until its
 pod has ended (by other than a disruption, after which its Job goes on) or the Job has.
 """
 
@@ -33,7 +33,7 @@ class _Job:
         return not self.ended and not self.gone
 
     @property
-    def at_work(self) -> bool:
+    def running(self) -> bool:
         return self.alive and not self.pod_ended
 
     @property
@@ -53,8 +53,8 @@ class _World:
     def succeeded(self, task: str) -> bool:
         return any(job.succeeded for job in self.by_task[task])
 
-    def at_work(self, but: Collection[str] = ()) -> set[str]:
-        return {job.task for job in self.jobs.values() if job.at_work and job.name not in but}
+    def running(self, but: Collection[str] = ()) -> set[str]:
+        return {job.task for job in self.jobs.values() if job.running and job.name not in but}
 
 
 def judge(
@@ -194,17 +194,17 @@ def _judge_start(
         for parent in spec.parents(new.task)
         if not world.succeeded(parent)
     ]
-    working = world.at_work(but=uninvited)
+    working = world.running(but=uninvited)
     if len(working) > spec.cap:
-        breaches.append(f"{new.name} made it {len(working)} tasks at work, over the cap of {spec.cap}")
+        breaches.append(f"{new.name} made it {len(working)} running tasks, over the cap of {spec.cap}")
     role = spec.role(new.task)
     of_role = [task for task in working if spec.role(task) == role]
     cap = spec.role_caps.get(role)
     if cap and len(of_role) > cap:
-        breaches.append(f"{new.name} made it {len(of_role)} tasks of role {role} at work, over its cap of {cap}")
+        breaches.append(f"{new.name} made it {len(of_role)} tasks of role {role} running, over its cap of {cap}")
     for other in working - {new.task} if spec.serializes and new.name not in uninvited else ():
         if overlap(spec.files(new.task), spec.files(other)):
-            breaches.append(f"{new.name} was created while {other}, which writes the same files, was at work")
+            breaches.append(f"{new.name} was created while {other}, which writes the same files, was running")
     if spec.by_level:
         level = spec.level(new.task)
         is_done = _done(world, spec, without_job)

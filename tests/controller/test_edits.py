@@ -81,13 +81,13 @@ def test_tasks_added_changed_and_removed_while_it_runs(ns: Namespace, breaches: 
 
 def test_the_cap_follows_its_edits(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(*(task(f"t{i}", hold=True) for i in range(10)), parallelism=1, scheduling="Graph"))
-    ns.wait(lambda p: p["status"]["counts"]["running"] == 1, "one at work")
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 1, "one running")
     ns.patch({"parallelism": 5})
-    ns.wait(lambda p: p["status"]["counts"]["running"] == 5, "five at work")
+    ns.wait(lambda p: p["status"]["counts"]["running"] == 5, "five running")
     generation = ns.patch({"parallelism": 2})["metadata"]["generation"]
     ns.wait(lambda p: p["status"]["observedGeneration"] == generation, "the edit to be heard")
     ns.release_pods(ns.until(lambda: pods if len(pods := ns.held()) == 5 else None, "five pods")[:4])
-    ns.wait(lambda p: p["status"]["counts"]["succeeded"] == 4 and p["status"]["counts"]["running"] == 2, "two at work")
+    ns.wait(lambda p: p["status"]["counts"]["succeeded"] == 4 and p["status"]["counts"]["running"] == 2, "two running")
     (done,) = ns.release_until_end()
     assert set(states(done).values()) == {"Succeeded"}
     assert done["status"]["metrics"]["peakParallelism"] == 5

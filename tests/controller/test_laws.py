@@ -127,16 +127,16 @@ BROKEN = {
     "b#1 of level 1 was created before x of an earlier one was done": log(*TWO_LEVELS).run("a").job("x").job("b"),
     "c#1 of level 1 was created before a of an earlier one was done": log(*TWO_LEVELS, task("c", "x"))
     .run("x").run("a", fails=True).run("c"),
-    "b#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("b"), parallelism=1)
+    "b#1 made it 2 running tasks, over the cap of 1": log(task("a"), task("b"), parallelism=1)
     .job("a").pod("a").job("b"),
-    "c#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("c"), parallelism=1)
+    "c#1 made it 2 running tasks, over the cap of 1": log(task("a"), task("c"), parallelism=1)
     .job("a").pod("a").pod_ended("a", how="Failed", evicted=True).job("c"),
-    "d#1 made it 2 tasks at work, over the cap of 1": log(task("a"), task("d"), parallelism=2)
+    "d#1 made it 2 running tasks, over the cap of 1": log(task("a"), task("d"), parallelism=2)
     .job("a").edit(spec(task("a"), task("d"), parallelism=1)).wait(5).job("d"),
-    "b#1 made it 2 tasks of role coder at work, over its cap of 1": log(
+    "b#1 made it 2 tasks of role coder running, over its cap of 1": log(
         task("a"), task("b"), roles=[role(maxConcurrent=1)]
     ).job("a").job("b"),
-    "b#1 was created while a, which writes the same files, was at work": log(
+    "b#1 was created while a, which writes the same files, was running": log(
         task("a", files=["src/**"]), task("b", files=["src/f.py"])
     ).job("a").job("b"),
     "z#1 was created and is no task": log(task("a")).job("z"),
@@ -163,7 +163,7 @@ def test_a_job_without_a_project_is_a_breach() -> None:
 def test_a_job_whose_creation_was_cut_off_is_known_by_its_pod() -> None:
     made = log(task("a"), task("b"), parallelism=1).job("a").pod("a").job("b")
     made.events[1] = {**made.events[1], "responseStatus": {"code": 504}, "responseObject": {"kind": "Status"}}
-    assert made.breaches() == ["b#1 made it 2 tasks at work, over the cap of 1"]
+    assert made.breaches() == ["b#1 made it 2 running tasks, over the cap of 1"]
 
 
 @pytest.mark.parametrize(("ended", "then"), [("pod_ended", "b"), ("job_ended", "a")])

@@ -1,4 +1,4 @@
-"""Two operators, of which one is at work: who leads, who takes over and when, and what one does that has lost."""
+"""Two operators, of which one is running: who leads, who takes over and when, and what one does that has lost."""
 
 from collections.abc import Callable, Iterator
 

@@ -31,7 +31,7 @@ def limited(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[Opera
 
 @pytest.fixture
 def team(cluster: ControlPlane, client: Client, limited: OperatorProcess) -> Iterator[Callable[[], Namespace]]:
-    """New namespaces, with that operator at work."""
+    """New namespaces, with that operator running."""
     limited.check()
     names: list[str] = []
 
@@ -59,21 +59,21 @@ def project_of(happened: Happened) -> str:
     return str(happened.value["metadata"]["labels"][f"{LABEL}/project"])
 
 
-def most_at_work(happened: list[Happened]) -> int:
+def most_running(happened: list[Happened]) -> int:
     """Most Jobs that were there at once whose pod had not ended."""
-    most, at_work, owner = 0, set[str](), dict[str, str]()
+    most, running, owner = 0, set[str](), dict[str, str]()
     for change in happened:
         if change.kind == "created":
-            at_work.add(change.uid)
-            most = max(most, len(at_work))
+            running.add(change.uid)
+            most = max(most, len(running))
         elif change.kind == "pod-created":
             owner[change.uid] = change.value["metadata"]["ownerReferences"][0]["uid"]
         elif change.kind in ENDS:
-            at_work.discard(owner.get(change.uid, change.uid))
+            running.discard(owner.get(change.uid, change.uid))
     return most
 
 
-def test_all_projects_together_never_have_more_at_work_than_the_limit_and_use_it(
+def test_all_projects_together_never_have_more_running_than_the_limit_and_use_it(
     team: Callable[[], Namespace], audit: AuditLog, limited: OperatorProcess
 ) -> None:
     since, a, b = audit.position(), team(), team()
@@ -94,7 +94,7 @@ def test_all_projects_together_never_have_more_at_work_than_the_limit_and_use_it
             ns.release_pods([pod])
     for ns, name, _ in projects:
         assert set(states(ns.get(name)).values()) == {"Succeeded"}
-    assert most_at_work(starts_and_ends(audit, since, *made)) == LIMIT
+    assert most_running(starts_and_ends(audit, since, *made)) == LIMIT
 
 
 def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> None:
@@ -105,7 +105,7 @@ def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> 
     ns.wait_state("t0", "Pending", "WaitingForCapacity")
     found = condition(ns.get(), "Limited")
     assert (found["status"], found["reason"]) == ("True", "WaitingForCapacity")
-    assert f"{LIMIT} tasks of all projects may be at work at once" in found["message"]
+    assert f"{LIMIT} tasks of all projects may be running at once" in found["message"]
     ns.delete("long")
     assert states(ns.wait_end()) == {"t0": "Succeeded"}
     assert condition(ns.get(), "Limited") == {}
@@ -224,11 +224,11 @@ def test_a_namespace_s_annotation_limits_it_and_no_other(team: Callable[[], Name
     ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=1")
     made = [ns.create(many(3, hold=True)), ns.create(many(2), "q")]
     ns.wait_state("t2", "Pending", "WaitingForCapacity")
-    assert f"in namespace {ns.name} 1 task may be at work" in condition(ns.get(), "Limited")["message"]
+    assert f"in namespace {ns.name} 1 task may be running" in condition(ns.get(), "Limited")["message"]
     free.create(many(2))
     free.wait_end()
     ns.release_until_end("p", "q")
-    assert most_at_work(starts_and_ends(audit, since, *made)) == 1
+    assert most_running(starts_and_ends(audit, since, *made)) == 1
 
 
 def test_jobs_with_forged_labels_take_no_place(team: Callable[[], Namespace]) -> None:

@@ -56,7 +56,7 @@ def test_by_graph_a_task_waits_for_its_dependencies_alone(ns: Namespace) -> None
     ns.wait_end()
 
 
-def test_never_more_tasks_are_at_work_than_the_cap(ns: Namespace, breaches: Breaches) -> None:
+def test_never_more_tasks_run_than_the_cap(ns: Namespace, breaches: Breaches) -> None:
     made = ns.create(spec(*(task(f"t{i}", hold=True) for i in range(12)), parallelism=3, scheduling="Graph"))
     ns.wait(lambda p: "WaitingForSlot" in {row.get("reason") for row in rows(p).values()}, "a wait for a slot")
     ns.wait(lambda p: p["status"]["counts"]["running"] == 3, "the cap to be reached")
@@ -65,7 +65,7 @@ def test_never_more_tasks_are_at_work_than_the_cap(ns: Namespace, breaches: Brea
     assert breaches(made) == []
 
 
-def test_never_more_tasks_of_a_role_are_at_work_than_its_cap(ns: Namespace, breaches: Breaches) -> None:
+def test_never_more_tasks_of_a_role_run_than_its_cap(ns: Namespace, breaches: Breaches) -> None:
     roles = [role("coder"), role("tester", maxConcurrent=1)]
     tasks = [task(f"t{i}", hold=True, role="tester") for i in range(3)] + [task("c", hold=True, role="coder")]
     made = ns.create(spec(*tasks, roles=roles, scheduling="Graph"))

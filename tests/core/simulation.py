@@ -72,7 +72,7 @@ class Work:
 
     key: Key
     phase: Phase = Phase.LAUNCHING
-    at_work: bool = True
+    running: bool = True
     stopping: bool = False
     there: bool = True
     """Whether a look at the world finds it."""
@@ -87,7 +87,7 @@ class Work:
         return Attempt(
             self.key.number,
             self.phase,
-            self.at_work,
+            self.running,
             self.stopping,
             self.started,
             self.ended,
@@ -118,13 +118,13 @@ class Launched:
 
     planned: Planned
     key: Key
-    at_work: list[Key]
+    running: list[Key]
     succeeded: set[str]
     failures: dict[str, int]
     last_failure: float | None
     """When the last attempt of the task that failed did."""
     given_up: set[str]
-    """Tasks that failed with a reason that another attempt cannot mend."""
+    """Tasks that failed with a reason that another attempt cannot hint."""
 
 
 @dataclass(repr=False)
@@ -218,7 +218,7 @@ class _World:
         """What is seen; the same objects as long as it is the same, as from the executors."""
         found: dict[str, list[Attempt]] = defaultdict(list)
         for key in self.in_flight:
-            found[key.task].append(Attempt(key.number, Phase.LAUNCHING, at_work=True))
+            found[key.task].append(Attempt(key.number, Phase.LAUNCHING, running=True))
         for key, attempt in self.view.items():
             found[key.task].append(attempt)
         before = self.told
@@ -270,7 +270,7 @@ class _World:
             Launched(
                 planned,
                 key,
-                at_work=[work.key for work in works if work.at_work],
+                running=[work.key for work in works if work.running],
                 succeeded={work.key.task for work in works if work.phase is Phase.SUCCEEDED},
                 failures=failures,
                 last_failure=max((w.ended for w in mine if w.ended is not None), default=None),
@@ -320,7 +320,7 @@ class _World:
             running = record and record.state is TaskState.RUNNING and record.attempts == key.number
             running = running and work.phase is Phase.ACTIVE
             overlooked = running and self.random.random() < self.chaos.overlooked
-            if (work.there and not overlooked) or (work.phase is Phase.LOST and work.at_work):
+            if (work.there and not overlooked) or (work.phase is Phase.LOST and work.running):
                 self.view[key], self.versions[key] = work.seen(), work.version
         self.is_new = self.dirty = True
 
@@ -354,11 +354,11 @@ class _World:
 
     def end(self, work: Work, fails: bool, reason: float) -> None:
         if work.phase is Phase.LOST:
-            work.at_work = False
+            work.running = False
             self.changed(work)
         if work.phase is not Phase.ACTIVE:
             return
-        work.at_work = False
+        work.running = False
         if fails and reason < 0.5:  # its slot is free before it is known how it ended
             self.changed(work)
         work.ended = self.now
@@ -375,13 +375,13 @@ class _World:
 
     def stopped(self, work: Work) -> None:
         if work.phase is Phase.ACTIVE:
-            work.phase, work.at_work, work.ended = Phase.STOPPED, False, self.now
+            work.phase, work.running, work.ended = Phase.STOPPED, False, self.now
             self.changed(work)
 
     def vanish(self, work: Work) -> None:
         if work.phase is Phase.ACTIVE:
             work.phase, work.there, work.ended = Phase.LOST, False, self.now
-            work.at_work = self.random.random() < 0.5
+            work.running = self.random.random() < 0.5
             self.changed(work)
 
     def edit(self, edit: Edit) -> None:

@@ -67,7 +67,7 @@ def test_a_claim_cannot_hold_more_than_ours_do() -> None:
 
 
 def active(claim: Claim | None) -> tuple[Attempt, ...]:
-    return (Attempt(1, Phase.ACTIVE, at_work=True, started=1.0, claim=claim),)
+    return (Attempt(1, Phase.ACTIVE, running=True, started=1.0, claim=claim),)
 
 
 TASKS = [
@@ -97,4 +97,4 @@ def test_an_attempt_of_more_slots_leaves_less_to_others() -> None:
     graph, spec = compiled(tasks=TASKS, roles=ROLES, parallelism=3)
     made = plan(graph, spec, Ledger(), {"c": active(Claim("y", (), 2))}, 10.0)
     assert [graph.ids[launch.task] for launch in made.launches] == ["a"]
-    assert (made.at_work, made.reasons[1]) == (3, "WaitingForSlot")
+    assert (made.running, made.reasons[1]) == (3, "WaitingForSlot")

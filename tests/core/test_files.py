@@ -140,7 +140,7 @@ def test_a_pattern_that_leaves_the_repository_is_refused_with_its_place(pattern:
     (problem,) = caught.value.problems
     assert problem.place == "spec.tasks[1].files[2]"
     assert problem.found.endswith("is not a path within the repository")
-    assert problem.mend == "give a path relative to the repository, without .."
+    assert problem.hint == "give a path relative to the repository, without .."
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_globs_that_take_too_long_to_compare_are_refused_with_the_mend() -> None
     (problem,) = caught.value.problems
     assert problem.place == "spec.tasks"
     assert problem.found == "2000 globs among 2000 patterns take too long to compare"
-    assert problem.mend == "declare fewer globs in files"
+    assert problem.hint == "declare fewer globs in files"
 
 
 def test_a_few_long_globs_that_are_hard_to_compare_are_refused_too() -> None:

@@ -1,4 +1,4 @@
-"""Compiling a spec: levels, waves, critical path and bottlenecks against networkx, and every problem with its mend."""
+"""Compiling a spec: levels, waves, critical path and bottlenecks against networkx, and every problem with its hint."""
 
 from typing import Any
 
@@ -264,7 +264,7 @@ def test_an_unknown_dependency_is_told_with_the_closest_id() -> None:
 
 def test_an_unknown_dependency_like_nothing_else_is_to_be_removed_or_added() -> None:
     (problem,) = problems_of(tasks=[{"id": "a", "dependencies": ["zebra"]}])
-    assert problem.mend == "remove it, or add the task"
+    assert problem.hint == "remove it, or add the task"
 
 
 def test_a_cycle_is_told_by_its_tasks_in_the_order_in_which_they_wait() -> None:
@@ -282,7 +282,7 @@ def test_every_cycle_is_told_shortest_first() -> None:
         ("spec.tasks[2].dependencies", "cycle of 2: c → d → c"),
         ("spec.tasks[0].dependencies", "cycle of 3: a → b → c → a"),
     ]
-    assert problems[0].mend == "remove that dependency"
+    assert problems[0].hint == "remove that dependency"
 
 
 def test_a_long_cycle_is_told_shortened() -> None:
@@ -390,7 +390,7 @@ def reasons_of(spec: Spec) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("word", "words", "mend"),
+    ("word", "words", "hint"),
     [
         ("bakend", ["frontend", "backend"], 'did you mean "backend"?'),
         ("Backend", ["backend"], 'did you mean "backend"?'),
@@ -398,8 +398,8 @@ def reasons_of(spec: Spec) -> set[str]:
         ("a", [], ""),
     ],
 )
-def test_the_closest_name_is_offered_where_one_is_close(word: str, words: list[str], mend: str) -> None:
-    assert did_you_mean(word, words) == mend
+def test_the_closest_name_is_offered_where_one_is_close(word: str, words: list[str], hint: str) -> None:
+    assert did_you_mean(word, words) == hint
 
 
 @examples(100)

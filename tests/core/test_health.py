@@ -62,9 +62,9 @@ def kstatus(found: Json) -> str:
 @pytest.mark.parametrize(
     ("found", "by_argo", "by_kstatus"),
     [
-        (project({}), ("Progressing", "0 at work, 2 waiting"), "InProgress"),
-        (project({"a": [active()]}), ("Progressing", "1 at work, 1 waiting"), "InProgress"),
-        (project({"a": [active()]}, suspend=True), ("Suspended", "1 at work, 1 waiting"), "InProgress"),
+        (project({}), ("Progressing", "0 running, 2 waiting"), "InProgress"),
+        (project({"a": [active()]}), ("Progressing", "1 running, 1 waiting"), "InProgress"),
+        (project({"a": [active()]}, suspend=True), ("Suspended", "1 running, 1 waiting"), "InProgress"),
         (project({"a": [refused(90, 130)]}), ("Progressing", "no Jobs today"), "InProgress"),
         (project({"a": [succeeded()], "b": [succeeded()]}), ("Healthy", "2 of 2 tasks succeeded"), "Current"),
         (project({"a": [failed()]}), ("Degraded", "1 failed: a"), "Failed"),

@@ -99,9 +99,9 @@ def without_future(launched: Launched) -> set[str]:
 
 @examples(80)
 @given(histories)
-def test_no_more_tasks_are_at_work_than_parallelism_at_any_moment(history: History) -> None:
+def test_no_more_tasks_run_than_parallelism_at_any_moment(history: History) -> None:
     for launched in history.launches:
-        assert len(launched.at_work) < launched.planned.spec.parallelism
+        assert len(launched.running) < launched.planned.spec.parallelism
 
 
 MERGED_BY_LEVEL = Git.model_validate(
@@ -131,14 +131,14 @@ def test_no_level_starts_before_those_below_it_are_merged(history: History, merg
 
 @examples(80)
 @given(histories)
-def test_no_more_tasks_of_a_role_are_at_work_than_its_cap_at_any_moment(history: History) -> None:
+def test_no_more_tasks_of_a_role_run_than_its_cap_at_any_moment(history: History) -> None:
     for launched in history.launches:
         graph, spec = launched.planned.graph, launched.planned.spec
         caps = {role.name: role.max_concurrent for role in spec.roles}
         role = graph.role[graph.index[launched.key.task]]
         cap = caps.get(role or "")
-        at_work = [key for key in launched.at_work if key.task in graph.index]
-        same = [key for key in at_work if graph.role[graph.index[key.task]] == role]
+        running = [key for key in launched.running if key.task in graph.index]
+        same = [key for key in running if graph.role[graph.index[key.task]] == role]
         assert cap is None or len(same) < cap
 
 
@@ -158,15 +158,15 @@ def test_with_levels_no_task_starts_before_the_levels_below_are_done(history: Hi
         level = graph.level[graph.index[launched.key.task]]
         lower = {graph.ids[i] for tasks in graph.levels[:level] for i in tasks}
         assert lower <= launched.succeeded | without_future(launched)
-        assert not lower & {key.task for key in launched.at_work}
+        assert not lower & {key.task for key in launched.running}
         assert policy is FailurePolicy.CONTINUE or not lower & truly_failed(launched)
 
 
 @examples(80)
 @given(histories)
-def test_no_task_has_two_attempts_at_work(history: History) -> None:
+def test_no_task_has_two_running_attempts(history: History) -> None:
     for launched in history.launches:
-        assert launched.key.task not in {key.task for key in launched.at_work}
+        assert launched.key.task not in {key.task for key in launched.running}
 
 
 @examples(80)
@@ -211,7 +211,7 @@ def test_tasks_that_write_the_same_path_are_never_at_work_together(history: Hist
     for launched in history.launches:
         files = {task.id: task.files for task in launched.planned.spec.tasks}
         mine = [normalise(name, "") for name in files[launched.key.task]]
-        for other in {key.task for key in launched.at_work} & files.keys():
+        for other in {key.task for key in launched.running} & files.keys():
             theirs = [normalise(name, "") for name in files[other]]
             assert not any(frozenset((a, b)) in OVERLAPPING for a in mine for b in theirs)
 
@@ -252,7 +252,7 @@ def test_exactly_those_attempts_are_stopped_that_should_not_go_on(history: Histo
             (task_id, attempt.number)
             for task_id, attempts in planned.observed.items()
             for attempt in attempts
-            if attempt.at_work and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
+            if attempt.running and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
             if all_of_them or task_id not in planned.graph.index
         }
         assert {(stop.id, stop.attempt.number) for stop in planned.plan.stops} == due
@@ -287,9 +287,9 @@ def check_reason(planned: Planned, i: int) -> None:
         )
         return
     # Pending: the reason is the first of these that holds; there is always one.
-    at_work = Counter(holding(planned))
+    running = Counter(holding(planned))
     ready = record is None or not record.failures or backoff_is_over(planned, i)
-    same_role = sum(n for j, n in at_work.items() if j is not None and graph.role[j] == graph.role[i])
+    same_role = sum(n for j, n in running.items() if j is not None and graph.role[j] == graph.role[i])
     cap = next((role.max_concurrent for role in spec.roles if role.name == graph.role[i]), None)
     lower = [j for j, level in enumerate(graph.level) if level < graph.level[i]]
     reasons = [
@@ -301,9 +301,9 @@ def check_reason(planned: Planned, i: int) -> None:
         ),
         (Reason.SUSPENDED, spec.suspend),
         (Reason.BACKOFF, not ready),
-        (Reason.WAITING_FOR_FILES, any(j is not None and share_files(graph, spec, i, j) for j in at_work)),
+        (Reason.WAITING_FOR_FILES, any(j is not None and share_files(graph, spec, i, j) for j in running)),
         (Reason.WAITING_FOR_ROLE, cap is not None and same_role >= cap),
-        (Reason.WAITING_FOR_SLOT, sum(at_work.values()) >= spec.parallelism),
+        (Reason.WAITING_FOR_SLOT, sum(running.values()) >= spec.parallelism),
     ]
     assert reason == next(reason for reason, holds in reasons if holds)
 
@@ -312,7 +312,7 @@ def holding(planned: Planned) -> list[int | None]:
     """The tasks that hold slots after the plan, as often as they do; None for one that left the spec."""
     found: list[int | None] = [launch.task for launch in planned.plan.launches]
     for task_id, attempts in planned.observed.items():
-        found += [planned.graph.index.get(task_id) for attempt in attempts if attempt.at_work]
+        found += [planned.graph.index.get(task_id) for attempt in attempts if attempt.running]
     return found + [planned.graph.index.get(unseen.id) for unseen in planned.plan.unseen]
 
 
@@ -386,7 +386,7 @@ def as_facts(made: Plan) -> dict[str, Any]:
         "states": list(made.states),
         "reasons": list(made.reasons),
         "removed": dict(made.removed),
-        "at_work": made.at_work,
+        "running": made.running,
         "level": made.level,
         "completed": made.completed,
         "stopped": made.stopped,
@@ -416,7 +416,7 @@ def test_a_plan_that_is_carried_out_is_not_planned_again(history: History) -> No
     for planned in history.plans:
         observed: dict[str, list[Attempt]] = {t: list(seen) for t, seen in planned.observed.items()}
         for launch in planned.plan.launches:
-            attempt = Attempt(launch.number, Phase.LAUNCHING, at_work=True)
+            attempt = Attempt(launch.number, Phase.LAUNCHING, running=True)
             observed.setdefault(planned.graph.ids[launch.task], []).append(attempt)
         for stop in planned.plan.stops:
             mine = observed[stop.id]
@@ -437,12 +437,12 @@ def test_every_project_ends_and_never_waits_for_nothing(history: History) -> Non
     """That it ends at all is what ``simulate`` asserts."""
     for planned in history.plans:
         made = planned.plan
-        assert made.completed == (not made.at_work and not any(state in UNFINISHED for state in made.states))
+        assert made.completed == (not made.running and not any(state in UNFINISHED for state in made.states))
         assert (made.ledger.completion_time is not None) == made.completed
-        assert made.at_work == len(holding(planned))
+        assert made.running == len(holding(planned))
         if made.completed:
             assert made.wake_at is None
-        elif not made.at_work and RUNNING not in made.states:
+        elif not made.running and RUNNING not in made.states:
             assert Reason.SUSPENDED in made.reasons or (Reason.BACKOFF in made.reasons and made.wake_at)
         assert made.wake_at is None or made.wake_at > planned.now
     assert history.end.plan.completed
@@ -483,7 +483,7 @@ def test_what_is_shared_with_others_only_holds_back(history: History, room: int)
         alone = plan(planned.graph, planned.spec, planned.prior, planned.observed, planned.now)
         shared = plan(planned.graph, planned.spec, planned.prior, planned.observed, planned.now, Share(room))
         assert list(shared.launches) == list(alone.launches)[:room]
-        assert (shared.at_work + shared.wanted, shared.stops) == (alone.at_work, alone.stops)
+        assert (shared.running + shared.wanted, shared.stops) == (alone.running, alone.stops)
         assert (shared.states, shared.completed, shared.level) == (alone.states, alone.completed, alone.level)
         held = {launch.task for launch in list(alone.launches)[room:]}
         for i, state in enumerate(shared.states):

@@ -21,11 +21,11 @@ Seen = Mapping[str, Sequence[Attempt]]
 
 
 def launching(number: int = 1) -> Attempt:
-    return Attempt(number, Phase.LAUNCHING, at_work=True)
+    return Attempt(number, Phase.LAUNCHING, running=True)
 
 
 def active(number: int = 1, *, stopping: bool = False, started: float = 10.0) -> Attempt:
-    return Attempt(number, Phase.ACTIVE, at_work=True, stopping=stopping, started=started, name=f"job-{number}")
+    return Attempt(number, Phase.ACTIVE, running=True, stopping=stopping, started=started, name=f"job-{number}")
 
 
 def succeeded(number: int = 1) -> Attempt:
@@ -40,8 +40,8 @@ def stopped(number: int = 1) -> Attempt:
     return Attempt(number, Phase.STOPPED, started=10.0, ended=20.0, name=f"job-{number}")
 
 
-def lost(number: int = 1, *, at_work: bool = False) -> Attempt:
-    return Attempt(number, Phase.LOST, at_work, started=10.0, ended=20.0, name=f"job-{number}")
+def lost(number: int = 1, *, running: bool = False) -> Attempt:
+    return Attempt(number, Phase.LOST, running, started=10.0, ended=20.0, name=f"job-{number}")
 
 
 def task(id: str, *dependencies: str, **fields: Any) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_the_least_important_tasks_wait_for_a_slot() -> None:
     decided = decide([task("a"), task("b", priority=5), task("c")], parallelism=2)
     assert decided.starts == ["b", "a"]
     assert decided.reasons == {"a": "Starting", "b": "Starting", "c": "WaitingForSlot"}
-    assert decided.plan.at_work == 2
+    assert decided.plan.running == 2
 
 
 def test_a_task_that_cannot_start_does_not_keep_a_less_important_one_from_starting() -> None:
@@ -103,7 +103,7 @@ def test_a_task_that_cannot_start_does_not_keep_a_less_important_one_from_starti
 # Caps
 
 
-@pytest.mark.parametrize("held", [launching(), active(), active(stopping=True), lost(at_work=True)])
+@pytest.mark.parametrize("held", [launching(), active(), active(stopping=True), lost(running=True)])
 def test_whatever_is_at_work_holds_its_slot(held: Attempt) -> None:
     decided = decide([task("a"), task("b")], {"a": [held]}, parallelism=1)
     assert decided.starts == []
@@ -117,7 +117,7 @@ def test_what_has_ended_holds_no_slot(over: Attempt) -> None:
 
 
 def test_a_pod_that_has_ended_frees_its_slot_before_its_job_has() -> None:
-    over = active()._replace(at_work=False)
+    over = active()._replace(running=False)
     decided = decide([task("a"), task("b")], {"a": [over]}, parallelism=1)
     assert decided.starts == ["b"]
     assert decided.states["a"] is RUNNING
@@ -145,7 +145,7 @@ def test_an_attempt_that_is_recorded_as_running_and_not_seen_holds_its_slot_and_
     assert decided.plan.unseen == [("a", 2, "job-2")]
     assert decided.starts == []
     assert decided.states["a"] is RUNNING
-    assert decided.plan.at_work == 1
+    assert decided.plan.running == 1
 
 
 def test_the_peak_is_the_most_that_were_ever_at_work() -> None:
@@ -199,7 +199,7 @@ def test_with_graph_a_task_starts_when_its_dependencies_have_succeeded() -> None
 
 
 def test_a_dependency_at_work_or_asked_for_or_waiting_is_waited_for() -> None:
-    for seen in ([launching()], [active()], [active()._replace(at_work=False)], [failed()]):
+    for seen in ([launching()], [active()], [active()._replace(running=False)], [failed()]):
         decided = decide([task("a"), task("b", "a")], {"a": seen}, scheduling="Graph")
         assert decided.reasons["b"] == Reason.WAITING_FOR_DEPENDENCIES
 
@@ -497,7 +497,7 @@ def test_nothing_starts_beside_an_attempt_that_counts_as_ended_and_is_at_work() 
     decided = decide([task("a"), task("b")], {"a": [active(1)]}, prior=prior, parallelism=1)
     assert decided.starts == []
     assert decided.states["a"] is RUNNING
-    assert decided.plan.at_work == 1
+    assert decided.plan.running == 1
     used_up = {"a": Record(PENDING, attempts=2, failures=2, reason="Lost")}
     still_there = decide([task("a"), task("b", "a")], {"a": [active(2)]}, prior=used_up)
     assert still_there.states == {"a": RUNNING, "b": PENDING}
@@ -524,7 +524,7 @@ def test_a_second_attempt_of_a_task_that_succeeded_by_the_first_holds_its_slot_a
     assert not asked.plan.completed
     gone = decide([], seen)
     assert gone.plan.removed == {"a": SUCCEEDED}
-    assert gone.plan.at_work == 1
+    assert gone.plan.running == 1
     assert decide([task("a"), task("b")], {"a": [succeeded(1), stopped(2)]}, parallelism=1).starts == ["b"]
 
 
@@ -640,7 +640,7 @@ def test_a_removed_task_that_is_only_asked_for_or_not_seen_is_waited_for() -> No
     asked = decide([], {"gone": [launching()]})
     assert (asked.stops, asked.plan.removed, asked.plan.completed) == ({}, {"gone": RUNNING}, False)
     not_seen = decide([], prior={"gone": Record(RUNNING, attempts=1)})
-    assert (not_seen.plan.at_work, not_seen.plan.completed) == (1, False)
+    assert (not_seen.plan.running, not_seen.plan.completed) == (1, False)
     assert not_seen.plan.unseen == [("gone", 1, None)]
 
 
@@ -653,8 +653,8 @@ def test_an_attempt_holds_the_files_and_the_role_that_its_task_had_when_it_was_s
         task("other", role="y", files=["src/other.py"]),
         task("new", role="y", files=["new.py"]),
     ]
-    at_work = active()._replace(claim=Claim("x", ("src/old.py",)))
-    for seen, starts in ({"gone": [at_work]}, ["a", "other"]), ({"a": [at_work]}, ["other"]):
+    running = active()._replace(claim=Claim("x", ("src/old.py",)))
+    for seen, starts in ({"gone": [running]}, ["a", "other"]), ({"a": [running]}, ["other"]):
         decided = decide(tasks, seen, parallelism=9, roles=roles)
         assert decided.starts == starts
         assert (decided.reasons["file"], decided.reasons["role"]) == ("WaitingForFiles", "WaitingForRole")
@@ -664,7 +664,7 @@ def test_an_attempt_holds_the_files_and_the_role_that_its_task_had_when_it_was_s
 
 
 def test_a_project_has_not_ended_while_the_end_of_a_removed_task_is_not_known() -> None:
-    pod_has_ended = active(stopping=True)._replace(at_work=False)
+    pod_has_ended = active(stopping=True)._replace(running=False)
     decided = decide([task("a")], {"a": [succeeded()], "gone": [pod_has_ended]})
     assert (decided.plan.removed, decided.plan.completed) == ({"gone": RUNNING}, False)
     ended = decide([task("a")], {"a": [succeeded()], "gone": [stopped()]}, prior=decided.ledger)

@@ -13,8 +13,8 @@ from parallelproject.core.followups.publishing import (
     LONGEST_AWAITED,
     LONGEST_WAIT,
     TRIES,
+    PublishAttempt,
     Publishing,
-    Told,
     merged_levels,
     merged_now,
     publishing,
@@ -48,11 +48,11 @@ def said(*ends: str) -> str:
     return json.dumps({"branches": branches})
 
 
-def told(number: int, *, code: int = 0, message: str = "", revision: str = R, at: float = 100.0) -> Told:
-    return Told(number, revision, True, code == 0, at, code or None, code == 22, message)
+def told(number: int, *, code: int = 0, message: str = "", revision: str = R, at: float = 100.0) -> PublishAttempt:
+    return PublishAttempt(number, revision, True, code == 0, at, code or None, code == 22, message)
 
 
-def decide(*seen: Told, last: dict[str, Any] | None = None, now: float = 1000.0) -> Publishing:
+def decide(*seen: PublishAttempt, last: dict[str, Any] | None = None, now: float = 1000.0) -> Publishing:
     return publishing(R, last or {}, seen, now)
 
 
@@ -102,9 +102,9 @@ def test_nothing_is_published_where_all_has_failed() -> None:
 
 def test_one_attempt_at_a_time_of_whatever_revision() -> None:
     assert decide().launch == 1
-    assert decide(Told(3, "where1-before", False)).launch is None
+    assert decide(PublishAttempt(3, "where1-before", False)).launch is None
     assert decide(told(3, revision="where1-before")).launch == 4
-    assert decide(Told(1, R, False)).condition[:2] == ("Unknown", "Publishing")
+    assert decide(PublishAttempt(1, R, False)).condition[:2] == ("Unknown", "Publishing")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_end_is_settled(end: str, condition: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("attempt", [told(1, message=said("NotInTime")), told(1, code=23), told(1, code=25)])
-def test_what_may_pass_is_tried_again_after_a_wait(attempt: Told) -> None:
+def test_what_may_pass_is_tried_again_after_a_wait(attempt: PublishAttempt) -> None:
     waiting = decide(attempt, now=100.0)
     assert (waiting.launch, waiting.wake_at, waiting.is_settled) == (None, 100.0 + FIRST_WAIT, False)
     assert decide(attempt, now=100.0 + FIRST_WAIT).launch == 2
@@ -189,15 +189,15 @@ def test_what_was_written_down_counts_when_the_pod_is_gone_and_its_job_is_not() 
     assert again.record == good["publication"]
     wrong = {"publication": decide(told(2, code=22, message='{"reason": "InvalidTemplate"}')).record}
     assert decide(told(2, code=22), last=wrong).condition[:2] == ("False", "InvalidTemplate")
-    assert decide(Told(3, R, False), last=good).condition[1] == "Publishing"
+    assert decide(PublishAttempt(3, R, False), last=good).condition[1] == "Publishing"
     assert decide(told(3, code=25), last=good, now=101.0).condition[:2] == ("Unknown", "PublishingFailed")
 
 
 def test_one_that_is_gone_without_an_end_is_followed_by_another_after_a_wait() -> None:
-    found = decide(Told(1, R, True), now=1000.0)
+    found = decide(PublishAttempt(1, R, True), now=1000.0)
     assert (found.launch, found.wake_at) == (None, 1000.0 + FIRST_WAIT)
     assert decide(last={"publication": found.record}, now=1000.0 + FIRST_WAIT).launch == 2
-    assert decide(*(Told(n + 1, R, True) for n in range(TRIES))).is_settled
+    assert decide(*(PublishAttempt(n + 1, R, True) for n in range(TRIES))).is_settled
 
 
 def test_what_cannot_be_read_is_no_success() -> None:
@@ -319,7 +319,7 @@ def test_the_wait_is_kept_when_the_jobs_are_gone() -> None:
 def test_what_is_settled_stands_while_it_is_looked_at_again() -> None:
     message = json.dumps({"ends": {"ChecksFailed": 1}, "mergedLevels": 0, "branches": []})
     record = publishing(R, {}, [told(1, message=message)], 100.0, 1).record
-    for seen in ([], [Told(2, R, False)], [told(1, message=message), Told(2, R, False)]):
+    for seen in ([], [PublishAttempt(2, R, False)], [told(1, message=message), PublishAttempt(2, R, False)]):
         assert publishing(R, {"publication": record}, seen, 10_000.0, 1).condition[:2] == ("False", "ChecksFailed")
 
 
@@ -382,7 +382,7 @@ def test_what_fails_its_checks_does_not_end_it_for_those_that_may_get_further() 
 
 
 def test_an_edit_that_is_undone_is_published_again_when_another_revision_was_under_way() -> None:
-    mine, other = told(1, message=said("Open")), Told(2, "where1-other", False)
+    mine, other = told(1, message=said("Open")), PublishAttempt(2, "where1-other", False)
     record = {"publication": decide(mine).record}
     assert decide(mine, last=record).is_settled
     assert decide(mine, other, last=record).launch is None  # one at a time

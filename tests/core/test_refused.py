@@ -16,7 +16,7 @@ def refused(at: float, until: float) -> Attempt:
 
 
 def retried(at: float) -> Attempt:
-    return Attempt(1, Phase.LAUNCHING, at_work=True, started=at, reason=POLICY)
+    return Attempt(1, Phase.LAUNCHING, running=True, started=at, reason=POLICY)
 
 
 def tasks(role: str, count: int = 3, **more: Any) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def test_a_refused_task_waits_with_its_reason_holds_no_slot_and_is_looked_at_in_
     found = decide([*tasks("a", 1), *tasks("b", 1)], {"a0": [refused(90, 130)]}, roles=ROLES, parallelism=1)
     assert found.starts == ["b0"]
     assert found.reasons["a0"] == POLICY
-    assert found.plan.at_work == 1
+    assert found.plan.running == 1
     assert found.plan.wake_at == 130
     assert not found.plan.completed
 

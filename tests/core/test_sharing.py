@@ -17,7 +17,7 @@ demands = st.dictionaries(
         namespace=st.sampled_from(NAMESPACES),
         priority=st.integers(0, 4),
         since=st.integers(0, 9).map(str),
-        at_work=st.integers(0, 6),
+        running=st.integers(0, 6),
         wanted=st.integers(0, 8),
         name=st.just("p"),
         suspends_others=st.booleans().filter(lambda on: not on) | st.integers(0, 9).map(lambda n: n == 0),
@@ -36,10 +36,10 @@ gone = st.dictionaries(st.sampled_from(NAMESPACES), st.integers(0, 4))
 
 
 def loads(found: dict[int, Demand], given: dict[int, Share], gone: dict[str, int]) -> Counter[str]:
-    """By namespace, what is at work when all start what they may."""
+    """By namespace, what is running when all start what they may."""
     load = Counter(gone)
     for key, demand in found.items():
-        load[demand.namespace] += demand.at_work + given[key].room
+        load[demand.namespace] += demand.running + given[key].room
     return load
 
 
@@ -99,7 +99,7 @@ def test_who_goes_without_has_no_lower_priority_and_no_less_than_who_gets(
                 continue
             assert rank(rich) <= rank(poor)
             if rank(rich) == rank(poor):
-                assert found[rich].at_work + given_[rich].room <= found[poor].at_work + given_[poor].room + 1
+                assert found[rich].running + given_[rich].room <= found[poor].running + given_[poor].room + 1
 
 
 @given(demands, limits, gone)
@@ -107,8 +107,8 @@ def test_the_same_facts_give_the_same_shares(found: dict[int, Demand], limits: L
     assert shares(found, limits, gone) == shares(dict(found), limits, dict(gone))
 
 
-def demand(name: str, wanted: int, at_work: int = 0, **fields: object) -> Demand:
-    return Demand("a", **{"priority": 2, "since": "1", "at_work": at_work, "wanted": wanted, "name": name, **fields})  # type: ignore[arg-type]
+def demand(name: str, wanted: int, running: int = 0, **fields: object) -> Demand:
+    return Demand("a", **{"priority": 2, "since": "1", "running": running, "wanted": wanted, "name": name, **fields})  # type: ignore[arg-type]
 
 
 def room(limits: Limits, **found: Demand) -> dict[str, int]:
@@ -118,7 +118,7 @@ def room(limits: Limits, **found: Demand) -> dict[str, int]:
 def test_a_large_project_does_not_starve_small_ones():
     small = {f"s{i}": demand(f"s{i}", 10, since="2") for i in range(50)}
     assert room(Limits(51), large=demand("large", 500), **small) == dict.fromkeys(["large", *small], 1)
-    assert room(Limits(60), large=demand("large", 450, at_work=50), **small)["large"] == 0
+    assert room(Limits(60), large=demand("large", 450, running=50), **small)["large"] == 0
 
 
 def test_the_highest_priority_goes_first_and_the_oldest_of_equals():

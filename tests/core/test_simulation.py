@@ -27,7 +27,7 @@ def played(graph: CompiledGraph, spec: Spec) -> int:
         ledger = made.ledger
         for task, number in made.launches:
             heapq.heappush(running, (now + graph.seconds[task], task))
-            observed[graph.ids[task]] = (Attempt(number, Phase.ACTIVE, at_work=True, started=float(now)),)
+            observed[graph.ids[task]] = (Attempt(number, Phase.ACTIVE, running=True, started=float(now)),)
         if not running:
             assert made.completed
             return now

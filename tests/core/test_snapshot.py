@@ -88,7 +88,7 @@ class World:
         if event in ("launch", "skip", "second"):
             newest = max([snapshot.records.get(task_id, NEW).attempts, *(attempt.number for attempt in seen)])
             claim = claim_of(graph, graph.index[task_id]) if task_id in graph.index else Claim("one", ("d/x",))
-            new = Attempt(newest + (2 if event == "skip" else 1), Phase.LAUNCHING, at_work=True, claim=claim)
+            new = Attempt(newest + (2 if event == "skip" else 1), Phase.LAUNCHING, running=True, claim=claim)
             self.attempts[task_id] = (*seen, new)
         elif event == "hide":
             self.hidden.add(task_id)
@@ -101,7 +101,7 @@ class World:
 
 
 def is_under_way(attempt: Attempt) -> bool:
-    return attempt.at_work or attempt.phase is Phase.ACTIVE
+    return attempt.running or attempt.phase is Phase.ACTIVE
 
 
 def changed(attempt: Attempt, event: str) -> tuple[Attempt, ...]:
@@ -112,28 +112,28 @@ def changed(attempt: Attempt, event: str) -> tuple[Attempt, ...]:
         case "refuse" if attempt.phase is Phase.LAUNCHING:
             return ()
         case "begin":
-            return (attempt._replace(phase=Phase.ACTIVE, at_work=True, started=10.0, name=f"job-{attempt.number}"),)
+            return (attempt._replace(phase=Phase.ACTIVE, running=True, started=10.0, name=f"job-{attempt.number}"),)
         case "free":  # its slot is free before it is known how it ended
-            return (attempt._replace(phase=Phase.ACTIVE, at_work=False),)
+            return (attempt._replace(phase=Phase.ACTIVE, running=False),)
         case "stopping":
             return (attempt._replace(stopping=True),)
         case "linger":  # it counts as lost, and still works
-            return (ended(attempt, Phase.LOST)._replace(at_work=True),)
+            return (ended(attempt, Phase.LOST)._replace(running=True),)
     return (attempt,)
 
 
 def ended(attempt: Attempt, phase: Phase) -> Attempt:
     reason = "ExitCode" if phase is Phase.FAILED else None
-    return attempt._replace(phase=phase, at_work=False, ended=20.0, reason=reason)
+    return attempt._replace(phase=phase, running=False, ended=20.0, reason=reason)
 
 
 def settled(snapshot: Snapshot) -> set[str]:
-    """Said a second time: the tasks that have succeeded and of which no attempt is at work."""
+    """Said a second time: the tasks that have succeeded and of which no attempt is running."""
     return {
         task_id
         for task_id, seen in snapshot.seen.items()
         if snapshot.records.get(task_id, NEW).state is TaskState.SUCCEEDED
-        and not any(attempt.at_work for attempt in seen)
+        and not any(attempt.running for attempt in seen)
     }
 
 

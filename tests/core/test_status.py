@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import Beside, Record
+from parallelproject.core.planner.attempt import DeliveryNotes, Record
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_status, render_status, says_the_same
 from parallelproject.model.spec import MAX_TASKS, Spec, Task
@@ -27,7 +27,7 @@ def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
 def test_what_is_written_is_read_back():
     spec = Spec(tasks=[Task(id="a"), Task(id="b", dependencies=["a"])])
     graph = compile_graph(spec)
-    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", Beside(2, 1, 3))}
+    records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", DeliveryNotes(2, 1, 3))}
     decided = plan(graph, spec, Ledger(records, start_time=1.0), {}, 10.0)
     written = render_status(graph, spec, decided, {}, 1, 10.0)
     read = read_status(written)

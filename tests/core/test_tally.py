@@ -22,8 +22,8 @@ LOST, CONFLICT = End(Result.FAILED, "Lost"), End(Result.FAILED, "Conflict")
 
 
 def one(number: int, phase: Phase, reason: str | None = None, commit: str | None = None) -> Attempt:
-    at_work = phase in (Phase.LAUNCHING, Phase.ACTIVE)
-    return Attempt(number, phase, at_work, started=10.0, ended=None if at_work else 20.0, reason=reason, commit=commit)
+    running = phase in (Phase.LAUNCHING, Phase.ACTIVE)
+    return Attempt(number, phase, running, started=10.0, ended=None if running else 20.0, reason=reason, commit=commit)
 
 
 def after(record: Record, *attempts: Attempt) -> Tally:

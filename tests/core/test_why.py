@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import Attempt, Beside, Phase
+from parallelproject.core.planner.attempt import Attempt, DeliveryNotes, Phase
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import rejected_status, render_status
@@ -36,9 +36,9 @@ class Project:
         self.refusals: dict[str, str] = {}
 
     def seen(self, task: str, phase: Phase, number: int = 1, **more: Any) -> "Project":
-        at_work = phase in (Phase.ACTIVE, Phase.LAUNCHING)
-        began = {"started": NOW - 60, "ended": None if at_work else NOW - 10, "name": f"job-{task}-{number}"}
-        self.observed.setdefault(task, []).append(Attempt(number, phase, at_work, **(began | more)))
+        running = phase in (Phase.ACTIVE, Phase.LAUNCHING)
+        began = {"started": NOW - 60, "ended": None if running else NOW - 10, "name": f"job-{task}-{number}"}
+        self.observed.setdefault(task, []).append(Attempt(number, phase, running, **(began | more)))
         return self
 
     def failed(self, task: str, attempts: int = 1, code: int = 3) -> "Project":
@@ -85,7 +85,7 @@ def test_a_level_is_named_with_what_is_open_in_it():
     assert found.reason == "WaitingForLevel"
     assert found.answer == "it is in level 1, and level 0 is not done: b (running for 1 min 0 s)"
     assert found.tasks == ("b",)
-    assert found.mend == "graph"
+    assert found.hint == "graph"
 
 
 def test_a_slot_is_told_with_who_holds_them_and_who_is_before_it():
@@ -124,7 +124,7 @@ def test_a_role_is_told_with_its_cap_and_who_holds_it():
     project.seen("a", Phase.ACTIVE).seen("c", Phase.ACTIVE)
     found = project.why("b")
     assert found.reason == "WaitingForRole"
-    assert found.answer == "role reviewer has maxConcurrent 1 and that many are at work: a (running for 1 min 0 s)"
+    assert found.answer == "role reviewer has maxConcurrent 1 and that many are running: a (running for 1 min 0 s)"
     assert found.tasks == ("a",)
 
 
@@ -138,7 +138,7 @@ def test_a_backoff_is_told_with_its_end_and_the_failure():
 
 def test_suspended_is_told():
     found = Project(t("a"), suspend=True).why("a")
-    assert (found.reason, found.mend) == ("Suspended", "resume")
+    assert (found.reason, found.hint) == ("Suspended", "resume")
     assert "suspended" in found.answer
 
 
@@ -150,14 +150,14 @@ def test_running_is_told_with_since_attempt_and_job():
     project = Project(t("a")).failed("a").seen("a", Phase.ACTIVE, 2)
     found = project.why("a")
     assert found.state == "Running"
-    assert found.answer == "attempt 2 is at work since 2027-01-15T07:59:00Z, for 1 min 0 s, as Job job-a-2"
+    assert found.answer == "attempt 2 is running since 2027-01-15T07:59:00Z, for 1 min 0 s, as Job job-a-2"
     assert found.more == ("one attempt failed before, the last one with exit code 3",)
 
 
 def test_failed_is_told_with_reason_attempts_job_and_what_did_not_run():
     project = Project(t("a"), t("b", "a"), t("c", "b")).failed("a", attempts=2, code=7)
     found = project.why("a")
-    assert (found.state, found.reason, found.job, found.mend) == ("Failed", "ExitCode", "job-a-2", "retry")
+    assert (found.state, found.reason, found.job, found.hint) == ("Failed", "ExitCode", "job-a-2", "retry")
     assert found.answer == "all 2 attempts failed; the last one with exit code 7, at 2027-01-15T07:59:50Z"
     assert found.more == ("the Job of the last attempt is job-a-2", "b and c did not run because of it")
 
@@ -210,7 +210,7 @@ def test_what_landed_is_told_with_its_commit_and_the_conflicts_before():
 
 
 def test_what_nothing_had_announced_is_told():
-    found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", beside=Beside(2, 1, 1)).why("a")
+    found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", notes=DeliveryNotes(2, 1, 1)).why("a")
     assert found.more == (
         "it changed 2 paths besides the files that it declares",
         "it changed a path that other work changed while it ran: that merged, but only declared files are kept apart",
@@ -220,10 +220,10 @@ def test_what_nothing_had_announced_is_told():
 
 def test_who_waits_for_what_projects_share_is_told_for_which_limit():
     project = Project(t("a"), t("b"), priority="P1").seen("a", Phase.ACTIVE)
-    project.share = Share(0, message="in namespace team 1 task may be at work at once, and so many are")
+    project.share = Share(0, message="in namespace team 1 task may be running at once, and so many are")
     found = project.why("b")
     assert (found.state, found.reason) == ("Pending", "WaitingForCapacity")
-    assert found.answer == "it could start, but in namespace team 1 task may be at work at once, and so many are"
+    assert found.answer == "it could start, but in namespace team 1 task may be running at once, and so many are"
     assert found.more == ("1 of them is this project's, whose priority is P1",)
 
 
@@ -247,7 +247,7 @@ def test_a_suspended_job_is_reported_with_what_it_keeps():
     project = Project(t("a")).seen("a", Phase.ACTIVE, reason="JobSuspended")
     project.troubles = {"a": "JobSuspended"}
     found = project.why("a")
-    assert (found.state, found.reason, found.mend) == ("Running", "JobSuspended", "resume-job")
+    assert (found.state, found.reason, found.hint) == ("Running", "JobSuspended", "resume-job")
     assert found.answer.startswith("attempt 1 is held since")
     assert "it keeps its slot and its files until somebody resumes the Job" in found.more[0]
 
@@ -298,7 +298,7 @@ def test_a_task_that_was_not_looked_at_yet_is_told():
 def test_an_unknown_task_gets_a_suggestion():
     with pytest.raises(UnknownTaskError) as caught:
         Project(t("api-schema")).why("api-shema")
-    assert caught.value.mend == 'did you mean "api-schema"?'
+    assert caught.value.hint == 'did you mean "api-schema"?'
 
 
 def test_a_project_that_is_not_accepted_says_why():
@@ -379,7 +379,7 @@ def test_a_refused_job_is_told_with_the_words_of_the_api_server() -> None:
     project.refusals = {"a": "exceeded quota: three"}
     project.seen("a", Phase.REFUSED, started=NOW - 1, ended=NOW + 9, reason=Reason.WAITING_FOR_QUOTA, name=None)
     found = project.why("a")
-    assert (found.state, found.reason, found.job, found.mend) == ("Pending", "WaitingForQuota", "", "")
+    assert (found.state, found.reason, found.job, found.hint) == ("Pending", "WaitingForQuota", "", "")
     assert found.answer == "attempt 1 cannot be created: the API server refuses its Job"
     assert "a: exceeded quota: three" in found.more[0]
     assert "raise it" in found.more[1]

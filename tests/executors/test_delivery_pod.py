@@ -258,7 +258,7 @@ def test_what_would_not_fit_into_annotations_is_refused_before_anything_runs() -
         parse_spec(spec(tasks=[*many, {"id": "last", "dependencies": [t["id"] for t in many]}]))
     )
     assert problem.place == "spec.tasks[1999]"
-    assert "put one task between" in problem.mend
+    assert "put one task between" in problem.hint
     few = [{"id": f"t{i}"} for i in range(1000)]
     assert (
         check_for_cluster(parse_spec(spec(tasks=[*few, {"id": "last", "dependencies": [t["id"] for t in few]}]))) == []

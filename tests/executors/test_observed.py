@@ -39,7 +39,7 @@ def phases(seen: ObservedAttempts) -> list[Phase]:
 
 def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: ObservedAttempts) -> None:
     seen.launching(A1, "coder")
-    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.LAUNCHING, True)]
+    assert [(a.phase, a.running) for a in seen.attempts["a"]] == [(Phase.LAUNCHING, True)]
     seen.refused(A1, None, 2.0)
     assert seen.attempts == {}
     seen.launching(A1, "coder")
@@ -60,13 +60,13 @@ def test_a_pod_that_succeeded_ends_the_attempt_at_once(seen: ObservedAttempts) -
     seen.found(A1, job())
     seen.part_found(A1, "p", pod("Succeeded"))
     (attempt,) = seen.attempts["a"]
-    assert (attempt.phase, attempt.at_work, attempt.ended) == (Phase.SUCCEEDED, False, 109.0)
+    assert (attempt.phase, attempt.running, attempt.ended) == (Phase.SUCCEEDED, False, 109.0)
 
 
 def test_a_pod_that_failed_frees_the_slot_and_its_job_ends_the_attempt(seen: ObservedAttempts) -> None:
     seen.found(A1, job())
     seen.part_found(A1, "p", pod("Failed", exit_code=3))
-    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
+    assert [(a.phase, a.running) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
     seen.found(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
     assert [(a.phase, a.reason, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.EXIT_CODE, 3)]
 
@@ -75,7 +75,7 @@ def test_a_job_that_failed_waits_for_the_word_of_its_pod(seen: ObservedAttempts)
     seen.found(A1, job())
     seen.part_found(A1, "p", pod("Running"))
     seen.found(A1, job(version=2, outcome="Failed", reason="BackoffLimitExceeded"))
-    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
+    assert [(a.phase, a.running) for a in seen.attempts["a"]] == [(Phase.ACTIVE, False)]
     seen.part_found(A1, "p", pod("Failed", exit_code=3))
     assert [(a.phase, a.exit_code) for a in seen.attempts["a"]] == [(Phase.FAILED, 3)]
 
@@ -83,7 +83,7 @@ def test_a_job_that_failed_waits_for_the_word_of_its_pod(seen: ObservedAttempts)
 def test_an_evicted_pod_keeps_the_slot_for_the_next(seen: ObservedAttempts) -> None:
     seen.found(A1, job())
     seen.part_found(A1, "p", pod("Failed", exit_code=137, disrupted=True))
-    assert [(a.phase, a.at_work) for a in seen.attempts["a"]] == [(Phase.ACTIVE, True)]
+    assert [(a.phase, a.running) for a in seen.attempts["a"]] == [(Phase.ACTIVE, True)]
     seen.part_found(A1, "q", pod("Succeeded"))
     assert phases(seen) == [Phase.SUCCEEDED]
 
@@ -238,7 +238,7 @@ def test_a_refused_attempt_waits_longer_each_time_and_is_forgotten_once_it_is_th
         seen.launching(A1, "coder", 100.0)
         seen.denied(A1, reason, "no", 100.0)
         (attempt,) = seen.attempts["a"]
-        assert (attempt.phase, attempt.reason, attempt.at_work) == (Phase.REFUSED, reason, False)
+        assert (attempt.phase, attempt.reason, attempt.running) == (Phase.REFUSED, reason, False)
         assert attempt.ended == 100.0 + min(REFUSED_LONGEST, REFUSED_FIRST * 2**tries)
     seen.launching(A1, "coder", 200.0)
     assert seen.attempts["a"][0][:3] == (1, Phase.LAUNCHING, True)
@@ -273,7 +273,7 @@ HALTED = {"parallelism": 0, "activeDeadlineSeconds": 1, "suspend": False}
 
 
 @pytest.mark.parametrize(
-    ("changed", "at_work", "reason"),
+    ("changed", "running", "reason"),
     [
         ({}, False, None),
         ({"spec": {"suspend": True}}, True, "JobSuspended"),  # it is resumed with another pod
@@ -286,18 +286,18 @@ HALTED = {"parallelism": 0, "activeDeadlineSeconds": 1, "suspend": False}
     ],
 )
 def test_a_failed_pod_frees_the_slot_only_where_none_can_follow(
-    seen: ObservedAttempts, changed: dict[str, Any], at_work: bool, reason: str | None
+    seen: ObservedAttempts, changed: dict[str, Any], running: bool, reason: str | None
 ) -> None:
     seen.found(A1, view_job(raw_job(**changed)))
     seen.part_found(A1, "p", pod("Failed", exit_code=143))
-    assert [(a.phase, a.at_work, a.reason) for a in seen.attempts["a"]] == [(Phase.ACTIVE, at_work, reason)]
+    assert [(a.phase, a.running, a.reason) for a in seen.attempts["a"]] == [(Phase.ACTIVE, running, reason)]
 
 
 def test_a_pod_that_is_deleted_frees_no_slot_before_its_job_says_so(seen: ObservedAttempts) -> None:
     """Of a Job that is suspended this very moment the pod is seen to fail first."""
     seen.found(A1, view_job(raw_job()))
     seen.part_found(A1, "p", pod("Failed", exit_code=143)._replace(deleting=True))
-    assert [a.at_work for a in seen.attempts["a"]] == [True]
+    assert [a.running for a in seen.attempts["a"]] == [True]
 
 
 @pytest.mark.parametrize(

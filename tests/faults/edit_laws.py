@@ -1,7 +1,7 @@
 """The laws of a run that is edited: those of ``laws`` for each project that had the name, and what edits add to them.
 
 Roles and files are judged here and not by ``laws``: by what each attempt was started with, since an edit that takes a
-task's role or files away does not take them from an attempt at work. The other laws get their grace after an edit, and
+task's role or files away does not take them from a running attempt. The other laws get their grace after an edit, and
 as much more as the fault keeps the operator from hearing of it.
 """
 
@@ -122,11 +122,11 @@ class _Held:
     name: str
     role: str
     files: list[str]
-    at_work: bool = True
+    running: bool = True
 
 
 def _judge_room(happened: Sequence[Happened]) -> Iterator[str]:
-    """Attempts at work at once of one role, or of the same files."""
+    """Running attempts at once of one role, or of the same files."""
     held: dict[str, _Held] = {}
     caps: dict[str, int | None] = {}
     for change in happened:
@@ -134,20 +134,20 @@ def _judge_room(happened: Sequence[Happened]) -> Iterator[str]:
             caps = {each["name"]: each.get("maxConcurrent") for each in change.value["roles"]}
         elif change.kind == "created":
             new = held[change.uid] = _held(change.value)
-            working = [other for other in held.values() if other.at_work]
+            working = [other for other in held.values() if other.running]
             of_role = [other.name for other in working if other.role == new.role]
             cap = caps.get(new.role)
             if cap and len(of_role) > cap:
-                yield f"{', '.join(of_role)} were at work, over the cap of {cap} of role {new.role}"
+                yield f"{', '.join(of_role)} were running, over the cap of {cap} of role {new.role}"
             for other in working:
                 if other is not new and overlap(new.files, other.files):
-                    yield f"{new.name} was created while {other.name}, which writes the same files, was at work"
+                    yield f"{new.name} was created while {other.name}, which writes the same files, was running"
         elif change.kind in ("complete", "failed", "gone") and change.uid in held:
-            held[change.uid].at_work = False
+            held[change.uid].running = False
         elif change.kind in ("pod-succeeded", "pod-failed"):
             for owner in change.value["metadata"].get("ownerReferences") or ():
                 if owner["uid"] in held:
-                    held[owner["uid"]].at_work = False
+                    held[owner["uid"]].running = False
 
 
 def _held(made: Json) -> _Held:

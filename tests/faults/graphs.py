@@ -105,13 +105,13 @@ def mixed(scheduling: str = "Graph") -> Graph:
 
 
 def long() -> Graph:
-    """Tasks that are still at work when the next operator comes."""
+    """Tasks that are still running when the next operator comes."""
     made = [task("a", seconds=3), task("b", seconds=3), task("c"), task("d", "a", seconds=1)]
     return Graph("long", made, 2)
 
 
 def held() -> Graph:
-    """Every attempt runs until it is released: for runs in which others act while a task is at work."""
+    """Every attempt runs until it is released: for runs in which others act while a task is running."""
     made = [
         task("a", hold=True),
         task("b", "a", hold=True, files=["src/x.py"]),

@@ -18,7 +18,7 @@ class Action(Enum):
     KILL_AFTER = "kill-after"
     """The operator is killed when the API server has answered, and never sees the answer."""
     KILL_LATE = "kill-late"
-    """The operator is killed, and its request reaches the API server ``seconds`` later, when the next is at work."""
+    """The operator is killed, and its request reaches the API server ``seconds`` later, when the next is running."""
     FREEZE = "freeze"
     """The operator stands still when the API server has answered, until another one leads; then it goes on."""
     DROP_BEFORE = "drop-before"

@@ -150,7 +150,7 @@ def hasty(number, job, pods, job_is_gone):
     pods = list(pods)
     found = attempt_of(number, job, pods, job_is_gone)
     if found.phase is Phase.ACTIVE and any(pod.phase == "Failed" for pod in pods):
-        return found._replace(phase=Phase.FAILED, at_work=False, reason="PodFailed")
+        return found._replace(phase=Phase.FAILED, running=False, reason="PodFailed")
     return found
 executor.attempt_of = hasty
 """,
@@ -239,7 +239,7 @@ attempt_of = executor.attempt_of
 def idle(number, job, pods, job_is_gone):
     pods = list(pods)
     found = attempt_of(number, job, pods, job_is_gone)
-    return found if any(pod.phase == "Running" for pod in pods) else found._replace(at_work=False)
+    return found if any(pod.phase == "Running" for pod in pods) else found._replace(running=False)
 executor.attempt_of = idle
 """,
         (Try("diamonds"),),

@@ -34,7 +34,7 @@ def story(first: Json, *edits: Edit, fault: Fault | None = None) -> Sequel:
 
 
 def left_at_work(**fields: Any) -> Sequel:
-    """A task leaves while it is at work, and another wants what it has."""
+    """A task leaves while it is running, and another wants what it has."""
     leaving, waiting = task("a", hold=True, priority=5, **fields), task("b", **fields)
     return story(project(leaving, waiting), Edit("remove a", "event-of-pods", 4, project(waiting)))
 

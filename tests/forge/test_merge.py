@@ -202,7 +202,7 @@ def test_a_branch_that_has_to_be_up_to_date_is_brought_there_and_checked_again(
     (merged,) = [sha for _, sha in world.merges]
     assert merged != old
     assert merged in checked
-    # Forward: others may be at work on it.
+    # Forward: others may be running on it.
     assert git(world.remote.path, "merge-base", str(old), merged) == old
 
 

@@ -37,7 +37,7 @@ class Clock:
 
 
 @dataclass
-class Told:
+class Recorder:
     """What the reflector has reported."""
 
     there: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Scene:
     server: ListWatchServer
     reflector: Reflector
     clock: Clock
-    told: Told
+    told: Recorder
 
     @property
     def is_current(self) -> bool:
@@ -97,7 +97,7 @@ async def played(folder: Path, clock: Clock) -> AsyncIterator[Scene]:
 
     async with asyncio.timeout(PATIENCE), serving(folder) as (server, kubeconfig), await Api.connect(kubeconfig) as api:
         server.items, server.revision = {"a": 3, "b": 4}, 10
-        told = Told()
+        told = Recorder()
         reflector = Reflector(api, PATH, "", told, any_revision)
         running = asyncio.create_task(reflector.run())
         try:

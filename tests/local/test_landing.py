@@ -15,7 +15,7 @@ from tests.local.runner import Runner, tasks
 Make = Callable[..., Runner]
 
 WRITE = "echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt"
-# Both at work at once, on the same base.
+# Both running at once, on the same base.
 TOGETHER = (
     'echo "start $PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL; '
     'if [ $PPROJ_ATTEMPT = 1 ]; then until [ $(grep -c "start . 1" $JOURNAL) = 2 ]; do sleep 0.01; done; fi; '
@@ -115,7 +115,7 @@ def test_an_undeclared_conflict_is_run_again_on_what_landed_and_both_edits_are_t
 def test_conflicts_are_final_when_the_reruns_are_used_up_and_a_new_run_has_new_ones(
     landing: Make, checkout: Checkout, conflicts: dict[str, object]
 ) -> None:
-    # Somebody lands the same line while each attempt is at work.
+    # Somebody lands the same line while each attempt is running.
     other = checkout.path.parent / "other.sh"
     other.write_text(
         f"set -e; export GIT_DIR={checkout.path}/.git GIT_INDEX_FILE=$PPROJ_OUTPUTS/index\n"
@@ -166,7 +166,7 @@ def test_work_outside_the_declared_files_is_refused_where_that_is_asked_for(land
     output = run.run(1)
     assert "a: Policy, 1 attempt" in output
     assert '"other" is not among the files' in output
-    assert run.journal() == ["x"]  # final: another attempt would not mend it
+    assert run.journal() == ["x"]  # final: another attempt would not hint it
     assert checkout.show("other", checkout.ref("a/salvage/1")) == "2"
 
 

@@ -121,8 +121,8 @@ def test_the_picture_fits_every_window(tmp_path: Path) -> None:
             assert all(line.cell_len <= width for line in lines)
     shown = "\n".join(line.plain for line in picture(board(200, 60, str(tmp_path)), recent, 79, 23))
     assert "1:02:05" in shown
-    assert "60/60 at work" in shown
-    assert "more at work" in shown
+    assert "60/60 running" in shown
+    assert "more running" in shown
     assert shown.count("✗ task-150") == 3
     assert "140 wait: 140 for a slot" in shown
 

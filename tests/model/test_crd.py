@@ -150,9 +150,9 @@ def test_what_is_said_of_a_place_is_said_of_one_that_is_there(place: str):
 
 @pytest.mark.parametrize("rule", [rule for rules in RULES.values() for rule in rules])
 def test_every_rule_says_what_is_wrong_and_what_to_do(rule: dict[str, str]):
-    wrong, _, mend = rule["message"].partition("; ")
+    wrong, _, hint = rule["message"].partition("; ")
     assert wrong
-    assert mend
+    assert hint
 
 
 def test_every_column_shows_a_field_that_is_there():

@@ -53,7 +53,7 @@ def test_projects_are_not_deleted_with_all(control_plane: ControlPlane):
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("spec", ["Most tasks at work at any moment. Defaults to 4.", "enum: FinishLevel, Continue, FailFast"]),
+        ("spec", ["Maximum number of running tasks. Defaults to 4.", "enum: FinishLevel, Continue, FailFast"]),
         ("spec.tasks", ["id\t<string> -required-", "dependencies\t<[]string>", "Ids of the tasks that must have"]),
         ("spec.tasks.parameters", ["name\t<string> -required-", "PPROJ_PARAM_NAME"]),
         ("spec.roles.podTemplate.spec.containers", ["command\t<[]string>", "the container that runs the task must"]),
@@ -337,7 +337,7 @@ def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
     ]
     at = "2026-01-01T00:00:00Z"
     counts = {"total": 40, "pending": 17, "running": 3, "succeeded": 17, "failed": 1, "skipped": 2}
-    succeeded = {"type": "Succeeded", "status": "Unknown", "reason": "Running", "message": "3 tasks are at work"}
+    succeeded = {"type": "Succeeded", "status": "Unknown", "reason": "Running", "message": "3 tasks are running"}
     conditions = [
         {"type": "Accepted", "status": "True", "reason": "GraphValid", "lastTransitionTime": at},
         {"type": "Suspended", "status": "False", "reason": "NotRequested", "lastTransitionTime": at},
@@ -349,7 +349,7 @@ def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
     assert row[:-1] == ["shop", "Unknown", "Running", "2/6", "17/40", "3", "1"]
     head, wide = kubectl("get", "pproj", "-o", "wide").stdout.splitlines()
     assert head.split()[8:] == ["SKIPPED", "SUSPENDED", "PARALLELISM", "SPEEDUP", "MESSAGE"]
-    assert wide[head.index("SKIPPED") :].split() == ["2", "False", "4", "3", "tasks", "are", "at", "work"]
+    assert wide[head.index("SKIPPED") :].split() == ["2", "False", "4", "3", "tasks", "are", "running"]
 
 
 def test_a_status_may_not_have_two_conditions_of_one_type(kubectl: Kubectl):

@@ -1,4 +1,4 @@
-"""The work of a task that is still at work is not read: whoever reads it sees credentials, and could be led to them."""
+"""The work of a task that is still running is not read: whoever reads it sees credentials, and could be led to them."""
 
 import os
 import time
@@ -24,7 +24,7 @@ def remote(tmp_path: Path) -> Remote:
 
 
 @contextmanager
-def at_work(pod: Pod, script: str) -> Iterator[None]:
+def running(pod: Pod, script: str) -> Iterator[None]:
     """The task runs its script, and then waits until it is let go."""
     held = ("sh", "-c", 'exec "$@" <fifo', "-")
     command = pod.command("sh", "-c", f"{script}; touch done; cat >/dev/null", before=held)
@@ -43,7 +43,7 @@ def test_nothing_is_read_of_a_task_that_has_removed_its_lock(remote: Remote, ins
     pod = Pod(remote, "a")
     assert pod.prepare()[0] == 0
     os.mkfifo(pod.workspace / "fifo")
-    with at_work(pod, f"echo x >new; cd {pod.state}; rm -f lock; {instead or ':'}; echo {code} >code; cd -"):
+    with running(pod, f"echo x >new; cd {pod.state}; rm -f lock; {instead or ':'}; echo {code} >code; cd -"):
         ended, result = pod.end(pod.deliver())
     assert (ended, result["outcome"]) == (25, "Failed")
     assert "removed its lock" in result["message"]
@@ -55,7 +55,7 @@ def test_a_code_that_was_written_early_does_not_end_the_wait(remote: Remote) -> 
     pod = Pod(remote, "a")
     assert pod.prepare()[0] == 0
     os.mkfifo(pod.workspace / "fifo")
-    with at_work(pod, f"echo 0 >{pod.state}/code; echo half >new"):
+    with running(pod, f"echo 0 >{pod.state}/code; echo half >new"):
         beside = pod.deliver()
         deadline = time.monotonic() + SECONDS
         while not _waits_for_a_lock(beside.pid):

@@ -271,8 +271,8 @@ def test_lines_that_were_meant_as_tasks_are_told():
     imported = markdown(text)
     assert [task.title for task in imported.project.spec.tasks] == ["a"]
     assert [problem.place for problem in imported.report.warnings] == ["list.md:2", "list.md:3", "list.md:4"]
-    mend = "(write - [ ] with a blank on each side of the box)"
-    assert str(imported.report.warnings[0]) == f'list.md:2: "-[ ] b" is no entry of a list, and so no task {mend}'
+    hint = "(write - [ ] with a blank on each side of the box)"
+    assert str(imported.report.warnings[0]) == f'list.md:2: "-[ ] b" is no entry of a list, and so no task {hint}'
 
 
 def test_a_marker_without_an_end_is_told():

@@ -109,8 +109,8 @@ def test_what_is_none_of_the_formats_is_told(tmp_path: Path, text: str):
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch):
     data = io.BytesIO(b'{"tasks": [{"id": 1, "title": "a", "dependencies": [2]}]}')
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
-    mend = "remove it, add the task, or go on without it by --dangling warn"
-    assert problem("-") == f'stdin: tasks[0].dependencies[0]: "2" is not a task ({mend})'
+    hint = "remove it, add the task, or go on without it by --dangling warn"
+    assert problem("-") == f'stdin: tasks[0].dependencies[0]: "2" is not a task ({hint})'
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path):

@@ -83,11 +83,11 @@ def test_an_unknown_tag_is_an_error_that_names_the_close_one():
 
 
 def test_what_holds_no_tasks_is_told():
-    mend = ' (TaskMaster writes {"tasks": […]}, also below the name of a tag)'
+    hint = ' (TaskMaster writes {"tasks": […]}, also below the name of a tag)'
     for text, said in (("{}", "holds no list of tasks"), ('{"tasks": 5}', 'tasks: "5" is not a list')):
         with pytest.raises(ProblemsError) as caught:
             read(text, file="tasks.json", format="taskmaster")
-        assert str(caught.value) == f"tasks.json: {said}{mend}"
+        assert str(caught.value) == f"tasks.json: {said}{hint}"
 
 
 def test_a_list_beside_tags_is_told():
@@ -292,7 +292,7 @@ def test_a_cycle_of_siblings_is_explained_where_reading_top_level_numbers_would_
     assert needs(imported)["12.1"] == ["12.4"]
     (warning,) = imported.report.warnings
     assert '"12.1", "12.4" wait for each other' in str(warning)
-    assert "tasks at the top" in warning.mend
+    assert "tasks at the top" in warning.hint
 
 
 def test_other_cycles_are_left_to_the_graph():

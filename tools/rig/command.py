@@ -12,7 +12,7 @@ _TOLD = 3000
 
 
 def run(
-    argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, what: str = "", mend: str = ""
+    argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, what: str = "", hint: str = ""
 ) -> str:
     """Run a program to its end; what it says on its standard output.
 
@@ -20,7 +20,7 @@ def run(
         argv: The program and its arguments.
         environment: Variables beside those of this process.
         what: It does, as words in the error; by default its command line.
-        mend: What to do where it fails.
+        hint: What to do where it fails.
 
     Raises:
         RigError: It failed; the message has the end of what it said.
@@ -31,6 +31,6 @@ def run(
     )  # fmt: skip
     if done.returncode != 0:
         failed = f"{what or ' '.join(map(str, argv))} failed (exit code {done.returncode})"
-        told = f"{failed}; {mend}" if mend else failed
+        told = f"{failed}; {hint}" if hint else failed
         raise RigError(f"{told}\n{done.stdout[-_TOLD:]}{done.stderr[-_TOLD:]}")
     return done.stdout

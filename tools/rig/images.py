@@ -240,8 +240,8 @@ def _labels(name: str) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    mend = f"images are labelled with the commit of {ROOT}"
-    return run(["git", "-C", ROOT, *arguments], {"TZ": "UTC"}, what=f"git {arguments[0]}", mend=mend).strip()
+    hint = f"images are labelled with the commit of {ROOT}"
+    return run(["git", "-C", ROOT, *arguments], {"TZ": "UTC"}, what=f"git {arguments[0]}", hint=hint).strip()
 
 
 def _fill(context: Path, epoch: str, progress: Progress) -> None:

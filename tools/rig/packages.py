@@ -109,7 +109,7 @@ def _unpack(what: str, packages: Sequence[str], out: Path, progress: Progress) -
 
 
 def _run(argv: list[str], packages: Sequence[str]) -> None:
-    run(argv, {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}, what=argv[0], mend=_instead(packages))
+    run(argv, {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}, what=argv[0], hint=_instead(packages))
 
 
 def _instead(packages: Sequence[str]) -> str:

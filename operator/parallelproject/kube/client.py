@@ -28,7 +28,7 @@ REQUEST_SECONDS = 30
 """Time limit of one request."""
 CONNECTIONS = 100
 """Most connections at once; the watches are among them."""
-_MEND = "set KUBECONFIG or give --kubeconfig"
+HINT = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -122,9 +122,9 @@ class Api:
             chosen = next((c for c in contexts if c["name"] == context), active)
             return cls(configuration, chosen["context"].get("namespace") or "default")
         except (TypeError, AttributeError, LookupError):  # what the client makes of a file of another shape
-            raise NoClusterError(f"no cluster is configured: no kubeconfig as it should be ({_MEND})") from None
+            raise NoClusterError(f"no cluster is configured: no kubeconfig as it should be ({HINT})") from None
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-            raise NoClusterError(f"no cluster is configured: {error} ({_MEND})") from None
+            raise NoClusterError(f"no cluster is configured: {error} ({HINT})") from None
 
     def _request_class(self) -> type[aiohttp.ClientRequest]:
         api, prefix = self, URL(self.server).raw_path.rstrip("/")

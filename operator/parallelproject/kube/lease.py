@@ -1,13 +1,13 @@
-"""The one operator at work, of several that stand by: who holds the Lease.
+"""The one operator running, of several that stand by: who holds the Lease.
 
 Election as in client-go: the Lease names its holder, every change of it is a compare-and-swap, and another one takes
 it over that has seen it unchanged for its whole duration, by a clock of its own. Two things are different.
 
 - A holder that cannot renew is not done for. It writes nothing from two thirds of the duration on, so that what it has
   sent has a third to arrive in; but if the Lease is still as it left it when the API server is back, nobody can have
-  been at work in between, and it goes on. An API server that is away gets no operator restarted.
+  been running in between, and it goes on. An API server that is away gets no operator restarted.
 - The write that takes it over is a fence. A list can be old: a cache behind, a restored or partitioned API server. Who
-  plans on one takes tasks at work for free slots. A write gets its revision from etcd itself, so lists that must not be
+  plans on one takes running tasks for free slots. A write gets its revision from etcd itself, so lists that must not be
   older than that show all that the holder before has done, whatever stands between.
 """
 

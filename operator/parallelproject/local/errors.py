@@ -4,7 +4,7 @@
 class RunError(Exception):
     """Told to the user as it is, with what may help."""
 
-    def __init__(self, found: str, mend: str = "") -> None:
-        super().__init__(f"{found} ({mend})" if mend else found)
+    def __init__(self, found: str, hint: str = "") -> None:
+        super().__init__(f"{found} ({hint})" if hint else found)
         self.found = found
-        self.mend = mend
+        self.hint = hint

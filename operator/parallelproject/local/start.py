@@ -74,8 +74,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
         with _opened(directory, options.fresh, say) as (held, store, spill):
             other = directory.claim(options.source.absolute()) if options.source else None
             if other:
-                mends = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
-                raise RunError(f"the state in {directory.path} is that of {other} ({mends})")
+                hints = "--name NAME or --state-dir DIR keeps them apart, --fresh forgets that run"
+                raise RunError(f"the state in {directory.path} is that of {other} ({hints})")
             clock = Clock()
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
@@ -114,8 +114,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
         say(f"error: {error}")
     except sqlite3.Error as error:
         broken = type(error) is sqlite3.DatabaseError  # no database at all; the others may pass
-        mend = " (--fresh starts over without it)" if broken else ""
-        say(f"error: cannot use the state {directory.database}: {error}{mend}")
+        hint = " (--fresh starts over without it)" if broken else ""
+        say(f"error: cannot use the state {directory.database}: {error}{hint}")
     except OSError as error:
         where = error.filename or directory.path
         if options.fresh and isinstance(error, PermissionError):

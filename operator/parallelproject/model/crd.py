@@ -88,14 +88,14 @@ _SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
 COLUMNS = [
     _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
     _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it stands there, in a word."),
-    _column("Level", "string", ".status.level", "The level at work, of all."),
+    _column("Level", "string", ".status.level", "The level that runs, of all."),
     _column("Progress", "string", ".status.progress", "Tasks that succeeded, of all."),
-    _column("Running", "integer", ".status.counts.running", "Tasks at work."),
+    _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),
     _column("Age", "date", ".metadata.creationTimestamp", "Time since it was created."),
     _column("Skipped", "integer", ".status.counts.skipped", "Tasks that will not run.", wide=True),
     _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether new tasks are held back.", wide=True),
-    _column("Parallelism", "integer", ".spec.parallelism", "Most tasks at work at any moment.", wide=True),
+    _column("Parallelism", "integer", ".spec.parallelism", "Maximum number of running tasks.", wide=True),
     _column("Speedup", "string", ".status.metrics.speedup", "Work divided by wall time.", wide=True),
     _column("Message", "string", f"{_SUCCEEDED}.message", "Why it stands there, in a sentence.", wide=True),
 ]

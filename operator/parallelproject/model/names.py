@@ -55,7 +55,7 @@ FINALIZER_RECORDED = f"{GROUP}/recorded"
 """On a Job: holds it until its result is written down, whoever deletes it."""
 
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
-"""On a namespace: most tasks of all its projects that may be at work at once."""
+"""On a namespace: most tasks of all its projects that may be running at once."""
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"
 """On a namespace: P0 to P4; projects there that ask for a higher priority have this one."""
 

@@ -1,4 +1,4 @@
-"""What is wrong with an input, told so that its author can mend it."""
+"""What is wrong with an input, told so that its author can fix it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ class Severity(StrEnum):
 class Problem:
     """One thing wrong at one place.
 
-    ``str()`` gives the line that people read: ``place: found (mend)``.
+    ``str()`` gives the line that people read: ``place: found (hint)``.
     """
 
     place: str
     """A path as in ``spec.tasks[3].dependencies[0]``, or ``file:line``."""
     found: str
     """What was found there, as a sentence's end: ``"api-shema" is not a task``."""
-    mend: str = ""
+    hint: str = ""
     """What would be right: ``did you mean "api-schema"?``."""
     reason: str = "InvalidSpec"
     """The reason of the Accepted condition that it leads to."""
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        mend = f" ({self.mend})" if self.mend else ""
-        return f"{self.place}: {self.found}{mend}"
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.place}: {self.found}{hint}"
 
 
 class ProblemsError(Exception):

@@ -10,7 +10,7 @@ from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Spec
 from parallelproject.model.suggest import did_you_mean
 
-_MENDS = {
+_HINTS = {
     "extra_forbidden": "remove it, or check its spelling",
     "missing": "add it",
 }
@@ -72,10 +72,10 @@ def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) ->
         for part in found["loc"]:
             place += f"[{part}]" if isinstance(part, int) else f".{part}"
         message = found["msg"].rstrip(".")
-        mend = _MENDS.get(found["type"], "")
+        hint = _HINTS.get(found["type"], "")
         if found["type"] == "extra_forbidden":
             message = "is not a field"
-            mend = did_you_mean(str(found["loc"][-1]), fields_at(model, found["loc"][:-1])) or mend
+            hint = did_you_mean(str(found["loc"][-1]), fields_at(model, found["loc"][:-1])) or hint
         elif found["type"] == "missing":
             message = "is missing"
         else:
@@ -84,5 +84,5 @@ def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) ->
             if isinstance(value, (int, float)) or value is None:
                 shown = "null" if value is None else str(value)[:40]
             message = f"{shown}: {message[0].lower()}{message[1:]}"
-        problems.append(Problem(place, message, mend))
+        problems.append(Problem(place, message, hint))
     return problems

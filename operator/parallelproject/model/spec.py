@@ -238,7 +238,7 @@ class Role(Model):
     name: RoleName
     """Name that tasks refer to; unique in the project."""
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    """Most tasks of this role at work at any moment; by default only parallelism limits them."""
+    """Maximum number of running tasks of this role; by default only parallelism limits them."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
 
@@ -330,9 +330,9 @@ class Spec(Model):
     scheduling: Scheduling = Scheduling.LEVELS
     """Levels: a level starts when the one before is done. Graph: a task starts when its dependencies are."""
     parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
-    """Most tasks at work at any moment."""
+    """Maximum number of running tasks."""
     failure_policy: FailurePolicy = FailurePolicy.FINISH_LEVEL
-    """FinishLevel: siblings finish, then it stops. Continue: all runs that does not depend on a failure. FailFast: running tasks are stopped too."""
+    """FinishLevel: siblings finish, then it stops. Continue: all runs that does not depend on a failure. FailFast: Running tasks are stopped too."""
     active_deadline_seconds: Seconds | None = None
     """Longest time from the project's start to its end, in seconds, time suspended included; then it is stopped."""
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None

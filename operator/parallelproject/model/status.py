@@ -122,7 +122,7 @@ class Counts(Model):
     pending: Count
     """Tasks that wait."""
     running: Count
-    """Tasks at work."""
+    """Running tasks."""
     succeeded: Count
     """Tasks that succeeded."""
     failed: Count
@@ -152,7 +152,7 @@ class LevelStatus(Model):
     succeeded: Count
     """Those that succeeded."""
     running: Count
-    """Those at work."""
+    """Running tasks."""
     failed: Count
     """Those that failed for good."""
     skipped: Count
@@ -212,11 +212,11 @@ class Metrics(Model):
     speedup: ShortText
     """Work divided by wall time."""
     efficiency: ShortText
-    """Speedup divided by the most tasks that were at work at once."""
+    """Speedup divided by the largest number of tasks that ran at once."""
     retries: Count
     """Attempts beyond each task's first."""
     peak_parallelism: Count
-    """Most tasks at work at once."""
+    """Largest number of tasks that ran at once."""
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
     """Conflicts divided by landings tried."""
 
@@ -273,7 +273,7 @@ class Status(Model):
     progress: ShortText | None = None
     """Tasks that succeeded, of all."""
     level: ShortText | None = None
-    """The level at work, counted from 1, of all."""
+    """The level that runs, counted from 1, of all."""
     counts: Counts | None = None
     """How many tasks stand where."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []

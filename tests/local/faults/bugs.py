@@ -85,7 +85,7 @@ def what_is_being_started_holds_no_slot() -> None:
     from parallelproject.local.engine import engine
 
     def attempt(number: int, phase: Phase, **more: Any) -> Attempt:
-        return Attempt(number, phase, **(more | {"at_work": phase is not Phase.LAUNCHING}))
+        return Attempt(number, phase, **(more | {"running": phase is not Phase.LAUNCHING}))
 
     engine.Attempt = attempt  # type: ignore[assignment,misc]
 

@@ -1,7 +1,7 @@
 """What each task of the sweep runs: ``task.py FOLDER LOCK:PLACES …``, started anew for every attempt.
 
 It takes a place at each lock, which the kernel gives back when it dies, however it dies: so whoever finds no
-place free has proof that too much is at work. It writes down that it starts and how it ends, with the monotonic
+place free has proof that too much is running. It writes down that it starts and how it ends, with the monotonic
 time, each as one line that is appended whole. Standard library only, and little of it.
 """
 

@@ -25,15 +25,15 @@ def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[
         commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
     if found.job and found.look == "job":
         commands.append(f"kubectl describe job{place} {found.job}")
-    if found.job and found.mend == "resume-job":
+    if found.job and found.hint == "resume-job":
         patch = '{"spec":{"suspend":false,"parallelism":1}}'
         commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")
-    if found.mend == "retry":
+    if found.hint == "retry":
         tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
         commands.append(f"{typed()} retry{place} {name}{tasks}")
-    if found.mend == "resume" and suspended:
+    if found.hint == "resume" and suspended:
         commands.append(f"{typed()} resume{place} {name}")
-    if found.mend == "graph":
+    if found.hint == "graph":
         patch = '{"spec":{"scheduling":"Graph"}}'
         commands.append(f"kubectl patch{place} pproj {name} --type merge -p '{patch}'")
     return commands

@@ -23,7 +23,7 @@ async def run(
 ) -> None:
     """Delete projects with all that belongs to them.
 
-    Their Jobs and pods go with them, also those at work.
+    Their Jobs and pods go with them, those of running tasks too.
     """
     found = [await cluster.get(name) for name in names]  # all of them are there, or none is deleted
     for project in found:

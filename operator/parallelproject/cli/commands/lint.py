@@ -151,7 +151,7 @@ def _tell(found: _LintResult) -> None:
 
 def _as_data(found: _LintResult) -> dict[str, object]:
     def as_json(problem: Problem) -> dict[str, str]:
-        return {"place": problem.place, "found": problem.found, "mend": problem.mend, "reason": problem.reason}
+        return {"place": problem.place, "found": problem.found, "hint": problem.hint, "reason": problem.reason}
 
     return {
         "file": found.file,

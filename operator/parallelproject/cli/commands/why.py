@@ -32,7 +32,7 @@ async def run(
             spec = parse_spec(project.get("spec") or {})
             found = why(compile_graph(spec), spec, status, task, reader.now())
         except UnknownTaskError as error:
-            hint = error.mend or f"{typed()} get {name} shows all"
+            hint = error.hint or f"{typed()} get {name} shows all"
             raise Failure(f"{name} has no task {task}", hint=hint) from None
         except ProblemsError as error:
             # Of a newer version than ours, or changed this very moment.

@@ -76,8 +76,8 @@ def _name(project: ParallelProject) -> list[Problem]:
     name = project.metadata.get("name")
     if name is None or (isinstance(name, str) and len(name) <= _NAME_MAX and _NAME.fullmatch(name)):
         return []
-    mend = f"small letters, digits, - and ., at most {_NAME_MAX} characters"
-    return [Problem("metadata.name", f"{quoted(name)} cannot be the name of a project", mend)]
+    hint = f"small letters, digits, - and ., at most {_NAME_MAX} characters"
+    return [Problem("metadata.name", f"{quoted(name)} cannot be the name of a project", hint)]
 
 
 def _twice(spec: Spec) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ _LINES = 20
 def explained(found: Why) -> Why:
     """An answer where a run plans instead of the operator."""
     if found.reason == INTERRUPTED:
-        return replace(found, answer="nothing runs: the run was interrupted", mend="retry")
+        return replace(found, answer="nothing runs: the run was interrupted", hint="retry")
     answer, *more = (text.replace("the operator", "the run") for text in (found.answer, *found.more))
     return replace(found, answer=answer, more=tuple(more))
 
@@ -37,8 +37,8 @@ def next_commands(found: Why, project: Json, directory: str) -> list[str]:
         follow = "-f" if found.look == "follow" else f"-n {_LINES}"
         commands.append(f"tail {follow} {shlex.quote(f'{directory}/logs/{found.task}.{number}.log')}")
     again = command_of(project)
-    if again and found.mend == "retry":
+    if again and found.hint == "retry":
         commands.append(again)
-    if again and found.mend == "graph":
+    if again and found.hint == "graph":
         commands.append(f"{again} --scheduling Graph")
     return commands

@@ -99,7 +99,7 @@ class Actions:
         path, observed = self.lookup.path(project, key), project.observed
         generation, failures = project.generation, 0
         # Meanwhile it may have ended, or be wanted again: the plan decides anew.
-        while self._keeper.is_current(project) and project.generation == generation and observed.is_at_work(key):
+        while self._keeper.is_current(project) and project.generation == generation and observed.is_running(key):
             try:
                 change = self._executor.stop(observed.view(key), why)
                 found = await self._api.request(change.method, path, change.body, content_type=change.content_type)

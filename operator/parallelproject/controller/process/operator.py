@@ -59,7 +59,7 @@ class OperatorOptions:
     """Who it is in the election, such as the uid of its pod: who comes back under the same one need not wait. No two
     at once may have the same; by default it is made up."""
     limits: Limits = NO_LIMITS
-    """How much may be at work at once, of all projects together."""
+    """How much may be running at once, of all projects together."""
     lease_name: str = LEASE
     """Of the Lease, in its own namespace, by which those that share it elect a leader."""
     lease_seconds: int = SECONDS

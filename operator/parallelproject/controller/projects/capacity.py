@@ -1,4 +1,4 @@
-"""What projects share: how many tasks may be at work at once, in a namespace and in all.
+"""What projects share: how many tasks may be running at once, in a namespace and in all.
 
 The rule is ``core.sharing``. Here is kept what it needs to know of every project, as of its last plan; what a project
 may start is worked out anew when that has changed, and those that may start more than before are planned again. Where
@@ -43,7 +43,7 @@ class Capacity:
         self._demands: dict[Project, Demand] = {}  # of those that have or want anything
         self._suspending: set[Project] = set()
         self._shares: dict[Project, Share] = {}
-        self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still at work
+        self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still running
         self._is_stale = False
 
     @property
@@ -73,7 +73,7 @@ class Capacity:
         # What others could use must not be held by tries that come to nothing.
         if any(key.is_task for key in project.observed.refusals):
             wanted = 0 if plan.launches else min(wanted, 1)
-        self._note(project, spec.priority.number, plan.at_work, wanted, suspends)
+        self._note(project, spec.priority.number, plan.running, wanted, suspends)
 
     def is_awaited(self, project: Project) -> bool:
         """Whether a project is planned again by itself, with what it gets."""
@@ -81,8 +81,8 @@ class Capacity:
         return demand is not None and demand.wanted > 0
 
     def not_planned(self, project: Project) -> None:
-        """A project is going, or its spec was not accepted: it has what is still at work."""
-        self._note(project, ProjectPriority.P4.number, _at_work(project.observed.attempts), 0, suspends=False)
+        """A project is going, or its spec was not accepted: it has what is still running."""
+        self._note(project, ProjectPriority.P4.number, _running(project.observed.attempts), 0, suspends=False)
 
     def dropped(self, project: Project) -> bool:
         """A project is no more; says whether attempts of it still count."""
@@ -97,22 +97,22 @@ class Capacity:
         return own in self._gone
 
     def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
-        """What is at work of a project that is no more. One that never was is none of ours, whatever a label says."""
+        """What is running of a project that is no more. One that never was is none of ours, whatever a label says."""
         if (namespace, uid) in self._gone:
             self._stale()
-            self._gone[namespace, uid] = _at_work(attempts, but=Phase.LAUNCHING)  # what comes of that is seen later
+            self._gone[namespace, uid] = _running(attempts, but=Phase.LAUNCHING)  # what comes of that is seen later
             if not self._gone[namespace, uid]:
                 del self._gone[namespace, uid]
 
-    def _note(self, project: Project, priority: int, at_work: int, wanted: int, suspends: bool) -> None:
+    def _note(self, project: Project, priority: int, running: int, wanted: int, suspends: bool) -> None:
         own = project.owner
         if self._gone.pop((own.namespace, own.uid), None) is not None:
             self._stale()  # it was taken for gone, and is not: the API server did not serve it for a while
-        demand = Demand(own.namespace, priority, project.created, at_work, wanted, own.name, suspends)
+        demand = Demand(own.namespace, priority, project.created, running, wanted, own.name, suspends)
         if self._demands.get(project) == demand:
             return
         (self._suspending.add if suspends else self._suspending.discard)(project)
-        if at_work or wanted or suspends:
+        if running or wanted or suspends:
             self._demands[project] = demand
             self._stale()
         elif self._demands.pop(project, None) is not None:
@@ -130,8 +130,8 @@ class Capacity:
         before, self._shares = self._shares, {}
         if self.is_limited:
             gone: dict[str, int] = {}
-            for (namespace, _), at_work in self._gone.items():
-                gone[namespace] = gone.get(namespace, 0) + at_work
+            for (namespace, _), running in self._gone.items():
+                gone[namespace] = gone.get(namespace, 0) + running
             self._shares = shares(self._demands, self._limits, gone)
         for project, demand in self._demands.items():
             share = self._shares.get(project)
@@ -166,8 +166,8 @@ class Capacity:
             self._stale()
 
 
-def _at_work(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:
-    return sum(attempt.at_work and attempt.phase is not but for of_task in attempts.values() for attempt in of_task)
+def _running(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:
+    return sum(attempt.running and attempt.phase is not but for of_task in attempts.values() for attempt in of_task)
 
 
 def _with(known: Mapping[str, int], key: str, value: int | None) -> dict[str, int]:

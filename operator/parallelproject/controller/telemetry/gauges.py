@@ -80,7 +80,7 @@ class Gauges(Collector):
         Args:
             observed: The controller.
             metrics: Has the counters.
-            is_leader: Whether this process is the one at work.
+            is_leader: Whether this process is the active one.
         """
         self._observed = observed
         self._metrics = metrics

@@ -84,7 +84,7 @@ TASKS_BY_REASON = Metric(
 SLOTS_HELD = Metric(
     "parallelproject_slots_held",
     Kind.GAUGE,
-    "Attempts at work by the last plan, which caps are held against: from the request for a Job until its end is seen.",
+    "running attempts by the last plan, which caps are held against: from the request for a Job until its end is seen.",
     (NAMESPACE,),
 )
 PUBLICATIONS = Metric(
@@ -203,7 +203,7 @@ TRACES = Metric(
 LEADER = Metric(
     "parallelproject_leader",
     Kind.GAUGE,
-    "1 while this process is the one at work, 0 while it stands by.",
+    "1 while this process is the active one, 0 while it stands by.",
 )
 BUILD = Metric("parallelproject_build_info", Kind.GAUGE, "1; the labels tell what runs.", ("version", "python"))
 _PROCESS = (

@@ -32,7 +32,7 @@ _MESSAGE_MAX = 1000
 _PULLS_MAX, _PULLS_NAMED = 100, 3
 
 
-class Told(NamedTuple):
+class PublishAttempt(NamedTuple):
     """One attempt at publishing, as it is observed."""
 
     number: int
@@ -62,7 +62,7 @@ class Publishing(NamedTuple):
 
 
 def publishing(
-    revision: str, last: Mapping[str, Any], seen: Sequence[Told], now: float, awaited_levels: int = 0
+    revision: str, last: Mapping[str, Any], seen: Sequence[PublishAttempt], now: float, awaited_levels: int = 0
 ) -> Publishing:
     """Decides.
 
@@ -114,7 +114,7 @@ def publishing(
     return Publishing(max([told.number for told in seen] + [count]) + 1, meanwhile, record)
 
 
-def _tries(ended: Sequence[Told], record: Mapping[str, Any] | None) -> int:
+def _tries(ended: Sequence[PublishAttempt], record: Mapping[str, Any] | None) -> int:
     """How many attempts at a revision have ended since one of them got any further.
 
     Args:
@@ -148,9 +148,11 @@ def _number(record: Mapping[str, Any] | None, key: str) -> int:
     return found if isinstance(found, int) and found > 0 else 0
 
 
-def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | None, now: float) -> Publishing:
+def _result(
+    revision: str, ended: PublishAttempt, tries: int, before: Mapping[str, Any] | None, now: float
+) -> Publishing:
     """What an attempt that has ended means."""
-    said = _json(told.message)
+    said = _json(ended.message)
     found = said.get("branches")
     branches: list[Json] = [b for b in found if isinstance(b, dict)] if isinstance(found, list) else []
     counted = said.get("ends")
@@ -158,11 +160,11 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
     is_read = isinstance(counted, dict) or bool(branches)
     pulls = _pulls(branches)
     merged: int | None = None
-    if not told.succeeded:
+    if not ended.succeeded:
         reason = str(said.get("reason") or "PublishingFailed")[:64]
-        message = str(said.get("message") or f"the publishing Job failed with exit code {told.exit_code}")
-        is_final = told.is_forbidden or tries >= TRIES
-    elif not is_read and told.message:
+        message = str(said.get("message") or f"the publishing Job failed with exit code {ended.exit_code}")
+        is_final = ended.is_forbidden or tries >= TRIES
+    elif not is_read and ended.message:
         reason, message, is_final = "PublishingFailed", "what the publishing Job said cannot be read", tries >= TRIES
     elif not is_read:  # what it said is gone with its pod
         reason, message, is_final = "Published", "", True
@@ -175,13 +177,13 @@ def _result(revision: str, told: Told, tries: int, before: Mapping[str, Any] | N
         reason = (next((end for end in bad if end in _BADLY), bad[0]) if bad else well) or "PublishingFailed"
         message = _message(branches, ends)
         merged = merged_levels(said) if "mergedLevels" in said else None
-    good = told.succeeded and all(end in WELL for end in ends) and (is_read or not told.message)
+    good = ended.succeeded and all(end in WELL for end in ends) and (is_read or not ended.message)
     status = "True" if good else "False" if is_final else "Unknown"
     # Of very many only some are told each time; how the others were left stays as it was told last.
     latest = {pull["branch"]: pull for pull in [*_pulls((before or {}).get("pullRequests")), *pulls]}
     record: Json = {
-        "revision": revision, "attempts": told.number, "tries": tries, "published": status, "reason": reason[:64],
-        "completionTime": iso(int(now if told.ended is None else min(told.ended, now))),
+        "revision": revision, "attempts": ended.number, "tries": tries, "published": status, "reason": reason[:64],
+        "completionTime": iso(int(now if ended.ended is None else min(ended.ended, now))),
         "message": message[:_MESSAGE_MAX], "pullRequests": list(latest.values())[-_PULLS_MAX:],
     }  # fmt: skip
     if merged is None and before is not None and before.get("revision") == revision:
@@ -241,5 +243,5 @@ def _json(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _by_number(told: Told) -> int:
-    return told.number
+def _by_number(ended: PublishAttempt) -> int:
+    return ended.number

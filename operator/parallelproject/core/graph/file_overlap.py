@@ -59,8 +59,8 @@ def normalise(pattern: str, place: str) -> str:
     pattern = pattern.strip()
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if pattern.startswith("/") or ".." in parts or not parts:
-        mend = "give a path relative to the repository, without .."
-        raise ProblemsError([Problem(place, f"{quoted(pattern)} is not a path within the repository", mend)])
+        hint = "give a path relative to the repository, without .."
+        raise ProblemsError([Problem(place, f"{quoted(pattern)} is not a path within the repository", hint)])
     if pattern.endswith("/"):
         parts.append("**")
     return "/".join(parts)

@@ -194,8 +194,8 @@ def _resolve(tasks: Sequence[Task], index: dict[str, int], problems: list[Proble
             if parent is not None:
                 above.update(dict.fromkeys(same.get(dependency, (parent,))))
             elif len(problems) < 100:
-                mend = did_you_mean(dependency, ids) or "remove it, or add the task"
-                problems.append(Problem(place, f"{quoted(dependency)} is not a task", mend, "UnknownDependency"))
+                hint = did_you_mean(dependency, ids) or "remove it, or add the task"
+                problems.append(Problem(place, f"{quoted(dependency)} is not a task", hint, "UnknownDependency"))
         resolved.append(tuple(above))
     return tuple(resolved)
 
@@ -214,13 +214,13 @@ def _check_roles(spec: Spec) -> list[Problem]:
         used.append(("spec.defaults.role", spec.defaults.role))
     for place, name in used:
         if name not in names and len(problems) < 100:
-            mend = did_you_mean(name, names) or f"one of: {', '.join(names)}"
-            problems.append(Problem(place, f"{quoted(name)} is not a role", mend))
+            hint = did_you_mean(name, names) or f"one of: {', '.join(names)}"
+            problems.append(Problem(place, f"{quoted(name)} is not a role", hint))
     if len(names) > 1 and not spec.defaults.role:
         for i, task in enumerate(spec.tasks):
             if not task.role and len(problems) < 100:
-                mend = "name one, or set spec.defaults.role"
-                problems.append(Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", mend))
+                hint = "name one, or set spec.defaults.role"
+                problems.append(Problem(f"spec.tasks[{i}].role", "is missing and there are several roles", hint))
     return problems
 
 
@@ -230,8 +230,8 @@ def _check_git(spec: Spec) -> list[Problem]:
     for i, retry in enumerate(spec.retries):
         if retry.rerun_after:
             found = f"{retry.rerun_after}: with spec.git, what has landed is never done again"
-            mend = "remove it; to run all again, submit it under another name with another spec.git.branch"
-            return [Problem(f"spec.retries[{i}].rerunAfter", found, mend)]
+            hint = "remove it; to run all again, submit it under another name with another spec.git.branch"
+            return [Problem(f"spec.retries[{i}].rerunAfter", found, hint)]
     if not spec.git.is_by_level:
         return []
     place = "spec.git.pullRequest.scope"
@@ -277,8 +277,8 @@ def _cycles(ids: Sequence[str], parents: Sequence[Sequence[int]]) -> list[Proble
         shown = names if len(names) <= 10 else [*names[:6], f"… {len(names) - 9} more …", *names[-3:]]
         way = " → ".join([*shown, names[0]])
         what = f"cycle of {len(names)}: {way}" if len(names) > 1 else f"{quoted(names[0])} depends on itself"
-        mend = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
-        problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, mend, "CycleFound"))
+        hint = "remove one of these dependencies" if len(names) > 1 else "remove that dependency"
+        problems.append(Problem(f"spec.tasks[{cycle[0]}].dependencies", what, hint, "CycleFound"))
     if not found.complete:
         more = f"there may be more cycles than these {len(found.named)}"
         problems.append(Problem("spec.tasks", more, "", "CycleFound"))

@@ -34,7 +34,7 @@ class Phase(Enum):
     """It was there and is gone, and nobody knows how it ended."""
 
 
-class Beside(NamedTuple):
+class DeliveryNotes(NamedTuple):
     """What is remarkable in a task's work: paths that nothing had announced, and what did not land."""
 
     undeclared: int = 0
@@ -45,7 +45,7 @@ class Beside(NamedTuple):
     """Pieces of work that it left elsewhere than in its files, as on another branch: kept, not landed."""
 
 
-NOTHING_BESIDE = Beside()
+NO_NOTES = DeliveryNotes()
 
 
 class Attempt(NamedTuple):
@@ -53,7 +53,7 @@ class Attempt(NamedTuple):
 
     number: int
     phase: Phase
-    at_work: bool = False
+    running: bool = False
     """Whether it holds a slot: from the request to start it until its pod or its Job has ended."""
     stopping: bool = False
     """Whether a stop has been asked for."""
@@ -69,7 +69,7 @@ class Attempt(NamedTuple):
     """What it holds: the claim that its task had when it was started. None: the one that its task has now."""
     commit: str | None = None
     """The short name of the commit that its work landed as."""
-    beside: Beside = NOTHING_BESIDE
+    notes: DeliveryNotes = NO_NOTES
     is_queued: bool = False
     """Of one that is suspended, whether it was so from the first on: it has not begun."""
 
@@ -106,7 +106,7 @@ class Record(NamedTuple):
     """Attempts whose work did not fit on what had landed."""
     commit: str | None = None
     """The commit that its work landed as."""
-    beside: Beside = NOTHING_BESIDE
+    notes: DeliveryNotes = NO_NOTES
 
 
 NEW = Record()
@@ -135,7 +135,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
     if state is _SUCCEEDED:
         # What it landed as may be heard later than that it did: another object tells it.
         heard = None if landed else next((seen for seen in attempts if seen.commit), None)
-        return record._replace(commit=heard.commit, beside=heard.beside) if heard else record
+        return record._replace(commit=heard.commit, notes=heard.notes) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
         found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _ = seen

@@ -37,7 +37,7 @@ class Ledger:
     start_time: float | None = None
     completion_time: float | None = None
     peak: int = 0
-    """Most tasks that were at work at once."""
+    """Largest number of tasks that ran at once."""
     merged: tuple[int, int] | None = None
     """So many levels from the first on are merged, with so many tasks that had succeeded in them: where another one has
     since, they are not. What a level may wait for; None: none does."""
@@ -59,13 +59,13 @@ class Plan:
     launches: Sequence[Launch]
     """In the order in which they should start."""
     stops: Sequence[Stop]
-    """Attempts that are at work and should not be; those already being stopped are not named again."""
+    """Attempts that are running and should not be; those already being stopped are not named again."""
     unseen: Sequence[Unseen]
     """To be looked up: only an attempt that is known to be gone counts as lost."""
     states: Sequence[TaskState]
     removed: Mapping[str, TaskState]
     """Tasks that are no longer in the spec: those that finished, and those still being stopped."""
-    at_work: int
+    running: int
     """Attempts that hold a slot, launches included."""
     wanted: int
     """Further attempts that would start now, were it not for what this project shares with others."""
@@ -205,8 +205,8 @@ def plan(
         if states[i] is _RUNNING:
             states[i] = _PENDING
     removed = {i: _removed_state(snapshot, i) for i in snapshot.strangers}
-    at_work = snapshot.usage.slots + len(launches)
-    runs = at_work or _RUNNING in removed.values() or (stopped and _RUNNING in states)
+    running = snapshot.usage.slots + len(launches)
+    runs = running or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     completed = not runs and (stopped is not None or not any(unfinished))
 
     def explain() -> list[str | None]:
@@ -228,14 +228,14 @@ def plan(
         unseen=list(snapshot.unseen.values()),
         states=states,
         removed=removed,
-        at_work=at_work,
+        running=running,
         wanted=wanted,
         share=share,
         level=level,
         completed=completed,
         stopped=stopped,
         wake_at=wake if wake < math.inf and not completed else None,
-        ledger=Ledger(snapshot.records, start_time, completion_time, max(prior.peak, at_work), prior.merged, snapshot),
+        ledger=Ledger(snapshot.records, start_time, completion_time, max(prior.peak, running), prior.merged, snapshot),
         _explain=explain,
     )
 

@@ -51,7 +51,7 @@ class Snapshot:
     refused: dict[int, Attempt] = field(default_factory=dict)
     """By task: its attempt whose last creation was refused, also while another creation is under way."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """By task id: its attempts at work."""
+    """By task id: its running attempts."""
     unseen: dict[str, Unseen] = field(default_factory=dict)
     """By task id. It may be there, so it holds a slot until it was looked up."""
     surplus: set[str] = field(default_factory=set)
@@ -61,7 +61,7 @@ class Snapshot:
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that left the spec, in that order."""
     held: dict[str, tuple[Held, ...]] = field(default_factory=dict)
-    """By task id: what its attempts hold that are at work, or may be."""
+    """By task id: what its attempts hold that are running, or may be."""
     usage: Usage = field(default_factory=Usage)
     """The sum of ``held``."""
 
@@ -119,7 +119,7 @@ class Snapshot:
         return self.records.get(self.graph.ids[i], NEW)
 
     def surplus_for(self, task_id: str, attempt: Attempt) -> str | None:
-        """Why an attempt is at work for nothing; None: it is not."""
+        """Why an attempt is running for nothing; None: it is not."""
         if task_id not in self.graph.index:
             return "Removed"
         if self.records.get(task_id, NEW).state is _SUCCEEDED:

@@ -46,7 +46,7 @@ def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
         Stop(task_id, attempt, Reason.STOPPED)
         for task_id, attempts in observed.items()
         for attempt in attempts
-        if attempt.at_work and _can_be_stopped(attempt)
+        if attempt.running and _can_be_stopped(attempt)
     ]
 
 

@@ -58,7 +58,7 @@ class What(StrEnum):
 
 
 _BESIDE = (What.UNDECLARED, What.SHARED, What.KEPT)
-"""As the fields of ``Beside``."""
+"""As the fields of ``DeliveryNotes``."""
 
 
 class Event(NamedTuple):
@@ -215,8 +215,8 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
             events.append(Event(What.JOB_SUSPENDED, task, record.attempts, job=record.job or "", warning=True))
         elif old.reason == Reason.JOB_SUSPENDED and new.state is _RUNNING:
             events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
-    if old.record.beside != record.beside:
-        for what, was, amount in zip(_BESIDE, old.record.beside, record.beside, strict=True):
+    if old.record.notes != record.notes:
+        for what, was, amount in zip(_BESIDE, old.record.notes, record.notes, strict=True):
             if amount and not was:
                 events.append(Event(what, task, record.attempts, commit=record.commit, amount=amount, warning=True))
     if not events and _shown(old) != _shown(new):

@@ -11,7 +11,7 @@ from parallelproject.core.graph.walk import reachable
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A path that tasks changed which nothing had kept apart: they may have been at work at the same time."""
+    """A path that tasks changed which nothing had kept apart: they may have been running at the same time."""
 
     path: str
     tasks: tuple[str, ...]

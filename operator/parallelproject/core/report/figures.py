@@ -20,7 +20,7 @@ class Figures(NamedTuple):
     retries: int
     """Attempts beyond each task's first."""
     peak: int
-    """Most tasks at work at once."""
+    """Largest number of tasks that ran at once."""
     conflict_rate: float | None
     """Conflicts divided by landings tried; None where nothing was to land."""
 

@@ -67,7 +67,7 @@ class PlanReading:
     graph: CompiledGraph
     plan: Plan
     asked: Mapping[str, int] = field(default_factory=dict)
-    """By task, the number of its attempt that is at work or asked for: that counts as started."""
+    """By task, the number of its attempt that is running or asked for: that counts as started."""
     heard: Sequence[str] = ()
     """The tasks of which something was heard since the state before, in that order."""
 
@@ -89,7 +89,7 @@ class PlanReading:
         return list(found)
 
     def row(self, task: str) -> Row:
-        """State and record; an attempt that is asked for is at work."""
+        """State and record; an attempt that is asked for is running."""
         i = self.graph.index[task]
         record, state = self.plan.ledger.records.get(task, NEW), self.plan.states[i]
         number = self.asked.get(task, 0)

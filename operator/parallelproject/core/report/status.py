@@ -10,7 +10,7 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
-from parallelproject.core.planner.attempt import NEW, Attempt, Beside, Record, settle
+from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -61,7 +61,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         job=row.get("jobName"),
         conflicts=_count(row, "conflicts"),
         commit=row.get("commit"),
-        beside=Beside(_count(row, "undeclared"), _count(row, "shared"), _count(row, "kept")),
+        notes=DeliveryNotes(_count(row, "undeclared"), _count(row, "shared"), _count(row, "kept")),
     )
 
 
@@ -230,7 +230,7 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
             row["jobName"] = record.job
         if record.commit:
             row["commit"] = record.commit
-            row |= {key: count for key, count in record.beside._asdict().items() if count}
+            row |= {key: count for key, count in record.notes._asdict().items() if count}
     return row
 
 
@@ -272,7 +272,7 @@ def _conditions(
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
     if not plan.completed:
         reason = Reason.SUSPENDED if spec.suspend else "Running"
-        completed = ("False", "Running", f"{counts[_RUNNING]} at work, {counts[_PENDING]} waiting")
+        completed = ("False", "Running", f"{counts[_RUNNING]} running, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
         if deletion is not None:
             completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")

@@ -97,7 +97,7 @@ class Creations:
         """Where an attempt stands whose object is not there; None where nothing is known of it."""
         denied = self._denied.get(key)
         if key in self.under_way:
-            attempt = Attempt(key.attempt, Phase.LAUNCHING, at_work=True, claim=Claim.from_json(self.under_way[key]))
+            attempt = Attempt(key.attempt, Phase.LAUNCHING, running=True, claim=Claim.from_json(self.under_way[key]))
             return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]

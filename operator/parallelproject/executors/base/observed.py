@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.followups.job_history import FinishedAttempt
-from parallelproject.core.followups.publishing import Told
+from parallelproject.core.followups.publishing import PublishAttempt
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.base.creations import Creations, Refusal
 from parallelproject.executors.base.executor import Executor, Part, View
@@ -129,9 +129,9 @@ class ObservedAttempts:
         self._creations.forget(key)
         self._refresh(key)
 
-    def publishings(self) -> list[Told]:
+    def publishings(self) -> list[PublishAttempt]:
         """All attempts at publishing that are observed or under way."""
-        found: list[Told] = []
+        found: list[PublishAttempt] = []
         if self._publishes is None:
             return found
         for attempt in self.of(PUBLISHING):
@@ -142,7 +142,7 @@ class ObservedAttempts:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
             found.append(
-                Told(
+                PublishAttempt(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
                     attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
                 )
@@ -181,7 +181,7 @@ class ObservedAttempts:
 
     @property
     def others(self) -> Mapping[Work, Sequence[Attempt]]:
-        """The attempts at work that the planner does not decide on."""
+        """The running attempts that the planner does not decide on."""
         return self._others
 
     @property
@@ -198,9 +198,9 @@ class ObservedAttempts:
         """Whether an attempt is there and not known to have ended."""
         return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
-    def is_at_work(self, key: WorkKey) -> bool:
+    def is_running(self, key: WorkKey) -> bool:
         """Whether an attempt is observed that holds a slot."""
-        return any(a.number == key.attempt and a.at_work for a in self.of(key.work))
+        return any(a.number == key.attempt and a.running for a in self.of(key.work))
 
     def view(self, key: WorkKey) -> View | None:
         """The attempt's object, where it was observed and is not known to be gone."""
@@ -284,7 +284,7 @@ class ObservedAttempts:
         since = [
             attempt.started
             for attempt in attempts
-            if attempt.phase is Phase.ACTIVE and attempt.at_work and not attempt.is_suspended
+            if attempt.phase is Phase.ACTIVE and attempt.running and not attempt.is_suspended
             if attempt.started is not None and not self._parts.get(WorkKey.of_task(task, attempt.number))
         ]
         if since:

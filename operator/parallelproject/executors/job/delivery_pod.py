@@ -120,7 +120,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
         if role.pod_template is not None:
             place = f"spec.roles[{i}].podTemplate.spec"
             clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git)))
-            found += [Problem(f"{place}{where}", what, mend) for where, what, mend in clashes]
+            found += [Problem(f"{place}{where}", what, hint) for where, what, hint in clashes]
     return found
 
 
@@ -186,7 +186,7 @@ def deadline_of(given: int | None) -> int:
 
 
 def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
-    """What in a template does not go with delivery: where, what it is, and the mend."""
+    """What in a template does not go with delivery: where, what it is, and the hint."""
     pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
     for field in ("shareProcessNamespace", "hostPID"):
         if pod.get(field):
@@ -199,8 +199,8 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
             volume, part = mount.get("name"), mount.get("subPath")
             ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)
             if ours or volume == _CREDENTIALS_VOLUME:
-                mend = f"mount {WORK_VOLUME} with subPath workspace or outputs"
-                yield "", f"mounts {volume}, which holds what a task must not see, in {name}", mend
+                hint = f"mount {WORK_VOLUME} with subPath workspace or outputs"
+                yield "", f"mounts {volume}, which holds what a task must not see, in {name}", hint
 
 
 def _secrets(git: Git) -> set[str]:
@@ -210,7 +210,7 @@ def _secrets(git: Git) -> set[str]:
 
 
 def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, str, str]]:
-    """Where a template gives its own containers what lands the work: where, what it is, and the mend."""
+    """Where a template gives its own containers what lands the work: where, what it is, and the hint."""
     pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
     named: list[tuple[str, object]] = []
     for i, volume in enumerate(entries(pod.get("volumes"))):
@@ -226,8 +226,8 @@ def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, 
                 named.append((f".{kind}[{i}].envFrom", mapping(source.get("secretRef")).get("name")))
     for where, name in named:
         if name in secrets:
-            mend = "give the task a Secret of its own, with fewer rights, if it needs one"
-            yield where, f"gives the task the Secret {name}, by which its work lands", mend
+            hint = "give the task a Secret of its own, with fewer rights, if it needs one"
+            yield where, f"gives the task the Secret {name}, by which its work lands", hint
 
 
 def locked_down(pod: Mapping[str, Any]) -> Json:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.planner.attempt import NOTHING_BESIDE, STOP_OVERDUE, Attempt, Beside, Phase
+from parallelproject.core.planner.attempt import NO_NOTES, STOP_OVERDUE, Attempt, DeliveryNotes, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
 from parallelproject.executors.job import delivery_pod
@@ -49,7 +49,7 @@ class Delivered(NamedTuple):
     """The paths of a conflict."""
     ref: str | None = None
     """Where work is kept that did not land."""
-    beside: Beside = NOTHING_BESIDE
+    notes: DeliveryNotes = NO_NOTES
 
 
 _NOT_DELIVERED = Delivered()
@@ -265,8 +265,8 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
             conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
             return Delivered(reason, None, tuple(map(str, conflict)), ref)
         if name == delivery_pod.GIT and code == 0:
-            beside = Beside(_length(told, "undeclared"), _length(told, "shared"), _length(told, "kept"))
-            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, beside)
+            notes = DeliveryNotes(_length(told, "undeclared"), _length(told, "shared"), _length(told, "kept"))
+            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes)
     return _NOT_DELIVERED
 
 
@@ -306,7 +306,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
         told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
         return Attempt(
-            number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=told.commit, beside=told.beside
+            number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=told.commit, notes=told.notes
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
@@ -336,7 +336,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     # slot away a second before its Job says so, where nothing can come after it: a Job that is resumed, or has tries
     # left, makes another pod.
     is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
-    at_work = not job.outcome and not is_last
+    running = not job.outcome and not is_last
     stopping = stopped and not job.stop_undone
     reason: str | None = _trouble_of(pods)
     if job.deleting:
@@ -344,7 +344,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     elif job.is_suspended and not stopping:
         reason = Reason.JOB_SUSPENDED
     return Attempt(
-        number, Phase.ACTIVE, at_work, stopping, started, reason=reason, name=name, claim=Claim.from_json(job.claim),
+        number, Phase.ACTIVE, running, stopping, started, reason=reason, name=name, claim=Claim.from_json(job.claim),
         is_queued=job.is_queued,
     )  # fmt: skip
 

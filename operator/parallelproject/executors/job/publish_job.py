@@ -47,8 +47,8 @@ def problems_of(spec: Spec) -> list[Problem]:
     if size <= _BYTES_MAX:
         return []
     found = f"what has to be told to publish them would be some {size:,} bytes; there is room for {_BYTES_MAX:,}"
-    mend = "give them shorter ids, make it several projects, or offer all of it in one pull request"
-    return [Problem("spec.tasks", found, mend)]
+    hint = "give them shorter ids, make it several projects, or offer all of it in one pull request"
+    return [Problem("spec.tasks", found, hint)]
 
 
 def publish_manifest(

@@ -52,19 +52,19 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     for kind in ("labels", "annotations"):
         for i, name in enumerate(getattr(spec.job_metadata, kind)):
             if is_ours(name):
-                found, mend = f"{quoted(name)} says what a Job is, and is the operator's", "remove it"
-                problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, mend))
+                found, hint = f"{quoted(name)} says what a Job is, and is the operator's", "remove it"
+                problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, hint))
     if spec.tasks and not spec.roles:
-        mend = "add a role with a podTemplate"
-        problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", mend))
+        hint = "add a role with a podTemplate"
+        problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", hint))
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
             problems.append(Problem(place, "is missing", "say how a task of this role is run"))
         elif not role.pod_template.spec.containers[0].command:
-            mend = "set what runs the task; an image's own entry point is not known here"
+            hint = "set what runs the task; an image's own entry point is not known here"
             where = f"{place}.spec.containers[0].command"
-            problems.append(Problem(where, "is missing", mend, "CommandRequired"))
+            problems.append(Problem(where, "is missing", hint, "CommandRequired"))
         elif _is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
     problems = (
@@ -93,8 +93,8 @@ def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
         size += sum(2 * len(need) + _TOLD_OF_EACH for need in task.dependencies)
         if size > _TOLD_BYTES:
             found = f"what the task is told would be some {size:,} bytes; a pod's annotations hold {_TOLD_BYTES:,}"
-            mend = "shorten its texts, or put one task between it and those that it waits for"
-            yield Problem(f"spec.tasks[{i}]", found, mend)
+            hint = "shorten its texts, or put one task between it and those that it waits for"
+            yield Problem(f"spec.tasks[{i}]", found, hint)
 
 
 def job_manifest(

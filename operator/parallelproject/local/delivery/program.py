@@ -1,6 +1,6 @@
 """The program of an attempt whose work lands: it prepares a workspace, runs the command in it, and lands what it left.
 
-All of it is one attempt at work, as the three containers of a pod are. It may be killed at any moment: the refs of
+All of it is one running attempt, as the three containers of a pod are. It may be killed at any moment: the refs of
 the repository, and what it has left in its place, tell the next attempt what is still to do. Standard library only,
 to start fast.
 """

@@ -37,8 +37,8 @@ def remote_of(target: LandingTarget) -> str:
     """
     name = target.repository.remote(target.base.name)
     if name is None:
-        mend = "git remote add origin URL"
-        raise RunError(f"--push: {target.repository.folder} has no remote to push {target.branch} to", mend)
+        hint = "git remote add origin URL"
+        raise RunError(f"--push: {target.repository.folder} has no remote to push {target.branch} to", hint)
     return name
 
 

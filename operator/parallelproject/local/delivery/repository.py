@@ -88,8 +88,8 @@ class Repository:
             commit = self._commit(ref)
             if commit:
                 return Base(name, commit)
-        mend = "spec.git.baseRef says where the work starts"
-        raise RunError(f"{self.folder} has neither a branch nor a tag {name}", mend)
+        hint = "spec.git.baseRef says where the work starts"
+        raise RunError(f"{self.folder} has neither a branch nor a tag {name}", hint)
 
     def checked_out(self, branch: str) -> Path | None:
         """The work tree in which a branch is checked out."""

@@ -139,8 +139,8 @@ def _folder(git: Git | None, source: Path | None) -> Path | None:
         address = parse(git.url, local=True)
     except PolicyError as error:
         found = str(error).removeprefix("git url: it ")
-        mend = "give --repo DIR, or a path that starts with / or ./"
-        raise ProblemsError([Problem("spec.git.url", found, mend)]) from None
+        hint = "give --repo DIR, or a path that starts with / or ./"
+        raise ProblemsError([Problem("spec.git.url", found, hint)]) from None
     if address.scheme != "file":
         found = f"{address.url} is not on this machine"
         raise ProblemsError([Problem("spec.git.url", found, "give --repo DIR, a clone of it")])

@@ -13,7 +13,7 @@ from parallelproject.model.status import TaskState
 
 
 class Running(NamedTuple):
-    """An attempt at work."""
+    """A running attempt."""
 
     number: int
     started: float

@@ -10,7 +10,7 @@ from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Spec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
-_MEND = "add one, or give --command 'CMD'"
+HINT = "add one, or give --command 'CMD'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,17 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | 
     for name in used:
         if name is None or name not in places:
             what = f"role {name} is not described" if name else "nothing says what a task runs"
-            mend = "add a role with a podTemplate, or give --command 'CMD'"
-            problems.append(Problem("spec.roles", what, mend))
+            hint = "add a role with a podTemplate, or give --command 'CMD'"
+            problems.append(Problem("spec.roles", what, hint))
             continue
         place = f"spec.roles[{places[name]}].podTemplate"
         template = spec.roles[places[name]].pod_template
         if template is None:
-            problems.append(Problem(place, "is missing", _MEND))
+            problems.append(Problem(place, "is missing", HINT))
             continue
         container = template.spec.containers[0]
         if not container.command:
-            problems.append(Problem(f"{place}.spec.containers[0].command", "is missing", _MEND))
+            problems.append(Problem(f"{place}.spec.containers[0].command", "is missing", HINT))
             continue
         env = (container.model_extra or {}).get("env")
         found[name] = Command((*container.command, *container.args), tuple(_literals(env)))

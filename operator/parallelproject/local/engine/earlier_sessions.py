@@ -69,11 +69,11 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attemp
 
     What lies in the future, after the clock was put back, counts as now.
     """
-    at_work = row.phase == RUNNING
+    running = row.phase == RUNNING
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
-        row.number, PHASES[row.phase], at_work, False, started, ended, row.reason, row.exit_code, commit=commit
+        row.number, PHASES[row.phase], running, False, started, ended, row.reason, row.exit_code, commit=commit
     )
 
 

@@ -164,7 +164,7 @@ class Engine:
                 self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
-            self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, at_work=True, started=now)]
+            self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, running=True, started=now)]
             self._board.running[order.task] = Running(number, now, order.log)
         if orders:
             self._processes.start(orders)

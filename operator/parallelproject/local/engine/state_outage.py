@@ -4,7 +4,7 @@ import math
 import time
 
 PATIENCE = 5.0
-"""Seconds that a run with nothing at work waits for the state to become writable."""
+"""Seconds that a run with nothing running waits for the state to become writable."""
 PROBE_EVERY = 1.0
 """Seconds between two tries."""
 
@@ -49,7 +49,7 @@ class Trouble:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it has lasted too long for a run with nothing at work."""
+        """Whether it has lasted too long for a run with nothing running."""
         return self._since is not None and time.monotonic() > self._since + PATIENCE
 
     @property

@@ -46,7 +46,7 @@ class Child:
 
 
 class Children:
-    """All processes of the tasks at work."""
+    """All processes of the running tasks."""
 
     def __init__(self, clock: Callable[[], float], run_id: str, roster: Roster) -> None:
         self._clock = clock
@@ -67,7 +67,7 @@ class Children:
         """Starts an attempt, with ``log`` as its output.
 
         Returns:
-            The row of the attempt at work, or of one that failed because it cannot be started.
+            The row of the running attempt, or of one that failed because it cannot be started.
         """
         task, number = order["task"], order["number"]
         environment = self._environment | order["env"]

@@ -46,7 +46,7 @@ def _take_over(settings: Settings, roster: Roster, store: Store, record: Attempt
         record.write(ends)
     orphans.terminate()
     deadline = time.monotonic() + settings.orphan_grace
-    while orphans.at_work and time.monotonic() < deadline:
+    while orphans.running and time.monotonic() < deadline:
         time.sleep(_POLL)
         for ends in orphans.ended():
             record.write(ends)

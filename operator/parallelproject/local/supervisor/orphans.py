@@ -34,7 +34,7 @@ class Orphans:
         self._now = now
 
     @property
-    def at_work(self) -> bool:
+    def running(self) -> bool:
         """Whether there is one whose end can be learnt."""
         return any(key in self._pids for key in self._rows)
 

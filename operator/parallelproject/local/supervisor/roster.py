@@ -1,4 +1,4 @@
-"""Which processes are at work, in memory that the supervisor shares with its guard.
+"""Which processes are running, in memory that the supervisor shares with its guard.
 
 What the one has noted the other can read, however the one has died. To note something takes no system call.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 Key = tuple[str, int]
 
 PLACES = 1024
-"""More than can be at work."""
+"""More than can be running."""
 _PLACE = struct.Struct("<iiB63s")  # process, number of the attempt, whether it is cut off, task
 _PROCESS = struct.Struct("<i")
 _CUT = struct.Struct("<B")
@@ -28,7 +28,7 @@ class Cut(IntEnum):
 
 
 class Entry(NamedTuple):
-    """An attempt at work."""
+    """A running attempt."""
 
     pid: int | None
     """None where it was about to be started: it may be there."""
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 
 class Roster:
-    """The attempts at work. Made before the supervisor and its guard part ways; only the supervisor writes."""
+    """The running attempts. Made before the supervisor and its guard part ways; only the supervisor writes."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, PLACES * _PLACE.size)

@@ -45,7 +45,7 @@ class Supervisor:
         self._record = AttemptLog(self._store, self._spill)
         self._children = Children(settings.now, self._store.run_id, roster)
         self._pids: dict[tuple[str, int], AttemptRow] = {}
-        """Attempts at work whose process is not written down yet."""
+        """Running attempts whose process is not written down yet."""
         self._pids_since = 0.0
         self._lost = False
         """Whether the engine is known to be gone."""

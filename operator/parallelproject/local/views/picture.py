@@ -92,7 +92,7 @@ def _header(board: Board, now: float, width: int) -> Text:
         "  ",
         (board.progress, "bold"),
         f"  level {level}/{levels}  {clock_time(now - board.began)}",
-        f"  {len(board.running)}/{board.spec.parallelism} at work",
+        f"  {len(board.running)}/{board.spec.parallelism} running",
     )
     if failed:
         line.append(f"  {failed} failed", "bold red")
@@ -123,7 +123,7 @@ def _running(board: Board, now: float, widths: tuple[int, int], room: int) -> li
             )
         )
     if count > shown:
-        lines.append(Text(f"  and {count - shown} more at work", "dim"))
+        lines.append(Text(f"  and {count - shown} more running", "dim"))
     return lines
 
 

@@ -98,7 +98,7 @@ class StatusFile:
         # The engine's last plan knows neither of what it has launched itself, nor that an interruption is not the end.
         ledger = replace(last.ledger, completion_time=None) if board.interrupted else last.ledger
         running = {
-            task: (Attempt(found.number, Phase.ACTIVE, at_work=True, started=found.started),)
+            task: (Attempt(found.number, Phase.ACTIVE, running=True, started=found.started),)
             for task, found in board.running.items()
         }
         decided = plan(board.graph, board.spec, ledger, running, now)

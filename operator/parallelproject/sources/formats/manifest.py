@@ -120,7 +120,7 @@ def _metadata(
 
 
 def _told(problem: Problem, document: yaml_text.YamlDocument, place: str) -> Problem:
-    hint = problem.mend
+    hint = problem.hint
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)
         hint = f'write it in quotes: "{spelled}"' if spelled and spelled.isprintable() else "write it as text"

@@ -57,7 +57,7 @@ class Salvage:
             place = self._unshifted(problem.place)
             near = any(place.startswith(out) or out.startswith(f"{place}.") for out in self._out)
             if not near and not any(problem.found.startswith(quoted(name)) for name in self._refused):
-                kept.append(Problem(place, problem.found, problem.mend, problem.reason, problem.severity))
+                kept.append(Problem(place, problem.found, problem.hint, problem.reason, problem.severity))
         return kept
 
     def _spec(self, data: dict[str, Any]) -> None:

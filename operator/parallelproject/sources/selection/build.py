@@ -82,7 +82,7 @@ def _add_errors_of_graph(selection: Selection, tasks: list[Task], findings: Find
         for problem in error.problems:
             found = _TASK.match(problem.place)
             place = selection.taken[int(found[1])].place if found else findings.file
-            findings.error(place, problem.found, problem.mend, problem.reason)
+            findings.error(place, problem.found, problem.hint, problem.reason)
 
 
 class _Maker:

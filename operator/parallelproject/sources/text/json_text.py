@@ -68,7 +68,7 @@ def parse(text: str, findings: Findings, *, exact: bool = True, first_line: int 
     except json.JSONDecodeError as error:
         place = findings.line(error.lineno + first_line - 1, error.colno)
         found = error.msg[0].lower() + error.msg[1:]
-        findings.stop(place, f"not JSON: {found}", _mend(error))
+        findings.stop(place, f"not JSON: {found}", _hint(error))
     except _NumberError as error:
         place = _place_of(error.literal, text, findings, first_line)
         findings.stop(place, f"{quoted(error.literal, 40)} is no number that can be used here")
@@ -105,7 +105,7 @@ def check(data: object, findings: Findings, place: str, *, surrogates: bool = Fa
     findings.stop(place, f"nested deeper than {DEPTH_MAX} levels", "flatten it")
 
 
-def _mend(error: json.JSONDecodeError) -> str:
+def _hint(error: json.JSONDecodeError) -> str:
     before = error.doc[: error.pos].rstrip()
     after = error.doc[error.pos : error.pos + 1]
     if before.endswith(",") and after in ("]", "}", ""):

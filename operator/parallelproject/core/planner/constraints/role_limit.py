@@ -57,7 +57,7 @@ class RoleLimit(Constraint):
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """The limit, and who is active."""
         holders = cls.holders(view, task)
-        held = holding(view, holders, "that many are at work:")
+        held = holding(view, holders, "that many are running:")
         answer = f"role {view.graph.role[task]} has maxConcurrent {_limit(view, task)} and {held}"
         return Explanation(answer, tasks=holders)
 

@@ -1,9 +1,9 @@
 """Who may start how many tasks, where projects share a limit.
 
 A limit is of one namespace, or of all together. What is free is given out one by one: to the project of the highest
-priority, among those to the one that has the least at work, among those to the oldest. So a project of 500 tasks does
+priority, among those to the one that has the least running, among those to the oldest. So a project of 500 tasks does
 not starve fifty small ones, and where there is room for all nobody notices a limit ("max-min fairness", Bertsekas and
-Gallager, Data Networks, 6.5.2, in whole tasks). What is at work is never taken away.
+Gallager, Data Networks, 6.5.2, in whole tasks). What is running is never taken away.
 
 A project may also ask that those of a lower priority in its namespace start nothing until it is done.
 """
@@ -20,7 +20,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be at work at once; None: as much as there is."""
+    """How much may be running at once; None: as much as there is."""
 
     total: int | None = None
     """Tasks of all projects together."""
@@ -51,8 +51,8 @@ class Demand(NamedTuple):
     """0 is the highest."""
     since: str
     """When it was created, as text that sorts by time."""
-    at_work: int
-    """Tasks at work."""
+    running: int
+    """Running tasks."""
     wanted: int = 0
     """Further tasks that could start at once."""
     name: str = ""
@@ -64,7 +64,7 @@ class Share(NamedTuple):
     """What a project may start now."""
 
     room: int
-    """So many tasks, beside those at work."""
+    """So many tasks, beside running those."""
     reason: Reason = Reason.WAITING_FOR_CAPACITY
     """Why it is not more."""
     message: str = ""
@@ -77,16 +77,16 @@ def shares(demands: Mapping[K, Demand], limits: Limits, gone: Mapping[str, int] 
     Args:
         demands: Of every project.
         limits: The limits.
-        gone: By namespace, tasks at work of projects that are no more.
+        gone: By namespace, running tasks of projects that are no more.
     """
-    at_work = dict(gone or {})
+    running = dict(gone or {})
     for demand in demands.values():
-        at_work[demand.namespace] = at_work.get(demand.namespace, 0) + demand.at_work
+        running[demand.namespace] = running.get(demand.namespace, 0) + demand.running
     suspended = _suspended(demands, limits)
     room = dict.fromkeys(demands, 0)
-    free = None if limits.total is None else limits.total - sum(at_work.values())
+    free = None if limits.total is None else limits.total - sum(running.values())
     queue = [
-        (limits.priority(demand.namespace, demand.priority), demand.at_work, demand.since, i, key)
+        (limits.priority(demand.namespace, demand.priority), demand.running, demand.since, i, key)
         for i, (key, demand) in enumerate(demands.items())
         if demand.wanted and key not in suspended
     ]
@@ -95,14 +95,14 @@ def shares(demands: Mapping[K, Demand], limits: Limits, gone: Mapping[str, int] 
         priority, has, since, i, key = queue[0]
         demand = demands[key]
         most = limits.of(demand.namespace)
-        if room[key] == demand.wanted or (most is not None and at_work[demand.namespace] >= most):
+        if room[key] == demand.wanted or (most is not None and running[demand.namespace] >= most):
             heappop(queue)
             continue
         room[key] += 1
-        at_work[demand.namespace] += 1
+        running[demand.namespace] += 1
         free = None if free is None else free - 1
         heapreplace(queue, (priority, has + 1, since, i, key))
-    return {key: suspended.get(key) or _share(room[key], demand, limits, at_work) for key, demand in demands.items()}
+    return {key: suspended.get(key) or _share(room[key], demand, limits, running) for key, demand in demands.items()}
 
 
 def _suspended(demands: Mapping[K, Demand], limits: Limits) -> dict[K, Share]:
@@ -119,12 +119,12 @@ def _suspended(demands: Mapping[K, Demand], limits: Limits) -> dict[K, Share]:
     }
 
 
-def _share(room: int, demand: Demand, limits: Limits, at_work: Mapping[str, int]) -> Share:
+def _share(room: int, demand: Demand, limits: Limits, running: Mapping[str, int]) -> Share:
     most = limits.of(demand.namespace)
-    if most is not None and at_work[demand.namespace] >= most:
-        message = f"in namespace {demand.namespace} {_tasks(most)} may be at work at once"
+    if most is not None and running[demand.namespace] >= most:
+        message = f"in namespace {demand.namespace} {_tasks(most)} may be running at once"
     else:
-        message = f"on this cluster {_tasks(limits.total or 0)} of all projects may be at work at once"
+        message = f"on this cluster {_tasks(limits.total or 0)} of all projects may be running at once"
     return Share(room, message=f"{message}, and so many are; the next free place goes by priority, then by share")
 
 

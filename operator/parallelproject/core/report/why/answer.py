@@ -10,9 +10,9 @@ from parallelproject.model.problem import quoted
 class UnknownTaskError(Exception):
     """The project has no such task."""
 
-    def __init__(self, task: str, mend: str) -> None:
+    def __init__(self, task: str, hint: str) -> None:
         super().__init__(f"{quoted(task)} is not a task")
-        self.mend = mend
+        self.hint = hint
         """``did you mean "api-schema"?``, where one is close."""
 
 
@@ -33,7 +33,7 @@ class Why:
     """The tasks that it is because of."""
     job: str = ""
     """The Job of the last attempt."""
-    mend: str = ""
+    hint: str = ""
     """What could be done about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
     look: str = ""
     """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""

@@ -25,7 +25,7 @@ def conflicts(record: Record) -> list[str]:
 
 def remarkable(record: Record) -> list[str]:
     """What its work changed that nothing had announced."""
-    undeclared, shared, kept = record.beside
+    undeclared, shared, kept = record.notes
     found = []
     if undeclared:
         found.append(f"it changed {_paths(undeclared)} besides the files that it declares")

@@ -30,7 +30,7 @@ _LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED}
 def running(view: View, i: int) -> Why:
     """The answer for a running task."""
     reason, record = view.row(i).reason, view.record(i)
-    answer = f"attempt {record.attempts} is at work{view.since(record)}"
+    answer = f"attempt {record.attempts} is running{view.since(record)}"
     more = []
     if reason:
         verb = "is held" if reason in _HELD else "cannot begin"

@@ -14,7 +14,7 @@ def skipped(view: View, i: int) -> Why:
         failed = [j for j in reachable([i], view.graph.parents) if view.state(j) == TaskState.FAILED]
         answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
         return of_task(view, i, answer, tasks=failed, fix="retry")
-    turn = "while it was at work" if view.record(i).attempts else "before its turn came"
+    turn = "while it was running" if view.record(i).attempts else "before its turn came"
     if view.spec.stop:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
     if view.said(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:

@@ -81,7 +81,7 @@ def deleted(found: Why, metadata: Mapping[str, Any]) -> Why:
     if deletion is None or found.state in (TaskState.SUCCEEDED, TaskState.FAILED):
         return found
     what = "it is being stopped" if found.state == TaskState.RUNNING else "it does not start any more"
-    return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), mend="")
+    return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), hint="")
 
 
 def _removed(task: str, row: Mapping[str, Any]) -> Why:

@@ -138,7 +138,7 @@ class _Reader:
             parsed = parse_spec(spec)
         except ProblemsError as error:
             for problem in error.problems:
-                self._findings.error(self._findings.file, f"{problem.place}: {problem.found}", problem.mend)
+                self._findings.error(self._findings.file, f"{problem.place}: {problem.found}", problem.hint)
         unread = keys.tell(self._findings)
         if parsed is not None and self._findings.errors:  # which must not hide what is wrong as a whole
             try:
@@ -146,7 +146,7 @@ class _Reader:
             except ProblemsError as error:
                 for problem in error.problems:
                     if problem.reason == "CycleFound":  # others may only come of a task that could not be read
-                        self._findings.error(self._at(path), problem.found, problem.mend, problem.reason)
+                        self._findings.error(self._at(path), problem.found, problem.hint, problem.reason)
         self._findings.stop_if_errors()
         assert parsed is not None  # there is an error otherwise
         named = _mapping(self._document.data.get("metadata")).get("name")
