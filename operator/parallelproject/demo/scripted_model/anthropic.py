@@ -52,7 +52,7 @@ def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
     yield Event({"type": "message_start", "message": start}, "message_start")
     for index, block in enumerate(whole["content"]):
         is_text = block["type"] == "text"
-        empty = block | ({"text": ""} if is_text else {"input": {}})
+        empty: dict[str, Any] = block | {"text" if is_text else "input": "" if is_text else {}}
         yield _event("content_block_start", index=index, content_block=empty)
         delta = (
             {"type": "text_delta", "text": block["text"]}

@@ -9,9 +9,9 @@ from parallelproject.demo.scripted_model.script import Script
 from parallelproject.demo.scripted_model.server import ScriptedModel
 
 
-async def serve(script: Path, port: int) -> None:
+async def serve(script: Script, port: int) -> None:
     """Serves a script on a port, and prints the address."""
-    async with ScriptedModel(Script.of(json.loads(script.read_text())), port) as model:
+    async with ScriptedModel(script, port) as model:
         print(model.url, flush=True)  # noqa: T201 - what the caller waits for
         while True:
             known = len(model.served)
@@ -21,4 +21,6 @@ async def serve(script: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    asyncio.run(
+        serve(Script.of(json.loads(Path(sys.argv[1]).read_text())), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    )

@@ -13,7 +13,9 @@ __all__ = ["answer", "error", "read", "stream"]
 
 def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     """A request, and the texts of its conversation."""
-    texts, prompts, is_first = [], [], True
+    texts: list[str] = []
+    prompts: list[str] = []
+    is_first = True
     for message in body.get("messages", []):
         content = message.get("content") or ""
         parts = [content] if isinstance(content, str) else [part.get("text") or "" for part in content]

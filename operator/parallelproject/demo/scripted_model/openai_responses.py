@@ -16,7 +16,8 @@ def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     given = body.get("input") or []
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     texts = [body.get("instructions") or ""]
-    prompts, is_first = [], True
+    prompts: list[str] = []
+    is_first = True
     for item in items:
         kind, role = item.get("type", "message"), item.get("role")
         if kind in ("function_call", "custom_tool_call") or role == "assistant":

@@ -1,7 +1,7 @@
 """What the scripted model does, by task: a list of steps, one for each request that an agent makes.
 
-A script is plain data, as JSON has it. ``tasks`` maps the id of a task to its steps, or to a list of such lists, one for
-each conversation (the last one is repeated). ``default`` is for all other tasks. A step is one of::
+A script is plain data, as JSON has it. ``tasks`` maps the id of a task to its steps, or to a list of such lists, one
+for each conversation (the last one is repeated). ``default`` is for all other tasks. A step is one of::
 
     {"say": "text"}                                     the final answer; it ends the turn
     {"edit": {"path": "a.txt", "content": "..."}}       writes a file, with the agent's own tool for that
@@ -11,8 +11,8 @@ each conversation (the last one is repeated). ``default`` is for all other tasks
     {"cut": true}                                       begins an answer and drops the connection
     {"error": {"status": 429, "retryAfter": 30}}        refuses the request; see ``ErrorStep``
 
-Each may have ``times`` (how many requests it answers; 1 by default) and ``seconds`` (it answers all requests of the task
-for so long, counted from the first one).
+Each may have ``times`` (how many requests it answers; 1 by default) and ``seconds`` (it answers all requests of the
+task for so long, counted from the first one).
 """
 
 import math
@@ -64,10 +64,9 @@ def step_of(found: Mapping[str, Any]) -> Step:
     """
     known = {"say", "edit", "run", "loop", "nothing", "cut", "error"}
     kinds = known & found.keys()
-    if len(kinds) != 1 or (more := found.keys() - known - {"times", "seconds"}):
+    if len(kinds) != 1 or found.keys() - known - {"times", "seconds"}:
         names = ", ".join(sorted(known))
         raise ValueError(f"step {dict(found)!r}: it has exactly one of {names}, and may have times and seconds")
-    del more
     kind = kinds.pop()
     value = found[kind]
     common: dict[str, Any] = {"seconds": found.get("seconds")}
@@ -75,8 +74,8 @@ def step_of(found: Mapping[str, Any]) -> Step:
     if kind == "edit":
         return Step(kind, str(value.get("content", "")), str(value["path"]), **common)
     if kind == "error":
-        names = {"retryAfter": "retry_after", "resetsIn": "resets_in"}
-        return Step(kind, error=ErrorStep(**{names.get(key, key): each for key, each in value.items()}), **common)
+        fields = {"retryAfter": "retry_after", "resetsIn": "resets_in"}
+        return Step(kind, error=ErrorStep(**{fields.get(key, key): each for key, each in value.items()}), **common)
     return Step(kind, value if isinstance(value, str) else "", **common)
 
 

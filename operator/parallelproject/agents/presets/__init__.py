@@ -1,0 +1,1 @@
+"""The presets, one agent a file."""

@@ -1,0 +1,101 @@
+"""Gemini CLI (``gemini``), read by its ``stream-json``. Seen with 0.61."""
+
+from typing import Any
+
+from parallelproject.agents.error_text import by_words, error_of
+from parallelproject.agents.preset import Preset
+from parallelproject.agents.reader import Reader, number
+from parallelproject.agents.record import Finding, Outcome, Usage, one_line
+from parallelproject.model.agents import AgentType
+
+_EDITS = frozenset({"write_file", "replace", "edit"})
+_TYPES = {
+    "FatalTurnLimitedError": Outcome.TURN_LIMIT,
+    "FatalAuthenticationError": Outcome.AUTH,
+    "TerminalQuotaError": Outcome.QUOTA_EXHAUSTED,
+    "RetryableQuotaError": Outcome.RATE_LIMITED,
+}
+
+
+class GeminiReader(Reader):
+    """The last line, of type ``result``, has the status and ``stats``; what it says of quotas is text."""
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self._tools: dict[str, str] = {}
+        self._message = ""
+        self._warned: Finding | None = None
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Takes a JSON object."""
+        facts = self.facts
+        match event.get("type"):
+            case "init":
+                facts.session, facts.model = event.get("session_id"), event.get("model")
+            case "message" if event.get("role") == "assistant":
+                self._message = (self._message if event.get("delta") else "") + str(event.get("content") or "")
+                self._message = self._message[-16_384:]
+                self.say(self._message)
+            case "tool_use":
+                self._message = ""
+                self._tools = {str(event.get("tool_id")): str(event.get("tool_name"))}
+            case "tool_result" if event.get("status") == "error":
+                self._denial(event)
+            case "error" if event.get("severity", "error") == "error":
+                facts.error = self._error({"message": event.get("message")})
+            case "result":
+                self._result(event)
+
+    def _denial(self, event: dict[str, Any]) -> None:
+        error = event.get("error") or {}
+        said = f"{error.get('type')} {error.get('message')} {event.get('output')}".lower()
+        if "denied" in said or "not allowed" in said or "requires user confirmation" in said or "policy" in said:
+            tool = self._tools.get(str(event.get("tool_id")), "tool")
+            (self.facts.denied_edits if tool in _EDITS else self.facts.denied).append(tool)
+
+    def _result(self, event: dict[str, Any]) -> None:
+        facts = self.facts
+        facts.has_ended = True
+        facts.error = self._error(event.get("error") or {}) if event.get("status") != "success" else None
+        stats = event.get("stats") or {}
+        for model, used in (stats.get("models") or {facts.model or "": stats}).items():
+            if used:
+                facts.add_usage(
+                    model,
+                    Usage(number(used.get("input")), number(used.get("output_tokens")), number(used.get("cached"))),
+                )
+
+    def _error(self, error: dict[str, Any]) -> Finding:
+        message, kind = str(error.get("message") or ""), str(error.get("type") or "")
+        found = error_of(message, self.now)
+        return found._replace(outcome=_TYPES[kind]) if kind in _TYPES else found
+
+    def text(self, line: str) -> None:
+        """Quotas and logins are told as text."""
+        if (found := by_words(line, self.now)) and found.outcome is not Outcome.TRANSIENT:
+            self._warned = found._replace(message=one_line(line))
+
+    def at_end(self) -> None:
+        """Without a result, what the text says is the reason."""
+        if not self.facts.has_ended and self.facts.error is None:
+            self.facts.error = self._warned
+
+
+PRESET = Preset(
+    type=AgentType.GEMINI,
+    short="gemini",
+    program="gemini",
+    arguments=("--output-format", "stream-json", "--approval-mode", "yolo", "--skip-trust"),
+    reader=GeminiReader,
+    model_arguments=("-m",),
+    resume_arguments=("--resume",),
+    environment={"NO_COLOR": "1"},
+    keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+    exit_codes={
+        41: Outcome.AUTH, 42: Outcome.FAILED, 44: Outcome.FAILED, 52: Outcome.FAILED, 53: Outcome.TURN_LIMIT,
+        54: Outcome.FAILED, 55: Outcome.DENIED, 130: Outcome.FAILED,
+    },
+    install="npm install -g @google/gemini-cli",
+    login="set GEMINI_API_KEY, or run: gemini (and log in)",
+    allow="it runs with --approval-mode yolo: look for tools.exclude in its settings.json, or a policy file",
+)  # fmt: skip
