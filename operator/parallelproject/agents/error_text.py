@@ -6,37 +6,37 @@ that the programs print, each seen in a recorded stream of ``tests/agents/stream
 
 import re
 
-from parallelproject.agents.record import Finding, Outcome, one_line
+from parallelproject.agents.record import AgentOutcome, Finding, one_line
 from parallelproject.agents.reset_time import reset_time
 
-_SIGNS: tuple[tuple[Outcome, str], ...] = (
-    (Outcome.FAILED, r"prompt is too long|context (?:length|window)|maximum context|input token count exceeds"),
-    (Outcome.BUDGET_HIT, r"maximum budget|budget (?:limit|exceeded)|max[_ -]?budget"),
+_SIGNS: tuple[tuple[AgentOutcome, str], ...] = (
+    (AgentOutcome.FAILED, r"prompt is too long|context (?:length|window)|maximum context|input token count exceeds"),
+    (AgentOutcome.BUDGET_HIT, r"maximum budget|budget (?:limit|exceeded)|max[_ -]?budget"),
     (
-        Outcome.TURN_LIMIT,
+        AgentOutcome.TURN_LIMIT,
         r"maximum (?:number of )?turns|max[_ -]?(?:session[_ -]?)?turns|turn limit|max iterations",
     ),
     (
-        Outcome.QUOTA_EXHAUSTED,
+        AgentOutcome.QUOTA_EXHAUSTED,
         r"insufficient[_ ](?:quota|credits?|balance|funds)|quota exceeded|exceeded your (?:current|monthly|daily) quota"
         r"|exhausted your (?:daily|monthly) quota|credit balance is too low|billing_(?:error|hard_limit)"
         r"|out of (?:credits|extra usage)|payment required|premium request (?:limit|allowance)"
         r"|free (?:allocated )?quota|terminalquotaerror",
     ),
     (
-        Outcome.RATE_LIMITED,
+        AgentOutcome.RATE_LIMITED,
         r"rate[_ -]?limit|(?:usage|session|weekly|5-hour|daily|monthly|spend) limit|too many requests|\b429\b"
         r"|resource[_ ]exhausted|retryablequotaerror|you(?:'|’)ve hit your .{0,40}limit",
     ),
     (
-        Outcome.AUTH,
+        AgentOutcome.AUTH,
         r"invalid[_ ](?:x-)?api[_ -]?key|incorrect api key|api[_ ]key (?:not|is not|is invalid|expired)|authentication"
         r"|unauthori[sz]ed|unauthenticated|not (?:logged|signed) in|please (?:run )?/?log ?in|sign in|auth method"
         r"|failed to authenticate|permission[_ ](?:denied on resource|error)|oauth token|\b401\b|no api key"
         r"|must specify the \w+_api_key|missing .{0,20}api key|permission_denied|\b403 forbidden",
     ),
     (
-        Outcome.TRANSIENT,
+        AgentOutcome.TRANSIENT,
         r"overloaded|\b5(?:00|02|03|04|29)\b|internal server error|server[_ ]error|service unavailable|bad gateway"
         r"|gateway time-?out|econnre(?:set|fused)|etimedout|enotfound|eai_again|socket hang up"
         r"|connection (?:to the api )?(?:error|reset|refused|was lost|closed|aborted)"
@@ -46,15 +46,16 @@ _SIGNS: tuple[tuple[Outcome, str], ...] = (
 )
 _TABLE = tuple((outcome, re.compile(words, re.IGNORECASE)) for outcome, words in _SIGNS)
 _STATUS = {
-    401: Outcome.AUTH, 402: Outcome.QUOTA_EXHAUSTED, 403: Outcome.AUTH, 408: Outcome.TRANSIENT,
-    429: Outcome.RATE_LIMITED, 500: Outcome.TRANSIENT, 502: Outcome.TRANSIENT, 503: Outcome.TRANSIENT,
-    504: Outcome.TRANSIENT, 529: Outcome.TRANSIENT,
+    401: AgentOutcome.AUTH, 402: AgentOutcome.QUOTA_EXHAUSTED, 403: AgentOutcome.AUTH, 408: AgentOutcome.TRANSIENT,
+    429: AgentOutcome.RATE_LIMITED,
+    500: AgentOutcome.TRANSIENT, 502: AgentOutcome.TRANSIENT, 503: AgentOutcome.TRANSIENT,
+    504: AgentOutcome.TRANSIENT, 529: AgentOutcome.TRANSIENT,
 }  # fmt: skip
 _WHOLE_MESSAGE = re.compile(
     r"\s*(?:failed to authenticate\. )?(?:"
     r"api error(?: \(|:)|claude(?: ai)? usage limit reached|you(?:'|’)ve hit your .{0,40}limit"
-    r"|credit balance is too low|invalid api key|execution error|prompt is too long|please run /login|\[?api error: |quota exceeded\."
-    r"|exceeded retry limit|stream disconnected|you(?:'|’)re out of extra usage)",
+    r"|credit balance is too low|invalid api key|execution error|prompt is too long|please run /login"
+    r"|\[?api error: |quota exceeded\.|exceeded retry limit|stream disconnected|you(?:'|’)re out of extra usage)",
     re.IGNORECASE,
 )
 _SOON = 3600.0
@@ -68,8 +69,8 @@ def by_words(text: str, now: float) -> Finding | None:
     for outcome, words in _TABLE:
         if words.search(text):
             reset = reset_time(text, now)
-            if outcome is Outcome.QUOTA_EXHAUSTED and reset is not None and reset - now <= _SOON:
-                outcome = Outcome.RATE_LIMITED  # Gemini calls a limit by the minute a quota, too
+            if outcome is AgentOutcome.QUOTA_EXHAUSTED and reset is not None and reset - now <= _SOON:
+                outcome = AgentOutcome.RATE_LIMITED  # Gemini calls a limit by the minute a quota, too
             return Finding(outcome, one_line(text), reset)
     return None
 
@@ -78,7 +79,7 @@ def by_status(status: int | None, text: str, now: float) -> Finding | None:
     """What an HTTP status and the message with it say; words that are more exact than the status come first."""
     outcome = _STATUS.get(status or 0)
     found = by_words(text, now)
-    if found and (outcome is None or found.outcome in (Outcome.QUOTA_EXHAUSTED, Outcome.RATE_LIMITED)):
+    if found and (outcome is None or found.outcome in (AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.RATE_LIMITED)):
         return found
     return Finding(outcome, one_line(text), reset_time(text, now)) if outcome else None
 
@@ -86,7 +87,7 @@ def by_status(status: int | None, text: str, now: float) -> Finding | None:
 def error_of(text: str, now: float, status: int | None = None) -> Finding:
     """An error, whatever it is about: AgentError where its words are not known."""
     found = by_status(status, text, now) if status else by_words(text, now)
-    return found or Finding(Outcome.AGENT_ERROR, one_line(text) or "the agent reported an error without a message")
+    return found or Finding(AgentOutcome.AGENT_ERROR, one_line(text) or "the agent reported an error without a message")
 
 
 def as_last_message(text: str | None, now: float) -> Finding | None:
@@ -94,6 +95,6 @@ def as_last_message(text: str | None, now: float) -> Finding | None:
     if not text or len(text) > _ERROR_MESSAGE_MAX or not _WHOLE_MESSAGE.match(text):
         return None
     found = error_of(text, now)
-    if found.outcome in (Outcome.RATE_LIMITED, Outcome.QUOTA_EXHAUSTED, Outcome.AUTH):
+    if found.outcome in (AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.AUTH):
         return found
-    return found._replace(outcome=Outcome.AGENT_ERROR)  # an answer proves no trouble of the provider
+    return found._replace(outcome=AgentOutcome.AGENT_ERROR)  # an answer proves no trouble of the provider

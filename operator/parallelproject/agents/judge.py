@@ -4,14 +4,13 @@ Success needs a clean final event, exit code 0, and a change or the word that no
 that met its limit, or was refused every edit, may end with 0.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
-from parallelproject.agents.record import Facts, Finding, Outcome, Record, Usage, one_line
+from parallelproject.agents.record import AgentOutcome, AgentRecord, Facts, Finding, TokenUsage, one_line
 
 EX_TEMPFAIL = 75
 """sysexits.h: "later, not my fault", of any command."""
@@ -33,7 +32,7 @@ class Ending(NamedTuple):
     """Whether no change is a success without a word (``onNoChange: Succeed``)."""
 
 
-def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = None) -> Record:
+def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = None) -> AgentRecord:
     """The record of an attempt.
 
     Args:
@@ -47,7 +46,7 @@ def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = 
     cost, source = facts.cost_usd, "agent"
     if cost is None:
         cost, source = cost_of(usage), f"list prices of {NOTED}"
-    return Record(
+    return AgentRecord(
         agent=preset.type.value,
         outcome=found.outcome,
         message=found.message,
@@ -59,13 +58,24 @@ def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = 
         session=facts.session,
         turns=facts.turns,
         last_message=facts.last_message,
+        denied=tuple(facts.denied),
     )
 
 
-def without_change(record: Record, ending: Ending) -> Record:
-    """The record of a success of which it has become known that it changed nothing."""
-    found, is_success = _nothing_changed(ending, [])
-    return replace(record, outcome=found.outcome, message=found.message, is_success=is_success)
+def nothing_changed(ending: Ending, denied: Sequence[str]) -> tuple[Finding, bool]:
+    """What an attempt is that ended well and changed nothing, and whether that is a success.
+
+    Args:
+        ending: What is known of it.
+        denied: Tools that it was not allowed to use.
+    """
+    if denied:
+        return _denied(denied), False
+    if ending.no_change is not None:
+        return Finding(AgentOutcome.NO_CHANGE, one_line(ending.no_change)), True
+    if ending.may_change_nothing:
+        return Finding(AgentOutcome.NO_CHANGE, ""), True
+    return Finding(AgentOutcome.NO_CHANGE, "it changed nothing, and did not say that nothing was to be done"), False
 
 
 def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[Finding, bool]:
@@ -73,12 +83,12 @@ def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[Finding, bool]
     if failure:
         return failure, False
     if ending.question is not None:
-        return Finding(Outcome.NEEDS_INPUT, one_line(ending.question) or "it asks without a question"), False
+        return Finding(AgentOutcome.NEEDS_INPUT, one_line(ending.question) or "it asks without a question"), False
     if facts.denied_edits:
         return _denied(facts.denied_edits), False
     if ending.changed is False:
-        return _nothing_changed(ending, facts.denied)
-    return Finding(Outcome.SUCCEEDED, ""), True
+        return nothing_changed(ending, facts.denied)
+    return Finding(AgentOutcome.SUCCEEDED, ""), True
 
 
 def _failure(preset: Preset, facts: Facts, ending: Ending) -> Finding | None:
@@ -86,38 +96,32 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> Finding | None:
     if facts.error:
         return _with_reset(facts.error, facts)
     if code == EX_TEMPFAIL:
-        return Finding(Outcome.TRANSIENT, "exit code 75: later")
+        return Finding(AgentOutcome.TRANSIENT, "exit code 75: later")
     if code in preset.exit_codes:
         return Finding(preset.exit_codes[code], _last_line(facts) or f"exit code {code}")
     if code:
         said = by_words(_last_line(facts), ending.now) if not facts.has_ended else None
-        return said or Finding(Outcome.FAILED, f"exit code {code}: {_last_line(facts)}".removesuffix(": "))
+        return said or Finding(AgentOutcome.FAILED, f"exit code {code}: {_last_line(facts)}".removesuffix(": "))
     if preset.has_final_event and not facts.has_ended:
-        return Finding(Outcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0")
+        return Finding(AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0")
     return as_last_message(facts.last_message, ending.now)
 
 
 def _with_reset(error: Finding, facts: Facts) -> Finding:
     """An error with the reset time of the limit that was reported before."""
-    if facts.limit is None or error.outcome not in (Outcome.RATE_LIMITED, Outcome.QUOTA_EXHAUSTED, Outcome.AGENT_ERROR):
+    if facts.limit is None or error.outcome not in (
+        AgentOutcome.RATE_LIMITED,
+        AgentOutcome.QUOTA_EXHAUSTED,
+        AgentOutcome.AGENT_ERROR,
+    ):
         return error
-    outcome = Outcome.RATE_LIMITED if error.outcome is Outcome.AGENT_ERROR else error.outcome
+    outcome = AgentOutcome.RATE_LIMITED if error.outcome is AgentOutcome.AGENT_ERROR else error.outcome
     return Finding(outcome, error.message, error.reset_at or facts.limit.reset_at)
 
 
-def _nothing_changed(ending: Ending, denied: list[str]) -> tuple[Finding, bool]:
-    if denied:
-        return _denied(denied), False
-    if ending.no_change is not None:
-        return Finding(Outcome.NO_CHANGE, one_line(ending.no_change)), True
-    if ending.may_change_nothing:
-        return Finding(Outcome.NO_CHANGE, ""), True
-    return Finding(Outcome.NO_CHANGE, "it changed nothing, and did not say that nothing was to be done"), False
-
-
-def _denied(tools: list[str]) -> Finding:
+def _denied(tools: Sequence[str]) -> Finding:
     names = ", ".join(dict.fromkeys(tools))
-    return Finding(Outcome.DENIED, f"it was not allowed to use {names}")
+    return Finding(AgentOutcome.DENIED, f"it was not allowed to use {names}")
 
 
 def _last_line(facts: Facts) -> str:
@@ -125,5 +129,5 @@ def _last_line(facts: Facts) -> str:
     return one_line(lines[-1]) if lines else ""
 
 
-def _named(usage: Mapping[str, Usage], model: str | None) -> dict[str, Usage]:
+def _named(usage: Mapping[str, TokenUsage], model: str | None) -> dict[str, TokenUsage]:
     return {name or model or "unknown": used for name, used in usage.items()}

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import ClassVar
 
 from parallelproject.agents.reader import Reader
-from parallelproject.agents.record import Outcome
+from parallelproject.agents.record import AgentOutcome
 from parallelproject.model.agents import AgentType
 
 
@@ -44,9 +44,11 @@ class Preset:
     """Before the id of a session; empty: it cannot go on with one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set for it, unless the user has set it."""
+    environment_as_root: Mapping[str, str] = field(default_factory=dict)
+    """Set for it where it runs as root, whatever the user has set."""
     keys: tuple[str, ...] = ()
     """Variables with its credentials; one of them, or a login of its own."""
-    exit_codes: Mapping[int, Outcome] = field(default_factory=dict)
+    exit_codes: Mapping[int, AgentOutcome] = field(default_factory=dict)
     """What its exit codes mean, beyond 0 and 1."""
     has_final_event: bool = True
     """Whether its output has an event that says that it came to its end."""

@@ -1,13 +1,14 @@
 """What models cost, where an agent does not say: list prices with the date on which they were noted.
 
 US dollars for a million tokens: input, output, what is read from the cache, what is written to it. They are an
-estimate: discounts, long contexts and batches have other prices. A model that is not here has no cost, rather than a wrong one.
+estimate: discounts, long contexts and batches have other prices. A model that is not here has no cost: none is better
+than a wrong one.
 """
 
 import re
 from collections.abc import Mapping
 
-from parallelproject.agents.record import Usage
+from parallelproject.agents.record import TokenUsage
 
 NOTED = "2025-11-01"
 """The date of the table."""
@@ -28,7 +29,7 @@ _EXTRA = re.compile(r"(\[\w+\]|-20\d{6}|-20\d\d-\d\d-\d\d|-latest)+$")
 """What follows the name of a model: a context, a date."""
 
 
-def cost_of(usage: Mapping[str, Usage]) -> float | None:
+def cost_of(usage: Mapping[str, TokenUsage]) -> float | None:
     """The cost of an attempt in US dollars; None where a model or its tokens are not known."""
     total = 0.0
     for model, used in usage.items():

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 
-class Outcome(StrEnum):
+class AgentOutcome(StrEnum):
     """How an attempt of an agent ended."""
 
     SUCCEEDED = "Succeeded"
@@ -34,11 +34,11 @@ class Outcome(StrEnum):
     """It says or its exit code says that it failed."""
 
 
-LATER = frozenset({Outcome.RATE_LIMITED, Outcome.QUOTA_EXHAUSTED, Outcome.TRANSIENT})
+LATER = frozenset({AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.TRANSIENT})
 """Not the task's fault: no attempt is spent, and it runs again later."""
 
 
-class Usage(NamedTuple):
+class TokenUsage(NamedTuple):
     """Tokens. None: the agent does not say."""
 
     input: int | None = None
@@ -47,16 +47,16 @@ class Usage(NamedTuple):
     cache_read: int | None = None
     cache_write: int | None = None
 
-    def plus(self, other: "Usage") -> "Usage":
+    def plus(self, other: "TokenUsage") -> "TokenUsage":
         """The sum; what one of the two does not know counts as nothing there."""
         pairs = zip(self, other, strict=True)
-        return Usage(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
+        return TokenUsage(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
 
 
 class Finding(NamedTuple):
     """That something went wrong, and what."""
 
-    outcome: Outcome
+    outcome: AgentOutcome
     message: str
     """What the agent says, in one line."""
     reset_at: float | None = None
@@ -73,7 +73,7 @@ class Facts:
     """The one that it said it uses."""
     turns: int | None = None
     last_message: str | None = None
-    usage: dict[str, Usage] = field(default_factory=dict)
+    usage: dict[str, TokenUsage] = field(default_factory=dict)
     """By model; the empty name where the agent does not say which."""
     cost_usd: float | None = None
     """As the agent says."""
@@ -90,25 +90,25 @@ class Facts:
     noise: str = ""
     """The end of what was no event: messages for people."""
 
-    def add_usage(self, model: str, used: Usage) -> None:
+    def add_usage(self, model: str, used: TokenUsage) -> None:
         """Adds tokens to those of a model."""
         before = self.usage.get(model)
         self.usage[model] = before.plus(used) if before else used
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AgentRecord:
     """One attempt of an agent."""
 
     agent: str
     """Type of the preset."""
-    outcome: Outcome
+    outcome: AgentOutcome
     message: str
     """Why, in one line for people; empty for a plain success."""
     is_success: bool
     reset_at: float | None = None
     """When to try again, in seconds since the epoch; None: the agent does not say."""
-    usage: Mapping[str, Usage] = field(default_factory=dict)
+    usage: Mapping[str, TokenUsage] = field(default_factory=dict)
     """Tokens by model."""
     cost_usd: float | None = None
     """None: unknown."""
@@ -117,6 +117,8 @@ class Record:
     session: str | None = None
     turns: int | None = None
     last_message: str | None = None
+    denied: tuple[str, ...] = ()
+    """Tools that it was not allowed to use."""
 
     def as_json(self) -> dict[str, Any]:
         """As it is written down; camelCase, as everywhere."""
@@ -131,6 +133,7 @@ class Record:
             "agent": self.agent, "outcome": self.outcome.value, "message": self.message, "success": self.is_success,
             "resetAt": self.reset_at, "usage": usage, "costUsd": self.cost_usd, "costSource": self.cost_source,
             "session": self.session, "turns": self.turns, "lastMessage": self.last_message,
+            "denied": list(self.denied),
         }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
-from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, View
@@ -33,6 +34,7 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
+    from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
 
@@ -63,7 +65,9 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
 def _prepared(project: ParallelProject, options: RunOptions, processes: Processes) -> int:
     spec = options.applied_to(project.spec)
     graph = compile_graph(spec)
-    what = commands(spec, graph, options.command)
+    what = commands(spec, graph, options.command, options.agent)
+    if spec.prompt is not None:
+        check_template(spec.prompt)
     path = options.state_dir
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
@@ -79,7 +83,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             clock = Clock()
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
-            history = recover(store, spill, clock.now(), deliveries)
+            agents = _agents(graph, what, directory, deliveries)
+            history = recover(store, spill, clock.now(), deliveries, agents)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             resumed = resume(graph, spec, store, history, clock.now())
@@ -109,7 +114,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status, agents)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -161,12 +166,13 @@ def _run(
     say: Say,
     deliveries: "Deliveries | None",
     status: StatusFile,
+    agents: "AgentEnds | None",
 ) -> int:
     view = Audience([_view(board, options), status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            deliveries,
+            deliveries, agents,
         )  # fmt: skip
         lost = None
         end = End.TROUBLE
@@ -179,7 +185,7 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
         finally:
             processes.close()
             view.close()
@@ -191,12 +197,27 @@ def _run(
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
+    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries, agents)
     told = _finished(board, options)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+
+
+def _agents(
+    graph: CompiledGraph, what: Mapping[str | None, Command], directory: StateDirectory, deliveries: "Deliveries | None"
+) -> "AgentEnds | None":
+    """What says how attempts of agents ended, where there are any."""
+    if not any(command.agent for command in what.values()):
+        return None
+    from parallelproject.local.agents.ends import AgentEnds  # here, because few runs need it
+
+    return AgentEnds(
+        lambda task: what[graph.role[graph.index[task]]].agent if task in graph.index else None,
+        directory,
+        are_judged_before=deliveries is not None,
+    )
 
 
 def _created(store: Store, clock: Clock) -> float:

@@ -68,6 +68,7 @@ ENV_TASK_FILE = "PPROJ_TASK_FILE"
 ENV_WORKSPACE = "PPROJ_WORKSPACE"
 ENV_OUTPUTS = "PPROJ_OUTPUTS"
 ENV_FEEDBACK = "PPROJ_FEEDBACK"
+ENV_PROMPT_FILE = "PPROJ_PROMPT_FILE"
 
 _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, field_validator
 
+from parallelproject.model.agents import AgentType
 from parallelproject.model.base import Later, Model
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
@@ -232,6 +233,26 @@ class Conflicts(Model):
     """Whether work that changes other files than those declared by its task is refused; of a task that declares none, nothing is."""
 
 
+class NoChange(StrEnum):
+    """What an attempt of an agent is that changed nothing and did not say why."""
+
+    FAIL = "Fail"
+    SUCCEED = "Succeed"
+
+
+class Agent(Model):
+    """A coding agent: how it is called and read follows from its type."""
+
+    type: AgentType
+    """The agent: ClaudeCode, Codex, Gemini, Copilot, OpenCode, Cursor, Aider, Goose or Qwen."""
+    model: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^-\s]\S*$")] | None = None
+    """The model, as the agent names it; by default the agent's own."""
+    args: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
+    """Further arguments of the agent; $(VAR) is a variable of the task."""
+    on_no_change: NoChange = NoChange.FAIL
+    """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
+
+
 class Role(Model):
     """Who does the work: a pod template, shared by the tasks of one kind."""
 
@@ -239,6 +260,8 @@ class Role(Model):
     """Name that tasks refer to; unique in the project."""
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
+    agent: Agent | None = None
+    """The coding agent that does the tasks of this role, instead of a command; in a local run only."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
 
@@ -351,6 +374,8 @@ class Spec(Model):
     """The project's labels and annotations that its Jobs and pods get as well; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """Who does the work; each role is a pod template."""
+    prompt: Annotated[str, Field(max_length=65_536)] | None = None
+    """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. In a local run only."""
     defaults: Defaults = Defaults()
     """Values for tasks that do not set their own."""
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []

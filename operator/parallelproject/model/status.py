@@ -45,6 +45,8 @@ class Reason(StrEnum):
     FAILED_CREATE = "FailedCreate"
     """The API server does not create its Job, for another reason than a policy or a quota."""
     BACKOFF = "Backoff"
+    WAITING_FOR_LIMIT = "WaitingForLimit"
+    """Its agent has met a limit of the provider, which costs no attempt: it starts again when that is over."""
     # Running, and not begun
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
@@ -66,6 +68,21 @@ class Reason(StrEnum):
     LOST = "Lost"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
     NAME_CONFLICT = "NameConflict"
+    # Failed, by its agent
+    RATE_LIMITED = "RateLimited"
+    QUOTA_EXHAUSTED = "QuotaExhausted"
+    AGENT_AUTH = "AgentAuth"
+    """The provider refuses the agent's key or login."""
+    AGENT_DENIED = "AgentDenied"
+    """The agent was not allowed to use a tool that it needed."""
+    TURN_LIMIT = "TurnLimit"
+    BUDGET_HIT = "BudgetHit"
+    AGENT_ERROR = "AgentError"
+    """The agent did not come to a clean end, whatever its exit code says."""
+    NO_CHANGE = "NoChange"
+    """The agent changed nothing and did not declare that nothing was to be done."""
+    NEEDS_INPUT = "NeedsInput"
+    """The agent asks a person."""
     # Failed, by git
     CONFLICT = "Conflict"
     BRANCH_REWRITTEN = "BranchRewritten"
@@ -190,6 +207,10 @@ class TaskStatus(Model):
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None
     """Attempts whose work did not fit on what had landed: they count apart from failures."""
+    deferrals: Count | None = None
+    """Attempts that ended with exit code 75, or met a limit of their agent's provider: they are run later and count as no failure."""
+    retry_time: Timestamp | None = None
+    """When the limit that the last attempt met is over, where that is known."""
     commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit that its work landed as."""
     undeclared: Count | None = None

@@ -9,7 +9,7 @@ import re
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import PROMPT_FILE, Preset, PromptBy
 from parallelproject.agents.reader import Reader
-from parallelproject.agents.record import Finding, Outcome, Usage, one_line
+from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _TOKENS = re.compile(
@@ -37,11 +37,11 @@ class AiderReader(Reader):
                 None if found[at] is None else int(float(found[at].replace(",", "")) * _SCALE[found[at + 1]])
                 for at in (1, 3, 5, 7)
             )
-            facts.add_usage("", Usage(sent, received, read, written))
+            facts.add_usage("", TokenUsage(sent, received, read, written))
             if cost := _COST.search(line):
                 facts.cost_usd = float(cost[1])
         elif "reflections allowed" in line:
-            facts.error = Finding(Outcome.TURN_LIMIT, one_line(line))
+            facts.error = Finding(AgentOutcome.TURN_LIMIT, one_line(line))
         elif _ERROR.search(line):
             facts.error = error_of(line, self.now)
         elif not line.startswith(">"):

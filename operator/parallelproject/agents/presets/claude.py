@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from parallelproject.agents.error_text import by_words, error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Finding, Outcome, Usage, one_line
+from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 EDITS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
 _SUBTYPES = {
-    "error_max_turns": Outcome.TURN_LIMIT,
-    "error_max_budget_usd": Outcome.BUDGET_HIT,
+    "error_max_turns": AgentOutcome.TURN_LIMIT,
+    "error_max_budget_usd": AgentOutcome.BUDGET_HIT,
 }
 _STOPS = {"refusal": "the model refused", "max_tokens": "the answer was cut at the model's limit of tokens"}
 
@@ -46,7 +46,7 @@ class ClaudeReader(Reader):
         facts.cost_usd = float(cost) if isinstance(cost, int | float) else None
         by_model = event.get("modelUsage") or {}
         facts.usage = {
-            model: Usage(
+            model: TokenUsage(
                 number(used.get("inputTokens")), number(used.get("outputTokens")),
                 number(used.get("cacheReadInputTokens")), number(used.get("cacheCreationInputTokens")),
             )
@@ -54,7 +54,7 @@ class ClaudeReader(Reader):
         }  # fmt: skip
         used = event.get("usage")
         if used and not facts.usage:
-            facts.usage[facts.model or ""] = Usage(
+            facts.usage[facts.model or ""] = TokenUsage(
                 number(used.get("input_tokens")), number(used.get("output_tokens")),
                 number(used.get("cache_read_input_tokens")), number(used.get("cache_creation_input_tokens")),
             )  # fmt: skip
@@ -70,20 +70,20 @@ class ClaudeReader(Reader):
         if event.get("is_error") or subtype.startswith("error"):
             return error_of(said or errors or subtype, self.now, number(event.get("api_error_status")))
         stop = _STOPS.get(str(event.get("stop_reason")))
-        return Finding(Outcome.FAILED, f"{stop}: {one_line(said)}" if said else stop) if stop else None
+        return Finding(AgentOutcome.FAILED, f"{stop}: {one_line(said)}" if said else stop) if stop else None
 
     def _limit(self, info: dict[str, Any]) -> None:
         if info.get("status") == "rejected":
             reset = info.get("resetsAt")
             kind = str(info.get("rateLimitType") or "").replace("_", " ")
             self.facts.limit = Finding(
-                Outcome.RATE_LIMITED, f"the {kind} limit is reached" if kind else "a limit is reached",
+                AgentOutcome.RATE_LIMITED, f"the {kind} limit is reached" if kind else "a limit is reached",
                 float(reset) if isinstance(reset, int | float) else None,
             )  # fmt: skip
 
     def text(self, line: str) -> None:
         """Before its first event it says in plain text that it has no login."""
-        if not self.facts.has_ended and (found := by_words(line, self.now)) and found.outcome is Outcome.AUTH:
+        if not self.facts.has_ended and (found := by_words(line, self.now)) and found.outcome is AgentOutcome.AUTH:
             self.facts.error = found
 
 
@@ -94,7 +94,8 @@ PRESET = Preset(
     arguments=("-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"),
     reader=ClaudeReader,
     resume_arguments=("--resume",),
-    environment={"IS_SANDBOX": "1", "DISABLE_AUTOUPDATER": "1"},  # the first: else it refuses the flag as root
+    environment={"DISABLE_AUTOUPDATER": "1"},
+    environment_as_root={"IS_SANDBOX": "1"},  # else it refuses the flag that skips permissions
     keys=("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),
     install="npm install -g @anthropic-ai/claude-code",
     login="set ANTHROPIC_API_KEY, or run: claude setup-token",

@@ -7,7 +7,7 @@ from typing import Any
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Finding, Usage
+from parallelproject.agents.record import Finding, TokenUsage
 from parallelproject.model.agents import AgentType
 
 _READ_ONLY = ("Read-only file system", "Operation not permitted", "rejected by user approval", "blocked by policy")
@@ -52,7 +52,7 @@ class CodexReader(Reader):
         given, cached = number(used.get("input_tokens")), number(used.get("cached_input_tokens"))
         fresh = None if given is None else given - (cached or 0)
         written = number(used.get("cache_write_input_tokens"))
-        self.facts.add_usage("", Usage(fresh, number(used.get("output_tokens")), cached, written))
+        self.facts.add_usage("", TokenUsage(fresh, number(used.get("output_tokens")), cached, written))
 
     def _error(self, error: dict[str, Any]) -> Finding:
         message = str(error.get("message") or "")
@@ -66,7 +66,15 @@ PRESET = Preset(
     type=AgentType.CODEX,
     short="codex",
     program="codex",
-    arguments=("exec", "--json", "--sandbox", "workspace-write", "--skip-git-repo-check"),
+    arguments=(
+        "exec",
+        "--json",
+        "--sandbox",
+        "workspace-write",
+        "--skip-git-repo-check",
+        "--add-dir",
+        "$(PPROJ_OUTPUTS)",
+    ),
     reader=CodexReader,
     prompt_arguments=("-",),
     resume_arguments=("resume",),

@@ -8,7 +8,7 @@ import re
 from parallelproject.agents.error_text import by_words, error_of
 from parallelproject.agents.preset import Preset, PromptBy
 from parallelproject.agents.reader import Reader
-from parallelproject.agents.record import Outcome
+from parallelproject.agents.record import AgentOutcome
 from parallelproject.model.agents import AgentType
 
 _ERROR = re.compile(r"^(?:[✗✖×!] |Error:|error:|Execution failed:|Request failed|Failed to |No authentication)")
@@ -26,9 +26,12 @@ class CopilotReader(Reader):
             self.facts.error = error_of(line, self.now)
         else:
             found = by_words(line, self.now) if self.facts.error else None
-            if found and self.facts.error and self.facts.error.outcome is Outcome.AGENT_ERROR:
+            if found and self.facts.error and self.facts.error.outcome is AgentOutcome.AGENT_ERROR:
                 self.facts.error = found  # the error's own words are on the next line
-            elif self.facts.error is None or self.facts.error.outcome in (Outcome.TRANSIENT, Outcome.AGENT_ERROR):
+            elif self.facts.error is None or self.facts.error.outcome in (
+                AgentOutcome.TRANSIENT,
+                AgentOutcome.AGENT_ERROR,
+            ):
                 self.facts.error = None
             self.say(line)
 

@@ -8,7 +8,7 @@ from typing import Any
 from parallelproject.agents.preset import Preset, PromptBy
 from parallelproject.agents.presets.claude import ClaudeReader
 from parallelproject.agents.reader import number
-from parallelproject.agents.record import Usage
+from parallelproject.agents.record import TokenUsage
 from parallelproject.model.agents import AgentType
 
 _EDITS = frozenset({"editToolCall", "writeToolCall", "deleteToolCall"})
@@ -34,7 +34,7 @@ class CursorReader(ClaudeReader):
             used = event.get("usage") or {}
             if "inputTokens" in used:
                 self.facts.usage = {
-                    self.facts.model or "": Usage(
+                    self.facts.model or "": TokenUsage(
                         number(used.get("inputTokens")), number(used.get("outputTokens")),
                         number(used.get("cacheReadTokens")), number(used.get("cacheWriteTokens")),
                     )

@@ -5,15 +5,15 @@ from typing import Any
 from parallelproject.agents.error_text import by_words, error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Finding, Outcome, Usage, one_line
+from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _EDITS = frozenset({"write_file", "replace", "edit"})
 _TYPES = {
-    "FatalTurnLimitedError": Outcome.TURN_LIMIT,
-    "FatalAuthenticationError": Outcome.AUTH,
-    "TerminalQuotaError": Outcome.QUOTA_EXHAUSTED,
-    "RetryableQuotaError": Outcome.RATE_LIMITED,
+    "FatalTurnLimitedError": AgentOutcome.TURN_LIMIT,
+    "FatalAuthenticationError": AgentOutcome.AUTH,
+    "TerminalQuotaError": AgentOutcome.QUOTA_EXHAUSTED,
+    "RetryableQuotaError": AgentOutcome.RATE_LIMITED,
 }
 
 
@@ -56,13 +56,18 @@ class GeminiReader(Reader):
     def _result(self, event: dict[str, Any]) -> None:
         facts = self.facts
         facts.has_ended = True
-        facts.error = self._error(event.get("error") or {}) if event.get("status") != "success" else None
+        if event.get("status") == "success":
+            facts.error = None
+        elif event.get("error") or facts.error is None:  # else an event before has said what it was
+            facts.error = self._error(event.get("error") or {})
         stats = event.get("stats") or {}
         for model, used in (stats.get("models") or {facts.model or "": stats}).items():
             if used:
                 facts.add_usage(
                     model,
-                    Usage(number(used.get("input")), number(used.get("output_tokens")), number(used.get("cached"))),
+                    TokenUsage(
+                        number(used.get("input")), number(used.get("output_tokens")), number(used.get("cached"))
+                    ),
                 )
 
     def _error(self, error: dict[str, Any]) -> Finding:
@@ -72,7 +77,7 @@ class GeminiReader(Reader):
 
     def text(self, line: str) -> None:
         """Quotas and logins are told as text."""
-        if (found := by_words(line, self.now)) and found.outcome is not Outcome.TRANSIENT:
+        if (found := by_words(line, self.now)) and found.outcome is not AgentOutcome.TRANSIENT:
             self._warned = found._replace(message=one_line(line))
 
     def at_end(self) -> None:
@@ -92,8 +97,7 @@ PRESET = Preset(
     environment={"NO_COLOR": "1"},
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
     exit_codes={
-        41: Outcome.AUTH, 42: Outcome.FAILED, 44: Outcome.FAILED, 52: Outcome.FAILED, 53: Outcome.TURN_LIMIT,
-        54: Outcome.FAILED, 55: Outcome.DENIED, 130: Outcome.FAILED,
+        41: AgentOutcome.AUTH, 53: AgentOutcome.TURN_LIMIT, 55: AgentOutcome.DENIED,
     },
     install="npm install -g @google/gemini-cli",
     login="set GEMINI_API_KEY, or run: gemini (and log in)",

@@ -8,7 +8,7 @@ from typing import Any
 from parallelproject.agents.error_text import as_last_message, by_words, error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Outcome, Usage
+from parallelproject.agents.record import AgentOutcome, TokenUsage
 from parallelproject.model.agents import AgentType
 
 _EDITS = ("text_editor", "developer__write", "developer__edit")
@@ -33,7 +33,7 @@ class GooseReader(Reader):
                 facts.has_ended = True
                 given, made = number(event.get("input_tokens")), number(event.get("output_tokens"))
                 if given is not None or made is not None:
-                    facts.usage[""] = Usage(given, made)
+                    facts.usage[""] = TokenUsage(given, made)
 
     def _message(self, message: dict[str, Any]) -> None:
         said = []
@@ -62,7 +62,7 @@ class GooseReader(Reader):
         """What goes wrong before the first message is told as text."""
         if not self.facts.has_ended and self.facts.error is None and line.lower().startswith(("error", "failed")):
             found = by_words(line, self.now) or as_last_message(line, self.now)
-            if found and found.outcome is not Outcome.TRANSIENT:
+            if found and found.outcome is not AgentOutcome.TRANSIENT:
                 self.facts.error = found
 
 

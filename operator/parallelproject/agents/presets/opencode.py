@@ -5,12 +5,12 @@ from typing import Any
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Finding, Outcome, Usage, one_line
+from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _EDITS = frozenset({"write", "edit", "patch", "multiedit", "apply_patch"})
-_NAMES = {"ProviderAuthError": Outcome.AUTH, "MessageOutputLengthError": Outcome.FAILED,
-          "MessageAbortedError": Outcome.FAILED, "ContextOverflowError": Outcome.FAILED}  # fmt: skip
+_NAMES = {"ProviderAuthError": AgentOutcome.AUTH, "MessageOutputLengthError": AgentOutcome.FAILED,
+          "MessageAbortedError": AgentOutcome.FAILED, "ContextOverflowError": AgentOutcome.FAILED}  # fmt: skip
 _DENIALS = ("rejected permission", "prevents you from using", "permission denied", "user rejected")
 
 
@@ -41,7 +41,7 @@ class OpenCodeReader(Reader):
 
     def _stop(self, reason: str) -> Finding | None:
         if reason in ("length", "content-filter", "error"):
-            return Finding(Outcome.FAILED, f"the model stopped with {reason}")
+            return Finding(AgentOutcome.FAILED, f"the model stopped with {reason}")
         return None
 
     def _usage(self, part: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ class OpenCodeReader(Reader):
             cache = tokens.get("cache") or {}
             output = number(tokens.get("output"))
             thought = number(tokens.get("reasoning")) or 0
-            used = Usage(
+            used = TokenUsage(
                 number(tokens.get("input")), None if output is None else output + thought,
                 number(cache.get("read")), number(cache.get("write")),
             )  # fmt: skip

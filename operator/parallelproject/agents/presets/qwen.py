@@ -5,7 +5,7 @@ By its documents (https://qwenlm.github.io/qwen-code-docs); no recording of the 
 
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.presets.claude import ClaudeReader
-from parallelproject.agents.record import Outcome
+from parallelproject.agents.record import AgentOutcome
 from parallelproject.model.agents import AgentType
 
 QWEN_EDITS = frozenset({"write_file", "edit", "replace"})
@@ -34,7 +34,7 @@ PRESET = Preset(
     model_arguments=("-m",),
     resume_arguments=("--resume",),
     keys=("DASHSCOPE_API_KEY", "OPENAI_API_KEY", "BAILIAN_CODING_PLAN_API_KEY"),
-    exit_codes={41: Outcome.AUTH, 53: Outcome.TURN_LIMIT, 55: Outcome.DENIED},
+    exit_codes={41: AgentOutcome.AUTH, 53: AgentOutcome.TURN_LIMIT, 55: AgentOutcome.DENIED},
     install="npm install -g @qwen-code/qwen-code",
     login="run: qwen (and log in), or set OPENAI_API_KEY",
     allow="it runs with --yolo: look for tools.exclude in its settings.json",

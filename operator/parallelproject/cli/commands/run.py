@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from parallelproject.cli.commands.local_publish import publisher
+from parallelproject.cli.input.agent_option import AgentOption, agent_of
 from parallelproject.cli.input.arguments import (
     HERE,
     All,
@@ -39,6 +40,7 @@ from parallelproject.sources import Imported
 def run(
     file: File = HERE,
     command: Command = None,
+    agent: AgentOption = None,
     parallelism: Parallelism = None,
     scheduling: SchedulingOption = None,
     name: ProjectName = None,
@@ -97,13 +99,14 @@ def run(
         raise Failure(
             "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
         )
+    by_agent = agent_of(agent, command)
     file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
     project = _with(settings, imported) if settings else imported.project
-    if command is None and project.spec.tasks and not project.spec.roles:
+    if command is None and by_agent is None and project.spec.tasks and not project.spec.roles:
         found = f"{file}: nothing says what runs a task"
-        raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
+        raise Failure(f"{found} (give --agent TYPE or --command 'CMD', or a manifest with roles)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
     finished = None
@@ -112,6 +115,7 @@ def run(
     git = project.spec.git
     options = RunOptions(
         command=command,
+        agent=by_agent,
         parallelism=parallelism,
         scheduling=scheduling,
         state_dir=state_dir,

@@ -14,6 +14,10 @@ from parallelproject.model.status import Reason, TaskState
 STOP_OVERDUE = "TaskDeadlineExceeded"
 """Why an attempt is stopped whose own deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
+EX_TEMPFAIL = 75
+"""Exit code of sysexits.h, of any command: "later, not my fault". Such an attempt does not count: it is a deferral."""
+DEFERRALS_MAX = 100
+"""Deferrals of a task after which the next ones count as failures: no task may go on for ever."""
 
 
 class Phase(Enum):
@@ -72,6 +76,8 @@ class Attempt(NamedTuple):
     notes: DeliveryNotes = NO_NOTES
     is_queued: bool = False
     """Of one that is suspended, whether it was so from the first on: it has not begun."""
+    retry_at: float | None = None
+    """Of a deferral, when the limit that it met is over, where that is known."""
 
     @property
     def is_suspended(self) -> bool:
@@ -107,6 +113,15 @@ class Record(NamedTuple):
     commit: str | None = None
     """The commit that its work landed as."""
     notes: DeliveryNotes = NO_NOTES
+    deferrals: int = 0
+    """Attempts that have asked to be run later: they cost nothing, and are not among ``failures``."""
+    retry_at: float | None = None
+    """When the limit that the last one met is over, where that is known."""
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
+        return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL
 
 
 NEW = Record()
@@ -128,17 +143,17 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _, commit, beside, _ = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, beside, _, _ = attempts[0]
         if phase is _WELL and found == 1:
             return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, beside)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until = record
     if state is _SUCCEEDED:
         # What it landed as may be heard later than that it did: another object tells it.
         heard = None if landed else next((seen for seen in attempts if seen.commit), None)
         return record._replace(commit=heard.commit, notes=heard.notes) if heard else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _ = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _, retry_at = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -146,14 +161,16 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         if found > number:
             missed = found - number - (0 if state is _RUNNING else 1)
             if missed:
-                failures, reason, code = failures + missed, "Lost", None
+                failures, reason, code, until = failures + missed, "Lost", None, None
             number, started, ended = found, None, None
         if phase is _WELL:
             # Also of an attempt that was given up as lost: work that is done is not done again.
             began = began or (started if found == number else None)
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
-            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, beside)
+            return Record(
+                _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, beside, deferrals
+            )
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
@@ -162,11 +179,15 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             if phase is not _STOPPED:
                 if phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
+                elif phase is not _LOST and exit_code == EX_TEMPFAIL and deferrals < DEFERRALS_MAX:
+                    deferrals += 1
                 else:
                     failures += 1
                 reason = "Lost" if phase is _LOST else why
-                code = exit_code
-    return Record(state, number, failures, reason, code, started, ended, job, conflicts)
+                code, until = exit_code, retry_at
+    return Record(
+        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until
+    )
 
 
 def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:

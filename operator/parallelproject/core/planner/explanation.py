@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
 from parallelproject.core.times import duration, iso
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import REFUSALS, Reason, TaskState
@@ -130,7 +130,7 @@ def failure(record: Record) -> str:
     """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
-    code = f" {record.exit_code}" if record.exit_code is not None else ""
+    code = f" {record.exit_code}" if record.exit_code not in (None, EX_TEMPFAIL) else ""
     return f"{record.reason or 'no reason told'}{code}"
 
 

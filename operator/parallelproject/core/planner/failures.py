@@ -1,6 +1,6 @@
 """Which tasks have failed for good, and which will not run because of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
@@ -15,9 +15,14 @@ FINAL_REASONS = frozenset(
         Reason.BRANCH_REWRITTEN,
         Reason.POLICY,
         Reason.AUTH_OR_PROTECTED,
+        Reason.AGENT_AUTH,
+        Reason.AGENT_DENIED,
+        Reason.NEEDS_INPUT,
     }
 )
 """Failures that another attempt cannot fix."""
+ROLE_REASONS = frozenset({Reason.AGENT_AUTH, Reason.AGENT_DENIED})
+"""Those that every other task of the role would meet as well."""
 
 
 def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:
@@ -30,7 +35,11 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
 
 
 def skipped_after(
-    graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int], states: Sequence[TaskState]
+    graph: CompiledGraph,
+    policy: FailurePolicy,
+    failed: Sequence[int],
+    states: Sequence[TaskState],
+    roles: Collection[str | None] = (),
 ) -> dict[int, str]:
     """The pending tasks that will not run because others have failed, and why.
 
@@ -39,6 +48,7 @@ def skipped_after(
         policy: What a failure means for tasks that do not depend on it.
         failed: The tasks that have failed for good.
         states: By task.
+        roles: Those whose tasks would all fail.
     """
     if not failed:
         return {}
@@ -47,6 +57,9 @@ def skipped_after(
         return states[i] is TaskState.PENDING
 
     skipped: dict[int, str] = dict.fromkeys(reachable(failed, graph.children, is_pending), Reason.DEPENDENCY_FAILED)
+    for i, role in enumerate(graph.role) if roles else ():
+        if role in roles and is_pending(i):
+            skipped.setdefault(i, Reason.STOPPED)
     if policy is not FailurePolicy.CONTINUE:
         last = min(graph.level[i] for i in failed) if policy is FailurePolicy.FINISH_LEVEL else -1
         for i, level in enumerate(graph.level):

@@ -18,7 +18,7 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Record
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.constraints.shared_limits import Share
-from parallelproject.core.planner.failures import is_final, skipped_after
+from parallelproject.core.planner.failures import ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
@@ -138,7 +138,8 @@ def plan(
     closed: dict[int, str | None] = {i: snapshot.record(i).reason for i in failed}
     for i in failed:
         states[i] = _FAILED
-    skipped = skipped_after(graph, spec.failure_policy, failed, states)
+    closed_roles = {graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
+    skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
     for i in skipped:
         states[i] = _SKIPPED
     closed |= skipped

@@ -80,7 +80,7 @@ class Snapshot:
                 new.strangers[task_id] = None
             else:
                 new.states[i] = record.state
-                if (record.failures or record.conflicts) and record.state is not _SUCCEEDED:
+                if (record.failures or record.conflicts or record.deferrals) and record.state is not _SUCCEEDED:
                     new.failing.add(i)
         changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
         new._settle(changes)
@@ -191,7 +191,7 @@ class Snapshot:
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
-            if record[2] or record[8]:
+            if record[2] or record[8] or record[11]:  # failures, conflicts, deferrals
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
         self._let_go()
         return moved
@@ -225,7 +225,7 @@ class Snapshot:
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
-            has_failed = record.failures or record.conflicts
+            has_failed = record.failures or record.conflicts or record.deferrals
             if record.state is _PENDING and not has_failed and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)

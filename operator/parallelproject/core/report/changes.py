@@ -16,7 +16,7 @@ from parallelproject.model.status import Reason, TaskState
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
 _ATTEMPTS_MAX = 100
 """Most attempts of a task that are reported at once."""
-_SHOWN_WAITS = frozenset({Reason.BACKOFF.value})
+_SHOWN_WAITS = frozenset({Reason.BACKOFF.value, Reason.WAITING_FOR_LIMIT.value})
 """Reasons of a wait whose begin and end a person wants to see."""
 
 
@@ -237,6 +237,7 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
         attempts=max(old.attempts, new.attempts - _ATTEMPTS_MAX),
         failures=max(old.failures, new.failures - _ATTEMPTS_MAX),
         conflicts=max(old.conflicts, new.conflicts - _ATTEMPTS_MAX),
+        deferrals=max(old.deferrals, new.deferrals - _ATTEMPTS_MAX),
     )
     ends = _ends(old, new, seen)
     started = range(old.attempts + 1, new.attempts + 1)
@@ -258,9 +259,9 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
 
 
 def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tuple[What, str]]:
-    """How attempts have ended, and why: failures, conflicts, stops, then the success."""
+    """How attempts have ended, and why: failures and deferrals, conflicts, stops, then the success."""
     ends: list[tuple[What, str]] = []
-    failures = new.failures - old.failures
+    failures = new.failures + new.deferrals - old.failures - old.deferrals
     if failures > 0:
         reasons = _recorded(new, failures) if seen is None else _reasons(over(old), seen, failures)
         ends += [(What.FAILED, reason) for reason in reasons]

@@ -62,6 +62,8 @@ def read_row(row: Mapping[str, Any]) -> Record:
         conflicts=_count(row, "conflicts"),
         commit=row.get("commit"),
         notes=DeliveryNotes(_count(row, "undeclared"), _count(row, "shared"), _count(row, "kept")),
+        deferrals=_count(row, "deferrals"),
+        retry_at=epoch(row.get("retryTime")),
     )
 
 
@@ -217,7 +219,11 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
             row["failures"] = record.failures
         if record.conflicts:
             row["conflicts"] = record.conflicts
-        if record.failures or record.conflicts:
+        if record.deferrals:
+            row["deferrals"] = record.deferrals
+            if record.retry_at is not None and state is TaskState.PENDING:
+                row["retryTime"] = iso(int(record.retry_at))
+        if record.failures or record.conflicts or record.deferrals:
             if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
                 row["failure"] = str(record.reason)
             if record.exit_code is not None and state is not _SUCCEEDED:

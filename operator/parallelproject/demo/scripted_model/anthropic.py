@@ -5,7 +5,7 @@ from typing import Any
 
 from parallelproject.demo.scripted_model.exchange import Answer, Request, reset_at, task_of
 from parallelproject.demo.scripted_model.script import ErrorStep
-from parallelproject.demo.scripted_model.sse import Event
+from parallelproject.demo.scripted_model.sse import StreamEvent
 
 _KINDS = {401: "authentication_error", 403: "permission_error", 402: "billing_error", 429: "rate_limit_error",
           529: "overloaded_error"}  # fmt: skip
@@ -44,12 +44,12 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
+def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     usage = whole["usage"]
     start = whole | {"content": [], "stop_reason": None, "usage": usage | {"output_tokens": 1}}
-    yield Event({"type": "message_start", "message": start}, "message_start")
+    yield StreamEvent({"type": "message_start", "message": start}, "message_start")
     for index, block in enumerate(whole["content"]):
         is_text = block["type"] == "text"
         empty: dict[str, Any] = block | {"text" if is_text else "input": "" if is_text else {}}
@@ -81,5 +81,5 @@ def error(step: ErrorStep) -> tuple[dict[str, Any], dict[str, str]]:
     return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_scripted"}, headers
 
 
-def _event(kind: str, **fields: Any) -> Event:
-    return Event({"type": kind} | fields, kind)
+def _event(kind: str, **fields: Any) -> StreamEvent:
+    return StreamEvent({"type": kind} | fields, kind)

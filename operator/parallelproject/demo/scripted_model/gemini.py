@@ -5,7 +5,7 @@ from typing import Any
 
 from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
 from parallelproject.demo.scripted_model.script import ErrorStep
-from parallelproject.demo.scripted_model.sse import Event
+from parallelproject.demo.scripted_model.sse import StreamEvent
 
 _STATES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
 
@@ -41,13 +41,13 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": request.model, "responseId": str(number)}
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
+def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     if said.is_cut:
         del whole["candidates"][0]["finishReason"]
-        yield Event(whole)
-    yield Event(whole)
+        yield StreamEvent(whole)
+    yield StreamEvent(whole)
 
 
 def error(step: ErrorStep) -> tuple[dict[str, Any], dict[str, str]]:

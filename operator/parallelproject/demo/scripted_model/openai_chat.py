@@ -6,7 +6,7 @@ from typing import Any
 
 from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
 from parallelproject.demo.scripted_model.openai_errors import error
-from parallelproject.demo.scripted_model.sse import Event
+from parallelproject.demo.scripted_model.sse import StreamEvent
 
 __all__ = ["answer", "error", "read", "stream"]
 
@@ -37,17 +37,17 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     return _envelope("chat.completion", request, number) | {"choices": [choice], "usage": _usage(said)}
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
+def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     head = _envelope("chat.completion.chunk", request, number)
     delta: dict[str, Any] = {"role": "assistant", "content": said.text}
     if said.tool:
         delta["tool_calls"] = [_call(said, number) | {"index": 0}]
-    yield Event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    yield StreamEvent(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
     end = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if said.tool else "stop"}
-    yield Event(head | {"choices": [end]})
-    yield Event(head | {"choices": [], "usage": _usage(said)})
-    yield Event("[DONE]")
+    yield StreamEvent(head | {"choices": [end]})
+    yield StreamEvent(head | {"choices": [], "usage": _usage(said)})
+    yield StreamEvent("[DONE]")
 
 
 def _envelope(kind: str, request: Request, number: int) -> dict[str, Any]:

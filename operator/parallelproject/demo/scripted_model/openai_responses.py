@@ -6,7 +6,7 @@ from typing import Any
 
 from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
 from parallelproject.demo.scripted_model.openai_errors import error
-from parallelproject.demo.scripted_model.sse import Event
+from parallelproject.demo.scripted_model.sse import StreamEvent
 
 __all__ = ["answer", "error", "read", "stream"]
 
@@ -57,7 +57,7 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
+def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     yield _event("response.created", response=whole | {"status": "in_progress", "output": [], "usage": None})
@@ -71,5 +71,5 @@ def stream(said: Answer, request: Request, number: int) -> Iterator[Event]:
     yield _event("response.completed", response=whole)
 
 
-def _event(kind: str, **fields: Any) -> Event:
-    return Event({"type": kind} | fields, kind)
+def _event(kind: str, **fields: Any) -> StreamEvent:
+    return StreamEvent({"type": kind} | fields, kind)

@@ -14,7 +14,7 @@ from aiohttp import web
 from parallelproject.demo.scripted_model import anthropic, gemini, openai_chat, openai_responses
 from parallelproject.demo.scripted_model.exchange import Answer, Request, Tokens, answer_of
 from parallelproject.demo.scripted_model.script import ErrorStep, Script
-from parallelproject.demo.scripted_model.sse import Event
+from parallelproject.demo.scripted_model.sse import StreamEvent
 
 _FOLDER = re.compile(r"(?:[Ww]orking directory|<cwd>|cwd)[:>]*\s*(/[^\s<]+)")
 _ASIDE = Answer('{"title": "Scripted", "next_speaker": "user", "reasoning": "scripted"}', tokens=Tokens())
@@ -125,10 +125,10 @@ async def _models(_: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 
 
-def events(data: bytes) -> Iterator[Event]:
+def events(data: bytes) -> Iterator[StreamEvent]:
     """The events of a stream, for who reads one."""
     for block in data.decode().split("\n\n"):
         fields: Mapping[str, str] = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
         if "data" in fields:
             raw = fields["data"]
-            yield Event(raw if raw == "[DONE]" else json.loads(raw), fields.get("event", ""))
+            yield StreamEvent(raw if raw == "[DONE]" else json.loads(raw), fields.get("event", ""))

@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 
-class Event(NamedTuple):
+class StreamEvent(NamedTuple):
     """One event."""
 
     data: dict[str, Any] | str

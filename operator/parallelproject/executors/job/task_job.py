@@ -57,7 +57,14 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", hint))
+    if spec.prompt is not None:
+        problems.append(Problem("spec.prompt", "is for local runs only", "remove it, or use pproj run"))
     for i, role in enumerate(spec.roles):
+        if role.agent is not None:
+            found = f"{role.agent.type}: agents are for local runs only"
+            hint = "remove it and set podTemplate to what runs the agent, or use pproj run"
+            problems.append(Problem(f"spec.roles[{i}].agent", found, hint))
+            continue
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
             problems.append(Problem(place, "is missing", "say how a task of this role is run"))

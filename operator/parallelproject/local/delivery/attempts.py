@@ -12,6 +12,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
+from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction
@@ -78,7 +79,7 @@ class Deliveries:
             self._common["author"] = {"name": author.name, "email": author.email}
         _check(self._common | {"task": "x"})
 
-    def order(self, graph: CompiledGraph, task: int, order: Order) -> Order:
+    def order(self, graph: CompiledGraph, task: int, order: Order, agent: AgentCall | None = None) -> Order:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
 
         Raises:
@@ -99,6 +100,8 @@ class Deliveries:
             deadline=order.deadline,
             grace=order.grace,
             delivery=delivery,
+            agent=agent,
+            log=order.log,
         )
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
         file.write_text(json.dumps(told))
@@ -157,6 +160,11 @@ class Deliveries:
             why = "no task's work, so changes of it do not land"
             lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
         return lines
+
+    def is_conflict(self, task: str, number: int) -> bool:
+        """Whether an attempt failed because its work did not fit on what had landed."""
+        result = self.result(task, number)
+        return result is not None and result.outcome == Outcome.CONFLICT
 
     def feedback(self, task: str, number: int) -> str:
         """The file that tells the next attempt why this one failed.

@@ -23,7 +23,9 @@ from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Polic
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.workspace.prepare import prepare
 from parallelproject.git.workspace.work_tree import WORKSPACE_GONE, check_workspace
+from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
+from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
@@ -66,6 +68,8 @@ def instruction(
     deadline: float | None,
     grace: float,
     delivery: Mapping[str, Any],
+    agent: AgentCall | None = None,
+    log: str = "",
 ) -> dict[str, Any]:
     """What ``main`` is told, as plain data.
 
@@ -75,10 +79,13 @@ def instruction(
         deadline: Seconds that the command may take.
         grace: Seconds that it then has to end by itself.
         delivery: The fields of ``Delivery``, without those that are always the same here.
+        agent: The coding agent that the command starts, if it does.
+        log: The file with the attempt's output.
     """
     path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
     return {
         "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
+        "agent": agent, "log": log,
     }  # fmt: skip
 
 
@@ -96,6 +103,7 @@ class LandingAttempt:
         self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
+        self._agent = AgentJudge.of(told, self._state, self._environment[ENV_OUTPUTS])
 
     def deliver(self) -> DeliveryResult | None:
         """Does what is left to do. None: it was asked to end before there was anything to keep.
@@ -115,16 +123,20 @@ class LandingAttempt:
             return None
         told = self._told
         self._make_outputs()
+        offset = _log_size()
         ended = self._runner.run(
             told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
         )
         check_workspace(self._place.workspace)
         code = 124 if ended.overdue and not ended.code else ended.code
+        reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
+        if self._agent:
+            said, code = self._agent.judge(self._delivery, offset, code)
+            reason = reason if ended.overdue else said
         self._places.note_end(self._number, code)
         if code == 0:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
-        reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
         return DeliveryResult(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
 
     def _make_outputs(self) -> None:
@@ -174,7 +186,8 @@ class LandingAttempt:
         for pause in (*_PAUSES, None):
             try:
                 with _turn(self._state):
-                    return delivery_result.of_landed(land(delivery, place))
+                    landed = delivery_result.of_landed(land(delivery, place))
+                return self._agent.accept(delivery, landed) if self._agent else landed
             except TransientError as error:
                 if pause is None or self._runner.is_stopping:
                     raise
@@ -220,6 +233,14 @@ def _say_salvaged(number: int, kept: Salvaged) -> None:
 def _print(line: str) -> None:
     """Says it in the task's log."""
     print(f"pproj: {line}", flush=True)  # noqa: T201
+
+
+def _log_size() -> int:
+    """Where what is printed next begins in the task's log."""
+    try:
+        return os.fstat(1).st_size
+    except OSError:
+        return 0
 
 
 @contextmanager

@@ -1,16 +1,19 @@
 """What a task runs on this machine: the command given for all, or that of its role's container."""
 
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Agent, NoChange, Spec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
-HINT = "add one, or give --command 'CMD'"
+HINT = "add one, or give --agent TYPE or --command 'CMD'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Command:
     argv: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
     """Literal values of the container; those that come from elsewhere (valueFrom) are only in a cluster."""
+    agent: AgentCall | None = None
+    """The coding agent that it starts, if it does."""
     expands: bool = True
     """Whether ``$(VAR)`` stands for a variable; a shell has its own ways."""
 
@@ -37,13 +42,16 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda m: environment.get(m[1], m[0]) if m[1] is not None else "$", text)
 
 
-def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | None, Command]:
+def commands(
+    spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent | None = None
+) -> dict[str | None, Command]:
     """The command of each role that has a task.
 
     Args:
         spec: The spec.
         graph: Its graph.
         given: A command for the shell, for all tasks alike.
+        agent: A coding agent, for all tasks alike.
 
     Raises:
         ProblemsError: a role says nothing of what to run.
@@ -51,16 +59,24 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | 
     used = dict.fromkeys(graph.role)
     if given is not None:
         return dict.fromkeys(used, Command(("/bin/sh", "-c", given), expands=False))
+    if agent is not None:
+        return dict.fromkeys(used, _of_agent(agent, "--agent"))
     places = {role.name: i for i, role in enumerate(spec.roles)}
     found: dict[str | None, Command] = {}
     problems = []
     for name in used:
         if name is None or name not in places:
             what = f"role {name} is not described" if name else "nothing says what a task runs"
-            hint = "add a role with a podTemplate, or give --command 'CMD'"
+            hint = "add a role with an agent or a podTemplate, or give --agent TYPE or --command 'CMD'"
             problems.append(Problem("spec.roles", what, hint))
             continue
         place = f"spec.roles[{places[name]}].podTemplate"
+        if (of_role := spec.roles[places[name]].agent) is not None:
+            try:
+                found[name] = _of_agent(of_role, f"spec.roles[{places[name]}].agent")
+            except ProblemsError as error:
+                problems += error.problems
+            continue
         template = spec.roles[places[name]].pod_template
         if template is None:
             problems.append(Problem(place, "is missing", HINT))
@@ -74,6 +90,18 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None) -> dict[str | 
     if problems:
         raise ProblemsError(problems)
     return found
+
+
+def _of_agent(agent: Agent, place: str) -> Command:
+    from parallelproject.agents.catalog import PRESETS  # here, because few runs need them
+    from parallelproject.agents.invocation import command_of
+
+    preset = PRESETS[agent.type]
+    if shutil.which(preset.program) is None:
+        raise ProblemsError([Problem(place, f"{preset.program} is not on the PATH", preset.install)])
+    argv = command_of(preset, agent.model, agent.args, os.environ, is_root=os.geteuid() == 0)
+    call = AgentCall(agent.type.value, agent.model, agent.on_no_change is NoChange.SUCCEED)
+    return Command(argv, agent=call)
 
 
 def _literals(env: Any) -> Iterator[tuple[str, str]]:

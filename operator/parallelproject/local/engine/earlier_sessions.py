@@ -12,6 +12,7 @@ from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDE
 from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
 
 if TYPE_CHECKING:
+    from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
 
 PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
@@ -37,11 +38,18 @@ class History:
     """Whether the run had come to its end with that."""
 
 
-def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | None" = None) -> History:
+def recover(
+    store: Store,
+    spill: Spill,
+    now: float,
+    deliveries: "Deliveries | None" = None,
+    agents: "AgentEnds | None" = None,
+) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
-    count as stopped. Only to be called with the lock held. Of ``deliveries`` it counts what they tell of their ends.
+    count as stopped. Only to be called with the lock held. Of ``deliveries`` and ``agents`` it
+    counts what they say of their ends.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -60,12 +68,14 @@ def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | No
         rows = store.attempts()
     if deliveries:
         rows = [deliveries.told(row) for row in rows]
+    if agents:
+        rows = [agents.told(row) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit)
+    return _read(rows, store.sessions(), now, commit, agents.retry_at if agents else None)
 
 
-def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as.
+def attempt_of(row: AttemptRow, now: float, commit: str | None = None, retry_at: float | None = None) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as and the end of the limit that it met.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -73,7 +83,16 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None) -> Attemp
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
-        row.number, PHASES[row.phase], running, False, started, ended, row.reason, row.exit_code, commit=commit
+        row.number,
+        PHASES[row.phase],
+        running,
+        False,
+        started,
+        ended,
+        row.reason,
+        row.exit_code,
+        commit=commit,
+        retry_at=retry_at,
     )
 
 
@@ -82,11 +101,14 @@ def _read(
     sessions: Sequence[SessionRow],
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
+    retry_at: Callable[[AttemptRow], float | None] | None,
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
     for row in rows:
-        attempts.setdefault(row.task, []).append(attempt_of(row, now, commit(row) if commit else None))
+        attempts.setdefault(row.task, []).append(
+            attempt_of(row, now, commit(row) if commit else None, retry_at(row) if retry_at else None)
+        )
         failed.pop(row.task, None)
         if row.phase == FAILED:
             failed[row.task] = row.number

@@ -28,6 +28,7 @@ from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
+    from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
 
 
@@ -60,6 +61,7 @@ class Engine:
         view: View,
         grace: float,
         deliveries: "Deliveries | None" = None,
+        agents: "AgentEnds | None" = None,
     ) -> None:
         self._board = board
         self._graph: CompiledGraph = board.graph
@@ -70,13 +72,14 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries)
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
         self._view = view
         self._grace = grace
         self._deliveries = deliveries
+        self._agents = agents
         self._ended: list[AttemptRow] = []
         self._reading = PlanReading(board.graph, board.plan) if board.plan else None
         self._trouble = Trouble()
@@ -278,5 +281,6 @@ class Engine:
         return event._replace(exit_code=row.exit_code, again_in=again, notes=self._notes(row))
 
     def _notes(self, row: AttemptRow) -> tuple[str, ...]:
-        """What an attempt left that did not land."""
-        return self._deliveries.notes(row) if self._deliveries else ()
+        """What an attempt left that did not land, and what its agent says of its end."""
+        left = self._deliveries.notes(row) if self._deliveries else ()
+        return (*left, *(self._agents.notes(row) if self._agents else ()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import attempt_of
@@ -20,6 +21,7 @@ from parallelproject.local.supervisor.handle import Order
 from parallelproject.model import names
 
 if TYPE_CHECKING:
+    from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
 
 
@@ -33,6 +35,7 @@ class ProcessExecutor:
         directory: StateDirectory,
         grace: float,
         deliveries: "Deliveries | None" = None,
+        agents: "AgentEnds | None" = None,
     ) -> None:
         """Prepares it.
 
@@ -42,12 +45,14 @@ class ProcessExecutor:
             directory: Where attempts work, and their logs are.
             grace: Seconds that an attempt has after it was asked to end.
             deliveries: Lands the work of attempts, where there is a repository.
+            agents: Says how attempts of agents ended, where there are any.
         """
         self._board = board
         self._commands = commands
         self._directory = directory
         self._grace = grace
         self._deliveries = deliveries
+        self._agents = agents
 
     def task(self, task: int, number: int, records: Mapping[str, Record], failed: Mapping[str, int]) -> Order:
         """Writes what an attempt is to find, and says how it is started.
@@ -77,7 +82,14 @@ class ProcessExecutor:
         }
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
-        argv, env = self._commands[graph.role[task]].resolve(own)
+        command = self._commands[graph.role[task]]
+        if command.agent:
+            own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
+            feedback = own.get(names.ENV_FEEDBACK)
+            write_prompt(
+                own[names.ENV_PROMPT_FILE], document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback
+            )
+        argv, env = command.resolve(own)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
         order = Order(
             task=task_id,
@@ -89,11 +101,12 @@ class ProcessExecutor:
             deadline=deadline,
             grace=self._grace,
         )
-        return self._deliveries.order(graph, task, order) if self._deliveries else order
+        return self._deliveries.order(graph, task, order, command.agent) if self._deliveries else order
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
-        return self._deliveries.told(row) if self._deliveries else row
+        row = self._deliveries.told(row) if self._deliveries else row
+        return self._agents.told(row) if self._agents else row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -102,7 +115,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row))
+        return attempt_of(row, now, self.commit(row), self._agents.retry_at(row) if self._agents else None)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""
@@ -110,4 +123,8 @@ class ProcessExecutor:
 
     def _feedback(self, task: str, number: int) -> str:
         """What says why an attempt failed."""
+        if self._agents and not (self._deliveries and self._deliveries.is_conflict(task, number)):
+            told = self._agents.feedback(task, number)
+            if told:
+                return told
         return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from parallelproject.model.spec import Scheduling, Spec
+from parallelproject.model.spec import Agent, Scheduling, Spec
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
@@ -22,6 +22,8 @@ class RunOptions:
 
     command: str | None = None
     """For the shell; by default each role's container says what its tasks run."""
+    agent: Agent | None = None
+    """A coding agent that does all tasks, instead of a command."""
     parallelism: int | None = None
     """Instead of the spec's."""
     scheduling: Scheduling | None = None

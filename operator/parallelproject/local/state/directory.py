@@ -96,6 +96,10 @@ class StateDirectory:
         """The task file of one attempt."""
         return f"{self._root}/tasks/{task}.{attempt}.json"
 
+    def prompt_file(self, task: str, attempt: int) -> str:
+        """The prompt of one attempt, where an agent makes it."""
+        return f"{self._root}/tasks/{task}.{attempt}.md"
+
     def workspace(self, task: str) -> str:
         """Where a task works, once ``create`` was called: a folder within one that is its own."""
         return f"{self._workspaces}/{task}/{task}"

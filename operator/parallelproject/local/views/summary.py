@@ -23,6 +23,7 @@ from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason, TaskState
 
 if TYPE_CHECKING:
+    from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
 
@@ -59,6 +60,7 @@ def summary(
     end: End,
     options: RunOptions,
     deliveries: "Deliveries | None" = None,
+    agents: "AgentEnds | None" = None,
 ) -> bool:
     """Tells how it ended.
 
@@ -70,6 +72,7 @@ def summary(
         end: Why it ended.
         options: Where to tell it, and by which command it was started.
         deliveries: How the work has landed, if anywhere.
+        agents: What agents say of their ends, if there are any.
 
     Returns:
         Whether all tasks have succeeded.
@@ -83,6 +86,9 @@ def summary(
     lines += _others(board, plan, ledger)
     landed, steps = _landed(board, deliveries.target if deliveries else None)
     remarks = deliveries.remarks(ledger.records) if deliveries else []
+    if agents:
+        names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
+        remarks += agents.remarks({i: failed[i] for i in names if i in failed})
     lines += [
         *landed,
         *(SummaryLine(text, "yellow") for text in remarks),

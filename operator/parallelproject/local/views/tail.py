@@ -5,6 +5,8 @@ from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
 _WINDOW = 8192
+_EVENT = '{"type":'
+"""What the events of agents begin with, which are for programs."""
 
 
 def last_lines(log: str, count: int) -> list[str]:
@@ -17,8 +19,11 @@ def last_lines(log: str, count: int) -> list[str]:
     except OSError:
         return []
     text = data.decode(errors="replace")
-    lines = [printable(line) for line in re.split(r"[\n\r]+", text)]
-    return [line for line in lines if line.strip()][-count:]
+    lines = re.split(r"[\n\r]+", text)
+    if size > _WINDOW and len(lines) > 1 and lines[0].endswith("}"):
+        del lines[0]  # the end of an event
+    shown = [printable(line) for line in lines if not line.startswith(_EVENT)]
+    return [line for line in shown if line.strip()][-count:]
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,5 @@
-"""A task that has failed waits before its next attempt, twice as long with each failure."""
+"""A task that has failed waits before its next attempt, twice as long with each failure; one that met a limit, until
+that is over."""
 
 import math
 from typing import Self
@@ -13,6 +14,10 @@ from parallelproject.model.status import Reason
 
 BACKOFF_MAX = 360
 """Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
+RESET_MAX = 8 * 86_400
+"""Longest wait for the end of a limit, in seconds: the longest period of a provider is a week."""
+LIMITS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
+"""Why an attempt was deferred where that is a limit of its provider."""
 
 
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
@@ -22,6 +27,11 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     than there are (by hand: pproj retry forgives those that are there) must not make it fail in a loop without end:
     then all count here, and the wait is a second at least.
     """
+    if record.is_deferred and record.ended is not None:
+        if record.retry_at is not None and record.retry_at > record.ended:
+            return min(record.retry_at, record.ended + RESET_MAX)
+        first = max(1, spec.defaults.backoff_seconds)
+        return record.ended + doubling(first, record.deferrals, max(first, BACKOFF_MAX))
     failures = record.failures - graph.forgiven.get(task, 0)
     if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
         return -math.inf
@@ -34,7 +44,7 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
 class Backoff(Constraint):
     """Holds each task back by itself, until its wait is over. In a prediction nothing fails."""
 
-    reasons = (Reason.BACKOFF,)
+    reasons = (Reason.BACKOFF, Reason.WAITING_FOR_LIMIT)
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
@@ -50,15 +60,23 @@ class Backoff(Constraint):
         if task not in self._failing:
             return None
         graph, spec, snapshot = self._situation[:3]
-        until = backoff_ends(graph, spec, task, snapshot.record(task))
-        return Block(Reason.BACKOFF, until) if until > self._now else None
+        record = snapshot.record(task)
+        until = backoff_ends(graph, spec, task, record)
+        is_limit = record.is_deferred and record.reason in LIMITS
+        reason = Reason.WAITING_FOR_LIMIT if is_limit else Reason.BACKOFF
+        return Block(reason, until) if until > self._now else None
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """What failed, and when the wait is over."""
         graph, record = view.graph, view.record(task)
-        most = graph.max_attempts[task] + graph.forgiven.get(task, 0)
-        answer = f"attempt {record.attempts} failed ({failure(record)}), {record.failures} of at most {most} failures"
+        if record.is_deferred:
+            what = f"met a limit ({record.reason})" if reason == Reason.WAITING_FOR_LIMIT else "asked to be run later"
+            answer = f"attempt {record.attempts} {what}, which costs no attempt"
+        else:
+            most = graph.max_attempts[task] + graph.forgiven.get(task, 0)
+            answer = f"attempt {record.attempts} failed ({failure(record)})"
+            answer += f", {record.failures} of at most {most} failures"
         until = backoff_ends(graph, view.spec, task, record)
         left = until - view.now
         when = f"the next attempt starts at {iso(int(until))}, in {duration(left)}" if left > 0 else "its wait is over"

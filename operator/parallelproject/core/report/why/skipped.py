@@ -2,6 +2,7 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View
+from parallelproject.core.planner.failures import ROLE_REASONS
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FailurePolicy
@@ -21,6 +22,12 @@ def skipped(view: View, i: int) -> Why:
         limit = view.spec.active_deadline_seconds or 0
         return of_task(view, i, f"the project's deadline ({duration(limit)}) was over {turn}")
     failed = [j for j in range(len(view.graph.ids)) if view.state(j) == TaskState.FAILED]
+    role = view.graph.role[i]
+    refused = [j for j in failed if view.record(j).reason in ROLE_REASONS and view.graph.role[j] == role]
+    if refused:
+        whose = f"the role {role}" if role else "the same agent"
+        answer = f"{view.named(refused)}, and every other task of {whose} would fail in the same way"
+        return of_task(view, i, answer, tasks=refused, fix="retry")
     policy = view.spec.failure_policy
     if failed and policy is not FailurePolicy.CONTINUE:
         then = "all else is stopped" if policy is FailurePolicy.FAIL_FAST else "no further level starts"

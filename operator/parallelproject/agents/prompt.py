@@ -1,0 +1,106 @@
+"""The prompt of a task: Markdown, by a Jinja2 template that users may replace. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+DEFAULT = """\
+# Task {{ task.id }}{% if task.title %}: {{ task.title }}{% endif %}
+
+
+{% if task.description %}
+{{ task.description }}
+
+{% endif %}
+{% if task.files %}
+## Files
+Change only these files, by paths or globs of the repository:
+{% for file in task.files %}
+- {{ file }}
+{% endfor %}
+
+{% endif %}
+{% if task.parameters %}
+## Parameters
+{% for parameter in task.parameters %}
+- {{ parameter.name }}: {{ parameter.value }}
+{% endfor %}
+
+{% endif %}
+{% if dependencies %}
+## Done before this task
+{% for dependency in dependencies %}
+- {{ dependency.id }}{% if dependency.commit %}: commit {{ dependency.commit }}{% endif %}
+
+{% for name, path in dependency.outputs.items() %}
+  - output {{ name }}: {{ path }}
+{% endfor %}
+{% endfor %}
+
+{% endif %}
+{% if feedback %}
+## Feedback
+This is attempt {{ attempt }}. The attempt before has left this:
+
+{{ feedback }}
+
+{% endif %}
+## How to end
+- Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
+  files is taken as one commit.
+- If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
+- If you cannot go on without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
+"""
+
+
+class PromptError(Exception):
+    """A template cannot be rendered. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a template sees."""
+
+    task: Mapping[str, Any]
+    """As in the task file: id, title, description, files, parameters."""
+    attempt: int
+    outputs: str
+    """The folder of ``PPROJ_OUTPUTS``."""
+    project: str = ""
+    role: str = ""
+    dependencies: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    """As in the task file: id, commit, outputs."""
+    feedback: str = ""
+    """What the attempt before has left to be heeded."""
+
+
+def render(prompt: Prompt, template: str | None = None) -> str:
+    """The prompt of an attempt.
+
+    Args:
+        prompt: What it is about.
+        template: By default ``DEFAULT``.
+
+    Raises:
+        PromptError: the template is wrong.
+    """
+    import jinja2  # here, because it is slow to load and most runs need none
+
+    shown = {name: getattr(prompt, name) for name in prompt.__slots__}
+    try:
+        return str(_compiled(DEFAULT if template is None else template).render(shown))
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        raise PromptError(f"{line}{error}") from None
+
+
+@lru_cache(maxsize=4)
+def _compiled(template: str) -> Any:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(template)

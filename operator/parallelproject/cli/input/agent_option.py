@@ -1,0 +1,42 @@
+"""``--agent TYPE[:MODEL]``: the coding agent that does all tasks."""
+
+from typing import Annotated
+
+import typer
+
+from parallelproject.cli.output.failure import Failure
+from parallelproject.model.spec import Agent
+from parallelproject.model.suggest import did_you_mean
+
+AgentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--agent",
+        metavar="TYPE[:MODEL]",
+        help="The coding agent that does the tasks, instead of --command: claude, codex, gemini, opencode, copilot, "
+        "cursor, aider, goose or qwen.",
+    ),
+]
+
+
+def agent_of(text: str | None, command: str | None) -> Agent | None:
+    """The agent that an option names.
+
+    Raises:
+        Failure: it names none, or a command is given as well.
+    """
+    if text is None:
+        return None
+    if command is not None:
+        raise Failure("--agent and --command both say what runs a task", hint="give one of them", code=2)
+    from parallelproject.agents.catalog import BY_NAME, PRESETS  # here, because few runs need it
+
+    name, colon, model = text.partition(":")
+    preset = BY_NAME.get(name.strip().lower())
+    names = [preset.short for preset in PRESETS.values()]
+    if preset is None:
+        hint = did_you_mean(name, names) or f"one of: {', '.join(names)}"
+        raise Failure(f'--agent: "{name}" is not an agent', hint=hint, code=2)
+    if colon and not model.strip():
+        raise Failure(f"--agent: the model after {name}: is empty", hint=f"--agent {name}, or {name}:MODEL", code=2)
+    return Agent(type=preset.type, model=model.strip() or None)

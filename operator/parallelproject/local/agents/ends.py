@@ -1,0 +1,107 @@
+"""The ends of attempts that agents make, as the engine asks for them: in this session and of earlier ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from parallelproject.agents.catalog import PRESETS
+from parallelproject.agents.preset import Preset
+from parallelproject.agents.record import AgentOutcome
+from parallelproject.local.agents.call import AgentCall
+from parallelproject.local.agents.judgement import (
+    end_of,
+    judge_log,
+    read_record,
+    record_file,
+    write_record,
+)
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.model.agents import AgentType
+
+_EXIT_CODE = "ExitCode"
+_FIXES: Mapping[str, Callable[[Preset], str]] = {
+    AgentOutcome.AUTH.value: lambda preset: preset.login,
+    AgentOutcome.DENIED.value: lambda preset: preset.allow,
+}
+
+
+class AgentEnds:
+    """What the records of agents say of attempts."""
+
+    def __init__(
+        self, call_of: Callable[[str], AgentCall | None], directory: StateDirectory, *, are_judged_before: bool
+    ) -> None:
+        """Describes them.
+
+        Args:
+            call_of: By task id, the agent that makes its attempts; None: a command that is no agent.
+            directory: The state.
+            are_judged_before: Whether an attempt's own process judges it, before its work lands.
+        """
+        self._call_of = call_of
+        self._directory = directory
+        self._are_judged_before = are_judged_before
+
+    def told(self, row: AttemptRow) -> AttemptRow:
+        """How an attempt ended, by the output of its agent rather than by its exit code alone."""
+        call = None if self._are_judged_before else self._call_of(row.task)
+        if call is None or not (row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)):
+            return row
+        code = row.exit_code or 0
+        file = record_file(self._directory.path, row.task, row.number)
+        found = read_record(file)
+        if found is None:
+            log, outputs = self._directory.log(row.task, row.number), self._directory.outputs(row.task)
+            record = judge_log(call, log, 0, outputs, code)
+            file.parent.mkdir(exist_ok=True)
+            write_record(file, record, end_of(record, code))
+            found = read_record(file) or {}
+        if found.get("success"):
+            return row
+        return row._replace(phase=FAILED, reason=found.get("reason") or _EXIT_CODE, exit_code=found.get("exitCode"))
+
+    def retry_at(self, row: AttemptRow) -> float | None:
+        """When the limit that an attempt met is over, where its agent said that."""
+        found = self._record(row.task, row.number) if row.phase == FAILED else None
+        at = found.get("resetAt") if found else None
+        return float(at) if isinstance(at, int | float) else None
+
+    def notes(self, row: AttemptRow) -> tuple[str, ...]:
+        """Why an attempt failed, in the agent's words; where its own process has judged it, its log has them."""
+        has_none = self._are_judged_before or row.phase != FAILED
+        found = None if has_none else self._record(row.task, row.number)
+        return (f"{found['outcome']}: {found['message']}",) if found and found.get("message") else ()
+
+    def remarks(self, failed: Mapping[str, int]) -> list[str]:
+        """What a person has to do about tasks that have failed for good, each fix once.
+
+        Args:
+            failed: By task, the number of its last attempt.
+        """
+        lines: dict[str, None] = {}
+        for task, number in failed.items():
+            found = self._record(task, number) or {}
+            fix = _FIXES.get(str(found.get("outcome")))
+            if fix:
+                preset = PRESETS[AgentType(found["agent"])]
+                lines[f"{preset.short}: {found['outcome']}: {found['message']} (fix: {fix(preset)})"] = None
+        return list(lines)
+
+    def feedback(self, task: str, number: int) -> str | None:
+        """A file that says to the next attempt how this one ended; None where no agent made it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        found = self._record(task, number)
+        if found is None:
+            return None
+        lines: Sequence[str] = [f"Attempt {number} ended with {found['outcome']}: {found['message']}"]
+        if found.get("lastMessage"):
+            lines = [*lines, "", "Its last message:", "", str(found["lastMessage"])]
+        file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
+        file.write_text("\n".join(lines) + "\n", errors="replace")
+        return str(file)
+
+    def _record(self, task: str, number: int) -> Mapping[str, Any] | None:
+        return read_record(record_file(self._directory.path, task, number)) if self._call_of(task) else None

@@ -1,0 +1,67 @@
+"""The prompts of attempts, as files; and that a template can make any, before the first task runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from parallelproject.model.problem import Problem, ProblemsError
+
+_FEEDBACK_MAX = 32_768
+"""Bytes of the feedback of an attempt that its successor reads: the last ones."""
+
+
+def write_prompt(
+    file: str, document: Mapping[str, Any], template: str | None, outputs: str, feedback: str | None
+) -> None:
+    """Writes the prompt of an attempt.
+
+    Args:
+        file: Where.
+        document: The task file of the attempt.
+        template: The user's, if any.
+        outputs: The folder of its outputs.
+        feedback: The file that the attempt before has left, if any.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from parallelproject.agents.prompt import Prompt, render  # here, because few runs need it
+
+    task = {"title": "", "description": "", "files": [], "parameters": [], **document["task"]}
+    prompt = Prompt(
+        task=task,
+        attempt=document["attempt"],
+        outputs=outputs,
+        project=document["project"],
+        role=document["role"] or "",
+        dependencies=document["dependencies"],
+        feedback=_text(feedback) if feedback else "",
+    )
+    Path(file).write_text(render(prompt, template), errors="replace")
+
+
+def check_template(template: str) -> None:
+    """Renders a template for a task that is made up.
+
+    Raises:
+        ProblemsError: it is wrong.
+    """
+    from parallelproject.agents.prompt import Prompt, PromptError, render
+
+    task = {"id": "task", "title": "title", "description": "text", "files": ["file"], "parameters": []}
+    done = {"id": "other", "state": "Succeeded", "attempts": 1, "outputs": {"name": "/path"}, "commit": "0123456789"}
+    try:
+        for dependencies, feedback in (([], ""), ([done], "feedback")):
+            render(Prompt(task, 1, "/outputs", "project", "role", dependencies, feedback), template)
+    except PromptError as error:
+        hint = "it sees task, attempt, outputs, project, role, dependencies and feedback"
+        raise ProblemsError([Problem("spec.prompt", f"the template is wrong: {error}", hint)]) from None
+
+
+def _text(file: str) -> str:
+    try:
+        with Path(file).open("rb") as opened:
+            opened.seek(max(0, opened.seek(0, 2) - _FEEDBACK_MAX))
+            return opened.read().decode(errors="replace")
+    except OSError:
+        return ""
