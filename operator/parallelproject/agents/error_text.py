@@ -11,7 +11,7 @@ from parallelproject.agents.reset_time import reset_time
 
 _SIGNS: tuple[tuple[AgentOutcome, str], ...] = (
     (AgentOutcome.FAILED, r"prompt is too long|context (?:length|window)|maximum context|input token count exceeds"),
-    (AgentOutcome.BUDGET_HIT, r"maximum budget|budget (?:limit|exceeded)|max[_ -]?budget"),
+    (AgentOutcome.BUDGET_HIT, r"maximum budget|budget ?(?:limit|exceeded|has been exceeded)|max[_ -]?budget"),
     (
         AgentOutcome.TURN_LIMIT,
         r"maximum (?:number of )?turns|max[_ -]?(?:session[_ -]?)?turns|turn limit|max iterations",

@@ -43,7 +43,9 @@ class AiderReader(Reader):
         elif "reflections allowed" in line:
             facts.error = Finding(AgentOutcome.TURN_LIMIT, one_line(line))
         elif _ERROR.search(line):
-            facts.error = error_of(line, self.now)
+            found_error = error_of(line, self.now)
+            if facts.error is None or found_error.outcome is not AgentOutcome.AGENT_ERROR:
+                facts.error = found_error  # the line after it only explains it
         elif not line.startswith(">"):
             self.say(line)
 

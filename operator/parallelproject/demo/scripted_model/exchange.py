@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.demo.scripted_model.script import ErrorStep, Step
 
-_TASK = re.compile(r"^# Task (\S+)", re.MULTILINE)
+_TASK = re.compile(r"^# Task ([^\s:]+)", re.MULTILINE)
 """The first line of the default prompt of a task."""
 
 
