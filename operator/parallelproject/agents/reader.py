@@ -4,14 +4,15 @@ A line that is no JSON object is a message for people: never an error by itself.
 """
 
 import json
+from collections import deque
 from typing import Any, ClassVar
 
 from parallelproject.agents.record import Facts
 
 LINE_MAX = 8 * 2**20
 """Bytes of a line that are kept; of a longer one nothing is read. No event that matters is near that."""
-_NOISE_MAX = 4096
-"""Characters of messages for people that are kept: the last ones."""
+_NOISE_LINES, _NOISE_MAX = 20, 500
+"""Messages for people that are kept: the last ones, and so many characters of each."""
 _LAST_MESSAGE_MAX = 16_384
 """Characters of the agent's last message that are kept."""
 
@@ -19,6 +20,8 @@ _LAST_MESSAGE_MAX = 16_384
 class Reader:
     """Reads one stream. A preset's own reader says what its events mean."""
 
+    reads_text: ClassVar[bool] = False
+    """Whether lines that are no events say something beyond why it failed."""
     markers: ClassVar[tuple[bytes, ...]] = ()
     """A line with none of these words is no event that matters and is not decoded; by default each line is."""
 
@@ -32,6 +35,7 @@ class Reader:
         self.now = now
         self._rest = bytearray()
         self._is_too_long = False
+        self._noise_lines: deque[bytes] = deque(maxlen=_NOISE_LINES)
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes, cut anywhere."""
@@ -52,6 +56,8 @@ class Reader:
         if self._rest and not self._is_too_long:
             self._line(bytes(self._rest))
             self._rest.clear()
+        lines = (line.decode(errors="replace").strip() for line in self._noise_lines)
+        self.facts.noise = "\n".join(line for line in lines if line)
         self.at_end()
         return self.facts
 
@@ -59,7 +65,7 @@ class Reader:
         """Takes a JSON object."""
 
     def text(self, line: str) -> None:
-        """Takes a line that is none; it is already among the noise."""
+        """Takes a line that is none, where ``reads_text`` says so."""
 
     def at_end(self) -> None:
         """Concludes what only the end shows."""
@@ -103,9 +109,9 @@ class Reader:
         self._noise(line)
 
     def _noise(self, line: bytes) -> None:
-        text = line[-_NOISE_MAX:].decode(errors="replace").strip()
-        if text:
-            self.facts.noise = f"{self.facts.noise}\n{text}"[-_NOISE_MAX:]
+        line = line[:_NOISE_MAX]
+        self._noise_lines.append(line)
+        if self.reads_text and (text := line.decode(errors="replace").strip()):
             self.text(text)
 
 

@@ -88,7 +88,7 @@ class Facts:
     denied_edits: list[str] = field(default_factory=list)
     """Those of them that edit files."""
     noise: str = ""
-    """The end of what was no event: messages for people."""
+    """The last lines that were no events: messages for people. Known at the end."""
 
     def add_usage(self, model: str, used: TokenUsage) -> None:
         """Adds tokens to those of a model."""

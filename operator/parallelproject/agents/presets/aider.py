@@ -25,6 +25,8 @@ _SCALE = {"": 1, "k": 1000, "M": 1_000_000}
 class AiderReader(Reader):
     """An error counts until an answer follows it: aider tries again by itself."""
 
+    reads_text = True
+
     def text(self, line: str) -> None:
         """Takes a line."""
         facts = self.facts

@@ -19,6 +19,8 @@ _STOPS = {"refusal": "the model refused", "max_tokens": "the answer was cut at t
 class ClaudeReader(Reader):
     """The last line, of type ``result``, has it all; ``rate_limit_event`` says when a limit resets."""
 
+    reads_text = True
+
     markers: ClassVar[tuple[bytes, ...]] = (b'"result"', b'"init"', b'"rate_limit_event"', b'"assistant"')
 
     def event(self, event: dict[str, Any]) -> None:

@@ -69,8 +69,8 @@ PRESET = Preset(
     arguments=(
         "exec",
         "--json",
-        "--sandbox",
-        "workspace-write",
+        "-c",
+        'sandbox_mode="workspace-write"',  # not --sandbox, which can be given only once: users may have another
         "--skip-git-repo-check",
         "--add-dir",
         "$(PPROJ_OUTPUTS)",
@@ -81,5 +81,5 @@ PRESET = Preset(
     keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
     install="npm install -g @openai/codex",
     login="run: codex login, or set CODEX_API_KEY",
-    allow="its sandbox is workspace-write: agent.args can give another --sandbox",
+    allow="its sandbox is workspace-write: agent.args can give another, as --sandbox danger-full-access",
 )

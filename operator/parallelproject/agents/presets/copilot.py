@@ -18,6 +18,8 @@ _DENIED = re.compile(r"permission denied and could not request permission from u
 class CopilotReader(Reader):
     """The last error counts, unless an answer follows it."""
 
+    reads_text = True
+
     def text(self, line: str) -> None:
         """Takes a line."""
         if _DENIED.search(line):

@@ -24,7 +24,6 @@ class GeminiReader(Reader):
         super().__init__(now)
         self._tools: dict[str, str] = {}
         self._message = ""
-        self._warned: Finding | None = None
 
     def event(self, event: dict[str, Any]) -> None:
         """Takes a JSON object."""
@@ -33,8 +32,8 @@ class GeminiReader(Reader):
             case "init":
                 facts.session, facts.model = event.get("session_id"), event.get("model")
             case "message" if event.get("role") == "assistant":
-                self._message = (self._message if event.get("delta") else "") + str(event.get("content") or "")
-                self._message = self._message[-16_384:]
+                said = str(event.get("content") or "")
+                self._message = (self._message + said)[-16_384:] if event.get("delta") else said
                 self.say(self._message)
             case "tool_use":
                 self._message = ""
@@ -75,15 +74,15 @@ class GeminiReader(Reader):
         found = error_of(message, self.now)
         return found._replace(outcome=_TYPES[kind]) if kind in _TYPES else found
 
-    def text(self, line: str) -> None:
-        """Quotas and logins are told as text."""
-        if (found := by_words(line, self.now)) and found.outcome is not AgentOutcome.TRANSIENT:
-            self._warned = found._replace(message=one_line(line))
-
     def at_end(self) -> None:
-        """Without a result, what the text says is the reason."""
-        if not self.facts.has_ended and self.facts.error is None:
-            self.facts.error = self._warned
+        """Without a result, what the text says is the reason: quotas and logins are told so."""
+        if self.facts.has_ended or self.facts.error is not None:
+            return
+        for line in reversed(self.facts.noise.splitlines()):
+            found = by_words(line, self.now)
+            if found and found.outcome is not AgentOutcome.TRANSIENT:
+                self.facts.error = found._replace(message=one_line(line))
+                return
 
 
 PRESET = Preset(

@@ -17,6 +17,8 @@ _EDITS = ("text_editor", "developer__write", "developer__edit")
 class GooseReader(Reader):
     """``complete`` is the end; ``message`` has what was said and the tools' results; errors are ``error`` or text."""
 
+    reads_text = True
+
     def __init__(self, now: float) -> None:
         super().__init__(now)
         self._tools: dict[str, str] = {}

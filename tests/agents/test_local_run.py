@@ -1,0 +1,233 @@
+"""A local run of agents: what lands and what fails follows from what the agent says, not from its exit code alone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from parallelproject.local.state.store import FAILED, SUCCEEDED
+from parallelproject.model.problem import ProblemsError
+from tests.agents.conftest import Stage
+from tests.local.runner import Runner, until
+
+WRITE = "echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt"
+
+
+def ends(run: Runner) -> list[tuple[str, str | None, int | None]]:
+    return [(f"{row.task}.{row.number}", row.reason, row.exit_code) for row in run.attempts()]
+
+
+def record(run: Runner, attempt: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run.state / "results" / f"{attempt}.agent.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_clean_end_with_a_change_succeeds_and_its_usage_is_kept(stage: Stage, lands: bool) -> None:
+    stage.scene("a", do=WRITE)
+    run = stage.run([{"id": "a"}], lands=lands)
+    run.run()
+    found = record(run, "a.1")
+    assert (found["outcome"], found["success"], found["costUsd"]) == ("Succeeded", True, 0.00204)
+    assert [used["inputTokens"] for used in found["usage"].values()] == [200]
+    assert not lands or stage.checkout.tasks() == ["a"]
+
+
+LIES = {
+    # Stream and exit code of an agent that has changed a file; the reason that its attempt fails with.
+    "error text with exit 0": ("claude/old-usage-limit", 0, "RateLimited", 75),
+    "denied edits with exit 0": ("claude/denied-edit-but-changed", 0, "AgentDenied", 1),
+    "no final event with exit 0": ("claude/no-final-event", 0, "AgentError", 1),
+    "an error in the stream with exit 0": ("claude/execution-error", 0, "AgentError", 1),
+    "turns": ("claude/loop", 1, "TurnLimit", 1),
+    "budget": ("claude/budget", 1, "BudgetHit", 1),
+    "the key is refused": ("claude/unauthorized", 1, "AgentAuth", 1),
+    "overloaded": ("claude/overloaded", 1, "Transient", 75),
+    "no credit": ("claude/credit", 1, "QuotaExhausted", 75),
+    "an exit code after a clean end": ("claude/done", 3, "ExitCode", 3),
+}
+
+
+@pytest.mark.parametrize("lands", [True, False])
+@pytest.mark.parametrize("lie", LIES)
+def test_what_did_not_end_well_lands_nothing_and_fails_with_the_right_reason(
+    stage: Stage, lie: str, lands: bool
+) -> None:
+    stream, code, reason, exit_code = LIES[lie]
+    stage.scene("a", stream, WRITE, code)
+    run = stage.run({"tasks": [{"id": "a"}], "activeDeadlineSeconds": 600}, lands=lands)
+    if exit_code == 75:
+        started = run.start()
+        started.wait_said(f"failed ({reason})")
+        started.signal(2)
+        started.finish(130)
+    else:
+        run.spec["tasks"][0]["maxAttempts"] = 1
+        said = run.run(1)
+        assert f"a: {'exit code 3' if reason == 'ExitCode' else reason}, 1 attempt" in said
+    assert stage.checkout.git("branch", "--list", "parallel/demo") == "" or stage.checkout.tasks() == []
+    assert record(run, "a.1")["reason"] == reason
+    if lands:
+        kept = stage.checkout.git("show", f"{stage.checkout.ref('a/salvage/1')}:a.txt")
+        assert kept == "a"
+
+
+def test_no_change_fails_unless_it_is_declared(stage: Stage) -> None:
+    stage.scene("silent", "claude/no-change")
+    stage.scene("says", "claude/no-change", "echo 'it is there already' > $PPROJ_OUTPUTS/no-change")
+    stage.scene("output", "claude/no-change", "echo 42 > $PPROJ_OUTPUTS/answer")
+    run = stage.run({"tasks": [{"id": "silent"}, {"id": "says"}, {"id": "output"}], "failurePolicy": "Continue"})
+    said = run.run(1)
+    assert [(task, reason) for task, reason, _ in ends(run)] == [
+        ("output.1", None), ("says.1", None), ("silent.1", "ExitCode"), ("silent.2", "ExitCode"),
+    ]  # fmt: skip
+    assert "silent: NoChange, 2 attempts" in said
+    assert record(run, "says.1")["message"] == "it is there already"
+    assert "Attempt 1 ended with NoChange: it changed nothing" in stage.seen("silent.2", "prompt")
+
+
+def test_no_change_succeeds_where_the_role_says_so(stage: Stage) -> None:
+    stage.scene("a", "claude/no-change")
+    agent = {
+        "type": "ClaudeCode",
+        "onNoChange": "Succeed",
+        "args": ["--verbose-for", "$(PPROJ_TASK_ID)"],
+        "model": "m-1",
+    }
+    run = stage.run({"tasks": [{"id": "a"}], "roles": [{"name": "coder", "agent": agent}]}, agent=None)
+    run.run()
+    assert stage.seen("a.1", "args").split()[-4:] == ["--model", "m-1", "--verbose-for", "a"]
+
+
+def test_limits_and_exit_75_cost_no_attempt(stage: Stage) -> None:
+    stage.scene("limited.1", "claude/rate-limit", code=1)
+    stage.scene("limited.2", "claude/overloaded", code=1)
+    stage.scene("limited.3", "claude/exit-75", code=75)
+    stage.scene("limited.4", do=WRITE)
+    stage.scene("other", do=WRITE)
+    run = stage.run([{"id": "limited", "maxAttempts": 1}, {"id": "other"}])
+    run.run()
+    assert sorted(stage.checkout.tasks()) == ["limited", "other"]
+    reasons = [record(run, f"limited.{n}")["reason"] for n in (1, 2, 3, 4)]
+    assert reasons == ["RateLimited", "Transient", "Transient", ""]
+
+
+def test_a_command_that_is_no_agent_may_say_later_too(stage: Stage) -> None:
+    run = stage.run([{"id": "a", "maxAttempts": 1}], lands=False, agent=None)
+    run.command = 'test "$PPROJ_ATTEMPT" = 3 || exit 75'
+    said = run.run()
+    assert [row.phase for row in run.attempts()] == [FAILED, FAILED, SUCCEEDED]
+    assert "attempt 2 in" in said
+
+
+def test_a_limit_is_waited_for_until_the_reset_that_was_told_also_by_the_next_session(stage: Stage) -> None:
+    stage.scene("a.1", "claude/session-limit", code=1)
+    run = stage.run([{"id": "a"}])
+    started = run.start()
+    started.wait_said("failed (RateLimited)")
+    started.signal(2)
+    assert "attempt 2 in" in started.finish(130)
+    at = record(run, "a.1")["resetAt"]
+    status = run.state / "status.json"
+    status.unlink()
+    again = run.start()
+
+    def waits() -> bool:
+        text = status.read_text() if status.exists() else ""
+        return '"WaitingForLimit"' in text
+
+    until(waits)
+    again.kill()
+    assert len(run.attempts()) == 1
+    assert at > run.attempts()[0].ended
+
+
+def test_a_refused_key_ends_all_tasks_of_the_role_and_is_told_once_with_the_fix(stage: Stage) -> None:
+    for task in "abc":
+        stage.scene(task, "claude/unauthorized", code=1)
+    run = stage.run({"tasks": [{"id": i} for i in "abc"], "parallelism": 1, "failurePolicy": "Continue"})
+    said = run.run(1)
+    assert [row.task for row in run.attempts()] == ["a"]
+    assert said.count("(fix: set ANTHROPIC_API_KEY") == 1
+
+
+def test_a_question_fails_the_attempt_with_its_text_and_is_not_tried_again(stage: Stage) -> None:
+    stage.scene("a", do=f"{WRITE}; echo 'Which port?' > $PPROJ_OUTPUTS/needs-input.md")
+    run = stage.run([{"id": "a"}])
+    said = run.run(1)
+    assert "a: NeedsInput, 1 attempt" in said
+    assert "NeedsInput: Which port?" in said
+
+
+def test_the_marks_of_an_agent_that_has_started_us_are_not_inherited(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = (
+        "CLAUDECODE",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_CODE_SSE_PORT",
+        "CODEX_SANDBOX_NETWORK_DISABLED",
+        "GEMINI_CLI",
+    )
+    kept = ("CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "ANTHROPIC_API_KEY", "CODEX_API_KEY")
+    for name in marks + kept:
+        monkeypatch.setenv(name, "x")
+    stage.scene("a", do=WRITE)
+    stage.run([{"id": "a"}]).run()
+    names = {line.partition("=")[0] for line in stage.seen("a.1", "env").splitlines()}
+    assert not names & set(marks)
+    assert names >= set(kept)
+
+
+def test_the_prompt_has_all_that_the_task_is(stage: Stage) -> None:
+    stage.scene("base", do=WRITE)
+    stage.scene("a", do=WRITE)
+    parameters = [{"name": "endpoint", "value": "checkout"}]
+    task = {
+        "id": "a",
+        "title": "Do {{ it }}",
+        "description": "All of\nit.",
+        "files": ["a.txt"],
+        "parameters": parameters,
+    }
+    stage.run([{"id": "base"}, task | {"dependencies": ["base"]}]).run()
+    prompt = stage.seen("a.1", "prompt")
+    for text in (
+        "# Task a: Do {{ it }}",
+        "All of\nit.",
+        "- a.txt",
+        "- endpoint: checkout",
+        "- base: commit ",
+        "no-change",
+    ):
+        assert text in prompt
+
+
+def test_a_template_of_the_user_takes_its_place_and_a_wrong_one_is_refused_before_anything_runs(stage: Stage) -> None:
+    stage.scene("a", do=WRITE)
+    run = stage.run({"tasks": [{"id": "a"}], "prompt": "Only {{ task.id }}, try {{ attempt }}."})
+    run.run()
+    assert stage.seen("a.1", "prompt") == "Only a, try 1."
+    for wrong in ("{{ task.", "{{ nobody }}", "{{ task.__class__.__mro__ }}"):
+        run = stage.run({"tasks": [{"id": "b"}], "prompt": wrong})
+        with pytest.raises(ProblemsError, match=r"spec\.prompt"):
+            run.run()
+
+
+@pytest.mark.parametrize(
+    ("agent", "stream", "argument"), [("Copilot", "copilot/done", "-p"), ("Aider", "aider/done", "--message-file")]
+)
+def test_agents_that_take_no_prompt_on_stdin_get_it_their_way(
+    stage: Stage, agent: str, stream: str, argument: str
+) -> None:
+    stage.scene("a", stream, WRITE)
+    run = stage.run([{"id": "a"}], agent=agent)
+    run.run()
+    words = stage.seen("a.1", "args")
+    assert f"{argument} # Task a" in words or f"{argument} {run.state}/tasks/a.1.md" in words
+
+
+def test_an_agent_that_is_not_there_is_told_before_anything_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stage.run([{"id": "a"}], agent="Goose")
+    with pytest.raises(ProblemsError, match="goose is not on the PATH"):
+        run.run()

@@ -1,0 +1,144 @@
+"""The real programs against the scripted model: a backlog of 12 tasks ends the same with each."""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parallelproject.demo.scripted_model.exchange import Tokens
+from parallelproject.demo.scripted_model.script import Script
+from parallelproject.demo.scripted_model.server import ScriptedModel
+from parallelproject.model.spec import Agent
+from tests.agents.programs import program
+from tests.local.checkout import Checkout
+from tests.local.runner import Runner
+
+pytestmark = pytest.mark.timeout(1500)
+DONE = {"say": "Done."}
+
+
+def writes(name: str) -> list[dict[str, Any]]:
+    return [{"edit": {"path": f"{name}.txt", "content": f"{name}\n"}}, DONE]
+
+
+def script(sync: Path, checkout: Checkout) -> dict[str, Any]:
+    """What the model does in each task. The two of the conflict are on one base: each waits until the other has begun."""
+    landed = f"until git -C {checkout.path} log --format=%s parallel/demo | grep -q 'first'; do sleep 0.1; done"
+    return {
+        "tasks": {
+            **{name: writes(name) for name in ("a1", "a2", "a3", "a4", "a5", "a6")},
+            "first": [{"run": f"until [ -e {sync}/second ]; do sleep 0.1; done; echo one >> shared.txt"}, DONE],
+            "second": [
+                [{"run": f"touch {sync}/second; {landed}; echo two >> shared.txt"}, DONE],
+                [{"run": "echo two >> shared.txt"}, DONE],
+            ],
+            "limited": [{"error": {"status": 429}}, *writes("limited")],
+            "liar": [{"say": "API Error: 500 Internal server error"}],
+            "nothing": [{"run": "echo 'it is there already' > \"$PPROJ_OUTPUTS/no-change\""}, DONE],
+            "late": [[DONE], writes("late")],
+        }
+    }
+
+
+TASKS: list[dict[str, Any]] = [
+    {"id": "first", "title": "first", "priority": 10},
+    {"id": "second", "title": "second", "priority": 10},
+    {"id": "a1"}, {"id": "a2"}, {"id": "a3", "dependencies": ["a1"]}, {"id": "a4", "dependencies": ["a3"]},
+    {"id": "a5", "dependencies": ["first"]}, {"id": "a6"}, {"id": "limited"}, {"id": "liar"}, {"id": "nothing"},
+    {"id": "late"},
+]  # fmt: skip
+SPEC = {
+    "tasks": TASKS,
+    "scheduling": "Graph",
+    "failurePolicy": "Continue",
+    "parallelism": 3,
+    "defaults": {"backoffSeconds": 1},
+}
+ENDS = {  # the outcomes of each task's attempts
+    **{name: ["Succeeded"] for name in ("first", "a1", "a2", "a3", "a4", "a5", "a6")},
+    "second": ["Succeeded", "Succeeded"],  # the first of them did not fit
+    "limited": ["RateLimited", "Succeeded"],
+    "liar": ["AgentError", "AgentError"],
+    "nothing": ["NoChange"],
+    "late": ["NoChange", "Succeeded"],
+}
+
+
+@contextmanager
+def serving(told: dict[str, Any]) -> Iterator[ScriptedModel]:
+    """The scripted model, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    model = ScriptedModel(Script.of(told))
+    try:
+        asyncio.run_coroutine_threadsafe(model.__aenter__(), loop).result(60)
+        yield model
+        asyncio.run_coroutine_threadsafe(model.__aexit__(), loop).result(60)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def configured(agent: str, home: Path, url: str) -> tuple[dict[str, str], str | None]:
+    """The environment that leads an agent to the model, as its user would set it, and the model's name."""
+    if agent == "claude":
+        return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "sk-test-0000", "DISABLE_TELEMETRY": "1"}, None
+    if agent == "codex":
+        (home / ".codex").mkdir()
+        (home / ".codex/config.toml").write_text(
+            'model_provider = "x"\n[model_providers.x]\nname = "x"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
+            f'base_url = "{url}/v1"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
+        )
+        return {"SCRIPTED_KEY": "k", "CODEX_HOME": str(home / ".codex")}, "scripted"
+    raise AssertionError(agent)
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_backlog_ends_the_same_with_each_program(agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = program(agent)
+    checkout, home, sync = Checkout(tmp_path), tmp_path / "home", tmp_path / "sync"
+    home.mkdir()
+    sync.mkdir()
+    with serving(script(sync, checkout)) as model:
+        environment, name = configured(agent, home, model.url)
+        for key, value in {**environment, "HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}.items():
+            monkeypatch.setenv(key, value)
+        types = {"claude": "ClaudeCode", "codex": "Codex"}
+        options = {"repository": checkout.path, "agent": Agent(type=types[agent], model=name)}  # type: ignore[arg-type]
+        run = Runner(tmp_path, SPEC, None, options)
+        said = run.run(1)
+
+    rows = run.attempts()
+    records = {
+        (row.task, row.number): json.loads((run.state / f"results/{row.task}.{row.number}.agent.json").read_text())
+        for row in rows
+    }
+    found: dict[str, list[str]] = {}
+    for (task, _), record in sorted(records.items()):
+        found.setdefault(task, []).append(record["outcome"])
+    assert found == ENDS, said
+    assert "11 of 12 tasks succeeded, 1 failed" in said
+
+    # Nothing has landed that should not, and all that should.
+    assert sorted(checkout.tasks()) == sorted(set(ENDS) - {"liar", "nothing"})
+    assert checkout.show("shared.txt").splitlines()[-2:] == ["one", "two"]
+    assert [checkout.show(f"{task}.txt") for task in ("a1", "a6", "limited", "late")] == ["a1", "a6", "limited", "late"]
+    checkout.check()
+
+    # Tokens to the unit, by task.
+    for task in ENDS:
+        used = [use for (of, _), record in records.items() if of == task for use in record["usage"].values()]
+        total = Tokens(
+            sum(use["inputTokens"] or 0 for use in used),
+            sum(use["outputTokens"] or 0 for use in used),
+            sum(use["cacheReadTokens"] or 0 for use in used),
+        )
+        assert total == model.tokens(task), task
