@@ -28,7 +28,7 @@ def writes(name: str) -> list[dict[str, Any]]:
 
 
 def script(sync: Path, checkout: Checkout) -> dict[str, Any]:
-    """What the model does in each task. The two of the conflict are on one base: each waits until the other has begun."""
+    """What the model does in each task. The two of the conflict are on one base: each waits for the other."""
     landed = f"until git -C {checkout.path} log --format=%s parallel/demo | grep -q 'first'; do sleep 0.1; done"
     return {
         "tasks": {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parallelproject.demo.scripted_model.exchange import Answer, Request, reset_at, task_of
+from parallelproject.demo.scripted_model.exchange import ModelAnswer, Request, reset_at, task_of
 from parallelproject.demo.scripted_model.script import ErrorStep
 from parallelproject.demo.scripted_model.sse import StreamEvent
 
@@ -28,7 +28,7 @@ def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     return Request(body.get("model", ""), task_of(prompts), is_first, tools, streamed), [*texts, *prompts]
 
 
-def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
+def answer(said: ModelAnswer, request: Request, number: int) -> dict[str, Any]:
     """The whole of an answer."""
     content: list[dict[str, Any]] = [{"type": "text", "text": said.text}] if said.text else []
     if said.tool:
@@ -44,7 +44,7 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
+def stream(said: ModelAnswer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     usage = whole["usage"]

@@ -40,7 +40,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """What the model says."""
 
     text: str = ""
@@ -76,7 +76,7 @@ _WRITERS = {  # the tool of an agent that writes a file, and its arguments for t
 _SHELLS = ("Bash", "exec_command", "shell_command", "shell", "bash", "run_shell_command", "local_shell")
 
 
-def answer_of(step: Step, request: Request, folder: str) -> Answer:
+def answer_of(step: Step, request: Request, folder: str) -> ModelAnswer:
     """What a step is in words and tool calls of the agent that asks.
 
     Args:
@@ -85,10 +85,10 @@ def answer_of(step: Step, request: Request, folder: str) -> Answer:
         folder: Where relative paths start, where the agent's tool wants absolute ones.
     """
     if step.kind == "edit":
-        return Answer(tool=_write(step, request.tools, folder))
+        return ModelAnswer(tool=_write(step, request.tools, folder))
     if step.kind in ("run", "loop"):
-        return Answer(tool=_shell(step.text or "true", request.tools))
-    return Answer(step.text, is_cut=step.kind == "cut")
+        return ModelAnswer(tool=_shell(step.text or "true", request.tools))
+    return ModelAnswer(step.text, is_cut=step.kind == "cut")
 
 
 def _write(step: Step, tools: Mapping[str, Mapping[str, Any]], folder: str) -> ToolCall:

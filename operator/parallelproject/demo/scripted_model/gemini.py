@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
+from parallelproject.demo.scripted_model.exchange import ModelAnswer, Request, task_of
 from parallelproject.demo.scripted_model.script import ErrorStep
 from parallelproject.demo.scripted_model.sse import StreamEvent
 
@@ -27,7 +27,7 @@ def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     return Request("", task_of(prompts), is_first, tools), [*texts, *prompts]
 
 
-def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
+def answer(said: ModelAnswer, request: Request, number: int) -> dict[str, Any]:
     """The whole of an answer; a stream has it as its only event."""
     parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
     if said.tool:
@@ -41,7 +41,7 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": request.model, "responseId": str(number)}
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
+def stream(said: ModelAnswer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     if said.is_cut:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
+from parallelproject.demo.scripted_model.exchange import ModelAnswer, Request, task_of
 from parallelproject.demo.scripted_model.openai_errors import error
 from parallelproject.demo.scripted_model.sse import StreamEvent
 
@@ -28,7 +28,7 @@ def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     return Request(body.get("model", ""), task_of(prompts), is_first, tools, bool(body.get("stream"))), texts
 
 
-def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
+def answer(said: ModelAnswer, request: Request, number: int) -> dict[str, Any]:
     """The whole of an answer."""
     message: dict[str, Any] = {"role": "assistant", "content": said.text}
     if said.tool:
@@ -37,7 +37,7 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     return _envelope("chat.completion", request, number) | {"choices": [choice], "usage": _usage(said)}
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
+def stream(said: ModelAnswer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     head = _envelope("chat.completion.chunk", request, number)
     delta: dict[str, Any] = {"role": "assistant", "content": said.text}
@@ -54,13 +54,13 @@ def _envelope(kind: str, request: Request, number: int) -> dict[str, Any]:
     return {"id": f"chatcmpl-{number:04}", "object": kind, "created": int(time.time()), "model": request.model}
 
 
-def _call(said: Answer, number: int) -> dict[str, Any]:
+def _call(said: ModelAnswer, number: int) -> dict[str, Any]:
     assert said.tool is not None
     function = {"name": said.tool.name, "arguments": said.tool.as_text}
     return {"id": f"call_{number:04}", "type": "function", "function": function}
 
 
-def _usage(said: Answer) -> dict[str, Any]:
+def _usage(said: ModelAnswer) -> dict[str, Any]:
     given = said.tokens.input + said.tokens.cached
     return {
         "prompt_tokens": given, "completion_tokens": said.tokens.output, "total_tokens": given + said.tokens.output,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parallelproject.demo.scripted_model.exchange import Answer, Request, task_of
+from parallelproject.demo.scripted_model.exchange import ModelAnswer, Request, task_of
 from parallelproject.demo.scripted_model.openai_errors import error
 from parallelproject.demo.scripted_model.sse import StreamEvent
 
@@ -31,7 +31,7 @@ def read(body: Mapping[str, Any]) -> tuple[Request, list[str]]:
     return Request(body.get("model", ""), task_of(prompts), is_first, tools, bool(body.get("stream"))), texts
 
 
-def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
+def answer(said: ModelAnswer, request: Request, number: int) -> dict[str, Any]:
     """The whole of an answer."""
     output: list[dict[str, Any]] = []
     if said.text or said.tool is None:
@@ -57,7 +57,7 @@ def answer(said: Answer, request: Request, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def stream(said: Answer, request: Request, number: int) -> Iterator[StreamEvent]:
+def stream(said: ModelAnswer, request: Request, number: int) -> Iterator[StreamEvent]:
     """The same as a stream."""
     whole = answer(said, request, number)
     yield _event("response.created", response=whole | {"status": "in_progress", "output": [], "usage": None})

@@ -80,7 +80,7 @@ def step_of(found: Mapping[str, Any]) -> Step:
 
 
 @dataclass(slots=True)
-class _Place:
+class _ScriptPlace:
     """Where a task is in its script."""
 
     conversation: int = 0
@@ -98,7 +98,7 @@ class Script:
 
     tasks: Mapping[str, Sequence[Sequence[Step]]]
     default: Sequence[Sequence[Step]]
-    _places: dict[str, _Place] = field(default_factory=dict)
+    _places: dict[str, _ScriptPlace] = field(default_factory=dict)
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "Script":
@@ -118,9 +118,9 @@ class Script:
             is_first: Whether the model has not answered yet in the conversation that the request shows.
             now: Seconds, by any clock that never goes back.
         """
-        place = self._places.setdefault(task, _Place())
+        place = self._places.setdefault(task, _ScriptPlace())
         if is_first and place.has_spoken:
-            place = self._places[task] = _Place(place.conversation + 1)
+            place = self._places[task] = _ScriptPlace(place.conversation + 1)
         conversations = self.tasks.get(task, self.default)
         steps = conversations[min(place.conversation, len(conversations) - 1)]
         while place.at < len(steps):

@@ -12,12 +12,12 @@ from typing import Any
 from aiohttp import web
 
 from parallelproject.demo.scripted_model import anthropic, gemini, openai_chat, openai_responses
-from parallelproject.demo.scripted_model.exchange import Answer, Request, Tokens, answer_of
+from parallelproject.demo.scripted_model.exchange import ModelAnswer, Request, Tokens, answer_of
 from parallelproject.demo.scripted_model.script import ErrorStep, Script
 from parallelproject.demo.scripted_model.sse import StreamEvent
 
 _FOLDER = re.compile(r"(?:[Ww]orking directory|<cwd>|cwd)[:>]*\s*(/[^\s<]+)")
-_ASIDE = Answer('{"title": "Scripted", "next_speaker": "user", "reasoning": "scripted"}', tokens=Tokens())
+_ASIDE = ModelAnswer('{"title": "Scripted", "next_speaker": "user", "reasoning": "scripted"}', tokens=Tokens())
 """For what agents ask by the way, as for a title: such a request offers no tools, or names no task."""
 _BODY_MAX = 64 * 2**20
 
@@ -97,7 +97,7 @@ class ScriptedModel:
         return web.json_response(body, status=error.status, headers=headers)
 
     async def _answer(
-        self, http: web.Request, protocol: ModuleType, request: Request, said: Answer, kind: str
+        self, http: web.Request, protocol: ModuleType, request: Request, said: ModelAnswer, kind: str
     ) -> web.StreamResponse:
         number = len(self.served) + 1
         self._note(request, kind, 200, Tokens() if said.is_cut else said.tokens)

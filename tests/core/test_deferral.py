@@ -1,0 +1,71 @@
+"""An attempt that asks to be run later costs nothing; what a whole role would meet ends the role."""
+
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import DEFERRALS_MAX, EX_TEMPFAIL, NEW, Attempt, Phase, Record, settle
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import read_row, render_row
+from parallelproject.model.project import parse_spec
+from parallelproject.model.status import Reason, TaskState
+
+
+def deferred(number: int, reason: str = "ExitCode", retry_at: float | None = None) -> Attempt:
+    ended = number * 10.0
+    return Attempt(number, Phase.FAILED, False, False, ended - 1, ended, reason, EX_TEMPFAIL, retry_at=retry_at)
+
+
+def decide(
+    attempts: dict[str, list[Attempt]], now: float, **spec: object
+) -> tuple[list[str], dict[str, str | None], float | None]:
+    made = parse_spec({"tasks": [{"id": "a", "maxAttempts": 1}, {"id": "b"}], "defaults": {"backoffSeconds": 1}} | spec)
+    graph = compile_graph(made)
+    found = plan(graph, made, Ledger(), attempts, now)
+    return [graph.ids[x.task] for x in found.launches], dict(zip(graph.ids, found.reasons, strict=True)), found.wake_at
+
+
+def test_exit_75_counts_as_no_failure_and_waits_twice_as_long_each_time() -> None:
+    assert settle(NEW, [deferred(1), deferred(2)]).failures == 0
+    assert settle(NEW, [deferred(1), deferred(2)]).deferrals == 2
+    assert decide({"a": [deferred(1)]}, 10.5) == (["b"], {"a": Reason.BACKOFF, "b": Reason.STARTING}, 11.0)
+    assert decide({"a": [deferred(1), deferred(2)]}, 20.5)[2] == 22.0
+    assert decide({"a": [deferred(1), deferred(2)]}, 22.0)[0] == ["a", "b"]
+
+
+def test_a_limit_is_waited_for_until_its_reset() -> None:
+    started, reasons, wake = decide({"a": [deferred(1, Reason.RATE_LIMITED, 5000.0)]}, 4999.0)
+    assert (started, reasons["a"], wake) == (["b"], Reason.WAITING_FOR_LIMIT, 5000.0)
+    assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 5000.0)]}, 5000.0)[0] == ["a", "b"]
+
+
+def test_a_reset_in_the_past_or_in_years_makes_no_loop_and_no_wait_without_end() -> None:
+    assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 3.0)]}, 10.5)[2] == 11.0
+    assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 1e12)]}, 10.5)[2] == 10.0 + 8 * 86_400
+
+
+def test_no_task_goes_on_for_ever() -> None:
+    attempts = [deferred(n) for n in range(1, DEFERRALS_MAX + 2)]
+    record = settle(NEW, attempts)
+    assert (record.deferrals, record.failures) == (DEFERRALS_MAX, 1)
+    assert decide({"a": attempts}, 1e6)[1]["a"] == "ExitCode"
+
+
+def test_a_deferral_outlives_the_process_that_saw_it() -> None:
+    record = settle(NEW, [deferred(1, Reason.RATE_LIMITED, 5000.0)])
+    row = render_row("a", TaskState.PENDING, 0, Reason.WAITING_FOR_LIMIT, record)
+    assert read_row(row) == record
+    assert settle(record, [deferred(1, Reason.RATE_LIMITED, 5000.0)]) == record
+
+
+def test_what_every_task_of_a_role_would_meet_ends_the_role_and_no_other() -> None:
+    roles = [{"name": "x"}, {"name": "y"}]
+    tasks = [{"id": "a", "role": "x"}, {"id": "b", "role": "x"}, {"id": "c", "role": "y"}]
+    for reason, is_role in ((Reason.AGENT_AUTH, True), (Reason.AGENT_DENIED, True), (Reason.NEEDS_INPUT, False)):
+        failed = Attempt(1, Phase.FAILED, False, False, 1.0, 2.0, reason, 1)
+        started, reasons, _ = decide({"a": [failed]}, 3.0, roles=roles, tasks=tasks, failurePolicy="Continue")
+        assert reasons["a"] == reason
+        assert started == (["c"] if is_role else ["b", "c"])
+        assert reasons["b"] == (Reason.STOPPED if is_role else Reason.STARTING)
+
+
+def test_a_success_after_deferrals_is_one() -> None:
+    good = Attempt(2, Phase.SUCCEEDED, started=11.0, ended=12.0)
+    assert settle(NEW, [deferred(1), good]) == Record(TaskState.SUCCEEDED, 2, 0, None, None, 11.0, 12.0, deferrals=1)
