@@ -1,4 +1,4 @@
-"""The real agent programs that tests run, at fixed versions: from npm, into the user's cache, never into the repository."""
+"""The real agent programs that tests run, at fixed versions: from npm, into the user's cache."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ _SECONDS = 240
 
 
 def program(name: str) -> Path:
-    """The folder with the program of an agent, installed once; skips the test, with the reason, where it cannot be had."""
+    """The folder with the program of an agent, installed once; skips the test where it cannot be had, and says why."""
     package, version, after = VERSIONS[name]
     key = hashlib.sha256(f"{package}@{version}".encode()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "parallelproject" / "agents"

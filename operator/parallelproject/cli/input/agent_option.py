@@ -37,6 +37,11 @@ def agent_of(text: str | None, command: str | None) -> Agent | None:
     if preset is None:
         hint = did_you_mean(name, names) or f"one of: {', '.join(names)}"
         raise Failure(f'--agent: "{name}" is not an agent', hint=hint, code=2)
-    if colon and not model.strip():
-        raise Failure(f"--agent: the model after {name}: is empty", hint=f"--agent {name}, or {name}:MODEL", code=2)
-    return Agent(type=preset.type, model=model.strip() or None)
+    if not colon:
+        return Agent(type=preset.type)
+    try:
+        return Agent(type=preset.type, model=model)
+    except ValueError:
+        found = f'"{model}" is no name of a model' if model else "is empty"
+        hint = f"--agent {name}, or --agent {name}:MODEL"
+        raise Failure(f"--agent: the model after {name}: {found}", hint=hint, code=2) from None

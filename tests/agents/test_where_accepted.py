@@ -1,0 +1,62 @@
+"""Where an agent is accepted: in local runs; a cluster refuses it, and so does the command line what is no agent."""
+
+import pytest
+
+from parallelproject.cli.input.agent_option import agent_of
+from parallelproject.cli.output.failure import Failure
+from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import parse_spec
+from parallelproject.model.spec import Agent, NoChange
+
+ROLE = {"name": "coder", "agent": {"type": "ClaudeCode"}}
+
+
+def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do() -> None:
+    spec = parse_spec({"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x"})
+    problems = check_for_cluster(spec)
+    assert [problem.place for problem in problems] == ["spec.prompt", "spec.roles[0].agent"]
+    assert "ClaudeCode: agents are for local runs only" in str(problems[1])
+    assert "podTemplate" in str(problems[1])
+
+
+@pytest.mark.parametrize(
+    ("agent", "place"),
+    [
+        ({"type": "Claude"}, "type"),
+        ({"type": "ClaudeCode", "onNoChange": "Maybe"}, "onNoChange"),
+        ({"type": "ClaudeCode", "model": "--yolo"}, "model"),
+        ({"type": "ClaudeCode", "resume": True}, "resume"),
+        ({"type": "ClaudeCode", "maxCost": {"usd": "1"}}, "maxCost"),
+        ({}, "type"),
+    ],
+)
+def test_only_what_works_is_accepted(agent: dict[str, object], place: str) -> None:
+    with pytest.raises(ProblemsError) as found:
+        parse_spec({"tasks": [{"id": "a"}], "roles": [{"name": "x", "agent": agent}]})
+    assert any(f"roles[0].agent.{place}" in problem.place for problem in found.value.problems)
+
+
+def test_the_option_names_an_agent_and_its_model() -> None:
+    assert agent_of(None, "make") is None
+    assert agent_of("claude", None) == Agent(type="ClaudeCode")  # type: ignore[arg-type]
+    assert agent_of("ClaudeCode:opus", None) == Agent(type="ClaudeCode", model="opus")  # type: ignore[arg-type]
+    found = agent_of("opencode:openrouter/qwen:free", None)
+    assert found is not None
+    assert (found.type, found.model, found.on_no_change) == ("OpenCode", "openrouter/qwen:free", NoChange.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "said"),
+    [
+        ("clade", None, 'did you mean "claude"'),
+        ("zzz", None, "one of: claude, codex"),
+        ("claude:", None, "is empty"),
+        ("claude", "make", "--command"),
+        ("claude:-x", None, "model"),
+    ],
+)
+def test_what_is_wrong_with_the_option_is_said_with_the_fix(text: str, command: str | None, said: str) -> None:
+    with pytest.raises(Failure) as found:
+        agent_of(text, command)
+    assert said in f"{found.value} {found.value.hint}"
