@@ -208,7 +208,7 @@ def test_a_template_of_the_user_takes_its_place_and_a_wrong_one_is_refused_befor
     run = stage.run({"tasks": [{"id": "a"}], "prompt": "Only {{ task.id }}, try {{ attempt }}."})
     run.run()
     assert stage.seen("a.1", "prompt") == "Only a, try 1."
-    for wrong in ("{{ task.", "{{ nobody }}", "{{ task.__class__.__mro__ }}"):
+    for wrong in ("{{ task.", "{{ nobody }}", "{{ task.files[0] }}", "{{ task.__class__.__mro__ }}"):
         run = stage.run({"tasks": [{"id": "b"}], "prompt": wrong})
         with pytest.raises(ProblemsError, match=r"spec\.prompt"):
             run.run()
@@ -231,3 +231,23 @@ def test_an_agent_that_is_not_there_is_told_before_anything_runs(stage: Stage, m
     run = stage.run([{"id": "a"}], agent="Goose")
     with pytest.raises(ProblemsError, match="goose is not on the PATH"):
         run.run()
+
+
+def test_what_an_agent_said_counts_in_later_sessions_whatever_runs_the_tasks_there(stage: Stage) -> None:
+    stage.scene("a", "claude/no-final-event")
+    run = stage.run({"tasks": [{"id": "a", "maxAttempts": 1}]}, lands=False)
+    run.run(1)
+    run.options, run.command = {}, "true"
+    run.run()  # the lie of the first session is none of the command's successes: it runs again
+    assert [row.number for row in run.attempts()] == [1, 2]
+
+
+def test_a_success_of_a_command_is_not_judged_as_an_agents(stage: Stage) -> None:
+    stage.scene("b", do=WRITE)
+    run = stage.run([{"id": "a"}, {"id": "b", "dependencies": ["a"]}], lands=False)
+    agent, run.options, run.command = run.options, {}, 'test "$PPROJ_TASK_ID" = a'
+    run.run(1)
+    run.options, run.command = agent, None
+    run.run()
+    assert run.attempts()[0][:3] == ("a", 1, SUCCEEDED)
+    assert [row.number for row in run.attempts() if row.task == "a"] == [1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.local.agents.call import has_records
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
@@ -67,7 +68,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     graph = compile_graph(spec)
     what = commands(spec, graph, options.command, options.agent)
     if spec.prompt is not None:
-        check_template(spec.prompt)
+        check_template(spec.prompt, graph.tasks)
     path = options.state_dir
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
@@ -208,8 +209,8 @@ def _run(
 def _agents(
     graph: CompiledGraph, what: Mapping[str | None, Command], directory: StateDirectory, deliveries: "Deliveries | None"
 ) -> "AgentEnds | None":
-    """What says how attempts of agents ended, where there are any."""
-    if not any(command.agent for command in what.values()):
+    """What says how attempts of agents ended, where there are any, also of earlier sessions."""
+    if not any(command.agent for command in what.values()) and not has_records(directory.path):
         return None
     from parallelproject.local.agents.ends import AgentEnds  # here, because few runs need it
 

@@ -95,6 +95,21 @@ class Reason(StrEnum):
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
 """Reasons of tasks whose Job the API server refuses and may allow later."""
 
+AGENT_REASONS = frozenset(
+    {
+        Reason.RATE_LIMITED,
+        Reason.QUOTA_EXHAUSTED,
+        Reason.AGENT_AUTH,
+        Reason.AGENT_DENIED,
+        Reason.TURN_LIMIT,
+        Reason.BUDGET_HIT,
+        Reason.AGENT_ERROR,
+        Reason.NO_CHANGE,
+        Reason.NEEDS_INPUT,
+    }
+)
+"""Reasons that the output of an agent gives, whatever its exit code."""
+
 
 class ConditionType(StrEnum):
     """The conditions of a project."""

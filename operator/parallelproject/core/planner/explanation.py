@@ -11,7 +11,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
 from parallelproject.core.times import duration, iso
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import REFUSALS, Reason, TaskState
+from parallelproject.model.status import AGENT_REASONS, REFUSALS, Reason, TaskState
 
 NAMED = 8
 """Most tasks named in one sentence."""
@@ -130,7 +130,8 @@ def failure(record: Record) -> str:
     """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
-    code = f" {record.exit_code}" if record.exit_code not in (None, EX_TEMPFAIL) else ""
+    says_it_all = record.reason in AGENT_REASONS or record.exit_code in (None, EX_TEMPFAIL)
+    code = "" if says_it_all else f" {record.exit_code}"
     return f"{record.reason or 'no reason told'}{code}"
 
 

@@ -1,6 +1,12 @@
-"""Which agent makes an attempt, as plain values that travel as JSON. Imports nothing, since every run loads it."""
+"""Which agent makes an attempt, as plain values that travel as JSON. Imports little, since every run loads it."""
 
+from pathlib import Path
 from typing import NamedTuple
+
+RECORDS = "results"
+"""In the state directory: the folder with the records of attempts."""
+RECORD = ".agent.json"
+"""What the name of an agent's record ends with, after the task and the number of the attempt."""
 
 
 class AgentCall(NamedTuple):
@@ -11,3 +17,8 @@ class AgentCall(NamedTuple):
     model: str | None = None
     may_change_nothing: bool = False
     """``onNoChange: Succeed``."""
+
+
+def has_records(state: Path) -> bool:
+    """Whether any attempt below a state directory was one of an agent."""
+    return any((state / RECORDS).glob(f"*{RECORD}"))

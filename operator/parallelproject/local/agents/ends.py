@@ -1,6 +1,7 @@
 """The ends of attempts that agents make, as the engine asks for them: in this session and of earlier ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from parallelproject.agents.catalog import PRESETS
@@ -44,13 +45,17 @@ class AgentEnds:
 
     def told(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by the output of its agent rather than by its exit code alone."""
-        call = None if self._are_judged_before else self._call_of(row.task)
-        if call is None or not (row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)):
+        if self._are_judged_before or not (
+            row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)
+        ):
             return row
         code = row.exit_code or 0
         file = record_file(self._directory.path, row.task, row.number)
         found = read_record(file)
         if found is None:
+            call = self._call_of(row.task)
+            if call is None or not Path(self._directory.prompt_file(row.task, row.number)).exists():
+                return row  # no agent made it: an earlier session may have had a command
             log, outputs = self._directory.log(row.task, row.number), self._directory.outputs(row.task)
             record = judge_log(call, log, 0, outputs, code)
             file.parent.mkdir(exist_ok=True)
@@ -104,4 +109,4 @@ class AgentEnds:
         return str(file)
 
     def _record(self, task: str, number: int) -> Mapping[str, Any] | None:
-        return read_record(record_file(self._directory.path, task, number)) if self._call_of(task) else None
+        return read_record(record_file(self._directory.path, task, number))

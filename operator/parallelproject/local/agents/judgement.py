@@ -10,7 +10,7 @@ from typing import Any
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import EX_TEMPFAIL, Ending, nothing_changed, record_of
 from parallelproject.agents.record import AgentOutcome, AgentRecord, Facts
-from parallelproject.local.agents.call import AgentCall
+from parallelproject.local.agents.call import RECORD, RECORDS, AgentCall
 from parallelproject.model.agents import AgentType
 
 _CHUNK = 2**20
@@ -110,7 +110,7 @@ def read_record(path: Path) -> Mapping[str, Any] | None:
 
 def record_file(state: Path, task: str, number: int) -> Path:
     """Where the record of an attempt is."""
-    return state / "results" / f"{task}.{number}.agent.json"
+    return state / RECORDS / f"{task}.{number}{RECORD}"
 
 
 def _read(call: AgentCall, log: str, offset: int, now: float) -> Facts:

@@ -1,11 +1,14 @@
 """The prompts of attempts, as files; and that a template can make any, before the first task runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from parallelproject.model.problem import Problem, ProblemsError
+from parallelproject.model.spec import Task
 
+_TASK: dict[str, Any] = {"title": "", "description": "", "files": [], "parameters": []}
+"""What a task file lacks where a task does not set it."""
 _FEEDBACK_MAX = 32_768
 """Bytes of the feedback of an attempt that its successor reads: the last ones."""
 
@@ -27,32 +30,32 @@ def write_prompt(
     """
     from parallelproject.agents.prompt import Prompt, render  # here, because few runs need it
 
-    task = {"title": "", "description": "", "files": [], "parameters": [], **document["task"]}
     prompt = Prompt(
-        task=task,
+        task=_TASK | document["task"],
         attempt=document["attempt"],
         outputs=outputs,
         project=document["project"],
         role=document["role"] or "",
-        dependencies=document["dependencies"],
+        dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
         feedback=_text(feedback) if feedback else "",
     )
     Path(file).write_text(render(prompt, template), errors="replace")
 
 
-def check_template(template: str) -> None:
-    """Renders a template for a task that is made up.
+def check_template(template: str, tasks: Sequence[Task]) -> None:
+    """Renders a template for each task, so that none fails when its turn has come.
 
     Raises:
         ProblemsError: it is wrong.
     """
     from parallelproject.agents.prompt import Prompt, PromptError, render
 
-    task = {"id": "task", "title": "title", "description": "text", "files": ["file"], "parameters": []}
     done = {"id": "other", "state": "Succeeded", "attempts": 1, "outputs": {"name": "/path"}, "commit": "0123456789"}
     try:
-        for dependencies, feedback in (([], ""), ([done], "feedback")):
-            render(Prompt(task, 1, "/outputs", "project", "role", dependencies, feedback), template)
+        for task in tasks:
+            shown = _TASK | task.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+            for dependencies, feedback in (([], ""), ([done], "feedback")):
+                render(Prompt(shown, 1, "/outputs", "project", "role", dependencies, feedback), template)
     except PromptError as error:
         hint = "it sees task, attempt, outputs, project, role, dependencies and feedback"
         raise ProblemsError([Problem("spec.prompt", f"the template is wrong: {error}", hint)]) from None

@@ -6,12 +6,23 @@ from parallelproject.core.report.why.answer import Why, container_of, of_task
 from parallelproject.core.report.why.delivery import BEHIND, times
 from parallelproject.core.times import iso
 from parallelproject.model.spec import MergeConflict
-from parallelproject.model.status import Reason
+from parallelproject.model.status import AGENT_REASONS, Reason
 
 _WITH_LOGS = frozenset({Reason.EXIT_CODE, Reason.POD_FAILED})
 """Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
 """Failures of an attempt that has no Job, or none any more."""
+
+_OF_AGENTS: dict[str | None, str] = {
+    Reason.AGENT_AUTH: "the provider refuses the agent's key or login: set the key, or log in, then retry",
+    Reason.AGENT_DENIED: "the agent was not allowed to use a tool that it needed: allow it in the agent's settings",
+    Reason.NEEDS_INPUT: "the agent asks a person: the question is in its log; answer it in the task's description",
+    Reason.NO_CHANGE: "the agent changed nothing and did not write why to PPROJ_OUTPUTS/no-change",
+    Reason.AGENT_ERROR: "the agent's output ends with an error, or without its final event",
+    Reason.TURN_LIMIT: "the agent reached its own limit of turns: raise it, or make the task smaller",
+    Reason.BUDGET_HIT: "the agent reached its own limit of money: raise it, or make the task smaller",
+}
+"""What lies behind a failure that an agent's output shows."""
 
 
 def failed(view: View, i: int) -> Why:
@@ -22,7 +33,7 @@ def failed(view: View, i: int) -> Why:
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
     is_of_delivery = record.reason in BEHIND
-    more = [BEHIND[record.reason]] if record.reason in BEHIND else []
+    more = [text for text in (BEHIND.get(record.reason), _OF_AGENTS.get(record.reason)) if text]
     if record.reason == Reason.CONFLICT:
         again = rules.on_merge_conflict is MergeConflict.RERUN
         limit = f"maxReruns is {rules.max_reruns}" if again else "onMergeConflict is Fail"
@@ -33,6 +44,6 @@ def failed(view: View, i: int) -> Why:
     below = sorted(reachable([i], view.graph.children))
     if skipped := [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]:
         more.append(f"{view.named(skipped, states=False)} did not run because of it")
-    look = "logs" if is_of_delivery or record.reason in _WITH_LOGS else "job"
+    look = "logs" if is_of_delivery or record.reason in _WITH_LOGS | AGENT_REASONS else "job"
     container = "" if is_of_delivery else container_of(view, i)
     return of_task(view, i, answer, more, job=job, fix="retry", look=look, container=container)
