@@ -19,7 +19,7 @@ _IN = re.compile(
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[dhms])", re.IGNORECASE)
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _AT = re.compile(
-    r"(?:at|resets?(?: at| on)?|until)\s+(?:(?P<month>[A-Z][a-z]{2,8})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,?"
+    r"(?:at|resets?(?: at| on)?|until)\s+(?:(?P<month>[A-Z][a-z]{2,8})\.? (?P<day>\d{1,2})(?:st|n[d]|rd|th)?,?"
     r"(?: (?P<year>\d{4}),?)?(?: at)? )?(?P<hour>\d{1,2})(?::(?P<minute>\d\d))? ?(?P<half>[AaPp][Mm])"
     r"(?: \((?P<zone>[A-Za-z_]+(?:/[A-Za-z_]+)*)\))?"
 )
