@@ -106,7 +106,7 @@ def run(
     project = _with(settings, imported) if settings else imported.project
     if command is None and by_agent is None and project.spec.tasks and not project.spec.roles:
         found = f"{file}: nothing says what runs a task"
-        raise Failure(f"{found} (give --agent TYPE or --command 'CMD', or a manifest with roles)")
+        raise Failure(f"{found} (give --command 'CMD' or --agent TYPE, or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
     finished = None

@@ -13,7 +13,7 @@ from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Agent, NoChange, Spec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
-HINT = "add one, or give --agent TYPE or --command 'CMD'"
+HINT = "add one, or give --command 'CMD' or --agent TYPE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def commands(
     for name in used:
         if name is None or name not in places:
             what = f"role {name} is not described" if name else "nothing says what a task runs"
-            hint = "add a role with an agent or a podTemplate, or give --agent TYPE or --command 'CMD'"
+            hint = "add a role with an agent or a podTemplate, or give --command 'CMD' or --agent TYPE"
             problems.append(Problem("spec.roles", what, hint))
             continue
         place = f"spec.roles[{places[name]}].podTemplate"
