@@ -1,8 +1,11 @@
 """Times as Kubernetes writes them (RFC 3339, whole seconds, UTC) and as the core counts them (epoch seconds)."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -37,3 +40,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def length(text: str) -> float | None:
+    """A length as people type it (``30s``, ``5m``, ``1h30m``, ``90``) in seconds; None where it is none."""
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        return None
+    return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))

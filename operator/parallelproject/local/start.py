@@ -16,7 +16,7 @@ from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
 from parallelproject.local.engine.earlier_sessions import History, recover
 from parallelproject.local.engine.engine import End, Engine
-from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.engine.options import TASK_SECONDS, RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.errors import RunError
@@ -68,7 +68,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        print(text, file=options.stderr, flush=True)
+        with suppress(OSError, ValueError):  # nobody reads any more: the run goes on all the same
+            print(text, file=options.stderr, flush=True)
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):
@@ -99,6 +100,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun)
+            if options.has_default_deadline(project.spec):
+                hint = "--task-timeout TIME sets another limit, none removes it"
+                say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")
             store.begin_session(clock.now())
             store.close()
             processes.begin(
@@ -219,7 +223,7 @@ def _deliveries(
     project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
 ) -> "Deliveries | None":
     """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
-    asked = options.repository or spec.git or spec.conflicts.enforce_files
+    asked = options.repository or spec.git or spec.conflicts.enforce_files or options.check
     if not asked and not directory.repository_note.exists():
         return None
     from parallelproject.local.delivery.attempts import Deliveries
@@ -228,9 +232,11 @@ def _deliveries(
 
     has_begun = bool(store.attempts())
     target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
+    if options.check and target is None:
+        raise RunError("a check needs a repository that the work lands in", "give --repo DIR")
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
-    return Deliveries(target, spec, directory, options.source) if target else None
+    return Deliveries(target, spec, directory, options.source, options.check) if target else None
 
 
 def _forget(directory: StateDirectory, run: str) -> None:

@@ -73,6 +73,8 @@ class Reason(StrEnum):
     AUTH_OR_PROTECTED = "AuthOrProtected"
     EXHAUSTED = "Exhausted"
     TRANSIENT = "Transient"
+    GATE_FAILED = "GateFailed"
+    """Its command succeeded, and the check that must pass before its work lands did not."""
 
 
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.report.interrupted import INTERRUPTED
-from parallelproject.core.report.why.answer import Why
+from parallelproject.core.report.why.answer import DEADLINE, Why
 from parallelproject.local.read import command_of
 
 Json = dict[str, Any]
@@ -18,7 +18,8 @@ def explained(found: Why) -> Why:
     """An answer where a run plans instead of the operator."""
     if found.reason == INTERRUPTED:
         return replace(found, answer="nothing runs: the run was interrupted", hint="retry")
-    answer, *more = (text.replace("the operator", "the run") for text in (found.answer, *found.more))
+    texts = (found.answer, *found.more)
+    answer, *more = (text.replace("the operator", "the run").replace(DEADLINE, "--task-timeout") for text in texts)
     return replace(found, answer=answer, more=tuple(more))
 
 

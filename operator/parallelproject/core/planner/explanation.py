@@ -130,6 +130,8 @@ def failure(record: Record) -> str:
     """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
+    if record.reason == Reason.GATE_FAILED:
+        return f"a check of its work that failed with exit code {record.exit_code}"
     code = f" {record.exit_code}" if record.exit_code is not None else ""
     return f"{record.reason or 'no reason told'}{code}"
 

@@ -62,6 +62,20 @@ def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> 
     }
 
 
+def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
+    """What the attempt after a check that failed is told.
+
+    Args:
+        number: Of the attempt whose work the check was of.
+        found: How the check failed, with its command.
+        printed: The end of what the check printed.
+        kept: A line that says where the work is kept; may be empty.
+    """
+    lines = [f"The command of attempt {number} succeeded, but its work did not land: {found}"]
+    lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
+    return "\n".join([*lines, "", kept] if kept else lines) + "\n"
+
+
 def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:
     """What the attempt after a conflict is told.
 

@@ -10,7 +10,7 @@ from typing import Any
 import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
@@ -22,7 +22,7 @@ from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Spec, WorkspaceHistory
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
 
 _SHOWN = 10
@@ -40,7 +40,12 @@ class Deliveries:
     """The deliveries of one run."""
 
     def __init__(
-        self, target: LandingTarget, spec: Spec, directory: StateDirectory, source: Path | None = None
+        self,
+        target: LandingTarget,
+        spec: Spec,
+        directory: StateDirectory,
+        source: Path | None = None,
+        check: str | None = None,
     ) -> None:
         """Describe them.
 
@@ -49,12 +54,14 @@ class Deliveries:
             spec: What is to be done.
             directory: The state.
             source: The file that the tasks come from: no task's work.
+            check: For the shell: what must succeed in a workspace before its work lands.
 
         Raises:
             ProblemsError: the spec asks for what cannot be delivered.
         """
         self.target = target
         self._directory = directory
+        self._check = check
         settings = target.repository.settings
         self._policy: dict[str, Any] = {
             "enforce_files": spec.conflicts.enforce_files,
@@ -99,6 +106,8 @@ class Deliveries:
             deadline=order.deadline,
             grace=order.grace,
             delivery=delivery,
+            check=self._check,
+            log=order.log,
         )
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
         file.write_text(json.dumps(told))
@@ -165,12 +174,16 @@ class Deliveries:
             OSError: it cannot be written.
         """
         result = self.result(task, number)
-        if result is None or result.outcome != Outcome.CONFLICT:
+        if result is None or (result.outcome != Outcome.CONFLICT and result.reason != Reason.GATE_FAILED):
             return self._directory.log(task, number)
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
         where = self.target.repository.address.url
         kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
-        file.write_text(conflict_feedback(number, result.paths, kept), errors="surrogateescape")
+        if result.outcome == Outcome.CONFLICT:
+            text = conflict_feedback(number, result.paths, kept)
+        else:
+            text = check_feedback(number, result.message, result.printed, kept)
+        file.write_text(text, errors="surrogateescape")
         return str(file)
 
 

@@ -8,6 +8,7 @@ from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.tail import last_lines
+from parallelproject.model.status import Reason
 
 LOG_LINES = 5
 """Lines of its log that are shown of a failure."""
@@ -83,4 +84,6 @@ def cause(reason: str | None, exit_code: int | None) -> str:
     """Why an attempt failed, in words."""
     if reason == "ExitCode":
         return f"exit code {exit_code}"
+    if reason == Reason.GATE_FAILED:
+        return f"the check failed with exit code {exit_code}"
     return reason or "unknown"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parallelproject.core.planner.explanation import View
+from parallelproject.core.times import duration
 from parallelproject.model.problem import quoted
 
 
@@ -56,6 +57,16 @@ def of_task(
     named = tuple(view.graph.ids[j] for j in tasks)
     row = view.row(i)
     return Why(view.graph.ids[i], row.state, row.reason, answer, tuple(more), named, job or "", fix, look, container)
+
+
+DEADLINE = "activeDeadlineSeconds"
+"""The field that a deadline is of, as answers name it."""
+
+
+def deadline(view: View, i: int) -> str:
+    """How long an attempt of a task may take; empty where nothing limits it."""
+    seconds = view.graph.tasks[i].active_deadline_seconds or view.spec.defaults.active_deadline_seconds
+    return f"an attempt of it is stopped after {duration(seconds)} ({DEADLINE})" if seconds else ""
 
 
 def container_of(view: View, i: int) -> str:

@@ -2,7 +2,7 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View, failure
-from parallelproject.core.report.why.answer import Why, container_of, of_task
+from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import BEHIND, times
 from parallelproject.core.times import iso
 from parallelproject.model.spec import MergeConflict
@@ -27,6 +27,8 @@ def failed(view: View, i: int) -> Why:
         again = rules.on_merge_conflict is MergeConflict.RERUN
         limit = f"maxReruns is {rules.max_reruns}" if again else "onMergeConflict is Fail"
         more.append(f"it was in conflict {times(record.conflicts)}, and {limit}")
+    if record.reason == Reason.DEADLINE_EXCEEDED and (limit := deadline(view, i)):
+        more.append(limit)
     job = None if record.reason in _WITHOUT_JOB else record.job
     if job:
         more.append(f"the Job of the last attempt is {job}")

@@ -1,7 +1,7 @@
 """A task that runs, or whose attempt is there and cannot begin."""
 
 from parallelproject.core.planner.explanation import View, failure
-from parallelproject.core.report.why.answer import Why, container_of, of_task
+from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import conflicts
 from parallelproject.model.status import Reason
 
@@ -40,6 +40,8 @@ def running(view: View, i: int) -> Why:
             more.append(f"it asks for {images}")
     if record.job:
         answer += f", as Job {record.job}"
+    if limit := deadline(view, i):
+        more.append(limit)
     if record.failures:
         failed = "one attempt" if record.failures == 1 else f"{record.failures} attempts"
         more.append(f"{failed} failed before, the last one with {failure(record)}")
