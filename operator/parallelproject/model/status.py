@@ -59,6 +59,8 @@ class Reason(StrEnum):
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
+    SKIP_REQUESTED = "SkipRequested"
+    """It is in spec.skip: what depends on it runs all the same."""
     # Failed
     EXIT_CODE = "ExitCode"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

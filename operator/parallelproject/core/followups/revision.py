@@ -10,6 +10,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.failures import all_done, is_done
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
@@ -85,7 +86,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["title"] = wanted.title
     if wanted.body:
         fields["body"] = wanted.body
-    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
+    is_whole = plan.completed and all_done(graph, plan.states)
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:
@@ -146,6 +147,6 @@ def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
     if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
         return done
     broken = (
-        level for level in range(done) if any(plan.states[i] is not TaskState.SUCCEEDED for i in graph.levels[level])
+        level for level in range(done) if not all(is_done(graph, i, plan.states[i]) for i in graph.levels[level])
     )
     return next(broken, done)

@@ -68,6 +68,8 @@ class CompiledGraph:
     """The same of conflicts, which count apart."""
     rerun_after: dict[int, int] = field(default_factory=dict)
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
+    skipped: frozenset[int] = frozenset()
+    """The tasks that are not run, by ``spec.skip``."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -130,6 +132,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
+        skipped=skipped_by(spec, index),
     )
 
 
@@ -138,6 +141,11 @@ def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], d
     known = [(index[retry.id], retry) for retry in spec.retries if retry.id in index]
     failures = {task: retry.forgive for task, retry in known if retry.forgive}
     return failures, {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts}
+
+
+def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
+    """The tasks that are not run; ids without a task count for nothing."""
+    return frozenset(index[task_id] for task_id in spec.skip if task_id in index)
 
 
 def role_of(spec: Spec, task: Task) -> str | None:

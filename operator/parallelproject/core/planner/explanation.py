@@ -85,6 +85,11 @@ class View:
         """What is recorded of a task."""
         return self.row(i).record
 
+    def is_done(self, i: int) -> bool:
+        """Whether nobody waits for a task: it has succeeded, or is skipped because somebody asked for that."""
+        state, reason, _ = self.row(i)
+        return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
+
     def is_open(self, i: int) -> bool:
         """Whether a task has not ended."""
         return self.state(i) in (TaskState.PENDING, TaskState.RUNNING)

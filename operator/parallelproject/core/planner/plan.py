@@ -211,6 +211,9 @@ def plan(
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
+        for i in graph.skipped:
+            if states[i] is _SKIPPED:
+                reasons[i] = Reason.SKIP_REQUESTED
         for i, state in enumerate(states):
             if state is _PENDING:
                 if i in starting:

@@ -18,6 +18,7 @@ from parallelproject.model.status import Reason, TaskState
 
 _SUSPENDED = Reason.JOB_SUSPENDED
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
+_SKIPPED = TaskState.SKIPPED
 
 
 class Unseen(NamedTuple):
@@ -38,12 +39,13 @@ class Snapshot:
     seen: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """All that is seen, which they are settled with; also of tasks that are forgotten."""
     states: list[TaskState] = field(default_factory=list)
-    """By task: PENDING, RUNNING or SUCCEEDED. RUNNING is also a task that holds a slot for another reason, by an
-    attempt that is only asked for, or one that counts as ended: nothing starts beside it."""
+    """By task: PENDING, RUNNING, SUCCEEDED, or SKIPPED where ``spec.skip`` has it and nothing of it runs. RUNNING is also
+    a task that holds a slot for another reason, by an attempt that is only asked for, or one that counts as ended:
+    nothing starts beside it."""
     ready: list[int] = field(default_factory=list)
-    """The pending tasks whose dependencies have all succeeded, as places in ``graph.order``, in order."""
+    """The pending tasks that are free (``is_free``), as places in ``graph.order``, in order."""
     unfinished: list[int] = field(default_factory=list)
-    """By level: how many of its tasks have not succeeded."""
+    """By level: how many of its tasks have not succeeded and are not skipped."""
     failing: set[int] = field(default_factory=set)
     """Tasks that have failed or met a conflict before and not succeeded."""
     launching: set[int] = field(default_factory=set)
@@ -69,6 +71,8 @@ class Snapshot:
     def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
         """From scratch."""
         new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
+        for i in graph.skipped:
+            new.states[i] = _SKIPPED
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
             i = graph.index.get(task_id)
@@ -79,7 +83,8 @@ class Snapshot:
             if i is None:
                 new.strangers[task_id] = None
             else:
-                new.states[i] = record.state
+                if record.state is not _PENDING:
+                    new.states[i] = record.state
                 if (record.failures or record.conflicts) and record.state is not _SUCCEEDED:
                     new.failing.add(i)
         changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
@@ -97,7 +102,7 @@ class Snapshot:
             return self
         new = self._copy()
         moved = new._settle(changes)
-        if len(moved) > len(new.states) // 8:
+        if len(moved) > len(new.states) // 8 or not self.graph.skipped.isdisjoint(moved):
             new._derive()
         else:
             new._move(moved)
@@ -124,12 +129,15 @@ class Snapshot:
             return "Removed"
         if self.records.get(task_id, NEW).state is _SUCCEEDED:
             return "Succeeded"
+        if self.graph.index[task_id] in self.graph.skipped:
+            return Reason.SKIP_REQUESTED
         return Reason.START_ERROR if attempt.cannot_begin else None
 
     def is_free(self, i: int) -> bool:
-        """Whether all dependencies of a task have succeeded."""
-        for parent in self.graph.parents[i]:  # noqa: SIM110 - all() takes twice as long, and all tasks are asked for
-            if self.states[parent] is not _SUCCEEDED:
+        """Whether all dependencies of a task have succeeded, or are skipped."""
+        for parent in self.graph.parents[i]:  # all() takes twice as long, and all tasks are asked for
+            state = self.states[parent]
+            if state is not _SUCCEEDED and state is not _SKIPPED:
                 return False
         return True
 
@@ -188,6 +196,8 @@ class Snapshot:
                 self.refused[i] = attempts[-1]
             elif i in self.refused:
                 del self.refused[i]
+            if state is _PENDING and i in self.graph.skipped:
+                state = _SKIPPED
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
@@ -236,7 +246,7 @@ class Snapshot:
         self.ready = [place for place, i in enumerate(graph.order) if states[i] is _PENDING and self.is_free(i)]
         self.unfinished = list(map(len, graph.levels))
         for level, state in zip(graph.level, states, strict=True):
-            if state is _SUCCEEDED:
+            if state is _SUCCEEDED or state is _SKIPPED:
                 self.unfinished[level] -= 1
 
     def _move(self, moved: Sequence[int]) -> None:

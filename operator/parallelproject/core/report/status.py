@@ -11,6 +11,7 @@ from typing import Any
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
+from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -303,6 +304,8 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
     """How a completed plan ended: a reason, a sentence, and whether all tasks have succeeded."""
     good = sum(state is _SUCCEEDED for state in plan.states)
     done = f"{good} of {len(graph.ids)} tasks succeeded"
+    if skipped := sum(plan.states[i] is TaskState.SKIPPED for i in graph.skipped):
+        done += f", {skipped} skipped by request"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     if plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
@@ -310,7 +313,7 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), good == len(graph.ids)
+    return reason, _cut(message), all_done(graph, plan.states)
 
 
 def _health(

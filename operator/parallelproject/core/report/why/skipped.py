@@ -14,6 +14,9 @@ def skipped(view: View, i: int) -> Why:
         failed = [j for j in reachable([i], view.graph.parents) if view.state(j) == TaskState.FAILED]
         answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
         return of_task(view, i, answer, tasks=failed, fix="retry")
+    if view.row(i).reason == Reason.SKIP_REQUESTED:
+        answer = "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
+        return of_task(view, i, answer, tasks=[i], fix="retry")
     turn = "while it was running" if view.record(i).attempts else "before its turn came"
     if view.spec.stop:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
