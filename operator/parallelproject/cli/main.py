@@ -21,6 +21,7 @@ COMMANDS = {
     "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
     "plan": CommandEntry(f"{_COMMANDS}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
     "run": CommandEntry(f"{_COMMANDS}.run", "Run a file's tasks here, as local processes.", _FILES),
+    "init": CommandEntry(f"{_COMMANDS}.init", "Write a first .pproj.yaml, from what is found here.", _FILES),
     "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
     "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
     "list": CommandEntry(f"{_COMMANDS}.listing", "List projects.", _LOOK),
@@ -37,6 +38,8 @@ COMMANDS = {
     "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),
     "controller": CommandEntry(f"{_COMMANDS}.controller", "Run the operator: what the container runs.", _OTHER),
 }
+for _name in ("lint", "plan", "run"):
+    COMMANDS[_name] = COMMANDS[_name]._replace(has_config=True)
 LazyGroup.entries = COMMANDS
 
 app = typer.Typer(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.failures import all_done
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, View
@@ -19,15 +20,19 @@ from parallelproject.local.engine.engine import End, Engine
 from parallelproject.local.engine.options import TASK_SECONDS, RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
+from parallelproject.local.engine.skipped_tasks import skip_notice
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
+from parallelproject.local.views.advice import advice
+from parallelproject.local.views.json_lines import JsonView
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, summary
+from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -41,6 +46,13 @@ ORPHAN_GRACE = 2.0
 
 _TITLE_MAX = 200
 """Characters of a task's title that are told where its work is published."""
+END_WORDS = {
+    End.COMPLETED: "Completed",
+    End.INTERRUPTED: "Interrupted",
+    End.SUSPENDED: "Suspended",
+    End.TROUBLE: "Trouble",
+}
+"""Why a session ended, as programs read it."""
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Say = Callable[[str], None]
@@ -80,6 +92,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             clock = Clock()
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
+            if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
+                spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             history = recover(store, spill, clock.now(), deliveries)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
@@ -91,9 +105,14 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
             if changed:
                 say(f"warning: {notice(changed)}")
+            if skipped := skip_notice(resumed.graph, resumed.plan):
+                say(f"note: {skipped}")
             if resumed.done:
                 status.begin(store.run_id, _created(store, clock), options.rerun)
-                already_done(board, history, options, target)
+                if options.view == "json":
+                    JsonView(board, options.stdout).ended(END_WORDS[End.COMPLETED], resumed.ledger, ())
+                else:
+                    already_done(board, history, options, target)
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
@@ -166,7 +185,8 @@ def _run(
     deliveries: "Deliveries | None",
     status: StatusFile,
 ) -> int:
-    view = Audience([_view(board, options), status], options.consumers)
+    shown = _view(board, options)
+    view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
@@ -195,7 +215,12 @@ def _run(
     elif end is End.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
+    if isinstance(shown, JsonView):
+        remarks = deliveries.remarks(engine.ledger.records) if deliveries else []
+        shown.ended(END_WORDS[end], engine.ledger, [*remarks, *advice(board, engine.ledger)])
+        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
+    else:
+        all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
     told = _finished(board, options)
     if end is End.INTERRUPTED:
         return EXIT_INTERRUPTED
@@ -267,6 +292,8 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
 
 
 def _view(board: Board, options: RunOptions) -> View:
+    if options.view == "json":
+        return JsonView(board, options.stdout)
     live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
     if not live:
         return PlainView(board, options.stdout)

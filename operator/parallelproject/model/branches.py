@@ -2,6 +2,9 @@
 
 from parallelproject.model.spec import Git
 
+CHECKED_OUT = "HEAD"
+"""A ``baseRef`` of a local run: what is checked out in its repository."""
+
 
 def offered_branch(git: Git | None, project: str) -> str:
     """The branch that is offered for review, or what the names of those that are begin with."""

@@ -105,3 +105,7 @@ def job_name(project: str, uid: str, key: WorkKey) -> str:
 
 def _dns(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+CONFIG_FILE = ".pproj.yaml"
+"""The file with the options of commands, next to a task file or above it."""

@@ -14,6 +14,7 @@ from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
 from parallelproject.local.errors import RunError
+from parallelproject.model.branches import CHECKED_OUT
 
 _OLDEST = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
@@ -75,20 +76,20 @@ class Repository:
         Raises:
             RunError: there is none.
         """
-        if name is None:
+        if name is None or name == CHECKED_OUT:
             commit = self._commit("HEAD")
             branch = self._own.run("symbolic-ref", "--short", "--quiet", "HEAD", codes=(0, 1)).stdout.decode().strip()
             if commit is None:
                 if self._text("for-each-ref", "--count=1", "refs/heads/"):
                     found = f"the branch {branch}, which is checked out in {self.folder}, has no commit yet"
-                    raise RunError(found, "commit something first, or spec.git.baseRef says where the work starts")
+                    raise RunError(found, "commit something first, or give --base BRANCH")
                 raise RunError(f"{self.folder} has no commit yet", "commit something first")
             return Base(branch or commit[:10], commit)
         for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
             commit = self._commit(ref)
             if commit:
                 return Base(name, commit)
-        hint = "spec.git.baseRef says where the work starts"
+        hint = "--base BRANCH, or spec.git.baseRef, says where the work starts"
         raise RunError(f"{self.folder} has neither a branch nor a tag {name}", hint)
 
     def checked_out(self, branch: str) -> Path | None:
@@ -161,7 +162,7 @@ class Repository:
         other = self.branch_in_the_way(branch)
         if other:
             found = f"there can be no branch {branch} in {self.folder}, since it has a branch {other}"
-            raise RunError(found, f"git branch -m {other} OTHER-NAME, or another name by spec.git.branch")
+            raise RunError(found, f"git branch -m {other} OTHER-NAME, or give --branch NAME")
         try:
             # What is in this repository is not ours: it outlives a loss of power as its owner's own refs do.
             self._git.run("update-ref", ref, base.commit, "0" * len(base.commit), config=[("core.fsync", "default")])

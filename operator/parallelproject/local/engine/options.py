@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from parallelproject.model.spec import FailurePolicy, Scheduling, Spec, Task
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 View = Literal["auto", "live", "plain", "json"]
 TASK_SECONDS = 2 * 3600
-"""Longest time that an attempt may take where nobody says, so that a task that hangs does not hold its slot for good."""
+"""Longest time of an attempt where nobody says: a task that hangs must not hold its slot for good."""
 _ESTIMATES = 3
 """A task with an estimate may take so many times that, where this is longer."""
 
@@ -38,12 +38,14 @@ class RunOptions:
     """Of every task, instead of what the spec says."""
     task_seconds: int | None = None
     """Longest time of an attempt of every task, instead of what the spec says. 0: no limit."""
+    skip: Sequence[str] = ()
+    """Ids of tasks that are not run, also to those of the spec."""
     state_dir: Path | None = None
     """Where the run keeps its state; by default ``.pproj/NAME`` below the current directory."""
     fresh: bool = False
     """Whether to forget an earlier run and start over."""
     view: View = "auto"
-    """auto: live on a terminal, else plain."""
+    """auto: live on a terminal, else plain. json: an event a line, and nothing else on stdout."""
     no_color: bool = False
     repository: Path | None = None
     """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
@@ -68,7 +70,7 @@ class RunOptions:
 
     def applied_to(self, spec: Spec) -> Spec:
         """The spec with what is asked for in its place, and a deadline for tasks that have none."""
-        asked = {
+        asked: dict[str, Any] = {
             "parallelism": self.parallelism,
             "scheduling": self.scheduling,
             "failure_policy": self.failure_policy,
@@ -82,12 +84,15 @@ class RunOptions:
         if self.has_default_deadline(spec):
             defaults = defaults.model_copy(update={"active_deadline_seconds": TASK_SECONDS})
             tasks = [_with_time(task) for task in tasks]
+        if self.skip:
+            asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         changed = {key: value for key, value in asked.items() if value is not None}
         return spec.model_copy(update=changed | {"defaults": defaults, "tasks": tasks})
 
     def has_default_deadline(self, spec: Spec) -> bool:
         """Whether an attempt has a deadline that nobody has asked for: ``TASK_SECONDS``."""
-        return self.task_seconds is None and spec.defaults.active_deadline_seconds is None
+        is_open = any(task.active_deadline_seconds is None for task in spec.tasks)
+        return is_open and self.task_seconds is None and spec.defaults.active_deadline_seconds is None
 
 
 def _without(task: Task, fields: set[str]) -> Task:

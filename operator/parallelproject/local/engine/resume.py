@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from parallelproject.core.graph.graph import CompiledGraph, forgiven_by
+from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.state.store import Store
@@ -42,7 +43,7 @@ def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now
             store.forgive(again, conflicts)
             graph, spec = _forgiving(graph, spec, forgiven | again, reruns | conflicts)
             found = plan(graph, spec, ledger, history.attempts, now)
-    done = all(state is TaskState.SUCCEEDED for state in found.states)
+    done = all_done(graph, found.states)
     ledger = replace(ledger, records=found.ledger.records)
     return Resumption(graph, spec, ledger, found, done)
 

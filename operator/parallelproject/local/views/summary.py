@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.figures import measure
 from parallelproject.core.times import duration
@@ -17,6 +18,7 @@ from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.engine.engine import End
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.views.advice import advice
 from parallelproject.local.views.plain import LOG_LINES, cause
 from parallelproject.local.views.tail import last_lines
 from parallelproject.model.problem import listed
@@ -86,10 +88,11 @@ def summary(
     lines += [
         *landed,
         *(SummaryLine(text, "yellow") for text in remarks),
-        *_next_steps(states, end, directory, options, steps),
+        *(SummaryLine(text, "yellow") for text in advice(board, ledger)),
+        *_next_steps(states, end, directory, options, steps, all_done(board.graph, plan.states)),
     ]
     _show(lines, options)
-    return states[TaskState.SUCCEEDED] == len(board.graph.ids)
+    return all_done(board.graph, plan.states)
 
 
 def _headline(board: Board, states: Counter[TaskState], end: End) -> SummaryLine:
@@ -111,6 +114,8 @@ def _headline(board: Board, states: Counter[TaskState], end: End) -> SummaryLine
         spec_stops = board.plan.stopped is Reason.STOPPED
         how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
     style = "bold yellow" if end is End.INTERRUPTED else "bold red"
+    if board.plan and all_done(board.graph, board.plan.states):
+        style = "bold green"
     return SummaryLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
 
 
@@ -191,6 +196,7 @@ def _next_steps(
     directory: StateDirectory,
     options: RunOptions,
     first: Sequence[SummaryLine],
+    is_done: bool,
 ) -> list[SummaryLine]:
     steps = [*first]
     if end is End.SUSPENDED:
@@ -199,7 +205,7 @@ def _next_steps(
         steps.append(_step(options.rerun, "goes on from here; what succeeded is not run again"))
     elif states[TaskState.FAILED]:
         steps.append(_step(options.rerun, "tries what failed again, and goes on from there"))
-    elif states[TaskState.SKIPPED]:
+    elif states[TaskState.SKIPPED] and not is_done:
         steps.append(_step(options.rerun, "goes on from here"))
     else:
         outputs = shlex.quote(_short(f"{directory.path}/outputs"))
