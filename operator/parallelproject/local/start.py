@@ -10,12 +10,12 @@ from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
-from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.board import Board, LiveView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
 from parallelproject.local.engine.earlier_sessions import History, recover
-from parallelproject.local.engine.engine import End, Engine
+from parallelproject.local.engine.engine import Engine, RunEnd
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
@@ -169,7 +169,7 @@ def _run(
             deliveries,
         )  # fmt: skip
         lost = None
-        end = End.TROUBLE
+        end = RunEnd.TROUBLE
         try:
             end = engine.run()
         except SupervisorLostError as error:
@@ -185,18 +185,18 @@ def _run(
             view.close()
         ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
-            store.end_session(ended, completed=end is End.COMPLETED)
+            store.end_session(ended, completed=end is RunEnd.COMPLETED)
     if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
-    elif end is End.TROUBLE:
+    elif end is RunEnd.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
     all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
     told = _finished(board, options)
-    if end is End.INTERRUPTED:
+    if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
-    return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+    return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
 def _created(store: Store, clock: Clock) -> float:
@@ -260,7 +260,7 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
     return code
 
 
-def _view(board: Board, options: RunOptions) -> View:
+def _view(board: Board, options: RunOptions) -> LiveView:
     live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
     if not live:
         return PlainView(board, options.stdout)
