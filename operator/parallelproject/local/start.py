@@ -10,7 +10,7 @@ from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
-from parallelproject.local.engine.board import Board, LiveView
+from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
@@ -260,7 +260,7 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
     return code
 
 
-def _view(board: Board, options: RunOptions) -> LiveView:
+def _view(board: Board, options: RunOptions) -> BoardView:
     live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
     if not live:
         return PlainView(board, options.stdout)

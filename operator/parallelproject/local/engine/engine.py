@@ -15,7 +15,7 @@ from parallelproject.core.planner.constraints.backoff import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes
 from parallelproject.core.report.readings import PlanReading
-from parallelproject.local.engine.board import Board, LiveView, Running
+from parallelproject.local.engine.board import Board, BoardView, Running
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.engine.executor import ProcessExecutor
@@ -57,7 +57,7 @@ class Engine:
         directory: StateDirectory,
         processes: Processes,
         interrupts: Interrupts,
-        view: LiveView,
+        view: BoardView,
         grace: float,
         deliveries: "Deliveries | None" = None,
     ) -> None:
