@@ -8,6 +8,7 @@ from generate.chart_readme import chart_readme
 from generate.cli import commands
 from generate.correctness import correctness
 from generate.crd import crd_file
+from generate.events import events
 from generate.fields import fields
 from generate.install import install
 from generate.metrics import metrics
@@ -19,6 +20,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "charts/parallelproject/templates/crd.yaml": crd_template,
     "docs/design/correctness.md": correctness,
     "docs/reference/cli.md": commands,
+    "docs/reference/events.md": events,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,
     "manifests/install.yaml": install,

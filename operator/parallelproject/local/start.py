@@ -11,12 +11,12 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.failures import all_done
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
-from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
 from parallelproject.local.engine.earlier_sessions import History, recover
-from parallelproject.local.engine.engine import End, Engine
+from parallelproject.local.engine.engine import Engine, RunEnd
 from parallelproject.local.engine.options import TASK_SECONDS, RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
@@ -46,13 +46,6 @@ ORPHAN_GRACE = 2.0
 
 _TITLE_MAX = 200
 """Characters of a task's title that are told where its work is published."""
-END_WORDS = {
-    End.COMPLETED: "Completed",
-    End.INTERRUPTED: "Interrupted",
-    End.SUSPENDED: "Suspended",
-    End.TROUBLE: "Trouble",
-}
-"""Why a session ended, as programs read it."""
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Say = Callable[[str], None]
@@ -110,7 +103,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if resumed.done:
                 status.begin(store.run_id, _created(store, clock), options.rerun)
                 if options.view == "json":
-                    JsonView(board, options.stdout).ended(END_WORDS[End.COMPLETED], resumed.ledger, ())
+                    JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
                 else:
                     already_done(board, history, options, target)
                 _finished(board, options)
@@ -193,7 +186,7 @@ def _run(
             deliveries,
         )  # fmt: skip
         lost = None
-        end = End.TROUBLE
+        end = RunEnd.TROUBLE
         try:
             end = engine.run()
         except SupervisorLostError as error:
@@ -209,23 +202,23 @@ def _run(
             view.close()
         ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
-            store.end_session(ended, completed=end is End.COMPLETED)
+            store.end_session(ended, completed=end is RunEnd.COMPLETED)
     if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
-    elif end is End.TROUBLE:
+    elif end is RunEnd.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
     if isinstance(shown, JsonView):
         remarks = deliveries.remarks(engine.ledger.records) if deliveries else []
-        shown.ended(END_WORDS[end], engine.ledger, [*remarks, *advice(board, engine.ledger)])
+        shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
         all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
     else:
         all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
     told = _finished(board, options)
-    if end is End.INTERRUPTED:
+    if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
     code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
-    return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+    return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
 def _created(store: Store, clock: Clock) -> float:
@@ -291,7 +284,7 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
     return code
 
 
-def _view(board: Board, options: RunOptions) -> View:
+def _view(board: Board, options: RunOptions) -> BoardView:
     if options.view == "json":
         return JsonView(board, options.stdout)
     live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())

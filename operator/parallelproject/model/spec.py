@@ -65,7 +65,7 @@ class FailurePolicy(StrEnum):
     FAIL_FAST = "FailFast"
 
 
-class Executor(StrEnum):
+class ExecutorKind(StrEnum):
     """What runs a task in the cluster."""
 
     JOB = "Job"
@@ -339,7 +339,7 @@ class Spec(Model):
     """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
     job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
     """Number of finished Jobs to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
-    executor: Annotated[Executor, Later("the Argo Workflows executor", ("Workflow",))] = Executor.JOB
+    executor: Annotated[ExecutorKind, Later("the Argo Workflows executor", ("Workflow",))] = ExecutorKind.JOB
     """What runs a task: a Kubernetes Job."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""

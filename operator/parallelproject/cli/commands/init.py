@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,6 @@ def run(
 
     It looks for a task file of a known tool, the git repository around it, an agent program on the PATH, and a test
     command, and says what it found. A file that is there is never changed.
-
-        pproj init && pproj plan && pproj run
     """
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)
@@ -67,12 +66,10 @@ def _text(folder: Path, files: list[Found], agents: list[str], top: Path | None)
     lines.append(f"repo: {_scalar(_relative(top, folder))}" if top else "# repo: .")
     lines.append("")
     lines.append("# What runs a task, for /bin/sh. PPROJ_TASK_FILE is a file that describes it.")
-    if agents:
-        lines += [f"# {NOTES[agents[0]]}"] if agents[0] in NOTES else []
-        lines.append(f"command: {_scalar(COMMANDS[agents[0]])}")
-        lines += [f"# command: {_scalar(COMMANDS[other])}" for other in agents[1:]]
-    else:
-        lines.append(f"# command: {_scalar(COMMANDS['claude'])}")
+    for agent in agents or ["claude"]:
+        is_used = agents[:1] == [agent]
+        lines += [f"# {NOTES[agent]}"] if agent in NOTES else []
+        lines += [line if is_used else f"# {line}" for line in _folded("command", COMMANDS[agent])]
     lines += ["", "# What must succeed in a task's workspace before its work lands."]
     lines.append(f"# check: {_scalar(_check(folder, top))}")
     lines += ["", "# parallelism: 4", "# max-attempts: 2", "# task-timeout: 2h", "# keep-going: true"]
@@ -126,6 +123,12 @@ def _check(folder: Path, top: Path | None) -> str:
         except (OSError, ValueError, TypeError):
             continue
     return "make test"
+
+
+def _folded(key: str, text: str) -> list[str]:
+    """A text as YAML, on short lines that are read as one."""
+    lines = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
+    return [f"{key}: >-", *(f"  {line}" for line in lines)]
 
 
 def _scalar(text: str) -> str:

@@ -96,15 +96,6 @@ def run(
     .pproj.yaml next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json stdout has
     an event a line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 1 when
     not, 130 when it was interrupted.
-
-        pproj run tasks.json --command './agent.sh' --repo . --parallelism 8
-        pproj run --repo . --check 'make test' --keep-going
-        pproj run --repo . --branch agents/shop --base develop --author 'Agents <agents@example.com>'
-        pproj run --timeout 2h --task-timeout 20m --max-attempts 1
-        pproj run --only api --task-timeout none
-        pproj run --from backend --skip load-test
-        pproj run --repo . --set spec.git.notLanded='[CHANGELOG.md]'
-        pproj run -o json | jq -r 'select(.event == "Failed") | .log'
     """
     if no_color:
         terminal.forbid_color()

@@ -39,9 +39,8 @@ def configured(ctx: typer.Context) -> Configured | None:
     if path is None:
         return None
     config = read_config(path)
-    names: dict[str, str | None] = {
-        option[2:]: p.name for p in ctx.command.params for option in p.opts if option.startswith("--")
-    }
+    options = [(option, parameter.name) for parameter in ctx.command.params for option in parameter.opts]
+    names: dict[str, str | None] = {option[2:]: name for option, name in options if option.startswith("--")}
     names[FILE] = next((p.name for p in ctx.command.params if p.name in ("file", "files")), None)
     defaults: dict[str, Any] = {}
     words: list[str] = []

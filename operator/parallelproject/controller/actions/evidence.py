@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple
 
 from parallelproject.controller.projects.project import Project
-from parallelproject.executors.base.executor import Executor, View
+from parallelproject.executors.base.executor import Executor, ObjectView
 from parallelproject.executors.base.optional import HoldsEvidence
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.names import API_VERSION, PLURAL
@@ -23,7 +23,7 @@ AT_ONCE = 8
 _BACKOFF_MAX = 30.0
 
 
-class Held(NamedTuple):
+class HeldJob(NamedTuple):
     """An object that we hold."""
 
     namespace: str
@@ -44,10 +44,10 @@ class Evidence:
         self._api = api
         self._resource = executor.resource
         self._holds = executor if isinstance(executor, HoldsEvidence) else None
-        self._unowned: dict[Held, tuple[str, str]] | None = {}
+        self._unowned: dict[HeldJob, tuple[str, str]] | None = {}
         """What we hold of unknown projects, with their name and uid. None once all projects are known."""
         self._limit = asyncio.Semaphore(AT_ONCE)
-        self._under_way: set[Held] = set()
+        self._under_way: set[HeldJob] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def release_recorded(self, project: Project) -> None:
@@ -62,15 +62,15 @@ class Evidence:
         """Releases all that we hold for a project: it is gone, or going."""
         self._release_each(project.owner.namespace, project.observed.held())
 
-    def release_stray(self, held: Held) -> None:
+    def release_stray(self, held: HeldJob) -> None:
         """Releases an object that is no attempt of a project that is there."""
         self._spawn(held, self._release(held))
 
-    def unowned(self, namespace: str, view: View, project: str, project_uid: str) -> None:
+    def unowned(self, namespace: str, view: ObjectView, project: str, project_uid: str) -> None:
         """An object that we hold was observed, and its project is not known: it is released if there is none."""
         if self._holds is None or not self._holds.is_held(view):
             return
-        held = Held(namespace, view.name, view.uid)
+        held = HeldJob(namespace, view.name, view.uid)
         if self._unowned is not None:
             self._unowned[held] = (project, project_uid)
         else:
@@ -83,10 +83,10 @@ class Evidence:
             if not is_known(held.namespace, name, uid):
                 self._spawn(held, self._release_if_unowned(held, name, uid))
 
-    def _release_each(self, namespace: str, found: Iterable[View | None]) -> None:
+    def _release_each(self, namespace: str, found: Iterable[ObjectView | None]) -> None:
         for view in found:
             if view is not None:
-                held = Held(namespace, view.name, view.uid)
+                held = HeldJob(namespace, view.name, view.uid)
                 self._spawn(held, self._release(held))
 
     async def close(self) -> None:
@@ -95,7 +95,7 @@ class Evidence:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, held: Held, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, held: HeldJob, work: Coroutine[None, None, None]) -> None:
         if held in self._under_way:
             work.close()
             return
@@ -104,7 +104,7 @@ class Evidence:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, held: Held, work: Coroutine[None, None, None]) -> None:
+    async def _run(self, held: HeldJob, work: Coroutine[None, None, None]) -> None:
         try:
             await work
         except Exception:
@@ -113,7 +113,7 @@ class Evidence:
         finally:
             self._under_way.discard(held)
 
-    async def _release(self, held: Held) -> None:
+    async def _release(self, held: HeldJob) -> None:
         if self._holds is None:
             return
         path, change, failures = self._resource.path(held.namespace, held.name), self._holds.release(held.uid), 0
@@ -131,7 +131,7 @@ class Evidence:
                 continue
             return
 
-    async def _is_there(self, path: str, held: Held) -> bool:
+    async def _is_there(self, path: str, held: HeldJob) -> bool:
         """Whether an object is still there, and not another one of its name: a conflict may be about either."""
         try:
             found = await self._api.request("GET", path)
@@ -139,7 +139,7 @@ class Evidence:
             return error.status != 404
         return bool(found["metadata"]["uid"] == held.uid)
 
-    async def _release_if_unowned(self, held: Held, project: str, project_uid: str) -> None:
+    async def _release_if_unowned(self, held: HeldJob, project: str, project_uid: str) -> None:
         path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{project}"
         failures = 0
         while True:

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from parallelproject.controller.actions.evidence import Evidence, Held
+from parallelproject.controller.actions.evidence import Evidence, HeldJob
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import controller_of
@@ -67,7 +67,7 @@ class Strays:
                 log.warning("looking for objects that are held and not watched: %s", error)
                 await asyncio.sleep(max(error.retry_after, _AGAIN_SECONDS))
 
-    async def _found(self, namespace: str) -> AsyncIterator[Held]:
+    async def _found(self, namespace: str) -> AsyncIterator[HeldJob]:
         # All are listed, whatever their labels: their metadata alone, a page at a time.
         params = {"limit": str(PAGE)}
         while True:
@@ -81,7 +81,7 @@ class Strays:
                 uid = controller_of(obj) or (metadata.get("labels") or {}).get(names.LABEL_PROJECT_UID, "")
                 project = self._project_of(metadata["namespace"], uid)
                 if project is None or not _is_attempt(project, metadata["name"]):
-                    yield Held(metadata["namespace"], metadata["name"], metadata["uid"])
+                    yield HeldJob(metadata["namespace"], metadata["name"], metadata["uid"])
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from parallelproject.controller.projects.feed import ProjectConsumer
 from parallelproject.controller.telemetry.events import KubernetesEvents
 from parallelproject.controller.telemetry.log_lines import LogLines
-from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
 from parallelproject.kube.client import Api
 
@@ -16,7 +16,7 @@ class Parts(NamedTuple):
     """What a consumer may be made of."""
 
     api: Api
-    metrics: Metrics
+    metrics: MetricsRegistry
     at_end: AsyncExitStack
     """Takes what is to be done when the operator ends."""
 

@@ -17,7 +17,7 @@ from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.project_source import ProjectWebhook
 from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.controller.telemetry.gauges import Gauges
-from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.acceptance import Check, checks_of
@@ -79,7 +79,7 @@ async def operate(options: OperatorOptions) -> None:
     async with await Api.connect(options.kubeconfig, options.context) as api, AsyncExitStack() as at_end:
         identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leader = Leader(api, identity, options.lease_name, options.lease_seconds)
-        metrics = Metrics()
+        metrics = MetricsRegistry()
         feed = Feed(consumers(Parts(api, metrics, at_end)))
         executor = JobExecutor(options.git_image)
         controller = Controller(api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed)

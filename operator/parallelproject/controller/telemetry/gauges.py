@@ -18,7 +18,7 @@ from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.telemetry import metric_names as names
 from parallelproject.controller.telemetry.metric_names import Metric
-from parallelproject.controller.telemetry.metrics import Metrics, asked_for
+from parallelproject.controller.telemetry.metrics import MetricsRegistry, asked_for
 from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
@@ -74,7 +74,7 @@ class _Summary(NamedTuple):
 class Gauges(Collector):
     """Tells how things stand."""
 
-    def __init__(self, observed: Observed, metrics: Metrics, is_leader: Callable[[], bool]) -> None:
+    def __init__(self, observed: Observed, metrics: MetricsRegistry, is_leader: Callable[[], bool]) -> None:
         """Prepares it.
 
         Args:

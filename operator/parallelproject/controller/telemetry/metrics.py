@@ -35,7 +35,7 @@ _PATH = re.compile(
 )
 
 
-class Metrics:
+class MetricsRegistry:
     """Counters and histograms, and the registry of all that is told."""
 
     moment = Moment.PLANNED

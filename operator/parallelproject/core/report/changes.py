@@ -106,7 +106,7 @@ class Consumer(Protocol[Subject]):
         """Takes in what has happened to a project, in order."""
 
 
-class Row(NamedTuple):
+class StatusRow(NamedTuple):
     """One task of a state."""
 
     state: TaskState = TaskState.PENDING
@@ -151,7 +151,7 @@ class Reading(Protocol):
     def changed_since(self, before: Self) -> Iterable[str]:
         """The tasks that may be different, in the order in which events are to come; asked of the later state."""
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """One task."""
 
     def attempts(self, task: str) -> Sequence[Attempt] | None:
@@ -199,7 +199,7 @@ def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
         yield Event(What.SUSPENDED if new.suspended else What.RESUMED)
 
 
-def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> list[Event]:
+def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] | None) -> list[Event]:
     record = new.record
     events = _of_attempts(task, old.record, record, seen)
     if record.commit and not old.record.commit:
@@ -224,7 +224,7 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
     return events
 
 
-def _shown(row: Row) -> tuple[object, ...]:
+def _shown(row: StatusRow) -> tuple[object, ...]:
     return row.state, row.record.attempts, row.reason in _SHOWN_WAITS
 
 

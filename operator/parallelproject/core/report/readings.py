@@ -14,11 +14,11 @@ from typing import Any, Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt
 from parallelproject.core.planner.plan import Ledger, Plan
-from parallelproject.core.report.changes import Level, Row, Whole
+from parallelproject.core.report.changes import Level, StatusRow, Whole
 from parallelproject.core.report.status import condition, read_row, result_of
 from parallelproject.model.status import ConditionType, TaskState
 
-_NOTHING = Row()
+_NOTHING = StatusRow()
 _UNKNOWN = Whole()
 _STATES = {state.value: state for state in TaskState}
 _OVER = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
@@ -46,10 +46,10 @@ class LedgerReading:
             if attempts is not known.get(task) and records.get(task, NEW) is not earlier.get(task, NEW):
                 yield task
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """The record."""
         record = self.ledger.records.get(task)
-        return _NOTHING if record is None else Row(record.state, record)
+        return _NOTHING if record is None else StatusRow(record.state, record)
 
     def attempts(self, task: str) -> Sequence[Attempt]:
         """Those that the plan was made with."""
@@ -88,7 +88,7 @@ class PlanReading:
         found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
         return list(found)
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """State and record; an attempt that is asked for is running."""
         i = self.graph.index[task]
         record, state = self.plan.ledger.records.get(task, NEW), self.plan.states[i]
@@ -96,7 +96,7 @@ class PlanReading:
         if number >= max(1, record.attempts):
             record, state = record._replace(state=TaskState.RUNNING, attempts=number), TaskState.RUNNING
         reason = self.plan.reasons[i] if state in (TaskState.SKIPPED, TaskState.FAILED) else None
-        return Row(state, record, reason or "")
+        return StatusRow(state, record, reason or "")
 
     def attempts(self, task: str) -> Sequence[Attempt]:
         """Those that the plan was made with."""
@@ -156,13 +156,13 @@ class StatusReading:
         earlier = before.rows
         return [task for task, row in self.rows.items() if row != earlier.get(task)]
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """The row."""
         row = self.rows.get(task)
         if row is None:
             return _NOTHING
         state = _STATES.get(str(row.get("state")), TaskState.PENDING)
-        return Row(state, read_row(row), str(row.get("reason") or ""))
+        return StatusRow(state, read_row(row), str(row.get("reason") or ""))
 
     def attempts(self, task: str) -> None:
         """A row has no more than the last one."""

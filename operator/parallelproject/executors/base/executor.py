@@ -43,7 +43,7 @@ class Change(NamedTuple):
     method: str = "PATCH"
 
 
-class View(Protocol):
+class ObjectView(Protocol):
     """What matters of the object of an attempt. It is kept in place of the object, which may be large."""
 
     @property
@@ -113,7 +113,7 @@ class PublishStart:
     """What is published."""
 
 
-V = TypeVar("V", bound=View)
+V = TypeVar("V", bound=ObjectView)
 
 
 class Executor(Protocol[V]):

@@ -12,7 +12,7 @@ from parallelproject.core.followups.job_history import FinishedAttempt
 from parallelproject.core.followups.publishing import PublishAttempt
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.base.creations import Creations, Refusal
-from parallelproject.executors.base.executor import Executor, Part, View
+from parallelproject.executors.base.executor import Executor, ObjectView, Part
 from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
@@ -28,7 +28,7 @@ class ObservedAttempts:
         self._holds = executor if isinstance(executor, HoldsEvidence) else None
         self._removes = executor if isinstance(executor, RemovesFinished) else None
         self._publishes = executor if isinstance(executor, Publishes) else None
-        self._views: dict[WorkKey, View] = {}
+        self._views: dict[WorkKey, ObjectView] = {}
         self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
@@ -47,7 +47,7 @@ class ObservedAttempts:
         """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
         to objects changes nothing: planning only when it does saves two plans of three."""
 
-    def found(self, key: WorkKey, view: View) -> None:
+    def found(self, key: WorkKey, view: ObjectView) -> None:
         """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
         may come after the watch has said how it ended."""
         self._creations.succeeded(key)
@@ -202,7 +202,7 @@ class ObservedAttempts:
         """Whether an attempt is observed that holds a slot."""
         return any(a.number == key.attempt and a.running for a in self.of(key.work))
 
-    def view(self, key: WorkKey) -> View | None:
+    def view(self, key: WorkKey) -> ObjectView | None:
         """The attempt's object, where it was observed and is not known to be gone."""
         return None if key in self._gone else self._views.get(key)
 
@@ -219,7 +219,7 @@ class ObservedAttempts:
         view = self.view(key)
         return view is not None and self._holds is not None and self._holds.is_held(view)
 
-    def held(self) -> list[View]:
+    def held(self) -> list[ObjectView]:
         """The objects that we hold."""
         if self._holds is None:
             return []

@@ -52,7 +52,7 @@ class Board:
         return f"{self.states[TaskState.SUCCEEDED]}/{len(self.graph.ids)}"
 
 
-class View(Consumer[Board], Protocol):
+class BoardView(Consumer[Board], Protocol):
     """A way to show a run while it goes on, which hears what happens. No view may hold up or break the run."""
 
     def say(self, notice: str) -> None:

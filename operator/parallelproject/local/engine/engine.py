@@ -15,7 +15,7 @@ from parallelproject.core.planner.constraints.backoff import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes
 from parallelproject.core.report.readings import PlanReading
-from parallelproject.local.engine.board import Board, Running, View
+from parallelproject.local.engine.board import Board, BoardView, Running
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.engine.executor import ProcessExecutor
@@ -35,7 +35,7 @@ _ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
 _ENDS = frozenset({What.SKIPPED, What.LEVEL_COMPLETED, What.COMPLETED})
 
 
-class End(Enum):
+class RunEnd(Enum):
     """Why the loop ended."""
 
     COMPLETED = auto()
@@ -57,7 +57,7 @@ class Engine:
         directory: StateDirectory,
         processes: Processes,
         interrupts: Interrupts,
-        view: View,
+        view: BoardView,
         grace: float,
         deliveries: "Deliveries | None" = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Engine:
         self._selector.register(processes.channel, selectors.EVENT_READ)
         self._selector.register(interrupts, selectors.EVENT_READ)
 
-    def run(self) -> End:
+    def run(self) -> RunEnd:
         """Runs to the end.
 
         Raises:
@@ -169,19 +169,19 @@ class Engine:
         if orders:
             self._processes.start(orders)
 
-    def _end(self) -> End | None:
+    def _end(self) -> RunEnd | None:
         """Whether it is over."""
         if self._observed or self._again:
             return None
         if self._interrupted:
-            return End.INTERRUPTED
+            return RunEnd.INTERRUPTED
         if self._trouble.hopeless:
-            return End.TROUBLE
+            return RunEnd.TROUBLE
         if self._trouble.what:
             return None
         if self._board.plan and self._board.plan.completed:
-            return End.COMPLETED
-        return End.SUSPENDED if self._spec.suspend else None
+            return RunEnd.COMPLETED
+        return RunEnd.SUSPENDED if self._spec.suspend else None
 
     def _wait(self, wake_at: float | None) -> None:
         """Sleeps until something happens, is due, or wants to be drawn."""

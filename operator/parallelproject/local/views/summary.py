@@ -15,7 +15,7 @@ from parallelproject.core.report.figures import measure
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.earlier_sessions import History
-from parallelproject.local.engine.engine import End
+from parallelproject.local.engine.engine import RunEnd
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.views.advice import advice
@@ -58,7 +58,7 @@ def summary(
     ledger: Ledger,
     failed: Mapping[str, int],
     directory: StateDirectory,
-    end: End,
+    end: RunEnd,
     options: RunOptions,
     deliveries: "Deliveries | None" = None,
 ) -> bool:
@@ -95,7 +95,7 @@ def summary(
     return all_done(board.graph, plan.states)
 
 
-def _headline(board: Board, states: Counter[TaskState], end: End) -> SummaryLine:
+def _headline(board: Board, states: Counter[TaskState], end: RunEnd) -> SummaryLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.clock.now() - board.began)
     if good == total:
@@ -103,17 +103,17 @@ def _headline(board: Board, states: Counter[TaskState], end: End) -> SummaryLine
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
-    if end is End.COMPLETED and states[TaskState.SKIPPED]:
+    if end is RunEnd.COMPLETED and states[TaskState.SKIPPED]:
         parts.append(f"{states[TaskState.SKIPPED]} skipped")
     how = {
-        End.INTERRUPTED: "interrupted: ",
-        End.SUSPENDED: "suspended (spec.suspend is true): ",
-        End.TROUBLE: "cut off: ",
+        RunEnd.INTERRUPTED: "interrupted: ",
+        RunEnd.SUSPENDED: "suspended (spec.suspend is true): ",
+        RunEnd.TROUBLE: "cut off: ",
     }.get(end, "")
-    if board.plan and board.plan.stopped and end is End.COMPLETED:
+    if board.plan and board.plan.stopped and end is RunEnd.COMPLETED:
         spec_stops = board.plan.stopped is Reason.STOPPED
         how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
-    style = "bold yellow" if end is End.INTERRUPTED else "bold red"
+    style = "bold yellow" if end is RunEnd.INTERRUPTED else "bold red"
     if board.plan and all_done(board.graph, board.plan.states):
         style = "bold green"
     return SummaryLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
@@ -192,16 +192,16 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[SummaryL
 
 def _next_steps(
     states: Counter[TaskState],
-    end: End,
+    end: RunEnd,
     directory: StateDirectory,
     options: RunOptions,
     first: Sequence[SummaryLine],
     is_done: bool,
 ) -> list[SummaryLine]:
     steps = [*first]
-    if end is End.SUSPENDED:
+    if end is RunEnd.SUSPENDED:
         steps.append(_step(options.rerun, "goes on, once spec.suspend is false"))
-    elif end is not End.COMPLETED:
+    elif end is not RunEnd.COMPLETED:
         steps.append(_step(options.rerun, "goes on from here; what succeeded is not run again"))
     elif states[TaskState.FAILED]:
         steps.append(_step(options.rerun, "tries what failed again, and goes on from there"))
