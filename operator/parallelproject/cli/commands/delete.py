@@ -60,5 +60,5 @@ def _confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Failure(f"{question} nobody can be asked here", hint="--yes answers it", code=2)
+        raise Failure(f"{question} There is no terminal to ask on", hint="--yes deletes it without asking", code=2)
     typer.confirm(question, abort=True, err=True)

@@ -80,6 +80,10 @@ def run(
         ),
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
+    background: Annotated[
+        bool,
+        typer.Option("--detach", help="Run in the background; pproj watch follows it, pproj stop stops it."),
+    ] = False,
     format: Format = None,
     tag: Tag = None,
     dangling: DanglingOption = Dangling.ERROR,
@@ -125,6 +129,10 @@ def run(
         rerun=_again(),
     )
     try:
+        if background:
+            from parallelproject.cli.commands.detached import run_detached  # here, because few runs need it
+
+            return run_detached(project, options)
         return run_project(project, options)
     except ProblemsError as error:
         raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
@@ -146,5 +154,5 @@ def _with(settings: list[str], imported: Imported) -> ParallelProject:
 
 def _again() -> str:
     """The command line that was typed, without what is for the first time only."""
-    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    words = [word for word in sys.argv[1:] if word not in ("--fresh", "--detach")]
     return f"{typed()} {shlex.join(words)}"

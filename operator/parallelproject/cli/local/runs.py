@@ -24,7 +24,7 @@ from parallelproject.local.state.requests import Asked
 Json = dict[str, Any]
 
 _POLL_SECONDS = 0.1
-_FRESH_SECONDS = 2.0
+_FRESH_SECONDS = 1.2
 """Longest time that what a run says of itself is behind, as a rule."""
 _ANSWER_SECONDS = 5.0
 """Longest wait for a run to take up what was asked of it."""
@@ -115,7 +115,8 @@ class LocalRuns:
 
     def next_commands(self, found: Why, project: Json) -> Sequence[str]:
         """What to type next."""
-        return next_commands(found, project, short(self._directory(project["metadata"]["name"])))
+        directory = self._directory(project["metadata"]["name"])
+        return next_commands(found, project, options_of(directory), is_active(directory))
 
     def goes_on(self, project: Json) -> str:
         """The command line that goes on with a run that was stopped."""
@@ -144,11 +145,12 @@ class LocalRuns:
     async def taken_up(self, name: str) -> Answer:
         """Waits a moment for the run to take up what was asked for; how that went."""
         directory = self._directory(name)
+        requests = StateDirectory(directory).requests
         deadline = time.monotonic() + _ANSWER_SECONDS
         while True:
             runs = is_active(directory)
-            project = _read(directory)
-            if runs and _has_seen_all(project):
+            asked = requests.read()
+            if asked.applied >= asked.version:
                 return Answer.APPLIED
             if not runs:
                 return Answer.RECORDED
@@ -222,11 +224,6 @@ def _read(directory: Path) -> Json:
             hint=f"{typed()} run FILE goes on with it",
         )
     return found
-
-
-def _has_seen_all(project: Json) -> bool:
-    """Whether the run has taken up all that was asked of it."""
-    return int((project.get("status") or {}).get("observedGeneration") or 0) >= int(project["metadata"]["generation"])
 
 
 def options_of(directory: Path) -> str:
