@@ -15,7 +15,7 @@ from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.model.problem import ProblemsError
 
 _COMMANDS = "parallelproject.cli.commands"
-_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on one in the cluster", "Other"
+_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on a project", "Other"
 
 COMMANDS = {
     "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
@@ -29,10 +29,12 @@ COMMANDS = {
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
     "wait": CommandEntry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
     "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
+    "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
     "resume": CommandEntry(f"{_COMMANDS}.suspend", "Go on after suspend.", _ACT, "resume"),
     "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
     "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
     "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
     "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),

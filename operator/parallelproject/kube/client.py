@@ -239,6 +239,23 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(0, "", f"watch {path}: {error or type(error).__name__}") from error
 
+    async def stream(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
+        """The bytes of an answer as they come, until the server ends it: of a log that is followed.
+
+        Raises:
+            ApiError: refused, or broken off.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
+        try:
+            async with await self._send("GET", path, params, {"Accept": "*/*"}, None, timeout) as response:
+                self.observe("GET", path, response.status, None)
+                if response.status >= 400:
+                    raise _refusal(response.status, await response.read())
+                async for data in response.content.iter_any():
+                    yield data
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, "", f"GET {path}: {error or type(error).__name__}") from error
+
     async def _send(
         self,
         method: str,
@@ -254,6 +271,16 @@ class Api:
         return self._session.request(
             method, self.server + path, params=params, headers=headers, data=data, timeout=limits
         )
+
+
+def _refusal(status: int, text: bytes) -> ApiError:
+    """The error of an answer that is a Status, or that is none."""
+    try:
+        answer = _decode(text)
+    except ValueError:
+        answer = None
+    body = answer if isinstance(answer, dict) else {}
+    return ApiError(status, str(body.get("reason") or ""), str(body.get("message") or f"HTTP {status}"), body)
 
 
 def collection(group: str, namespace: str, plural: str) -> str:

@@ -17,11 +17,13 @@ from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
 from parallelproject.local.engine.earlier_sessions import History, recover
 from parallelproject.local.engine.engine import Engine, RunEnd
+from parallelproject.local.engine.inbox import Inbox
 from parallelproject.local.engine.options import TASK_SECONDS, RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.skipped_tasks import skip_notice
 from parallelproject.local.errors import RunError
+from parallelproject.local.removal import forget
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
@@ -90,9 +92,11 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             history = recover(store, spill, clock.now(), deliveries)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
-            resumed = resume(graph, spec, store, history, clock.now())
+            asked = directory.requests.begin()
+            resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
@@ -125,7 +129,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status)
+            inbox = Inbox(directory.requests, asked)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -146,15 +151,8 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
     """The lock held and the state open; emptied before if it is to be fresh."""
     held = lock.acquire(directory.lock, say)
     try:
-        if fresh and directory.database.exists():
-            with (
-                suppress(sqlite3.Error),  # a state that cannot be read is no reason to keep it
-                closing(Store(directory.database)) as store,
-                closing(Spill(directory.spill)) as spill,
-            ):
-                recover(store, spill, 0.0)  # so that none of its processes is left
-                _forget(directory, store.run_id)
         if fresh:
+            forget(directory)
             directory.empty()
         directory.create()
         try:
@@ -177,13 +175,14 @@ def _run(
     say: Say,
     deliveries: "Deliveries | None",
     status: StatusFile,
+    inbox: Inbox,
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            deliveries,
+            resumed.basis, inbox, deliveries,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -255,13 +254,6 @@ def _deliveries(
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
     return Deliveries(target, spec, directory, options.source, options.check) if target else None
-
-
-def _forget(directory: StateDirectory, run: str) -> None:
-    if directory.repository_note.exists():
-        from parallelproject.local.delivery.target import forget
-
-        forget(directory, run)
 
 
 def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, code: int, say: Say) -> int:

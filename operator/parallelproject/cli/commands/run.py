@@ -32,6 +32,7 @@ from parallelproject.cli.input.run_options import (
     Branch,
     Check,
     Credentials,
+    Detach,
     Fresh,
     From,
     KeepGoing,
@@ -84,6 +85,7 @@ def run(
     name: ProjectName = None,
     settings: Sets = None,
     state_dir: StateDirectory = None,
+    background: Detach = False,
     format: Format = None,
     tag: Tag = None,
     dangling: DanglingOption = Dangling.ERROR,
@@ -120,6 +122,8 @@ def run(
     if check is not None and not check.strip():
         hint = "leave it away, or give --check 'CMD'"
         raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
+    if background and output is TextOrJson.JSON:
+        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json reads what it does", code=2)
     finished = None
     if states_back:
         finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))
@@ -151,6 +155,10 @@ def run(
         rerun=_again(),
     )
     try:
+        if background:
+            from parallelproject.cli.commands.detached import run_detached  # here, because few runs need it
+
+            return run_detached(project, options)
         return run_project(project, options)
     except ProblemsError as error:
         raise place(error) from None
@@ -193,5 +201,5 @@ def _skipped(
 
 def _again() -> str:
     """The command line that was typed, without what is for the first time only."""
-    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    words = [word for word in sys.argv[1:] if word not in ("--fresh", "--detach")]
     return f"{typed()} {shlex.join(words)}"

@@ -1,5 +1,6 @@
 """``pproj watch``: a project as it runs; live on a terminal, a line for each change in a pipe."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.program import typed
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import StatusReading
 
@@ -29,7 +31,11 @@ async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = N
 
     Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
     """
-    return await follow_visibly(reader, name, seconds(limit))
+    try:
+        return await follow_visibly(reader, name, seconds(limit))
+    except asyncio.CancelledError:  # by Ctrl-C
+        terminal.say(f"{name} goes on; {typed()} watch{reader.options} {name} follows it again")
+        raise
 
 
 async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:

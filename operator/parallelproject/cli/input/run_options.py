@@ -77,6 +77,10 @@ WriteBack = Annotated[
     ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")]
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", help="Run in the background; pproj watch follows it, pproj stop stops it."),
+]
 KeepGoing = Annotated[
     bool | None,
     typer.Option(

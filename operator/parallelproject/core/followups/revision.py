@@ -146,7 +146,5 @@ def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
     done = _done_levels(graph, plan)
     if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
         return done
-    broken = (
-        level for level in range(done) if not all(is_done(graph, i, plan.states[i]) for i in graph.levels[level])
-    )
+    broken = (level for level in range(done) if not all(is_done(graph, i, plan.states[i]) for i in graph.levels[level]))
     return next(broken, done)

@@ -39,9 +39,9 @@ class Snapshot:
     seen: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """All that is seen, which they are settled with; also of tasks that are forgotten."""
     states: list[TaskState] = field(default_factory=list)
-    """By task: PENDING, RUNNING, SUCCEEDED, or SKIPPED where ``spec.skip`` has it and nothing of it runs. RUNNING is also
-    a task that holds a slot for another reason, by an attempt that is only asked for, or one that counts as ended:
-    nothing starts beside it."""
+    """By task: PENDING, RUNNING, SUCCEEDED, or SKIPPED where ``spec.skip`` has it and nothing of it runs. RUNNING is
+    also a task that holds a slot for another reason, by an attempt that is only asked for, or one that counts as
+    ended: nothing starts beside it."""
     ready: list[int] = field(default_factory=list)
     """The pending tasks that are free (``is_free``), as places in ``graph.order``, in order."""
     unfinished: list[int] = field(default_factory=list)
@@ -71,8 +71,8 @@ class Snapshot:
     def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
         """From scratch."""
         new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
-        for i in graph.skipped:
-            new.states[i] = _SKIPPED
+        for skipped in graph.skipped:
+            new.states[skipped] = _SKIPPED
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
             i = graph.index.get(task_id)

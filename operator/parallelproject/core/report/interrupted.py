@@ -21,6 +21,12 @@ def is_open(status: Mapping[str, Any]) -> bool:
     return condition(status, ConditionType.COMPLETED).get("status") == "False"
 
 
+def is_interrupted(status: Mapping[str, Any]) -> bool:
+    """Whether a status is one that ``interrupted`` gives."""
+    found = condition(status, ConditionType.COMPLETED)
+    return found.get("status") == "True" and found.get("reason") in (INTERRUPTED, Reason.SUSPENDED.value)
+
+
 def interrupted(status: Mapping[str, Any], goes_on: str) -> Json:
     """The status where nothing runs: what was running waits, and the whole has ended for now.
 

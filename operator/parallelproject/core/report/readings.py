@@ -119,7 +119,7 @@ class PlanReading:
     def _has_failures(self) -> bool:
         """Whether tasks may be failed or skipped; else all that changes is heard of or asked for."""
         snapshot = self.plan.ledger.snapshot
-        return snapshot is None or bool(snapshot.failing) or self.plan.stopped is not None
+        return snapshot is None or bool(snapshot.failing or self.graph.skipped) or self.plan.stopped is not None
 
 
 @dataclass(frozen=True, eq=False)

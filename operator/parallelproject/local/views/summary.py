@@ -47,6 +47,8 @@ def already_done(board: Board, history: History, options: RunOptions, target: "L
         return
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
+    if skipped := board.states[TaskState.SKIPPED]:
+        tasks = f"nothing is left to run: {count - skipped} of {count} tasks succeeded, {skipped} skipped by request"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     landed, steps = _landed(board, target)
     lines = [SummaryLine(text, "green"), *landed, SummaryLine(""), SummaryLine("Next", "bold"), *steps]
@@ -80,7 +82,7 @@ def summary(
     if plan is None:
         return False
     states = Counter(plan.states)
-    lines = [_headline(board, states, end), *_figures(board, ledger)]
+    lines = [_headline(board, states, end, options), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
     landed, steps = _landed(board, deliveries.target if deliveries else None)
@@ -89,17 +91,20 @@ def summary(
         *landed,
         *(SummaryLine(text, "yellow") for text in remarks),
         *(SummaryLine(text, "yellow") for text in advice(board, ledger)),
-        *_next_steps(states, end, directory, options, steps, all_done(board.graph, plan.states)),
+        *_next_steps(board, states, end, directory, options, steps),
     ]
     _show(lines, options)
     return all_done(board.graph, plan.states)
 
 
-def _headline(board: Board, states: Counter[TaskState], end: RunEnd) -> SummaryLine:
+def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: RunOptions) -> SummaryLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.clock.now() - board.began)
     if good == total:
         return SummaryLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
+    if board.plan and all_done(board.graph, board.plan.states):
+        skipped = f"{states[TaskState.SKIPPED]} skipped by request"
+        return SummaryLine(f"{board.name}: {good} of {total} tasks succeeded, {skipped}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -112,10 +117,10 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd) -> SummaryL
     }.get(end, "")
     if board.plan and board.plan.stopped and end is RunEnd.COMPLETED:
         spec_stops = board.plan.stopped is Reason.STOPPED
-        how = "stopped (spec.stop is true): " if spec_stops else "stopped (spec.activeDeadlineSeconds): "
+        by = "by request" if board.stop_requested else "spec.stop is true"
+        late = "--timeout" if options.seconds else "spec.activeDeadlineSeconds"
+        how = f"stopped ({by}): " if spec_stops else f"stopped ({late}): "
     style = "bold yellow" if end is RunEnd.INTERRUPTED else "bold red"
-    if board.plan and all_done(board.graph, board.plan.states):
-        style = "bold green"
     return SummaryLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
 
 
@@ -161,11 +166,14 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[SummaryLine]:
     lines = [SummaryLine(f"Succeeded after failures: {listed(retried, _SHOWN)}", "yellow")] if retried else []
     again = [f"{i} (attempt {r.attempts})" for i, r in good if r.conflicts]
     lines += [SummaryLine(f"Run again after a conflict: {listed(again, _SHOWN)}", "yellow")] if again else []
+    by_request = [i for i in board.graph.skipped if plan.states[i] is TaskState.SKIPPED]
     by_reason: dict[str, list[str]] = {}
+    if by_request:
+        by_reason["somebody asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
-        elif state is TaskState.SKIPPED and plan.completed and not plan.stopped:
+        elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
             by_reason.setdefault("the run ended with the failure before", []).append(task_id)
     lines += [SummaryLine(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
     return [SummaryLine(""), *lines] if lines else []
@@ -191,12 +199,12 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[SummaryL
 
 
 def _next_steps(
+    board: Board,
     states: Counter[TaskState],
     end: RunEnd,
     directory: StateDirectory,
     options: RunOptions,
     first: Sequence[SummaryLine],
-    is_done: bool,
 ) -> list[SummaryLine]:
     steps = [*first]
     if end is RunEnd.SUSPENDED:
@@ -205,7 +213,7 @@ def _next_steps(
         steps.append(_step(options.rerun, "goes on from here; what succeeded is not run again"))
     elif states[TaskState.FAILED]:
         steps.append(_step(options.rerun, "tries what failed again, and goes on from there"))
-    elif states[TaskState.SKIPPED] and not is_done:
+    elif states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states):
         steps.append(_step(options.rerun, "goes on from here"))
     else:
         outputs = shlex.quote(_short(f"{directory.path}/outputs"))

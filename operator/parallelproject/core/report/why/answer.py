@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.times import duration
 from parallelproject.model.problem import quoted
+from parallelproject.model.status import Reason, TaskState
+
+_RETRIED = 3
+"""Most tasks that a command names."""
 
 
 class UnknownTaskError(Exception):
@@ -40,6 +44,12 @@ class Why:
     """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
     container: str = ""
     """The container whose log it is; empty: all of them."""
+
+    @property
+    def to_retry(self) -> tuple[str, ...]:
+        """The tasks that a retry is to name; empty: all that failed."""
+        is_itself = self.state == TaskState.FAILED or self.reason == Reason.SKIP_REQUESTED
+        return self.tasks[:_RETRIED] or ((self.task,) if is_itself else ())
 
 
 def of_task(
