@@ -123,9 +123,7 @@ def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, ba
         ("- parallelism\n", ".pproj.yaml: has no keys"),
     ],
 )
-def test_a_value_or_a_text_that_cannot_be_is_reported_with_the_file(
-    pproj: Pproj, backlog: Path, text: str, found: str
-):
+def test_a_value_or_a_text_that_cannot_be_is_reported_with_the_file(pproj: Pproj, backlog: Path, text: str, found: str):
     _write(backlog.parent, text)
     result = pproj("plan", backlog)
     assert result.code in (1, 2)

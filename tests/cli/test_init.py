@@ -31,7 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     checkout = Checkout(tmp_path)
     folder = checkout.path / "plan"
     folder.mkdir()
-    (folder / "tasks.json").write_text(json.dumps({"tasks": [{"id": 1, "title": "It's \"one\""}]}))
+    (folder / "tasks.json").write_text(json.dumps({"tasks": [{"id": 1, "title": 'It\'s "one"'}]}))
     (checkout.path / "Makefile").write_text("all:\n\ntest: all\n")
     monkeypatch.chdir(folder)
     return checkout
@@ -64,7 +64,7 @@ def test_it_names_task_file_repository_and_agent_and_run_works_with_it(pproj: Pp
     assert ran.code == 0, ran.out + ran.err
     arguments = shop.show("1.txt", "parallel/plan").splitlines()
     assert arguments[0] == "-p"
-    assert "It's \\\"one\\\"" in "\n".join(arguments), "the agent reads the task as it is written"
+    assert 'It\'s \\"one\\"' in "\n".join(arguments), "the agent reads the task as it is written"
     assert arguments[-2:] == ["--permission-mode", "acceptEdits"]
 
 

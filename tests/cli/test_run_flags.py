@@ -81,7 +81,11 @@ def test_a_deadline_that_nobody_asked_for_is_said_at_the_start(pproj: Pproj, fil
     assert said in result.err
     spec = pproj("get", "demo", "-o", "json").json["spec"]
     assert spec["defaults"]["activeDeadlineSeconds"] == 7200
-    for flags in (("--task-timeout", "none"), ("--task-timeout", "3h"), ("--set", "spec.defaults.activeDeadlineSeconds=9")):
+    for flags in (
+        ("--task-timeout", "none"),
+        ("--task-timeout", "3h"),
+        ("--set", "spec.defaults.activeDeadlineSeconds=9"),
+    ):
         assert said not in pproj("run", file, "--fresh", "--command", "true", *flags).err
     pproj("run", file, "--fresh", "--command", "true", "--task-timeout", "none")
     assert "activeDeadlineSeconds" not in pproj("get", "demo", "-o", "json").json["spec"].get("defaults", {})

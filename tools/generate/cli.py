@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from parallelproject.cli.examples import EXAMPLES
 from parallelproject.cli.lazy import LazyGroup
 from parallelproject.cli.main import COMMANDS, app
 
@@ -55,6 +56,7 @@ def _section(name: str, command: Any, context: Any) -> str:
         lines += [_row(*p.get_help_record(context), is_argument=p in arguments) for p in shown]
     if on_cluster:
         lines += ["", "Also `-n`, `--context` and `--kubeconfig`."]
+    lines += ["", "```sh", *EXAMPLES[name], "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from parallelproject.cli.examples import EXAMPLES
 from parallelproject.cli.input.config_file import shown
 from parallelproject.cli.input.configured import configured
 from parallelproject.cli.output.failure import Failure
@@ -82,11 +83,19 @@ def _what_stays() -> Iterator[None]:
 
 
 class _Command(TyperCommand):
-    """Shows its arguments in the usage line as kubectl does: ``pproj retry NAME [TASK]...``."""
+    """Shows its arguments in the usage line as kubectl does, ``pproj retry NAME [TASK]...``, and its examples."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Without the braces around arguments."""
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The examples, each as it can be copied: no line of them is wrapped."""
+        examples = EXAMPLES.get(self.name or "", ())
+        if examples:
+            program = ctx.find_root().info_name or "pproj"
+            formatter.write("\nExamples:\n")
+            formatter.write("".join(f"  {example.replace('pproj', program, 1)}\n" for example in examples))
 
 
 class _ConfiguredCommand(_Command):

@@ -37,6 +37,11 @@ COMMANDS = {
     "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
     "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
+    "doctor": CommandEntry(
+        f"{_COMMANDS}.doctor", "Check this machine and the cluster, and say how to fix them.", _OTHER
+    ),
+    "clean": CommandEntry(f"{_COMMANDS}.clean", "Remove what finished local runs have left; asks first.", _OTHER),
+    "help": CommandEntry(f"{_COMMANDS}.help", "Show the help of a command.", _OTHER),
     "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),
     "controller": CommandEntry(f"{_COMMANDS}.controller", "Run the operator: what the container runs.", _OTHER),
 }
@@ -69,7 +74,7 @@ def common(
     kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", hidden=True)] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+        bool, typer.Option("-V", "--version", help="Print the version.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
     """Run a graph of tasks in parallel, each exactly once."""

@@ -59,6 +59,8 @@ ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"
 """On a namespace: P0 to P4; projects there that ask for a higher priority have this one."""
 
+ENV_RUN = "PPROJ_RUN"
+"""The run's id: in a cluster the project's uid. A run on one machine finds its processes again by it."""
 ENV_PROJECT = "PPROJ_PROJECT"
 ENV_TASK_ID = "PPROJ_TASK_ID"
 ENV_ATTEMPT = "PPROJ_ATTEMPT"

@@ -29,8 +29,8 @@ class Silent:
         """Nothing."""
 
 
-def seconds(text: str | None) -> float | None:
-    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds.
+def seconds(text: str | None, option: str = "--timeout") -> float | None:
+    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds; ``option`` gave it.
 
     Raises:
         Failure: it is none.
@@ -39,7 +39,7 @@ def seconds(text: str | None) -> float | None:
         return None
     found = length(text)
     if found is None:
-        raise Failure(f"--timeout {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
+        raise Failure(f"{option} {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
     return found
 
 
@@ -50,7 +50,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         reader: Where it is.
         name: Its name.
         view: Who is shown each change.
-        limit: Longest wait, in seconds.
+        limit: Longest wait, in seconds; ``option`` gave it.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.

@@ -149,6 +149,7 @@ def job_manifest(
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
     ours = environment(owner.name, graph, task, number) | {
+        names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,

@@ -1,6 +1,7 @@
 """The caller's repository, as far as a run needs to know it. Nothing here touches what is checked out."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_s
 from parallelproject.local.errors import RunError
 from parallelproject.model.branches import CHECKED_OUT
 
-_OLDEST = (2, 38)
+OLDEST_GIT = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
 
 
@@ -185,12 +186,28 @@ class Repository:
             run, tasks, ((name, commit) for name, _, commit in (line.partition(" ") for line in listed))
         )
 
+    def refs_of_run(self, run: str) -> dict[str, str]:
+        """All refs that a run has made for its tasks, with the commits that they stand for."""
+        root = TaskRefs(run, "x").run_folder
+        listed = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
+        return {name: commit for name, _, commit in (line.partition(" ") for line in listed)}
+
+    def delete_refs(self, refs: Mapping[str, str]) -> None:
+        """Removes refs, all or none of them: each must stand for its commit still.
+
+        Raises:
+            GitFailedError: one does not, or cannot be removed.
+        """
+        lines = [f"delete {name} {commit}\n" for name, commit in refs.items()]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+
     def forget_landed(self, run: str) -> None:
         """Removes the refs that say what has landed of a run. Those of work that did not land stay."""
-        root = TaskRefs(run, "x").run_folder
-        found = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
-        lines = [f"delete {line}\n" for line in found if line.partition(" ")[0].endswith("/landed")]
-        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+        self.delete_refs({name: commit for name, commit in self.refs_of_run(run).items() if name.endswith("/landed")})
+
+    def branch_commit(self, branch: str) -> str | None:
+        """The commit of a branch; None where there is none."""
+        return self._commit(check_branch(branch, "branch"))
 
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
         """By commit, the paths that it changed."""
@@ -244,5 +261,5 @@ def _git_directory(folder: Path) -> Path | None:
 def _check_version(git: GitCommand) -> None:
     said = git.run("version").stdout.decode().split()
     numbers = said[2].split(".") if len(said) > 2 else []
-    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < _OLDEST:
-        raise RunError(f"git {'.'.join(map(str, _OLDEST))} or newer is needed", f"found {' '.join(said[2:])}")
+    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < OLDEST_GIT:
+        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(said[2:])}")
