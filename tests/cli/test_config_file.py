@@ -107,7 +107,7 @@ def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, ba
     where = "error: checkout/work/shop/.pproj.yaml: "
     assert result.err.splitlines() == [
         f'{where}paralelism: is not a key (did you mean "parallelism"?)',
-        f"{where}fresh: is about one call (give --fresh on the command line)",
+        f"{where}fresh: is only for the command line (give --fresh on the command line)",
         f'{where}keep-going: "1" is not true or false',
         f"{where}repo: \"['a']\" is not a single value",
         f"{where}set: \"{{'a': 1}}\" is not a list of single values",

@@ -6,6 +6,7 @@ from pathlib import Path
 from generate.chart_crd import crd_template
 from generate.chart_readme import chart_readme
 from generate.cli import commands
+from generate.config import config
 from generate.correctness import correctness
 from generate.crd import crd_file
 from generate.events import events
@@ -20,6 +21,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "charts/parallelproject/templates/crd.yaml": crd_template,
     "docs/design/correctness.md": correctness,
     "docs/reference/cli.md": commands,
+    "docs/reference/config.md": config,
     "docs/reference/events.md": events,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,

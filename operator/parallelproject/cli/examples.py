@@ -30,6 +30,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "watch": ("pproj watch", "pproj watch NAME -n agents"),
     "wait": ("pproj wait NAME --timeout 2h",),
     "why": ("pproj why TASK", "pproj why NAME TASK -n agents"),
+    "logs": ("pproj logs", "pproj logs NAME TASK -f", "pproj logs NAME --failed"),
+    "skip": ("pproj skip NAME TASK",),
     "suspend": ("pproj suspend NAME",),
     "resume": ("pproj resume NAME",),
     "stop": ("pproj stop NAME",),

@@ -11,8 +11,10 @@ from parallelproject.model.names import CONFIG_FILE
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.suggest import did_you_mean
 
-ONCE = frozenset({"fresh", "only", "from", "skip", "help", "no-color", "output", "verbose", "cluster", "detach", "all"})
-"""Options that are about one call, and so only for the command line."""
+ONCE = frozenset(
+    {"fresh", "only", "from", "skip", "help", "no-color", "output", "verbose", "cluster", "detach", "all", "state-dir"}
+)
+"""Options that are about one call, or that other commands have to be given too: only for the command line."""
 KEYS: dict[str, type | None] = {
     "file": None,
     "command": None,
@@ -31,14 +33,13 @@ KEYS: dict[str, type | None] = {
     "task-timeout": None,
     "write-back": bool,
     "name": None,
-    "state-dir": None,
     "set": list,
     "format": None,
     "tag": None,
     "dangling": None,
 }
 """By key, which is an option without its dashes, what its value is: None is a single one."""
-PATHS = frozenset({"file", "repo", "state-dir", "credentials"})
+PATHS = frozenset({"file", "repo", "credentials"})
 """Keys that are paths, from the folder of the file on."""
 FILE = "file"
 """The key of the argument FILE."""
@@ -82,7 +83,7 @@ def read_config(path: Path) -> ConfigFile:
     for key, value in document.items():
         place = f"{shown(path)}: {key}"
         if key in ONCE:
-            problems.append(Problem(place, "is about one call", f"give --{key} on the command line"))
+            problems.append(Problem(place, "is only for the command line", f"give --{key} on the command line"))
         elif key not in KEYS:
             hint = did_you_mean(str(key), list(KEYS)) or f"one of: {', '.join(KEYS)}"
             problems.append(Problem(place, "is not a key", hint))
