@@ -14,7 +14,7 @@ def test_an_interrupted_run_has_a_last_line_too(runner: Callable[..., Runner]) -
     process.signal(signal.SIGINT)
     lines = [json.loads(line) for line in process.finish(130).splitlines() if line.startswith("{")]
     assert [line["event"] for line in lines[:3]] == ["Found", "Started", "Started"]
-    assert [line["task"] for line in lines if line["event"] == "Stopped"] == ["a", "b"]
+    assert sorted(line["task"] for line in lines if line["event"] == "Stopped") == ["a", "b"]
     assert (lines[-1]["event"], lines[-1]["reason"]) == ("Ended", "Interrupted")
     assert any(line["event"] == "Notice" and "stopping 2 running tasks" in line["message"] for line in lines)
 

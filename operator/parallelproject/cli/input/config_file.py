@@ -12,7 +12,7 @@ from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.suggest import did_you_mean
 
 ONCE = frozenset(
-    {"fresh", "only", "from", "skip", "help", "no-color", "output", "verbose", "cluster", "detach", "all", "state-dir"}
+    {"all", "cluster", "detach", "fresh", "from", "help", "no-color", "only", "output", "skip", "state-dir", "verbose"}
 )
 """Options that are about one call, or that other commands have to be given too: only for the command line."""
 KEYS: dict[str, type | None] = {
