@@ -16,7 +16,7 @@ _COMMAND = "echo command >> $JOURNAL; echo x > work"
 def checked(runner: Callable[..., Runner], tmp_path: Path) -> tuple[Runner, Checkout]:
     """A run whose first check never ends."""
     checkout, first = Checkout(tmp_path), tmp_path / "first"
-    check = f"echo check >> $JOURNAL; ! mkdir {first} 2>/dev/null || exec sleep 600"
+    check = f"mkdir {first}; code=$?; echo check >> $JOURNAL; test $code != 0 || exec sleep 600"
     return runner(tasks("a"), _COMMAND, options={"repository": checkout.path, "check": check}), checkout
 
 
