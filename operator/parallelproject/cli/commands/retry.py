@@ -78,8 +78,9 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
     known = [task["id"] for task in project["spec"].get("tasks") or ()]
-    wrong = unknown_tasks(project, wanted)
+    wrong = []
     for task in wanted:
+        wrong += unknown_tasks(project, [task])
         if task in known and task not in failures and task not in skipped:
             wrong.append(f"{task} has not failed: it is {states.get(task, 'Pending')}")
     if wrong:
