@@ -65,7 +65,7 @@ async def run(
         chosen = None if follow else [row["id"] for row in sorted(started, key=lambda row: row.get("startTime") or "")]
         if chosen == []:
             raise Failure(f"no task of {name} has started yet", hint="-f waits for them")
-    await _show(keeper, name, chosen, follow, container, one=task is not None)
+    await _show(keeper, name, chosen, follow, container, one=bool(task))
 
 
 async def _show(

@@ -7,7 +7,6 @@ from parallelproject.core.planner.explanation import View
 from parallelproject.model.problem import quoted
 from parallelproject.model.status import Reason, TaskState
 
-
 _RETRIED = 3
 """Most tasks that a command names."""
 
