@@ -331,29 +331,36 @@ class Night:
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """All runs stand as the questions want them."""
     found = Night(tmp_path_factory.mktemp("night"))
+    try:
+        prepare(found)
+        yield found
+    finally:
+        found.go.touch()
+        for started in found.started.values():
+            if started.poll() is None:
+                started.signal(signal.SIGINT)
+                started.finish(None)
+
+
+def prepare(night: Night) -> None:
     for name in RUNS:
-        found.run(name)
+        night.run(name)
     for name, code in (("failed", 1), ("late", 1), ("overdue", 1), ("retried", 0), ("recorded", 1), ("merging", 1)):
-        found.started[name].finish(code)
-    found.started["skipping"].finish(1)
-    found.pproj("skip", "skipping", "bad").finish(0)
-    found.run("skipping").finish(0)
-    found.when("paused", held="Running")
-    found.pproj("suspend", "paused").finish(0)
-    found.when("cut-off", held="Running")
-    found.started["cut-off"].kill()
-    until(lambda: not is_active(found.folder / ".pproj" / "cut-off"), what="the end of all that ran")
-    found.when("stopped", held="Running")
-    found.pproj("stop", "stopped").finish(0)
-    found.started["stopped"].finish(1)
-    found.when("busy", flaky="Backoff", extra="WaitingForSlot", after="WaitingForDependencies", held_docs="Running")
-    found.when("levels", held="Running", a="Succeeded", b="WaitingForLevel")
-    found.when("paused", next="Suspended")
-    yield found
-    found.go.touch()
-    for name in ("busy", "levels", "paused"):
-        found.started[name].signal(signal.SIGINT)
-        found.started[name].finish(None)
+        night.started[name].finish(code)
+    night.started["skipping"].finish(1)
+    night.pproj("skip", "skipping", "bad").finish(0)
+    night.run("skipping").finish(0)
+    night.when("paused", held="Running")
+    night.pproj("suspend", "paused").finish(0)
+    night.when("cut-off", held="Running")
+    night.started["cut-off"].kill()
+    until(lambda: not is_active(night.folder / ".pproj" / "cut-off"), what="the end of all that ran")
+    night.when("stopped", held="Running")
+    night.pproj("stop", "stopped").finish(0)
+    night.started["stopped"].finish(1)
+    night.when("busy", flaky="Backoff", extra="WaitingForSlot", after="WaitingForDependencies", held_docs="Running")
+    night.when("levels", held="Running", a="Succeeded", b="WaitingForLevel")
+    night.when("paused", next="Suspended")
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)

@@ -42,7 +42,10 @@ async def run(
         typer.Option("-c", "--container", metavar="NAME", help="In a cluster: of this container of the pods."),
     ] = None,
 ) -> None:
-    """Print what tasks have printed, of the latest attempt of each."""
+    """Print the logs of tasks.
+
+    Of each task that of its latest attempt; also of a run that is over.
+    """
     project = await keeper.get(name)
     if failed and (task or follow):
         raise Failure("--failed is of all tasks that failed, which print no more", hint="leave out TASK and -f", code=2)

@@ -10,6 +10,7 @@ from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
 from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
+from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
@@ -56,7 +57,7 @@ async def run(
         said[:], retried[:] = _said(name, wanted, stopped), wanted
         return retry_patch(project, failed, wanted)
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried)
+    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
