@@ -162,7 +162,7 @@ QUESTIONS = [
     Question("is what hung gone", "hanging", "get {}", (r"held +Skipped +SkipRequested", r"after +Succeeded")),
     Question("why is it not accepted", "cyclic", "why {} a", ("not accepted", "cycle of 2: a → b → a")),
     Question(
-        "what if I mistype the name", "", "get fialed", ("there is no project fialed", 'did you mean "failed"'), 1
+        "what if I mistype the name", "", "get failet", ("there is no project failet", 'did you mean "failed"'), 1
     ),
 ]
 

@@ -274,7 +274,7 @@ QUESTIONS = [
     # Which one?
     Question("which one is meant", "", "get", ("there are several local runs: ", "give the NAME of one"), 2),
     Question(
-        "what if I mistype the name", "", "logs fialed", ("there are several local runs: ", "give the NAME of one"), 2
+        "what if I mistype the name", "", "logs failet", ("there are several local runs: ", "give the NAME of one"), 2
     ),
 ]
 
