@@ -47,7 +47,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
         "b: Pending, WaitingForDependencies",
         next(line for line in why.out.splitlines() if line.startswith("  it waits for a (running for ")),
     ]
-    assert "next: tail -f .pproj/demo/logs/a.1.log" in pproj("why", "demo", "a").out
+    assert "next: pproj logs demo a -f" in pproj("why", "demo", "a").out
     late = pproj("wait", "--timeout", "100ms")
     assert late.code == 2
     assert "demo has not ended in time; 0/2 tasks succeeded so far" in late.err
@@ -93,7 +93,7 @@ def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp
     assert pproj("run", file, "--command", "exit 3", "--set", "spec.defaults.maxAttempts=1").code == 1
     why = pproj("why", "1")
     assert why.out.splitlines()[0] == "1: Failed, ExitCode"
-    assert "next: tail -n 20 .pproj/shop/logs/1.1.log" in why.out
+    assert "next: pproj logs shop 1" in why.out
     found = pproj("why", "nope")
     assert found.code == 1
     assert "shop has no task nope" in found.err

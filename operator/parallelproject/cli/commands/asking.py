@@ -26,6 +26,7 @@ class Asking:
         patch_of: Callable[[Json], Json | None],
         said: Callable[[], str | Sequence[str]],
         tasks: Callable[[], Sequence[str]] = tuple,
+        unchanged: Callable[[str], None] = terminal.say,
     ) -> None:
         """Asks for a change, and says what happens then.
 
@@ -33,6 +34,7 @@ class Asking:
             patch_of: A merge patch for the project as it is; None: there is nothing to change.
             said: What happens, or why nothing does; asked for after ``patch_of``.
             tasks: The tasks that it is about; asked for after ``patch_of``.
+            unchanged: Says why nothing happens.
         """
         answer = None
         if await self._keeper.change(self._name, patch_of):
@@ -48,7 +50,7 @@ class Asking:
         *notes, last = lines
         for note in notes:
             terminal.say(note)
-        (terminal.show if answer else terminal.say)(last)
+        (terminal.show if answer else unchanged)(last)
         if answer is Answer.RECORDED:
             terminal.say(f"recorded: nothing of {self._name} is running, so this counts when it goes on")
             terminal.show(f"next: {goes_on}")

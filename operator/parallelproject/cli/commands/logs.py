@@ -42,7 +42,10 @@ async def run(
         typer.Option("-c", "--container", metavar="NAME", help="In a cluster: of this container of the pods."),
     ] = None,
 ) -> None:
-    """Print what tasks have printed, of the latest attempt of each."""
+    """Print the logs of tasks.
+
+    Of each task that of its latest attempt; also of a run that is over.
+    """
     project = await keeper.get(name)
     if failed and (task or follow):
         raise Failure("--failed is of all tasks that failed, which print no more", hint="leave out TASK and -f", code=2)
@@ -65,7 +68,7 @@ async def run(
         chosen = None if follow else [row["id"] for row in sorted(started, key=lambda row: row.get("startTime") or "")]
         if chosen == []:
             raise Failure(f"no task of {name} has started yet", hint="-f waits for them")
-    await _show(keeper, name, chosen, follow, container, one=task is not None)
+    await _show(keeper, name, chosen, follow, container, one=bool(task))
 
 
 async def _show(

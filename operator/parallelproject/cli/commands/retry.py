@@ -10,6 +10,7 @@ from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
 from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
+from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
@@ -56,7 +57,7 @@ async def run(
         said[:], retried[:] = _said(name, wanted, stopped), wanted
         return retry_patch(project, failed, wanted)
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried)
+    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -78,8 +79,9 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
     known = [task["id"] for task in project["spec"].get("tasks") or ()]
-    wrong = unknown_tasks(project, wanted)
+    wrong = []
     for task in wanted:
+        wrong += unknown_tasks(project, [task])
         if task in known and task not in failures and task not in skipped:
             wrong.append(f"{task} has not failed: it is {states.get(task, 'Pending')}")
     if wrong:

@@ -85,7 +85,7 @@ def _in_background(new: Path, pipe: int, directory: StateDirectory, run: Callabl
     os.dup2(null, 0)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    out = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stdout = sys.stderr = out = os.fdopen(1, "w", buffering=1, closefd=False)
     began = _Began(pipe, new, directory.output)
     try:
         code = run(out, began)

@@ -14,6 +14,13 @@ BEHIND: dict[str | None, str] = {
     Reason.TRANSIENT: "the repository could not be reached for long, or the container that lands was cut off",
 }
 """What lies behind a failure to land."""
+_WITH_LOGS = frozenset({Reason.EXIT_CODE, Reason.POD_FAILED, Reason.GATE_FAILED})
+"""Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
+
+
+def look_of(record: Record) -> str:
+    """What there is to look at after a failure: ``logs``, or the ``job`` where its pod is gone."""
+    return "logs" if record.reason in BEHIND or record.reason in _WITH_LOGS else "job"
 
 
 def conflicts(record: Record) -> list[str]:

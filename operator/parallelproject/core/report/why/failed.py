@@ -3,13 +3,11 @@
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View, failure
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
-from parallelproject.core.report.why.delivery import BEHIND, times
+from parallelproject.core.report.why.delivery import BEHIND, look_of, times
 from parallelproject.core.times import iso
 from parallelproject.model.spec import MergeConflict
 from parallelproject.model.status import Reason
 
-_WITH_LOGS = frozenset({Reason.EXIT_CODE, Reason.POD_FAILED})
-"""Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
 """Failures of an attempt that has no Job, or none any more."""
 
@@ -35,6 +33,5 @@ def failed(view: View, i: int) -> Why:
     below = sorted(reachable([i], view.graph.children))
     if skipped := [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]:
         more.append(f"{view.named(skipped, states=False)} did not run because of it")
-    look = "logs" if is_of_delivery or record.reason in _WITH_LOGS else "job"
     container = "" if is_of_delivery else container_of(view, i)
-    return of_task(view, i, answer, more, job=job, fix="retry", look=look, container=container)
+    return of_task(view, i, answer, more, job=job, fix="retry", look=look_of(record), container=container)

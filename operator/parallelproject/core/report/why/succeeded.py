@@ -14,4 +14,6 @@ def succeeded(view: View, i: int) -> Why:
         answer += f" at {iso(int(record.ended))}, after {duration(record.ended - record.started)}"
     if record.commit:
         answer += f", and landed as {record.commit}"
+    elif view.spec.git is not None or any(row.record.commit for row in view.rows.values()):
+        answer += "; it landed no commit, as a task does that changes nothing"
     return of_task(view, i, answer, [*conflicts(record), *remarkable(record)])

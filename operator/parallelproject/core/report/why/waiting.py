@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from parallelproject.core.planner.constraints.constraint import Constraint
 from parallelproject.core.planner.explanation import View
-from parallelproject.core.report.why.answer import Why, of_task
+from parallelproject.core.report.why.answer import Why, container_of, of_task
+from parallelproject.core.report.why.delivery import BEHIND, look_of
 from parallelproject.model.status import Reason
 
 
@@ -17,4 +18,7 @@ def waiting(view: View, i: int, constraints: Sequence[type[Constraint]]) -> Why:
     if constraint is None:
         return of_task(view, i, f"it waits: {reason}" if reason else "it waits for the operator's next look")
     found = constraint.explain(view, i, reason)
-    return of_task(view, i, found.answer, found.more, found.tasks, found.job, found.fix)
+    look = container = ""
+    if reason == Reason.BACKOFF:  # what has failed is to be looked at while it waits
+        look, container = look_of(view.record(i)), "" if view.record(i).reason in BEHIND else container_of(view, i)
+    return of_task(view, i, found.answer, found.more, found.tasks, found.job, found.fix, look, container)
