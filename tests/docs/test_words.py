@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "style.md"
-PYTHON = ("operator/parallelproject/model",)
+PYTHON = ("operator/parallelproject/model", "operator/parallelproject/core")
 """Folders of Python files. The list grows until it has the whole repository."""
 TEXTS = ()
 """Files whose whole text is read by people, as patterns."""

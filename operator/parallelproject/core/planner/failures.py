@@ -1,4 +1,4 @@
-"""Which tasks have failed for good, and which will not run because of them."""
+"""Which tasks have failed for good, and which are skipped because of them."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
 def skipped_after(
     graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int], states: Sequence[TaskState]
 ) -> dict[int, str]:
-    """The pending tasks that will not run because others have failed, and why.
+    """The pending tasks that are skipped because others have failed, and why.
 
     Args:
         graph: The compiled spec.
