@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "style.md"
-PYTHON = ("operator/parallelproject/model", "operator/parallelproject/core")
+PYTHON = tuple(f"operator/parallelproject/{room}" for room in ("model", "core", "executors", "kube", "controller"))
 """Folders of Python files. The list grows until it has the whole repository."""
 TEXTS = ()
 """Files whose whole text is read by people, as patterns."""
@@ -25,8 +25,8 @@ def forbidden() -> dict[str, str]:
 
 
 def pattern(words: dict[str, str]) -> re.Pattern[str]:
-    """Matches each of the words, also in a snake_case or CamelCase name and across the end of a line."""
-    spaced = ("[\\s#_]+".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True))
+    """Matches each of the words, also across the end of a line; a single word also within a snake_case name."""
+    spaced = ("[\\s#]+".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True))
     return re.compile(rf"(?<![a-z])(?:{'|'.join(spaced)})(?![a-z])", re.IGNORECASE)
 
 
@@ -62,7 +62,7 @@ def found_in(file: Path, words: dict[str, str]) -> list[str]:
     found = []
     for line, text in texts:
         for match in expression.finditer(text):
-            word = " ".join(re.split(r"[\s#_]+", match.group().lower()))
+            word = " ".join(re.split(r"[\s#]+", match.group().lower()))
             if (name, word) not in EXCEPTIONS:
                 at = line + text[: match.start()].count("\n")
                 found.append(f'{name}:{at}: "{word}" (use: {words[word]})')
