@@ -394,5 +394,5 @@ def test_salvage_keeps_what_a_failed_attempt_left(remote: Remote) -> None:
 @pytest.mark.parametrize(("there", "branch"), [("parallel/x", "parallel/x/_all"), ("parallel/x/a", "parallel/x")])
 def test_a_branch_that_cannot_be_beside_another_is_told(remote: Remote, there: str, branch: str) -> None:
     remote.commit(there, {}, "in the way", force_parent=remote.tip("main"))
-    with pytest.raises(PolicyError, match=f'has a branch "{there}", beside which there can be none "{branch}"'):
+    with pytest.raises(PolicyError, match=f'has a branch "{there}", so it cannot have a branch "{branch}"'):
         remote.attempt("a", branch=branch).prepare()

@@ -55,7 +55,7 @@ async def publish_in_order(
     merge: MergeMode,
     waiting: Waiting | None = None,
     *,
-    anew: bool = True,
+    rebased: bool = True,
 ) -> list[PublishResult]:
     """Publishes several branches, and merges them one at a time in this order.
 
@@ -69,8 +69,8 @@ async def publish_in_order(
         proposals: The branches, each after those that it builds on.
         merge: Manual: people merge them.
         waiting: How long to wait for the checks of all.
-        anew: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is made
-            anew there. Others are brought up to date, by a merge, where the target asks for it.
+        rebased: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is made
+            rebased there. Others are brought up to date, by a merge, where the target asks for it.
 
     Raises:
         DeliveryError: the forge or the remote was in trouble, or refuses us; called again, it goes on.
@@ -108,7 +108,7 @@ async def publish_in_order(
                 found = result_of(proposal, PublishEnd.NOT_IN_TIME, pull, "its turn has not come yet")
             else:
                 found = await _in_turn(
-                    forge, branches, proposal, pull, replace(waiting, seconds=left, approval=_APPROVAL), anew=anew
+                    forge, branches, proposal, pull, replace(waiting, seconds=left, approval=_APPROVAL), rebased=rebased
                 )
             done.append(found)
             if found.end.is_merged:
@@ -119,11 +119,17 @@ async def publish_in_order(
 
 
 async def _in_turn(
-    forge: ForgeClient, branches: Branches, proposal: Proposal, pull: ForgePullRequest, waiting: Waiting, *, anew: bool
+    forge: ForgeClient,
+    branches: Branches,
+    proposal: Proposal,
+    pull: ForgePullRequest,
+    waiting: Waiting,
+    *,
+    rebased: bool,
 ) -> PublishResult:
     """Merges one, when its turn has come."""
     try:
-        tried = await bring_in(forge, branches, pull, waiting, queued=anew)
+        tried = await bring_in(forge, branches, pull, waiting, queued=rebased)
         if tried.end is PublishEnd.CONFLICT:
             await _say_conflict(forge, tried)
     except (AnswerError, PolicyError) as error:

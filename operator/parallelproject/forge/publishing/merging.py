@@ -50,7 +50,7 @@ async def bring_in(
         pull: Open, or merged by an earlier process.
         waiting: How long to wait.
         queued: Whether it is a task's own branch, in a merge queue: it must contain its base's tip when it is checked,
-            and is made anew there. Any other branch is brought up to date, by a merge, when the target asks for it.
+            and is rebased there. Any other branch is brought up to date, by a merge, when the target asks for it.
     """
     up_to_date = queued or forge.needs_base
     deadline = waiting.clock.monotonic() + waiting.seconds
@@ -61,7 +61,7 @@ async def bring_in(
         pull = await forge.read(pull)
         if pull.state is PullState.OPEN and not pull.words.draft and up_to_date:
             try:
-                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, anew=queued)
+                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, rebased=queued)
             except ConflictError as conflict:
                 return Tried(PublishEnd.CONFLICT, pull, str(conflict), conflict.paths)
         else:

@@ -76,7 +76,7 @@ async def _publish(
             return await publish_in_order(forge, branches, proposals, request.merge, waiting)
         level_of = {row.id: row.level for row in request.tasks}
         proposals = await split.levels(level_of, request.whole_levels, above)
-        done = await publish_in_order(forge, branches, proposals, request.merge, waiting, anew=False)
+        done = await publish_in_order(forge, branches, proposals, request.merge, waiting, rebased=False)
         is_merged = request.merge is MergeMode.WHEN_CHECKS_PASS and all(one.end.is_merged for one in done)
         if is_merged and request.state is None:  # else it is a copy of somebody's branch, who goes on with that
             await asyncio.to_thread(shared.follow)

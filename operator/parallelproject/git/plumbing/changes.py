@@ -12,13 +12,13 @@ SYMLINK = "120000"
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """A path whose content or mode is another one."""
+    """A path with a changed content or mode."""
 
     path: str
     mode: str
-    """Of the new content, as git writes it; ``000000``: deleted."""
+    """Mode of the new content, as git writes it; ``000000``: deleted."""
     old: str | None
-    """The blob before; None: there was none."""
+    """The blob before; None: new."""
     new: str | None
     """The blob now; None: deleted."""
 
