@@ -59,10 +59,10 @@ def test_of_several_documents_the_one_project_is_read():
 
 def test_none_or_two_projects_are_errors():
     assert problems("kind: Secret") == [
-        "shop.yaml: holds no ParallelProject (write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
+        "shop.yaml: contains no ParallelProject (write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
     ]
     assert problems(HEAD + "---\n" + HEAD) == [
-        "shop.yaml:4: holds 2 ParallelProjects, on lines 1, 4 (give each a file of its own)"
+        "shop.yaml:4: holds 2 ParallelProjects, on lines 1, 4 (give each its own file)"
     ]
 
 
@@ -151,9 +151,9 @@ def test_a_key_given_twice_is_an_error_that_hides_no_other():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &a [*a]", "the alias *a stands for nothing before it"),
-        ("a: *b", "the alias *b stands for nothing before it"),
-        ("a: &a 1\nb: &a [*a]", "the alias *a stands for nothing before it"),
+        ("a: &a [*a]", "the alias *a is used before its anchor is defined"),
+        ("a: *b", "the alias *b is used before its anchor is defined"),
+        ("a: &a 1\nb: &a [*a]", "the alias *a is used before its anchor is defined"),
         ("? [a]\n: b", "a key must be plain text"),
         ("a: !!python/object:os.system x", "is not allowed"),
         ("a: !!binary x", "is not allowed"),

@@ -32,11 +32,11 @@ def take_marker(text: str, place: str, findings: Findings) -> tuple[str, str]:
         return UNNAMED, text[round_one.end() :]
     if found is None:
         if _UNCLOSED.match(text):
-            problem = f"the marker of {quoted(text, 40)} has no end, so it does not count"
+            problem = f"the marker of {quoted(text, 40)} has no end, so it is ignored"
             findings.warn(place, problem, "close it with ]")
         return SEQUENTIAL, text
     if not _LABELS.fullmatch(text[: found.start()].strip()):
-        message = f"the marker {quoted(found[0])} is not at the start; it counts all the same"
+        message = f"the marker {quoted(found[0])} is not at the start; it is used anyway"
         findings.warn(place, message, "put it before the text")
     group = (found[1] or "").strip() or UNNAMED
     others = {match[0] for match in MARKER.finditer(text)} - {found[0]}
@@ -94,7 +94,7 @@ def needs_in(
 
 
 def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:
-    """The ids of a JSON list's entries: their own, or where there is none one of their text, wherever they stand.
+    """The ids of a JSON list's entries: their own, or one derived from their text.
 
     Args:
         entries: The entries; what is no object has no id.
