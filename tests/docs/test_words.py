@@ -9,13 +9,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "style.md"
-PYTHON = tuple(
-    f"operator/parallelproject/{room}"
-    for room in ("controller", "core", "executors", "forge", "git", "kube", "model", "sources")
-)
+_ROOMS = ("controller", "core", "executors", "forge", "git", "kube", "model", "sources")
+PYTHON = (*(f"operator/parallelproject/{room}" for room in _ROOMS), "tools")
 """Folders of Python files. The list grows until it has the whole repository."""
-TEXTS = ()
-"""Files whose whole text is read by people, as patterns."""
+TEXTS = (
+    "charts/parallelproject/Chart.yaml",
+    "charts/parallelproject/README.md",
+    "charts/parallelproject/files/*",
+    "charts/parallelproject/templates/*",
+    "charts/parallelproject/values.*",
+    "crds/*.yaml",
+    "docs/concepts.md",
+    "docs/design/*.md",
+    "docs/reference/fields.md",
+    "docs/reference/metrics.md",
+    "manifests/*.yaml",
+    "manifests/examples/**/*.*",
+    "tools/**/*.md",
+)
+"""Files whose whole text is read by people, as patterns. What they quote as code does not count."""
 EXCEPTIONS = frozenset({("operator/parallelproject/sources/selection/phases.py", "can not")})
 """Fair uses: file and word."""
 

@@ -59,7 +59,8 @@ def test_of_several_documents_the_one_project_is_read():
 
 def test_none_or_two_projects_are_errors():
     assert problems("kind: Secret") == [
-        "shop.yaml: contains no ParallelProject (write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
+        "shop.yaml: contains no ParallelProject "
+        "(write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
     ]
     assert problems(HEAD + "---\n" + HEAD) == [
         "shop.yaml:4: holds 2 ParallelProjects, on lines 1, 4 (give each its own file)"
