@@ -17,12 +17,12 @@ def metrics() -> str:
     """The page's text."""
     lines = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|", *map(_row, METRICS)]
     buckets = {metric.buckets: ", ".join(f"{bound:g}" for bound in metric.buckets) for metric in METRICS}
-    buckets = ["", "Upper bounds of the histograms' buckets, in seconds:", ""]
+    bounds_text = ["", "Upper bounds of the histograms' buckets, in seconds:", ""]
     for bounds, shown in buckets.items():
         if bounds:
             names = ", ".join(f"`{metric.name}`" for metric in METRICS if metric.buckets == bounds)
-            buckets.append(f"- {shown}: {names}")
-    return "\n".join([_INTRODUCTION, *lines, *buckets]) + "\n"
+            bounds_text.append(f"- {shown}: {names}")
+    return "\n".join([_INTRODUCTION, *lines, *bounds_text]) + "\n"
 
 
 def _row(metric: Metric) -> str:
