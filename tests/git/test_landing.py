@@ -289,7 +289,7 @@ def test_a_branch_that_was_set_back_is_not_brought_forward_again(remote: Remote)
 def test_a_deleted_branch_is_not_made_again(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1"})
     git(remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
-    with pytest.raises(BranchRewrittenError, match="gone"):
+    with pytest.raises(BranchRewrittenError, match="was deleted"):
         attempt.land()
     assert remote.state() == {"a/salvage/1"}
 

@@ -261,7 +261,7 @@ def test_an_open_gate_is_named_with_its_condition_what_it_holds_and_the_command_
 def test_what_is_deferred_until_a_time_runs_once_it_has_come(until: str, runs: bool):
     imported = load(issue("a", defer_until=until), now=datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
     assert (needs(imported) == {"a": []}) is runs
-    assert any("is no time" in str(warning) for warning in imported.report.warnings) is (until == "soon")
+    assert any("is not a time" in str(warning) for warning in imported.report.warnings) is (until == "soon")
 
 
 @pytest.mark.parametrize("type", ["epic", "molecule", "milestone"])

@@ -154,7 +154,7 @@ def test_a_project_is_named_after_its_file_or_folder(tmp_path: Path, place: str,
     file.write_text("- [ ] a" if file.suffix == ".md" else '{"title": "a", "tasks": []}')
     assert load(file).project.name == name
     assert load(file, options=Options(name="mine")).project.name == "mine"
-    assert "is not a name" in problem(file, options=Options(name="Not mine"))
+    assert "is not a valid name" in problem(file, options=Options(name="Not mine"))
 
 
 @pytest.mark.parametrize("place", [".taskmaster/tasks/tasks.json", "tasks/tasks.json", "tasks.json"])

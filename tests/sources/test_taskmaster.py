@@ -93,7 +93,7 @@ def test_what_holds_no_tasks_is_told():
 def test_a_list_beside_tags_is_told():
     imported = load({"master": {"tasks": [task(1)]}, "tasks": [task(2)]})
     assert needs(imported) == {"1": []}
-    assert str(imported.report.warnings[0]).startswith("tasks.json: tasks: is a list beside tags")
+    assert str(imported.report.warnings[0]).startswith("tasks.json: tasks: is a list next to tags")
 
 
 def test_each_tag_but_master_has_a_project_name_of_its_own():

@@ -37,7 +37,7 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 _CONTAINERS = frozenset({"epic", "type: epic", "type:epic", "kind/epic", "tracking", "meta"})
-_ABSENT = "export closed issues too (gh issue list --state all --limit 1000), or drop it with --dangling warn"
+_ABSENT = "export closed issues too with gh issue list --state all --limit 1000, or drop it with --dangling warn"
 _NAME = r"[\w.-]{1,100}/[\w.-]{1,100}"
 _REFERENCE = rf"(?:https://github\.com/({_NAME})/(?:issues|pull)/|({_NAME})?\#|\bGH-)(\d{{1,9}})\b"
 """A reference to an issue: its repository as a link or a name has it, and its number."""
