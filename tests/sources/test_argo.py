@@ -91,7 +91,7 @@ def test_json_and_templates_of_workflows_are_read_too():
     [
         ("{name: A, template: Gen, when: '1 == 1'}", "tasks[0].when: is a condition"),
         ("{name: A, template: Gen, withParam: '[1]'}", "tasks[0].withParam: is a loop over the output of another task"),
-        ("{name: A, template: Gen, withSequence: {count: 3}}", "tasks[0].withSequence: is a loop of an unsupported kind"),
+        ("{name: A, template: Gen, withSequence: {count: 3}}", "tasks[0].withSequence: is an unsupported loop"),
         ("{name: A, template: Gen, continueOn: {failed: true}}", "tasks[0].continueOn: lets tasks run after a failure"),
         ("{name: A, templateRef: {name: x, template: y}}", "tasks[0].templateRef: uses a template of another object"),
         ("{name: A, template: gem}", 'tasks[0].template: "gem" is not a template'),

@@ -30,7 +30,7 @@ _TASK_READ = frozenset({"name", "template", "depends", "arguments", "withItems",
 _REFUSED = {
     "when": "is a condition, which a project cannot express",
     "withParam": "is a loop over the output of another task, which is known too late",
-    "withSequence": "is a loop of an unsupported kind; withItems is supported",
+    "withSequence": "is an unsupported loop; withItems is supported",
     "templateRef": "uses a template of another object, which is not in this file",
     "inline": "is an inline template of a task, which is not supported",
     "continueOn": "lets tasks run after a failure, which a project cannot express",
