@@ -108,8 +108,8 @@ def crd() -> dict[str, Any]:
     for place, node in places(schema):
         default = node.get("default")
         if default not in (None, "", [], {}) and node["type"] != "object":
-            said = default if isinstance(default, str) else json.dumps(default)
-            node["description"] += f" Defaults to {said}."  # `kubectl explain` shows no defaults
+            shown = default if isinstance(default, str) else json.dumps(default)
+            node["description"] += f" Defaults to {shown}."  # `kubectl explain` shows no defaults
         if place not in SERVER_DEFAULTS:
             node.pop("default", None)
     schema["properties"]["status"]["default"] = dict(NOT_OBSERVED)

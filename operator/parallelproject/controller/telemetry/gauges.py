@@ -113,14 +113,14 @@ class Gauges(Collector):
             projects.update({(namespace, state): 0 for state in STATES})
             tasks.update({(namespace, state): 0 for state in _TASK_STATES})
         for project in known:
-            namespace, said = project.owner.namespace, self._summary(project)
-            projects[namespace, said.state] += 1
-            for state, count in said.tasks.items():
+            namespace, counted = project.owner.namespace, self._summary(project)
+            projects[namespace, counted.state] += 1
+            for state, count in counted.tasks.items():
                 tasks[namespace, state] += count
-            for (state, reason), count in said.reasons.items():
+            for (state, reason), count in counted.reasons.items():
                 reasons[namespace, state, reason] += count
-            if said.published is not None:
-                publications[(namespace, *said.published)] += 1
+            if counted.published is not None:
+                publications[(namespace, *counted.published)] += 1
             snapshot = project.ledger.snapshot
             slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):

@@ -99,7 +99,7 @@ class ObservedAttempts:
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
             reason: One of ``model.status.REFUSALS``.
-            message: What the API server said.
+            message: The API server's message.
             now: Seconds since the epoch.
             waits: Whether it certainly does not exist and releases its slot; else it is still being created.
         """
@@ -144,7 +144,7 @@ class ObservedAttempts:
             found.append(
                 PublishAttempt(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.report(parts),
                 )
             )  # fmt: skip
         return found

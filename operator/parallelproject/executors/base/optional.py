@@ -63,7 +63,7 @@ class Publishes(Protocol):
     def publishing(self, start: PublishStart) -> Json:
         """The object of an attempt at publishing."""
 
-    def said(self, parts: Sequence[Any]) -> str:
+    def report(self, parts: Sequence[Any]) -> str:
         """The report of an attempt at publishing at its end: JSON, or empty."""
 
 

@@ -31,7 +31,7 @@ class Answer:
             return None
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         """The forge's message for people."""
         body = self.body
         if not isinstance(body, dict):
@@ -54,7 +54,7 @@ class Answer:
         spent = "0" in (self.headers.get("x-ratelimit-remaining"), self.headers.get("RateLimit-Remaining"))
         limited = (
             self.status == 429
-            or (self.status == 403 and bool(asked or spent or _LIMITED.search(self.said)))
+            or (self.status == 403 and bool(asked or spent or _LIMITED.search(self.detail)))
             or (self.status == 503 and bool(asked))
         )
         if not limited:
@@ -75,10 +75,10 @@ class Answer:
 class AnswerError(Exception):
     """A refusal. The message contains no credential."""
 
-    def __init__(self, status: int, message: str, said: str) -> None:
+    def __init__(self, status: int, message: str, detail: str) -> None:
         super().__init__(message)
         self.status = status
-        self.said = said
+        self.detail = detail
         """The forge's own message, cleaned."""
 
     def as_outcome(self) -> DeliveryError:

@@ -131,13 +131,13 @@ class Gitea:
         except LostAnswerError:
             return Merging(Merge.LOST)
         except AnswerError as error:
-            if error.status == 405 and "not allowed to merge" in error.said:
+            if error.status == 405 and "not allowed to merge" in error.detail:
                 raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
-            if error.status == 404 or (error.status == 409 and "out of date" in error.said):
-                return Merging(Merge.MOVED, error.said)
+            if error.status == 404 or (error.status == 409 and "out of date" in error.detail):
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (405, 409):
-                behind = "behind the base" in error.said
-                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.said)
+                behind = "behind the base" in error.detail
+                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.detail)
             raise
         return Merging(Merge.DONE)
 

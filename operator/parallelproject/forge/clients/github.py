@@ -76,8 +76,8 @@ class GitHub:
             query = {"query": _DRAFT if words.draft else _READY, "variables": {"id": pull.handle}}
             answer = (await self.session.call("POST", self._graphql(), query)).body
             if isinstance(answer, dict) and answer.get("errors"):
-                said = str(answer["errors"][0].get("message", ""))
-                raise AnswerError(422, f"the draft state of #{pull.number} cannot be changed: {said}", said)
+                detail = str(answer["errors"][0].get("message", ""))
+                raise AnswerError(422, f"the draft state of #{pull.number} cannot be changed: {detail}", detail)
         if labels := missing_labels(pull, words):
             await self.session.call(
                 "POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": labels}
@@ -108,12 +108,12 @@ class GitHub:
         except LostAnswerError:
             return Merging(Merge.LOST)
         except AnswerError as error:
-            if error.status == 409 or (error.status == 405 and "was modified" in error.said):
-                return Merging(Merge.MOVED, error.said)
+            if error.status == 409 or (error.status == 405 and "was modified" in error.detail):
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (405, 422):
                 now = await self.session.get(self._path(pull))
                 behind = now.get("mergeable_state") == "behind"
-                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.said)
+                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.detail)
             raise
         return Merging(Merge.DONE)
 
@@ -163,7 +163,7 @@ class GitHub:
 
 
 def _says_it_is_there(error: AnswerError) -> bool:
-    return error.status == 422 and "already exists" in error.said
+    return error.status == 422 and "already exists" in error.detail
 
 
 def _pull(row: dict[str, Any]) -> ForgePullRequest:

@@ -127,10 +127,10 @@ class GitLab:
             if error.status == 401:
                 raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
             if error.status == 409:
-                return Merging(Merge.MOVED, error.said)
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (400, 405, 406, 422):
                 why = str((await self.session.get(self._path(pull))).get("detailed_merge_status") or "")
-                return Merging(Merge.BEHIND if why == "need_rebase" else Merge.BLOCKED, f"{error.said} {why}".strip())
+                return Merging(Merge.BEHIND if why == "need_rebase" else Merge.BLOCKED, f"{error.detail} {why}".strip())
             raise
         return Merging(Merge.DONE)
 

@@ -44,7 +44,7 @@ class Merging:
     """The answer to a merge, with the forge's own message."""
 
     merge: Merge
-    said: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

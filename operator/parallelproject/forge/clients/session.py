@@ -134,8 +134,8 @@ class ForgeSession:
             elif (asked := answer.wait(self.clock.now(), limited)) is not None:
                 wait, limited = asked, limited + 1
             elif answer.status >= 300:
-                said = await self._cleaned(answer.said)
-                raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {said}", said)
+                detail = await self._cleaned(answer.detail)
+                raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {detail}", detail)
             elif answer.content.strip() and answer.body is None:
                 raise AnswerError(502, f"{method} {_shown(path)}: HTTP {answer.status}, but no JSON", "")
             else:

@@ -48,22 +48,22 @@ def summary(request: PublishRequest, published: Sequence[PublishResult]) -> dict
 
     First those that need a person, the first in the queue before those that wait for it; then the latest of the others.
     """
-    said: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
+    report: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
     if any(one.is_news for one in published):
-        said["progress"] = True
+        report["progress"] = True
     if request.scope is PullRequestScope.LEVEL:
         open_ = [one.level for one in published if one.level is not None and not one.end.is_merged]
-        said["mergedLevels"] = min([request.levels, *open_])
-    room = _RESULT_MAX - len(instructions.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
+        report["mergedLevels"] = min([request.levels, *open_])
+    room = _RESULT_MAX - len(instructions.encode(report | {"branchesTotal": len(published)}, _RESULT_MAX))
     well = [one for one in reversed(published) if one.end.is_well]
     for one in [*(one for one in published if not one.end.is_well), *well]:
         row = brief(one)
         room -= len(json.dumps(row)) + 2
         if room < 0:
-            said["branchesTotal"] = len(published)
+            report["branchesTotal"] = len(published)
             break
-        said["branches"].append(row)
-    return said
+        report["branches"].append(row)
+    return report
 
 
 def brief(published: PublishResult) -> dict[str, Any]:

@@ -90,27 +90,27 @@ async def _merge(
             checks = await forge.checks(pull, sha)
             if checks is Checks.FAILED:
                 return Tried(PublishEnd.CHECKS_FAILED, pull, f"checks of {sha[:12]} have failed")
-            said = f"the checks of {sha[:12]} are {checks}"
+            text = f"the checks of {sha[:12]} are {checks}"
             if checks is Checks.PASSED or (checks is Checks.NONE and clock.monotonic() >= settled):
                 # Requested again only after another read, since the last answer may have been lost.
                 answer = await forge.merge(pull, sha)
-                said = answer.said or "the merge is in progress"
+                text = answer.detail or "the merge is in progress"
                 if answer.merge is Merge.BEHIND:
-                    return Tried(PublishEnd.BEHIND, pull, said)
+                    return Tried(PublishEnd.BEHIND, pull, text)
                 if answer.merge is Merge.DONE:
                     pause = 0
                 if answer.merge is Merge.MOVED:
-                    return Tried(PublishEnd.MOVED, pull, said)
+                    return Tried(PublishEnd.MOVED, pull, text)
                 if answer.merge is Merge.BLOCKED and (paths := await _conflicts(branches, pull)):
-                    return Tried(PublishEnd.CONFLICT, pull, said, paths)
+                    return Tried(PublishEnd.CONFLICT, pull, text, paths)
                 if answer.merge is Merge.BLOCKED:
                     deadline = min(deadline, clock.monotonic() + waiting.approval)
         elif (await asyncio.to_thread(branches.tips, pull.head))[pull.head] != sha:
             return Tried(PublishEnd.MOVED, pull, f"{pull.head} is no longer at {sha[:12]}")
         else:
-            said = f"the forge has not noticed {sha[:12]} yet"
+            text = f"the forge has not noticed {sha[:12]} yet"
         if clock.monotonic() >= deadline:
-            return Tried(PublishEnd.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {said}")
+            return Tried(PublishEnd.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {text}")
         await clock.back_off(pause, waiting.longest)
     raise AssertionError
 

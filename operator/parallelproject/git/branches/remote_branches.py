@@ -58,8 +58,8 @@ class Branches:
         """The same, with an open directory."""
         refs = {check_branch(name, "branch"): name for name in names}
         url = store.git.address.url
-        said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
-        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in lines_of(said.decode()))}
+        output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
+        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in lines_of(output.decode()))}
         return {name: found.get(ref) for ref, name in refs.items()}
 
     def task_refs(self, run: str, tasks: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -71,8 +71,8 @@ class Branches:
         pattern = f"{TaskRefs(run, 'x').run_folder}/*"
         with self.open() as store:
             url = store.git.address.url
-            said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
-        lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
+            output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
+        lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
         return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
 
     def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:
@@ -204,8 +204,8 @@ class Branches:
     def remade(self, store: GitStore, tree: str, parent: str, commit: str) -> str:
         """A rebased commit: the same message, author and dates, so that it is the same each time."""
         form = "%an%x00%ae%x00%ad%x00%B"
-        said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
-        name, email, date, text = said.split("\0", 3)
+        output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+        name, email, date, text = output.split("\0", 3)
         people = {
             "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
             "GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email,
@@ -259,7 +259,7 @@ class Branches:
 
 def _missing(names: Sequence[str], error: GitFailedError) -> PolicyError:
     shown = " or no ".join(map(quoted, names))
-    return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.said}")
+    return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.detail}")
 
 
 def seen_ref(name: str) -> str:

@@ -52,8 +52,8 @@ def as_type(kind: type[T], fields: Mapping[str, Any]) -> T:
 def of_error(error: Exception) -> tuple[int, dict[str, Any]]:
     """The exit code and the result of a step that failed."""
     if isinstance(error, DeliveryError):
-        said = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
-        return error.exit_code, shown({**said, "paths": error.paths, "ref": error.ref})
+        output = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
+        return error.exit_code, shown({**output, "paths": error.paths, "ref": error.ref})
     # Without the message, which might contain a credential.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"

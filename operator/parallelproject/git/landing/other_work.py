@@ -106,14 +106,14 @@ def _keep_all(store: GitStore, observed: ObservedGit, base: str, landing: Sequen
                 return
             yield _keep(observed.store, base, found)
     except GitFailedError as error:  # an error of the task's own repository must not prevent the rest from landing
-        yield Other("what was committed in the workspace", None, f"its .git is broken: {error.said}")
+        yield Other("what was committed in the workspace", None, f"its .git is broken: {error.detail}")
 
 
 def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
     """A ref whose commit does not exist or is broken."""
     named = {commit: what for what, commit in observed.refs.named.items() if commit not in observed.commits}
-    said = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
-    for line in lines_of(said)[:_KEPT_MAX]:
+    output = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
+    for line in lines_of(output)[:_KEPT_MAX]:
         commit, _, found = line.partition(" ")
         if found == "missing" and observed.store.commit_of(commit) is None:
             what, _ = _without_credentials(store, _shown(named[commit]))
@@ -236,7 +236,7 @@ def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
         date = f"@{min(max(found.time, 0), _TIME_MAX)} +0000"
         commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=date)
     except GitFailedError as error:
-        return Other(what, None, f"it is broken: {error.said}")
+        return Other(what, None, f"it is broken: {error.detail}")
     name = _NOT_IN_REFS.sub("-", what).strip("-.")
     name = name if not ref_problem(name) else "work"
     try:

@@ -67,8 +67,8 @@ def glance(store: GitStore) -> tuple[Seen, int | None]:
     """
     refs, branch = store.delivery.refs, store.delivery.branch_ref
     names = (branch, refs.landed, f"{refs.run_folder}/*/result")
-    said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
-    lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
+    output = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
+    lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
     found = {name: commit for commit, _, name in lines}
     waiting = sorted(name for name in found if name.startswith(f"{refs.run_folder}/") and name.endswith("/result"))
     place = waiting.index(refs.result) if refs.result in waiting else None

@@ -51,7 +51,7 @@ def save(store: GitStore, ref: str, commit: str, instead_of: Update | None = Non
 def _has(store: GitStore, ref: str, commit: str) -> bool:
     """Whether the remote's ref is at the commit."""
     try:
-        said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref).stdout.decode()
+        output = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref).stdout.decode()
     except GitFailedError:
         return False
-    return said.partition("\t")[0] == commit
+    return output.partition("\t")[0] == commit

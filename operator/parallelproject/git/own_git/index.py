@@ -26,10 +26,10 @@ def skipped(store: GitStore, gone: Collection[str]) -> frozenset[str]:
     if copied is None:
         return frozenset()
     try:
-        said = store.git.run("ls-files", "-t", "-z", environment={"GIT_INDEX_FILE": str(copied)}).stdout
+        output = store.git.run("ls-files", "-t", "-z", environment={"GIT_INDEX_FILE": str(copied)}).stdout
     except GitFailedError:
         return frozenset()  # not an index
-    marked = {line[2:] for line in split(said) if line.startswith("S ")}
+    marked = {line[2:] for line in split(output) if line.startswith("S ")}
     return frozenset(marked.intersection(gone))
 
 

@@ -76,8 +76,8 @@ def commits_among(store: GitStore, private: GitStore, names: list[str]) -> list[
     if not names:
         return []
     text = "\n".join([*dict.fromkeys(names), ""]).encode()
-    said = store.git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=text).stdout.decode()
-    made = [line.split(" ")[1] for line in lines_of(said) if line.startswith("commit ")]
+    output = store.git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=text).stdout.decode()
+    made = [line.split(" ")[1] for line in lines_of(output) if line.startswith("commit ")]
     asked = private.git.run("cat-file", "--batch-check", stdin="\n".join([*made, ""]).encode()).stdout.decode()
     return [line.split(" ")[0] for line in lines_of(asked) if line.endswith(" missing")]
 

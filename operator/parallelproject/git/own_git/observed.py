@@ -74,7 +74,7 @@ def observe(store: GitStore) -> ObservedGit:
     except TooMuchError:
         return ObservedGit(store, refs, trouble="its .git is too large")
     except GitFailedError as error:
-        return ObservedGit(store, refs, trouble=f"its .git is broken: {error.said}")
+        return ObservedGit(store, refs, trouble=f"its .git is broken: {error.detail}")
     # A task may fetch or push its own commits: what it made is its work, even if it is also elsewhere.
     fetched = made.below(refs.fetched) - refs.logs.made
     return ObservedGit(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
@@ -83,11 +83,11 @@ def observe(store: GitStore) -> ObservedGit:
 def _peeled(store: GitStore, refs: OwnRefs) -> OwnRefs:
     """The refs with the commits of annotated tags in the place of the tags."""
     asked = list({*refs.named.values(), *refs.fetched})
-    said = store.git.run(
+    output = store.git.run(
         "cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}^{{commit}}\n" for name in asked).encode()
     ).stdout.decode()
     # A ref whose object is missing or not a commit keeps its name.
-    commits = {name: line for name, line in zip(asked, lines_of(said), strict=True) if " " not in line}
+    commits = {name: line for name, line in zip(asked, lines_of(output), strict=True) if " " not in line}
     named = {what: commits.get(name, name) for what, name in refs.named.items()}
     return replace(refs, named=named, fetched={commits.get(name, name) for name in refs.fetched})
 
@@ -97,12 +97,12 @@ def _described(store: GitStore, names: Sequence[str]) -> dict[str, OwnCommit]:
         return {}
     if len(names) > _COMMITS_MAX:
         raise TooMuchError
-    said = store.git.run(
+    output = store.git.run(
         "log", "--no-walk=unsorted", "--stdin", "--format=%H%x00%T%x00%P%x00%ct%x00%s",
         stdin="\n".join([*names, ""]).encode(),
     ).stdout.decode(errors="replace")  # fmt: skip
     found = []
-    for line in said.split("\n"):
+    for line in output.split("\n"):
         if line.count("\0") >= 4:
             name, tree, parents, time, subject = line.split("\0", 4)
             found.append(OwnCommit(name, tree, tuple(parents.split()), int(time or 0), subject))

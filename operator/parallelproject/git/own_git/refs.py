@@ -75,11 +75,11 @@ def read_head(own: Path) -> str | None:
 
 
 def _resolve(own: Path, file: Path) -> str | None:
-    said = (read_plain(file, _REF_MAX) or b"").decode(errors="replace").strip()
-    if _NAME.fullmatch(said):
-        return said
-    ref = said.removeprefix("ref:").strip()
-    if not said.startswith("ref:") or not ref.startswith("refs/") or ".." in ref or "\0" in ref:
+    output = (read_plain(file, _REF_MAX) or b"").decode(errors="replace").strip()
+    if _NAME.fullmatch(output):
+        return output
+    ref = output.removeprefix("ref:").strip()
+    if not output.startswith("ref:") or not ref.startswith("refs/") or ".." in ref or "\0" in ref:
         return None
     at = own
     for part in ref.split("/")[:-1]:
@@ -113,9 +113,9 @@ def _worktree(found: OwnRefs, own: Path, name: str) -> None:
     commit = _resolve(own, entry / "HEAD")
     if commit:
         found.named[f"worktree-{name}"] = commit
-    said = (read_plain(entry / "gitdir", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
-    if said.endswith("/.git") and said.startswith("/") and "\0" not in said:
-        folder = Path(said).parent
+    output = (read_plain(entry / "gitdir", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
+    if output.endswith("/.git") and output.startswith("/") and "\0" not in output:
+        folder = Path(output).parent
         back = (read_plain(folder / ".git", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
         is_itself = is_plain_folder(folder) and os.path.realpath(folder) == str(folder)
         if is_itself and os.path.realpath(back.removeprefix("gitdir: ")) == os.path.realpath(entry):
@@ -129,9 +129,9 @@ def _packed(own: Path) -> dict[str, str]:
 
 def _loose(own: Path) -> Iterator[tuple[str, str]]:
     for path, name in files_below(own / "refs"):
-        said = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
-        if _NAME.fullmatch(said):
-            yield f"refs/{name}", said
+        output = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
+        if _NAME.fullmatch(output):
+            yield f"refs/{name}", output
 
 
 def _lines(file: Path) -> list[str]:

@@ -156,7 +156,7 @@ class GitCommand:
             start_new_session=True,  # so that a Ctrl-C for us does not interrupt it, and the whole group can be killed
         )
         try:
-            out, said = process.communicate(stdin, seconds)
+            out, output = process.communicate(stdin, seconds)
         except subprocess.TimeoutExpired:
             raise GitFailedError(command, -signal.SIGKILL, f"no end after {seconds:g} s", timed_out=True) from None
         finally:
@@ -164,8 +164,8 @@ class GitCommand:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         if process.returncode not in codes:
-            raise GitFailedError(command, process.returncode, clean(said or out, secrets))
-        return subprocess.CompletedProcess([command], process.returncode, out, clean(said, secrets).encode())
+            raise GitFailedError(command, process.returncode, clean(output or out, secrets))
+        return subprocess.CompletedProcess([command], process.returncode, out, clean(output, secrets).encode())
 
     def _environment(self, access: Access) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

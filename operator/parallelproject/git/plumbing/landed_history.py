@@ -42,8 +42,8 @@ def work_of(store: GitStore, commit: str) -> LandingWork:
         PolicyError: it does not belong to this task.
     """
     form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
-    said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
-    base, date, run, task, attempt = said.split("\0")
+    output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+    base, date, run, task, attempt = output.split("\0")
     if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
     return LandingWork(commit, base, int(attempt), date, store)

@@ -69,7 +69,7 @@ def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
         return Pushed.UNKNOWN
     if done.returncode == 0:
         return Pushed.DONE
-    said = done.stderr.decode(errors="replace")
+    output = done.stderr.decode(errors="replace")
     reasons = []
     for line in _LINE.finditer(done.stdout.decode(errors="replace")):
         if line["flag"] == "!":
@@ -79,9 +79,9 @@ def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
         return Pushed.ROOTLESS
     for reason in reasons:
         if _FINAL.search(reason) and not _RACE.search(reason):
-            raise AuthOrProtectedError("PushRefused", f"the remote refused the push: {reason} ({said})")
+            raise AuthOrProtectedError("PushRefused", f"the remote refused the push: {reason} ({output})")
     if reasons:
         return Pushed.MOVED if any(_RACE.search(reason) for reason in reasons) else Pushed.UNKNOWN
-    if cause(said) is Cause.REFUSED:
-        raise AuthOrProtectedError("PushRefused", said)
+    if cause(output) is Cause.REFUSED:
+        raise AuthOrProtectedError("PushRefused", output)
     return Pushed.UNKNOWN

@@ -91,7 +91,7 @@ class GitStore:
             fetch()
         except GitFailedError as error:
             # Only now the object format of the remote is known. Nothing is here yet that could be lost.
-            if "mismatched algorithms" not in error.said or self.object_format == "sha256":
+            if "mismatched algorithms" not in error.detail or self.object_format == "sha256":
                 raise
             remove(self.git.directory)
             make(self.git, "sha256")

@@ -43,10 +43,10 @@ def filtered(store: GitStore, base: str, changed: Sequence[PathChange]) -> list[
 
 def _check(store: GitStore, folder: Path, paths: Sequence[str]) -> dict[str, str]:
     where = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(store.git.home / "no-index")}
-    said = store.git.run(
+    output = store.git.run(
         "check-attr", "-z", "--stdin", "filter",
         stdin=lines(paths), environment=where, config=[("core.bare", "false")], folder=folder,
     ).stdout  # fmt: skip
-    fields = said.decode(errors="surrogateescape").split("\0")
+    fields = output.decode(errors="surrogateescape").split("\0")
     triples = zip(fields[::3], fields[1::3], fields[2::3], strict=False)
     return {path: value for path, _, value in triples if value not in ("unspecified", "unset", "set")}

@@ -44,10 +44,10 @@ def module_directory(workspace: Path, path: str) -> Path | None:
     own = workspace / path / ".git"
     if is_plain_folder(own):
         return own
-    said = read_plain(own, _LINK_MAX)
-    if said is None or not said.startswith(b"gitdir:"):
+    output = read_plain(own, _LINK_MAX)
+    if output is None or not output.startswith(b"gitdir:"):
         return None
-    target = said.removeprefix(b"gitdir:").strip().decode(errors="surrogateescape")
+    target = output.removeprefix(b"gitdir:").strip().decode(errors="surrogateescape")
     full = posixpath.normpath(posixpath.join(str(workspace / path), target))
     inside = f"{workspace}/"
     if not full.startswith(inside) or "\0" in full or not _is_within(workspace, full.removeprefix(inside)):

@@ -175,7 +175,7 @@ class WorkTree:
         blob = self.git.run("hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
         mode = "100755" if os.access(self.folder / path, os.X_OK) else "100644"
         self.run("update-index", "--replace", "-z", "--index-info", stdin=lines([f"{mode} {blob}\t{path}"]))
-        return Violation("Unreadable", path, f"cannot be added by git: {error.said}", False)
+        return Violation("Unreadable", path, f"cannot be added by git: {error.detail}", False)
 
     def tree(self) -> str:
         """The index as a tree."""
@@ -188,8 +188,8 @@ class WorkTree:
         if not asked:
             return set()
         names = lines(f"./{path}" for path in asked)  # so that no name is parsed as a pattern, such as ":(top)"
-        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
-        return {name.removeprefix("./") for name in split(said)}
+        output = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
+        return {name.removeprefix("./") for name in split(output)}
 
     def close(self) -> None:
         """Removes the index."""

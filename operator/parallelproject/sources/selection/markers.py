@@ -71,13 +71,13 @@ def needs_in(
         start = re.split(r"\s(?:[—–]|-)\s|:", clause)[0]
         if names_only_ids(start):
             found.update(dict.fromkeys(id for id in known.references(start) if id in known.ids))
-    said = bool(found)
+    is_stated = bool(found)
     for line in body:
         match = _LINE.match(line)
         if match is None:
             continue
         if names_only_ids(match[1]):
-            said = True
+            is_stated = True
             for id in known.references(match[1]):
                 if id in known.ids:
                     found[id] = None
@@ -85,12 +85,12 @@ def needs_in(
                     hint = findings.did_you_mean(id, known.ids) or "write the ids of tasks of this file"
                     findings.warn(place, f"waits for {quoted(id)}, which is not a task; it is not waited for", hint)
         elif _NONE.fullmatch(match[1]):
-            said = True
+            is_stated = True
     if own in found:
         findings.warn(
             place, f"{quoted(own)} names itself; it does not wait for itself", "name another task, or remove it"
         )
-    return [Need(id, place) for id in found if id != own], said
+    return [Need(id, place) for id in found if id != own], is_stated
 
 
 def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:

@@ -114,14 +114,14 @@ class _Reader:
 
     def items(self) -> list[Item]:
         """The tasks, and what contains them."""
-        said = []
+        stated = []
         items = []
         for index in self.chosen.tasks:
             item, says = self._item(index)
             items.append(item)
             if not item.container:
-                said.append(says)
-        self.all_say_what_they_need = len(said) > 1 and all(said)
+                stated.append(says)
+        self.all_say_what_they_need = len(stated) > 1 and all(stated)
         return items
 
     def leads(self) -> dict[str, str]:

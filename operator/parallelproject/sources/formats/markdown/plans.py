@@ -168,13 +168,13 @@ class _Reader:
 
     def items(self) -> list[Item]:
         """The tasks, and what contains them."""
-        items, said = [], []
+        items, stated = [], []
         for heading in self._headings:
             item, says = self._item(heading)
             items.append(item)
             if not item.container:
-                said.append(says)
-        self.all_say_what_they_need = len(said) > 1 and all(said)
+                stated.append(says)
+        self.all_say_what_they_need = len(stated) > 1 and all(stated)
         return items
 
     def ignored(self) -> Iterable[Ignored]:

@@ -101,12 +101,12 @@ def read_stories(
     items, doubtful, used = [], [], set()
     for path in order:
         of_file = Findings(path)
-        item, said = _story(outlines[path], ids[path], path, known, of_file)
+        item, stated = _story(outlines[path], ids[path], path, known, of_file)
         findings.warnings += of_file.warnings
         key = _key(path, ids[path], states or {})
         used.add(key)
-        _set_state(item, (states or {}).get(key, said), options, findings)
-        if fields.status_word((states or {}).get(key, said)) in _REVIEW:
+        _set_state(item, (states or {}).get(key, stated), options, findings)
+        if fields.status_word((states or {}).get(key, stated)) in _REVIEW:
             doubtful.append(item.id)
         items.append(item)
     absent = [key for key in states or {} if key not in used]
