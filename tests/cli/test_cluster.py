@@ -230,7 +230,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     assert result.code == 1
     assert result.err.startswith("error: busy: Stopped: 0 of 8 tasks succeeded")
     assert "the project was stopped while it was running" in why("core")
-    assert "the project was stopped before its turn came" in why("extra")
+    assert "the project was stopped before it started" in why("extra")
 
 
 # Failures, and trying again.

@@ -76,7 +76,7 @@ def test_a_run_that_was_cut_off_is_shown_as_interrupted_and_goes_on(pproj: Pproj
     until(lambda: states(pproj) == {"a": "Pending", "b": "Pending"}, what="the end of all that ran")
     ended = pproj("wait")
     assert ended.code == 1
-    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE goes on)" in ended.err
+    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE resumes it)" in ended.err
     why = pproj("why", "b")
     assert why.out.splitlines() == [
         "b: Pending, Interrupted", "  nothing runs: the run was interrupted", "next: pproj run FILE",

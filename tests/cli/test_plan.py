@@ -70,7 +70,7 @@ def test_the_text_tells_everything_about_a_small_file(pproj: Pproj, tasks_json: 
     for part in (
         "shop: 5 tasks in 4 levels, at most 2 side by side",
         "6 tasks found: 5 to run, 1 done",
-        "1 more only contains others",
+        "1 parent task, run through its subtasks",
         "  0  1  ██████        2\n",
         "  1  2  ████████████  3.1, 4\n",
         "  2  1  ██████        3.2\n",

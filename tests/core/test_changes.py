@@ -44,7 +44,7 @@ def by_documents(history: History, every: int) -> list[Event]:
 
 
 def by_plans(history: History) -> list[Event]:
-    readings = [PlanReading(planned.graph, planned.plan, heard=list(planned.observed)) for planned in history.plans]
+    readings = [PlanReading(planned.graph, planned.plan, reported=list(planned.observed)) for planned in history.plans]
     return [event for pair in pairwise(readings) for event in changes(*pair)]
 
 
@@ -130,7 +130,7 @@ FAILED_ONCE = row(reason="Backoff", attempts=1, failures=1, failure="ExitCode", 
             [
                 "Succeeded a: attempt 1 succeeded",
                 "Landed a: landed as abc",
-                "UndeclaredFiles a: 2 besides the files that it declares, in abc",
+                "UndeclaredFiles a: 2 not in the files that it declares, in abc",
             ],
         ),
         (RUNNING, row(state="Running", attempts=1, reason="JobSuspended", jobName="j"),

@@ -328,7 +328,7 @@ def test_what_builds_on_a_task_that_was_turned_down_is_not_offered(
     project.land("c", {"c": "1"}, LINE)
     said = project.tasks("Manual")
     assert ends(said) == {"/a": "Closed", "/b": "Waiting", "/c": "Open"}
-    assert "builds on a, which was turned down" in json.dumps(said)
+    assert "builds on a, which was rejected" in json.dumps(said)
     assert f"refs/heads/{BRANCH}/b" not in remote.refs()
 
 

@@ -219,7 +219,7 @@ def test_the_executor_cannot_be_changed_once_there_are_two(control_plane: Contro
         until(lambda: apply(kubectl, project, check=False).returncode == 0, "the first project", seconds=20)
         project["spec"] = {"executor": "Workflow"}
         # A type that is just made is not known to every part of the server at once: wait for this very refusal.
-        message = 'spec.executor: Invalid value: "Workflow": executor cannot be changed once'
+        message = 'spec.executor: Invalid value: "Workflow": executor cannot be changed later'
         until(lambda: message in apply(kubectl, project, check=False).stderr, "the refusal", seconds=20)
     finally:
         control_plane.kubectl("delete", "crd", "laters.example.org", "--wait=false")

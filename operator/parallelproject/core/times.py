@@ -17,7 +17,7 @@ def iso(seconds: int) -> str:
 
 @lru_cache(maxsize=4096)
 def epoch(text: str | None) -> float | None:
-    """Seconds since the epoch; None for what is absent, no time, or one that could not be written again."""
+    """Seconds since the epoch; None for a value that is absent, is not a time, or could not be written again."""
     try:
         seconds = datetime.fromisoformat(text).timestamp() if isinstance(text, str) else -1.0
     except (ValueError, OverflowError):
@@ -26,12 +26,12 @@ def epoch(text: str | None) -> float | None:
 
 
 def doubling(first: float, failures: int, longest: float) -> float:
-    """Seconds to wait after so many failures in a row: so long after the first, doubled with each further one."""
+    """Seconds to wait after a number of failures in a row: doubled with each failure."""
     return min(first * 2.0 ** min(max(failures - 1, 0), 64), longest)
 
 
 def duration(seconds: float) -> str:
-    """A length for people: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """A duration for people: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _MESSAGE_MAX = 1024
 _WAITING_MAX = 1000
-"""Most batches that wait to be sent; more are lost."""
+"""Maximum number of batches that wait to be sent; more are lost."""
 _BY_THEIR_NAME = frozenset(
     {
         What.SUSPENDED, What.RESUMED, What.ACCEPTED, What.TASK_FAILED, What.JOB_SUSPENDED, What.JOB_RESUMED,
@@ -36,7 +36,7 @@ class Notice(NamedTuple):
 
 
 class KubernetesEvents:
-    """Sends them, beside everything else."""
+    """Sends them concurrently with everything else."""
 
     moment = Moment.WRITTEN
 
@@ -53,7 +53,7 @@ class KubernetesEvents:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Ends; what was not sent is lost."""
+        """Stops; what was not sent is lost."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -69,10 +69,10 @@ class KubernetesEvents:
 
 
 def notices(events: Sequence[Event]) -> Iterator[Notice]:
-    """What is sent of some events.
+    """The notices to send for events.
 
-    A task's start and success are told by its Job. Levels that ended together are one notice, and so are the failures
-    of a task; of one that has failed for good, or that has succeeded by now, they are none.
+    A task's Job reports its start and success. Levels that ended together are one notice, and so are the failures of a
+    task. A task that has failed for good, or has succeeded meanwhile, has no notice of failures.
     """
     failures = _failures(events)
     ended = [event for event in events if event.what is What.LEVEL_COMPLETED]
@@ -88,7 +88,7 @@ def notices(events: Sequence[Event]) -> Iterator[Notice]:
 
 
 def _failures(events: Sequence[Event]) -> set[int]:
-    """The places of the failed attempts that are reported: of each task the last, where one counts as a failure."""
+    """The places of the failed attempts that are reported: the last one of each task, if one counts as a failure."""
     over = {event.task for event in events if event.what in (What.TASK_FAILED, What.SUCCEEDED)}
     failed = [(place, event) for place, event in enumerate(events) if event.what is What.FAILED]
     counted = {event.task for _, event in failed if event.reason != Reason.CONFLICT} - over

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class LogLines:
-    """Logs what is reported: it leads nowhere else but to an Event, which may be lost."""
+    """Logs what is reported: otherwise it is only in an Event, which may be lost."""
 
     moment = Moment.WRITTEN
 

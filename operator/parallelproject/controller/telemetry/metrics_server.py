@@ -1,4 +1,4 @@
-"""``/metrics``: for Prometheus, in its text format or as OpenMetrics, whichever is asked for."""
+"""``/metrics``: for Prometheus, in its text format or as OpenMetrics, as requested."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 async def serve_metrics(registry: CollectorRegistry, host: str | None, port: int) -> None:
-    """Serves until cancelled; port 0 is a free one, which the log tells."""
+    """Serves until cancelled; port 0 is a free one, which the log reports."""
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
     runner = web.AppRunner(app, access_log=None)

@@ -1,4 +1,4 @@
-"""Which tasks have failed for good, which will not run because of them, and which leave nothing to be done."""
+"""Which tasks have failed for good, which are skipped because of them, and which leave nothing to do."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def all_done(graph: CompiledGraph, states: Sequence[TaskState]) -> bool:
 def skipped_after(
     graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int], states: Sequence[TaskState]
 ) -> dict[int, str]:
-    """The pending tasks that will not run because others have failed, and why.
+    """The pending tasks that are skipped because others have failed, and why.
 
     Args:
         graph: The compiled spec.

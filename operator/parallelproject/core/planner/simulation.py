@@ -1,7 +1,7 @@
-"""A run that is only imagined: how long a graph would take, by the constraints that the planner goes by.
+"""A simulated run: how long a graph would take, by the constraints of the planner.
 
-A list schedule (Graham, 1966) in the planner's order: at each moment those start that no constraint holds back. Every
-task takes as long as is expected of it, and none fails.
+A list schedule (Graham, 1966) in the planner's order: at each moment the tasks start that no constraint blocks. Every
+task takes its expected time, and none fails.
 """
 
 import heapq
@@ -18,12 +18,12 @@ from parallelproject.model.status import TaskState
 def makespan(
     graph: CompiledGraph, spec: Spec, parallelism: int, constraints: Sequence[type[Constraint]] = CONSTRAINTS
 ) -> int:
-    """Seconds from the first start to the last end, of a project that begins now and is never suspended.
+    """Seconds from the first start to the last end, of a project that starts now and is never suspended.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
-        parallelism: Taken in place of ``spec.parallelism``.
+        parallelism: Used in place of ``spec.parallelism``.
         constraints: The rules, in their order.
 
     Raises:
@@ -34,7 +34,7 @@ def makespan(
 
 
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
-    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … up to where more does not help."""
+    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … until more does not help."""
     work = sum(graph.seconds)
     if not work:
         return {}
@@ -54,7 +54,7 @@ _READY: Hashable = ("ready",)
 
 
 class _Simulation:
-    """One run. Tasks that are ready stand in lines, by what they wait for: only the first of a line is asked for."""
+    """One run. Ready tasks are in queues, by what they wait for: only the first of a queue is checked."""
 
     def __init__(self, graph: CompiledGraph, spec: Spec, constraints: Sequence[type[Constraint]]) -> None:
         self._graph = graph
@@ -62,11 +62,11 @@ class _Simulation:
         unfinished = list(map(len, graph.levels))
         self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, 0, None, 0.0))
         self._waiting = [len(above) for above in graph.parents]
-        self._lines: dict[Hashable, list[int]] = {}  # of places in the plan's order, each a heap
+        self._lines: dict[Hashable, list[int]] = {}  # positions in the plan's order, each a heap
         self._running: list[tuple[int, int]] = []  # a heap: when it ends, and the task
 
     def run(self) -> int:
-        """To the end; when that is."""
+        """Runs to the end; returns its time."""
         graph, now = self._graph, 0
         for task, above in enumerate(self._waiting):
             if not above:
@@ -84,14 +84,14 @@ class _Simulation:
         if self._lines:
             task = graph.order[next(iter(self._lines.values()))[0]]
             block = self._admission.blocks(task)
-            raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'nobody knows why'}")
+            raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'unknown reason'}")
         return now
 
     def _stand(self, line: Hashable, task: int) -> None:
         heapq.heappush(self._lines.setdefault(line, []), self._graph.place[task])
 
     def _start(self, now: int) -> None:
-        """Starts all that may start, in the plan's order."""
+        """Starts all tasks that may start, in the plan's order."""
         admission, lines, graph = self._admission, self._lines, self._graph
         heads = [(places[0], number, line) for number, (line, places) in enumerate(lines.items())]
         heapq.heapify(heads)
@@ -101,7 +101,7 @@ class _Simulation:
             block = admission.blocks(task)
             into = None if block is None else (block.reason, task if block.line is None else block.line)
             if into == line:
-                continue  # it still waits, and so do those behind it
+                continue  # it still waits, and so does the rest of its queue
             heapq.heappop(lines[line])
             if into is not None:
                 self._stand(into, task)

@@ -1,4 +1,4 @@
-"""What events are called where people read them outside of a picture: the message of each, in one place. Pure."""
+"""The messages of events, in one place, for everything that shows them as text. Pure."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from parallelproject.core.report.changes import Event, What
 
 
 def message(event: Event) -> str:
-    """An event in a sentence; empty for those that need none."""
+    """An event as a sentence; empty for events without a message."""
     task, commit = event.task, event.commit
     match event.what:
         case What.STARTED:
@@ -27,11 +27,11 @@ def message(event: Event) -> str:
         case What.JOB_RESUMED:
             return f"{task}: its Job {event.job} is no longer suspended"
         case What.UNDECLARED:
-            return f"{task}: {event.amount} besides the files that it declares, in {commit}"
+            return f"{task}: {event.amount} not in the files that it declares, in {commit}"
         case What.SHARED:
-            return f"{task}: {event.amount} changed by others while it ran, in {commit}; it merged"
+            return f"{task}: {event.amount} also changed by other tasks while it ran, in {commit}; it merged"
         case What.KEPT:
-            kept = "not among its files, kept and not landed: see the log of its container git"
+            kept = "outside of its files: kept, not landed; see the log of its container git"
             return f"{task}: {event.amount} {kept}"
         case What.LEVEL_COMPLETED:
             return levels_message([event])
@@ -39,6 +39,6 @@ def message(event: Event) -> str:
 
 
 def levels_message(events: Sequence[Event]) -> str:
-    """Several levels that ended together: a chain of short tasks ends several a second."""
+    """The message of levels that ended together: a chain of short tasks ends several per second."""
     names = ("level " if len(events) == 1 else "levels ") + ", ".join(str((event.level or 0) + 1) for event in events)
     return f"{names}: {sum(event.amount for event in events)} of {sum(event.total for event in events)}"

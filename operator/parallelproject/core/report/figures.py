@@ -1,4 +1,4 @@
-"""Figures of a run, as the field defines them: speedup = work / wall, efficiency = speedup / parallelism used."""
+"""Figures of a run, by their usual definitions: speedup = work / wall, efficiency = speedup / parallelism used."""
 
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ class Figures(NamedTuple):
 
     wall: float
     work: float
-    """Sum of the times that the tasks' last attempts took."""
+    """Sum of the times of the tasks' last attempts."""
     critical_path: float
-    """Longest chain of dependent work, by the times taken."""
+    """Longest chain of dependent tasks, by the times that they took."""
     speedup: float
     efficiency: float
     retries: int
@@ -22,11 +22,11 @@ class Figures(NamedTuple):
     peak: int
     """Largest number of tasks that ran at once."""
     conflict_rate: float | None
-    """Conflicts divided by landings tried; None where nothing was to land."""
+    """Conflicts divided by attempts to land; None if nothing had to land."""
 
 
 def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
-    """The figures of a run, up to its end or to now."""
+    """The figures of a run, until its end or until now."""
     records = [ledger.records.get(task_id, NEW) for task_id in graph.ids]
     took = [max(0.0, r.ended - r.started) if r.started is not None and r.ended is not None else 0.0 for r in records]
     end = ledger.completion_time if ledger.completion_time is not None else now

@@ -170,7 +170,7 @@ class Repository:
         except GitFailedError as error:
             if self._commit(ref):
                 return False
-            raise RunError(f"the branch {branch} cannot be made: {error.said}") from None
+            raise RunError(f"the branch {branch} cannot be made: {error.detail}") from None
         return True
 
     def commits(self, base: str, branch: str) -> int:

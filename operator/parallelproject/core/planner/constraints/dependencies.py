@@ -13,7 +13,7 @@ _WAITS = Block(Reason.WAITING_FOR_DEPENDENCIES)
 
 
 class Dependencies(Constraint):
-    """Plans and simulations go through the tasks that are ready, which it holds back no more."""
+    """Plans and simulations only consider tasks that are ready, which it does not block."""
 
     reasons = (Reason.WAITING_FOR_DEPENDENCIES,)
 
@@ -36,17 +36,17 @@ class Dependencies(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Which they are, and who is behind them."""
+        """Those dependencies, and the tasks at the root of the wait."""
         waited_for = cls.holders(view, task)
         if not waited_for:
-            return Explanation("its dependencies have just succeeded; it starts at the operator's next look")
+            return Explanation("its dependencies have just succeeded; it starts in the operator's next round")
         causes = _causes(view, waited_for)
-        more = [] if set(causes) <= set(waited_for) else [f"in the end that is because of {view.named(causes)}"]
+        more = [] if set(causes) <= set(waited_for) else [f"the first in this chain: {view.named(causes)}"]
         return Explanation(f"it waits for {view.named(waited_for)}", more, waited_for)
 
 
 def _causes(view: View, tasks: Sequence[int]) -> list[int]:
-    """Of some tasks and all that they wait for, those that wait for no dependency themselves."""
+    """Of some tasks and all that they wait for, those whose own dependencies have succeeded."""
 
     def is_missing(i: int) -> bool:
         return not view.is_done(i)

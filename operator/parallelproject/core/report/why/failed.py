@@ -9,11 +9,11 @@ from parallelproject.model.spec import MergeConflict
 from parallelproject.model.status import Reason
 
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
-"""Failures of an attempt that has no Job, or none any more."""
+"""Failures of an attempt that has no Job, or whose Job was deleted."""
 
 
 def failed(view: View, i: int) -> Why:
-    """The answer for it."""
+    """The answer for this state."""
     record, rules = view.record(i), view.spec.conflicts
     tried = f"all {record.attempts} attempts" if record.attempts > 1 else "its only attempt"
     answer = f"{tried} failed; the last one with {failure(record)}"

@@ -7,7 +7,7 @@ from parallelproject.core.times import duration, iso
 
 
 def succeeded(view: View, i: int) -> Why:
-    """The answer for it."""
+    """The answer for this state."""
     record = view.record(i)
     answer = f"attempt {record.attempts} succeeded"
     if record.started is not None and record.ended is not None:
