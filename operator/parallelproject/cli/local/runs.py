@@ -13,7 +13,7 @@ from parallelproject.cli.local.logs import LogReader
 from parallelproject.cli.local.next_steps import explained, next_commands
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
-from parallelproject.cli.reader import Answer
+from parallelproject.cli.reader import RequestAnswer
 from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, version_of
@@ -142,7 +142,7 @@ class LocalRuns:
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def taken_up(self, name: str) -> Answer:
+    async def taken_up(self, name: str) -> RequestAnswer:
         """Waits a moment for the run to take up what was asked for; how that went."""
         directory = self._directory(name)
         requests = StateDirectory(directory).requests
@@ -151,11 +151,11 @@ class LocalRuns:
             runs = is_active(directory)
             asked = requests.read()
             if asked.applied >= asked.version:
-                return Answer.APPLIED
+                return RequestAnswer.APPLIED
             if not runs:
-                return Answer.RECORDED
+                return RequestAnswer.RECORDED
             if time.monotonic() > deadline:
-                return Answer.OPEN
+                return RequestAnswer.OPEN
             await asyncio.sleep(_POLL_SECONDS)
 
     async def logs(
