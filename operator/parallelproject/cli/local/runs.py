@@ -17,7 +17,6 @@ from parallelproject.cli.reader import RequestAnswer
 from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, version_of
-from parallelproject.local.removal import delete_run
 from parallelproject.local.state.directory import FOLDER, StateDirectory
 from parallelproject.local.state.requests import Asked
 
@@ -182,6 +181,8 @@ class LocalRuns:
 
     async def delete(self, name: str, uid: str | None = None) -> None:
         """Removes the state of a run, its workspaces and its refs. Branches stay."""
+        from parallelproject.local.removal import delete_run  # here, because few commands need it
+
         directory = self._directory(name)
         try:
             await asyncio.to_thread(delete_run, directory)
