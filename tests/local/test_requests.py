@@ -16,11 +16,11 @@ import pytest
 
 from parallelproject.cli import main
 from parallelproject.cli.local import runs as local_runs
+from parallelproject.local.engine import inbox
 from parallelproject.local.engine.engine import Engine
 from parallelproject.local.engine.inbox import Inbox
 from parallelproject.local.read import read_run
-from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.requests import Requests
+from parallelproject.local.state.requests import RunRequests
 from tests.local.runner import Runner, Started, until
 
 COMMAND = """\
@@ -59,8 +59,8 @@ def kills(owner: type, name: str, when: Callable[[Any, Any], bool], *, after: bo
 
 POINTS: dict[str, Callable[[], None]] = {
     "after it has read the request": kills(Inbox, "news", lambda _, found: found is not None),
-    "before it notes that": kills(Requests, "applied", lambda *_: True, after=False),
-    "after it has noted that": kills(Requests, "applied", lambda *_: True),
+    "before it notes that": kills(RunRequests, "applied", lambda *_: True, after=False),
+    "after it has noted that": kills(RunRequests, "applied", lambda *_: True),
     "after it has planned with it": kills(Engine, "_plan", lambda engine, _: engine._board.requests > 0),
 }
 NOTED = ("after it has noted that", "after it has planned with it")
@@ -125,6 +125,17 @@ def test_a_retry_while_it_runs_is_one_more_attempt(bench: Bench) -> None:
     bench.release()
     started.finish(1)
     assert (bench.failures(), bench.starts("after")) == (2, 1)
+
+
+def test_a_retry_at_the_last_moment_counts_before_the_run_ends(bench: Bench) -> None:
+    def look_at_the_end_only() -> None:
+        inbox.POLL_SECONDS = 1000.0
+
+    started = bench.start(look_at_the_end_only)
+    assert "recorded: the run has not answered yet" in bench.ask("retry", "bad")
+    bench.release()
+    started.finish(1)
+    assert bench.failures() == 2
 
 
 def test_a_retry_between_a_crash_and_the_next_run_is_one_more_attempt(bench: Bench) -> None:
@@ -242,16 +253,20 @@ def test_a_skipped_task_runs_after_all_when_it_is_retried(bench: Bench) -> None:
     assert bench.starts("after") == 1
 
 
-def test_of_many_that_ask_at_once_none_is_lost(bench: Bench) -> None:
-    crash(bench, bench.start())
-    children = []
-    for task in ("bad", "held", "after"):
+def test_of_many_that_ask_at_once_none_is_lost(tmp_path: Path) -> None:
+    requests, children = RunRequests(tmp_path), []
+    for child in range(8):
         children.append(os.fork())
         if not children[-1]:
-            os._exit(main.call(["skip", task]))
-    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-    asked = StateDirectory(bench.run.state).requests.read()
-    assert (asked.version, sorted(asked.spec["skip"])) == (3, ["after", "bad", "held"])
+            try:
+                for number in range(20):
+                    requests.ask(lambda asked, own=f"{child}-{number}": {"skip": [*asked.spec.get("skip", ()), own]})
+                os._exit(0)
+            finally:
+                os._exit(1)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    asked = requests.read()
+    assert (asked.version, len(set(asked.spec["skip"]))) == (160, 160)
 
 
 def test_delete_removes_all_of_a_run_and_refuses_while_it_runs(bench: Bench) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Answer(Enum):
+class RequestAnswer(Enum):
     """What became of something that was asked of a project."""
 
     APPLIED = auto()
@@ -75,7 +75,7 @@ class ProjectKeeper(ProjectReader, Protocol):
             patch_of: A merge patch for a project.
         """
 
-    async def taken_up(self, name: str) -> Answer:
+    async def taken_up(self, name: str) -> RequestAnswer:
         """Waits a moment for a change to be taken up, where that can be waited for; how that went."""
 
     def logs(

@@ -13,7 +13,7 @@ from parallelproject.cli.cluster.next_steps import next_commands
 from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
-from parallelproject.cli.reader import Answer
+from parallelproject.cli.reader import RequestAnswer
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.local.read import runs_below
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
@@ -91,9 +91,9 @@ class Cluster:
         """Nothing, as kubectl does."""
         return ""
 
-    async def taken_up(self, name: str) -> Answer:
+    async def taken_up(self, name: str) -> RequestAnswer:
         """At once: the API server has it, and the operator takes up what that has."""
-        return Answer.APPLIED
+        return RequestAnswer.APPLIED
 
     @property
     def nothing_found(self) -> str:

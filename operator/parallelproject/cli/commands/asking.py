@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.input.arguments import TextOrJson
 from parallelproject.cli.output import terminal
-from parallelproject.cli.reader import Answer
+from parallelproject.cli.reader import RequestAnswer
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectKeeper
@@ -41,7 +41,7 @@ class Asking:
             answer = await self._keeper.taken_up(self._name)
         found = said()
         lines = [found] if isinstance(found, str) else list(found)
-        goes_on = self._keeper.goes_on(await self._keeper.get(self._name)) if answer is Answer.RECORDED else ""
+        goes_on = self._keeper.goes_on(await self._keeper.get(self._name)) if answer is RequestAnswer.RECORDED else ""
         if self._output is TextOrJson.JSON:
             known = answer.name.capitalize() if answer else "Unchanged"
             about = {"project": self._name, "answer": known, "message": "; ".join(lines), "tasks": list(tasks())}
@@ -51,8 +51,8 @@ class Asking:
         for note in notes:
             terminal.say(note)
         (terminal.show if answer else unchanged)(last)
-        if answer is Answer.RECORDED:
+        if answer is RequestAnswer.RECORDED:
             terminal.say(f"recorded: nothing of {self._name} is running, so this counts when it goes on")
             terminal.show(f"next: {goes_on}")
-        elif answer is Answer.OPEN:
+        elif answer is RequestAnswer.OPEN:
             terminal.say("recorded: the run has not answered yet; it takes this up as soon as it can")

@@ -13,11 +13,10 @@ from parallelproject.cli.local.logs import LogReader
 from parallelproject.cli.local.next_steps import explained, next_commands
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
-from parallelproject.cli.reader import Answer
+from parallelproject.cli.reader import RequestAnswer
 from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, version_of
-from parallelproject.local.removal import delete_run
 from parallelproject.local.state.directory import FOLDER, StateDirectory
 from parallelproject.local.state.requests import Asked
 
@@ -142,7 +141,7 @@ class LocalRuns:
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def taken_up(self, name: str) -> Answer:
+    async def taken_up(self, name: str) -> RequestAnswer:
         """Waits a moment for the run to take up what was asked for; how that went."""
         directory = self._directory(name)
         requests = StateDirectory(directory).requests
@@ -151,11 +150,11 @@ class LocalRuns:
             runs = is_active(directory)
             asked = requests.read()
             if asked.applied >= asked.version:
-                return Answer.APPLIED
+                return RequestAnswer.APPLIED
             if not runs:
-                return Answer.RECORDED
+                return RequestAnswer.RECORDED
             if time.monotonic() > deadline:
-                return Answer.OPEN
+                return RequestAnswer.OPEN
             await asyncio.sleep(_POLL_SECONDS)
 
     async def logs(
@@ -182,6 +181,8 @@ class LocalRuns:
 
     async def delete(self, name: str, uid: str | None = None) -> None:
         """Removes the state of a run, its workspaces and its refs. Branches stay."""
+        from parallelproject.local.removal import delete_run  # here, because few commands need it
+
         directory = self._directory(name)
         try:
             await asyncio.to_thread(delete_run, directory)

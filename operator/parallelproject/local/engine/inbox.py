@@ -3,7 +3,7 @@
 import time
 
 from parallelproject.local.errors import RunError
-from parallelproject.local.state.requests import Asked, Requests
+from parallelproject.local.state.requests import Asked, RunRequests
 
 POLL_SECONDS = 0.2
 """Time between two looks at the file. A look takes 2 µs; a message could be lost, a file is there after a crash too."""
@@ -12,7 +12,7 @@ POLL_SECONDS = 0.2
 class Inbox:
     """What was asked for, as one session takes it in."""
 
-    def __init__(self, requests: Requests, asked: Asked) -> None:
+    def __init__(self, requests: RunRequests, asked: Asked) -> None:
         """Prepares it.
 
         Args:

@@ -11,7 +11,7 @@ from typing import Any
 from parallelproject.folder_removal import remove
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.document import Document
-from parallelproject.local.state.requests import Requests
+from parallelproject.local.state.requests import RunRequests
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"
@@ -33,7 +33,7 @@ class StateDirectory:
         """Where the work lands, if it does."""
         self.document = Document(self.path)
         """What others read of the run."""
-        self.requests = Requests(self.path)
+        self.requests = RunRequests(self.path)
         """What others ask of it."""
         self.output = self.path / "output.log"
         """What a run in the background prints."""

@@ -41,7 +41,7 @@ class Asked:
         return {**spec, **self.spec}
 
 
-class Requests:
+class RunRequests:
     """The file. Every change is one replacement of it, by one process at a time."""
 
     def __init__(self, directory: Path) -> None:
