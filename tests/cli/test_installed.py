@@ -1,11 +1,10 @@
-"""``uv tool install .`` and ``pipx install .``: the program works outside of the checkout, with nothing else installed."""
+"""``uv tool install .`` and ``pipx install .``: the program works outside of the checkout, with its own packages."""
 
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,12 @@ TASKS = "- [ ] 1 [P:Group-A] Write a\n- [ ] 2 [P:Group-A] Write b\n"
 
 def call(*words: object, folder: Path, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [str(word) for word in words], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
+        [str(word) for word in words],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert not check or done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done
@@ -38,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tool(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tool(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of ``uv tool install``, with everything of uv's in folders of its own."""
     folder = tmp_path_factory.mktemp("uv")
     programs = folder / "bin"
@@ -47,7 +51,7 @@ def tool(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     if done.returncode and "dns error" in done.stderr + done.stdout:
         pytest.skip("needs a package registry")
     assert done.returncode == 0, done.stderr
-    yield programs
+    return programs
 
 
 def test_the_wheel_has_every_module_and_what_they_read(wheel: Path):

@@ -1,7 +1,7 @@
 """The commands that README and the pages of docs show, and where each block of them runs.
 
-A block is fenced as ``sh`` (commands) or ``console`` (commands after ``$ ``, with what they print). The line above it is
-``<!-- run: PLACE -->``: a place of ``places.py``, ``no: REASON``, or the test that runs the same commands.
+A block is fenced as ``sh`` (commands) or ``console`` (commands after ``$ ``, with what they print). The line above it
+is ``<!-- run: PLACE -->``: a place of ``places.py``, ``no: REASON``, or the test that runs the same commands.
 """
 
 import re

@@ -59,15 +59,21 @@ class Shell:
         """Runs it by bash, which ends at the first command that fails."""
         for word, value in self._words.items():
             script = script.replace(word, value)
-        process = subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=self.folder, env=self._environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors.open("w"), start_new_session=True,
-        )  # fmt: skip
+        # Into files: what is started in the background holds them open for as long as it runs.
+        with self.output.open("w") as out, self.errors.open("w") as errors:
+            process = subprocess.Popen(
+                ["bash", "-euo", "pipefail", "-c", script], cwd=self.folder, env=self._environment,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=errors, start_new_session=True,
+            )  # fmt: skip
         self._groups.append(process.pid)
-        out, _ = process.communicate(timeout=SECONDS)
-        said = self.errors.read_text()
-        assert not check or process.returncode == 0, f"{script}\n{out}\n{said}"
-        return subprocess.CompletedProcess(script, process.returncode, out, said)
+        code = process.wait(timeout=SECONDS)
+        shown, said = self.output.read_text(), self.errors.read_text()
+        assert not check or code == 0, f"{script}\n{shown}\n{said}"
+        return subprocess.CompletedProcess(script, code, shown, said)
+
+    @property
+    def output(self) -> Path:
+        return Path(self._environment["HOME"]) / "stdout"
 
     @property
     def errors(self) -> Path:
@@ -87,7 +93,9 @@ def _home(folder: Path) -> Path:
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "claude").write_text(AGENT)
     (home / "bin" / "claude").chmod(0o755)
-    (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"
+    )
     return home
 
 

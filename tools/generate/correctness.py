@@ -27,16 +27,9 @@ def correctness() -> str:
     lines = [_COLUMNS, ("---",) * len(_COLUMNS), *rows]
     table = "\n".join(f"| {' | '.join(_shown(cell) for cell in line)} |" for line in lines)
     words = (
-        "The last run of each campaign that has been counted. *Runs without* a fault are what the others are compared "
-        "with.\nWhere *runs with faults* is less than *of*, the campaign was cut short. `storm` strikes processes and no "
-        "requests:\nits writes and faults are not counted."
-    )
-    lines = [_COLUMNS, ("---",) * len(_COLUMNS), *rows]
-    table = "\n".join(f"| {' | '.join(_shown(cell) for cell in line)} |" for line in lines)
-    words = (
-        "The last run of each campaign. Before it, every graph runs without any fault: these runs are what its ends are "
-        "compared with. Where *runs with faults* is less than *of*, it was cut short. A dash is what a campaign does not "
-        "count: `storm` strikes processes, and no request. `crd` counts nothing."
+        "The last run of each campaign that has been counted. *Runs without* a fault are what the others are compared\n"
+        "with. Where *runs with faults* is less than *of*, it was cut short. `storm` strikes processes and no\n"
+        "requests: its writes and faults are not counted."
     )
     return Template(_WORDS.read_text()).substitute(counts=f"{words}\n\n{table}")
 
@@ -45,9 +38,8 @@ def _row(name: str, found: dict[str, Any]) -> tuple[object, ...]:
     without = found["by_fault"].get(_WITHOUT, {}).get("runs", 0)
     counted = ("–", "–") if name == _OF_PROCESSES else (found["writes"], found["faults"])
     violations = len(found["violations"]) + len(found["written_while_all_was_over"])
-    return (
-        name, found["runs"] - without, found["of"], without, found["attempts"], *counted, found["operators"], violations,
-    )  # fmt: skip
+    runs = (found["runs"] - without, found["of"], without)
+    return (name, *runs, found["attempts"], *counted, found["operators"], violations)
 
 
 def _shown(cell: object) -> str:
