@@ -66,7 +66,10 @@ class Shell:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=errors, start_new_session=True,
             )  # fmt: skip
         self._groups.append(process.pid)
-        code = process.wait(timeout=SECONDS)
+        try:
+            code = process.wait(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            code = None
         shown, said = self.output.read_text(), self.errors.read_text()
         assert not check or code == 0, f"{script}\n{shown}\n{said}"
         return subprocess.CompletedProcess(script, code, shown, said)
@@ -164,7 +167,8 @@ def cluster(folder: Path, control_plane: ControlPlane, namespace: str) -> Iterat
     for name in ("id_ed25519", "known_hosts"):
         (folder / name).write_text("x\n")
     programs = f"{home / 'bin'}:{BIN}:{control_plane.binaries.folder}:{os.environ['PATH']}"
-    words = {"NAMESPACE": namespace}
+    # Ports of their own: those that an operator has by default may be another one's on this machine.
+    words = {"NAMESPACE": namespace, "pproj controller": "pproj controller --health-port 0 --metrics-port 0"}
     shell = Shell(home, folder, words, KUBECONFIG=str(folder / "config"), PATH=programs)
     shutil.copy(control_plane.kubeconfig, folder / "config")
     shell.run(f"kubectl config set-context --current --namespace={namespace}")

@@ -40,6 +40,7 @@ Ctrl-C ends it and removes everything.
 
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+_LOOK_SECONDS = 0.2
 
 _BUILDS: tuple[Callable[..., Binaries | Path], ...] = (
     find_or_build_wrapper,
@@ -73,7 +74,8 @@ def _up(nodes: int) -> None:
             flush=True,
         )
         with suppress(KeyboardInterrupt):  # the end that it is meant to have
-            signal.pause()
+            while True:  # no pause(): a signal that comes just before it would be missed
+                time.sleep(_LOOK_SECONDS)
         print("stopping; everything is removed", flush=True)  # noqa: T201
 
 
