@@ -235,7 +235,7 @@ def _build(recipe: _Recipe, out: Path, folder: Path, progress: Progress) -> None
     go, log = str(shutil.which("go")), folder.with_suffix(".log")
     started = time.monotonic()
     log.write_text("")
-    progress(f"building {recipe.what}: once, some minutes; log: {log}")
+    progress(f"building {recipe.what}, once: five to fifteen minutes on two cores; log: {log}")
     for number, target in enumerate(recipe.targets, 1):
         what = ", ".join(target.names) or target.name
         progress(f"building {what} ({number}/{len(recipe.targets)}) ...")
