@@ -69,13 +69,20 @@ def test_events_tell_of_transitions_only(ns: Namespace) -> None:
     ns.create(spec(*tasks, failurePolicy="Continue", backoff=2))
     ns.wait_end()
     wanted = [
-        ("Accepted", "2 tasks in 2 levels"),
-        ("AttemptFailed", "a: ExitCode 1 in attempt 1"),
-        ("LevelCompleted", "level 1: 1 of 1"),
-        ("AttemptFailed", "b: ExitCode 1 in attempt 1"),
-        ("TaskFailed", "b: ExitCode 1 in attempt 2"),
-        ("LevelCompleted", "level 2: 0 of 1"),
-        ("TasksFailed", "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2)"),
+        ("Accepted", "2 tasks in 2 levels; next: tasks without dependencies start"),
+        ("AttemptFailed", "a: attempt 1 failed (ExitCode 1); next: attempt 2"),
+        ("LevelCompleted", "L0: 1 of 1 task succeeded; next: L1"),
+        ("AttemptFailed", "b: attempt 1 failed (ExitCode 1); next: attempt 2"),
+        (
+            "TaskFailed",
+            "b: failed for good with attempt 2 (ExitCode 1); next: pproj why p b explains it; pproj retry p b runs it again",
+        ),
+        ("LevelCompleted", "L1: 0 of 1 task succeeded"),
+        (
+            "TasksFailed",
+            "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2); next: pproj why p TASK explains a failure; "
+            "pproj retry p runs what failed again",
+        ),
     ]
     ns.until(lambda: len(ns.events()) >= len(wanted), "all events")
     assert sorted(ns.events()) == sorted(wanted)
@@ -92,14 +99,14 @@ def test_kubectl_shows_how_far_it_is(ns: Namespace) -> None:
     ns.wait(lambda p: states(p).get("b") == "Running" and p["status"]["counts"]["running"] == 1, "b to run")
     head, row = ns.kubectl("get", "pproj").splitlines()
     assert head.split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
-    assert row.split()[:7] == ["p", "Unknown", "Running", "2/2", "1/2", "1", "0"]
+    assert row.split()[:7] == ["p", "Unknown", "Running", "L1", "1/2", "1", "0"]
     ns.release("b")
     ns.wait_end()
     assert ns.kubectl("get", "pproj", "--no-headers").split()[:7] == [
         "p",
         "True",
         "AllSucceeded",
-        "2/2",
+        "L1",
         "2/2",
         "0",
         "0",

@@ -20,7 +20,7 @@ def test_a_state_that_may_grow_no_further_ends_the_run_and_keeps_what_is_known(r
     Spill(run.state / "state.spill").close()
     output = run.start(file_limit=100_000).finish(1)
     assert "cannot write" in output
-    assert "goes on from here" in output
+    assert "Resume from here" in output
     done = {row.task for row in run.attempts() if row.phase == "Succeeded"}
     assert 0 < len(done) < 40
     run.run()

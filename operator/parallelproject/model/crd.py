@@ -88,7 +88,7 @@ _SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
 COLUMNS = [
     _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
     _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it stands there, in a word."),
-    _column("Level", "string", ".status.level", "The level that runs, of all."),
+    _column("Level", "string", ".status.currentLevel", "The lowest level that is not done; the first is L0."),
     _column("Progress", "string", ".status.progress", "Tasks that succeeded, of all."),
     _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),

@@ -43,7 +43,7 @@ ATTEMPTS_STARTED = Metric(
 RETRIES = Metric(
     "parallelproject_retries_total",
     Kind.COUNTER,
-    "Those of the attempts started that are not the first of their task.",
+    "Those of the attempts started that are not the first of their task, whatever ended the one before.",
     (NAMESPACE,),
 )
 ATTEMPTS_ENDED = Metric(

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.plan import Ledger
 
 
@@ -18,7 +18,7 @@ class Figures(NamedTuple):
     speedup: float
     efficiency: float
     retries: int
-    """Attempts beyond each task's first."""
+    """Attempts that followed one that failed or whose work conflicted; not those that followed one that was stopped."""
     peak: int
     """Largest number of tasks that ran at once."""
     conflict_rate: float | None
@@ -41,10 +41,16 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         critical_path=_longest_chain(graph, took),
         speedup=speedup,
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
-        retries=sum(max(0, r.attempts - graph.rerun_after.get(i, 0) - 1) for i, r in enumerate(records)),
+        retries=sum(_retries(record, graph.rerun_after.get(i, 0)) for i, record in enumerate(records)),
         peak=ledger.peak,
         conflict_rate=conflicts / landings if landings else None,
     )
+
+
+def _retries(record: Record, floor: int) -> int:
+    """Of a task whose attempts count from ``floor`` on: an attempt that was stopped is no failure, so what follows it
+    is no retry."""
+    return max(0, min(record.attempts - floor - 1, record.failures + record.conflicts))
 
 
 def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
