@@ -43,7 +43,7 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
     try:
         return await _followed(reader, name, limit)
     except asyncio.CancelledError:  # by Ctrl-C: asyncio.run turns it into a KeyboardInterrupt
-        terminal.say(f"\nno longer watching; {name} goes on ({typed()} watch {name} follows it again)")
+        terminal.say(f"\nstopped watching; {name} keeps running\n{typed()} watch {name} follows it again")
         raise
 
 

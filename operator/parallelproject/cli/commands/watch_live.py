@@ -95,7 +95,7 @@ def _headline(project: Json, status: Json, now: float) -> Text:
         if counts.get(key):
             text.append(f", {counts[key]} {key}", style="red" if key == "failed" else "")
     if status.get("currentLevel") and not ended:
-        text.append(f", level {status['currentLevel']} of {len(status.get('levels') or ())} levels")
+        text.append(f"  {status['currentLevel']}", style="bold")
     if started is not None and end is not None:
         text.append(f"  {span(end - started)}", style="dim")
     return text

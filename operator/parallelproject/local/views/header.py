@@ -22,9 +22,10 @@ Field = tuple[str, str]
 
 
 def header(board: Board, now: float, ends_at: float | None, width: int) -> Text:
-    """The longest of its forms that fits into ``width`` cells."""
-    forms = [_fields(board, now, ends_at, short) for short in (0, 1, 2)]
-    fields = next((form for form in forms if _cells(form) <= width), forms[-1])
+    """The longest of its forms that fits into ``width`` cells, with a bar where one of them leaves room for that."""
+    forms = [_fields(board, now, ends_at, short) for short in range(4)]
+    rooms = (width - len(_GAP) - _BAR_MIN, width)
+    fields = next((form for room in rooms for form in forms if _cells(form) <= room), forms[-1])
     cells = min(_BAR_MAX, width - _cells(fields) - len(_GAP))
     line = Text(*fields[0])
     if cells >= _BAR_MIN:
@@ -45,7 +46,7 @@ def clock_time(seconds: float) -> str:
 
 
 def _fields(board: Board, now: float, ends_at: float | None, short: int) -> list[Field]:
-    """``short``: 0 in full, 1 without explanations, 2 without what can be read elsewhere on the screen."""
+    """``short``: 0 in full, 1 without explanations, 2 without what is skipped, 3 without the time left."""
     states, levels = board.states, len(board.graph.levels)
     fields = [(board.name, "bold"), (f"{board.progress} done", "bold")]
     if states[TaskState.FAILED]:
@@ -58,7 +59,7 @@ def _fields(board: Board, now: float, ends_at: float | None, short: int) -> list
         level = level_name(min(board.plan.level if board.plan else 0, levels - 1))
         fields.append((level if short else f"{level} of {levels} level{'' if levels == 1 else 's'}", ""))
     fields.append((clock_time(now - board.began), ""))
-    if ends_at is not None and short < 2:
+    if ends_at is not None and short < 3:
         left = clock_time(max(0.0, ends_at - now))
         fields.append((f"ETA {left}" if short else f"about {left} left", "cyan"))
     return fields

@@ -54,6 +54,8 @@ class LiveView:
                 self._failures.pop(event.task, None)
             elif event.what is What.FAILED and event.again_in is None:
                 self._failures[event.task] = event
+                kept = [each for each in self._recent if each.task != event.task]
+                self._recent = deque(kept, maxlen=_RECENT)
             elif event.what in SHOWN:
                 self._recent.append(event)
         self._changed |= bool(events)

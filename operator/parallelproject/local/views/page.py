@@ -56,7 +56,7 @@ def width_of(out: TextIO) -> int:
 def _laid(line: PageLine | Step, width: int) -> list[PageLine]:
     if isinstance(line, Step):
         commands = shell_lines(line.command, width, 2 * _INDENT)
-        return [PageLine(f"{_INDENT}{line.what}:", "dim"), *(PageLine(text, "cyan") for text in commands)]
+        return [*_laid(PageLine(f"{_INDENT}{line.what}:"), width), *(PageLine(text, "cyan") for text in commands)]
     if line.is_whole or len(line.text) <= width:
         return [line]
     indent = line.text[: len(line.text) - len(line.text.lstrip())]

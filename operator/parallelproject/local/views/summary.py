@@ -194,11 +194,11 @@ def _next_steps(
     if end is End.SUSPENDED:
         return [*first, Step("Resume, once spec.suspend is false", options.rerun)]
     if end is not End.COMPLETED:
-        return [*first, Step("Resume from here: what succeeded does not run again", options.rerun)]
+        return [*first, Step("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:
-        return [*first, Step("Retry what failed, and resume from there (with --fresh: start over)", options.rerun)]
+        return [*first, Step("Retry what failed, and resume (--fresh starts over)", options.rerun)]
     if states[TaskState.SKIPPED]:
-        return [*first, Step("Resume from here (with --fresh: start over)", options.rerun)]
+        return [*first, Step("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
     return [*first, Step("Show the outputs of the tasks", f"ls {outputs}"), Step("Start over", f"{options.rerun} --fresh")]
 

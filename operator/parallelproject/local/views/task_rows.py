@@ -9,7 +9,8 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.local.views.tail import printable
 
 _NAME_MAX = 30
-_TITLE_MIN, _TITLE_MAX = 8, 40
+_TITLE_MIN, _TITLE_KEPT, _TITLE_MAX = 8, 16, 40
+"""Cells of a title: fewer say nothing; so many have priority over what else there is to say; more are not needed."""
 _TIME_MIN = 5
 _GAP = "  "
 
@@ -25,7 +26,7 @@ class TaskRow(NamedTuple):
     said: str
     said_style: str
     is_whole: bool = True
-    """Whether titles are cut before ``said`` is."""
+    """Whether long titles are cut for ``said`` to be whole."""
 
 
 def table(rows: Sequence[TaskRow], graph: CompiledGraph, width: int) -> list[Text]:
@@ -34,7 +35,8 @@ def table(rows: Sequence[TaskRow], graph: CompiledGraph, width: int) -> list[Tex
     time_width = max([_TIME_MIN, *(len(row.time) for row in rows)])
     said = max((len(row.said) for row in rows if row.is_whole), default=0)
     used = 2 + name_width + 3 * len(_GAP) + time_width
-    titles = _titles([row.task for row in rows], graph, min((width - name_width) // 2 - 6, width - used - said))
+    room = min((width - name_width) // 2 - 6, max(_TITLE_KEPT, width - used - said))
+    titles = _titles([row.task for row in rows], graph, room)
     return [
         Text.assemble(
             (f"{row.sign} ", row.style),
