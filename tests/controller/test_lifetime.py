@@ -8,7 +8,7 @@ import pytest
 from parallelproject.kube.client import MERGE_PATCH
 from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import SECONDS, Namespace, condition, rows, spec, states, task
-from tests.controller.operator_process import USER
+from tests.controller.operator_process import USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
@@ -71,13 +71,14 @@ def test_events_tell_of_transitions_only(ns: Namespace) -> None:
     wanted = [
         ("Accepted", "2 tasks in 2 levels; next: tasks without dependencies start"),
         ("AttemptFailed", "a: attempt 1 failed (ExitCode 1); next: attempt 2"),
-        ("LevelCompleted", "L0: 1 of 1 task succeeded; next: L1"),
+        ("LevelCompleted", "L0 done: 1 of 1 task succeeded; next: L1"),
         ("AttemptFailed", "b: attempt 1 failed (ExitCode 1); next: attempt 2"),
         (
             "TaskFailed",
-            "b: failed for good with attempt 2 (ExitCode 1); next: pproj why p b explains it; pproj retry p b runs it again",
+            "b: failed for good with attempt 2 (ExitCode 1); next: pproj why p b explains it; "
+            "pproj retry p b runs it again",
         ),
-        ("LevelCompleted", "L1: 0 of 1 task succeeded"),
+        ("LevelCompleted", "L1 done: 0 of 1 task succeeded"),
         (
             "TasksFailed",
             "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2); next: pproj why p TASK explains a failure; "
@@ -86,6 +87,33 @@ def test_events_tell_of_transitions_only(ns: Namespace) -> None:
     ]
     ns.until(lambda: len(ns.events()) >= len(wanted), "all events")
     assert sorted(ns.events()) == sorted(wanted)
+
+
+def test_the_log_has_a_line_for_each_start_failure_and_end(ns: Namespace, operator: OperatorProcess) -> None:
+    begin = operator.position()
+    ns.create(spec(task("a"), task("b", "a", fail_attempts=9), failurePolicy="Continue"))
+    ns.wait_end()
+
+    def lines() -> list[tuple[str, str]]:
+        found = [json.loads(line) for line in operator.output(begin).splitlines() if line.startswith("{")]
+        return [(line["level"], line["message"]) for line in found if line.get("namespace") == ns.name]
+
+    ns.until(lambda: any("TasksFailed" in text for _, text in lines()), "the end in the log")
+    found = [(level, text) for level, text in lines() if text != "project found"]
+    assert sorted(found) == sorted(
+        [
+            ("INFO", "accepted: 2 tasks in 2 levels"),
+            ("INFO", "a: attempt 1 started"),
+            ("INFO", "a: attempt 1 succeeded"),
+            ("INFO", "L0 done: 1 of 1 task succeeded"),
+            ("INFO", "b: attempt 1 started"),
+            ("INFO", "b: attempt 1 failed (ExitCode 1)"),
+            ("INFO", "b: attempt 2 started"),
+            ("WARNING", "b: failed for good with attempt 2 (ExitCode 1)"),
+            ("INFO", "L1 done: 0 of 1 task succeeded"),
+            ("WARNING", "TasksFailed: 1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2)"),
+        ]
+    )
 
 
 def test_kubectl_waits_for_success(ns: Namespace) -> None:

@@ -19,10 +19,11 @@ from tests.core.projects import compiled
         (Record(TaskState.PENDING, 1, failures=1), 0),  # it waits for its retry
         (Record(TaskState.PENDING, 3, failures=3), 2),
         (Record(TaskState.RUNNING, 2, failures=1), 1),
+        (Record(TaskState.PENDING, 4, failures=3), 2),  # one was stopped, and the last one failed for good
     ],
 )
 def test_an_attempt_that_follows_one_that_was_stopped_is_no_retry(record: Record, retries: int) -> None:
-    graph, _ = compiled(tasks=[{"id": "a"}])
+    graph, _ = compiled(tasks=[{"id": "a", "maxAttempts": 3}])
     assert measure(graph, Ledger({"a": record}), 100.0).retries == retries
 
 

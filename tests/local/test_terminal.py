@@ -29,7 +29,9 @@ class Terminal:
 
     def __init__(self, run: Runner, **size: int) -> None:
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size.get("lines", 24), 80, 0, 0))
+        fcntl.ioctl(
+            theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size.get("lines", 24), size.get("columns", 80), 0, 0)
+        )
 
         self.process = run.start(terminal=theirs)
         os.close(theirs)

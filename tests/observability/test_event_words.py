@@ -43,9 +43,7 @@ def status(suspended: bool, reason: str = "", words: str = "") -> StatusReading:
 def test_a_suspension_says_by_whom_and_what_ends_it() -> None:
     by_a_person = status(True, "Requested", "spec.suspend is true: no new task starts")
     (notice,) = notices(changes(status(False), by_a_person), "shop")
-    assert notice.message == (
-        "spec.suspend is true: no new task starts; running tasks finish; next: pproj resume shop"
-    )
+    assert notice.message == ("spec.suspend is true: no new task starts; running tasks finish; next: pproj resume shop")
     (notice,) = notices(changes(status(False), status(True, "OtherProject", "urgent goes first")), "shop")
     assert notice.message == "urgent goes first; running tasks finish; next: it resumes by itself"
     (notice,) = notices(changes(by_a_person, status(False)), "shop")
@@ -54,12 +52,12 @@ def test_a_suspension_says_by_whom_and_what_ends_it() -> None:
 
 def test_levels_that_end_together_are_one_sentence_and_the_last_one_has_no_next() -> None:
     levels = [Event(What.LEVEL_COMPLETED, level=i, amount=2, total=3) for i in (0, 1)]
-    assert levels_message(levels) == "L0, L1: 4 of 6 tasks succeeded"
+    assert levels_message(levels) == "L0, L1 done: 4 of 6 tasks succeeded"
     (notice,) = notices(levels, "shop")
-    assert notice.message == "L0, L1: 4 of 6 tasks succeeded; next: L2"
+    assert notice.message == "L0, L1 done: 4 of 6 tasks succeeded; next: L2"
     end = Event(What.COMPLETED, reason="TasksFailed", message="4 of 6", warning=True)
     first, last = notices([*levels, end], "shop")
-    assert first.message == "L0, L1: 4 of 6 tasks succeeded"
+    assert first.message == "L0, L1 done: 4 of 6 tasks succeeded"
     assert last.message.endswith("pproj retry shop runs what failed again")
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from parallelproject.controller.telemetry.metrics_server import serve_metrics, url
 
 
-@pytest.mark.parametrize("host", [None, "0.0.0.0", "127.0.0.1", "localhost"])  # noqa: S104 - that is the case
+@pytest.mark.parametrize("host", [None, "0.0.0.0", "127.0.0.1", "localhost"])
 def test_the_address_in_the_log_can_be_opened(host: str | None, caplog: pytest.LogCaptureFixture) -> None:
     registry = CollectorRegistry()
     Gauge("answer", "The answer.", registry=registry).set(42)
@@ -36,4 +36,4 @@ def test_an_address_is_written_as_browsers_read_it() -> None:
     assert url("10.1.2.3", 9090) == "http://10.1.2.3:9090/metrics"
     assert url("fd00::7", 9090) == "http://[fd00::7]:9090/metrics"
     assert url("::", 9090) == "http://[::1]:9090/metrics"
-    assert url("0.0.0.0", 9090) == "http://127.0.0.1:9090/metrics"  # noqa: S104 - that is the case
+    assert url("0.0.0.0", 9090) == "http://127.0.0.1:9090/metrics"

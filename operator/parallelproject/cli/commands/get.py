@@ -10,8 +10,8 @@ from parallelproject.cli.input.arguments import GetOutput, NameOrOnly
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, span
-from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.report.bar import bar, states_of
+from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.names import level_name

@@ -37,7 +37,7 @@ class LogLines:
             text = " ".join(message(event).split())
             if event.what in _BY_THEIR_REASON:
                 text = f"{event.reason}: {text}"
-            elif not event.task:
-                text = f"{event.what.value}: {text}"
+            elif event.what is What.ACCEPTED:
+                text = f"accepted: {text}"
             fields = {"task": event.task, "attempt": event.number} if event.what in _OF_ATTEMPTS else {}
             log.log(level, "%s", text, extra=about | fields)

@@ -54,7 +54,7 @@ def levels_message(events: Sequence[Event]) -> str:
     """Several levels that ended together: a chain of short tasks ends several a second."""
     names = listed([level_name(event.level or 0) for event in events], _LEVELS_SHOWN)
     good, total = sum(event.amount for event in events), sum(event.total for event in events)
-    return f"{names}: {good} of {total} task{'' if total == 1 else 's'} succeeded"
+    return f"{names} done: {good} of {total} task{'' if total == 1 else 's'} succeeded"
 
 
 def next_step(event: Event, project: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.plan import Ledger
+from parallelproject.model.status import TaskState
 
 
 class Figures(NamedTuple):
@@ -41,16 +42,19 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         critical_path=_longest_chain(graph, took),
         speedup=speedup,
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
-        retries=sum(_retries(record, graph.rerun_after.get(i, 0)) for i, record in enumerate(records)),
+        retries=sum(_retries(graph, i, record) for i, record in enumerate(records)),
         peak=ledger.peak,
         conflict_rate=conflicts / landings if landings else None,
     )
 
 
-def _retries(record: Record, floor: int) -> int:
-    """Of a task whose attempts count from ``floor`` on: an attempt that was stopped is no failure, so what follows it
-    is no retry."""
-    return max(0, min(record.attempts - floor - 1, record.failures + record.conflicts))
+def _retries(graph: CompiledGraph, task: int, record: Record) -> int:
+    """An attempt that was stopped is no failure, so the one that follows it is no retry."""
+    has_failed = record.state is TaskState.PENDING and (
+        record.failures - graph.forgiven.get(task, 0) >= graph.max_attempts[task]  # the last one, and none follows
+    )
+    followed = record.attempts - graph.rerun_after.get(task, 0) - 1
+    return max(0, min(followed, record.failures + record.conflicts - has_failed))
 
 
 def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:

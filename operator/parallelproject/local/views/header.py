@@ -24,8 +24,8 @@ Field = tuple[str, str]
 def header(board: Board, now: float, ends_at: float | None, width: int) -> Text:
     """The longest of its forms that fits into ``width`` cells, with a bar where one of them leaves room for that."""
     forms = [_fields(board, now, ends_at, short) for short in range(4)]
-    rooms = (width - len(_GAP) - _BAR_MIN, width)
-    fields = next((form for room in rooms for form in forms if _cells(form) <= room), forms[-1])
+    with_bar = [form for form in forms[:-1] if _cells(form) <= width - len(_GAP) - _BAR_MIN]
+    fields = next(iter([*with_bar, *(form for form in forms if _cells(form) <= width)]), forms[-1])
     cells = min(_BAR_MAX, width - _cells(fields) - len(_GAP))
     line = Text(*fields[0])
     if cells >= _BAR_MIN:
@@ -60,7 +60,7 @@ def _fields(board: Board, now: float, ends_at: float | None, short: int) -> list
         fields.append((level if short else f"{level} of {levels} level{'' if levels == 1 else 's'}", ""))
     fields.append((clock_time(now - board.began), ""))
     if ends_at is not None and short < 3:
-        left = clock_time(max(0.0, ends_at - now))
+        left = clock_time(round(max(0.0, ends_at - now)))
         fields.append((f"ETA {left}" if short else f"about {left} left", "cyan"))
     return fields
 

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from parallelproject.core.report.changes import Event, What
 from parallelproject.local.engine.board import Board
-from parallelproject.local.views.picture import Scene, picture
 from parallelproject.local.views.forecast import Forecast
+from parallelproject.local.views.picture import Scene, picture
 from parallelproject.local.views.plain import SHOWN
 from parallelproject.local.views.window import window
 

@@ -159,4 +159,4 @@ def _notice(board: Board) -> Text | None:
 def _short(path: str, width: int) -> str:
     """A path relative to where the user is; of a long one the end, which names the task."""
     shown = path.removeprefix(f"{Path.cwd()}/")
-    return shown if len(shown) <= width else f"…{shown[max(1, len(shown) - width + 1):]}"
+    return shown if len(shown) <= width else f"…{shown[max(1, len(shown) - width + 1) :]}"

@@ -200,7 +200,11 @@ def _next_steps(
     if states[TaskState.SKIPPED]:
         return [*first, Step("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
-    return [*first, Step("Show the outputs of the tasks", f"ls {outputs}"), Step("Start over", f"{options.rerun} --fresh")]
+    return [
+        *first,
+        Step("Show the outputs of the tasks", f"ls {outputs}"),
+        Step("Start over", f"{options.rerun} --fresh"),
+    ]
 
 
 def _next(steps: Sequence[Step]) -> list[PageLine | Step]:

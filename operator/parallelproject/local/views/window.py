@@ -14,5 +14,5 @@ def window(out: TextIO | None) -> tuple[int, int] | None:
 
 
 def can_redraw(out: TextIO) -> bool:
-    """Whether lines that were written can be written over: not in a pipe, nor on a dumb terminal, as Emacs and some CI have it."""
+    """Whether lines that were written can be written over: not in a pipe, nor on a dumb terminal."""
     return out.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
