@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from parallelproject.model.status import TaskState
 
 
-class Part(NamedTuple):
+class BarPart(NamedTuple):
     """The tasks of one state in a bar."""
 
     state: TaskState
@@ -23,7 +23,7 @@ _SIGNS = {
 """In the order of the bar."""
 
 
-def bar(counts: Mapping[TaskState, int], cells: int) -> list[Part]:
+def bar(counts: Mapping[TaskState, int], cells: int) -> list[BarPart]:
     """A bar of exactly so many cells.
 
     A state that any task is in has a cell, where there are enough cells; the rest is in proportion (largest remainder).
@@ -35,14 +35,14 @@ def bar(counts: Mapping[TaskState, int], cells: int) -> list[Part]:
     found = {state: counts.get(state, 0) for state in _SIGNS}
     total = sum(found.values())
     if not total:
-        return [Part(TaskState.PENDING, _SIGNS[TaskState.PENDING] * cells)]
+        return [BarPart(TaskState.PENDING, _SIGNS[TaskState.PENDING] * cells)]
     exact = {state: cells * count / total for state, count in found.items()}
     given = {state: max(int(share), 1 if found[state] else 0) for state, share in exact.items()}
     while sum(given.values()) < cells:
         given[max(given, key=lambda state: exact[state] - given[state])] += 1
     while sum(given.values()) > cells:
         given[max(given, key=lambda state: given[state] - exact[state] if given[state] > 1 else -cells)] -= 1
-    return [Part(state, sign * given[state]) for state, sign in _SIGNS.items() if given[state] > 0]
+    return [BarPart(state, sign * given[state]) for state, sign in _SIGNS.items() if given[state] > 0]
 
 
 def states_of(level: Mapping[str, Any]) -> dict[TaskState, int]:

@@ -22,6 +22,9 @@ from parallelproject.local.views.window import window
 
 FRAME = 0.1
 """Least seconds between two pictures."""
+_SHARE = 40
+"""A picture that takes longer than a fortieth of that has the next one come later by as much: on a machine that is busy
+with tasks, showing them must not cost them time."""
 PULSE = 0.5
 """Seconds after which times and log lines are brought up to date even if nothing has happened."""
 _RECENT = 50
@@ -46,6 +49,7 @@ class LiveView:
         self._size = self._window()
         self._changed = True
         self._drawn_at = -PULSE
+        self._spacing = 0.0
 
     def take(self, project: Board, events: Sequence[Event]) -> None:
         """Keeps what has ended, to be shown."""
@@ -69,7 +73,7 @@ class LiveView:
         if self._out is None:
             return None
         resized = self._window() != self._size
-        due = self._drawn_at + (FRAME if self._changed or resized else PULSE)
+        due = self._drawn_at + max(self._spacing, FRAME if self._changed or resized else PULSE)
         left = due - time.monotonic()
         if left > 0:
             return left
@@ -79,6 +83,7 @@ class LiveView:
         width, height = self._size
         scene = Scene(self._board, self._recent, self._failures, self._forecast.ends_at())
         self._place(picture(scene, width - 1, height - 1))
+        self._spacing = _SHARE * (time.monotonic() - self._drawn_at)
         return PULSE
 
     def close(self) -> None:

@@ -21,14 +21,14 @@ class PageLine(NamedTuple):
     """Whether it is never wrapped: a path is there to be copied."""
 
 
-class Step(NamedTuple):
+class NextStep(NamedTuple):
     """A command that a person may type next, and what it does."""
 
     what: str
     command: str
 
 
-def show(lines: Sequence[PageLine | Step], out: TextIO, *, no_color: bool) -> None:
+def show(lines: Sequence[PageLine | NextStep], out: TextIO, *, no_color: bool) -> None:
     """Prints lines; nothing fails where nobody reads any more."""
     try:
         width = width_of(out)
@@ -53,8 +53,8 @@ def width_of(out: TextIO) -> int:
     return size[0] if size else _PIPE
 
 
-def _laid(line: PageLine | Step, width: int) -> list[PageLine]:
-    if isinstance(line, Step):
+def _laid(line: PageLine | NextStep, width: int) -> list[PageLine]:
+    if isinstance(line, NextStep):
         commands = shell_lines(line.command, width, 2 * _INDENT)
         return [*_laid(PageLine(f"{_INDENT}{line.what}:"), width), *(PageLine(text, "cyan") for text in commands)]
     if line.is_whole or len(line.text) <= width:

@@ -13,7 +13,7 @@ from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.header import clock_time, header
 from parallelproject.local.views.tail import last_lines
-from parallelproject.local.views.task_rows import TaskRow, table
+from parallelproject.local.views.task_rows import ShownTask, table
 from parallelproject.local.views.words import cause, follow_up, landed
 from parallelproject.model.status import Reason, TaskState
 
@@ -110,23 +110,23 @@ def _more(count: int, what: str) -> list[Text]:
     return [Text(f"  and {count} more {what}", "dim")] if count > 0 else []
 
 
-def _failed(event: Event, board: Board) -> TaskRow:
+def _failed(event: Event, board: Board) -> ShownTask:
     said = f"failed: {cause(event.reason, event.exit_code)}"
-    return TaskRow("✗", "bold red", event.task, duration(event.took or 0.0), said, "red")
+    return ShownTask("✗", "bold red", event.task, duration(event.took or 0.0), said, "red")
 
 
-def _running(board: Board, now: float, count: int) -> list[TaskRow]:
+def _running(board: Board, now: float, count: int) -> list[ShownTask]:
     """The attempts that run: for how long, and what each printed last."""
     rows = []
     for task, running in islice(board.running.items(), count):
         said = last_lines(running.log, 1)
         again = f"attempt {running.number}  " if running.number > 1 else ""
         text = again + (said[0] if said else "")
-        rows.append(TaskRow("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
+        rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
     return rows
 
 
-def _finished(event: Event, board: Board) -> TaskRow:
+def _finished(event: Event, board: Board) -> ShownTask:
     sign, style = _LOOKS.get(event.what, (" ", ""))
     if event.what is What.FAILED:
         said = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
@@ -135,7 +135,7 @@ def _finished(event: Event, board: Board) -> TaskRow:
     else:
         said = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
     took = "" if event.what is What.SKIPPED else duration(event.took or 0.0)
-    return TaskRow(sign, style, event.task, took, said, style)
+    return ShownTask(sign, style, event.task, took, said, style)
 
 
 def _waiting(board: Board) -> Text | None:

@@ -17,7 +17,7 @@ from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.engine.engine import End
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.views.page import PageLine, Step, show, width_of
+from parallelproject.local.views.page import NextStep, PageLine, show, width_of
 from parallelproject.local.views.plain import LOG_LINES
 from parallelproject.local.views.tail import last_lines
 from parallelproject.local.views.task_rows import title_of
@@ -44,7 +44,7 @@ def already_done(board: Board, history: History, options: RunOptions, target: "L
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     landed, steps = _landed(board, target)
-    steps = [*steps, Step("Start over", f"{options.rerun} --fresh")]
+    steps = [*steps, NextStep("Start over", f"{options.rerun} --fresh")]
     _show([PageLine(text, "green"), *landed, *_next(steps)], options)
 
 
@@ -75,7 +75,7 @@ def summary(
     if plan is None:
         return False
     states = Counter(plan.states)
-    lines: list[PageLine | Step] = [_headline(board, states, end), *_figures(board, ledger)]
+    lines: list[PageLine | NextStep] = [_headline(board, states, end), *_figures(board, ledger)]
     lines += _failures(board, plan, ledger, failed, directory)
     lines += _others(board, plan, ledger)
     lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout))
@@ -165,7 +165,7 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     return [PageLine(""), *lines] if lines else []
 
 
-def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine], list[Step]]:
+def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine], list[NextStep]]:
     """What the repository has of the run, and how to look at it."""
     if target is None:
         return [], []
@@ -181,7 +181,7 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         *map(PageLine, report(found)),
         *(PageLine(text, "yellow") for text in warnings(found)),
     ]
-    return lines, [Step(what, command) for command, what in commands(found)]
+    return lines, [NextStep(what, command) for command, what in commands(found)]
 
 
 def _next_steps(
@@ -189,25 +189,25 @@ def _next_steps(
     end: End,
     directory: StateDirectory,
     options: RunOptions,
-    first: Sequence[Step],
-) -> list[Step]:
+    first: Sequence[NextStep],
+) -> list[NextStep]:
     if end is End.SUSPENDED:
-        return [*first, Step("Resume, once spec.suspend is false", options.rerun)]
+        return [*first, NextStep("Resume, once spec.suspend is false", options.rerun)]
     if end is not End.COMPLETED:
-        return [*first, Step("Resume from here; what succeeded is kept", options.rerun)]
+        return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:
-        return [*first, Step("Retry what failed, and resume (--fresh starts over)", options.rerun)]
+        return [*first, NextStep("Retry what failed, and resume (--fresh starts over)", options.rerun)]
     if states[TaskState.SKIPPED]:
-        return [*first, Step("Resume from here (--fresh starts over)", options.rerun)]
+        return [*first, NextStep("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
     return [
         *first,
-        Step("Show the outputs of the tasks", f"ls {outputs}"),
-        Step("Start over", f"{options.rerun} --fresh"),
+        NextStep("Show the outputs of the tasks", f"ls {outputs}"),
+        NextStep("Start over", f"{options.rerun} --fresh"),
     ]
 
 
-def _next(steps: Sequence[Step]) -> list[PageLine | Step]:
+def _next(steps: Sequence[NextStep]) -> list[PageLine | NextStep]:
     return [PageLine(""), PageLine("Next", "bold"), *steps]
 
 
@@ -228,5 +228,5 @@ def _short(path: str) -> str:
     return path.removeprefix(f"{Path.cwd()}/")
 
 
-def _show(lines: Sequence[PageLine | Step], options: RunOptions) -> None:
+def _show(lines: Sequence[PageLine | NextStep], options: RunOptions) -> None:
     show(lines, options.stdout, no_color=options.no_color)

@@ -15,7 +15,7 @@ _TIME_MIN = 5
 _GAP = "  "
 
 
-class TaskRow(NamedTuple):
+class ShownTask(NamedTuple):
     """One row."""
 
     sign: str
@@ -29,7 +29,7 @@ class TaskRow(NamedTuple):
     """Whether long titles are cut for ``said`` to be whole."""
 
 
-def table(rows: Sequence[TaskRow], graph: CompiledGraph, width: int) -> list[Text]:
+def table(rows: Sequence[ShownTask], graph: CompiledGraph, width: int) -> list[Text]:
     """A line for each row, in aligned columns. The caller cuts them at ``width``."""
     name_width = min(_NAME_MAX, width // 3, max(map(len, graph.ids), default=0))
     time_width = max([_TIME_MIN, *(len(row.time) for row in rows)])
