@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -107,12 +108,18 @@ def test_get_draws_a_bar_for_each_level(pproj: Pproj, tmp_path: Path) -> None:
     assert any(line.startswith("Efficiency: ") and "peak of" in line for line in lines)
 
 
+def _of_a_person() -> None:
+    """Has Ctrl-C reach the process, also where the tests run in the background and ignore it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def on_terminal(folder: Path, width: int, **environment: str) -> tuple[subprocess.Popen[bytes], int]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
         [BIN / "pproj", "watch", "demo"], cwd=folder, env=os.environ | environment, start_new_session=True,
-        stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=_of_a_person,
     )  # fmt: skip
     os.close(theirs)
     return process, ours
