@@ -53,8 +53,8 @@ def test_on_a_full_disk_it_waits_and_goes_on_when_there_is_room(
     until(lambda: attempts_in_spill(run))
     make_room(disk)
     said = process.finish(0)
-    assert "nothing new starts until that is mended" in said
-    assert said.count("going on") == 1
+    assert "nothing new starts until that is fixed" in said
+    assert said.count("can be written again") == 1
     assert (tmp_path / "started").read_text() == "a\nb\n"
 
 
