@@ -145,7 +145,7 @@ def test_a_conflict_says_what_the_next_attempt_starts_from(tmp_path: Path) -> No
     out = StringIO()
     made = board(tmp_path, "R")
     PlainView(made, out).take(made, [Event(What.FAILED, "t0", 1, 1.0, "Conflict", again_in=0.0)])
-    assert "failed (merge conflict with what landed meanwhile) after 1.0 s" in out.getvalue()
+    assert "failed (Conflict) after 1.0 s" in out.getvalue()
     assert "attempt 2 starts from what has landed" in out.getvalue()
 
 

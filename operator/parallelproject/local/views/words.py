@@ -10,11 +10,9 @@ _SOON = 0.1
 
 
 def cause(reason: str | None, exit_code: int | None) -> str:
-    """Why an attempt failed."""
+    """Why an attempt failed; reasons are called as in the status and in the docs."""
     if reason == Reason.EXIT_CODE:
         return f"exit code {exit_code}"
-    if reason == Reason.CONFLICT:
-        return "merge conflict with what landed meanwhile"
     return reason or "unknown"
 
 
