@@ -38,7 +38,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
     until(lambda: run.journal() and states(pproj) == {"a": "Running", "b": "Pending"}, what="a to be seen running")
     listed = pproj("list")
     assert listed.err == "local run .pproj/demo\n"
-    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "1/2", "0/2", "1", "0"]
+    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "L0", "0/2", "1", "0"]
     shown = pproj("get", "demo")
     assert "Local run:    .pproj/demo" in shown.out
     assert "Namespace" not in shown.out

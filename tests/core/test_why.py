@@ -83,7 +83,7 @@ def test_a_level_is_named_with_what_is_open_in_it():
     project = Project(t("a"), t("b"), t("c", "a")).seen("a", Phase.SUCCEEDED).seen("b", Phase.ACTIVE)
     found = project.why("c")
     assert found.reason == "WaitingForLevel"
-    assert found.answer == "it is in level 1, and level 0 is not done: b (running for 1 min 0 s)"
+    assert found.answer == "it is in L1, and L0 is not done: b (running for 1 min 0 s)"
     assert found.tasks == ("b",)
     assert found.hint == "graph"
 
@@ -260,12 +260,12 @@ def test_who_waits_for_a_merge_is_told_for_which():
     project.merged = (0, 0)
     found = project.why("b")
     assert (found.state, found.reason) == ("Pending", "WaitingForMerge")
-    assert found.answer == "it is in level 1, which starts when the pull request of level 0 is merged"
+    assert found.answer == "it is in L1, which starts when the pull request of L0 is merged"
     status = project.status
     status["levels"][0]["pullRequest"] = {"number": 4, "url": "https://git.example/x/y/pulls/4", "state": "open"}
     status["conditions"].append({"type": "Published", "status": "False", "reason": "ChecksFailed", "message": "ci: 1"})
     told = why(project.graph, project.spec, status, "b", NOW)
-    assert "the pull request of level 0, https://git.example/x/y/pulls/4, is merged" in told.answer
+    assert "the pull request of L0, https://git.example/x/y/pulls/4, is merged" in told.answer
     assert told.more == ("publishing reports ChecksFailed: ci: 1",)
 
 

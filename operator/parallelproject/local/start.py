@@ -34,6 +34,7 @@ from parallelproject.local.views.json_lines import JsonView
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, summary
+from parallelproject.local.views.window import can_redraw
 from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
@@ -279,7 +280,7 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
 def _view(board: Board, options: RunOptions) -> BoardView:
     if options.view == "json":
         return JsonView(board, options.stdout)
-    live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
+    live = options.view == "live" or (options.view == "auto" and can_redraw(options.stdout))
     if not live:
         return PlainView(board, options.stdout)
     from parallelproject.local.views.live import LiveView  # here, because rich is slow to load

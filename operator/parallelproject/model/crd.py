@@ -88,7 +88,7 @@ _SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
 COLUMNS = [
     _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
     _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it is in this state, as one word."),
-    _column("Level", "string", ".status.level", "The level that runs, out of all levels."),
+    _column("Level", "string", ".status.currentLevel", "The lowest level that is not done; the first is L0."),
     _column("Progress", "string", ".status.progress", "Tasks that succeeded, out of all tasks."),
     _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),

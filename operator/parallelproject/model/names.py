@@ -75,6 +75,11 @@ _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing
 
 
+def level_name(index: int) -> str:
+    """What a level is called wherever people read of it: ``L0``, ``L1``, …, as levels count from 0."""
+    return f"L{index}"
+
+
 def parameter_variable(name: str) -> str:
     """The environment variable of a parameter: ``endpoint-url`` → ``PPROJ_PARAM_ENDPOINT_URL``."""
     return "PPROJ_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())

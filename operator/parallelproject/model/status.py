@@ -151,7 +151,7 @@ class LevelStatus(Model):
     """The progress of a level."""
 
     index: Count
-    """Its number, from 0."""
+    """Its number, from 0: level 1 is L1."""
     total: Count
     """Its tasks."""
     succeeded: Count
@@ -218,9 +218,9 @@ class Metrics(Model):
     speedup: ShortText
     """Work divided by wall-clock time."""
     efficiency: ShortText
-    """Speedup divided by the largest number of tasks that ran at once."""
+    """Speedup divided by peakParallelism."""
     retries: Count
-    """Attempts beyond each task's first."""
+    """Attempts that followed a failure or a conflict; those after one that was stopped are none."""
     peak_parallelism: Count
     """Largest number of tasks that ran at once."""
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
@@ -279,7 +279,9 @@ class Status(Model):
     progress: ShortText | None = None
     """Tasks that succeeded, out of all tasks."""
     level: ShortText | None = None
-    """The level that runs, counted from 1, out of all levels."""
+    """Position of the lowest level that is not done, of all: 2/6 for L1, as the first one is L0."""
+    current_level: ShortText | None = None
+    """Name of that level: L0 is the first. At the end it is the last one."""
     counts: Counts | None = None
     """How many tasks are in which state."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []

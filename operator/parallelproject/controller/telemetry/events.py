@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from parallelproject.controller.projects.feed import Moment
 from parallelproject.controller.projects.project import Project
 from parallelproject.core.report.changes import Event, What
-from parallelproject.core.report.event_words import levels_message, message
+from parallelproject.core.report.event_words import levels_message, message, next_step
 from parallelproject.core.times import iso
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
@@ -46,7 +46,7 @@ class KubernetesEvents:
 
     def take(self, project: Project, events: Sequence[Event]) -> None:
         """Sends what is worth an Event."""
-        found = list(notices(events))
+        found = list(notices(events, project.owner.name))
         if found and len(self._tasks) < _WAITING_MAX:
             task = asyncio.create_task(self._post(project, found))
             self._tasks.add(task)
@@ -68,23 +68,30 @@ class KubernetesEvents:
                 log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 
 
-def notices(events: Sequence[Event]) -> Iterator[Notice]:
-    """The notices to send for events.
+def notices(events: Sequence[Event], project: str) -> Iterator[Notice]:
+    """The notices to send for events: each says what happened, and what comes next.
 
     A task's Job reports its start and success. Levels that ended together are one notice, and so are the failures of a
     task. A task that has failed for good, or has succeeded meanwhile, has no notice of failures.
     """
     failures = _failures(events)
     ended = [event for event in events if event.what is What.LEVEL_COMPLETED]
+    at_end = any(event.what is What.COMPLETED for event in events)
     for place, event in enumerate(events):
+        step = next_step(event, project)
         if event.what in _BY_THEIR_NAME:
-            yield Notice(event.what.value, message(event) if event.task else event.message, event.warning)
+            yield Notice(event.what.value, _words(message(event), step), event.warning)
         elif event.what in _BY_THEIR_REASON:
-            yield Notice(event.reason, event.message, event.warning)
+            yield Notice(event.reason, _words(message(event), step), event.warning)
         elif place in failures:
-            yield Notice("AttemptFailed", message(event), warning=True)
+            yield Notice("AttemptFailed", _words(message(event), step), warning=True)
         elif ended and event is ended[0]:
-            yield Notice(event.what.value, levels_message(ended))
+            step = "" if at_end else next_step(ended[-1], project)
+            yield Notice(event.what.value, _words(levels_message(ended), step))
+
+
+def _words(happened: str, step: str) -> str:
+    return f"{happened}; next: {step}" if step else happened
 
 
 def _failures(events: Sequence[Event]) -> set[int]:

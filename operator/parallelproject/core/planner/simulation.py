@@ -5,7 +5,9 @@ task takes its expected time, and none fails.
 """
 
 import heapq
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from itertools import compress, count
+from types import MappingProxyType
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
@@ -33,6 +35,21 @@ def makespan(
     return _Simulation(graph, spec, constraints).run()
 
 
+def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running: Mapping[int, int]) -> int:
+    """Seconds until the end of a project that has begun.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        ended: The tasks that have ended or will not run.
+        running: By task that runs, the seconds that it is expected to need from now on.
+
+    Raises:
+        RuntimeError: some tasks would never start.
+    """
+    return _Simulation(graph, spec, CONSTRAINTS, ended, running).run()
+
+
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
     """Expected work divided by the makespan, by parallelism: 1, 2, 4, … until more does not help."""
     work = sum(graph.seconds)
@@ -56,20 +73,36 @@ _READY: Hashable = ("ready",)
 class _Simulation:
     """One run. Ready tasks are in queues, by what they wait for: only the first of a queue is checked."""
 
-    def __init__(self, graph: CompiledGraph, spec: Spec, constraints: Sequence[type[Constraint]]) -> None:
+    def __init__(
+        self,
+        graph: CompiledGraph,
+        spec: Spec,
+        constraints: Sequence[type[Constraint]],
+        ended: Collection[int] = frozenset(),
+        running: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
         unfinished = list(map(len, graph.levels))
-        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, 0, None, 0.0))
-        self._waiting = [len(above) for above in graph.parents]
+        for task in ended:
+            unfinished[graph.level[task]] -= 1
+            self._snapshot.states[task] = TaskState.SUCCEEDED
+        level = next(compress(count(), unfinished), len(unfinished))
+        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0))
+        self._waiting = [sum(parent not in ended for parent in above) for above in graph.parents]
         self._lines: dict[Hashable, list[int]] = {}  # positions in the plan's order, each a heap
-        self._running: list[tuple[int, int]] = []  # a heap: when it ends, and the task
+        self._running = [(left, task) for task, left in running.items()]  # a heap: when it ends, and the task
+        heapq.heapify(self._running)
+        for task in running:
+            self._snapshot.states[task] = TaskState.RUNNING
+            self._admission.take(task)
+        self._begun = {*ended, *running}
 
     def run(self) -> int:
         """Runs to the end; returns its time."""
         graph, now = self._graph, 0
         for task, above in enumerate(self._waiting):
-            if not above:
+            if not above and task not in self._begun:
                 self._stand(_READY, task)
         self._start(now)
         while self._running:

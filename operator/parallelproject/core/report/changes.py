@@ -134,6 +134,8 @@ class Whole(NamedTuple):
     verdict: tuple[str, str] = ("", "")
     """Reason and message of ``accepted``."""
     suspended: bool = False
+    suspension: tuple[str, str] = ("", "")
+    """Reason and message of ``suspended``."""
     completed: object = None
     """Identifies the end; None while the project has not ended."""
     succeeded: bool = False
@@ -196,7 +198,8 @@ def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
         elif not old.accepted and new.accepted:
             yield Event(What.ACCEPTED, reason=reason, message=message)
     if new.suspended != old.suspended:
-        yield Event(What.SUSPENDED if new.suspended else What.RESUMED)
+        reason, message = new.suspension if new.suspended else ("", "")
+        yield Event(What.SUSPENDED if new.suspended else What.RESUMED, reason=reason, message=message)
 
 
 def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] | None) -> list[Event]:

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.plan import Ledger
+from parallelproject.model.status import TaskState
 
 
 class Figures(NamedTuple):
@@ -18,7 +19,7 @@ class Figures(NamedTuple):
     speedup: float
     efficiency: float
     retries: int
-    """Attempts beyond each task's first."""
+    """Attempts that followed one that failed or whose work conflicted; not those that followed one that was stopped."""
     peak: int
     """Largest number of tasks that ran at once."""
     conflict_rate: float | None
@@ -41,10 +42,19 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         critical_path=_longest_chain(graph, took),
         speedup=speedup,
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
-        retries=sum(max(0, r.attempts - graph.rerun_after.get(i, 0) - 1) for i, r in enumerate(records)),
+        retries=sum(_retries(graph, i, record) for i, record in enumerate(records)),
         peak=ledger.peak,
         conflict_rate=conflicts / landings if landings else None,
     )
+
+
+def _retries(graph: CompiledGraph, task: int, record: Record) -> int:
+    """An attempt that was stopped is no failure, so the one that follows it is no retry."""
+    has_failed = record.state is TaskState.PENDING and (
+        record.failures - graph.forgiven.get(task, 0) >= graph.max_attempts[task]  # the last one, and none follows
+    )
+    followed = record.attempts - graph.rerun_after.get(task, 0) - 1
+    return max(0, min(followed, record.failures + record.conflicts - has_failed))
 
 
 def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:

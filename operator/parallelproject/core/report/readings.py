@@ -140,12 +140,14 @@ class StatusReading:
         """What the conditions say."""
         accepted = condition(self.status, ConditionType.ACCEPTED)
         is_completed = condition(self.status, ConditionType.COMPLETED).get("status") == "True"
+        suspended = condition(self.status, ConditionType.SUSPENDED)
         result = condition(self.status, ConditionType.SUCCEEDED)
         return Whole(
             accepted={"True": True, "False": False}.get(str(accepted.get("status"))),
             generation=accepted.get("observedGeneration"),
             verdict=_words(accepted),
-            suspended=condition(self.status, ConditionType.SUSPENDED).get("status") == "True",
+            suspended=suspended.get("status") == "True",
+            suspension=_words(suspended),
             completed=(str(self.status.get("completionTime")) if is_completed else None),
             succeeded=result.get("status") == "True",
             result=_words(result),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.attempt import Attempt, Phase, Record
 from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
+from parallelproject.model.names import level_name
 from parallelproject.model.status import TaskState
 
 Value = str | int | bool
@@ -97,8 +98,8 @@ def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Seq
             first, last = min(task[0].start for task in tasks), max(task[0].end for task in tasks)
             failures = sum(task[0].failed is not None for task in tasks)
             why = f"{failures} failed" if failures else None
-            facts: dict[str, Value] = {"parallelproject.level": level + 1, "parallelproject.tasks.started": len(tasks)}
-            spans.append(Span(f"level {level + 1}", parent, root, first, last, facts, why))
+            facts: dict[str, Value] = {"parallelproject.level": level, "parallelproject.tasks.started": len(tasks)}
+            spans.append(Span(level_name(level), parent, root, first, last, facts, why))
         for task in tasks:
             spans += [task[0]._replace(parent=parent), *task[1:]]
     return Trace(_id(run, 16), spans)

@@ -16,6 +16,7 @@ from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
+from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
 from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
@@ -107,6 +108,7 @@ def render_status(
         "completionTime": None,
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
+        "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
         "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals, deletion),
         "levels": [
@@ -160,7 +162,7 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
+    kept = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
     return (
         kept
         | {

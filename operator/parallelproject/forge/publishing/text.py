@@ -17,7 +17,7 @@ from parallelproject.model.problem import quoted
 
 TITLE = (
     "{{ project }}{% if task %}: {{ task.title or task.id }}"
-    "{% else %}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
+    "{% else %}{% if level is not none %}: L{{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
     "{% endif %}"
 )
 BODY = """\

@@ -34,9 +34,9 @@ def notes(
         else []
     )
     if paths:
-        files = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
-        names = listed(paths, _SHOWN)
-        yield f"{files} changed or new in {repository.top}, so no task has them: {names} (commit them first)"
+        files, are = ("1 file", "is") if len(paths) == 1 else (f"{len(paths)} files", "are")
+        where = f"in {repository.top} {are} not committed, so tasks do not see these changes"
+        yield f"{files} {where}: {listed(paths, _SHOWN)} (commit them first)"
     modes = repository.tree(base)
     links = [path for path, (mode, _) in modes.items() if mode == GITLINK]
     if links and not submodules:

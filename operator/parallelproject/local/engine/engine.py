@@ -292,12 +292,12 @@ class Engine:
 
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):
-            self._say(f"{what}; running tasks go on, nothing new starts until that is mended")
+            self._say(f"{what}; running tasks continue; nothing new starts until that is fixed")
 
     def _all_well(self) -> None:
         if self._trouble.over():
             self._board.notice = None
-            self._view.say("the state can be written again: going on")
+            self._view.say("the state can be written again: tasks start")
 
     def _say(self, notice: str) -> None:
         self._board.notice = notice

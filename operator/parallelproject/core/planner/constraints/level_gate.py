@@ -6,6 +6,7 @@ from typing import Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import Scheduling
 from parallelproject.model.status import Reason
 
@@ -52,7 +53,8 @@ class LevelGate(Constraint):
         if not unfinished:
             return Explanation("the levels before it are done; it starts in the operator's next round")
         return Explanation(
-            f"it is in level {level[task]}, and level {level[unfinished[0]]} is not done: {view.named(unfinished)}",
+            f"it is in {level_name(level[task])}, and {level_name(level[unfinished[0]])} is not done: "
+            f"{view.named(unfinished)}",
             ["its own dependencies are done: with scheduling Graph it could start now"],
             unfinished,
             fix="graph",

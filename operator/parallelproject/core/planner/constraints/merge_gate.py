@@ -5,6 +5,7 @@ from typing import Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import MergeMode, Spec
 from parallelproject.model.status import ConditionType, Reason
 
@@ -41,10 +42,10 @@ class MergeGate(Constraint):
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """The pull request, and what publishing reports about it."""
-        which = f"the pull request of level {view.merged_levels}"
+        which = f"the pull request of {level_name(view.merged_levels)}"
         if address := view.pull_requests.get(view.merged_levels):
             which += f", {address},"
-        answer = f"it is in level {view.graph.level[task]}, which starts when {which} is merged"
+        answer = f"it is in {level_name(view.graph.level[task])}, which starts when {which} is merged"
         if ConditionType.PUBLISHED not in view.conditions:
             return Explanation(answer)
         published = view.condition(ConditionType.PUBLISHED)
