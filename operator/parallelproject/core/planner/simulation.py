@@ -36,7 +36,7 @@ def makespan(
 
 
 def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running: Mapping[int, int]) -> int:
-    """Seconds until the end of a project that has begun.
+    """Seconds until the end of a project that has started.
 
     Args:
         graph: The compiled spec.
@@ -96,13 +96,13 @@ class _Simulation:
         for task in running:
             self._snapshot.states[task] = TaskState.RUNNING
             self._admission.take(task)
-        self._begun = {*ended, *running}
+        self._started = {*ended, *running}
 
     def run(self) -> int:
         """Runs to the end; returns its time."""
         graph, now = self._graph, 0
         for task, above in enumerate(self._waiting):
-            if not above and task not in self._begun:
+            if not above and task not in self._started:
                 self._stand(_READY, task)
         self._start(now)
         while self._running:

@@ -1,4 +1,4 @@
-"""A bar of tasks, with their states apart: who can see no colours tells them by their signs. Pure."""
+"""A bar of tasks, with their states apart: who can see no colours shows them by their signs. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -16,7 +16,7 @@ FIELDS: dict[str, str] = {
     "reason": "Why, as a word for programs: `ExitCode`, `DeadlineExceeded`, `GateFailed`, `DependencyFailed`, …",
     "exitCode": "Exit code of a failed attempt.",
     "seconds": "How long an attempt took.",
-    "retryInSeconds": "After a failure: when the next attempt starts; absent where there is none.",
+    "retryInSeconds": "After a failure: when the next attempt starts; absent if no attempt follows.",
     "commit": "Short name of the commit that the work landed as.",
     "changedNothing": "`true` where an attempt succeeded and left nothing to land.",
     "amount": "Of a level: its tasks that succeeded. Of work: paths, or pieces of work.",
@@ -33,7 +33,7 @@ NOTICE, ENDED = "Notice", "Ended"
 """Events that only a run has: a line about the run as a whole, and the last line."""
 
 MEANINGS: dict[str, str] = {
-    What.FOUND: "The run begins, or goes on. Nothing has happened yet.",
+    What.FOUND: "The run starts or resumes. Nothing has happened yet.",
     What.STARTED: "An attempt started.",
     What.SUCCEEDED: "An attempt succeeded; with a repository its work has landed.",
     What.FAILED: "An attempt failed. Another one may follow: see `retryInSeconds`.",

@@ -63,7 +63,7 @@ def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> 
 
 
 def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
-    """What the attempt after a check that failed is told.
+    """What the attempt after a check that failed gets.
 
     Args:
         number: Of the attempt whose work the check was of.
