@@ -110,7 +110,7 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
 
     table = call("list").out.splitlines()
     assert table[0].split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
-    assert re.fullmatch(r"life +True +AllSucceeded +2/2 +2/2 +0 +0 +\d+s", table[1])
+    assert re.fullmatch(r"life +True +AllSucceeded +L1 +2/2 +0 +0 +\d+s", table[1])
     assert call("list", "-o", "name").out == "parallelproject.parallelproject.io/life\n"
     assert "PARALLELISM" in call("list", "-o", "wide").out
     assert "NAMESPACE" in call("list", "-A").out
@@ -122,10 +122,10 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     text = call("get", "life").out
     assert re.search(r"^Tasks: +2: 2 succeeded$", text, re.MULTILINE)
     assert re.search(r"^  Accepted +True +GraphValid ", text, re.MULTILINE)
-    assert re.search(r"^  1 +1 +1 +0 +0 +0$", text, re.MULTILINE)
-    assert re.search(r"^  b +Succeeded +1 +1 +\d+s +The second$", text, re.MULTILINE)
+    assert re.search(r"^  L1 +1 +1 +0 +0 +0 +█{20}$", text, re.MULTILINE)
+    assert re.search(r"^  b +Succeeded +L1 +1 +\d+s +The second$", text, re.MULTILINE)
     assert re.search(
-        r"^  b +Succeeded +1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE
+        r"^  b +Succeeded +L1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE
     )
 
     assert call("wait", "life").code == 0
@@ -230,7 +230,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     assert result.code == 1
     assert result.err.startswith("error: busy: Stopped: 0 of 8 tasks succeeded")
     assert "the project was stopped while it was running" in why("core")
-    assert "the project was stopped before its turn came" in why("extra")
+    assert "the project was stopped before it started" in why("extra")
 
 
 # Failures, and trying again.

@@ -38,7 +38,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
     until(lambda: run.journal() and states(pproj) == {"a": "Running", "b": "Pending"}, what="a to be seen running")
     listed = pproj("list")
     assert listed.err == "local run .pproj/demo\n"
-    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "1/2", "0/2", "1", "0"]
+    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "L0", "0/2", "1", "0"]
     shown = pproj("get", "demo")
     assert "Local run:    .pproj/demo" in shown.out
     assert "Namespace" not in shown.out
@@ -47,7 +47,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
         "b: Pending, WaitingForDependencies",
         next(line for line in why.out.splitlines() if line.startswith("  it waits for a (running for ")),
     ]
-    assert "next: tail -f .pproj/demo/logs/a.1.log" in pproj("why", "demo", "a").out
+    assert "next: pproj logs demo a -f" in pproj("why", "demo", "a").out
     late = pproj("wait", "--timeout", "100ms")
     assert late.code == 2
     assert "demo has not ended in time; 0/2 tasks succeeded so far" in late.err
@@ -76,7 +76,7 @@ def test_a_run_that_was_cut_off_is_shown_as_interrupted_and_goes_on(pproj: Pproj
     until(lambda: states(pproj) == {"a": "Pending", "b": "Pending"}, what="the end of all that ran")
     ended = pproj("wait")
     assert ended.code == 1
-    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE goes on)" in ended.err
+    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE resumes it)" in ended.err
     why = pproj("why", "b")
     assert why.out.splitlines() == [
         "b: Pending, Interrupted", "  nothing runs: the run was interrupted", "next: pproj run FILE",
@@ -93,7 +93,7 @@ def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp
     assert pproj("run", file, "--command", "exit 3", "--set", "spec.defaults.maxAttempts=1").code == 1
     why = pproj("why", "1")
     assert why.out.splitlines()[0] == "1: Failed, ExitCode"
-    assert "next: tail -n 20 .pproj/shop/logs/1.1.log" in why.out
+    assert "next: pproj logs shop 1" in why.out
     found = pproj("why", "nope")
     assert found.code == 1
     assert "shop has no task nope" in found.err

@@ -48,8 +48,8 @@ def test_what_nothing_had_announced_is_in_the_status_and_told(ns: Namespace) -> 
 
     ns.until(lambda: len(told()) == 2, "both to be told")
     assert told() == {
-        "UndeclaredFiles": f"a: 7 besides the files that it declares, in {commit}",
-        "SharedFiles": f"a: 1 changed by others while it ran, in {commit}; it merged",
+        "UndeclaredFiles": f"a: 7 not in the files that it declares, in {commit}",
+        "SharedFiles": f"a: 1 also changed by other tasks while it ran, in {commit}; it merged",
     }
 
 

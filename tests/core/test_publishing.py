@@ -356,8 +356,8 @@ def test_what_each_task_builds_on_is_told_where_each_has_a_branch() -> None:
 @pytest.mark.parametrize(
     ("git", "more", "found"),
     [
-        ({"strategy": "BranchPerTask"}, {}, "with strategy BranchPerTask each task has a pull request of its own"),
-        ({}, {"scheduling": "Graph"}, "with scheduling Graph levels do not end one after the other"),
+        ({"strategy": "BranchPerTask"}, {}, "with strategy BranchPerTask each task has its own pull request"),
+        ({}, {"scheduling": "Graph"}, "with scheduling Graph levels do not end in order"),
     ],
 )
 def test_levels_that_cannot_be_offered_are_refused(git: dict[str, Any], more: dict[str, Any], found: str) -> None:

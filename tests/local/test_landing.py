@@ -106,7 +106,7 @@ def test_an_undeclared_conflict_is_run_again_on_what_landed_and_both_edits_are_t
     assert "\nshared.txt\n" in feedback
     assert checkout.ref(f"{second}/conflict/1") in feedback
     assert f"{second}  failed (Conflict)" in output
-    assert f"Run again after a conflict: {second} (attempt 2)" in output
+    assert f"Rerun after a merge conflict: {second} (attempt 2)" in output
     assert "conflict rate 0.33" in output
     checkout.check()
 
@@ -165,7 +165,7 @@ def test_work_outside_the_declared_files_is_refused_where_that_is_asked_for(land
     run = landing(spec, "echo x >> $JOURNAL; mkdir -p src; echo 1 > src/f; echo 2 > other")
     output = run.run(1)
     assert "a: Policy, 1 attempt" in output
-    assert '"other" is not among the files' in output
+    assert '"other" is not in the files' in output
     assert run.journal() == ["x"]  # final: another attempt would not hint it
     assert checkout.show("other", checkout.ref("a/salvage/1")) == "2"
 
@@ -177,7 +177,7 @@ def test_what_was_changed_beside_the_declared_files_is_told(landing: Make, check
     assert checkout.show("shared.txt").splitlines()[::20] == ["A", "B"]
     assert "Changed by tasks that nothing kept apart" in output
     assert "  shared.txt: a, b\n" in output
-    assert "Changed besides the files that the task declares:\n  a: shared.txt" in output
+    assert "Changed, and not declared in the files of the task:\n  a: shared.txt" in output
 
 
 def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make, checkout: Checkout) -> None:

@@ -151,7 +151,8 @@ def test_what_workspaces_do_not_have_is_said_before_the_run(landing: Make, check
     run = landing(tasks("a", maxAttempts=1), "exit 1")
     output = run.run(1)
     before = output[: output.index("started")]
-    assert "note: 2 files are changed or new" in before
+    assert "note: 2 files in" in before
+    assert "are not committed, so tasks do not see these changes" in before
     assert "README, new (commit them first)" in before
     assert "the filter rot is not run for *.bin" in before
     assert "*.psd are pointers of git-lfs" in before

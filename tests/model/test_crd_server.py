@@ -219,7 +219,7 @@ def test_the_executor_cannot_be_changed_once_there_are_two(control_plane: Contro
         until(lambda: apply(kubectl, project, check=False).returncode == 0, "the first project", seconds=20)
         project["spec"] = {"executor": "Workflow"}
         # A type that is just made is not known to every part of the server at once: wait for this very refusal.
-        message = 'spec.executor: Invalid value: "Workflow": executor cannot be changed once'
+        message = 'spec.executor: Invalid value: "Workflow": executor cannot be changed later'
         until(lambda: message in apply(kubectl, project, check=False).stderr, "the refusal", seconds=20)
     finally:
         control_plane.kubectl("delete", "crd", "laters.example.org", "--wait=false")
@@ -343,10 +343,12 @@ def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
         {"type": "Suspended", "status": "False", "reason": "NotRequested", "lastTransitionTime": at},
         succeeded | {"lastTransitionTime": at},
     ]
-    patch_status(kubectl, {"progress": "17/40", "level": "2/6", "counts": counts, "conditions": conditions})
+    patch_status(
+        kubectl, {"progress": "17/40", "level": "2/6", "currentLevel": "L1", "counts": counts, "conditions": conditions}
+    )
 
     row = kubectl("get", "pproj", "--no-headers").stdout.split()
-    assert row[:-1] == ["shop", "Unknown", "Running", "2/6", "17/40", "3", "1"]
+    assert row[:-1] == ["shop", "Unknown", "Running", "L1", "17/40", "3", "1"]
     head, wide = kubectl("get", "pproj", "-o", "wide").stdout.splitlines()
     assert head.split()[8:] == ["SKIPPED", "SUSPENDED", "PARALLELISM", "SPEEDUP", "MESSAGE"]
     assert wide[head.index("SKIPPED") :].split() == ["2", "False", "4", "3", "tasks", "are", "running"]

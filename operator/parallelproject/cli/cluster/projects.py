@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parallelproject.cli.cluster.logs import PodLogs
 from parallelproject.cli.cluster.next_steps import next_commands
 from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
+from parallelproject.cli.reader import RequestAnswer
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.local.read import runs_below
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
@@ -68,6 +70,30 @@ class Cluster:
             yield cls(api, target.namespace)
 
     planner = "the operator"
+
+    def goes_on(self, project: Json) -> str:
+        """The command line by which a project that was stopped goes on."""
+        return f"{typed()} retry{self.options} {project['metadata']['name']}"
+
+    def is_attended(self, project: Json) -> bool:
+        """It counts as that: the operator looks at every project."""
+        return True
+
+    async def logs(
+        self, name: str, tasks: list[str] | None, *, follow: bool, container: str | None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """What the pods of the latest attempts print."""
+        found = PodLogs(self._api, self, name, container)
+        async for piece in found.followed(tasks) if follow else found.written(tasks or []):
+            yield piece
+
+    def question_before_deletion(self, project: Json) -> str:
+        """Nothing, as kubectl does."""
+        return ""
+
+    async def taken_up(self, name: str) -> RequestAnswer:
+        """At once: the API server has it, and the operator takes up what that has."""
+        return RequestAnswer.APPLIED
 
     @property
     def nothing_found(self) -> str:

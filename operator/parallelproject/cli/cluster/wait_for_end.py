@@ -1,20 +1,18 @@
 """Waits for a project's end: the part that ``wait``, ``watch`` and ``submit`` share."""
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from parallelproject.cli.cluster.state import ProjectState, result, standing
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.times import length
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_TIMEOUT = 0, 1, 2
 _UNSEEN_SECONDS = 10
-_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class ProgressView(Protocol):
@@ -31,18 +29,18 @@ class Silent:
         """Nothing."""
 
 
-def seconds(text: str | None) -> float | None:
-    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds.
+def seconds(text: str | None, option: str = "--timeout") -> float | None:
+    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds; ``option`` gave it.
 
     Raises:
         Failure: it is none.
     """
     if text is None:
         return None
-    parts = _TIME.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        raise Failure(f"--timeout {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
-    return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
+    found = length(text)
+    if found is None:
+        raise Failure(f"{option} {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
+    return found
 
 
 async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
@@ -52,7 +50,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         reader: Where it is.
         name: Its name.
         view: Who is shown each change.
-        limit: Longest wait, in seconds.
+        limit: Longest wait, in seconds; ``option`` gave it.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.

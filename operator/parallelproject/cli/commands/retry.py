@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import Name
-from parallelproject.cli.input.cluster_options import on_cluster
-from parallelproject.cli.input.completion import task_ids
+from parallelproject.cli.commands.asking import Asking
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
+from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.status import condition
@@ -16,43 +17,47 @@ from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectKeeper
 
 Json = dict[str, Any]
 
 
-@on_cluster
+@on_project
 async def run(
-    cluster: "Cluster",
-    name: Name,
+    keeper: "ProjectKeeper",
+    name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TASK",
-            help="Ids of failed tasks; by default all that failed.",
-            autocompletion=task_ids,
+            help="Ids of failed or skipped tasks; by default all that failed.",
+            autocompletion=readable_tasks,
             show_default=False,
         ),
     ] = None,
+    all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
+    output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
     """Run failed tasks again, and a stopped project on.
 
     Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
-    of them runs too.
+    of them runs too. A task that pproj skip has skipped runs after all.
     """
-    failed: dict[str, Json] = {}
-    stopped = False
+    if tasks and all_failed:
+        raise Failure("--failed means all tasks that failed", hint="leave it out, or the ids of tasks", code=2)
+    said: list[str] = []
+    retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        nonlocal failed, stopped
         failed, stopped = failed_tasks(project, tasks or []), bool(project["spec"].get("stop"))
-        if not failed and not stopped:
-            _nothing(project)
+        wanted = [*failed, *skipped_tasks(project, tasks or [])]
+        if not wanted and not stopped:
+            said[:] = [_nothing(project)]
             return None
-        return retry_patch(project, failed)
+        said[:], retried[:] = _said(name, wanted, stopped), wanted
+        return retry_patch(project, failed, wanted)
 
-    if await cluster.change(name, patch):
-        _report(name, list(failed), stopped)
+    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -68,22 +73,37 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
-    name = project["metadata"]["name"]
     failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
+    skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
     known = [task["id"] for task in project["spec"].get("tasks") or ()]
     wrong = []
     for task in wanted:
-        if task not in known:
-            close = did_you_mean(task, known)
-            wrong.append(f"{name} has no task {task}" + (f" ({close})" if close else ""))
-        elif task not in failures:
+        wrong += unknown_tasks(project, [task])
+        if task in known and task not in failures and task not in skipped:
             wrong.append(f"{task} has not failed: it is {states.get(task, 'Pending')}")
     if wrong:
         raise Failure(*wrong, hint=f"failed: {', '.join(failures) or 'none'}")
-    return {task: failures[task] for task in wanted}
+    return {task: failures[task] for task in wanted if task in failures}
+
+
+def skipped_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
+    """Those of some tasks that somebody has skipped (``spec.skip``)."""
+    skipped = project["spec"].get("skip") or ()
+    return [task for task in wanted if task in skipped]
+
+
+def unknown_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
+    """A line for each of some tasks that is not there."""
+    known = [task["id"] for task in project["spec"].get("tasks") or ()]
+    lines = []
+    for task in wanted:
+        if task not in known:
+            close = did_you_mean(task, known)
+            lines.append(f"{project['metadata']['name']} has no task {task}" + (f" ({close})" if close else ""))
+    return lines
 
 
 def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
@@ -95,28 +115,29 @@ def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
     return [entry for id, entry in entries.items() if id in known]
 
 
-def retry_patch(project: Json, failed: dict[str, Json]) -> Json:
-    """A merge patch that forgives these failures and lets a stopped project go on."""
+def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str] = ()) -> Json:
+    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project go on."""
     spec: Json = {}
     if failed:
         spec["retries"] = with_entries(project, failed)
+    skipped = project["spec"].get("skip") or []
+    if not set(skipped).isdisjoint(wanted):
+        spec["skip"] = [task for task in skipped if task not in wanted]
     if project["spec"].get("stop"):
         spec["stop"] = False
-    return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}
+    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
 
 
-def _nothing(project: Json) -> None:
+def _nothing(project: Json) -> str:
     name = project["metadata"]["name"]
     ended = condition(project.get("status") or {}, "Completed").get("reason")
     if ended == "DeadlineExceeded":
         limit = project["spec"].get("activeDeadlineSeconds")
         hint = "raise spec.activeDeadlineSeconds to go on"
         raise Failure(f"{name} has no failed task; its deadline of {limit} s is over", hint=hint)
-    terminal.show(f"{name} has no failed task: nothing to retry")
+    return f"{name} has no failed task: nothing to retry"
 
 
-def _report(name: str, tasks: list[str], stopped: bool) -> None:
-    if tasks:
-        terminal.show(f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}")
-    if stopped:
-        terminal.show(f"{name} is no longer stopped: it resumes")
+def _said(name: str, tasks: Sequence[str], stopped: bool) -> list[str]:
+    again = f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}"
+    return [again] * bool(tasks) + [f"{name} is no longer stopped: it resumes"] * stopped

@@ -7,6 +7,7 @@ from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.terminal import one_line
 from parallelproject.core.report.overview import Outline, enough
 from parallelproject.core.times import duration
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported
 from parallelproject.sources.selection.report import NO_WORD
@@ -60,14 +61,14 @@ def _levels(page: Page, plan: Outline, verbose: bool) -> None:
     if len(shown) > _LEVELS_SHOWN and not verbose:
         shown = shown[: _LEVELS_SHOWN - 4]
     widest = max(map(len, plan.levels))
-    room = page.room(len(str(shown[-1][0])), len(f"{widest:,}"), _BAR)
+    room = page.room(len(level_name(shown[-1][0])), len(f"{widest:,}"), _BAR)
     rows = []
     for index, tasks in shown:
         bar = "█" * max(1, round(_BAR * len(tasks) / widest))
-        rows.append([str(index), f"{len(tasks):,}", bar.ljust(_BAR), listed(tasks, room)])
+        rows.append([level_name(index), f"{len(tasks):,}", bar.ljust(_BAR), listed(tasks, room)])
     if verbose:
         for index, tasks in shown:
-            page.add(f"  {index}: {', '.join(tasks)}")
+            page.add(f"  {level_name(index)}: {', '.join(tasks)}")
     else:
         page.table(rows, right=(0, 1), styles=("dim", "", "cyan"))
     if len(shown) < len(plan.levels):

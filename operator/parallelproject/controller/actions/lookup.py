@@ -1,4 +1,4 @@
-"""Looks up the object of an attempt, takes it if it is ours, and gives back what others have taken from it."""
+"""Looks up the object of an attempt, adopts it if it is ours, and restores its labels and owner."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from parallelproject.model.work import WorkKey
 log = logging.getLogger(__name__)
 
 _RESTORE_SECONDS = 1.0
-"""Wait before an object gets back what somebody has taken from it, who may take it again."""
+"""Wait before labels and owner of an object are restored, since someone may remove them again."""
 
 
 class Lookup:
@@ -30,7 +30,7 @@ class Lookup:
 
         Args:
             api: An open connection.
-            executor: Says what the objects are.
+            executor: Defines the objects.
             keeper: Keeps the projects.
             requests: Runs what it starts.
             feed: Reports what no status shows.
@@ -47,16 +47,16 @@ class Lookup:
         return self._executor.resource.path(own.namespace, job_name(own.name, own.uid, key))
 
     def look_up(self, project: Project, key: WorkKey) -> None:
-        """Asks for an object that is not observed: only one that the server does not know is lost."""
+        """Requests an object that is not observed: only an object that the server does not know is lost."""
         self._requests.start(project, "look-up", key, self._look_up(project, key))
 
     def restore(self, project: Project, key: WorkKey, uid: str) -> None:
-        """Gives an object back what others have taken: by that it is watched, and deleted."""
+        """Restores the labels and the owner of an object, by which it is watched and deleted."""
         if isinstance(self._executor, RestoresMarks):
             self._requests.start(project, "restore", key, self._restore(self._executor, project, key, uid))
 
     async def is_found(self, project: Project, key: WorkKey) -> bool:
-        """Whether the object is there after all; asks until there is an answer."""
+        """Whether the object exists; retries until there is an answer."""
         failures = 0
         while True:
             try:
@@ -67,7 +67,7 @@ class Lookup:
                 await pause(failures, error)
 
     async def adopt(self, project: Project, key: WorkKey) -> bool:
-        """Takes the object that is already there as the attempt's if it is ours; says whether that is settled."""
+        """Adopts the existing object if it belongs to the attempt; returns whether that is settled."""
         found = await self._get(project, key)
         if found is None:
             return False  # deleted in between: create it again
@@ -75,14 +75,15 @@ class Lookup:
             project.observed.found(key, self._executor.view(found))
         else:
             what = f"{self._executor.resource.kind} {found['metadata']['name']}"
-            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to somebody else")
+            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to another owner")
             project.observed.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
     async def _look_up(self, project: Project, key: WorkKey) -> None:
-        """Finds the attempt's object, or that it is gone: lost, unless the project is gone too and took it along."""
+        """Finds the attempt's object. If it was deleted, the attempt is lost, unless the project was deleted with
+        it."""
         failures = 0
-        while self._keeper.is_current(project):  # there may be nobody else who asks again
+        while self._keeper.is_current(project):  # no other request may follow
             try:
                 found = await self._get(project, key)
                 if found is not None and self._takes(project, key, found):
@@ -97,10 +98,10 @@ class Lookup:
                 failures += 1
                 log.warning("looking up %s: %s", key, error)
                 await pause(failures, error)
-        project.observed.gone(key)  # with its project, or soon: nobody asks for it any more
+        project.observed.gone(key)  # with its project, or soon: it is no longer needed
 
     def _takes(self, project: Project, key: WorkKey, obj: Json) -> bool:
-        """Whether an object that was read is the attempt's; it then gets back what others have taken from it."""
+        """Whether an object belongs to the attempt; if so, its labels and owner are restored."""
         known = project.observed.view(key)
         if not is_ours(obj, project.owner, key, known.uid if known else ""):
             return False
@@ -112,7 +113,9 @@ class Lookup:
         path, failures = self.path(project, key), 0
         change = executor.restore(project.owner, key, uid)
         await asyncio.sleep(_RESTORE_SECONDS)
-        while self._keeper.is_current(project) and not project.is_going:  # its objects may be let go: --cascade=orphan
+        while (
+            self._keeper.is_current(project) and not project.is_going
+        ):  # its objects may be orphaned: --cascade=orphan
             try:
                 found = await self._api.request(change.method, path, change.body, content_type=change.content_type)
             except ApiError as error:
@@ -125,12 +128,12 @@ class Lookup:
             else:
                 kind = self._executor.resource.kind
                 project.observed.found(key, self._executor.view(found))
-                message = f"{key.work}: labels or owner of its {kind} had been removed"
+                message = f"{key.work}: labels or owner of its {kind} were removed, and are restored"
                 self._feed.warn(project, f"{kind}Restored", message)
                 return
 
     async def _is_there(self, project: Project) -> bool:
-        """Whether a project is still there, and not another one of its name."""
+        """Whether the same project still exists, and not another one of its name."""
         try:
             found = await self._api.request("GET", project.path)
         except ApiError as error:
@@ -139,11 +142,11 @@ class Lookup:
             raise
         if found["metadata"]["uid"] != project.owner.uid:
             return False
-        project.update(found)  # it may be about to go
+        project.update(found)  # it may be deleted soon
         return True
 
     async def _get(self, project: Project, key: WorkKey) -> Json | None:
-        """The attempt's object, read from the server's store and not from a cache; None if there is none."""
+        """The attempt's object, read from the server's store and not from a cache; None if it does not exist."""
         try:
             return await self._api.request("GET", self.path(project, key))
         except ApiError as error:

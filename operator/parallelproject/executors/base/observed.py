@@ -1,7 +1,7 @@
-"""All that is observed of one project's attempts, kept up to date object by object, whatever executor runs them.
+"""Everything observed of one project's attempts, updated object by object, for any executor.
 
-Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are worked
-out again only for the task that something happened to.
+Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are computed again only
+for a task with a change.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from parallelproject.core.followups.job_history import FinishedAttempt
 from parallelproject.core.followups.publishing import PublishAttempt
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.base.creations import Creations, Refusal
-from parallelproject.executors.base.executor import Executor, Part, View
+from parallelproject.executors.base.executor import Executor, ObjectView, Part
 from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
@@ -28,7 +28,7 @@ class ObservedAttempts:
         self._holds = executor if isinstance(executor, HoldsEvidence) else None
         self._removes = executor if isinstance(executor, RemovesFinished) else None
         self._publishes = executor if isinstance(executor, Publishes) else None
-        self._views: dict[WorkKey, View] = {}
+        self._views: dict[WorkKey, ObjectView] = {}
         self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
@@ -39,17 +39,17 @@ class ObservedAttempts:
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is observed."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
-        """Those of tasks that are not settled: what ``plan`` is given."""
+        """The attempts of tasks that are not settled: the input of ``plan``."""
         self._others: dict[Work, tuple[Attempt, ...]] = {}  # of work that the planner does not decide on
         self.counts_finished = False
-        """Whether it is a change, too, that an object has ended whose parts had ended before."""
+        """Whether the end of an object whose parts had ended before is also a change."""
         self.changed = True
-        """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
-        to objects changes nothing: planning only when it does saves two plans of three."""
+        """Whether that, or what is unconfirmed, has changed since this was last set to False. Most events of objects
+        change nothing: planning only after changes saves two plans of three."""
 
-    def found(self, key: WorkKey, view: View) -> None:
-        """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
-        may come after the watch has said how it ended."""
+    def found(self, key: WorkKey, view: ObjectView) -> None:
+        """The object of an attempt exists. A state older than the known one is skipped: the answer to a creation may
+        come after the watch has reported the end."""
         self._creations.succeeded(key)
         known = self._views.get(key)
         is_older = known is not None and known.uid == view.uid and known.version >= view.version
@@ -66,7 +66,7 @@ class ObservedAttempts:
         """The object is known to be deleted; if it had ended, how it ended still counts."""
         known = self._views.get(key)
         if uid and (known is None or known.uid != uid):
-            return  # it was none of ours
+            return  # it did not belong to an attempt
         self._creations.over(key)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
@@ -74,10 +74,10 @@ class ObservedAttempts:
             self._refresh(other)
 
     def part_found(self, key: WorkKey, uid: str, part: Part) -> None:
-        """A part of an attempt is there."""
+        """A part of an attempt exists."""
         known = self._parts[key].get(uid) if key in self._parts else None
         taken = part.after(known)
-        if taken is not None and taken != known:  # most of what happens to a part is none of our business
+        if taken is not None and taken != known:  # most events of a part are irrelevant
             self._parts[key][uid] = taken
             self._refresh(key)
 
@@ -89,7 +89,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
-        """An object was asked for: it holds a slot, and what its task claims, until it is observed or refused."""
+        """An object was requested: it holds a slot and the claim of its task until it is observed or refused."""
         self._creations.launching(key, claim, now)
         self._refresh(key)
 
@@ -99,9 +99,9 @@ class ObservedAttempts:
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
             reason: One of ``model.status.REFUSALS``.
-            message: What the API server said.
+            message: The API server's message.
             now: Seconds since the epoch.
-            waits: Whether it is certainly not there and gives back its slot; else it is still being created.
+            waits: Whether it certainly does not exist and releases its slot; else it is still being created.
         """
         self._creations.denied(key, reason, message, now, waits=waits)
         self._refresh(key)
@@ -122,7 +122,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def forget(self, key: WorkKey) -> None:
-        """Drops an attempt; for projects that are gone themselves."""
+        """Drops an attempt; for projects that were deleted."""
         self._views.pop(key, None)
         self._parts.pop(key, None)
         self._gone.pop(key, None)
@@ -130,7 +130,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def publishings(self) -> list[PublishAttempt]:
-        """All attempts at publishing that are observed or under way."""
+        """All attempts at publishing that are observed or requested."""
         found: list[PublishAttempt] = []
         if self._publishes is None:
             return found
@@ -144,18 +144,18 @@ class ObservedAttempts:
             found.append(
                 PublishAttempt(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.report(parts),
                 )
             )  # fmt: skip
         return found
 
     def settle(self, tasks: Iterable[str]) -> None:
-        """A plan has taken in all that is observed of these tasks; it needs them again only when that changes."""
+        """A plan has recorded everything observed of these tasks; it needs them again only after a change."""
         for task in tasks:
             self.unsettled.pop(task, None)
 
     def troubles(self, now: float) -> dict[str, str]:
-        """By task, what keeps an attempt that is there from beginning."""
+        """By task, what keeps an existing attempt from starting."""
         found = {
             task: attempt.reason
             for task, attempts in self.unsettled.items()
@@ -169,7 +169,7 @@ class ObservedAttempts:
         return late | found
 
     def next_trouble(self, now: float) -> float | None:
-        """When it is to be reported next that an attempt has no part."""
+        """When to report next that an attempt has no part."""
         if self._has_parts is None:
             return None
         seconds = self._has_parts.part_seconds
@@ -186,7 +186,7 @@ class ObservedAttempts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is observed or under way."""
+        """Whether nothing is observed or requested."""
         return not (self._views or self._parts or self._gone or self._creations.under_way)
 
     @property
@@ -195,15 +195,15 @@ class ObservedAttempts:
         return frozenset(self._orphans)
 
     def is_active(self, key: WorkKey) -> bool:
-        """Whether an attempt is there and not known to have ended."""
+        """Whether an attempt exists and is not known to have ended."""
         return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
     def is_running(self, key: WorkKey) -> bool:
         """Whether an attempt is observed that holds a slot."""
         return any(a.number == key.attempt and a.running for a in self.of(key.work))
 
-    def view(self, key: WorkKey) -> View | None:
-        """The attempt's object, where it was observed and is not known to be gone."""
+    def view(self, key: WorkKey) -> ObjectView | None:
+        """The attempt's object, if it was observed and is not known to be deleted."""
         return None if key in self._gone else self._views.get(key)
 
     def parts(self, key: WorkKey) -> list[Part]:
@@ -215,22 +215,22 @@ class ObservedAttempts:
         return next((key for key, view in self._views.items() if view.uid == uid), None)
 
     def is_held(self, key: WorkKey) -> bool:
-        """Whether we hold the attempt's object."""
+        """Whether our finalizer holds the attempt's object."""
         view = self.view(key)
         return view is not None and self._holds is not None and self._holds.is_held(view)
 
-    def held(self) -> list[View]:
-        """The objects that we hold."""
+    def held(self) -> list[ObjectView]:
+        """The objects that our finalizer holds."""
         if self._holds is None:
             return []
         return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
 
     def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
-        """Attempts whose object need not be held any longer: what is known of them is written down, or their object is
-        being deleted before its end.
+        """Attempts whose object need not be held any longer: their result is recorded, or their object is being deleted
+        before its end.
 
         Args:
-            is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
+            is_recorded: Whether the end of an attempt of a task is recorded.
         """
         for key in self._settled_holds:
             attempt = next((a for a in self.of(key.work) if a.number == key.attempt), None)
@@ -238,7 +238,7 @@ class ObservedAttempts:
                 yield key
 
     def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:
-        """The objects of tasks that are there and have ended, and whose result is written down."""
+        """The existing objects of tasks that have ended, and whose result is recorded."""
         found: list[FinishedAttempt] = []
         if self._removes is None:
             return found
@@ -267,7 +267,7 @@ class ObservedAttempts:
                 attempts.append(found)
         self._note_hold(key, own)
         if not work.is_task:
-            self._others[work], self.changed = tuple(attempts), True  # what its parts say is not in the attempt
+            self._others[work], self.changed = tuple(attempts), True  # the report of its parts is not in the attempt
             return
         self._note_parts(key.task, attempts)
         if tuple(attempts) == self.attempts.get(key.task, ()):
@@ -280,7 +280,8 @@ class ObservedAttempts:
             self.unsettled.pop(key.task, None)
 
     def _note_parts(self, task: str, attempts: Sequence[Attempt]) -> None:
-        """Since when an object of a task has no part. Noted when it changes: each plan asks for it, of hundreds."""
+        """Since when an object of a task has no part. Updated on changes, since each plan reads it for hundreds of
+        tasks."""
         since = [
             attempt.started
             for attempt in attempts

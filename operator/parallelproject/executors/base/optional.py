@@ -1,6 +1,6 @@
-"""What some executors have as well. Each is asked for by ``isinstance``; who does not have it goes without.
+"""The optional parts of executors. The controller checks for each by ``isinstance`` and works without it.
 
-Each part stands alone, as the optional interfaces of Kueue's job framework do.
+Each part is independent, like the optional interfaces of Kueue's job framework.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class ChecksSpecs(Protocol):
 
 @runtime_checkable
 class HasParts(Protocol):
-    """The object of an attempt controls others, which say how the attempt goes."""
+    """The object of an attempt controls other objects, which report its progress."""
 
     @property
     def parts(self) -> Sequence[Resource]:
@@ -46,7 +46,7 @@ class HasParts(Protocol):
 
     @property
     def part_seconds(self) -> float:
-        """An object that has no part for so long is in trouble."""
+        """After this time without a part an object is in trouble."""
 
     @property
     def part_missing(self) -> Reason:
@@ -63,22 +63,22 @@ class Publishes(Protocol):
     def publishing(self, start: PublishStart) -> Json:
         """The object of an attempt at publishing."""
 
-    def said(self, parts: Sequence[Any]) -> str:
-        """What an attempt at publishing said at its end: JSON, or nothing."""
+    def report(self, parts: Sequence[Any]) -> str:
+        """The report of an attempt at publishing at its end: JSON, or empty."""
 
 
 @runtime_checkable
 class HoldsEvidence(Protocol):
-    """Objects are held when they are deleted, until how they ended is written down."""
+    """A finalizer keeps deleted objects until their result is recorded."""
 
     def is_held(self, found: Any) -> bool:
-        """Whether we hold an object."""
+        """Whether our finalizer holds an object."""
 
     def is_going(self, found: Any) -> bool:
-        """Whether it goes as soon as nothing holds it."""
+        """Whether it is deleted as soon as no finalizer holds it."""
 
     def release(self, uid: str) -> Change:
-        """What no longer holds it; what others hold it by stays."""
+        """The patch that removes our finalizer; other finalizers stay."""
 
 
 @runtime_checkable
@@ -86,18 +86,18 @@ class RemovesFinished(Protocol):
     """Objects stay after their end, and may be too many."""
 
     def finished_at(self, found: Any) -> float | None:
-        """When an object has ended, in seconds since the epoch; None where it has not, or is going."""
+        """When an object has ended, in seconds since the epoch; None if it has not, or is being deleted."""
 
     def is_full(self, refused: Refused) -> bool:
-        """Whether a creation was refused since there are too many objects."""
+        """Whether a creation was refused because there are too many objects."""
 
 
 @runtime_checkable
 class ReadsRefusals(Protocol):
-    """Knows what an API server means that does not create an object; for others each refusal is for now."""
+    """Interprets the refusals of an API server; without it every refusal is temporary."""
 
     async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
-        """Why an API server has refused an object; None where nobody knows whether it is there.
+        """Why an API server has refused an object; None if it is not known whether it exists.
 
         Args:
             api: An open connection.
@@ -109,10 +109,10 @@ class ReadsRefusals(Protocol):
 
 @runtime_checkable
 class RestoresMarks(Protocol):
-    """Gives objects back what others take from them: the labels and the owner by which they are watched and deleted."""
+    """Restores the labels and the owner of objects, by which they are watched and deleted."""
 
     def is_intact(self, obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
         """Whether an object has all of that."""
 
     def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
-        """What gives it back."""
+        """The patch that restores it."""

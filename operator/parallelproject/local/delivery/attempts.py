@@ -10,7 +10,7 @@ from typing import Any
 import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
@@ -23,7 +23,7 @@ from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Spec, WorkspaceHistory
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
 
 _SHOWN = 10
@@ -41,7 +41,12 @@ class Deliveries:
     """The deliveries of one run."""
 
     def __init__(
-        self, target: LandingTarget, spec: Spec, directory: StateDirectory, source: Path | None = None
+        self,
+        target: LandingTarget,
+        spec: Spec,
+        directory: StateDirectory,
+        source: Path | None = None,
+        check: str | None = None,
     ) -> None:
         """Describe them.
 
@@ -50,12 +55,14 @@ class Deliveries:
             spec: What is to be done.
             directory: The state.
             source: The file that the tasks come from: no task's work.
+            check: For the shell: what must succeed in a workspace before its work lands.
 
         Raises:
             ProblemsError: the spec asks for what cannot be delivered.
         """
         self.target = target
         self._directory = directory
+        self._check = check
         settings = target.repository.settings
         self._policy: dict[str, Any] = {
             "enforce_files": spec.conflicts.enforce_files,
@@ -101,6 +108,7 @@ class Deliveries:
             grace=order.grace,
             delivery=delivery,
             agent=agent,
+            check=self._check,
             log=order.log,
         )
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
@@ -161,10 +169,9 @@ class Deliveries:
             lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
         return lines
 
-    def is_conflict(self, task: str, number: int) -> bool:
-        """Whether an attempt failed because its work did not fit on what had landed."""
-        result = self.result(task, number)
-        return result is not None and result.outcome == Outcome.CONFLICT
+    def has_feedback(self, task: str, number: int) -> bool:
+        """Whether the delivery says more than the log why an attempt failed: a conflict, or a check that failed."""
+        return _has_feedback(self.result(task, number))
 
     def feedback(self, task: str, number: int) -> str:
         """The file that tells the next attempt why this one failed.
@@ -173,13 +180,21 @@ class Deliveries:
             OSError: it cannot be written.
         """
         result = self.result(task, number)
-        if result is None or result.outcome != Outcome.CONFLICT:
+        if result is None or not _has_feedback(result):
             return self._directory.log(task, number)
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
         where = self.target.repository.address.url
         kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
-        file.write_text(conflict_feedback(number, result.paths, kept), errors="surrogateescape")
+        if result.outcome == Outcome.CONFLICT:
+            text = conflict_feedback(number, result.paths, kept)
+        else:
+            text = check_feedback(number, result.message, result.printed, kept)
+        file.write_text(text, errors="surrogateescape")
         return str(file)
+
+
+def _has_feedback(result: DeliveryResult | None) -> bool:
+    return result is not None and (result.outcome == Outcome.CONFLICT or result.reason == Reason.GATE_FAILED)
 
 
 def _check(delivery: dict[str, Any]) -> None:

@@ -38,6 +38,10 @@ _SHOWN = 10
 """Most paths that are named in one line."""
 _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
+_PRINTED_MAX = 64 * 1024
+"""Bytes of what a check has printed that the next attempt is given; the whole is in the log."""
+_OVERDUE, _GATE_FAILED = "DeadlineExceeded", "GateFailed"
+"""Reasons, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
 """Ends after which the work still has to land."""
 
@@ -69,6 +73,7 @@ def instruction(
     grace: float,
     delivery: Mapping[str, Any],
     agent: AgentCall | None = None,
+    check: str | None = None,
     log: str = "",
 ) -> dict[str, Any]:
     """What ``main`` is told, as plain data.
@@ -80,12 +85,13 @@ def instruction(
         grace: Seconds that it then has to end by itself.
         delivery: The fields of ``Delivery``, without those that are always the same here.
         agent: The coding agent that the command starts, if it does.
-        log: The file with the attempt's output.
+        check: For the shell: what must succeed before the work lands.
+        log: The file that the attempt's output goes to.
     """
     path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
     return {
         "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
-        "agent": agent, "log": log,
+        "agent": agent, "check": check, "log": log,
     }  # fmt: skip
 
 
@@ -124,20 +130,52 @@ class LandingAttempt:
         told = self._told
         self._make_outputs()
         offset = _log_size()
-        ended = self._runner.run(
-            told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
-        )
-        check_workspace(self._place.workspace)
-        code = 124 if ended.overdue and not ended.code else ended.code
-        reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
+        began = time.monotonic()
+        failed = self._run(told["argv"], told["deadline"])
         if self._agent:
-            said, code = self._agent.judge(self._delivery, offset, code)
-            reason = reason if ended.overdue else said
-        self._places.note_end(self._number, code)
-        if code == 0:
+            failed = self._judged(self._agent, failed, offset)
+        if failed is None and told["check"]:
+            left = told["deadline"] and max(0.001, told["deadline"] - (time.monotonic() - began))
+            failed = self._checked(told["check"], left)
+        self._places.note_end(self._number, failed.exit_code if failed else 0)
+        if failed is None:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
-        return DeliveryResult(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
+        return failed._replace(ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
+        """Runs a command in the workspace; how it failed, if it did."""
+        ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._told["grace"])
+        check_workspace(self._place.workspace)
+        code = 124 if ended.overdue and not ended.code else ended.code
+        return DeliveryResult(FAILED, _OVERDUE if ended.overdue else "ExitCode", exit_code=code) if code else None
+
+    def _judged(self, agent: AgentJudge, failed: DeliveryResult | None, offset: int) -> DeliveryResult | None:
+        """How the attempt of an agent failed, by its output since an offset in the log, if it did."""
+        reason, code = agent.judge(self._delivery, offset, failed.exit_code if failed else 0)
+        if failed and failed.reason == _OVERDUE:
+            reason = _OVERDUE
+        return DeliveryResult(FAILED, reason, exit_code=code) if code else None
+
+    def _checked(self, check: str, deadline: float | None) -> DeliveryResult | None:
+        """Runs what must succeed before the work lands; how it failed, if it did."""
+        if self._runner.is_stopping:
+            return DeliveryResult(FAILED, "ExitCode", exit_code=STOPPED)
+        _print(f"check: {check}")
+        log = Path(self._told["log"])
+        start = log.stat().st_size
+        failed = self._run(["/bin/sh", "-c", check], deadline)
+        if failed is None:
+            _print("the check passed")
+            return None
+        if failed.reason == _OVERDUE or self._runner.is_stopping:
+            return failed
+        with log.open("rb") as file:
+            file.seek(max(start, log.stat().st_size - _PRINTED_MAX))
+            printed = file.read().decode(errors="replace")
+        found = f"the check failed with exit code {failed.exit_code}: {check}"
+        _print(found)
+        return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""

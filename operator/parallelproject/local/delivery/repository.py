@@ -1,6 +1,7 @@
 """The caller's repository, as far as a run needs to know it. Nothing here touches what is checked out."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,9 @@ from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
 from parallelproject.local.errors import RunError
+from parallelproject.model.branches import CHECKED_OUT
 
-_OLDEST = (2, 38)
+OLDEST_GIT = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
 
 
@@ -75,20 +77,20 @@ class Repository:
         Raises:
             RunError: there is none.
         """
-        if name is None:
+        if name is None or name == CHECKED_OUT:
             commit = self._commit("HEAD")
             branch = self._own.run("symbolic-ref", "--short", "--quiet", "HEAD", codes=(0, 1)).stdout.decode().strip()
             if commit is None:
                 if self._text("for-each-ref", "--count=1", "refs/heads/"):
                     found = f"the branch {branch}, which is checked out in {self.folder}, has no commit yet"
-                    raise RunError(found, "commit something first, or spec.git.baseRef says where the work starts")
+                    raise RunError(found, "commit something first, or give --base BRANCH")
                 raise RunError(f"{self.folder} has no commit yet", "commit something first")
             return Base(branch or commit[:10], commit)
         for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
             commit = self._commit(ref)
             if commit:
                 return Base(name, commit)
-        hint = "spec.git.baseRef says where the work starts"
+        hint = "--base BRANCH, or spec.git.baseRef, says where the work starts"
         raise RunError(f"{self.folder} has neither a branch nor a tag {name}", hint)
 
     def checked_out(self, branch: str) -> Path | None:
@@ -161,14 +163,14 @@ class Repository:
         other = self.branch_in_the_way(branch)
         if other:
             found = f"there can be no branch {branch} in {self.folder}, since it has a branch {other}"
-            raise RunError(found, f"git branch -m {other} OTHER-NAME, or another name by spec.git.branch")
+            raise RunError(found, f"git branch -m {other} OTHER-NAME, or give --branch NAME")
         try:
             # What is in this repository is not ours: it outlives a loss of power as its owner's own refs do.
             self._git.run("update-ref", ref, base.commit, "0" * len(base.commit), config=[("core.fsync", "default")])
         except GitFailedError as error:
             if self._commit(ref):
                 return False
-            raise RunError(f"the branch {branch} cannot be made: {error.said}") from None
+            raise RunError(f"the branch {branch} cannot be made: {error.detail}") from None
         return True
 
     def commits(self, base: str, branch: str) -> int:
@@ -184,12 +186,28 @@ class Repository:
             run, tasks, ((name, commit) for name, _, commit in (line.partition(" ") for line in listed))
         )
 
+    def refs_of_run(self, run: str) -> dict[str, str]:
+        """All refs that a run has made for its tasks, with the commits that they stand for."""
+        root = TaskRefs(run, "x").run_folder
+        listed = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
+        return {name: commit for name, _, commit in (line.partition(" ") for line in listed)}
+
+    def delete_refs(self, refs: Mapping[str, str]) -> None:
+        """Removes refs, all or none of them: each must stand for its commit still.
+
+        Raises:
+            GitFailedError: one does not, or cannot be removed.
+        """
+        lines = [f"delete {name} {commit}\n" for name, commit in refs.items()]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+
     def forget_landed(self, run: str) -> None:
         """Removes the refs that say what has landed of a run. Those of work that did not land stay."""
-        root = TaskRefs(run, "x").run_folder
-        found = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
-        lines = [f"delete {line}\n" for line in found if line.partition(" ")[0].endswith("/landed")]
-        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+        self.delete_refs({name: commit for name, commit in self.refs_of_run(run).items() if name.endswith("/landed")})
+
+    def branch_commit(self, branch: str) -> str | None:
+        """The commit of a branch; None where there is none."""
+        return self._commit(check_branch(branch, "branch"))
 
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
         """By commit, the paths that it changed."""
@@ -243,5 +261,5 @@ def _git_directory(folder: Path) -> Path | None:
 def _check_version(git: GitCommand) -> None:
     said = git.run("version").stdout.decode().split()
     numbers = said[2].split(".") if len(said) > 2 else []
-    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < _OLDEST:
-        raise RunError(f"git {'.'.join(map(str, _OLDEST))} or newer is needed", f"found {' '.join(said[2:])}")
+    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < OLDEST_GIT:
+        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(said[2:])}")

@@ -45,7 +45,7 @@ class LandingTarget:
         if tree:
             raise RunError(
                 f"the branch {self.branch} is checked out in {tree}: its files would no longer be those of its commit",
-                f"git -C {tree} switch --detach, or another branch by spec.git.branch",
+                f"git -C {tree} switch --detach, or give --branch NAME",
             )
         made = self.repository.make_branch(self.branch, self.base)
         self.repository.settings.fetch_missing([self.base.commit, f"refs/heads/{self.branch}"])

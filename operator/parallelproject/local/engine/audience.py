@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from parallelproject.core.report.changes import Consumer, Event
-from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.board import Board, BoardView
 
 
 class Audience:
     """Several views, and consumers of events, as one view. A consumer that fails hears no more."""
 
-    def __init__(self, views: Sequence[View], consumers: Sequence[Consumer[Board]] = ()) -> None:
+    def __init__(self, views: Sequence[BoardView], consumers: Sequence[Consumer[Board]] = ()) -> None:
         self._views = tuple(views)
         self._consumers = list(consumers)
 

@@ -123,7 +123,7 @@ class ProcessExecutor:
 
     def _feedback(self, task: str, number: int) -> str:
         """What says why an attempt failed."""
-        if self._agents and not (self._deliveries and self._deliveries.is_conflict(task, number)):
+        if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
             told = self._agents.feedback(task, number)
             if told:
                 return told

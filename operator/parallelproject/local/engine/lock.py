@@ -29,15 +29,18 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
     Raises:
         RunError: another run has it; the message names its process and its start.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = _open(path)
     deadline = time.monotonic() + patience
     told = False
     try:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                if _is_at(lock, path):
+                    break
+                os.close(lock)  # of a state that was deleted meanwhile: whoever comes next has another file
+                lock = _open(path)
+                continue
             except BlockingIOError:
                 pid, ticks, since = _holder(lock)
             if pid and is_alive(pid, ticks):
@@ -62,6 +65,19 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
         os.close(lock)
         raise
     return lock
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _is_at(lock: int, path: Path) -> bool:
+    """Whether a file that is open is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_held(path: Path) -> bool:

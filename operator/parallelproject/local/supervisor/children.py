@@ -21,9 +21,7 @@ from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDE
 from parallelproject.local.supervisor import process_tree
 from parallelproject.local.supervisor.roster import Cut, Roster
 from parallelproject.local.supervisor.start_failure import start_failure
-
-ENV_RUN = "PPROJ_RUN"
-"""In the environment of every process of a run: the run's id, by which its processes are found again."""
+from parallelproject.model.names import ENV_RUN
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All: a shell that starts us in the background ignores some, and its tasks would inherit that."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor import process_tree
-from parallelproject.local.supervisor.children import ENV_RUN, zombie
+from parallelproject.local.supervisor.children import zombie
 from parallelproject.local.supervisor.roster import Cut, Entry, Key
 from parallelproject.model import names
+from parallelproject.model.names import ENV_RUN
 
 INTERRUPTED = "Interrupted"
 """Reason of attempts that were stopped because the engine or the supervisor was gone."""

@@ -83,7 +83,7 @@ def warnings(account: Account) -> list[str]:
         lines += _more(len(overlaps))
     undeclared = account.comparison.undeclared
     if undeclared:
-        lines.append("Changed besides the files that the task declares:")
+        lines.append("Changed, and not declared in the files of the task:")
         lines += [f"  {task}: {listed(paths, _SHOWN)}" for task, paths in list(undeclared.items())[:_SHOWN]]
         lines += _more(len(undeclared))
     return lines
@@ -97,19 +97,19 @@ def commands(account: Account) -> list[tuple[str, str]]:
     found = []
     if account.landed:
         found += [
-            (f"{git} log --oneline {base}..{branch}", "shows what landed, a commit a task"),
-            (f"{git} diff {base}...{branch}", "shows all of it as one change"),
+            (f"{git} log --oneline {base}..{branch}", "Show what landed, a commit for each task"),
+            (f"{git} diff {base}...{branch}", "Show all of it as one change"),
         ]
     last = next((refs[-1] for refs in account.kept.values()), None)
     if last:
         ref = shlex.quote(last)
         found += [
-            (f"{git} show {ref}", "shows work that did not land"),
-            (f"{git} branch recovered {ref}", "gets it back, as a branch"),
+            (f"{git} show {ref}", "Show work that did not land"),
+            (f"{git} branch recovered {ref}", "Get it back, as a branch"),
         ]
     if account.earlier:
         folder = f"{PREFIX}/{target.run}/"
-        found.append((f"{git} for-each-ref {shlex.quote(folder)}", "lists all that is kept of the run"))
+        found.append((f"{git} for-each-ref {shlex.quote(folder)}", "List all that is kept of the run"))
     return found
 
 

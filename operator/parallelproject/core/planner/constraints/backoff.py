@@ -13,9 +13,9 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
 
 BACKOFF_MAX = 360
-"""Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
+"""Maximum wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
 RESET_MAX = 8 * 86_400
-"""Longest wait for the end of a limit, in seconds: the longest period of a provider is a week."""
+"""Maximum wait for the end of a limit, in seconds: the longest period of a provider is a week."""
 LIMITS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
 """Why an attempt was deferred where that is a limit of its provider."""
 
@@ -23,9 +23,9 @@ LIMITS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
     """When a task that has failed may start again: the wait doubles with each failure that counts.
 
-    At once where all failures so far are forgiven, and after a conflict, since what it met has landed. More forgiven
-    than there are (by hand: pproj retry forgives those that are there) must not make it fail in a loop without end:
-    then all count here, and the wait is a second at least.
+    At once if all failures so far are forgiven, and after a conflict, since the conflicting work has landed. If
+    spec.retries forgives more failures than exist (pproj retry never does), the task must not fail in an endless
+    loop: then all failures count here, and the wait is at least one second.
     """
     if record.is_deferred and record.ended is not None:
         if record.retry_at is not None and record.retry_at > record.ended:
@@ -42,7 +42,7 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
 
 
 class Backoff(Constraint):
-    """Holds each task back by itself, until its wait is over. In a prediction nothing fails."""
+    """Blocks each failed task until its wait is over. In a prediction nothing fails."""
 
     reasons = (Reason.BACKOFF, Reason.WAITING_FOR_LIMIT)
 
@@ -52,7 +52,7 @@ class Backoff(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Where any has failed."""
+        """If any task has failed."""
         return cls(situation) if situation.snapshot.failing else None
 
     def blocks(self, task: int) -> Block | None:

@@ -37,14 +37,14 @@ def why(
     now: float,
     constraints: Sequence[type[Constraint]] = CONSTRAINTS,
 ) -> Why:
-    """Why a task stands where it stands.
+    """Why a task is in its state.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
         status: The project's status.
         task: Id of the task.
-        now: Seconds since the epoch, for telling how long ago something was.
+        now: Seconds since the epoch, to compute how long ago something was.
         constraints: The rules that explain why a task waits.
 
     Raises:
@@ -57,14 +57,14 @@ def why(
             raise UnknownTaskError(task, did_you_mean(task, graph.ids))
         return _removed(task, row)
     if row is None:
-        return Why(task, TaskState.PENDING.value, "", "the operator has not looked at it yet")
+        return Why(task, TaskState.PENDING.value, "", "the operator has not seen it yet")
     view = view_of(graph, spec, status, now)
     explain = _OTHERS.get(view.state(i))
     return explain(view, i) if explain else waiting(view, i, constraints)
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
-    """The answer where the spec was not accepted; None where it was."""
+    """The answer if the spec was not accepted; None if it was."""
     accepted = condition(status, "Accepted")
     if accepted.get("status") != "False":
         return None
@@ -76,11 +76,11 @@ def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
 
 
 def deleted(found: Why, metadata: Mapping[str, Any]) -> Why:
-    """The answer, where the project was deleted and somebody's finalizers keep it: that comes before any other."""
+    """The answer if the project was deleted and finalizers keep it: it takes precedence over any other."""
     deletion = deletion_of(metadata)
     if deletion is None or found.state in (TaskState.SUCCEEDED, TaskState.FAILED):
         return found
-    what = "it is being stopped" if found.state == TaskState.RUNNING else "it does not start any more"
+    what = "it is being stopped" if found.state == TaskState.RUNNING else "it does not start"
     return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), hint="")
 
 

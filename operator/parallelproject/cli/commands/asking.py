@@ -1,0 +1,58 @@
+"""How commands that ask something of a project say what became of it: in words, or as JSON."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from parallelproject.cli.input.arguments import TextOrJson
+from parallelproject.cli.output import terminal
+from parallelproject.cli.reader import RequestAnswer
+
+if TYPE_CHECKING:
+    from parallelproject.cli.reader import ProjectKeeper
+
+Json = dict[str, Any]
+
+
+class Asking:
+    """One request and its answer."""
+
+    def __init__(self, keeper: "ProjectKeeper", name: str, output: TextOrJson) -> None:
+        self._keeper = keeper
+        self._name = name
+        self._output = output
+
+    async def change(
+        self,
+        patch_of: Callable[[Json], Json | None],
+        said: Callable[[], str | Sequence[str]],
+        tasks: Callable[[], Sequence[str]] = tuple,
+        unchanged: Callable[[str], None] = terminal.say,
+    ) -> None:
+        """Asks for a change, and says what happens then.
+
+        Args:
+            patch_of: A merge patch for the project as it is; None: there is nothing to change.
+            said: What happens, or why nothing does; asked for after ``patch_of``.
+            tasks: The tasks that it is about; asked for after ``patch_of``.
+            unchanged: Says why nothing happens.
+        """
+        answer = None
+        if await self._keeper.change(self._name, patch_of):
+            answer = await self._keeper.taken_up(self._name)
+        found = said()
+        lines = [found] if isinstance(found, str) else list(found)
+        goes_on = self._keeper.goes_on(await self._keeper.get(self._name)) if answer is RequestAnswer.RECORDED else ""
+        if self._output is TextOrJson.JSON:
+            known = answer.name.capitalize() if answer else "Unchanged"
+            about = {"project": self._name, "answer": known, "message": "; ".join(lines), "tasks": list(tasks())}
+            terminal.show_data(about | ({"next": [goes_on]} if goes_on else {}), as_json=True)
+            return
+        *notes, last = lines
+        for note in notes:
+            terminal.say(note)
+        (terminal.show if answer else unchanged)(last)
+        if answer is RequestAnswer.RECORDED:
+            terminal.say(f"recorded: nothing of {self._name} is running, so this counts when it goes on")
+            terminal.show(f"next: {goes_on}")
+        elif answer is RequestAnswer.OPEN:
+            terminal.say("recorded: the run has not answered yet; it takes this up as soon as it can")

@@ -1,0 +1,141 @@
+"""What people have asked of a run, besides what its file says: fields of its spec, whose values here count instead.
+
+``pproj suspend``, ``resume``, ``stop``, ``retry`` and ``skip`` write it, whether or not anything of the run is running.
+A run reads it when it starts and whenever it has changed. It says what is to hold (``suspend: true``, two failures of
+``a`` forgiven), not what is to be done: to apply it again changes nothing, and a run that is killed loses nothing.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from parallelproject.local.errors import RunError
+
+Json = dict[str, Any]
+
+FIELDS = ("suspend", "stop", "retries", "skip")
+"""Fields of the spec that can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that was asked for so far."""
+
+    version: int = 0
+    """How many requests there were."""
+    applied: int = 0
+    """The version that a session has applied."""
+    spec: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields of the spec as a manifest has them."""
+    stopped: int = 0
+    """The version with which ``stop`` was asked for last."""
+
+    def over(self, spec: Mapping[str, Any]) -> Json:
+        """A spec with what was asked for in its place."""
+        return {**spec, **self.spec}
+
+
+class RunRequests:
+    """The file. Every change is one replacement of it, by one process at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.path = directory / "requests.json"
+
+    def read(self) -> Asked:
+        """What was asked for.
+
+        Raises:
+            RunError: the file cannot be read, or is none of ours.
+        """
+        try:
+            content = json.loads(self.path.read_bytes())
+            spec = {key: value for key, value in content["spec"].items() if key in FIELDS}
+            return Asked(int(content["version"]), int(content["applied"]), spec, int(content["stopped"]))
+        except FileNotFoundError:
+            return Asked()
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise RunError(
+                f"{self.path} cannot be read: {error}", "remove it; what it asked for is forgotten"
+            ) from None
+
+    def ask(self, change: Callable[[Asked], Mapping[str, Any] | None]) -> Asked | None:
+        """Asks for something.
+
+        Args:
+            change: Is given what was asked for so far, and gives further fields; None: there is nothing to ask for.
+
+        Returns:
+            All that is asked for then; None where nothing was changed.
+
+        Raises:
+            RunError: the file cannot be read.
+            OSError: it cannot be written.
+        """
+        with self._alone():
+            now = self.read()
+            fields = change(now)
+            if fields is None:
+                return None
+            version = now.version + 1
+            stopped = version if fields.get("stop") else now.stopped
+            asked = Asked(version, now.applied, {**now.spec, **fields}, stopped)
+            self._write(asked)
+            return asked
+
+    def begin(self) -> Asked:
+        """What counts for a session that starts: a stop that an earlier one has carried out is over.
+
+        Raises:
+            RunError: the file cannot be read.
+            OSError: it cannot be written.
+        """
+        with self._alone():
+            asked = self.read()
+            if asked.spec.get("stop") and asked.applied >= asked.stopped:
+                left = {key: value for key, value in asked.spec.items() if key != "stop"}
+                asked = replace(asked, spec=left)
+                self._write(asked)
+            return asked
+
+    def applied(self, version: int) -> bool:
+        """Notes that a session has applied a version; False where that cannot be done now. It waits for nobody."""
+        with suppress(OSError, RunError), self._alone(fcntl.LOCK_NB):
+            now = self.read()
+            if now.applied < version:
+                self._write(replace(now, applied=version))
+            return True
+        return False
+
+    def stamp(self) -> tuple[int, int]:
+        """What is another after each change of the file."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
+
+    @contextmanager
+    def _alone(self, how: int = 0) -> Iterator[None]:
+        folder = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | how)
+            yield
+        finally:
+            os.close(folder)
+
+    def _write(self, asked: Asked) -> None:
+        new = self.path.with_name(f".{self.path.name}.new")
+        content: Json = {"version": asked.version, "applied": asked.applied, "stopped": asked.stopped}
+        content["spec"] = dict(asked.spec)
+        with new.open("w") as file:
+            file.write(json.dumps(content))
+            file.flush()
+            os.fdatasync(file.fileno())
+        new.replace(self.path)

@@ -1,0 +1,155 @@
+"""``pproj logs``, ``run --detach`` and ``watch`` on local runs, and which run a command line means."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from parallelproject.cli import main
+from parallelproject.local.read import is_active
+from tests.cli.conftest import Pproj
+from tests.local.runner import Started, until
+
+COMMAND = """\
+echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT"
+case $PPROJ_TASK_ID in
+held) until [ -e "$GO" ]; do sleep 0.01; done; printf 'no line end' ;;
+bad) exit 3 ;;
+esac
+"""
+
+
+class Desk:
+    """A folder with a file of tasks, and the command in processes of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.go = folder / "go"
+        tasks = [{"id": "held"}, {"id": "bad"}, {"id": "after", "dependencies": ["held"]}]
+        spec = {"scheduling": "Graph", "failurePolicy": "Continue", "defaults": {"maxAttempts": 1}, "tasks": tasks}
+        kind = {"apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject", "metadata": {"name": "demo"}}
+        (folder / "demo.yaml").write_text(yaml.safe_dump({**kind, "spec": spec}))
+        (folder / "command.sh").write_text(COMMAND)
+
+    def pproj(self, *words: str) -> Started:
+        def body() -> int:
+            os.chdir(self.folder)
+            os.environ["GO"] = str(self.go)
+            os.environ.pop("KUBECONFIG", None)
+            sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+            sys.argv = ["pproj", *words]
+            return main.call(list(words))
+
+        return Started(body, None)
+
+    def run(self, *more: str) -> Started:
+        return self.pproj("run", "demo.yaml", "--command", self.command, *more)
+
+    @property
+    def command(self) -> str:
+        return f"sh {self.folder / 'command.sh'}"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".pproj" / "demo"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    found = Desk(tmp_path)
+    yield found
+    found.go.touch()
+    until(
+        lambda: not list((tmp_path / ".pproj").glob("*/lock")) or not is_active(found.state), what="an end of the run"
+    )
+
+
+def test_a_log_is_followed_until_its_attempt_ends(pproj: Pproj, desk: Desk) -> None:
+    run = desk.run()
+    until(lambda: is_active(desk.state) and (desk.state / "project.json").exists(), what="the run")
+    follower = desk.pproj("logs", "held", "-f")
+    follower.wait_said("held 1\n")
+    desk.go.touch()
+    assert follower.finish(0) == "local run .pproj/demo\nheld 1\nno line end"
+    run.finish(1)
+    assert pproj("logs", "after", "-f").out == "after 1\n"
+
+
+def test_all_logs_are_followed_until_the_run_ends_with_the_task_before_each_line(desk: Desk) -> None:
+    run = desk.run()
+    until(lambda: is_active(desk.state) and (desk.state / "project.json").exists(), what="the run")
+    follower = desk.pproj("logs", "-f")
+    follower.wait_said("held | held 1\n")
+    desk.go.touch()
+    run.finish(1)
+    said = follower.finish(0).splitlines()
+    assert sorted(said[1:]) == ["after | after 1", "bad | bad 1", "held | held 1", "held | no line end"]
+
+
+def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Desk) -> None:
+    said = desk.run("--detach").finish(0)
+    assert said.splitlines() == [
+        "demo is running in the background; what it prints is in .pproj/demo/output.log",
+        "next: pproj watch demo  # follows it",
+        "      pproj logs demo -f  # shows what its tasks print",
+        "      pproj stop demo  # stops it",
+    ]
+    assert is_active(desk.state)
+    refused = desk.run("--detach").finish(1)
+    assert "is in use by another run: process " in refused
+    watch = desk.pproj("watch")
+    watch.wait_said("held Running")
+    watch.signal(signal.SIGINT)
+    assert "demo goes on; pproj watch demo follows it again" in watch.finish(130)
+    assert is_active(desk.state)
+    desk.go.touch()
+    assert pproj("wait").code == 1
+    until(lambda: not is_active(desk.state), what="its end")
+    printed = (desk.state / "output.log").read_text()
+    assert printed.count("held      started") == 1 or printed.count("held   started") == 1
+    assert "demo: 2 of 3 tasks succeeded, 1 failed" in printed
+    assert f"pproj run demo.yaml --command '{desk.command}'    # tries what failed again" in printed
+    assert [file.name for file in desk.state.glob(".output*")] == []
+
+
+def test_detached_what_is_wrong_is_said_at_once(desk: Desk) -> None:
+    desk.go.touch()
+    desk.run("--fresh").finish(1)
+    other = desk.folder / "sub"
+    other.mkdir()
+    (other / "demo.yaml").write_text((desk.folder / "demo.yaml").read_text())
+    said = desk.pproj("run", "sub/demo.yaml", "--command", "true", "--detach").finish(1)
+    assert "is that of " in said
+    assert "--name NAME or --state-dir DIR keeps them apart" in said
+    assert [file.name for file in desk.state.glob(".output*")] == []
+
+
+def test_a_state_elsewhere_is_in_every_hint(pproj: Pproj, desk: Desk) -> None:
+    desk.go.touch()
+    desk.run("--state-dir", "kept").finish(1)
+    assert "next: pproj logs --state-dir kept demo bad\n" in pproj("why", "bad", "--state-dir", "kept").out
+    assert pproj("logs", "bad", "--state-dir", "kept").out == "bad 1\n"
+    assert pproj("logs", "demo", "bad", "--state-dir", "kept").out == "bad 1\n"
+    assert pproj("delete", "--state-dir", "kept", "--yes").out == "demo deleted\n"
+    assert not (desk.folder / "kept").exists()
+
+
+def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:
+    desk.go.touch()
+    desk.run().finish(1)
+    assert pproj("logs", "bad").out == pproj("logs", "demo", "bad").out == "bad 1\n"
+    assert "demo has no task bda" in pproj("logs", "bda").err
+    assert pproj("skip", "bad", "bda").err.startswith("local run .pproj/demo\nerror: demo has no task bda")
+    assert "no cluster is configured" in pproj("retry", "shop", "api").err  # neither is of this run
+    assert "no cluster is configured" in pproj("retry", "bad", "-n", "default").err
+    assert "no cluster is configured" in pproj("retry", "bad", program="kubectl pproj").err
+    both = pproj("delete", "demo", "shop", "--yes")
+    assert (both.code, both.err.splitlines()[0]) == (2, "error: shop: no local run, as the others are")
+    assert pproj("logs", "bad", "-c", "git").code == 2
+    asked = pproj("retry", "-o", "json").json
+    assert (asked["answer"], asked["tasks"], len(asked["next"])) == ("Recorded", ["bad"], 1)
