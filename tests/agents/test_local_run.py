@@ -251,3 +251,21 @@ def test_a_success_of_a_command_is_not_judged_as_an_agents(stage: Stage) -> None
     run.run()
     assert run.attempts()[0][:3] == ("a", 1, SUCCEEDED)
     assert [row.number for row in run.attempts() if row.task == "a"] == [1]
+
+
+def test_a_check_runs_after_the_verdict_of_the_agent_and_before_the_landing(stage: Stage) -> None:
+    stage.scene("bad", "claude/done", "echo x > bad.txt")
+    stage.scene("good", "claude/done", WRITE)
+    stage.scene("lies", "claude/denied-edit-but-changed", WRITE)
+    tasks = [{"id": task, "maxAttempts": 2 if task == "bad" else 1} for task in ("bad", "good", "lies")]
+    spec = {"tasks": tasks, "failurePolicy": "Continue", "parallelism": 1, "defaults": {"backoffSeconds": 0}}
+    run = stage.run(spec)
+    run.options["check"] = "echo looked at $PPROJ_TASK_ID >> $SCENES/checks; test ! -e bad.txt"
+    said = run.run(1)
+    assert "bad: the check failed with exit code 1, 2 attempts" in said
+    assert "lies: AgentDenied" in said
+    assert stage.checkout.tasks() == ["good"]
+    checks = (stage.scenes / "checks").read_text().splitlines()
+    assert sorted(set(checks)) == ["looked at bad", "looked at good"], "what the agent did not do well is not checked"
+    assert "the check failed with exit code 1" in stage.seen("bad.2", "prompt")
+    assert record(run, "bad.2")["outcome"] == "Succeeded"

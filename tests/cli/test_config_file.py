@@ -56,6 +56,18 @@ def test_a_flag_on_the_command_line_wins(pproj: Pproj, backlog: Path, tmp_path: 
     assert "using" not in result.err, "nothing of it was used"
 
 
+def test_what_runs_a_task_on_the_command_line_wins_also_where_the_file_says_it_by_the_other_key(
+    pproj: Pproj, backlog: Path
+):
+    _write(backlog.parent, "agent: claude\nname: other\n")
+    result = pproj("run", backlog, "--command", "true", "--name", "mine")
+    assert (result.code, "using" in result.err) == (0, False), result.err
+    _write(backlog.parent, "command: 'true'\n")
+    assert '"clod" is not an agent' in pproj("run", backlog, "--agent", "clod").err
+    _write(backlog.parent, "agent: claude\ncommand: 'true'\n")
+    assert "--agent and --command both say what runs a task" in pproj("run", backlog).err
+
+
 def test_fields_that_are_set_add_to_those_of_the_file_and_go_last(pproj: Pproj, backlog: Path):
     _write(backlog.parent, "command: 'true'\nname: demo\nset: [spec.parallelism=2, spec.defaults.maxAttempts=7]\n")
     assert pproj("run", backlog, "--set", "spec.parallelism=3").code == 0

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parallelproject.cli.input.agent_programs import COMMANDS
+from parallelproject.agents.catalog import PRESETS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
 
 _AGENT = """\
 #!/bin/sh
-printf '%s\\n' "$@" > "$PPROJ_TASK_ID.txt"
+cat > "$PPROJ_TASK_ID.txt"
+printf '%s\\n' "$@" >> "$PPROJ_TASK_ID.txt"
+echo '{"type":"result","subtype":"success","is_error":false,"result":"Done."}'
 """
 
 
@@ -58,26 +60,27 @@ def test_it_names_task_file_repository_and_agent_and_run_works_with_it(pproj: Pp
         "  agent:      claude (also found: codex)",
     ]
     assert "  pproj run\n" in result.out
-    assert _written() == {"file": "tasks.json", "repo": "..", "command": COMMANDS["claude"]}
+    assert _written() == {"file": "tasks.json", "repo": "..", "agent": "claude"}
     assert "# check: make test\n" in Path(".pproj.yaml").read_text()
     ran = pproj("run")
     assert ran.code == 0, ran.out + ran.err
-    arguments = shop.show("1.txt", "parallel/plan").splitlines()
-    assert arguments[0] == "-p"
-    assert 'It\'s \\"one\\"' in "\n".join(arguments), "the agent reads the task as it is written"
-    assert arguments[-2:] == ["--permission-mode", "acceptEdits"]
+    seen = shop.show("1.txt", "parallel/plan")
+    assert '# Task 1: It\'s "one"' in seen, "the agent reads the task as it is written"
+    assert "--dangerously-skip-permissions" in seen.splitlines()
 
 
-def test_every_command_that_it_may_write_is_one_that_a_shell_reads(pproj: Pproj, shop: Checkout, programs: Path):
-    for name in COMMANDS:
-        _agent(programs, name)
+def test_each_agent_that_it_may_write_is_found_and_is_one_that_run_accepts(
+    pproj: Pproj, shop: Checkout, programs: Path
+):
+    for preset in PRESETS.values():
+        for other in programs.iterdir():
+            other.unlink()
+        _agent(programs, preset.program)
         Path(".pproj.yaml").unlink(missing_ok=True)
         assert pproj("init").code == 0
-        text = Path(".pproj.yaml").read_text()
-        assert text.count("command: >-") == len(list(programs.iterdir()))
-    for name, command in COMMANDS.items():
-        assert pproj("run", "--fresh", "--command", command).code == 0, name
-        assert "TaskMaster" not in shop.show("1.txt", "parallel/plan")
+        assert _written()["agent"] == preset.short
+        Path("tasks.json").write_text(json.dumps({"tasks": []}))
+        assert pproj("run", "--fresh").code == 0, preset.short
 
 
 def test_a_file_that_is_there_stays_as_it_is(pproj: Pproj, shop: Checkout, programs: Path):
@@ -95,7 +98,7 @@ def test_where_nothing_is_found_it_says_what_to_set(pproj: Pproj, programs: Path
     assert result.code == 0
     assert "task file:  none found: set file" in result.out
     assert "repository: none found" in result.out
-    assert "agent:      none is on the PATH: set command" in result.out
+    assert "agent:      none is on the PATH: set agent or command" in result.out
     assert "Next" not in result.out
     assert yaml.safe_load((folder / ".pproj.yaml").read_text()) is None, "all of it is a comment"
 

@@ -21,6 +21,8 @@ AGENT = """\
 prompt=$(cat)
 [ -n "$prompt" ] || { echo "Error: Input must be provided" >&2; exit 1; }
 case " $* " in
+  *" stream-json "*) echo "$prompt" > "work-$PPROJ_TASK_ID.txt"
+    echo '{"type":"result","subtype":"success","is_error":false,"result":"Done.","num_turns":2,"session_id":"s-1"}' ;;
   *" --dangerously-skip-permissions "*) echo "$prompt" > "work-$PPROJ_TASK_ID.txt"; echo "Done." ;;
   *) echo "I need your permission to write the file." ;;
 esac

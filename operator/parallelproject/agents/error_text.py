@@ -6,7 +6,7 @@ that the programs print, each seen in a recorded stream of ``tests/agents/stream
 
 import re
 
-from parallelproject.agents.record import AgentOutcome, Finding, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, one_line
 from parallelproject.agents.reset_time import reset_time
 
 _SIGNS: tuple[tuple[AgentOutcome, str], ...] = (
@@ -64,33 +64,35 @@ _ERROR_MESSAGE_MAX = 1000
 """Characters. A longer answer is one, whatever it begins with."""
 
 
-def by_words(text: str, now: float) -> Finding | None:
+def by_words(text: str, now: float) -> AgentFinding | None:
     """What an error message says; None where its words are not known."""
     for outcome, words in _TABLE:
         if words.search(text):
             reset = reset_time(text, now)
             if outcome is AgentOutcome.QUOTA_EXHAUSTED and reset is not None and reset - now <= _SOON:
                 outcome = AgentOutcome.RATE_LIMITED  # Gemini calls a limit by the minute a quota, too
-            return Finding(outcome, one_line(text), reset)
+            return AgentFinding(outcome, one_line(text), reset)
     return None
 
 
-def by_status(status: int | None, text: str, now: float) -> Finding | None:
+def by_status(status: int | None, text: str, now: float) -> AgentFinding | None:
     """What an HTTP status and the message with it say; words that are more exact than the status come first."""
     outcome = _STATUS.get(status or 0)
     found = by_words(text, now)
     if found and (outcome is None or found.outcome in (AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.RATE_LIMITED)):
         return found
-    return Finding(outcome, one_line(text), reset_time(text, now)) if outcome else None
+    return AgentFinding(outcome, one_line(text), reset_time(text, now)) if outcome else None
 
 
-def error_of(text: str, now: float, status: int | None = None) -> Finding:
+def error_of(text: str, now: float, status: int | None = None) -> AgentFinding:
     """An error, whatever it is about: AgentError where its words are not known."""
     found = by_status(status, text, now) if status else by_words(text, now)
-    return found or Finding(AgentOutcome.AGENT_ERROR, one_line(text) or "the agent reported an error without a message")
+    return found or AgentFinding(
+        AgentOutcome.AGENT_ERROR, one_line(text) or "the agent reported an error without a message"
+    )
 
 
-def as_last_message(text: str | None, now: float) -> Finding | None:
+def as_last_message(text: str | None, now: float) -> AgentFinding | None:
     """An error that an agent gave as its answer: short, and worded from its beginning as agents word errors."""
     if not text or len(text) > _ERROR_MESSAGE_MAX or not _WHOLE_MESSAGE.match(text):
         return None

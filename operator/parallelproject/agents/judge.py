@@ -10,7 +10,7 @@ from typing import NamedTuple
 from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
-from parallelproject.agents.record import AgentOutcome, AgentRecord, Facts, Finding, TokenUsage, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
 
 EX_TEMPFAIL = 75
 """sysexits.h: "later, not my fault", of any command."""
@@ -62,7 +62,7 @@ def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = 
     )
 
 
-def nothing_changed(ending: Ending, denied: Sequence[str]) -> tuple[Finding, bool]:
+def nothing_changed(ending: Ending, denied: Sequence[str]) -> tuple[AgentFinding, bool]:
     """What an attempt is that ended well and changed nothing, and whether that is a success.
 
     Args:
@@ -72,42 +72,46 @@ def nothing_changed(ending: Ending, denied: Sequence[str]) -> tuple[Finding, boo
     if denied:
         return _denied(denied), False
     if ending.no_change is not None:
-        return Finding(AgentOutcome.NO_CHANGE, one_line(ending.no_change)), True
+        return AgentFinding(AgentOutcome.NO_CHANGE, one_line(ending.no_change)), True
     if ending.may_change_nothing:
-        return Finding(AgentOutcome.NO_CHANGE, ""), True
-    return Finding(AgentOutcome.NO_CHANGE, "it changed nothing, and did not say that nothing was to be done"), False
+        return AgentFinding(AgentOutcome.NO_CHANGE, ""), True
+    return AgentFinding(
+        AgentOutcome.NO_CHANGE, "it changed nothing, and did not say that nothing was to be done"
+    ), False
 
 
-def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[Finding, bool]:
+def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[AgentFinding, bool]:
     failure = _failure(preset, facts, ending)
     if failure:
         return failure, False
     if ending.question is not None:
-        return Finding(AgentOutcome.NEEDS_INPUT, one_line(ending.question) or "it asks without a question"), False
+        return AgentFinding(AgentOutcome.NEEDS_INPUT, one_line(ending.question) or "it asks without a question"), False
     if facts.denied_edits:
         return _denied(facts.denied_edits), False
     if ending.changed is False:
         return nothing_changed(ending, facts.denied)
-    return Finding(AgentOutcome.SUCCEEDED, ""), True
+    return AgentFinding(AgentOutcome.SUCCEEDED, ""), True
 
 
-def _failure(preset: Preset, facts: Facts, ending: Ending) -> Finding | None:
+def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | None:
     code = ending.exit_code
     if facts.error:
         return _with_reset(facts.error, facts)
     if code == EX_TEMPFAIL:
-        return Finding(AgentOutcome.TRANSIENT, "exit code 75: later")
+        return AgentFinding(AgentOutcome.TRANSIENT, "exit code 75: later")
     if code in preset.exit_codes:
-        return Finding(preset.exit_codes[code], _last_line(facts) or f"exit code {code}")
+        return AgentFinding(preset.exit_codes[code], _last_line(facts) or f"exit code {code}")
     if code:
         said = by_words(_last_line(facts), ending.now) if not facts.has_ended else None
-        return said or Finding(AgentOutcome.FAILED, f"exit code {code}: {_last_line(facts)}".removesuffix(": "))
+        return said or AgentFinding(AgentOutcome.FAILED, f"exit code {code}: {_last_line(facts)}".removesuffix(": "))
     if preset.has_final_event and not facts.has_ended:
-        return Finding(AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0")
+        return AgentFinding(
+            AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0"
+        )
     return as_last_message(facts.last_message, ending.now)
 
 
-def _with_reset(error: Finding, facts: Facts) -> Finding:
+def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
     """An error with the reset time of the limit that was reported before."""
     if facts.limit is None or error.outcome not in (
         AgentOutcome.RATE_LIMITED,
@@ -116,12 +120,12 @@ def _with_reset(error: Finding, facts: Facts) -> Finding:
     ):
         return error
     outcome = AgentOutcome.RATE_LIMITED if error.outcome is AgentOutcome.AGENT_ERROR else error.outcome
-    return Finding(outcome, error.message, error.reset_at or facts.limit.reset_at)
+    return AgentFinding(outcome, error.message, error.reset_at or facts.limit.reset_at)
 
 
-def _denied(tools: Sequence[str]) -> Finding:
+def _denied(tools: Sequence[str]) -> AgentFinding:
     names = ", ".join(dict.fromkeys(tools))
-    return Finding(AgentOutcome.DENIED, f"it was not allowed to use {names}")
+    return AgentFinding(AgentOutcome.DENIED, f"it was not allowed to use {names}")
 
 
 def _last_line(facts: Facts) -> str:

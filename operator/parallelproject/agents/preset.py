@@ -41,7 +41,7 @@ class Preset:
     model_arguments: tuple[str, ...] = ("--model",)
     """Before the name of a model."""
     resume_arguments: tuple[str, ...] = ()
-    """Before the id of a session; empty: it cannot go on with one."""
+    """Before the id of a session; empty: it cannot resume one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set for it, unless the user has set it."""
     environment_as_root: Mapping[str, str] = field(default_factory=dict)

@@ -50,7 +50,7 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
   files is taken as one commit.
 - If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
-- If you cannot go on without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
+- If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
 """
 
 

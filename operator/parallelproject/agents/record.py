@@ -53,7 +53,7 @@ class TokenUsage(NamedTuple):
         return TokenUsage(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
 
 
-class Finding(NamedTuple):
+class AgentFinding(NamedTuple):
     """That something went wrong, and what."""
 
     outcome: AgentOutcome
@@ -68,7 +68,7 @@ class Facts:
     """What the output of an agent says, as far as it has been read."""
 
     session: str | None = None
-    """By which the agent can go on with this conversation."""
+    """By which the agent can resume this conversation."""
     model: str | None = None
     """The one that it said it uses."""
     turns: int | None = None
@@ -79,9 +79,9 @@ class Facts:
     """As the agent says."""
     has_ended: bool = False
     """Whether the final event came."""
-    error: Finding | None = None
+    error: AgentFinding | None = None
     """Of the end: an error that the agent got over is none."""
-    limit: Finding | None = None
+    limit: AgentFinding | None = None
     """A limit that the provider reported on the way: it says when a later error of that kind is over."""
     denied: list[str] = field(default_factory=list)
     """Names of tools that it was not allowed to use."""

@@ -10,6 +10,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pproj run tasks.json --command 'make \"task-$PPROJ_TASK_ID\"'",
         "pproj run tasks.json --repo . --parallelism 4 \\\n"
         "    --command 'claude -p --dangerously-skip-permissions < \"$PPROJ_TASK_FILE\"'",
+        "pproj run tasks.json --repo . --agent claude",
         "pproj run --repo . --check 'make test' --keep-going",
         "pproj run --repo . --branch agents/shop --base main --author 'Agents <agents@example.com>'",
         "pproj run --timeout 2h --task-timeout 20m --max-attempts 1",

@@ -35,7 +35,7 @@ from parallelproject.local.views.advice import advice
 from parallelproject.local.views.json_lines import JsonView
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
-from parallelproject.local.views.summary import already_done, summary
+from parallelproject.local.views.summary import already_done, remarks_of, summary
 from parallelproject.local.views.window import can_redraw
 from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.project import ParallelProject
@@ -218,7 +218,7 @@ def _run(
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
     if isinstance(shown, JsonView):
-        remarks = deliveries.remarks(engine.ledger.records) if deliveries else []
+        remarks = remarks_of(board, engine.ledger, engine.failed, deliveries, agents)
         shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
         all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
     else:

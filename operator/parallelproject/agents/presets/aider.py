@@ -9,7 +9,7 @@ import re
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import PROMPT_FILE, Preset, PromptBy
 from parallelproject.agents.reader import Reader
-from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _TOKENS = re.compile(
@@ -43,7 +43,7 @@ class AiderReader(Reader):
             if cost := _COST.search(line):
                 facts.cost_usd = float(cost[1])
         elif "reflections allowed" in line:
-            facts.error = Finding(AgentOutcome.TURN_LIMIT, one_line(line))
+            facts.error = AgentFinding(AgentOutcome.TURN_LIMIT, one_line(line))
         elif _ERROR.search(line):
             found_error = error_of(line, self.now)
             if facts.error is None or found_error.outcome is not AgentOutcome.AGENT_ERROR:

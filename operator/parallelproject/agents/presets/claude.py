@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from parallelproject.agents.error_text import by_words, error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 EDITS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
@@ -64,21 +64,21 @@ class ClaudeReader(Reader):
         facts.denied_edits = [name for name in names if name in EDITS]
         facts.denied = [name for name in names if name not in EDITS]
 
-    def _error(self, event: dict[str, Any]) -> Finding | None:
+    def _error(self, event: dict[str, Any]) -> AgentFinding | None:
         subtype, said = str(event.get("subtype") or ""), str(event.get("result") or "")
         errors = "; ".join(map(str, event.get("errors") or ()))
         if subtype in _SUBTYPES:
-            return Finding(_SUBTYPES[subtype], one_line(errors or said or subtype))
+            return AgentFinding(_SUBTYPES[subtype], one_line(errors or said or subtype))
         if event.get("is_error") or subtype.startswith("error"):
             return error_of(said or errors or subtype, self.now, number(event.get("api_error_status")))
         stop = _STOPS.get(str(event.get("stop_reason")))
-        return Finding(AgentOutcome.FAILED, f"{stop}: {one_line(said)}" if said else stop) if stop else None
+        return AgentFinding(AgentOutcome.FAILED, f"{stop}: {one_line(said)}" if said else stop) if stop else None
 
     def _limit(self, info: dict[str, Any]) -> None:
         if info.get("status") == "rejected":
             reset = info.get("resetsAt")
             kind = str(info.get("rateLimitType") or "").replace("_", " ")
-            self.facts.limit = Finding(
+            self.facts.limit = AgentFinding(
                 AgentOutcome.RATE_LIMITED, f"the {kind} limit is reached" if kind else "a limit is reached",
                 float(reset) if isinstance(reset, int | float) else None,
             )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import Finding, TokenUsage
+from parallelproject.agents.record import AgentFinding, TokenUsage
 from parallelproject.model.agents import AgentType
 
 _READ_ONLY = ("Read-only file system", "Operation not permitted", "rejected by user approval", "blocked by policy")
@@ -54,7 +54,7 @@ class CodexReader(Reader):
         written = number(used.get("cache_write_input_tokens"))
         self.facts.add_usage("", TokenUsage(fresh, number(used.get("output_tokens")), cached, written))
 
-    def _error(self, error: dict[str, Any]) -> Finding:
+    def _error(self, error: dict[str, Any]) -> AgentFinding:
         message = str(error.get("message") or "")
         if message.startswith("{"):  # the body of the provider's answer
             with suppress(ValueError, KeyError, TypeError):

@@ -5,7 +5,7 @@ from typing import Any
 from parallelproject.agents.error_text import by_words, error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _EDITS = frozenset({"write_file", "replace", "edit"})
@@ -69,13 +69,13 @@ class GeminiReader(Reader):
                     ),
                 )
 
-    def _error(self, error: dict[str, Any]) -> Finding:
+    def _error(self, error: dict[str, Any]) -> AgentFinding:
         message, kind = str(error.get("message") or ""), str(error.get("type") or "")
         found = error_of(message, self.now)
         return found._replace(outcome=_TYPES[kind]) if kind in _TYPES else found
 
     def at_end(self) -> None:
-        """Without a result, what the text says is the reason: quotas and logins are told so."""
+        """Without a result, what the text says is the reason: it reports quotas and logins only there."""
         if self.facts.has_ended or self.facts.error is not None:
             return
         for line in reversed(self.facts.noise.splitlines()):

@@ -61,7 +61,7 @@ class GooseReader(Reader):
                 self.facts.error = error_of(text, self.now)
 
     def text(self, line: str) -> None:
-        """What goes wrong before the first message is told as text."""
+        """Errors before the first message are plain text."""
         if not self.facts.has_ended and self.facts.error is None and line.lower().startswith(("error", "failed")):
             found = by_words(line, self.now) or as_last_message(line, self.now)
             if found and found.outcome is not AgentOutcome.TRANSIENT:

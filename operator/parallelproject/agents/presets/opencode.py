@@ -5,7 +5,7 @@ from typing import Any
 from parallelproject.agents.error_text import error_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.reader import Reader, number
-from parallelproject.agents.record import AgentOutcome, Finding, TokenUsage, one_line
+from parallelproject.agents.record import AgentFinding, AgentOutcome, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
 
 _EDITS = frozenset({"write", "edit", "patch", "multiedit", "apply_patch"})
@@ -39,9 +39,9 @@ class OpenCodeReader(Reader):
             case "error":
                 facts.has_ended, facts.error = True, self._error(event.get("error") or {})
 
-    def _stop(self, reason: str) -> Finding | None:
+    def _stop(self, reason: str) -> AgentFinding | None:
         if reason in ("length", "content-filter", "error"):
-            return Finding(AgentOutcome.FAILED, f"the model stopped with {reason}")
+            return AgentFinding(AgentOutcome.FAILED, f"the model stopped with {reason}")
         return None
 
     def _usage(self, part: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class OpenCodeReader(Reader):
         if isinstance(part.get("cost"), int | float):
             self.facts.cost_usd = (self.facts.cost_usd or 0.0) + part["cost"]
 
-    def _error(self, error: dict[str, Any]) -> Finding:
+    def _error(self, error: dict[str, Any]) -> AgentFinding:
         data = error.get("data") or {}
         message = str(data.get("message") or error.get("message") or error.get("name") or "")
         found = error_of(message, self.now, number(data.get("statusCode")))

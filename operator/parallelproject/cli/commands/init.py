@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shlex
-import textwrap
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from parallelproject.cli.input.agent_programs import COMMANDS, NOTES, found_agents
+from parallelproject.agents.catalog import PRESETS
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -21,6 +21,7 @@ _HEAD = """\
 # Options of pproj run, plan and lint in this folder and below. An option on the command line goes first.
 # Any option of pproj run --help that is not about one call may stand here, without its dashes.
 """
+_SHORT = [preset.short for preset in PRESETS.values()]
 _MAKE_TEST = re.compile(r"^test\s*:", re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ def run(
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)
     path = folder / CONFIG_FILE
-    files, agents, top = discover(folder), found_agents(), _repository(folder)
+    files, agents, top = discover(folder), _agents(), _repository(folder)
     text = _text(folder, files, agents, top)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -65,11 +66,11 @@ def _text(folder: Path, files: list[Found], agents: list[str], top: Path | None)
         lines.append("# file: tasks.json")
     lines.append(f"repo: {_scalar(_relative(top, folder))}" if top else "# repo: .")
     lines.append("")
-    lines.append("# What runs a task, for /bin/sh. PPROJ_TASK_FILE is a file that describes it.")
+    lines += [f"# The coding agent that does the tasks, one of: {', '.join(_SHORT)}; or TYPE:MODEL."]
     for agent in agents or ["claude"]:
-        is_used = agents[:1] == [agent]
-        lines += [f"# {NOTES[agent]}"] if agent in NOTES else []
-        lines += [line if is_used else f"# {line}" for line in _folded("command", COMMANDS[agent])]
+        lines.append(f"{'' if agents[:1] == [agent] else '# '}agent: {agent}")
+    lines.append("# Or any program, for /bin/sh. PPROJ_TASK_FILE is a file that describes the task.")
+    lines.append("# command: 'make \"task-$PPROJ_TASK_ID\"'")
     lines += ["", "# What must succeed in a task's workspace before its work lands."]
     lines.append(f"# check: {_scalar(_check(folder, top))}")
     lines += ["", "# parallelism: 4", "# max-attempts: 2", "# task-timeout: 2h", "# keep-going: true"]
@@ -88,10 +89,15 @@ def _say_found(folder: Path, files: list[Found], agents: list[str], top: Path | 
         terminal.show("              choose one in it")
     terminal.show(f"  repository: {top if top else 'none found: git init makes one, then set repo'}")
     others = f" (also found: {', '.join(agents[1:])})" if agents[1:] else ""
-    terminal.show(f"  agent:      {agents[0] + others if agents else 'none is on the PATH: set command'}")
+    terminal.show(f"  agent:      {agents[0] + others if agents else 'none is on the PATH: set agent or command'}")
     where = "" if folder == Path() else f" {shlex.quote(str(folder))}"
     if len(files) == 1:
         terminal.show(f"Next:\n  {typed()} plan{where}" + (f"\n  {typed()} run{where}" if agents else ""))
+
+
+def _agents() -> list[str]:
+    """The agents whose program is on the PATH."""
+    return [preset.short for preset in PRESETS.values() if shutil.which(preset.program)]
 
 
 def _repository(folder: Path) -> Path | None:
@@ -123,12 +129,6 @@ def _check(folder: Path, top: Path | None) -> str:
         except (OSError, ValueError, TypeError):
             continue
     return "make test"
-
-
-def _folded(key: str, text: str) -> list[str]:
-    """A text as YAML, on short lines that are read as one."""
-    lines = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
-    return [f"{key}: >-", *(f"  {line}" for line in lines)]
 
 
 def _scalar(text: str) -> str:

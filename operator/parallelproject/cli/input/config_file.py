@@ -18,6 +18,7 @@ ONCE = frozenset(
 KEYS: dict[str, type | None] = {
     "file": None,
     "command": None,
+    "agent": None,
     "repo": None,
     "branch": None,
     "base": None,
@@ -39,6 +40,8 @@ KEYS: dict[str, type | None] = {
     "dangling": None,
 }
 """By key, which is an option without its dashes, what its value is: None is a single one."""
+INSTEAD = {"command": "agent", "agent": "command"}
+"""By key, the key that says the same in another way: a call has one of the two."""
 PATHS = frozenset({"file", "repo", "credentials"})
 """Keys that are paths, from the folder of the file on."""
 FILE = "file"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from parallelproject.cli.input.config_file import FILE, KEYS, ConfigFile, find_config, read_config, say_used
+from parallelproject.cli.input.config_file import FILE, INSTEAD, KEYS, ConfigFile, find_config, read_config, say_used
 
 _TYPED = "COMMANDLINE"
 
@@ -51,7 +51,7 @@ def configured(ctx: typer.Context) -> Configured | None:
             continue  # of another command
         if KEYS[key] is list:
             words += [word for each in value for word in (f"--{key}", each)]
-        elif not _is_given(ctx, name):
+        elif not any(_is_given(ctx, each) for each in (name, names.get(INSTEAD.get(key, ""))) if each):
             defaults[name] = [value] if name == "files" else value
         else:
             continue

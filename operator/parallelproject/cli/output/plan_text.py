@@ -166,7 +166,7 @@ def _speedup(page: Page, plan: Outline) -> None:
 
 
 def _next(page: Page, file: str, imported: Imported) -> None:
-    runnable = any(role.pod_template for role in imported.project.spec.roles)
+    runnable = any(role.pod_template or role.agent for role in imported.project.spec.roles)
     command = "" if runnable else " --command 'CMD'"
     page.heading("Next")
     page.as_is(f"  {typed()} run {file}{command}")

@@ -17,7 +17,7 @@ STOP_OVERDUE = "TaskDeadlineExceeded"
 EX_TEMPFAIL = 75
 """Exit code of sysexits.h, of any command: "later, not my fault". Such an attempt does not count: it is a deferral."""
 DEFERRALS_MAX = 100
-"""Deferrals of a task after which the next ones count as failures: no task may go on for ever."""
+"""Deferrals of a task after which the next ones count as failures: so that every task ends."""
 
 
 class Phase(Enum):

@@ -109,7 +109,7 @@ def _shell(command: str, tools: Mapping[str, Mapping[str, Any]]) -> ToolCall:
         arguments = {"command": ["/bin/sh", "-c", command]}
     else:
         arguments = {"command": command}
-    if "yield_time_ms" in properties:  # how long the agent waits before it goes on without the result
+    if "yield_time_ms" in properties:  # how long the agent waits before it continues without the result
         arguments["yield_time_ms"] = 120_000
     if "description" in properties:
         arguments["description"] = "Run the command of the script"

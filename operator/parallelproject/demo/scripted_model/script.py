@@ -30,7 +30,7 @@ class ErrorStep:
     retry_after: float | None = None
     """Seconds, in the header ``retry-after``."""
     resets_in: float | None = None
-    """Seconds until the limit resets, in the headers or the body by which the provider tells that."""
+    """Seconds until the limit resets, in the headers or the body in which the provider says so."""
     kind: str = ""
     """The provider's word for it, as in ``insufficient_quota``; by default the one that fits the status."""
     message: str = ""

@@ -126,7 +126,7 @@ def _read(call: AgentCall, log: str, offset: int, now: float) -> Facts:
 
 
 def _declared(file: Path) -> str | None:
-    """What a file says; None where there is none. Whatever it is, it is the task's own."""
+    """What a file says; None without such a file. Whatever it is, it is the task's own."""
     try:
         if not file.is_file():
             return None

@@ -87,10 +87,7 @@ def summary(
     lines += _others(board, plan, ledger)
     lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout))
     landed, steps = _landed(board, deliveries.target if deliveries else None)
-    remarks = deliveries.remarks(ledger.records) if deliveries else []
-    if agents:
-        names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
-        remarks += agents.remarks({i: failed[i] for i in names if i in failed})
+    remarks = remarks_of(board, ledger, failed, deliveries, agents)
     lines += [
         *landed,
         *(PageLine(text, "yellow") for text in remarks),
@@ -99,6 +96,22 @@ def summary(
     ]
     _show(lines, options)
     return all_done(board.graph, plan.states)
+
+
+def remarks_of(
+    board: Board,
+    ledger: Ledger,
+    failed: Mapping[str, int],
+    deliveries: "Deliveries | None",
+    agents: "AgentEnds | None",
+) -> list[str]:
+    """What the end of the run says of the tasks' work and of failed agents, a line each."""
+    remarks = deliveries.remarks(ledger.records) if deliveries else []
+    if agents and board.plan:
+        states = zip(board.graph.ids, board.plan.states, strict=True)
+        names = [task for task, state in states if state is TaskState.FAILED]
+        remarks += agents.remarks({task: failed[task] for task in names if task in failed})
+    return remarks
 
 
 def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: RunOptions) -> PageLine:
