@@ -69,3 +69,8 @@ def test_what_every_task_of_a_role_would_meet_ends_the_role_and_no_other() -> No
 def test_a_success_after_deferrals_is_one() -> None:
     good = Attempt(2, Phase.SUCCEEDED, started=11.0, ended=12.0)
     assert settle(NEW, [deferred(1), good]) == Record(TaskState.SUCCEEDED, 2, 0, None, None, 11.0, 12.0, deferrals=1)
+
+
+def test_the_exit_code_of_a_check_is_no_request_of_the_task() -> None:
+    record = settle(NEW, [deferred(1), deferred(2, Reason.GATE_FAILED)])
+    assert (record.deferrals, record.failures, record.is_deferred) == (1, 1, False)

@@ -15,9 +15,9 @@ STOP_OVERDUE = "TaskDeadlineExceeded"
 """The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
 EX_TEMPFAIL = 75
-"""Exit code of sysexits.h, of any command: "later, not my fault". Such an attempt does not count: it is a deferral."""
+"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it is a deferral: it does not count."""
 DEFERRALS_MAX = 100
-"""Deferrals of a task after which the next ones count as failures: so that every task ends."""
+"""Deferrals of a task after which the next ones count as failures, so that every task ends."""
 
 
 class Phase(Enum):
@@ -121,13 +121,13 @@ class Record(NamedTuple):
     @property
     def is_deferred(self) -> bool:
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
-        return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL
+        return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL and self.reason != _GATE
 
 
 NEW = Record()
 
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
-_CONFLICT = Reason.CONFLICT
+_CONFLICT, _GATE = Reason.CONFLICT, Reason.GATE_FAILED
 _ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
 """Attempts that are not known to exist: they are not recorded."""
@@ -179,7 +179,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             if phase is not _STOPPED:
                 if phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
-                elif phase is not _LOST and exit_code == EX_TEMPFAIL and deferrals < DEFERRALS_MAX:
+                elif exit_code == EX_TEMPFAIL and phase is not _LOST and why != _GATE and deferrals < DEFERRALS_MAX:
                     deferrals += 1
                 else:
                     failures += 1
