@@ -66,7 +66,7 @@ def _text(folder: Path, files: list[Found], agents: list[str], top: Path | None)
         lines.append("# file: tasks.json")
     lines.append(f"repo: {_scalar(_relative(top, folder))}" if top else "# repo: .")
     lines.append("")
-    lines += [f"# The coding agent that does the tasks, one of: {', '.join(_SHORT)}; or TYPE:MODEL."]
+    lines += [f"# The coding agent that does the tasks: {', '.join(_SHORT)}.", "# TYPE:MODEL also names its model."]
     for agent in agents or ["claude"]:
         lines.append(f"{'' if agents[:1] == [agent] else '# '}agent: {agent}")
     lines.append("# Or any program, for /bin/sh. PPROJ_TASK_FILE is a file that describes the task.")

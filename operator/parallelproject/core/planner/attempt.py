@@ -15,7 +15,8 @@ STOP_OVERDUE = "TaskDeadlineExceeded"
 """The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
 EX_TEMPFAIL = 75
-"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it is a deferral: it does not count."""
+"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it
+is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
 
