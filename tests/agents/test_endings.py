@@ -133,7 +133,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     "no change is a success": (
         judge,
         "nothing_changed",
-        lambda ending, denied: (judge.Finding(AgentOutcome.SUCCEEDED, ""), True),
+        lambda ending, denied: (judge.AgentFinding(AgentOutcome.SUCCEEDED, ""), True),
     ),
     "no prices": (judge, "cost_of", lambda usage: None),
     "claude: no subtypes": (claude, "_SUBTYPES", {}),
