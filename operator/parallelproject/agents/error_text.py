@@ -1,4 +1,4 @@
-"""Errors of providers and agents, told by their words or their HTTP status: one table for all agents.
+"""Errors of providers and agents, classified by their words or their HTTP status: one table for all agents.
 
 An agent's own fields (a subtype, a status) come first; its words are for what has no field. The words are those
 that the programs print, each seen in a recorded stream of ``tests/agents/streams`` or in the program's source.

@@ -43,7 +43,7 @@ class AgentEnds:
         self._directory = directory
         self._are_judged_before = are_judged_before
 
-    def told(self, row: AttemptRow) -> AttemptRow:
+    def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by the output of its agent rather than by its exit code alone."""
         if self._are_judged_before or not (
             row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)

@@ -88,8 +88,8 @@ def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:
     """
     found, is_success = nothing_changed(end, (read_record(path) or {}).get("denied") or ())
     reason, code = ("", 0) if is_success else (_REASONS[found.outcome], 1)
-    told = {"outcome": found.outcome.value, "message": found.message, "success": is_success}
-    _write(path, {**(read_record(path) or {}), **told, "reason": reason, "exitCode": code})
+    said = {"outcome": found.outcome.value, "message": found.message, "success": is_success}
+    _write(path, {**(read_record(path) or {}), **said, "reason": reason, "exitCode": code})
     return reason, code, f"{found.outcome}: {found.message}"
 
 

@@ -17,10 +17,10 @@ class AgentJudge:
         self._call, self._log, self._state, self._outputs = call, log, state, outputs
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], state: Path, outputs: str) -> "AgentJudge | None":
+    def of(cls, settings: Mapping[str, Any], state: Path, outputs: str) -> "AgentJudge | None":
         """For an instruction; None where its command is no agent."""
-        call = told.get("agent")
-        return cls(AgentCall(*call), told["log"], state, outputs) if call else None
+        call = settings.get("agent")
+        return cls(AgentCall(*call), settings["log"], state, outputs) if call else None
 
     def judge(self, delivery: Delivery, offset: int, code: int) -> tuple[str, int]:
         """The reason and the exit code of an attempt whose command has ended: 0 where its work may land.

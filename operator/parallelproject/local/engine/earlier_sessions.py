@@ -69,7 +69,7 @@ def recover(
     if deliveries:
         rows = [deliveries.told(row) for row in rows]
     if agents:
-        rows = [agents.told(row) for row in rows]
+        rows = [agents.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None
     return _read(rows, store.sessions(), now, commit, agents.retry_at if agents else None)
 

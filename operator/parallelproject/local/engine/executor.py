@@ -106,7 +106,7 @@ class ProcessExecutor:
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
         row = self._deliveries.told(row) if self._deliveries else row
-        return self._agents.told(row) if self._agents else row
+        return self._agents.reported(row) if self._agents else row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -124,7 +124,7 @@ class ProcessExecutor:
     def _feedback(self, task: str, number: int) -> str:
         """What says why an attempt failed."""
         if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
-            told = self._agents.feedback(task, number)
-            if told:
-                return told
+            found = self._agents.feedback(task, number)
+            if found:
+                return found
         return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
