@@ -253,6 +253,54 @@ def test_a_skipped_task_runs_after_all_when_it_is_retried(bench: Bench) -> None:
     assert bench.starts("after") == 1
 
 
+FLAGS = {"skip": ["bad", "after"]}
+
+
+def test_a_skip_by_a_flag_counts_for_its_session_alone_whatever_is_asked_meanwhile(bench: Bench) -> None:
+    bench.run.options = FLAGS
+    started = bench.run.start()
+    until(lambda: bench.states.get("held") == "Running", what="the task that is held")
+    bench.ask("skip", "held")
+    started.finish(0)
+    bench.run.options = {}
+    bench.run.start().finish(1)
+    assert bench.states == {"bad": "Failed", "held": "Skipped", "after": "Succeeded"}
+
+
+def test_what_was_asked_for_before_takes_back_no_flag(bench: Bench) -> None:
+    started = bench.start()
+    bench.ask("skip", "after")
+    bench.ask("retry", "after")
+    bench.ask("skip", "held")
+    started.finish(1)
+    assert bench.starts("after") == 1
+    for file in ("state.db", "state.db-wal", "state.spill"):
+        (bench.run.state / file).unlink(missing_ok=True)  # all tasks are new
+    bench.run.options = FLAGS
+    bench.run.start().finish(0)
+    assert bench.states == {"bad": "Skipped", "held": "Skipped", "after": "Skipped"}
+
+
+def test_a_retry_takes_back_a_skip_by_a_flag_in_its_session(bench: Bench) -> None:
+    bench.run.options = FLAGS
+    started = bench.run.start()
+    until(lambda: bench.states.get("held") == "Running", what="the task that is held")
+    bench.ask("retry", "after")
+    bench.release()
+    started.finish(0)
+    assert bench.states == {"bad": "Skipped", "held": "Succeeded", "after": "Succeeded"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "[" * 100_000, '{"spec": {}, "version": Infinity}', '{"version": 1, "applied": 1, "stopped": 0}', "\0"],
+)
+def test_a_file_of_requests_that_is_none_is_refused_with_its_name(bench: Bench, content: str) -> None:
+    bench.run.state.mkdir(parents=True)
+    (bench.run.state / "requests.json").write_text(content)
+    assert "requests.json cannot be read" in bench.run.run(1)
+
+
 def test_of_many_that_ask_at_once_none_is_lost(tmp_path: Path) -> None:
     requests, children = RunRequests(tmp_path), []
     for child in range(8):
@@ -260,13 +308,13 @@ def test_of_many_that_ask_at_once_none_is_lost(tmp_path: Path) -> None:
         if not children[-1]:
             try:
                 for number in range(20):
-                    requests.ask(lambda asked, own=f"{child}-{number}": {"skip": [*asked.spec.get("skip", ()), own]})
+                    requests.ask(lambda asked, own=f"{child}-{number}": {"skip": {own: True}})
                 os._exit(0)
             finally:
                 os._exit(1)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
     asked = requests.read()
-    assert (asked.version, len(set(asked.spec["skip"]))) == (160, 160)
+    assert (asked.version, len(asked.skip)) == (160, 160)
 
 
 def test_delete_removes_all_of_a_run_and_refuses_while_it_runs(bench: Bench) -> None:

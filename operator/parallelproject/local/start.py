@@ -93,7 +93,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             history = recover(store, spill, clock.now(), deliveries)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
-            asked = directory.requests.begin()
+            asked = directory.requests.begin(options.skip)
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)

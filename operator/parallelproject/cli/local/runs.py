@@ -18,7 +18,7 @@ from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, version_of
 from parallelproject.local.state.directory import FOLDER, StateDirectory
-from parallelproject.local.state.requests import Asked
+from parallelproject.local.state.requests import SKIP, Asked
 
 Json = dict[str, Any]
 
@@ -205,8 +205,15 @@ class LocalRuns:
 
 def _ask(state: StateDirectory, patch_of: Callable[[Json], Json | None]) -> Asked | None:
     def fields(_: Asked) -> Json | None:
-        patch = patch_of(_read(state.path))
-        return None if patch is None else patch["spec"]
+        project = _read(state.path)
+        patch = patch_of(project)
+        if patch is None:
+            return None
+        fields: Json = dict(patch["spec"])
+        if SKIP in fields:  # only what is changed: the rest may be skipped for this session alone
+            before, after = set(project["spec"].get(SKIP) or ()), set(fields[SKIP])
+            fields[SKIP] = {task: task in after for task in sorted(before ^ after)}
+        return fields
 
     try:
         return state.requests.ask(fields)

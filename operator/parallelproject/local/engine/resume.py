@@ -34,12 +34,13 @@ class Basis:
             RunError: what they ask for is none of ours.
         """
         spec = self.spec
-        if asked.spec:
+        wanted = asked.over({"skip": spec.skip} if asked.skip else {})
+        if wanted:
             try:
-                fields = parse_spec(dict(asked.spec))
+                fields = parse_spec(wanted)
             except ProblemsError as error:
                 raise RunError(f"what was asked of the run cannot be read: {error.problems[0]}") from None
-            spec = spec.model_copy(update={name: getattr(fields, name) for name in asked.spec})
+            spec = spec.model_copy(update={name: getattr(fields, name) for name in wanted})
         return _forgiving(self.graph, spec, self.failures, self.conflicts)
 
 
