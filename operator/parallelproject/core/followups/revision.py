@@ -90,8 +90,8 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["isWhole"] = True
     if git and git.is_by_task:
         for row in fields["tasks"]:
-            if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
-                row["after"] = needs
+            if needs := _needs(graph, plan, graph.index[row["id"]]):
+                row["after"] = [graph.ids[i] for i in needs]
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
@@ -134,6 +134,21 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
         rows.append(row)
     return rows
+
+
+def _needs(graph: CompiledGraph, plan: Plan, task: int) -> list[int]:
+    """The tasks that it depends on directly; those of a skipped one in its place, since that has no branch."""
+    found: dict[int, None] = {}
+    known: set[int] = set()
+    open_ = list(reversed(graph.parents[task]))
+    while open_:
+        parent = open_.pop()
+        if plan.states[parent] is not TaskState.SKIPPED:
+            found[parent] = None
+        elif parent not in known:
+            known.add(parent)
+            open_ += reversed(graph.parents[parent])
+    return list(found)
 
 
 def _done_levels(graph: CompiledGraph, plan: Plan) -> int:

@@ -22,8 +22,8 @@ Json = dict[str, Any]
 FIELDS = ("suspend", "stop", "retries")
 """Fields of the spec that can be asked for, whose values count instead of the spec's."""
 SKIP = "skip"
-"""Another such field. The spec's list is changed by single tasks, since ``--only`` and ``--skip`` of a session add to it
-and count for that session alone."""
+"""Another such field. It is asked for by single tasks: ``--only`` and ``--skip`` add to the spec's list, and count for
+their session alone."""
 
 
 @dataclass(frozen=True, slots=True)
