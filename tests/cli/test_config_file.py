@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli.input.config_file import KEYS, ONCE
+from parallelproject.cli.input.config_file import KEYS, ONCE, read_config
 from parallelproject.cli.lazy import LazyGroup
+from parallelproject.cli.output.failure import Failure
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
 
@@ -46,6 +47,22 @@ def _checkout(folder: Path) -> Checkout:
     found = Checkout.__new__(Checkout)
     found.path = folder / "checkout"
     return found
+
+
+def test_a_value_is_what_is_written(tmp_path: Path):
+    text = "base: 1.10\nbranch: 010\ntag: 2026-01-02\ntimeout: 1:30\nauthor: 0x1F\nname: 1_0\nparallelism: 8\n"
+    found = read_config(_write(tmp_path, text + "set: [a=1, 1.50]\npush: yes\n")).values
+    assert found == {
+        "base": "1.10", "branch": "010", "tag": "2026-01-02", "timeout": "1:30", "author": "0x1F", "name": "1_0",
+        "parallelism": "8", "set": ["a=1", "1.50"], "push": True,
+    }  # fmt: skip
+
+
+def test_a_value_that_is_endless_by_its_aliases_is_refused_shortly(tmp_path: Path):
+    lines = ["all: &a0 x", *(f"tag{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 7))]
+    with pytest.raises(Failure) as refused:
+        read_config(_write(tmp_path, "\n".join([*lines, "parallelism: *a6"])))
+    assert "parallelism: a list is not a single value" in "".join(refused.value.lines)
 
 
 def test_a_flag_on_the_command_line_wins(pproj: Pproj, backlog: Path, tmp_path: Path):

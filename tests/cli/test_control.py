@@ -5,12 +5,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 import yaml
 
 from parallelproject.cli import main
+from parallelproject.cli.local.background import detach
 from parallelproject.local.read import is_active
+from parallelproject.local.state.directory import StateDirectory
 from tests.cli.conftest import Pproj
 from tests.local.runner import Started, until
 
@@ -115,6 +118,32 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     assert "demo: 2 of 3 tasks succeeded, 1 failed" in printed
     assert f"pproj run demo.yaml --command '{desk.command}'    # tries what failed again" in printed
     assert [file.name for file in desk.state.glob(".output*")] == []
+
+
+def test_detached_it_may_be_over_before_anybody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = os.waitpid
+    with monkeypatch.context() as patch:
+
+        def wait_for_its_end(pid: int, options: int) -> tuple[int, int]:
+            found = wait(pid, options)
+            until(lambda: (tmp_path / "over").exists(), what="the end of the run")
+            return found
+
+        patch.setattr(os, "waitpid", wait_for_its_end)
+
+        def run(_: TextIO, began: Any) -> int:
+            began.take(None, [])
+            write = os.write
+
+            def last(file: int, data: bytes) -> int:
+                found = write(file, data)
+                (tmp_path / "over").touch()
+                return found
+
+            os.write = last
+            return 0
+
+        assert detach(StateDirectory(tmp_path / "state"), run) == (None, "")
 
 
 def test_detached_what_is_wrong_is_said_at_once(desk: Desk) -> None:

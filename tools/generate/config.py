@@ -31,7 +31,11 @@ set: [spec.git.strategy=BranchPerTask]
 - An option on the command line wins. What `--set` says there is added to `set`, and goes last.
 - Paths start at the folder of the file.
 - The command says on stderr which file it used, and for which options. `plan` and `lint` ignore options of `run`.
+- Values are read as they are written: `base: 1.10` is the branch 1.10.
 - A key that is not known, or a value that cannot be, is an error.
+- `command` and `check` are run as you, as a Makefile's commands are by make: in a repository that you do not trust,
+  read the file first. A run reads it once, when it starts, from your checkout and never from a task's workspace. What
+  tasks changed in it counts from the next run on, once you have their work checked out.
 """
 
 

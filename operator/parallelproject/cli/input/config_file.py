@@ -92,7 +92,8 @@ def read_config(path: Path) -> ConfigFile:
             found = _value(value, kind)
             if found is None:
                 what = {bool: "true or false", list: "a list of single values"}.get(kind or str, "a single value")
-                problems.append(Problem(place, f"{quoted(str(value))} is not {what}"))
+                shape = {dict: "a mapping", list: "a list"}.get(type(value))  # its text may be endless, by its aliases
+                problems.append(Problem(place, f"{shape or quoted(str(value))} is not {what}"))
             else:
                 values[key] = str(_below(path, found)) if key in PATHS else found
     if problems:
@@ -119,7 +120,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             text = file.read(_LENGTH_MAX + 1)
         if len(text) > _LENGTH_MAX:
             raise Failure(f"{shown(path)}: is larger than {_LENGTH_MAX // 1024} KiB")
-        document = yaml.safe_load(text.decode("utf-8-sig"))
+        document = yaml.load(text.decode("utf-8-sig"), Loader=_as_written(yaml))
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise Failure(f"{shown(path)}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
@@ -131,6 +132,17 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Failure(f"{shown(path)}: has no keys", hint="write one KEY: VALUE a line, as in parallelism: 4")
     return document
+
+
+def _as_written(yaml: Any) -> Any:
+    """A safe loader that keeps numbers and dates as they are written: a branch 1.10 is not 1.1, and 1:30 is no 90."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        pass
+
+    for kind in ("int", "float", "timestamp"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", yaml.SafeLoader.construct_scalar)
+    return Loader
 
 
 def _value(value: Any, kind: type | None) -> Any:

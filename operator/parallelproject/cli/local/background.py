@@ -65,10 +65,10 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
     said = b""
     while data := os.read(read, 64):
         said += data
-        if said == _READY:
+        if said.startswith(_READY):  # with its exit code, where it has ended already
             break
     os.close(read)
-    if said == _READY:
+    if said.startswith(_READY):
         return None, ""
     try:
         printed = new.read_text(errors="replace")
