@@ -92,7 +92,8 @@ def read_config(path: Path) -> ConfigFile:
             found = _value(value, kind)
             if found is None:
                 what = {bool: "true or false", list: "a list of single values"}.get(kind or str, "a single value")
-                shape = {dict: "a mapping", list: "a list"}.get(type(value))  # its text may be endless, by its aliases
+                # Only its kind: the text of a list may be endless, by its aliases.
+                shape = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else ""
                 problems.append(Problem(place, f"{shape or quoted(str(value))} is not {what}"))
             else:
                 values[key] = str(_below(path, found)) if key in PATHS else found
