@@ -105,7 +105,7 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     watch = desk.pproj("watch")
     watch.wait_said("held Running")
     watch.signal(signal.SIGINT)
-    assert "demo goes on; pproj watch demo follows it again" in watch.finish(130)
+    assert "demo continues; pproj watch demo follows it again" in watch.finish(130)
     assert is_active(desk.state)
     desk.go.touch()
     assert pproj("wait").code == 1

@@ -252,7 +252,7 @@ QUESTIONS = [
         "retry {} bad",
         (
             "recorded: 1 task to run again: bad",
-            "nothing of recorded is running, so this counts when it goes on",
+            "nothing of recorded is running, so this counts when it continues",
             r"^next: pproj run .*recorded\.yaml",
         ),
     ),
