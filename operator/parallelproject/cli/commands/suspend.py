@@ -32,7 +32,7 @@ async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerO
 async def stop(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
     """Stop running tasks and end the project.
 
-    What succeeded stays; pproj retry continues from there.
+    What succeeded stays. pproj retry continues from there; a local run is continued by the command that started it.
     """
     again = keeper.goes_on(await keeper.get(name))
     await _switch(keeper, name, "stop", True, f"{name} stopping; {again} continues from there", output)
