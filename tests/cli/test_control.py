@@ -108,7 +108,7 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     watch = desk.pproj("watch")
     watch.wait_said("held Running")
     watch.signal(signal.SIGINT)
-    assert "demo goes on; pproj watch demo follows it again" in watch.finish(130)
+    assert "demo continues; pproj watch demo follows it again" in watch.finish(130)
     assert is_active(desk.state)
     desk.go.touch()
     assert pproj("wait").code == 1
@@ -116,7 +116,8 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     printed = (desk.state / "output.log").read_text()
     assert printed.count("held      started") == 1 or printed.count("held   started") == 1
     assert "demo: 2 of 3 tasks succeeded, 1 failed" in printed
-    assert f"pproj run demo.yaml --command '{desk.command}'    # tries what failed again" in printed
+    assert "  Retry what failed, and resume (--fresh starts over):\n" in printed
+    assert f"    pproj run demo.yaml --command '{desk.command}'\n" in printed
     assert [file.name for file in desk.state.glob(".output*")] == []
 
 

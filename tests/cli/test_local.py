@@ -124,7 +124,7 @@ def test_a_status_that_was_torn_by_a_loss_of_power_is_none(pproj: Pproj, tasks_j
     assert pproj("run", tasks_json, "--command", "true", "--name", "one").code == 0
     status = tmp_path / ".pproj/one/status.json"
     status.write_bytes(status.read_bytes()[:100])
-    assert "The run has not looked at it yet." in pproj("get").out
+    assert "The run has not seen it yet." in pproj("get").out
     (tmp_path / ".pproj/one/project.json").unlink()
     assert "has nothing to show" in pproj("get", "one").err
     assert pproj("run", tasks_json, "--command", "true", "--name", "one").code == 0

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from parallelproject.cli.commands.watch import Lines, told
+from parallelproject.cli.commands.watch import Lines, line_of
 from parallelproject.cli.commands.watch_live import picture
 from parallelproject.core.times import iso
 from tests.local.runner import Runner, tasks, until
@@ -92,8 +92,8 @@ def test_lines_say_how_many_are_done_and_in_which_level(capsys: pytest.CaptureFi
 
 def test_a_task_that_waits_for_its_retry_after_an_exit_code_says_which() -> None:
     row = {"id": "a", "state": "Pending", "reason": "Backoff", "failure": "ExitCode", "exitCode": 3, "attempts": 1}
-    assert told(row) == "a Pending: Backoff (attempt 1)"
-    assert told(row | {"state": "Failed", "reason": "ExitCode"}) == "a Failed: ExitCode 3 (attempt 1)"
+    assert line_of(row) == "a Pending: Backoff (attempt 1)"
+    assert line_of(row | {"state": "Failed", "reason": "ExitCode"}) == "a Failed: ExitCode 3 (attempt 1)"
 
 
 def test_get_draws_a_bar_for_each_level(pproj: Pproj, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_retry_at_the_last_moment_counts_before_the_run_ends(bench: Bench) -> 
 def test_a_retry_between_a_crash_and_the_next_run_is_one_more_attempt(bench: Bench) -> None:
     crash(bench, bench.start())
     said = bench.ask("retry", "--failed")
-    assert "recorded: nothing of demo is running, so this counts when it goes on\n" in said
+    assert "recorded: nothing of demo is running, so this counts when it continues\n" in said
     assert "next: pproj run FILE\n" in said
     bench.release()
     bench.run.start().finish(1)
@@ -196,7 +196,7 @@ def test_a_stop_ends_one_session_wherever_the_engine_is_killed(bench: Bench, poi
 
 def test_a_stop_stops_what_runs_and_the_next_run_goes_on(bench: Bench) -> None:
     started = bench.start()
-    assert bench.ask("stop") == "demo stopping; pproj run FILE goes on from there\nlocal run .pproj/demo\n"
+    assert bench.ask("stop") == "demo stopping; pproj run FILE continues from there\nlocal run .pproj/demo\n"
     said = started.finish(1)
     assert "stopping, as requested" in said
     assert "demo: stopped (by request)" in said

@@ -31,7 +31,7 @@ COMMANDS = {
     "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
     "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
-    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Go on after suspend.", _ACT, "resume"),
+    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Resume a suspended project.", _ACT, "resume"),
     "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
     "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
     "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
@@ -105,9 +105,9 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
     try:
         result: Any = app(args=arguments, prog_name=program, standalone_mode=False)
     except Failure as failure:
-        return _told(failure)
+        return _report(failure)
     except ProblemsError as error:
-        return _told(of_problems(error.problems))
+        return _report(of_problems(error.problems))
     except _UsageError as error:
         return _usage(error, program)
     except (typer.Abort, KeyboardInterrupt):
@@ -123,7 +123,7 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
     return result if isinstance(result, int) else 0
 
 
-def _told(failure: Failure) -> int:
+def _report(failure: Failure) -> int:
     for line in failure.lines:
         terminal.error(line)
     if failure.hint:
@@ -132,15 +132,15 @@ def _told(failure: Failure) -> int:
 
 
 def _usage(error: Any, program: str) -> int:
-    """Tells what is wrong with the command line itself."""
+    """Says what is wrong with the command line itself."""
     terminal.error(error.format_message().replace("Value error, ", ""))
     path = error.ctx.command_path if error.ctx else program
-    terminal.say(f"{path} --help tells how it is used")
+    terminal.say(f"{path} --help shows how it is used")
     return 2
 
 
 def _cut_off() -> int:
-    """Whoever read our output has stopped: the rest goes nowhere, silently."""
+    """The reader of our output has stopped: the rest goes nowhere, silently."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 

@@ -42,7 +42,7 @@ class RepositoryLeftovers:
     branch_commit: str = ""
     """Of the branch, where its base has all of it and nobody has it checked out; else empty."""
     branch_stays: str = ""
-    """Why the branch stays; empty where it goes or there is none."""
+    """Why the branch stays; empty where it goes or is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def survey(path: Path) -> RunLeftovers:
 
 
 def remove_run(found: RunLeftovers, with_kept_work: bool) -> None:
-    """Removes what a run has left. Whoever starts it again meanwhile is told that it is in use.
+    """Removes what a run has left. A user who starts it again meanwhile gets an error that it is in use.
 
     Args:
         found: As it was looked at.

@@ -63,7 +63,7 @@ NS = r" -n test-\w+"
 
 QUESTIONS = [
     Question("is it running", "busy", "list", (r"^busy +Unknown +Running ", r"^failed +False +TasksFailed ")),
-    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 1 +0 +2 ", "1 failed", "1 succeeded")),
+    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 1 +L0 +2 ", "1 failed", "1 succeeded")),
     Question(
         "why did it fail",
         "failed",
@@ -140,7 +140,12 @@ QUESTIONS = [
         ),
     ),
     Question("is it stopped already", "stopped", "stop {}", ("stopped is already stopped",)),
-    Question("why was everything killed", "overdue", "why {} held", (r"the project's deadline \(1.0 s\) was over",)),
+    Question(
+        "why was everything killed",
+        "overdue",
+        "why {} held",
+        (r"the project's deadline \(1.0 s\) passed while it was running",),
+    ),
     Question("can I retry after the deadline", "overdue", "retry {}", ("its deadline of 1 s is over",), 1),
     Question("did the retry help", "retried", "why {} flaky", ("^flaky: Succeeded$", "attempt 2 succeeded")),
     Question(

@@ -88,7 +88,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
 
 async def _remind() -> None:
     await asyncio.sleep(_UNSEEN_SECONDS)
-    terminal.say(f"the operator has not looked at it for {_UNSEEN_SECONDS} s: is it running?")
+    terminal.say(f"the operator has not seen it for {_UNSEEN_SECONDS} s: is it running?")
 
 
 def tell_result(project: dict[str, Any] | None) -> None:

@@ -24,7 +24,7 @@ def run(
     health_host: Annotated[str | None, typer.Option(help="Address of /healthz and /readyz; by default all.")] = None,
     health_port: Annotated[int, typer.Option(help="Port of /healthz and /readyz.")] = 8080,
     metrics_host: Annotated[str | None, typer.Option(help="Address of /metrics; by default all.")] = None,
-    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log tells.")] = 9090,
+    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log names.")] = 9090,
     admission_certificate: Annotated[
         Path | None,
         typer.Option(

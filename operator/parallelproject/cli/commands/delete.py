@@ -51,7 +51,7 @@ async def run(
 
 
 def _confirm(question: str, yes: bool) -> None:
-    """Goes on where the user agrees.
+    """Continues where the user agrees.
 
     Raises:
         Failure: nobody can be asked.

@@ -1,4 +1,4 @@
-"""``pproj run --detach``: what is said of a run that goes on in the background."""
+"""``pproj run --detach``: what is said of a run that continues in the background."""
 
 from dataclasses import replace
 from typing import TextIO
@@ -19,7 +19,7 @@ from parallelproject.model.project import ParallelProject
 
 
 def run_detached(project: ParallelProject, options: RunOptions) -> int:
-    """Starts a run in the background and says how to follow it; 0 when it has begun.
+    """Starts a run in the background and says how to follow it; 0 when it has started.
 
     Raises:
         ProblemsError: the spec makes no graph, or does not say what a task runs.

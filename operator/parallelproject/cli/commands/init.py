@@ -19,7 +19,7 @@ from parallelproject.sources.discover import Found, discover
 
 _HEAD = """\
 # Options of pproj run, plan and lint in this folder and below. An option on the command line goes first.
-# Any option of pproj run --help that is not about one call may stand here, without its dashes.
+# Any option of pproj run --help that is not about one call may be set here, without its dashes.
 """
 _MAKE_TEST = re.compile(r"^test\s*:", re.MULTILINE)
 

@@ -34,7 +34,7 @@ async def run(
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on until the attempt, or without TASK the project, has ended.")
+        bool, typer.Option("-f", "--follow", help="Continue until the attempt, or without TASK the project, has ended.")
     ] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Of the tasks that failed.")] = False,
     container: Annotated[
@@ -48,7 +48,7 @@ async def run(
     """
     project = await keeper.get(name)
     if failed and (task or follow):
-        raise Failure("--failed is of all tasks that failed, which print no more", hint="leave out TASK and -f", code=2)
+        raise Failure("--failed is of all tasks that failed, which print no more", hint="omit TASK and -f", code=2)
     if task and (wrong := unknown_tasks(project, [task])):
         raise Failure(*wrong, hint=f"{typed()} get{keeper.options} {name} shows all")
     found = {row["id"]: row for row in rows(project)}

@@ -39,7 +39,7 @@ async def run(
 ) -> None:
     """Run a project, or some of its tasks, again from the start.
 
-    Their results so far no longer count, also those that succeeded; the numbers of attempts go on. For failed tasks
+    Their results so far no longer count, also those that succeeded; the numbers of attempts continue. For failed tasks
     alone there is retry. Work that has landed in git is never done again.
     """
     affected: list[str] = []
@@ -93,7 +93,7 @@ def _with_dependents(dependencies: Mapping[str, Sequence[str]], wanted: Sequence
 
 
 def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
-    """A merge patch by which no attempt of these tasks so far counts; a stopped project goes on."""
+    """A merge patch by which no attempt of these tasks so far counts; a stopped project continues."""
     attempts = {row["id"]: int(row.get("attempts") or 0) for row in rows(project)}
     entries: dict[str, Json] = {
         task: {"rerunAfter": attempts[task], "forgive": 0, "forgiveConflicts": 0, "id": task}

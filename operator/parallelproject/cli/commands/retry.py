@@ -116,7 +116,7 @@ def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
 
 
 def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str] = ()) -> Json:
-    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project go on."""
+    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project continue."""
     spec: Json = {}
     if failed:
         spec["retries"] = with_entries(project, failed)
@@ -133,7 +133,7 @@ def _nothing(project: Json) -> str:
     ended = condition(project.get("status") or {}, "Completed").get("reason")
     if ended == "DeadlineExceeded":
         limit = project["spec"].get("activeDeadlineSeconds")
-        hint = "raise spec.activeDeadlineSeconds to go on"
+        hint = "raise spec.activeDeadlineSeconds to continue"
         raise Failure(f"{name} has no failed task; its deadline of {limit} s is over", hint=hint)
     return f"{name} has no failed task: nothing to retry"
 

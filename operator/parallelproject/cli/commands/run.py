@@ -94,7 +94,7 @@ def run(
 ) -> int:
     """Run a file's tasks here, as local processes.
 
-    A run that was cut off goes on where it was: what succeeded does not run again. Options may also stand in
+    A run that was cut off continues: what succeeded does not run again. Options may also be in
     .pproj.yaml next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json stdout has
     an event a line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 1 when
     not, 130 when it was interrupted.

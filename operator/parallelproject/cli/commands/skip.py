@@ -1,4 +1,4 @@
-"""``pproj skip``: tasks that are not run, so that what depends on them goes on without them."""
+"""``pproj skip``: tasks that are not run, so that what depends on them runs without them."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -24,7 +24,7 @@ async def suspend(keeper: "ProjectKeeper", name: NameOrOnly = "", output: Answer
 
 @on_project
 async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
-    """Go on after suspend."""
+    """Resume a suspended project."""
     await _switch(keeper, name, "suspend", False, f"{name} resumed", output)
 
 
@@ -32,10 +32,10 @@ async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerO
 async def stop(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
     """Stop running tasks and end the project.
 
-    What succeeded stays; pproj retry goes on from there, for a local run the command that started it.
+    What succeeded stays. pproj retry continues from there; a local run is continued by the command that started it.
     """
     again = keeper.goes_on(await keeper.get(name))
-    await _switch(keeper, name, "stop", True, f"{name} stopping; {again} goes on from there", output)
+    await _switch(keeper, name, "stop", True, f"{name} stopping; {again} continues from there", output)
 
 
 async def _switch(keeper: "ProjectKeeper", name: str, field: str, value: bool, done: str, output: TextOrJson) -> None:

@@ -35,7 +35,7 @@ async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = N
     try:
         return await follow_visibly(reader, name, seconds(limit))
     except asyncio.CancelledError:  # by Ctrl-C
-        terminal.say(f"{name} goes on; {typed()} watch{reader.options} {name} follows it again")
+        terminal.say(f"{name} continues; {typed()} watch{reader.options} {name} follows it again")
         raise
 
 
@@ -80,7 +80,7 @@ class Lines(ProgressView):
         before, self._last = self._last, StatusReading(status)
         events = changes(before, self._last)
         for task in dict.fromkeys(event.task for event in events if event.what in _SHOWN):
-            self._say(told(self._last.rows[task]))
+            self._say(line_of(self._last.rows[task]))
         progress = (status.get("progress"), status.get("currentLevel"))
         if progress != self._progress and status.get("progress"):
             counts = status.get("counts") or {}
@@ -95,7 +95,7 @@ class Lines(ProgressView):
         sys.stdout.flush()
 
 
-def told(row: Mapping[str, Any]) -> str:
+def line_of(row: Mapping[str, Any]) -> str:
     """A row in a line: ``backend Failed: ExitCode 3 (attempt 2)``."""
     reason = row.get("reason") or (row.get("failure") if row.get("state") == "Pending" else None)
     text = f"{row['id']} {row.get('state')}"

@@ -46,6 +46,6 @@ async def run(
     for line in (title, *(f"  {text}" for text in (found.answer, *found.more))):
         terminal.show(terminal.printable(line))
     if standing(project) is ProjectState.UNSEEN:
-        terminal.say(f"the project has just been changed; {reader.planner} has not looked at that yet")
+        terminal.say(f"the project has just been changed; {reader.planner} has not seen that yet")
     for number, command in enumerate(commands):
         terminal.show(f"{'next: ' if not number else '      '}{command}")

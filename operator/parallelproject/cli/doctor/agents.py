@@ -23,7 +23,7 @@ _CHECK = "agents"
 
 
 def check_agents() -> Sequence[Finding]:
-    """A line for each agent program that is there; one line where there is none."""
+    """A line for each agent program that is there; one line where none is."""
     found = {program: path for program in AGENTS if (path := shutil.which(program))}
     if not found:
         return [

@@ -85,7 +85,7 @@ async def _definition(api: Api) -> Finding:
         return warning(
             DEFINITION,
             f"{CRD_NAME} cannot be read: {failure}",
-            "ask for the right to get customresourcedefinitions, or have whoever has it run pproj doctor",
+            "ask for the right to get customresourcedefinitions, or have a user who has it run pproj doctor",
         )
     return compare(found)
 
@@ -104,7 +104,7 @@ async def _rights(api: Api, namespace: str) -> Finding:
     if not missing:
         return ok("rights", f"all that the commands need in namespace {namespace}")
     shown = "; ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in missing.items())
-    fix = f"kubectl create rolebinding agents --clusterrole=edit --user=YOU -n {namespace}, by whoever may"
+    fix = f"kubectl create rolebinding agents --clusterrole=edit --user=YOU -n {namespace}, by a user who may"
     found = f"not allowed in namespace {namespace}: {shown}"
     reads = {"get", "list", "watch"} & set(missing.get(PLURAL, ()))
     return error("rights", found, fix) if reads else warning("rights", found, fix)
@@ -133,7 +133,7 @@ async def _operator(api: Api) -> Finding:
         return warning(
             "operator",
             f"whether one runs cannot be seen: {failure}",
-            "ask whoever installed it, or for the right to list leases",
+            "ask the user who installed it, or for the right to list leases",
         )
     for lease in leases:
         spec = lease.get("spec") or {}

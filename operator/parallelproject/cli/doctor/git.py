@@ -18,7 +18,7 @@ def check_git(folder: Path, asked_for: bool) -> Iterator[Finding]:
 
     Args:
         folder: Where the repository is looked for.
-        asked_for: Whether it was named: that there is none is an error only then.
+        asked_for: Whether it was named: that it is missing is an error only then.
     """
     oldest = ".".join(map(str, OLDEST_GIT))
     if not shutil.which("git"):

@@ -103,7 +103,7 @@ ProjectName = Annotated[
 ]
 Image = Annotated[str | None, typer.Option("--image", metavar="IMAGE", help="Image that runs the tasks of every role.")]
 Command = Annotated[
-    str | None, typer.Option("--command", metavar="CMD", help="What runs a task, for /bin/sh; PPROJ_… tell of it.")
+    str | None, typer.Option("--command", metavar="CMD", help="What runs a task, for /bin/sh; PPROJ_… describe it.")
 ]
 Name = Annotated[
     str,

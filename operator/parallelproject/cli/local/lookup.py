@@ -80,7 +80,7 @@ class Meant(NamedTuple):
 def meant(words: Sequence[str], state_dir: Path | None, names_cluster: bool, most_tasks: int | None = None) -> Meant:
     """Which run or project, and which of its tasks, is meant by ``[NAME] [TASK]…``.
 
-    The name may be left out where there is one local run. So a first word that is no local run's name, while it or a
+    The name may be omitted where there is one local run. So a first word that is no local run's name, while it or a
     later one is a task of the only local run, is a task; and so is a single word.
 
     Args:

@@ -52,7 +52,7 @@ class LocalRuns:
 
     @property
     def options(self) -> str:
-        """What a command line needs to mean the same run, besides its name; it starts with a blank."""
+        """What a command line needs to mean the same run, in addition to its name; it starts with a blank."""
         return options_of(self._directories[0]) if len(self._directories) == 1 else ""
 
     def tasks_of_only(self) -> frozenset[str]:
@@ -118,7 +118,7 @@ class LocalRuns:
         return next_commands(found, project, options_of(directory), is_active(directory))
 
     def goes_on(self, project: Json) -> str:
-        """The command line that goes on with a run that was stopped."""
+        """The command line that continues a stopped run."""
         return command_of(project) or f"{typed()} run FILE"
 
     def is_attended(self, project: Json) -> bool:
@@ -228,14 +228,14 @@ def _read(directory: Path) -> Json:
     if found is None:
         raise Failure(
             f"the state in {short(directory)} has nothing to show: it is of an older version, or of a run that has not "
-            "begun",
-            hint=f"{typed()} run FILE goes on with it",
+            "started",
+            hint=f"{typed()} run FILE continues it",
         )
     return found
 
 
 def options_of(directory: Path) -> str:
-    """What means a run besides its name: nothing where it is below this folder."""
+    """What means a run in addition to its name: nothing where it is below this folder."""
     is_here = directory.parent == Path.cwd() / FOLDER
     return "" if is_here else f" --state-dir {shlex.quote(short(directory))}"
 

@@ -54,7 +54,7 @@ def width(stream: TextIO) -> int:
 
 
 def show(text: str) -> None:
-    """Prints a text as it is; a line end is added where there is none."""
+    """Prints a text as it is; a line end is added where it has none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 

@@ -16,24 +16,24 @@ _SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class PushedBranch:
-    """What was pushed, for whoever publishes it."""
+    """What was pushed, for the process that publishes it."""
 
     url: str
     """The remote's address, as the repository's owner has set it."""
     target: LandingTarget
-    told: Mapping[str, Any]
+    instruction: Mapping[str, Any]
     """What is to be published (``core.followups.revision.instruction``)."""
 
 
 Publish = Callable[[PushedBranch], list[str]]
-"""Publishes, and gives lines to be told. Raises RunError."""
+"""Publishes, and gives lines for the user. Raises RunError."""
 
 
 def remote_of(target: LandingTarget) -> str:
     """The name of the remote.
 
     Raises:
-        RunError: there is none to be told.
+        RunError: its remote or address is missing.
     """
     name = target.repository.remote(target.base.name)
     if name is None:

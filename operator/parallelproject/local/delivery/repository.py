@@ -41,7 +41,7 @@ class Repository:
             home: A folder of our own, for git's temporary files.
 
         Raises:
-            RunError: there is none, or git is missing or too old.
+            RunError: it is missing, or git is missing or too old.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - without ".."
@@ -75,7 +75,7 @@ class Repository:
         """The commit that a branch or a tag stands for; by default what is checked out.
 
         Raises:
-            RunError: there is none.
+            RunError: it is missing.
         """
         if name is None or name == CHECKED_OUT:
             commit = self._commit("HEAD")
@@ -206,7 +206,7 @@ class Repository:
         self.delete_refs({name: commit for name, commit in self.refs_of_run(run).items() if name.endswith("/landed")})
 
     def branch_commit(self, branch: str) -> str | None:
-        """The commit of a branch; None where there is none."""
+        """The commit of a branch; None where it does not exist."""
         return self._commit(check_branch(branch, "branch"))
 
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
@@ -224,7 +224,7 @@ class Repository:
         return {commit: tuple(paths) for commit, paths in found.items()}
 
     def remote(self, base: str) -> str | None:
-        """The remote that the base is followed from; else ``origin``, or the only one. None: there is none."""
+        """The remote that the base is followed from; else ``origin``, or the only one. None: no such remote."""
         names = lines_of(self._text("remote"))
         followed = self._git.run("config", "--get", f"branch.{base}.remote", codes=(0, 1)).stdout.decode().strip()
         if followed in names:

@@ -1,4 +1,4 @@
-"""What people have asked of a run, besides what its file says: fields of its spec, whose values here count instead.
+"""What people have asked of a run, next to what its file says: fields of its spec, whose values here count instead.
 
 ``pproj suspend``, ``resume``, ``stop``, ``retry`` and ``skip`` write it, whether or not anything of the run is running.
 A run reads it when it starts and whenever it has changed. It says what is to hold (``suspend: true``, two failures of
@@ -63,7 +63,7 @@ class RunRequests:
         """What was asked for.
 
         Raises:
-            RunError: the file cannot be read, or is none of ours.
+            RunError: the file cannot be read, or is not of this tool.
         """
         try:
             content = json.loads(self.path.read_bytes())

@@ -120,7 +120,7 @@ def _to_show(refs: Sequence[str]) -> list[str]:
 
 
 def _git(folder: Path) -> str:
-    """The command, for whoever stands where the run was started."""
+    """The command, for a user in the folder where the run was started."""
     here = Path.cwd()
     if here == folder or folder in here.parents:
         return "git"
