@@ -252,7 +252,7 @@ QUESTIONS = [
         "retry {} bad",
         (
             "recorded: 1 task to run again: bad",
-            "nothing of recorded is running, so this counts when it goes on",
+            "recorded is not running, so this takes effect when it is started again",
             r"^next: pproj run .*recorded\.yaml",
         ),
     ),

@@ -52,7 +52,7 @@ class Asking:
             terminal.say(note)
         (terminal.show if answer else unchanged)(last)
         if answer is RequestAnswer.RECORDED:
-            terminal.say(f"recorded: nothing of {self._name} is running, so this counts when it goes on")
+            terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
             terminal.show(f"next: {goes_on}")
         elif answer is RequestAnswer.OPEN:
             terminal.say("recorded: the run has not answered yet; it takes this up as soon as it can")

@@ -38,7 +38,7 @@ async def run(
     all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
-    """Run failed tasks again, and a stopped project on.
+    """Run failed tasks again, and resume a stopped project.
 
     Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
     of them runs too. A task that pproj skip has skipped runs after all.

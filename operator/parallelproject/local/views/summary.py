@@ -173,7 +173,7 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
-            by_reason.setdefault("the run ended with the failure before", []).append(task_id)
+            by_reason.setdefault("the run ended after a failure", []).append(task_id)
     lines += [PageLine(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
     return [PageLine(""), *lines] if lines else []
 
