@@ -82,7 +82,7 @@ RUNS["merging"]["conflicts"]["onFileOverlap"] = "Warn"
 
 QUESTIONS = [
     # It failed.
-    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 3 +1 +2 ", "1 failed", "2 succeeded")),
+    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 3 +L1 +2 ", "1 failed", "2 succeeded")),
     Question(
         "why did it fail",
         "failed",

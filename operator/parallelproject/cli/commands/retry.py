@@ -36,6 +36,9 @@ async def run(
         ),
     ] = None,
     all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
+    start: Annotated[
+        bool, typer.Option("--run", help="Also start a local run again, if it is not running.", show_default=False)
+    ] = False,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
     """Run failed tasks again, and resume a stopped project.
@@ -45,6 +48,8 @@ async def run(
     """
     if tasks and all_failed:
         raise Failure("--failed means all tasks that failed", hint="leave it out, or the ids of tasks", code=2)
+    if start and output is TextOrJson.JSON:
+        raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
     said: list[str] = []
     retried: list[str] = []
 
@@ -57,7 +62,8 @@ async def run(
         said[:], retried[:] = _said(name, wanted, stopped), wanted
         return retry_patch(project, failed, wanted)
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
+    asking = Asking(keeper, name, output, starts=start)
+    await asking.change(patch, lambda: said, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:

@@ -189,12 +189,13 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
+    is_done = board.plan is not None and all_done(board.graph, board.plan.states)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
         *(PageLine(text, "yellow") for text in warnings(found)),
     ]
-    return lines, [NextStep(what, command) for command, what in commands(found)]
+    return lines, [NextStep(what, command) for command, what in commands(found, is_done=is_done)]
 
 
 def _next_steps(
