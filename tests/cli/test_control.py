@@ -21,7 +21,7 @@ COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT"
 case $PPROJ_TASK_ID in
 held) until [ -e "$GO" ]; do sleep 0.01; done; printf 'no line end' ;;
-bad) exit 3 ;;
+bad) [ -e "$GO.fixed" ] || exit 3 ;;
 esac
 """
 
@@ -94,6 +94,18 @@ def test_all_logs_are_followed_until_the_run_ends_with_the_task_before_each_line
     assert sorted(said[1:]) == ["after | after 1", "bad | bad 1", "held | held 1", "held | no line end"]
 
 
+def test_a_retry_starts_a_run_that_has_ended(pproj: Pproj, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    desk.go.touch()
+    desk.run().finish(1)
+    (desk.folder / "go.fixed").touch()
+    assert "-o json and --run exclude each other" in pproj("retry", "--run", "-o", "json").err
+    said = desk.pproj("retry", "--run").finish(0)
+    assert said.startswith("local run .pproj/demo\ndemo: 1 task to run again: bad\nstarting: pproj run demo.yaml ")
+    assert "demo: all 3 tasks succeeded" in said
+    assert pproj("retry", "--run").out == "demo has no failed task: nothing to retry\n"
+
+
 def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Desk) -> None:
     said = desk.run("--detach").finish(0)
     assert said.splitlines() == [
@@ -116,7 +128,7 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     printed = (desk.state / "output.log").read_text()
     assert printed.count("held      started") == 1 or printed.count("held   started") == 1
     assert "demo: 2 of 3 tasks succeeded, 1 failed" in printed
-    assert "  Retry what failed, and resume (--fresh starts over):\n" in printed
+    assert "Retry what failed, and resume (--fresh starts over):\n" in printed
     assert f"    pproj run demo.yaml --command '{desk.command}'\n" in printed
     assert [file.name for file in desk.state.glob(".output*")] == []
 

@@ -141,7 +141,7 @@ def test_a_retry_at_the_last_moment_counts_before_the_run_ends(bench: Bench) -> 
 def test_a_retry_between_a_crash_and_the_next_run_is_one_more_attempt(bench: Bench) -> None:
     crash(bench, bench.start())
     said = bench.ask("retry", "--failed")
-    assert "recorded: nothing of demo is running, so this counts when it continues\n" in said
+    assert "recorded: demo is not running, so this takes effect when it is started again\n" in said
     assert "next: pproj run FILE\n" in said
     bench.release()
     bench.run.start().finish(1)

@@ -18,7 +18,7 @@ _COMMANDS = "parallelproject.cli.commands"
 _FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on a project", "Other"
 
 COMMANDS = {
-    "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
+    "lint": CommandEntry(f"{_COMMANDS}.lint", "Report every error in files, each with its place and the fix.", _FILES),
     "plan": CommandEntry(f"{_COMMANDS}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
     "run": CommandEntry(f"{_COMMANDS}.run", "Run a file's tasks here, as local processes.", _FILES),
     "init": CommandEntry(f"{_COMMANDS}.init", "Write a first .pproj.yaml, from what is found here.", _FILES),
@@ -31,9 +31,9 @@ COMMANDS = {
     "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
     "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
-    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Resume a suspended project.", _ACT, "resume"),
+    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Start tasks again, after suspend.", _ACT, "resume"),
     "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
-    "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and resume a stopped project.", _ACT),
     "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
     "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
@@ -135,7 +135,7 @@ def _usage(error: Any, program: str) -> int:
     """Says what is wrong with the command line itself."""
     terminal.error(error.format_message().replace("Value error, ", ""))
     path = error.ctx.command_path if error.ctx else program
-    terminal.say(f"{path} --help shows how it is used")
+    terminal.say(f"{path} --help shows its usage")
     return 2
 
 

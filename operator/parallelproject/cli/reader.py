@@ -64,6 +64,9 @@ class ProjectKeeper(ProjectReader, Protocol):
     def goes_on(self, project: Json) -> str:
         """The command line that continues a stopped project."""
 
+    def start_again(self, project: Json) -> Sequence[str]:
+        """The words of the command line that starts it again from this folder; none where there is no such one."""
+
     def is_attended(self, project: Json) -> bool:
         """Whether somebody plans for the project now, so that it can be stopped."""
 

@@ -118,7 +118,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun)
             if options.has_default_deadline(project.spec):
-                hint = "--task-timeout TIME sets another limit, none removes it"
+                hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
                 say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")
             store.begin_session(clock.now())
             store.close()

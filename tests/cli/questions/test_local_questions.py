@@ -257,7 +257,7 @@ QUESTIONS = [
         "retry {} bad",
         (
             "recorded: 1 task to run again: bad",
-            "nothing of recorded is running, so this counts when it continues",
+            "recorded is not running, so this takes effect when it is started again",
             r"^next: pproj run .*recorded\.yaml",
         ),
     ),

@@ -75,6 +75,10 @@ class Cluster:
         """The command line that continues a stopped project."""
         return f"{typed()} retry{self.options} {project['metadata']['name']}"
 
+    def start_again(self, project: Json) -> Sequence[str]:
+        """None: the operator runs it."""
+        return ()
+
     def is_attended(self, project: Json) -> bool:
         """It counts as that: the operator looks at every project."""
         return True

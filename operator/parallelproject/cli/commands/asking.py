@@ -1,10 +1,14 @@
 """How commands that ask something of a project say what became of it: in words, or as JSON."""
 
+import os
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.input.arguments import TextOrJson
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.reader import RequestAnswer
 
 if TYPE_CHECKING:
@@ -16,10 +20,12 @@ Json = dict[str, Any]
 class Asking:
     """One request and its answer."""
 
-    def __init__(self, keeper: "ProjectKeeper", name: str, output: TextOrJson) -> None:
+    def __init__(self, keeper: "ProjectKeeper", name: str, output: TextOrJson, *, starts: bool = False) -> None:
         self._keeper = keeper
         self._name = name
         self._output = output
+        self._starts = starts
+        """Whether a run that is not running is started again."""
 
     async def change(
         self,
@@ -51,8 +57,23 @@ class Asking:
         for note in notes:
             terminal.say(note)
         (terminal.show if answer else unchanged)(last)
+        if answer is RequestAnswer.RECORDED and self._starts:
+            _become(self._keeper.start_again(await self._keeper.get(self._name)))
         if answer is RequestAnswer.RECORDED:
-            terminal.say(f"recorded: nothing of {self._name} is running, so this counts when it continues")
+            terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
             terminal.show(f"next: {goes_on}")
         elif answer is RequestAnswer.OPEN:
             terminal.say("recorded: the run has not answered yet; it takes this up as soon as it can")
+
+
+def _become(words: Sequence[str]) -> None:
+    """Goes on as another program; does nothing where there are no words."""
+    if not words:
+        return
+    terminal.say(f"starting: {shlex.join(words)}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvp(words[0], list(words))
+    except OSError as error:
+        raise Failure(f"cannot start {words[0]}: {error.strerror}", hint="type the command yourself") from None

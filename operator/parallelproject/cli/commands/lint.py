@@ -66,7 +66,7 @@ def run(
     all_tasks: All = False,
     no_color: NoColor = False,
 ) -> int:
-    """Tell every error in files, each with its place and the fix.
+    """Report every error in files, each with its place and the fix.
 
     What has no errors is accepted by pproj run; with --cluster, by pproj submit and the operator. Exit code: 0 without
     errors in any file, else 1.

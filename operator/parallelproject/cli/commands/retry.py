@@ -36,15 +36,20 @@ async def run(
         ),
     ] = None,
     all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
+    start: Annotated[
+        bool, typer.Option("--run", help="Also start a local run again, if it is not running.", show_default=False)
+    ] = False,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
-    """Run failed tasks again, and a stopped project on.
+    """Run failed tasks again, and resume a stopped project.
 
     Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
     of them runs too. A task that pproj skip has skipped runs after all.
     """
     if tasks and all_failed:
         raise Failure("--failed means all tasks that failed", hint="leave it out, or the ids of tasks", code=2)
+    if start and output is TextOrJson.JSON:
+        raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
     said: list[str] = []
     retried: list[str] = []
 
@@ -57,7 +62,8 @@ async def run(
         said[:], retried[:] = _said(name, wanted, stopped), wanted
         return retry_patch(project, failed, wanted)
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
+    asking = Asking(keeper, name, output, starts=start)
+    await asking.change(patch, lambda: said, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:

@@ -24,7 +24,7 @@ async def suspend(keeper: "ProjectKeeper", name: NameOrOnly = "", output: Answer
 
 @on_project
 async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
-    """Resume a suspended project."""
+    """Start tasks again, after suspend."""
     await _switch(keeper, name, "suspend", False, f"{name} resumed", output)
 
 

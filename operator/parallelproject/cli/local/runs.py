@@ -121,6 +121,12 @@ class LocalRuns:
         """The command line that continues a stopped run."""
         return command_of(project) or f"{typed()} run FILE"
 
+    def start_again(self, project: Json) -> Sequence[str]:
+        """None where it was started elsewhere, or from standard input: the same words would mean another run."""
+        words = shlex.split(command_of(project))
+        is_elsewhere = bool(options_of(self._directory(project["metadata"]["name"])))
+        return () if is_elsewhere or "-" in words else words
+
     def is_attended(self, project: Json) -> bool:
         """Whether anything of the run is running."""
         return is_active(self._directory(project["metadata"]["name"]))

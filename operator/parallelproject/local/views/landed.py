@@ -89,8 +89,8 @@ def warnings(account: Account) -> list[str]:
     return lines
 
 
-def commands(account: Account) -> list[tuple[str, str]]:
-    """Commands to look at it, each with what it does."""
+def commands(account: Account, *, is_done: bool) -> list[tuple[str, str]]:
+    """Commands to look at it, and to take it once all is done, each with what it does."""
     target = account.target
     git = _git(target.repository.folder)
     base, branch = shlex.quote(target.base.name), shlex.quote(target.branch)
@@ -100,6 +100,8 @@ def commands(account: Account) -> list[tuple[str, str]]:
             (f"{git} log --oneline {base}..{branch}", "Show what landed, a commit for each task"),
             (f"{git} diff {base}...{branch}", "Show all of it as one change"),
         ]
+        if is_done and not target.repository.is_bare:
+            found.append((f"{git} merge {branch}", "Merge it into the branch that is checked out"))
     last = next((refs[-1] for refs in account.kept.values()), None)
     if last:
         ref = shlex.quote(last)

@@ -173,7 +173,7 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
-            by_reason.setdefault("the run ended with the failure before", []).append(task_id)
+            by_reason.setdefault("the run ended after a failure", []).append(task_id)
     lines += [PageLine(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
     return [PageLine(""), *lines] if lines else []
 
@@ -189,12 +189,13 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
+    is_done = board.plan is not None and all_done(board.graph, board.plan.states)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
         *(PageLine(text, "yellow") for text in warnings(found)),
     ]
-    return lines, [NextStep(what, command) for command, what in commands(found)]
+    return lines, [NextStep(what, command) for command, what in commands(found, is_done=is_done)]
 
 
 def _next_steps(
