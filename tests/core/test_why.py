@@ -164,7 +164,7 @@ def test_failed_is_told_with_reason_attempts_job_and_what_did_not_run():
 
 def test_a_single_attempt_is_its_only_one():
     found = Project(t("a", maxAttempts=1)).failed("a").why("a")
-    assert found.answer.startswith("its only attempt failed; the last one with exit code 3")
+    assert found.answer.startswith("its only attempt failed with exit code 3")
 
 
 def test_skipped_is_told_with_the_failed_task():

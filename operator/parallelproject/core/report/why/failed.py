@@ -15,8 +15,8 @@ _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_
 def failed(view: View, i: int) -> Why:
     """The answer for this state."""
     record, rules = view.record(i), view.spec.conflicts
-    tried = f"all {record.attempts} attempts" if record.attempts > 1 else "its only attempt"
-    answer = f"{tried} failed; the last one with {failure(record)}"
+    tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
+    answer = f"{tried} with {failure(record)}"
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
     is_of_delivery = record.reason in BEHIND
