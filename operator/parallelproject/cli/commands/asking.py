@@ -67,7 +67,7 @@ class Asking:
 
 
 def _become(words: Sequence[str]) -> None:
-    """Goes on as another program; does nothing where there are no words."""
+    """Continues as another program; does nothing where there are no words."""
     if not words:
         return
     terminal.say(f"starting: {shlex.join(words)}")
