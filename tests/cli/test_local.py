@@ -85,6 +85,19 @@ def test_a_run_that_was_cut_off_is_shown_as_interrupted_and_goes_on(pproj: Pproj
         (run.folder / f"journal.{task}").touch()
     run.start().finish(0)
     assert states(pproj) == {"a": "Succeeded", "b": "Succeeded"}
+    assert pproj("why").out == "nothing of demo failed, runs or waits\n"
+
+
+def test_without_a_task_what_failed_is_explained_and_else_what_runs_or_waits(pproj: Pproj, tmp_path: Path):
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps({"tasks": [{"id": n, "title": f"t{n}", "dependencies": []} for n in range(1, 13)]}))
+    options = ("--set", "spec.defaults.maxAttempts=1", "--keep-going")
+    assert pproj("run", file, "--command", "test $PPROJ_TASK_ID != 1 && exit 3", *options).code == 1
+    lines = pproj("why").out.splitlines()
+    assert [line for line in lines if ": Failed, ExitCode" in line] == [f"{n}: Failed, ExitCode" for n in range(1, 11)]
+    assert lines[-1] == "and 2 more: pproj get shop shows all"
+    data = json.loads(pproj("why", "-o", "json").out)
+    assert [found["task"] for found in data] == [str(n) for n in range(1, 13)]
 
 
 def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp_path: Path):
@@ -94,6 +107,8 @@ def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp
     why = pproj("why", "1")
     assert why.out.splitlines()[0] == "1: Failed, ExitCode"
     assert "next: pproj logs shop 1" in why.out
+    assert pproj("why").out == why.out
+    assert pproj("why", "shop").out == why.out
     found = pproj("why", "nope")
     assert found.code == 1
     assert "shop has no task nope" in found.err

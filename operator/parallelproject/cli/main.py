@@ -28,7 +28,7 @@ COMMANDS = {
     "get": CommandEntry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
     "wait": CommandEntry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
-    "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
+    "why": CommandEntry(f"{_COMMANDS}.why", "Say what tasks wait for, or why they failed.", _LOOK),
     "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
     "resume": CommandEntry(f"{_COMMANDS}.suspend", "Start tasks again, after suspend.", _ACT, "resume"),

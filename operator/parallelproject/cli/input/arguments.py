@@ -127,6 +127,16 @@ TaskOfProject = Annotated[
         show_default=False,
     ),
 ]
+TaskOrThoseToExplain = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK",
+        help="Id of the task; by default those that failed, or without a failure those that run or wait. A single word "
+        "is a task of the only local run.",
+        autocompletion=readable_tasks,
+        show_default=False,
+    ),
+]
 StateDirectoryOfRun = Annotated[
     Path | None,
     typer.Option(
