@@ -46,7 +46,7 @@ def test_a_run_that_succeeded_is_listed_and_removed_only_when_agreed_to(pproj: P
     assert asked.code == 1
     assert "--yes removes it, --dry-run lists it" in asked.err
     late = pproj("clean", "--yes", "--older-than", "1h")
-    assert "shop stays: it ended later than that (pproj clean shop removes it)" in late.err
+    assert "shop stays: it ended more recently than --older-than (pproj clean shop removes it)" in late.err
     assert state.is_dir()
     assert pproj("clean", "--yes").code == 0
     assert not state.exists()
@@ -89,7 +89,7 @@ def test_a_branch_goes_once_its_base_has_all_of_it(
     assert f"2 refs of work that has landed: {checkout.path}\n" in shown.out
     assert "branch parallel/shop stays: main lacks 2 of its commits" in shown.out
     checkout.git("merge", "--quiet", "parallel/shop")
-    assert f"branch parallel/shop, all of which is merged: {checkout.path}" in pproj("clean", "--dry-run").out
+    assert f"branch parallel/shop, which is fully merged: {checkout.path}" in pproj("clean", "--dry-run").out
     checkout.git("checkout", "--quiet", "parallel/shop")
     assert "stays: it is checked out in" in pproj("clean", "--dry-run").out
     checkout.git("checkout", "--quiet", "main")
@@ -138,7 +138,7 @@ def test_workspaces_whose_state_was_removed_by_hand_go(pproj: Pproj, tmp_path: P
     stranger.mkdir()
     result = pproj("clean", "--yes")
     assert result.code == 0
-    assert result.out.startswith(f"{own}: workspaces of a run whose state is gone, ")
+    assert result.out.startswith(f"{own}: workspaces of a run whose state was deleted, ")
     assert not own.exists()
     assert other.is_dir()
     assert stranger.is_dir()

@@ -341,7 +341,7 @@ def test_submit_uses_the_namespace_of_the_manifest_unless_another_is_given(
     assert f"next: pproj watch -n {namespace} placed" in result.err
     wrong = pproj("submit", file, "--kubeconfig", control_plane.kubeconfig, "-n", "default")
     assert wrong.code == 1
-    assert "leave one of them away" in wrong.err
+    assert "omit one of them" in wrong.err
 
 
 def test_options_of_kubectl_may_stand_before_the_command(pproj: Pproj, control_plane: ControlPlane, namespace: str):

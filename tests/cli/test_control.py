@@ -191,7 +191,7 @@ def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:
     assert "no cluster is configured" in pproj("retry", "bad", "-n", "default").err
     assert "no cluster is configured" in pproj("retry", "bad", program="kubectl pproj").err
     both = pproj("delete", "demo", "shop", "--yes")
-    assert (both.code, both.err.splitlines()[0]) == (2, "error: shop: no local run, as the others are")
+    assert (both.code, both.err.splitlines()[0]) == (2, "error: shop: not a local run, but the other names are")
     assert pproj("logs", "bad", "-c", "git").code == 2
     asked = pproj("retry", "-o", "json").json
     assert (asked["answer"], asked["tasks"], len(asked["next"])) == ("Recorded", ["bad"], 1)

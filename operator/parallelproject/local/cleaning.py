@@ -71,7 +71,7 @@ class RunLeftovers:
         if self.outcome != "succeeded":
             return "it can be resumed"
         if self.ended is None or now - self.ended < older_than:
-            return "it ended later than that"
+            return "it ended more recently than --older-than"
         if self.git and self.git.kept:
             count = len(self.git.kept)
             return f"the repository keeps {count} piece{'' if count == 1 else 's'} of its work that did not land"
@@ -168,7 +168,7 @@ def _why_branch_stays(repository: Repository, branch: str, base: str) -> str:
         return f"it is checked out in {tree}"
     tip = repository.branch_commit(base)
     if tip is None:
-        return f"there is no branch {base} that could have its commits"
+        return f"there is no branch {base} to compare it with"
     missing = repository.commits(tip, branch)
     return f"{base} lacks {missing} of its commits" if missing else ""
 

@@ -77,8 +77,8 @@ class PodLogs:
             await asyncio.sleep(_POLL_SECONDS)  # it has no log before it has started
             pod = await self._pod(pods, job)
         if pod is None:
-            hint = f"its pod was deleted, or has never been: kubectl describe job -n {metadata['namespace']} {job}"
-            raise Failure(f"{task}: there is no pod of its attempt {number}", hint=hint)
+            hint = f"its pod was deleted or never created: kubectl describe job -n {metadata['namespace']} {job}"
+            raise Failure(f"{task}: attempt {number} has no pod", hint=hint)
         annotations = pod["metadata"].get("annotations") or {}
         container = self._container or annotations.get(KUBECTL_CONTAINER) or pod["spec"]["containers"][0]["name"]
         params = {"container": container} | ({"follow": "true"} if follow else {})

@@ -189,7 +189,9 @@ class Cluster:
                 return False
             if await self.patch(name, body) is not None:
                 return True
-        raise Failure(f"{name} changed at each of {_TRIES} tries", hint="run the command again")
+        raise Failure(
+            f"{name} was changed by another client during each of {_TRIES} tries", hint="run the command again"
+        )
 
     async def delete(self, name: str, uid: str | None = None) -> None:
         """Deletes a project; what belongs to it goes with it."""
@@ -305,7 +307,7 @@ class Cluster:
             names = [item["metadata"]["name"] for item in (await self._api.request("GET", self._path()))["items"]]
         except ApiError:
             names = []
-        hint = did_you_mean(name, names) or f"{typed()} list -A shows those of all namespaces"
+        hint = did_you_mean(name, names) or f"{typed()} list -A shows the projects of all namespaces"
         return Failure(f"there is no project {name} in namespace {self.namespace}", hint=hint)
 
 

@@ -29,7 +29,7 @@ def run(
         Path,
         typer.Argument(
             metavar="[DIR]",
-            help="Where it is written, next to the task file; by default this folder.",
+            help="Folder of the task file, where .pproj.yaml is written; by default this folder.",
             show_default=False,
         ),
     ] = Path(),
@@ -37,7 +37,7 @@ def run(
     """Write a first .pproj.yaml, from what is found here.
 
     It looks for a task file of a known tool, the git repository around it, an agent program on the PATH, and a test
-    command, and says what it found. A file that is there is never changed.
+    command, and says what it found. It never changes an existing file.
     """
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)

@@ -39,8 +39,8 @@ async def run(
 ) -> None:
     """Run a project, or some of its tasks, again from the start.
 
-    Their results so far no longer count, also those that succeeded; the numbers of attempts continue. For failed tasks
-    alone there is retry. Work that has landed in git is never done again.
+    Earlier results of these tasks no longer count, also successes; their attempt numbers continue. To run only failed
+    tasks, use pproj retry. Work that has landed in git is never done again.
     """
     affected: list[str] = []
 

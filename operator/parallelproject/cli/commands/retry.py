@@ -35,7 +35,7 @@ async def run(
             show_default=False,
         ),
     ] = None,
-    all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
+    all_failed: Annotated[bool, typer.Option("--failed", help="Retry all failed tasks, as without TASK.")] = False,
     start: Annotated[
         bool, typer.Option("--run", help="Also start a local run again, if it is not running.", show_default=False)
     ] = False,
@@ -43,11 +43,11 @@ async def run(
 ) -> None:
     """Run failed tasks again, and resume a stopped project.
 
-    Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
-    of them runs too. A task that pproj skip has skipped runs after all.
+    Earlier failures of these tasks no longer count: each has its full number of attempts again. Tasks that were skipped
+    because of them run too. A TASK that pproj skip has skipped runs after all.
     """
     if tasks and all_failed:
-        raise Failure("--failed means all tasks that failed", hint="leave it out, or the ids of tasks", code=2)
+        raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
     if start and output is TextOrJson.JSON:
         raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
     said: list[str] = []

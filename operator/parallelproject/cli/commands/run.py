@@ -94,17 +94,15 @@ def run(
 ) -> int:
     """Run a file's tasks here, as local processes.
 
-    A run that was cut off continues: what succeeded does not run again. Options may also be in
-    .pproj.yaml next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json stdout has
-    an event a line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 1 when
-    not, 130 when it was interrupted.
+    An interrupted run continues where it stopped: succeeded tasks do not run again. Options may also be in .pproj.yaml,
+    next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json, stdout has one event
+    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 130 when the
+    run was interrupted, else 1.
     """
     if no_color:
         terminal.forbid_color()
     if command is not None and not command.strip():
-        raise Failure(
-            "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
-        )
+        raise Failure("--command is empty: it says what runs a task", hint="omit it, or give --command 'CMD'", code=2)
     file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
@@ -120,7 +118,7 @@ def run(
         hint = "give --repo DIR; without one, --command 'CMD && CHECK' does the same"
         raise Failure("--check: there is no repository that the work lands in", hint=hint, code=2)
     if check is not None and not check.strip():
-        hint = "leave it away, or give --check 'CMD'"
+        hint = "omit it, or give --check 'CMD'"
         raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
     if background and output is TextOrJson.JSON:
         raise Failure("-o json and --detach exclude each other", hint="pproj get -o json reads what it does", code=2)

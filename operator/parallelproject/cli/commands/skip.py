@@ -31,7 +31,7 @@ async def run(
 ) -> None:
     """Do not run tasks; what depends on them runs without them.
 
-    A task that is running is stopped. pproj retry has a skipped task run after all.
+    A task that is running is stopped. To run a skipped task after all, use pproj retry.
     """
     if not tasks:
         raise Failure("no task is named", hint="give the ids of the tasks to skip, after the NAME", code=2)

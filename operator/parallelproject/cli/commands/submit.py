@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 async def run(
     cluster: "Cluster",
     file: File = HERE,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; the exit code is its result.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the project until it ends.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end of the project; the exit code is its result.")
+    ] = False,
     limit: Timeout = None,
     name: ProjectName = None,
     settings: Sets = None,
@@ -58,7 +60,7 @@ async def run(
     if metadata.get("namespace") not in (None, cluster.namespace):
         if cluster.namespace_was_given:
             found = f"metadata.namespace is {metadata['namespace']}, and --namespace {cluster.namespace}"
-            raise Failure(f"{file}: {found}", hint="leave one of them away")
+            raise Failure(f"{file}: {found}", hint="omit one of them")
         cluster.namespace = metadata["namespace"]
     applied = await cluster.apply(manifest)
     project = applied["metadata"]["name"]

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 async def suspend(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
     """Start no new tasks; running ones finish.
 
-    A local run waits, also when nothing is running any more, until it is resumed or interrupted.
+    A local run then waits until it is resumed or interrupted, even when no task is running.
     """
     await _switch(keeper, name, "suspend", True, f"{name} suspended: running tasks finish, no new ones start", output)
 

@@ -24,7 +24,7 @@ class Last:
 async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Wait for a project's end; the exit code is its result.
 
-    Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
+    Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
     last = Last()
     code = await until_end(reader, name, last, seconds(limit))

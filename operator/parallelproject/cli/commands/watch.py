@@ -30,7 +30,7 @@ _SHOWN = frozenset(
 async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Follow a project until it ends.
 
-    Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
+    Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
     try:
         return await follow_visibly(reader, name, seconds(limit))

@@ -132,7 +132,7 @@ async def _operator(api: Api) -> Finding:
     except ApiError as failure:
         return warning(
             "operator",
-            f"whether one runs cannot be seen: {failure}",
+            f"cannot check whether an operator runs: {failure}",
             "ask the user who installed it, or for the right to list leases",
         )
     for lease in leases:

@@ -168,7 +168,9 @@ class LocalRuns:
     ) -> AsyncIterator[tuple[str, bytes]]:
         """What the processes of the latest attempts print."""
         if container:
-            raise Failure("--container is of a cluster's pods", hint="leave it out for a local run", code=2)
+            raise Failure(
+                "--container selects a container of a pod, but a local run has no pods", hint="omit it", code=2
+            )
         async for piece in LogReader(self._directory(name)).logs(tasks, follow=follow):
             yield piece
 

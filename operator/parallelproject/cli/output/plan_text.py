@@ -90,7 +90,7 @@ def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> 
     if len(worst) > len(shown):
         page.add(f"  … {len(worst) - len(shown):,} more; -v shows all", "dim")
     if plan.set_back and serialize:
-        text = f"  {count(len(plan.set_back), 'task')} set back by that"
+        text = f"  {count(len(plan.set_back), 'task')} in a later wave for that reason"
         if len(plan.waves) > len(plan.levels):
             text += f", which makes {count(len(plan.waves), 'wave')} of {count(len(plan.levels), 'level')}"
         page.add(f"{text}: {listed(plan.set_back, max(20, page.width - len(text) - 2))}")
@@ -159,7 +159,7 @@ def _speedup(page: Page, plan: Outline) -> None:
             page.as_is("  " + row[0].ljust(widths[0]) + "".join("  " + row[i].rjust(widths[i]) for i in part))
     now, best = plan.speedup.get(plan.parallelism, 1.0), enough(plan.speedup)
     if best > plan.parallelism:
-        page.add(f"  parallelism is {plan.parallelism} here; more gains up to {best}, and little beyond")
+        page.add(f"  parallelism is {plan.parallelism} here; a higher one helps up to {best}, and little above")
     if plan.scheduling is Scheduling.LEVELS and plan.other_speedup > now * 1.05:
         gain = f"{plan.other_speedup:.1f}× at {plan.parallelism}"
         page.add(f"  --scheduling Graph gives {gain}: a task starts when its dependencies are done, not their level")

@@ -123,4 +123,4 @@ def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Com
     try:
         return subprocess.run(command, env=environment, input=stdin, capture_output=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise RunError(f"git {arguments[0]} in {directory}: no end after {_SECONDS} s") from None
+        raise RunError(f"git {arguments[0]} in {directory} did not end within {_SECONDS} s") from None

@@ -58,7 +58,7 @@ def push(target: LandingTarget) -> str:
             command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise RunError(f"--push: no end after {_SECONDS} s") from None
+        raise RunError(f"--push: git push did not end within {_SECONDS} s") from None
     if done.returncode:
         raise RunError(f"--push: {target.branch} was not pushed to {remote}: {clean(done.stderr, ())}")
     return remote

@@ -168,7 +168,7 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     by_request = [i for i in board.graph.skipped if plan.states[i] is TaskState.SKIPPED]
     by_reason: dict[str, list[str]] = {}
     if by_request:
-        by_reason["somebody asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
+        by_reason["a user asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
