@@ -86,7 +86,7 @@ def test_two_tasks_that_declare_the_same_file_run_one_after_the_other_without_a_
     assert run.journal() == ["+", "-", "+", "-"]
     assert {(row.number, row.phase) for row in run.attempts()} == {(1, "Succeeded")}
     assert checkout.show("shared.txt").splitlines()[-2:] == checkout.tasks()
-    assert "nothing kept apart" not in output
+    assert "could run at the same time" not in output
 
 
 def test_an_undeclared_conflict_is_run_again_on_what_landed_and_both_edits_are_there(
@@ -175,9 +175,9 @@ def test_what_was_changed_beside_the_declared_files_is_told(landing: Make, check
     run = landing([{"id": "a", "files": ["src/**"]}, {"id": "b"}], command)
     output = run.run()
     assert checkout.show("shared.txt").splitlines()[::20] == ["A", "B"]
-    assert "Changed by tasks that nothing kept apart" in output
+    assert "Changed by several tasks that could run at the same time" in output
     assert "  shared.txt: a, b\n" in output
-    assert "Changed, and not declared in the files of the task:\n  a: shared.txt" in output
+    assert "Changed, but not declared in the task's files:\n  a: shared.txt" in output
 
 
 def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make, checkout: Checkout) -> None:

@@ -160,7 +160,7 @@ def test_a_retry_of_a_run_that_has_ended_is_one_more_attempt(bench: Bench) -> No
 def test_a_retry_that_the_engine_had_no_time_to_hear_of_is_one_more_attempt(bench: Bench) -> None:
     started = bench.start()
     started.signal(signal.SIGSTOP)
-    assert "recorded: the run has not answered yet; it takes this up as soon as it can" in bench.ask("retry", "bad")
+    assert "recorded: the run has not answered yet; it applies this as soon as it can" in bench.ask("retry", "bad")
     crash(bench, started)
     bench.release()
     bench.run.start().finish(1)

@@ -6,7 +6,7 @@ _INTRODUCTION = """\
 <!-- Generated from operator/parallelproject/core/report/event_document.py by `make generate`; don't edit. -->
 # Events of a local run
 
-`pproj run -o json` prints one JSON object a line on stdout, as soon as it happens, and nothing else there; notes and
+`pproj run -o json` prints each event on stdout as soon as it happens, as one line of JSON, and nothing else there; notes and
 errors are on stderr. The last line is the event `Ended`.
 
 ```sh

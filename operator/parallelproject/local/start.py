@@ -141,7 +141,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     except OSError as error:
         where = error.filename or directory.path
         if options.fresh and isinstance(error, PermissionError):
-            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+            say(
+                f"error: cannot remove {where}: {error.strerror} (if a task's container made it, remove it with sudo rm -rf)"
+            )
         else:
             say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED

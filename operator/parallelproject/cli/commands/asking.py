@@ -63,7 +63,7 @@ class Asking:
             terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
             terminal.show(f"next: {goes_on}")
         elif answer is RequestAnswer.OPEN:
-            terminal.say("recorded: the run has not answered yet; it takes this up as soon as it can")
+            terminal.say("recorded: the run has not answered yet; it applies this as soon as it can")
 
 
 def _become(words: Sequence[str]) -> None:

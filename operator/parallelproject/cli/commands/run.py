@@ -110,7 +110,7 @@ def run(
     if settings or any(value is not None for value in (branch, base, author)):
         project = _with(settings, imported, repo, branch, base, author)
     if command is None and project.spec.tasks and not project.spec.roles:
-        found = f"{file}: nothing says what runs a task"
+        found = f"{file}: no command is set to run its tasks"
         raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
@@ -121,7 +121,7 @@ def run(
         hint = "omit it, or give --check 'CMD'"
         raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
     if background and output is TextOrJson.JSON:
-        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json reads what it does", code=2)
+        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json shows its state", code=2)
     finished = None
     if states_back:
         finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))

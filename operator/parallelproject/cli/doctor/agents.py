@@ -30,7 +30,7 @@ def check_agents() -> Sequence[Finding]:
             warning(
                 _CHECK,
                 f"none of {', '.join(AGENTS)} is on the PATH",
-                "install one and log in to it; any other program works too, by --command",
+                "install one and log in; pproj run --command CMD runs any other program",
             )
         ]
     with ThreadPoolExecutor(len(found)) as pool:  # each takes a second or two to start

@@ -150,7 +150,7 @@ class Deliveries:
         if result is None:
             return ()
         rules = "the base's rules or rules that the task has added"
-        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}, so it did not land"
         return (*result.kept, *([hidden] if result.hidden else []))
 
     def remarks(self, records: Mapping[str, Record]) -> list[str]:
@@ -163,7 +163,7 @@ class Deliveries:
                 unowned |= dict.fromkeys(result.not_landed)
         lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
         if unowned:
-            why = "no task's work, so changes of it do not land"
+            why = "no task's work, so changes to it do not land"
             lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
         return lines
 

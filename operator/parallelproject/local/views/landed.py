@@ -78,12 +78,14 @@ def warnings(account: Account) -> list[str]:
     lines = []
     overlaps = account.comparison.overlaps
     if overlaps:
-        lines.append("Changed by tasks that nothing kept apart (it merged; declare the file in their files):")
+        lines.append(
+            "Changed by several tasks that could run at the same time (merged; declare the paths in the tasks' files):"
+        )
         lines += [f"  {overlap.path}: {listed(overlap.tasks, _SHOWN)}" for overlap in overlaps[:_SHOWN]]
         lines += _more(len(overlaps))
     undeclared = account.comparison.undeclared
     if undeclared:
-        lines.append("Changed, and not declared in the files of the task:")
+        lines.append("Changed, but not declared in the task's files:")
         lines += [f"  {task}: {listed(paths, _SHOWN)}" for task, paths in list(undeclared.items())[:_SHOWN]]
         lines += _more(len(undeclared))
     return lines
