@@ -141,9 +141,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     except OSError as error:
         where = error.filename or directory.path
         if options.fresh and isinstance(error, PermissionError):
-            say(
-                f"error: cannot remove {where}: {error.strerror} (if a task's container made it, remove it with sudo rm -rf)"
-            )
+            say(f"error: cannot remove {where}: {error.strerror} (if a container made it: sudo rm -rf it)")
         else:
             say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
