@@ -87,7 +87,7 @@ def test_what_was_named_and_is_not_there_is_an_error(pproj: Pproj, tmp_path: Pat
     assert f"error    cluster     no cluster is configured: there is no file {tmp_path}/none" in lines
     assert result.err == "2 errors, 1 warning\n"
     (tmp_path / "empty").mkdir()
-    assert "repository  this folder is in none" in pproj("doctor").out
+    assert "repository  this folder is not in a repository" in pproj("doctor").out
 
 
 def test_without_git_and_with_one_that_is_too_old(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
