@@ -159,7 +159,7 @@ def _speedup(page: Page, plan: Outline) -> None:
             page.as_is("  " + row[0].ljust(widths[0]) + "".join("  " + row[i].rjust(widths[i]) for i in part))
     now, best = plan.speedup.get(plan.parallelism, 1.0), enough(plan.speedup)
     if best > plan.parallelism:
-        page.add(f"  parallelism is {plan.parallelism} here; a higher one helps up to {best}, and little above")
+        page.add(f"  parallelism is {plan.parallelism} here; more gains up to {best}, and little beyond")
     if plan.scheduling is Scheduling.LEVELS and plan.other_speedup > now * 1.05:
         gain = f"{plan.other_speedup:.1f}× at {plan.parallelism}"
         page.add(f"  --scheduling Graph gives {gain}: a task starts when its dependencies are done, not their level")
