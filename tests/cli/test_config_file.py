@@ -127,7 +127,7 @@ def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, ba
         f"{where}fresh: is only for the command line (give --fresh on the command line)",
         f'{where}keep-going: "1" is not true or false',
         f"{where}repo: a list is not a single value",
-        f"{where}set: \"{{'a': 1}}\" is not a list of single values",
+        f"{where}set: a mapping is not a list of single values",
         f"{where}foo: is not a key (one of: {', '.join(KEYS)})",
     ]
 
