@@ -76,7 +76,7 @@ def test_task_timeout_stops_an_attempt_and_why_says_how_long_one_may_take(pproj:
 
 
 def test_a_deadline_that_nobody_asked_for_is_said_at_the_start(pproj: Pproj, file: Path):
-    said = "note: an attempt that takes longer than 2 h is stopped (--task-timeout TIME sets another limit"
+    said = "note: an attempt that takes longer than 2 h is stopped (--task-timeout TIME changes this"
     result = pproj("run", file, "--command", "true")
     assert said in result.err
     spec = pproj("get", "demo", "-o", "json").json["spec"]
@@ -130,7 +130,7 @@ def test_what_depends_on_a_skipped_task_runs_without_it(pproj: Pproj, file: Path
     assert _ran(tmp_path) == ["a.1", "c.1", "x.1"]
     assert "2 of 5 tasks are skipped: b, y; c runs without them" in result.err
     task = json.loads((tmp_path / ".pproj/demo/tasks/c.1.json").read_text())
-    assert task["dependencies"] == [{"id": "b", "state": "Pending", "attempts": 0, "outputs": {}}]
+    assert task["dependencies"] == [{"id": "b", "state": "Skipped", "attempts": 0, "outputs": {}}]
 
 
 @pytest.mark.parametrize("flag", ["--only", "--from", "--skip"])
