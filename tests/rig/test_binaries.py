@@ -102,7 +102,7 @@ def test_all_are_built_with_their_numbers(cache: Path) -> None:
     assert (broken.returncode, broken.stdout.count("\n")) == (1, 4)
     assert "[1/5] building the wrapper of tasks' commands, once: " in broken.stderr
     assert "[2/5] building etcd (2/3) ..." in broken.stderr
-    assert "[5/5] building Gitea: once" in broken.stderr
+    assert "[5/5] building Gitea, once: " in broken.stderr
 
 
 def test_of_two_processes_one_builds(cache: Path) -> None:
