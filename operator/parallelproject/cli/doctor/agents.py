@@ -44,10 +44,12 @@ def _asked(entry: tuple[str, str]) -> Finding:
         answer = ask([path, "--version"])
     except OSError as failure:
         return warning(_CHECK, f"{name}: {path} cannot be started: {failure.strerror}", f"install {program} again")
+    if answer.code is None:  # a first start from a cold disk, or a busy machine: nothing is known to be broken
+        return warning(_CHECK, f"{name}: {path} --version: {answer.line}", f"try again, or run {program} --version")
     if answer.code != 0:
-        said = f": {answer.line}" if answer.line else ""
-        ended = "" if answer.code is None else f" ends with exit code {answer.code}"
-        return warning(_CHECK, f"{name}: {path} --version{ended}{said}", f"install {program} again")
+        printed = f": {answer.line}" if answer.line else ""
+        found = f"{name}: {path} --version ends with exit code {answer.code}{printed}"
+        return warning(_CHECK, found, f"install {program} again")
     return ok(_CHECK, f"{name}: {path}, version {_number(answer.line)}")
 
 
