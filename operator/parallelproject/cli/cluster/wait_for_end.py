@@ -50,7 +50,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         reader: Where it is.
         name: Its name.
         view: Who is shown each change.
-        limit: Longest wait, in seconds; ``option`` gave it.
+        limit: Longest wait, in seconds; None: no limit.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.

@@ -32,11 +32,7 @@ async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = N
 
     Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
-    try:
-        return await follow_visibly(reader, name, seconds(limit))
-    except asyncio.CancelledError:  # by Ctrl-C
-        terminal.say(f"{name} continues; {typed()} watch{reader.options} {name} follows it again")
-        raise
+    return await follow_visibly(reader, name, seconds(limit))
 
 
 async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:
@@ -47,7 +43,7 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
     try:
         return await _followed(reader, name, limit)
     except asyncio.CancelledError:  # by Ctrl-C: asyncio.run turns it into a KeyboardInterrupt
-        terminal.say(f"\nstopped watching; {name} keeps running\n{typed()} watch {name} follows it again")
+        terminal.say(f"\n{name} continues; {typed()} watch{reader.options} {name} follows it again")
         raise
 
 
