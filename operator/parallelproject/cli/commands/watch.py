@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import ProgressView, tell_result, until_end
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.core.report.changes import What, changes

@@ -50,8 +50,7 @@ async def run(
         title = f"{each.task}: {each.state}" + (f", {each.reason}" if each.reason else "")
         for line in (title, *(f"  {text}" for text in (each.answer, *each.more))):
             terminal.show(terminal.printable(line))
-        for number, command in enumerate(reader.next_commands(each, project)):
-            terminal.show(f"{'next: ' if not number else '      '}{command}")
+        terminal.show_next(reader.next_commands(each, project))
     if not found:
         terminal.show(f"nothing of {name} failed, runs or waits")
     elif rejected is None and len(tasks) > len(found):

@@ -45,9 +45,9 @@ def _asked(entry: tuple[str, str]) -> Finding:
     except OSError as failure:
         return warning(_CHECK, f"{name}: {path} cannot be started: {failure.strerror}", f"install {program} again")
     if answer.code != 0:
-        said = f": {answer.line}" if answer.line else ""
+        printed = f": {answer.line}" if answer.line else ""
         ended = "" if answer.code is None else f" ends with exit code {answer.code}"
-        return warning(_CHECK, f"{name}: {path} --version{ended}{said}", f"install {program} again")
+        return warning(_CHECK, f"{name}: {path} --version{ended}{printed}", f"install {program} again")
     return ok(_CHECK, f"{name}: {path}, version {_number(answer.line)}")
 
 
