@@ -129,8 +129,8 @@ class Repository:
         config = [("core.excludesFile", str(settings.excludes_file or "/dev/null")), *settings.without_filters]
         found: set[str] = set()
         for command in commands:
-            printed = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
-            found |= {path for path in printed.stdout.decode(errors="surrogateescape").split("\0") if path}
+            done = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
+            found |= {path for path in done.stdout.decode(errors="surrogateescape").split("\0") if path}
         return sorted(found)
 
     def tree(self, commit: str) -> dict[str, tuple[str, str]]:
@@ -175,10 +175,8 @@ class Repository:
 
     def commits(self, base: str, branch: str) -> int:
         """How many commits a branch has that its base has not."""
-        printed = self._git.run(
-            "rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128)
-        )
-        return int(printed.stdout or 0)
+        done = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
+        return int(done.stdout or 0)
 
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""

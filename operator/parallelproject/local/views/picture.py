@@ -119,9 +119,9 @@ def _running(board: Board, now: float, count: int) -> list[ShownTask]:
     """The attempts that run: for how long, and what each printed last."""
     rows = []
     for task, running in islice(board.running.items(), count):
-        note = last_lines(running.log, 1)
+        line = last_lines(running.log, 1)
         again = f"attempt {running.number}  " if running.number > 1 else ""
-        text = again + (note[0] if note else "")
+        text = again + (line[0] if line else "")
         rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
     return rows
 

@@ -33,9 +33,9 @@ def table(rows: Sequence[ShownTask], graph: CompiledGraph, width: int) -> list[T
     """A line for each row, in aligned columns. The caller cuts them at ``width``."""
     name_width = min(_NAME_MAX, width // 3, max(map(len, graph.ids), default=0))
     time_width = max([_TIME_MIN, *(len(row.time) for row in rows)])
-    note = max((len(row.note) for row in rows if row.is_whole), default=0)
+    note_width = max((len(row.note) for row in rows if row.is_whole), default=0)
     used = 2 + name_width + 3 * len(_GAP) + time_width
-    room = min((width - name_width) // 2 - 6, max(_TITLE_KEPT, width - used - note))
+    room = min((width - name_width) // 2 - 6, max(_TITLE_KEPT, width - used - note_width))
     titles = _titles([row.task for row in rows], graph, room)
     return [
         Text.assemble(
