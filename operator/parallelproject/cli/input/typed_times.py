@@ -12,7 +12,7 @@ def seconds(text: str | None, option: str = "--timeout") -> float | None:
     """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds; ``option`` gave it.
 
     Raises:
-        Failure: it is none.
+        Failure: the text is not a time.
     """
     if text is None:
         return None
@@ -26,7 +26,7 @@ def whole_seconds(option: str, text: str | None) -> int | None:
     """A time that was typed, in seconds; at least one.
 
     Raises:
-        Failure: it is none.
+        Failure: the text is not a time.
     """
     if text is None:
         return None

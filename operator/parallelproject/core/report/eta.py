@@ -46,7 +46,7 @@ def _pace(graph: CompiledGraph, plan: Plan) -> float:
     taken = expected = 0.0
     for i, task in enumerate(graph.ids):
         record = plan.ledger.records.get(task, NEW)
-        if record.state is TaskState.SUCCEEDED and record.started is not None and record.ended is not None:
-            taken += max(0.0, record.ended - record.started)
+        if record.state is TaskState.SUCCEEDED and record.took is not None:
+            taken += record.took
             expected += graph.seconds[i]
     return max(taken / expected, 0.001) if expected else 1.0
