@@ -173,24 +173,24 @@ def test_the_picture_on_a_terminal_ends_with_the_project(
 
 # Why.
 
+BUSY = (
+    task("flaky", fails=1, priority=9),
+    task("core", hold=True, priority=8, files=["src/**"]),
+    task("review-a", hold=True, priority=8, role="reviewer"),
+    task("docs", hold=True, priority=8),
+    task("app", priority=7, files=["src/app.py"]),
+    task("review-b", priority=7, role="reviewer"),
+    task("extra"),
+    task("after", "core"),
+)
+"""Tasks that wait for one reason each, once the held ones run."""
+BUSY_SPEC = {"parallelism": 3, "defaults": {"backoffSeconds": 600}}
+
 
 def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     call: Call, submit: Callable[..., Result], operator: None
 ):
-    submit(
-        "busy",
-        task("flaky", fails=1, priority=9),
-        task("core", hold=True, priority=8, files=["src/**"]),
-        task("review-a", hold=True, priority=8, role="reviewer"),
-        task("docs", hold=True, priority=8),
-        task("app", priority=7, files=["src/app.py"]),
-        task("review-b", priority=7, role="reviewer"),
-        task("extra"),
-        task("after", "core"),
-        scheduling="Graph",
-        parallelism=3,
-        defaults={"backoffSeconds": 600},
-    )
+    submit("busy", *BUSY, scheduling="Graph", **BUSY_SPEC)
     when(call, "busy", {
         "flaky": "Backoff", "core": "Running", "review-a": "Running", "docs": "Running", "app": "WaitingForFiles",
         "review-b": "WaitingForRole", "extra": "WaitingForSlot", "after": "WaitingForDependencies",

@@ -61,7 +61,7 @@ class ProjectReader(Protocol):
 class ProjectKeeper(ProjectReader, Protocol):
     """A place whose projects can be changed. Every method may raise ``Failure``."""
 
-    def goes_on(self, project: Json) -> str:
+    def command_to_continue(self, project: Json) -> str:
         """The command line that continues a stopped project."""
 
     def start_again(self, project: Json) -> Sequence[str]:

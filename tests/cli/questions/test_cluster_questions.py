@@ -14,7 +14,7 @@ from rig import ControlPlane
 from rig.deadline import until
 from tests.cli.conftest import Pproj
 from tests.cli.questions.table import Question, check
-from tests.cli.test_cluster import manifest, operator, task
+from tests.cli.test_cluster import BUSY, BUSY_SPEC, manifest, operator, task
 
 __all__ = ["operator"]
 pytestmark = pytest.mark.cluster
@@ -22,20 +22,7 @@ pytestmark = pytest.mark.cluster
 GRAPH = {"scheduling": "Graph", "failurePolicy": "Continue"}
 PROJECTS = {
     "failed": manifest("failed", task("schema"), task("bad", fails=9), task("e2e", "bad"), **GRAPH),
-    "busy": manifest(
-        "busy",
-        task("flaky", fails=1, priority=9),
-        task("core", hold=True, priority=8, files=["src/**"]),
-        task("review-a", hold=True, priority=8, role="reviewer"),
-        task("docs", hold=True, priority=8),
-        task("app", priority=7, files=["src/app.py"]),
-        task("review-b", priority=7, role="reviewer"),
-        task("extra"),
-        task("after", "core"),
-        parallelism=3,
-        defaults={"backoffSeconds": 600},
-        **GRAPH,
-    ),
+    "busy": manifest("busy", *BUSY, **BUSY_SPEC, **GRAPH),
     "levels": manifest("levels", task("a"), task("held", hold=True), task("b", "a")),
     "paused": manifest("paused", task("next"), suspend=True),
     "stopped": manifest("stopped", task("held", hold=True), task("after", "held"), **GRAPH),

@@ -71,7 +71,7 @@ class Cluster:
 
     planner = "the operator"
 
-    def goes_on(self, project: Json) -> str:
+    def command_to_continue(self, project: Json) -> str:
         """The command line that continues a stopped project."""
         return f"{typed()} retry{self.options} {project['metadata']['name']}"
 

@@ -30,7 +30,7 @@ class Asking:
     async def change(
         self,
         patch_of: Callable[[Json], Json | None],
-        said: Callable[[], str | Sequence[str]],
+        message: Callable[[], str | Sequence[str]],
         tasks: Callable[[], Sequence[str]] = tuple,
         unchanged: Callable[[str], None] = terminal.say,
     ) -> None:
@@ -38,20 +38,22 @@ class Asking:
 
         Args:
             patch_of: A merge patch for the project as it is; None: there is nothing to change.
-            said: What happens, or why nothing does; asked for after ``patch_of``.
+            message: What happens, or why nothing does; asked for after ``patch_of``.
             tasks: The tasks that it is about; asked for after ``patch_of``.
             unchanged: Says why nothing happens.
         """
         answer = None
         if await self._keeper.change(self._name, patch_of):
             answer = await self._keeper.taken_up(self._name)
-        found = said()
+        found = message()
         lines = [found] if isinstance(found, str) else list(found)
-        goes_on = self._keeper.goes_on(await self._keeper.get(self._name)) if answer is RequestAnswer.RECORDED else ""
+        again = ""
+        if answer is RequestAnswer.RECORDED:
+            again = self._keeper.command_to_continue(await self._keeper.get(self._name))
         if self._output is TextOrJson.JSON:
             known = answer.name.capitalize() if answer else "Unchanged"
             about = {"project": self._name, "answer": known, "message": "; ".join(lines), "tasks": list(tasks())}
-            terminal.show_data(about | ({"next": [goes_on]} if goes_on else {}), as_json=True)
+            terminal.show_data(about | ({"next": [again]} if again else {}), as_json=True)
             return
         *notes, last = lines
         for note in notes:
@@ -61,7 +63,7 @@ class Asking:
             _become(self._keeper.start_again(await self._keeper.get(self._name)))
         if answer is RequestAnswer.RECORDED:
             terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
-            terminal.show(f"next: {goes_on}")
+            terminal.show(f"next: {again}")
         elif answer is RequestAnswer.OPEN:
             terminal.say("recorded: the run has not answered yet; it applies this as soon as it can")
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.cli.cluster.wait_for_end import seconds
 from parallelproject.cli.input.arguments import StateDirectoryOfRun
 from parallelproject.cli.input.completion import readable_names
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.local.runs import short
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -26,6 +26,7 @@ from parallelproject.local.cleaning import (
 )  # fmt: skip
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import is_run, run_named, runs_below
+from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 
 
@@ -121,15 +122,11 @@ def _described(run: RunLeftovers, now: float, is_named: bool) -> Iterator[str]:
     if git.landed:
         yield f"  {len(git.landed)} refs of work that has landed: {git.repository}"
     if git.kept and is_named:
-        yield f"  {len(git.kept)} refs of work that did NOT land: {', '.join(list(git.kept)[:3])}{_more(len(git.kept))}"
+        yield f"  {len(git.kept)} refs of work that did NOT land: {listed(list(git.kept), 3)}"
     if git.branch_commit:
         yield f"  branch {git.branch}, which is fully merged: {git.repository}"
     elif git.branch:
         yield f"  branch {git.branch} stays: {git.branch_stays}"
-
-
-def _more(count: int) -> str:
-    return f" and {count - 3} more" if count > 3 else ""
 
 
 def _hint(run: RunLeftovers) -> str:

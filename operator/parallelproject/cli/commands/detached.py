@@ -42,12 +42,11 @@ def run_detached(project: ParallelProject, options: RunOptions) -> int:
         return code
     name = project.name + options_of(directory.path)
     terminal.show(f"{project.name} is running in the background; what it prints is in {short(directory.output)}")
-    for number, (command, what) in enumerate(
+    terminal.show_next(
         [
-            (f"{typed()} watch {name}", "follows it"),
-            (f"{typed()} logs {name} -f", "shows what its tasks print"),
-            (f"{typed()} stop {name}", "stops it"),
+            f"{typed()} watch {name}  # follows it",
+            f"{typed()} logs {name} -f  # shows what its tasks print",
+            f"{typed()} stop {name}  # stops it",
         ]
-    ):
-        terminal.show(f"{'next: ' if not number else '      '}{command}  # {what}")
+    )
     return 0

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from parallelproject.cli.input.agent_programs import COMMANDS, NOTES, found_agents
+from parallelproject.cli.input.config_file import repository_of
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -42,7 +43,7 @@ def run(
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)
     path = folder / CONFIG_FILE
-    files, agents, top = discover(folder), found_agents(), _repository(folder)
+    files, agents, top = discover(folder), found_agents(), repository_of(folder)
     text = _text(folder, files, agents, top)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -92,12 +93,6 @@ def _say_found(folder: Path, files: list[Found], agents: list[str], top: Path | 
     where = "" if folder == Path() else f" {shlex.quote(str(folder))}"
     if len(files) == 1:
         terminal.show(f"Next:\n  {typed()} plan{where}" + (f"\n  {typed()} run{where}" if agents else ""))
-
-
-def _repository(folder: Path) -> Path | None:
-    """The root of the repository that a folder is in."""
-    start = folder.absolute()
-    return next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
 
 
 def _relative(path: Path, folder: Path) -> str:

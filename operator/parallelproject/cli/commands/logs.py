@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import unknown_tasks
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.commands.retry import unknown_tasks
 from parallelproject.cli.input.arguments import NameOrOnly
 from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import retries_with
 from parallelproject.cli.cluster.state import ProjectState, rows, standing
-from parallelproject.cli.commands.retry import with_entries
 from parallelproject.cli.input.arguments import Name
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.input.completion import task_ids
@@ -100,7 +100,7 @@ def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
         for task in affected
         if attempts.get(task)
     }
-    spec: Json = {"retries": with_entries(project, entries)}
+    spec: Json = {"retries": retries_with(project, entries)}
     if project["spec"].get("stop"):
         spec["stop"] = False
     return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}

@@ -26,7 +26,6 @@ from parallelproject.cli.input.arguments import (
 )  # fmt: skip
 from parallelproject.cli.input.git_settings import set_git
 from parallelproject.cli.input.run_options import (
-    NONE,
     Author,
     Base,
     Branch,
@@ -45,10 +44,10 @@ from parallelproject.cli.input.run_options import (
     StateDirectory,
     TaskTimeout,
     WriteBack,
-    whole_seconds,
 )  # fmt: skip
 from parallelproject.cli.input.selection import skipped_tasks
 from parallelproject.cli.input.task_file import located, placed, read_file, tell
+from parallelproject.cli.input.typed_times import NO_LIMIT, whole_seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.cli.output.program import typed
@@ -130,7 +129,7 @@ def run(
     def place(error: ProblemsError) -> Failure:
         return of_problems(placed(error.problems, file, project, imported.report.format))
 
-    unlimited = task_timeout is not None and task_timeout.strip() == NONE
+    unlimited = task_timeout is not None and task_timeout.strip() == NO_LIMIT
     options = RunOptions(
         command=command,
         parallelism=parallelism,

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parallelproject.cli.cluster.wait_for_end import seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import LastSeen, tell_result, until_end
 from parallelproject.cli.commands.importing import make_manifest
-from parallelproject.cli.commands.wait import Last
 from parallelproject.cli.commands.watch import follow_visibly
 from parallelproject.cli.input.arguments import (
     HERE,
@@ -24,6 +23,7 @@ from parallelproject.cli.input.arguments import (
 )  # fmt: skip
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.input.task_file import located
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -69,7 +69,7 @@ async def run(
     if watch:
         return await follow_visibly(cluster, project, longest)
     if wait:
-        last = Last()
+        last = LastSeen()
         code = await until_end(cluster, project, last, longest)
         tell_result(last.project)
         return code

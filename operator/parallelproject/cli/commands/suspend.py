@@ -34,28 +34,28 @@ async def stop(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOut
 
     What succeeded stays. pproj retry continues from there; a local run is continued by the command that started it.
     """
-    again = keeper.goes_on(await keeper.get(name))
+    again = keeper.command_to_continue(await keeper.get(name))
     await _switch(keeper, name, "stop", True, f"{name} stopping; {again} continues from there", output)
 
 
 async def _switch(keeper: "ProjectKeeper", name: str, field: str, value: bool, done: str, output: TextOrJson) -> None:
-    said = [done]
+    lines = [done]
 
     def patch(project: Json) -> Json | None:
-        nonlocal said
-        said = [done]
+        nonlocal lines
+        lines = [done]
         if bool(project["spec"].get(field)) is value:
             already = {"suspend": "suspended" if value else "not suspended", "stop": "stopped"}[field]
-            said = [f"{name} is already {already}"]
+            lines = [f"{name} is already {already}"]
             return None
         if field == "stop" and has_ended(project):
-            said = [f"{name} has already ended"]
+            lines = [f"{name} has already ended"]
             return None
         if field == "stop" and not keeper.is_attended(project):
-            said = [f"nothing of {name} is running"]
+            lines = [f"nothing of {name} is running"]
             return None
         if has_ended(project):
-            said = [f"{name} has already ended", done]
+            lines = [f"{name} has already ended", done]
         return {"spec": {field: value}}
 
-    await Asking(keeper, name, output).change(patch, lambda: said)
+    await Asking(keeper, name, output).change(patch, lambda: lines)

@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import ProgressView, tell_result, until_end
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.core.report.changes import What, changes
@@ -32,11 +33,7 @@ async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = N
 
     Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
-    try:
-        return await follow_visibly(reader, name, seconds(limit))
-    except asyncio.CancelledError:  # by Ctrl-C
-        terminal.say(f"{name} continues; {typed()} watch{reader.options} {name} follows it again")
-        raise
+    return await follow_visibly(reader, name, seconds(limit))
 
 
 async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:
@@ -47,7 +44,7 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
     try:
         return await _followed(reader, name, limit)
     except asyncio.CancelledError:  # by Ctrl-C: asyncio.run turns it into a KeyboardInterrupt
-        terminal.say(f"\nstopped watching; {name} keeps running\n{typed()} watch {name} follows it again")
+        terminal.say(f"\n{name} continues; {typed()} watch{reader.options} {name} follows it again")
         raise
 
 

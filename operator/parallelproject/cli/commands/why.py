@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.state import ProjectState, standing
+from parallelproject.cli.cluster.state import ProjectState, rows, standing
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TaskOrThoseToExplain, TextOrJson
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
@@ -50,8 +50,7 @@ async def run(
         title = f"{each.task}: {each.state}" + (f", {each.reason}" if each.reason else "")
         for line in (title, *(f"  {text}" for text in (each.answer, *each.more))):
             terminal.show(terminal.printable(line))
-        for number, command in enumerate(reader.next_commands(each, project)):
-            terminal.show(f"{'next: ' if not number else '      '}{command}")
+        terminal.show_next(reader.next_commands(each, project))
     if not found:
         terminal.show(f"nothing of {name} failed, runs or waits")
     elif rejected is None and len(tasks) > len(found):
@@ -74,9 +73,8 @@ def _answer(reader: "ProjectReader", name: str, project: Mapping[str, Any], task
 
 def _unfinished(project: Mapping[str, Any]) -> list[str]:
     """The tasks that failed; if none has, those that run, and then those that wait."""
-    rows = (project.get("status") or {}).get("tasks") or ()
     for states in ((TaskState.FAILED,), (TaskState.RUNNING, TaskState.PENDING)):
-        found = [str(row["id"]) for state in states for row in rows if row.get("state") == state]
+        found = [row["id"] for state in states for row in rows(project) if row.get("state") == state]
         if found:
             return found
     return []

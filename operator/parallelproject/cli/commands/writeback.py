@@ -96,8 +96,8 @@ def _bd(file: Path, imported: Imported, ids: Sequence[str]) -> int:
         except subprocess.TimeoutExpired:
             raise NotWrittenError(f"bd close did not end within {_BD_SECONDS} s") from None
         if done.returncode:
-            said = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise NotWrittenError(f"bd close ended with {done.returncode}: {said}")
+            printed = " ".join((done.stderr or done.stdout).split())[-300:]
+            raise NotWrittenError(f"bd close ended with {done.returncode}: {printed}")
     return len(issues)
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from parallelproject.cli.cluster.target import ClusterTarget
+from parallelproject.cli.doctor.definition import APPLY, compare
 from parallelproject.cli.doctor.definition import CHECK as DEFINITION
-from parallelproject.cli.doctor.definition import compare
 from parallelproject.cli.doctor.finding import Finding, error, ok, warning
 from parallelproject.kube.client import Api, ApiError, NoClusterError
 from parallelproject.kube.lease import LEASE
@@ -17,7 +17,6 @@ from parallelproject.model.names import CRD_NAME, GROUP, PLURAL
 Json = dict[str, Any]
 
 _OLDEST = (1, 31)
-_INSTALL = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml"
 _RIGHTS = (
     (GROUP, PLURAL, ("get", "list", "watch", "create", "patch", "delete")),
     ("", "pods", ("get", "list")),
@@ -49,8 +48,8 @@ async def check_cluster(target: ClusterTarget) -> AsyncIterator[Finding]:
         try:
             version = await api.request("GET", "/version", seconds=10)
         except ApiError as failure:
-            said = failure.__cause__ or failure
-            yield error("cluster", f"{api.server} does not answer: {said}", "is it running, and is the context right?")
+            cause = failure.__cause__ or failure
+            yield error("cluster", f"{api.server} does not answer: {cause}", "is it running, and is the context right?")
             return
         yield _version(version, api.server)
         yield await _definition(api)
@@ -81,7 +80,7 @@ async def _definition(api: Api) -> Finding:
         found = await api.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}")
     except ApiError as failure:
         if failure.status == 404:
-            return error(DEFINITION, f"the cluster has no {CRD_NAME}", _INSTALL)
+            return error(DEFINITION, f"the cluster has no {CRD_NAME}", APPLY)
         return warning(
             DEFINITION,
             f"{CRD_NAME} cannot be read: {failure}",

@@ -63,12 +63,18 @@ def find_config(start: Path) -> Path | None:
     is to be run.
     """
     try:
-        folder = start if start.is_dir() else start.parent
-        above = [folder.absolute(), *folder.absolute().parents]
-        root = next((i for i, each in enumerate(above) if (each / ".git").exists()), 0)
-        return next((each / CONFIG_FILE for each in above[: root + 1] if (each / CONFIG_FILE).is_file()), None)
+        folder = (start if start.is_dir() else start.parent).absolute()
+        top = repository_of(folder) or folder
+        searched = [each for each in (folder, *folder.parents) if each.is_relative_to(top)]
+        return next((each / CONFIG_FILE for each in searched if (each / CONFIG_FILE).is_file()), None)
     except OSError:
         return None
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The root of the repository that a folder is in; None: it is in no repository."""
+    start = folder.absolute()
+    return next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
 
 
 def read_config(path: Path) -> ConfigFile:

@@ -1,16 +1,9 @@
-"""Options that only ``pproj run`` has. Declarations, and what their texts mean."""
+"""Options that only ``pproj run`` has. Declarations only."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from parallelproject.cli.output.failure import Failure
-from parallelproject.core.times import length
-from parallelproject.model.spec import SECONDS_MAX
-
-NONE = "none"
-"""A ``--task-timeout`` without a limit."""
 
 StateDirectory = Annotated[
     Path | None,
@@ -135,18 +128,3 @@ Skip = Annotated[
         help="Do not run this task; may be given again. What depends on it runs without it, as by spec.skip.",
     ),
 ]
-
-
-def whole_seconds(option: str, text: str | None) -> int | None:
-    """A time that was typed, in seconds; at least one.
-
-    Raises:
-        Failure: it is none.
-    """
-    if text is None:
-        return None
-    found = length(text)
-    if not found or found > SECONDS_MAX:
-        more = f", or {NONE}" if option == "--task-timeout" else ""
-        raise Failure(f"{option} {text}: not a time", hint=f"as in 90s, 30m or 2h{more}", code=2)
-    return max(1, round(found))

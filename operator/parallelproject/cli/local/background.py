@@ -62,20 +62,20 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
             os._exit(code)
     os.close(write)
     os.waitpid(child, 0)
-    said = b""
+    received = b""
     while data := os.read(read, 64):
-        said += data
-        if said.startswith(_READY):  # with its exit code, where it has ended already
+        received += data
+        if received.startswith(_READY):  # with its exit code, where it has ended already
             break
     os.close(read)
-    if said.startswith(_READY):
+    if received.startswith(_READY):
         return None, ""
     try:
         printed = new.read_text(errors="replace")
         new.unlink()
     except FileNotFoundError:
         printed = ""
-    return int(said or b"1"), printed
+    return int(received or b"1"), printed
 
 
 def _in_background(new: Path, pipe: int, directory: StateDirectory, run: Callable[[TextIO, _Began], int]) -> int:

@@ -117,7 +117,7 @@ class LocalRuns:
         directory = self._directory(project["metadata"]["name"])
         return next_commands(found, project, options_of(directory), is_active(directory))
 
-    def goes_on(self, project: Json) -> str:
+    def command_to_continue(self, project: Json) -> str:
         """The command line that continues a stopped run."""
         return command_of(project) or f"{typed()} run FILE"
 

@@ -14,18 +14,17 @@ from parallelproject.core.planner.failures import all_done, is_done
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import ENDED_STATES, TaskState
 
 Json = dict[str, Any]
 
-_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 _WHERE = 6
 
 
 def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
     """The tasks that are reported: those of the levels that are done, or all tasks at the end."""
     last = len(graph.levels) if plan.completed else plan.level
-    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in ENDED_STATES]
 
 
 def stage(plan: Plan) -> tuple[int, bool, int]:

@@ -108,6 +108,11 @@ class Record(NamedTuple):
     """The commit of its work on the branch."""
     notes: DeliveryNotes = NO_NOTES
 
+    @property
+    def took(self) -> float | None:
+        """Duration of the last attempt, in seconds; None if it has not started or not ended."""
+        return None if self.started is None or self.ended is None else max(0.0, self.ended - self.started)
+
 
 NEW = Record()
 

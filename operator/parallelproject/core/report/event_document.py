@@ -80,5 +80,5 @@ def document(project: str, event: Event, now: float) -> dict[str, Any]:
 def line(project: str, what: str, now: float, **fields: Any) -> dict[str, Any]:
     """A line of a run, without the fields that say nothing."""
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    said = {key: value for key, value in fields.items() if value not in (None, "", [])}
-    return {"time": time, "project": project, "event": str(what), **said}
+    known = {key: value for key, value in fields.items() if value not in (None, "", [])}
+    return {"time": time, "project": project, "event": str(what), **known}

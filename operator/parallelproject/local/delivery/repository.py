@@ -129,14 +129,14 @@ class Repository:
         config = [("core.excludesFile", str(settings.excludes_file or "/dev/null")), *settings.without_filters]
         found: set[str] = set()
         for command in commands:
-            said = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
-            found |= {path for path in said.stdout.decode(errors="surrogateescape").split("\0") if path}
+            done = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
+            found |= {path for path in done.stdout.decode(errors="surrogateescape").split("\0") if path}
         return sorted(found)
 
     def tree(self, commit: str) -> dict[str, tuple[str, str]]:
         """By path, the mode and the object of all that a commit has."""
-        said = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
-        entries = (entry.partition("\t") for entry in said.split("\0") if entry)
+        printed = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
+        entries = (entry.partition("\t") for entry in printed.split("\0") if entry)
         return {path: (fields.split(" ")[0], fields.split(" ")[2]) for fields, _, path in entries}
 
     def contents(self, blobs: list[str]) -> list[tuple[str, bytes]]:
@@ -175,8 +175,8 @@ class Repository:
 
     def commits(self, base: str, branch: str) -> int:
         """How many commits a branch has that its base has not."""
-        said = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
-        return int(said.stdout or 0)
+        done = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
+        return int(done.stdout or 0)
 
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""
@@ -214,9 +214,9 @@ class Repository:
         found: dict[str, list[str]] = {}
         if commits:
             options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--root")
-            said = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
+            printed = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
             known, at = set(commits), ""
-            for field in said.decode(errors="surrogateescape").split("\0"):
+            for field in printed.decode(errors="surrogateescape").split("\0"):
                 if field.rstrip("\n") in known:
                     at = field.rstrip("\n")
                 elif field:
@@ -259,7 +259,7 @@ def _git_directory(folder: Path) -> Path | None:
 
 
 def _check_version(git: GitCommand) -> None:
-    said = git.run("version").stdout.decode().split()
-    numbers = said[2].split(".") if len(said) > 2 else []
+    words = git.run("version").stdout.decode().split()
+    numbers = words[2].split(".") if len(words) > 2 else []
     if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < OLDEST_GIT:
-        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(said[2:])}")
+        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(words[2:])}")
