@@ -128,6 +128,24 @@ def test_work_that_did_not_land_stays_until_its_run_is_named(
     assert refs(checkout) == {"refs/heads/main", "refs/heads/parallel/shop"}
 
 
+def test_a_run_whose_repository_has_moved_stays_until_it_is_named(
+    pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody can say whether all of its work has landed; the repository may only be unmounted."""
+    checkout = repository(tmp_path, monkeypatch)
+    state = tmp_path / "state"
+    assert pproj("run", tasks, "--repo", ".", "--state-dir", state, "--command", "echo > f$PPROJ_TASK_ID").code == 0
+    checkout.path.rename(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    result = pproj("clean", "--state-dir", state, "--yes")
+    assert "shop stays: whether its work has landed is unknown: " in result.err
+    assert "is in no git repository" in result.err
+    assert state.is_dir()
+    (tmp_path / "elsewhere").rename(checkout.path)
+    assert pproj("clean", "--state-dir", state, "--yes").code == 0
+    assert not state.exists()
+
+
 def test_workspaces_whose_state_was_removed_by_hand_go(pproj: Pproj, tmp_path: Path):
     own, other = tmp_path / "xdg" / "parallelproject" / "gone-x", tmp_path / "xdg" / "parallelproject" / "there-x"
     for root, owner in ((own, tmp_path / "no-state"), (other, tmp_path)):

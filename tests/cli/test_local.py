@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.cli.commands import why
 from parallelproject.cli.local.lookup import local_runs
 from parallelproject.cli.output import program
-from tests.local.runner import Runner, chain, until
+from tests.local.runner import Runner, chain, tasks, until
 
 from .conftest import Pproj
 
@@ -179,3 +180,16 @@ def test_the_plugin_of_kubectl_means_the_cluster(tmp_path: Path, monkeypatch: py
     for task in "ab":
         (run.folder / f"journal.{task}").touch()
     started.finish(0)
+
+
+def test_why_of_many_tasks_looks_at_the_project_once(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Once for each of 2,000 failed tasks took more than a minute."""
+    Runner(tmp_path, {"failurePolicy": "Continue", "tasks": tasks("a", "b", "c")}, "false").run(1)
+    looks: list[str] = []
+    for name in ("parse_spec", "compile_graph"):
+        real = getattr(why, name)
+        monkeypatch.setattr(why, name, lambda *given, name=name, real=real: (looks.append(name), real(*given))[1])
+    found = pproj("why", "-o", "json").json
+    assert [each["task"] for each in found] == ["a", "b", "c"]
+    assert all("exit code 1" in each["answer"] for each in found)
+    assert sorted(looks) == ["compile_graph", "parse_spec"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.local.delivery.repository import Repository
 from parallelproject.model.problem import ProblemsError
 from tests.local.checkout import BRANCH, LINES, Checkout, Striker
 from tests.local.runner import Runner, tasks
@@ -271,6 +272,16 @@ def test_a_branch_that_is_checked_out_is_refused(landing: Make, checkout: Checko
     checkout.git("switch", "--quiet", "main")
     checkout.git("worktree", "add", "--quiet", "../elsewhere", BRANCH)
     assert f"is checked out in {checkout.path.parent}/elsewhere" in run.run(1)
+
+
+def test_a_work_tree_with_a_newline_in_its_path_is_one_work_tree(checkout: Checkout) -> None:
+    strange = checkout.path.parent / f"else\nworktree {checkout.path.parent}/no\nbranch refs/heads/main"
+    checkout.git("worktree", "add", "--quiet", "-b", BRANCH, str(strange))
+    repository = Repository(checkout.path, checkout.path.parent / "home")
+    assert repository.checked_out(BRANCH) == strange
+    assert repository.checked_out("main") == checkout.path
+    assert repository.work_trees() == [checkout.path, strange]
+    assert repository.paths_of(strange / "README") == ["README"]
 
 
 def test_thirty_tasks_eight_at_once_all_land_once(landing: Make, checkout: Checkout) -> None:

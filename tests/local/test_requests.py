@@ -230,7 +230,7 @@ def test_a_skipped_task_is_stopped_and_what_depends_on_it_runs_once(bench: Bench
     started = bench.start(plant)
     if moment == "between a crash and the next run":
         crash(bench, started)
-    said = bench.ask("skip", "held")
+    said = bench.ask("skip", "held", "held")
     assert "demo: skipping held; what depends on it runs all the same" in said
     if moment != "while it runs":
         until(lambda: started.poll() is not None, what="the kill")
@@ -247,7 +247,7 @@ def test_a_skipped_task_runs_after_all_when_it_is_retried(bench: Bench) -> None:
     bench.ask("skip", "after")
     until(lambda: bench.states["after"] == "Skipped", what="the skip")
     assert "next: pproj retry demo after" in bench.ask("why", "after")
-    bench.ask("retry", "after")
+    assert "1 task to run again: after" in bench.ask("retry", "after", "after")
     bench.release()
     started.finish(1)
     assert bench.starts("after") == 1

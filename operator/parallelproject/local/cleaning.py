@@ -72,6 +72,8 @@ class RunLeftovers:
             return "it can be resumed"
         if self.ended is None or now - self.ended < older_than:
             return "it ended more recently than --older-than"
+        if self.trouble:
+            return f"whether its work has landed is unknown: {self.trouble}"
         if self.git and self.git.kept:
             count = len(self.git.kept)
             return f"the repository keeps {count} piece{'' if count == 1 else 's'} of its work that did not land"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -33,6 +34,9 @@ _SILENCE_SECONDS = 300
 _RETRY_SECONDS = 120
 """How long a lost connection is tried again while a project is followed."""
 _INSTALL = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml installs it"
+
+_UNKNOWN = re.compile(r'unknown field "([^"]+)"')
+"""What the API server says of a field that its CRD lacks, where it validates strictly."""
 
 
 class Cluster:
@@ -165,7 +169,7 @@ class Cluster:
 
     async def patch(self, name: str, body: Json) -> Json | None:
         """Applies a merge patch; None when the resourceVersion in it is no longer the current one."""
-        params = {"fieldManager": MANAGER}
+        params = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         try:
             return await self._api.request("PATCH", self._path(name), body, params=params, content_type=MERGE_PATCH)
         except ApiError as error:
@@ -289,6 +293,9 @@ class Cluster:
             return await self._not_found(error, name)
         if error.status == 409:
             return _conflict(error)
+        if unknown := _UNKNOWN.findall(str(error)):
+            found = f"{CRD_NAME} of the cluster at {server} does not have the field {', '.join(unknown)}"
+            return Failure(found, hint=f"where this pproj is newer than the CRD, {_INSTALL}")
         causes = (error.body.get("details") or {}).get("causes") or []
         lines = [f"{cause.get('field')}: {cause.get('message')}" for cause in causes if cause.get("message")]
         if error.status in (400, 422) and lines:

@@ -50,12 +50,13 @@ async def run(
         raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
     if start and output is TextOrJson.JSON:
         raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
+    tasks = list(dict.fromkeys(tasks or ()))
     lines: list[str] = []
     retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        failed, stopped = failed_tasks(project, tasks or []), bool(project["spec"].get("stop"))
-        wanted = [*failed, *skipped_tasks(project, tasks or [])]
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
+        wanted = [*failed, *skipped_tasks(project, tasks)]
         if not wanted and not stopped:
             lines[:] = [_nothing(project)]
             return None

@@ -35,6 +35,7 @@ async def run(
     """
     if not tasks:
         raise Failure("no task is named", hint="give the ids of the tasks to skip, after the NAME", code=2)
+    tasks = list(dict.fromkeys(tasks))
     lines: list[str] = []
 
     def patch(project: Json) -> Json | None:

@@ -1,6 +1,6 @@
 """``pproj why``: what a task waits for, or why it failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.report.why.answer import UnknownTaskError, Why
-from parallelproject.core.report.why.why import deleted, not_accepted, why
+from parallelproject.core.report.why.why import deleted, not_accepted, why_each
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import TaskState
@@ -40,7 +40,7 @@ async def run(
         answers = [replace(rejected, task=task or name)]
     else:
         shown = tasks if output is TextOrJson.JSON else tasks[:_SHOWN]
-        answers = [_answer(reader, name, project, each) for each in shown]
+        answers = _answers(reader, name, project, shown)
     found = [reader.explained(deleted(each, project["metadata"]), project) for each in answers]
     if output is TextOrJson.JSON:
         data = [{**asdict(each), "next": reader.next_commands(each, project)} for each in found]
@@ -59,13 +59,13 @@ async def run(
         terminal.say(f"the project has just been changed; {reader.planner} has not seen that yet")
 
 
-def _answer(reader: "ProjectReader", name: str, project: Mapping[str, Any], task: str) -> Why:
+def _answers(reader: "ProjectReader", name: str, project: Mapping[str, Any], tasks: Sequence[str]) -> list[Why]:
     try:
         spec = parse_spec(project.get("spec") or {})
-        return why(compile_graph(spec), spec, project.get("status") or {}, task, reader.now())
+        return why_each(compile_graph(spec), spec, project.get("status") or {}, tasks, reader.now())
     except UnknownTaskError as error:
         hint = error.hint or f"{typed()} get {name} shows all"
-        raise Failure(f"{name} has no task {task}", hint=hint) from None
+        raise Failure(f"{name} has no task {error.task}", hint=hint) from None
     except ProblemsError as error:
         # Of a newer version than ours, or changed this very moment.
         raise Failure(f"the spec of {name} cannot be read: {error.problems[0]}") from None

@@ -95,19 +95,18 @@ class Repository:
 
     def checked_out(self, branch: str) -> Path | None:
         """The work tree in which a branch is checked out."""
-        tree = None
-        for line in lines_of(self._text("worktree", "list", "--porcelain")):
-            what, _, value = line.partition(" ")
-            if what == "worktree":
-                tree = Path(value)
-            elif what == "branch" and value == check_branch(branch, "branch"):
-                return tree
-        return None
+        ref = check_branch(branch, "branch")
+        return next((Path(tree["worktree"]) for tree in self._work_trees() if tree.get("branch") == ref), None)
 
     def work_trees(self) -> list[Path]:
         """All work trees of the repository."""
-        lines = lines_of(self._text("worktree", "list", "--porcelain"))
-        return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
+        return [Path(tree["worktree"]) for tree in self._work_trees()]
+
+    def _work_trees(self) -> list[dict[str, str]]:
+        """What git says of each, by label. With ``-z``: a path may hold a newline."""
+        said = self._text("worktree", "list", "--porcelain", "-z")
+        trees = [tree.split("\0") for tree in said.split("\0\0") if tree]
+        return [{label: value for label, _, value in (line.partition(" ") for line in tree)} for tree in trees]
 
     def paths_of(self, file: Path | None) -> list[str]:
         """The paths that a file has within the repository, as those who have a checkout of it know it."""
