@@ -180,7 +180,7 @@ def test_work_outside_the_declared_files_is_refused_where_that_is_asked_for(land
     output = run.run(1)
     assert "a: Policy, 1 attempt" in output
     assert '"other" is not in the files' in output
-    assert run.journal() == ["x"]  # final: another attempt would not hint it
+    assert run.journal() == ["x"]  # final: another attempt would not fix it
     assert checkout.show("other", checkout.ref("a/salvage/1")) == "2"
 
 
