@@ -14,7 +14,7 @@ import yaml
 
 from parallelproject.cli import main
 from parallelproject.cli.local.background import detach
-from parallelproject.local.read import is_active
+from parallelproject.local.read import is_active, read_run
 from parallelproject.local.state.directory import StateDirectory
 from tests.cli.conftest import Pproj
 from tests.local.runner import Started, until
@@ -83,6 +83,24 @@ def test_a_log_is_followed_until_its_attempt_ends(pproj: Pproj, desk: Desk) -> N
     assert follower.finish(0) == "local run .pproj/demo\nheld 1\nno line end"
     run.finish(1)
     assert pproj("logs", "after", "-f").out == "after 1\n"
+
+
+def test_while_others_run_the_log_of_an_attempt_ends_with_it_and_why_is_about_the_failure(
+    pproj: Pproj, desk: Desk
+) -> None:
+    def states() -> dict[str, str]:
+        found = read_run(desk.state) if (desk.state / "project.json").exists() else None
+        return {row["id"]: row["state"] for row in (found or {}).get("status", {}).get("tasks", ())}
+
+    run = desk.run()
+    until(lambda: (states().get("bad"), states().get("held")) == ("Failed", "Running"), what="the failure")
+    assert desk.pproj("logs", "bad", "-f").finish(0).endswith("bad 1\n")
+    assert [line for line in pproj("why").out.splitlines() if line.startswith(("bad:", "held:", "after:"))] == [
+        "bad: Failed, ExitCode"
+    ]
+    assert is_active(desk.state)
+    desk.go.touch()
+    run.finish(1)
 
 
 def test_all_logs_are_followed_until_the_run_ends_with_the_task_before_each_line(desk: Desk) -> None:

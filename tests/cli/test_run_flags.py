@@ -230,6 +230,12 @@ def test_json_is_an_event_a_line_with_documented_fields_and_nothing_else_on_stdo
     assert "metrics" in last
 
 
+def test_the_last_line_of_json_has_what_the_end_says_of_other_settings(pproj: Pproj, file: Path):
+    result = pproj("run", file, "--command", "test $PPROJ_TASK_ID != a", "-o", "json")
+    last = json.loads(result.out.splitlines()[-1])
+    assert last["notes"] == ["hint: 1 skipped task depends on no failed task; --keep-going would have run it"]
+
+
 def test_json_of_a_run_that_is_done_has_its_last_line(pproj: Pproj, file: Path):
     assert pproj("run", file, "--command", "true").code == 0
     result = pproj("run", file, "--command", "true", "-o", "json")
