@@ -147,6 +147,16 @@ def test_a_value_or_a_text_that_cannot_be_is_reported_with_the_file(pproj: Pproj
     assert found in result.err
 
 
+def test_a_file_is_read_up_to_a_mebibyte(pproj: Pproj, backlog: Path):
+    text = "parallelism: 3\n#"
+    _write(backlog.parent, text.ljust(1024 * 1024, "x"))
+    assert pproj("plan", backlog, "-o", "json").json["parallelism"] == 3
+    _write(backlog.parent, text.ljust(1024 * 1024 + 1, "x"))
+    result = pproj("plan", backlog)
+    assert result.code == 1
+    assert "error: checkout/work/shop/.pproj.yaml: is larger than 1024 KiB" in result.err
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "parallelism:\n"])
 def test_a_file_that_says_nothing_changes_nothing(pproj: Pproj, backlog: Path, text: str):
     _write(backlog.parent, text)

@@ -10,10 +10,7 @@ import yaml
 from parallelproject.cli.input.check import check
 from parallelproject.model.project import ParallelProject, parse_spec
 
-from .conftest import DATA, MANIFEST, Pproj
-
-REAL = sorted([*DATA.glob("taskmaster/*.json"), *DATA.glob("beads/*.jsonl")])
-real = pytest.mark.parametrize("file", REAL or [pytest.param(None, marks=pytest.mark.skip)], ids=lambda f: f and f.stem)
+from .conftest import MANIFEST, Pproj, real
 
 
 def imported(pproj: Pproj, *arguments: object) -> dict[str, Any]:

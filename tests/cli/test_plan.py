@@ -14,10 +14,7 @@ from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.sources import Options, load
 
-from .conftest import DATA, MANIFEST, Pproj
-
-REAL = sorted([*DATA.glob("taskmaster/*.json"), *DATA.glob("beads/*.jsonl")])
-real = pytest.mark.parametrize("file", REAL or [pytest.param(None, marks=pytest.mark.skip)], ids=lambda f: f and f.stem)
+from .conftest import MANIFEST, Pproj, real
 
 
 def graph_of(spec: Spec) -> "nx.DiGraph[str]":

@@ -185,6 +185,18 @@ def test_skipped_by_the_failure_policy_names_it(policy: str, told: str):
     assert found.answer == f"a (failed: exit code 3); with failurePolicy {policy} {told} after that"
 
 
+def test_skipped_by_request_says_so_and_nobody_waits_for_it():
+    project = Project(t("a"), t("b"), t("c", "a", "b"), skip=["a"], scheduling="Graph").seen("b", Phase.ACTIVE)
+    found = project.why("a")
+    assert (found.state, found.reason, found.hint) == ("Skipped", "SkipRequested", "retry")
+    assert (
+        found.answer == "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
+    )
+    found = project.why("c")
+    assert found.answer == "it waits for b (running for 1 min 0 s)"
+    assert found.tasks == ("b",)
+
+
 def test_skipped_by_a_stop_says_so():
     assert Project(t("a"), stop=True).why("a").answer == "the project was stopped before it started"
 

@@ -154,6 +154,20 @@ def test_what_a_failed_task_left_is_kept_and_the_others_have_landed(landing: Mak
     assert f"git -C checkout branch recovered {ref}" in output
 
 
+def test_what_to_type_next_merges_the_work_once_all_of_it_is_done(landing: Make, checkout: Checkout) -> None:
+    run = landing(tasks("a", "b", maxAttempts=1), f"{WRITE}; [ $PPROJ_TASK_ID = a ] || [ -e $JOURNAL.go ]")
+    output = run.run(1)
+    assert f"git -C checkout log --oneline main..{BRANCH}" in output
+    assert f"merge {BRANCH}" not in output
+    (run.folder / "journal.go").touch()
+    steps = run.run().partition("\nNext\n")[2].splitlines()
+    place = steps.index("  Merge it into the branch that is checked out:")
+    assert steps[place + 1] == f"    git -C checkout merge {BRANCH}"
+    subprocess.run(["sh", "-c", steps[place + 1]], cwd=checkout.path.parent, check=True, capture_output=True)
+    assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", BRANCH)
+    assert (checkout.path / "b.txt").is_file()
+
+
 def test_a_task_that_changes_nothing_has_succeeded_without_a_commit(landing: Make, checkout: Checkout) -> None:
     output = landing(tasks("a"), "true").run()
     assert checkout.tasks() == []
@@ -167,7 +181,7 @@ def test_work_outside_the_declared_files_is_refused_where_that_is_asked_for(land
     output = run.run(1)
     assert "a: Policy, 1 attempt" in output
     assert '"other" is not in the files' in output
-    assert run.journal() == ["x"]  # final: another attempt would not hint it
+    assert run.journal() == ["x"]  # final: another attempt would not fix it
     assert checkout.show("other", checkout.ref("a/salvage/1")) == "2"
 
 

@@ -206,6 +206,16 @@ def test_a_stop_stops_what_runs_and_the_next_run_goes_on(bench: Bench) -> None:
     assert (bench.starts("held"), bench.starts("after")) == (2, 1)
 
 
+def test_a_stop_that_was_carried_out_is_over_whatever_is_asked_before_the_next_run(bench: Bench) -> None:
+    started = bench.start()
+    bench.ask("stop")
+    started.finish(1)
+    bench.ask("skip", "after")
+    bench.release()
+    bench.run.start().finish(1)
+    assert bench.states == {"bad": "Failed", "held": "Succeeded", "after": "Skipped"}
+
+
 def test_suspended_it_waits_also_over_a_crash_until_it_is_resumed(bench: Bench) -> None:
     started = bench.start()
     bench.ask("suspend")
