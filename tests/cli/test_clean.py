@@ -1,10 +1,14 @@
 """``pproj clean``: what it removes of finished runs, and all that it must leave."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.local import cleaning
+from parallelproject.local.errors import RunError
 from parallelproject.local.state import workspaces
 from tests.local.checkout import Checkout
 from tests.local.runner import Runner, chain, until
@@ -46,7 +50,7 @@ def test_a_run_that_succeeded_is_listed_and_removed_only_when_agreed_to(pproj: P
     assert asked.code == 1
     assert "--yes removes it, --dry-run lists it" in asked.err
     late = pproj("clean", "--yes", "--older-than", "1h")
-    assert "shop stays: it ended later than that (pproj clean shop removes it)" in late.err
+    assert "shop stays: it ended more recently than --older-than (pproj clean shop removes it)" in late.err
     assert state.is_dir()
     assert pproj("clean", "--yes").code == 0
     assert not state.exists()
@@ -79,6 +83,52 @@ def test_an_active_run_is_never_touched(pproj: Pproj, tmp_path: Path):
     until(lambda: pproj("clean", "--dry-run").out.startswith("demo: succeeded"), what="the end of its supervisor")
 
 
+def test_a_run_that_starts_after_it_was_looked_at_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cleaning, "_PATIENCE", 0.0)
+    command = "echo x >> $JOURNAL; until [ ! -e $JOURNAL.hold ] || [ -e $JOURNAL.go ]; do sleep 0.01; done"
+    run = Runner(tmp_path, {"tasks": chain("a")}, command, {})
+    run.run()
+    found = cleaning.survey(run.state)
+    assert found.outcome == "succeeded"
+    (run.folder / "journal.hold").touch()
+    run.options = {"fresh": True}
+    started = run.start()
+    until(lambda: len(run.journal()) == 2, what="its task to be running")
+    with pytest.raises(RunError, match="in use"):
+        cleaning.remove_run(found, with_kept_work=True)
+    (run.folder / "journal.go").touch()
+    started.finish(0)
+    assert len(run.journal()) == 2
+    assert (run.state / "state.db").is_file()
+
+
+def test_a_branch_that_moves_after_it_was_looked_at_stays_with_its_new_commit(
+    pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    checkout = repository(tmp_path, monkeypatch)
+    assert pproj("run", tasks, "--repo", ".", "--command", "echo $PPROJ_TASK_ID > f$PPROJ_TASK_ID").code == 0
+    checkout.git("merge", "--quiet", "parallel/shop")
+    found = cleaning.survey(checkout.path / ".pproj" / "shop")
+    assert found.git
+    assert found.git.branch_commit
+    checkout.git("commit", "--quiet", "--allow-empty", "-m", "later")
+    later = checkout.git("rev-parse", "HEAD").strip()
+    checkout.git("branch", "--force", "parallel/shop", later)
+    with pytest.raises(GitFailedError):
+        cleaning.remove_run(found, with_kept_work=True)
+    assert checkout.git("rev-parse", "parallel/shop").strip() == later
+    assert (checkout.path / ".pproj" / "shop" / "state.db").is_file()
+
+
+def test_a_branch_whose_base_is_gone_stays(pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    checkout = repository(tmp_path, monkeypatch)
+    assert pproj("run", tasks, "--repo", ".", "--command", "echo $PPROJ_TASK_ID > f$PPROJ_TASK_ID").code == 0
+    checkout.git("branch", "--move", "main", "trunk")
+    result = pproj("clean", "--yes")
+    assert "branch parallel/shop stays: there is no branch main to compare it with" in result.out
+    assert refs(checkout) == {"refs/heads/trunk", "refs/heads/parallel/shop"}
+
+
 def test_a_branch_goes_once_its_base_has_all_of_it(
     pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -89,7 +139,7 @@ def test_a_branch_goes_once_its_base_has_all_of_it(
     assert f"2 refs of work that has landed: {checkout.path}\n" in shown.out
     assert "branch parallel/shop stays: main lacks 2 of its commits" in shown.out
     checkout.git("merge", "--quiet", "parallel/shop")
-    assert f"branch parallel/shop, all of which is merged: {checkout.path}" in pproj("clean", "--dry-run").out
+    assert f"branch parallel/shop, which is fully merged: {checkout.path}" in pproj("clean", "--dry-run").out
     checkout.git("checkout", "--quiet", "parallel/shop")
     assert "stays: it is checked out in" in pproj("clean", "--dry-run").out
     checkout.git("checkout", "--quiet", "main")
@@ -128,6 +178,47 @@ def test_work_that_did_not_land_stays_until_its_run_is_named(
     assert refs(checkout) == {"refs/heads/main", "refs/heads/parallel/shop"}
 
 
+def test_a_run_whose_repository_has_moved_stays_until_it_is_named(
+    pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody can say whether all of its work has landed; the repository may only be unmounted."""
+    checkout = repository(tmp_path, monkeypatch)
+    state = tmp_path / "state"
+    assert pproj("run", tasks, "--repo", ".", "--state-dir", state, "--command", "echo > f$PPROJ_TASK_ID").code == 0
+    checkout.path.rename(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    result = pproj("clean", "--state-dir", state, "--yes")
+    assert "shop stays: whether its work has landed is unknown: " in result.err
+    assert "is in no git repository" in result.err
+    assert state.is_dir()
+    (tmp_path / "elsewhere").rename(checkout.path)
+    assert pproj("clean", "--state-dir", state, "--yes").code == 0
+    assert not state.exists()
+
+
+def test_work_that_did_not_land_is_removed_only_when_that_is_asked_for(
+    pproj: Pproj, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    checkout = repository(tmp_path, monkeypatch)
+    command = ("--command", "echo x > f$PPROJ_TASK_ID; exit 1", "--max-attempts", 1, "--keep-going")
+    assert pproj("run", tasks, "--repo", ".", *command).code == 1
+    kept = {name for name in refs(checkout) if "/salvage/" in name}
+    assert len(kept) == 2
+    cleaning.remove_run(cleaning.survey(checkout.path / ".pproj" / "shop"), with_kept_work=False)
+    assert kept <= refs(checkout)
+
+
+def test_an_interrupted_run_is_called_so_and_stays_until_it_is_named(pproj: Pproj, tmp_path: Path):
+    run = Runner(tmp_path, {"tasks": chain("a")}, "echo x >> $JOURNAL; exec sleep 600", {})
+    started = run.start()
+    until(run.journal, what="a to be running")
+    started.signal(signal.SIGINT)
+    started.finish(130)
+    until(lambda: cleaning.survey(run.state).outcome != "active", what="the end of its supervisor")
+    assert "demo stays: it can be resumed" in pproj("clean", "--yes").err
+    assert pproj("clean", "demo", "--dry-run").out.startswith("demo: interrupted, ")
+
+
 def test_workspaces_whose_state_was_removed_by_hand_go(pproj: Pproj, tmp_path: Path):
     own, other = tmp_path / "xdg" / "parallelproject" / "gone-x", tmp_path / "xdg" / "parallelproject" / "there-x"
     for root, owner in ((own, tmp_path / "no-state"), (other, tmp_path)):
@@ -138,7 +229,7 @@ def test_workspaces_whose_state_was_removed_by_hand_go(pproj: Pproj, tmp_path: P
     stranger.mkdir()
     result = pproj("clean", "--yes")
     assert result.code == 0
-    assert result.out.startswith(f"{own}: workspaces of a run whose state is gone, ")
+    assert result.out.startswith(f"{own}: workspaces of a run whose state was deleted, ")
     assert not own.exists()
     assert other.is_dir()
     assert stranger.is_dir()

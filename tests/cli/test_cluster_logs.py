@@ -110,7 +110,7 @@ def test_the_log_is_that_of_the_container_that_runs_the_latest_attempt(call: Any
     assert call("logs", "logs", "--failed").out.startswith("b | task of logs-b-1-")
     gone = call("logs", "logs", "c")
     assert gone.code == 1
-    assert "error: c: there is no pod of its attempt 1\nits pod was deleted, or has never been: kubectl" in gone.err
+    assert "error: c: attempt 1 has no pod\nits pod was deleted or never created: kubectl" in gone.err
 
 
 def test_a_log_is_followed_to_its_end(call: Any) -> None:

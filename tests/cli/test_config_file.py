@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli.input.config_file import KEYS, ONCE
+from parallelproject.cli.input.config_file import KEYS, ONCE, read_config
 from parallelproject.cli.lazy import LazyGroup
+from parallelproject.cli.output.failure import Failure
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
 
@@ -46,6 +47,22 @@ def _checkout(folder: Path) -> Checkout:
     found = Checkout.__new__(Checkout)
     found.path = folder / "checkout"
     return found
+
+
+def test_a_value_is_what_is_written(tmp_path: Path):
+    text = "base: 1.10\nbranch: 010\ntag: 2026-01-02\ntimeout: 1:30\nauthor: 0x1F\nname: 1_0\nparallelism: 8\n"
+    found = read_config(_write(tmp_path, text + "set: [a=1, 1.50]\npush: yes\n")).values
+    assert found == {
+        "base": "1.10", "branch": "010", "tag": "2026-01-02", "timeout": "1:30", "author": "0x1F", "name": "1_0",
+        "parallelism": "8", "set": ["a=1", "1.50"], "push": True,
+    }  # fmt: skip
+
+
+def test_a_value_that_is_endless_by_its_aliases_is_refused_shortly(tmp_path: Path):
+    lines = ["all: &a0 x", *(f"tag{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 7))]
+    with pytest.raises(Failure) as refused:
+        read_config(_write(tmp_path, "\n".join([*lines, "parallelism: *a6"])))
+    assert "parallelism: a list is not a single value" in "".join(refused.value.lines)
 
 
 def test_a_flag_on_the_command_line_wins(pproj: Pproj, backlog: Path, tmp_path: Path):
@@ -121,8 +138,8 @@ def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, ba
         f'{where}paralelism: is not a key (did you mean "parallelism"?)',
         f"{where}fresh: is only for the command line (give --fresh on the command line)",
         f'{where}keep-going: "1" is not true or false',
-        f"{where}repo: \"['a']\" is not a single value",
-        f"{where}set: \"{{'a': 1}}\" is not a list of single values",
+        f"{where}repo: a list is not a single value",
+        f"{where}set: a mapping is not a list of single values",
         f"{where}foo: is not a key (one of: {', '.join(KEYS)})",
     ]
 
@@ -140,6 +157,16 @@ def test_a_value_or_a_text_that_cannot_be_is_reported_with_the_file(pproj: Pproj
     result = pproj("plan", backlog)
     assert result.code in (1, 2)
     assert found in result.err
+
+
+def test_a_file_is_read_up_to_a_mebibyte(pproj: Pproj, backlog: Path):
+    text = "parallelism: 3\n#"
+    _write(backlog.parent, text.ljust(1024 * 1024, "x"))
+    assert pproj("plan", backlog, "-o", "json").json["parallelism"] == 3
+    _write(backlog.parent, text.ljust(1024 * 1024 + 1, "x"))
+    result = pproj("plan", backlog)
+    assert result.code == 1
+    assert "error: checkout/work/shop/.pproj.yaml: is larger than 1024 KiB" in result.err
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "parallelism:\n"])

@@ -1,16 +1,21 @@
 """``pproj logs``, ``run --detach`` and ``watch`` on local runs, and which run a command line means."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 import yaml
 
 from parallelproject.cli import main
-from parallelproject.local.read import is_active
+from parallelproject.cli.local.background import detach
+from parallelproject.local.read import is_active, read_run
+from parallelproject.local.state.directory import StateDirectory
 from tests.cli.conftest import Pproj
 from tests.local.runner import Started, until
 
@@ -18,7 +23,7 @@ COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT"
 case $PPROJ_TASK_ID in
 held) until [ -e "$GO" ]; do sleep 0.01; done; printf 'no line end' ;;
-bad) exit 3 ;;
+bad) [ -e "$GO.fixed" ] || exit 3 ;;
 esac
 """
 
@@ -80,6 +85,24 @@ def test_a_log_is_followed_until_its_attempt_ends(pproj: Pproj, desk: Desk) -> N
     assert pproj("logs", "after", "-f").out == "after 1\n"
 
 
+def test_while_others_run_the_log_of_an_attempt_ends_with_it_and_why_is_about_the_failure(
+    pproj: Pproj, desk: Desk
+) -> None:
+    def states() -> dict[str, str]:
+        found = read_run(desk.state) if (desk.state / "project.json").exists() else None
+        return {row["id"]: row["state"] for row in (found or {}).get("status", {}).get("tasks", ())}
+
+    run = desk.run()
+    until(lambda: (states().get("bad"), states().get("held")) == ("Failed", "Running"), what="the failure")
+    assert desk.pproj("logs", "bad", "-f").finish(0).endswith("bad 1\n")
+    assert [line for line in pproj("why").out.splitlines() if line.startswith(("bad:", "held:", "after:"))] == [
+        "bad: Failed, ExitCode"
+    ]
+    assert is_active(desk.state)
+    desk.go.touch()
+    run.finish(1)
+
+
 def test_all_logs_are_followed_until_the_run_ends_with_the_task_before_each_line(desk: Desk) -> None:
     run = desk.run()
     until(lambda: is_active(desk.state) and (desk.state / "project.json").exists(), what="the run")
@@ -91,8 +114,23 @@ def test_all_logs_are_followed_until_the_run_ends_with_the_task_before_each_line
     assert sorted(said[1:]) == ["after | after 1", "bad | bad 1", "held | held 1", "held | no line end"]
 
 
+def test_a_retry_starts_a_run_that_has_ended(pproj: Pproj, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    desk.go.touch()
+    desk.run().finish(1)
+    (desk.folder / "go.fixed").touch()
+    assert "-o json and --run exclude each other" in pproj("retry", "--run", "-o", "json").err
+    said = desk.pproj("retry", "--run").finish(0)
+    assert said.startswith("local run .pproj/demo\ndemo: 1 task to run again: bad\nstarting: pproj run demo.yaml ")
+    assert "demo: all 3 tasks succeeded" in said
+    assert pproj("retry", "--run").out == "demo has no failed task: nothing to retry\n"
+
+
 def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Desk) -> None:
-    said = desk.run("--detach").finish(0)
+    launcher = desk.run("--detach")
+    said = launcher.finish(0)
+    with suppress(ProcessLookupError):
+        os.killpg(launcher.pid, signal.SIGHUP)  # as where its terminal is closed
     assert said.splitlines() == [
         "demo is running in the background; what it prints is in .pproj/demo/output.log",
         "next: pproj watch demo  # follows it",
@@ -105,16 +143,43 @@ def test_detached_it_goes_on_when_its_terminal_is_closed(pproj: Pproj, desk: Des
     watch = desk.pproj("watch")
     watch.wait_said("held Running")
     watch.signal(signal.SIGINT)
-    assert "demo goes on; pproj watch demo follows it again" in watch.finish(130)
+    assert "demo continues; pproj watch demo follows it again" in watch.finish(130)
     assert is_active(desk.state)
     desk.go.touch()
     assert pproj("wait").code == 1
     until(lambda: not is_active(desk.state), what="its end")
     printed = (desk.state / "output.log").read_text()
-    assert printed.count("held      started") == 1 or printed.count("held   started") == 1
+    assert len(re.findall(r"held +started", printed)) == 1
     assert "demo: 2 of 3 tasks succeeded, 1 failed" in printed
-    assert f"pproj run demo.yaml --command '{desk.command}'    # tries what failed again" in printed
+    assert "Retry what failed, and resume (--fresh starts over):\n" in printed
+    assert f"    pproj run demo.yaml --command '{desk.command}'\n" in printed
     assert [file.name for file in desk.state.glob(".output*")] == []
+
+
+def test_detached_it_may_be_over_before_anybody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = os.waitpid
+    with monkeypatch.context() as patch:
+
+        def wait_for_its_end(pid: int, options: int) -> tuple[int, int]:
+            found = wait(pid, options)
+            until(lambda: (tmp_path / "over").exists(), what="the end of the run")
+            return found
+
+        patch.setattr(os, "waitpid", wait_for_its_end)
+
+        def run(_: TextIO, began: Any) -> int:
+            began.take(None, [])
+            write = os.write
+
+            def last(file: int, data: bytes) -> int:
+                found = write(file, data)
+                (tmp_path / "over").touch()
+                return found
+
+            os.write = last
+            return 0
+
+        assert detach(StateDirectory(tmp_path / "state"), run) == (None, "")
 
 
 def test_detached_what_is_wrong_is_said_at_once(desk: Desk) -> None:
@@ -149,7 +214,7 @@ def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:
     assert "no cluster is configured" in pproj("retry", "bad", "-n", "default").err
     assert "no cluster is configured" in pproj("retry", "bad", program="kubectl pproj").err
     both = pproj("delete", "demo", "shop", "--yes")
-    assert (both.code, both.err.splitlines()[0]) == (2, "error: shop: no local run, as the others are")
+    assert (both.code, both.err.splitlines()[0]) == (2, "error: shop: not a local run, but the other names are")
     assert pproj("logs", "bad", "-c", "git").code == 2
     asked = pproj("retry", "-o", "json").json
     assert (asked["answer"], asked["tasks"], len(asked["next"])) == ("Recorded", ["bad"], 1)

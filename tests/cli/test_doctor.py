@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from parallelproject.cli.doctor import programs
 from parallelproject.cli.doctor.definition import compare
 from parallelproject.cli.doctor.finding import Finding, Verdict
 from parallelproject.model.crd import crd
@@ -79,6 +80,16 @@ def test_each_thing_that_is_missing_has_its_fix(pproj: Pproj, tmp_path: Path):
     )
 
 
+def test_an_agent_that_does_not_answer_in_time_is_not_called_broken(
+    pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(programs, "_SECONDS", 0.1)
+    program(tmp_path, "claude", "exec tail -f /dev/null")
+    found = checks(pproj("doctor", "-o", "json"))["agents"]
+    assert found["message"].endswith("bin/claude --version: no answer within 0.1 s")
+    assert found["fix"] == "try again, or run claude --version"
+
+
 def test_what_was_named_and_is_not_there_is_an_error(pproj: Pproj, tmp_path: Path):
     result = pproj("doctor", "--repo", tmp_path, "--kubeconfig", tmp_path / "none")
     assert result.code == 1
@@ -87,7 +98,7 @@ def test_what_was_named_and_is_not_there_is_an_error(pproj: Pproj, tmp_path: Pat
     assert f"error    cluster     no cluster is configured: there is no file {tmp_path}/none" in lines
     assert result.err == "2 errors, 1 warning\n"
     (tmp_path / "empty").mkdir()
-    assert "repository  this folder is in none" in pproj("doctor").out
+    assert "repository  this folder is not in a repository" in pproj("doctor").out
 
 
 def test_without_git_and_with_one_that_is_too_old(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

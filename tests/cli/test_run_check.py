@@ -49,6 +49,17 @@ def test_a_check_that_fails_is_a_failure_with_its_own_reason_and_the_next_attemp
     assert "bad" not in checkout.git("ls-tree", "--name-only", "parallel/demo").split()
 
 
+def test_of_much_that_a_check_prints_the_next_attempt_reads_the_end(pproj: Pproj, checkout: Checkout, tmp_path: Path):
+    command = 'if test -e "$PPROJ_FEEDBACK"; then cp "$PPROJ_FEEDBACK" work; else touch bad; fi'
+    check = "test ! -e bad || { echo the beginning; seq 100000; echo the end; exit 1; }"
+    assert _run(pproj, checkout, command, check).code == 0
+    feedback = checkout.show("work")
+    assert "100000\nthe end\n" in feedback
+    assert "\nthe beginning\n" not in feedback
+    assert len(feedback) < 66 * 1024
+    assert "the beginning\n1\n2\n" in (tmp_path / ".pproj/demo/logs/a.1.log").read_text(), "the log has all of it"
+
+
 def test_where_the_check_never_passes_nothing_lands_and_why_says_so(pproj: Pproj, checkout: Checkout):
     result = _run(pproj, checkout, "touch work", "exit 7")
     assert result.code == 1

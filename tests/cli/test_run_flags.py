@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.cli.input.run_options import whole_seconds
 from parallelproject.core.report.event_document import FIELDS, MEANINGS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
@@ -76,7 +77,7 @@ def test_task_timeout_stops_an_attempt_and_why_says_how_long_one_may_take(pproj:
 
 
 def test_a_deadline_that_nobody_asked_for_is_said_at_the_start(pproj: Pproj, file: Path):
-    said = "note: an attempt that takes longer than 2 h is stopped (--task-timeout TIME sets another limit"
+    said = "note: an attempt that takes longer than 2 h is stopped (--task-timeout TIME changes this"
     result = pproj("run", file, "--command", "true")
     assert said in result.err
     spec = pproj("get", "demo", "-o", "json").json["spec"]
@@ -99,13 +100,32 @@ def test_a_task_with_a_long_estimate_may_take_longer_than_the_default(pproj: Ppr
 
 
 @pytest.mark.parametrize("flag", ["--timeout", "--task-timeout"])
-@pytest.mark.parametrize("text", ["soon", "0", "-5s", "5x", ""])
+@pytest.mark.parametrize("text", ["soon", "0", "-5s", "5x", "", "3651d"])
 def test_what_is_not_a_time_is_refused_with_the_form(pproj: Pproj, file: Path, flag: str, text: str, tmp_path: Path):
     result = pproj("run", file, "--command", "true", f"{flag}={text}")
     assert result.code == 2
     assert f"{flag} {text}: not a time" in result.err
     assert "as in 90s, 30m or 2h" in result.err
     assert not (tmp_path / ".pproj").exists()
+
+
+def test_the_shortest_time_is_a_second_and_the_longest_ten_years():
+    times = {"1ms": 1, "1.4s": 1, "90s": 90, "1h30m": 5400, "3650d": 315_360_000}
+    assert {text: whole_seconds("--timeout", text) for text in times} == times
+
+
+@pytest.mark.parametrize("number", [0, 101, "many"])
+def test_a_number_of_attempts_out_of_its_bounds_is_refused(pproj: Pproj, file: Path, tmp_path: Path, number: object):
+    result = pproj("run", file, "--command", "true", "--max-attempts", number)
+    assert result.code == 2
+    assert "--max-attempts" in result.err
+    assert not (tmp_path / ".pproj").exists()
+
+
+def test_skip_adds_to_what_the_file_skips(pproj: Pproj, tmp_path: Path):
+    file = _manifest(tmp_path, list(_TASKS), skip=["x"])
+    assert pproj("run", file, "--command", "true", "--skip", "b").code == 0
+    assert _ran(tmp_path) == ["a.1", "c.1", "y.1"]
 
 
 def test_only_runs_the_tasks_that_are_named_and_a_later_run_the_others(pproj: Pproj, file: Path, tmp_path: Path):
@@ -130,7 +150,7 @@ def test_what_depends_on_a_skipped_task_runs_without_it(pproj: Pproj, file: Path
     assert _ran(tmp_path) == ["a.1", "c.1", "x.1"]
     assert "2 of 5 tasks are skipped: b, y; c runs without them" in result.err
     task = json.loads((tmp_path / ".pproj/demo/tasks/c.1.json").read_text())
-    assert task["dependencies"] == [{"id": "b", "state": "Pending", "attempts": 0, "outputs": {}}]
+    assert task["dependencies"] == [{"id": "b", "state": "Skipped", "attempts": 0, "outputs": {}}]
 
 
 @pytest.mark.parametrize("flag", ["--only", "--from", "--skip"])
@@ -208,6 +228,12 @@ def test_json_is_an_event_a_line_with_documented_fields_and_nothing_else_on_stdo
     assert (last["event"], last["reason"]) == ("Ended", "Completed")
     assert last["counts"] == {"total": 5, "pending": 0, "running": 0, "succeeded": 2, "failed": 2, "skipped": 1}
     assert "metrics" in last
+
+
+def test_the_last_line_of_json_has_what_the_end_says_of_other_settings(pproj: Pproj, file: Path):
+    result = pproj("run", file, "--command", "test $PPROJ_TASK_ID != a", "-o", "json")
+    last = json.loads(result.out.splitlines()[-1])
+    assert last["notes"] == ["hint: 1 skipped task depends on no failed task; --keep-going would have run it"]
 
 
 def test_json_of_a_run_that_is_done_has_its_last_line(pproj: Pproj, file: Path):

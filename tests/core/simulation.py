@@ -124,7 +124,7 @@ class Launched:
     last_failure: float | None
     """When the last attempt of the task that failed did."""
     given_up: set[str]
-    """Tasks that failed with a reason that another attempt cannot hint."""
+    """Tasks that failed with a reason that another attempt cannot fix."""
 
 
 @dataclass(repr=False)

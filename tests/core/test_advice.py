@@ -63,3 +63,13 @@ def test_the_tasks_that_could_have_run_are_those_that_depend_on_no_failure(polic
     decided = plan(graph, spec, Ledger(), seen, 10.0)
     assert decided.completed
     assert could_have_run(spec, decided) == count
+
+
+def test_of_a_run_that_was_stopped_no_task_could_have_run():
+    spec = _spec(defaults={"maxAttempts": 1}, stop=True)
+    graph = compile_graph(spec)
+    seen = {"a": [Attempt(1, Phase.FAILED, started=0.0, ended=1.0, reason="ExitCode")]}
+    decided = plan(graph, spec, Ledger(), seen, 10.0)
+    assert decided.completed
+    assert decided.states[graph.index["a"]] is TaskState.FAILED
+    assert could_have_run(spec, decided) == 0

@@ -85,6 +85,12 @@ def test_a_task_that_runs_for_longer_than_expected_needs_a_little_more() -> None
     assert left([A], {"a": (0.0, None)}, 1000.0) == 10
 
 
+def test_a_skipped_task_counts_only_while_its_attempt_still_runs() -> None:
+    after = {**B, "dependencies": ["a"]}
+    assert left([A, after], {}, 0.0, skip=["a"]) == 100
+    assert left([A, after], {"a": (0.0, None)}, 10.0, skip=["a"]) == 90 + 100
+
+
 @given(st.integers(0, 99))
 def test_the_time_left_counts_down(now: int) -> None:
     found = left([A, B, C], {"a": (0.0, None)}, float(now), parallelism=1)

@@ -30,6 +30,10 @@ def test_from_runs_what_depends_on_it_too():
     assert skipped_by_choice(_GRAPH, start=["b"]) == ["a", "d"]
 
 
+def test_from_runs_also_what_depends_on_it_through_others():
+    assert skipped_by_choice(_GRAPH, start=["a"]) == ["d"]
+
+
 def test_only_and_from_add_up_and_skip_goes_over_both():
     assert skipped_by_choice(_GRAPH, only=["a"], start=["d"], skip=["d"]) == ["b", "c", "d"]
 

@@ -164,7 +164,7 @@ def test_failed_is_told_with_reason_attempts_job_and_what_did_not_run():
 
 def test_a_single_attempt_is_its_only_one():
     found = Project(t("a", maxAttempts=1)).failed("a").why("a")
-    assert found.answer.startswith("its only attempt failed; the last one with exit code 3")
+    assert found.answer.startswith("its only attempt failed with exit code 3")
 
 
 def test_skipped_is_told_with_the_failed_task():
@@ -183,6 +183,18 @@ def test_skipped_by_the_failure_policy_names_it(policy: str, told: str):
     found = project.why("c")
     assert (found.reason, found.tasks) == ("Stopped", ("a",))
     assert found.answer == f"a (failed: exit code 3); with failurePolicy {policy} {told} after that"
+
+
+def test_skipped_by_request_says_so_and_nobody_waits_for_it():
+    project = Project(t("a"), t("b"), t("c", "a", "b"), skip=["a"], scheduling="Graph").seen("b", Phase.ACTIVE)
+    found = project.why("a")
+    assert (found.state, found.reason, found.hint) == ("Skipped", "SkipRequested", "retry")
+    assert (
+        found.answer == "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
+    )
+    found = project.why("c")
+    assert found.answer == "it waits for b (running for 1 min 0 s)"
+    assert found.tasks == ("b",)
 
 
 def test_skipped_by_a_stop_says_so():

@@ -110,6 +110,7 @@ def _shop(folder: Path) -> tuple[Path, Shell]:
     (shop / ".taskmaster" / "tasks").mkdir(parents=True)
     backlog = {"master": {"tasks": [{**task, "status": "pending"} for task in BACKLOG]}}
     (shop / ".taskmaster" / "tasks" / "tasks.json").write_text(json.dumps(backlog))
+    (shop / "Makefile").write_text("test:\n\t@git --version\n")
     shell = Shell(home, shop)
     shell.run("git init -q && git add -A && git commit -qm start")
     return home, shell
@@ -117,7 +118,7 @@ def _shop(folder: Path) -> tuple[Path, Shell]:
 
 @contextmanager
 def repository(folder: Path) -> Iterator[Shell]:
-    """``~/shop`` with a TaskMaster backlog, and a stand-in for Claude Code on the PATH."""
+    """``~/shop`` with a TaskMaster backlog and a ``make test``, and a stand-in for Claude Code on the PATH."""
     _, shell = _shop(folder)
     yield shell
 

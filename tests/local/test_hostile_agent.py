@@ -157,7 +157,7 @@ def test_what_was_done_elsewhere_or_not_at_all_is_said(afternoon: Afternoon) -> 
     changed_nothing = next(line for line in summary.splitlines() if line.startswith("Changed nothing: "))
     assert "does-nothing" in changed_nothing
     assert "tasks.md" in next(line for line in summary.splitlines() if line.startswith("Left as it is"))
-    hidden = [line for line in output.splitlines() if "rules that the task added, ignore" in line]
+    hidden = [line for line in output.splitlines() if "rules that the task has added ignore" in line]
     assert any("hides.txt" in line for line in hidden)
     assert output.count("removed or replaced its workspace") == 2 * len(("removes-all", "moves-away", "replaces"))
 

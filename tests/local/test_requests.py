@@ -141,7 +141,7 @@ def test_a_retry_at_the_last_moment_counts_before_the_run_ends(bench: Bench) -> 
 def test_a_retry_between_a_crash_and_the_next_run_is_one_more_attempt(bench: Bench) -> None:
     crash(bench, bench.start())
     said = bench.ask("retry", "--failed")
-    assert "recorded: nothing of demo is running, so this counts when it goes on\n" in said
+    assert "recorded: demo is not running, so this takes effect when it is started again\n" in said
     assert "next: pproj run FILE\n" in said
     bench.release()
     bench.run.start().finish(1)
@@ -160,7 +160,7 @@ def test_a_retry_of_a_run_that_has_ended_is_one_more_attempt(bench: Bench) -> No
 def test_a_retry_that_the_engine_had_no_time_to_hear_of_is_one_more_attempt(bench: Bench) -> None:
     started = bench.start()
     started.signal(signal.SIGSTOP)
-    assert "recorded: the run has not answered yet; it takes this up as soon as it can" in bench.ask("retry", "bad")
+    assert "recorded: the run has not answered yet; it applies this as soon as it can" in bench.ask("retry", "bad")
     crash(bench, started)
     bench.release()
     bench.run.start().finish(1)
@@ -196,7 +196,7 @@ def test_a_stop_ends_one_session_wherever_the_engine_is_killed(bench: Bench, poi
 
 def test_a_stop_stops_what_runs_and_the_next_run_goes_on(bench: Bench) -> None:
     started = bench.start()
-    assert bench.ask("stop") == "demo stopping; pproj run FILE goes on from there\nlocal run .pproj/demo\n"
+    assert bench.ask("stop") == "demo stopping; pproj run FILE continues from there\nlocal run .pproj/demo\n"
     said = started.finish(1)
     assert "stopping, as requested" in said
     assert "demo: stopped (by request)" in said
@@ -204,6 +204,16 @@ def test_a_stop_stops_what_runs_and_the_next_run_goes_on(bench: Bench) -> None:
     bench.release()
     bench.run.start().finish(1)
     assert (bench.starts("held"), bench.starts("after")) == (2, 1)
+
+
+def test_a_stop_that_was_carried_out_is_over_whatever_is_asked_before_the_next_run(bench: Bench) -> None:
+    started = bench.start()
+    bench.ask("stop")
+    started.finish(1)
+    bench.ask("skip", "after")
+    bench.release()
+    bench.run.start().finish(1)
+    assert bench.states == {"bad": "Failed", "held": "Succeeded", "after": "Skipped"}
 
 
 def test_suspended_it_waits_also_over_a_crash_until_it_is_resumed(bench: Bench) -> None:
@@ -230,7 +240,7 @@ def test_a_skipped_task_is_stopped_and_what_depends_on_it_runs_once(bench: Bench
     started = bench.start(plant)
     if moment == "between a crash and the next run":
         crash(bench, started)
-    said = bench.ask("skip", "held")
+    said = bench.ask("skip", "held", "held")
     assert "demo: skipping held; what depends on it runs all the same" in said
     if moment != "while it runs":
         until(lambda: started.poll() is not None, what="the kill")
@@ -247,10 +257,58 @@ def test_a_skipped_task_runs_after_all_when_it_is_retried(bench: Bench) -> None:
     bench.ask("skip", "after")
     until(lambda: bench.states["after"] == "Skipped", what="the skip")
     assert "next: pproj retry demo after" in bench.ask("why", "after")
-    bench.ask("retry", "after")
+    assert "1 task to run again: after" in bench.ask("retry", "after", "after")
     bench.release()
     started.finish(1)
     assert bench.starts("after") == 1
+
+
+FLAGS = {"skip": ["bad", "after"]}
+
+
+def test_a_skip_by_a_flag_counts_for_its_session_alone_whatever_is_asked_meanwhile(bench: Bench) -> None:
+    bench.run.options = FLAGS
+    started = bench.run.start()
+    until(lambda: bench.states.get("held") == "Running", what="the task that is held")
+    bench.ask("skip", "held")
+    started.finish(0)
+    bench.run.options = {}
+    bench.run.start().finish(1)
+    assert bench.states == {"bad": "Failed", "held": "Skipped", "after": "Succeeded"}
+
+
+def test_what_was_asked_for_before_takes_back_no_flag(bench: Bench) -> None:
+    started = bench.start()
+    bench.ask("skip", "after")
+    bench.ask("retry", "after")
+    bench.ask("skip", "held")
+    started.finish(1)
+    assert bench.starts("after") == 1
+    for file in ("state.db", "state.db-wal", "state.spill"):
+        (bench.run.state / file).unlink(missing_ok=True)  # all tasks are new
+    bench.run.options = FLAGS
+    bench.run.start().finish(0)
+    assert bench.states == {"bad": "Skipped", "held": "Skipped", "after": "Skipped"}
+
+
+def test_a_retry_takes_back_a_skip_by_a_flag_in_its_session(bench: Bench) -> None:
+    bench.run.options = FLAGS
+    started = bench.run.start()
+    until(lambda: bench.states.get("held") == "Running", what="the task that is held")
+    bench.ask("retry", "after")
+    bench.release()
+    started.finish(0)
+    assert bench.states == {"bad": "Skipped", "held": "Succeeded", "after": "Succeeded"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "[" * 100_000, '{"spec": {}, "version": Infinity}', '{"version": 1, "applied": 1, "stopped": 0}', "\0"],
+)
+def test_a_file_of_requests_that_is_none_is_refused_with_its_name(bench: Bench, content: str) -> None:
+    bench.run.state.mkdir(parents=True)
+    (bench.run.state / "requests.json").write_text(content)
+    assert "requests.json cannot be read" in bench.run.run(1)
 
 
 def test_of_many_that_ask_at_once_none_is_lost(tmp_path: Path) -> None:
@@ -260,13 +318,13 @@ def test_of_many_that_ask_at_once_none_is_lost(tmp_path: Path) -> None:
         if not children[-1]:
             try:
                 for number in range(20):
-                    requests.ask(lambda asked, own=f"{child}-{number}": {"skip": [*asked.spec.get("skip", ()), own]})
+                    requests.ask(lambda asked, own=f"{child}-{number}": {"skip": {own: True}})
                 os._exit(0)
             finally:
                 os._exit(1)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
     asked = requests.read()
-    assert (asked.version, len(set(asked.spec["skip"]))) == (160, 160)
+    assert (asked.version, len(asked.skip)) == (160, 160)
 
 
 def test_delete_removes_all_of_a_run_and_refuses_while_it_runs(bench: Bench) -> None:

@@ -67,6 +67,35 @@ def test_a_conflict_is_not_called_a_failure() -> None:
     assert list(notices([conflict], "shop")) == []
 
 
+def failed(task: str, number: int, reason: str = "ExitCode") -> Event:
+    return Event(What.FAILED, task, number, 1.0, reason, 3)
+
+
+def test_the_failures_of_a_task_are_one_event_that_of_the_last_attempt() -> None:
+    found = notices([failed("a", 1), failed("b", 1), failed("a", 2)], "shop")
+    assert [notice.message for notice in found] == [
+        "b: attempt 1 failed (ExitCode 3); next: attempt 2",
+        "a: attempt 2 failed (ExitCode 3); next: attempt 3",
+    ]
+
+
+def test_a_task_that_has_succeeded_or_failed_for_good_has_no_event_of_attempts() -> None:
+    events = [failed("a", 1), Event(What.SUCCEEDED, "a", 2), failed("b", 1), Event(What.TASK_FAILED, "b", 1)]
+    assert [notice.reason for notice in notices(events, "shop")] == ["TaskFailed"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("AllSucceeded", "nothing is left to run"),
+        ("TasksFailed", "pproj why shop TASK explains a failure; pproj retry shop runs what failed again"),
+        ("Stopped", "pproj get shop shows what has not run"),
+    ],
+)
+def test_what_comes_after_the_end_depends_on_how_it_ended(reason: str, step: str) -> None:
+    assert next_step(Event(What.COMPLETED, reason=reason, warning=reason != "AllSucceeded"), "shop") == step
+
+
 def test_the_words_of_an_attempt_are_those_of_its_row() -> None:
     row = {"id": "a", "state": "Running", "attempts": 1, "startTime": iso(1000)}
     ended = row | {"state": "Failed", "reason": "DeadlineExceeded", "failures": 1, "completionTime": iso(1060)}

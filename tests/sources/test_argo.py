@@ -160,3 +160,8 @@ def test_expressions_that_say_succeeded(text: str, names: list[str]):
 def test_expressions_that_say_something_else(text: str):
     with pytest.raises(DependsError):
         succeeded(text)
+
+
+@pytest.mark.parametrize("limit", ["²", "9" * 5000, "{{workflow.parameters.env}}"])
+def test_a_retry_limit_that_is_no_small_number_is_ignored(limit: str):
+    assert load(GOOD.replace('limit: "2"', f'limit: "{limit}"')).project.spec.tasks[0].max_attempts is None

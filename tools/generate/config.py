@@ -12,7 +12,7 @@ _INTRODUCTION = f"""\
 <!-- Generated from operator/parallelproject/cli/input/config_file.py by `make generate`; don't edit. -->
 # `{CONFIG_FILE}`
 
-Options of `pproj run`, `plan` and `lint` that a folder always has, so that `pproj run` is all there is to type:
+Default options of `pproj run`, `plan` and `lint` for a folder, so that `pproj run` without options is enough:
 
 ```yaml
 file: tasks.json
@@ -28,10 +28,14 @@ set: [spec.git.strategy=BranchPerTask]
 
 - It is looked for next to FILE, then in each folder above, up to the root of the git repository; the nearest one
   counts. Outside of a repository only the folder of FILE is looked at.
-- An option on the command line wins. What `--set` says there is added to `set`, and goes last.
+- An option on the command line wins. `--set` on the command line is added to `set` and applied last.
 - Paths start at the folder of the file.
 - The command says on stderr which file it used, and for which options. `plan` and `lint` ignore options of `run`.
-- A key that is not known, or a value that cannot be, is an error.
+- Values are read as they are written: `base: 1.10` is the branch 1.10.
+- An unknown key or an invalid value is an error.
+- `command` and `check` run with your rights, as make runs the commands of a Makefile: in a repository that you do not
+  trust, read the file first. A run reads the file once, when it starts, from your checkout and never from a task's
+  workspace. If tasks change the file, the next run uses it once you have checked out their work.
 """
 
 

@@ -6,8 +6,8 @@ _INTRODUCTION = """\
 <!-- Generated from operator/parallelproject/core/report/event_document.py by `make generate`; don't edit. -->
 # Events of a local run
 
-`pproj run -o json` prints one JSON object a line on stdout, as soon as it happens, and nothing else there; notes and
-errors are on stderr. The last line is the event `Ended`.
+`pproj run -o json` prints each event as one line of JSON on stdout, as soon as it happens. Stdout has nothing else;
+notes and errors are on stderr. The last line is the event `Ended`.
 
 ```sh
 pproj run -o json | jq -r 'select(.event == "TaskFailed") | .task'

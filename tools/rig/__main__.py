@@ -26,14 +26,15 @@ _USAGE = """
 A control plane with {nodes} fake nodes is up ({seconds:.1f} s). In another terminal:
 
   export KUBECONFIG={kubeconfig}
-  export PATH="{programs}:{folder}:$PATH"     # pproj, kubectl
+  export PATH="{programs}:{folder}:$PATH"
 
-  pproj controller                                            # the operator
-  kubectl apply --server-side -f manifests/examples/diamond.yaml      # a project
+  pproj controller &        # the operator
+  kubectl apply --server-side -f manifests/examples/diamond.yaml
   kubectl get parallelprojects,jobs,pods --watch
 
-Pods on the fake nodes run nothing: they succeed at once, unless the parameters "seconds" and "fail-attempts" of a
-task say how long it takes and how many of its attempts fail.
+Pods on the fake nodes run nothing: they succeed at once. The parameters
+"seconds" and "fail-attempts" of a task say how long it takes, and how many of
+its attempts fail.
 Logs of its components: {logs}/*.log
 Ctrl-C ends it and removes everything.
 """

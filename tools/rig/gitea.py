@@ -102,14 +102,14 @@ class Gitea(Block):
 
     def _make_database(self) -> None:
         self._command("migrate")
-        said = self._command(
+        printed = self._command(
             "admin", "user", "create", "--admin", "--username", _ADMIN, "--email", f"{_ADMIN}@example.org",
             "--random-password", "--must-change-password=false", "--access-token", "--access-token-name", "rig",
             "--access-token-scopes", "all",
         )  # fmt: skip
-        found = [word for word in said.split() if len(word) == 40 and not set(word) - set("0123456789abcdef")]
+        found = [word for word in printed.split() if len(word) == 40 and not set(word) - set("0123456789abcdef")]
         if len(found) != 1:
-            raise RigError(f"Gitea gave no token for its administrator:\n{said}")
+            raise RigError(f"Gitea gave no token for its administrator:\n{printed}")
         self._token = found[0]
 
     def _run_server(self) -> None:

@@ -30,7 +30,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "get": ("pproj get", "pproj get NAME -o wide", "pproj get NAME -n agents -o yaml"),
     "watch": ("pproj watch", "pproj watch NAME -n agents"),
     "wait": ("pproj wait NAME --timeout 2h",),
-    "why": ("pproj why TASK", "pproj why NAME TASK -n agents"),
+    "why": ("pproj why", "pproj why TASK", "pproj why NAME TASK -n agents"),
     "logs": ("pproj logs", "pproj logs NAME TASK -f", "pproj logs NAME --failed"),
     "skip": ("pproj skip NAME TASK",),
     "suspend": ("pproj suspend NAME",),

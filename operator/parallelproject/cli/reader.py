@@ -14,9 +14,9 @@ class RequestAnswer(Enum):
     """What became of something that was asked of a project."""
 
     APPLIED = auto()
-    """Whoever plans has taken it up."""
+    """The planner has taken it up."""
     RECORDED = auto()
-    """It is written down, and nothing is running that could take it up: it counts when the project goes on."""
+    """It is written down, and nothing is running that could take it up: it counts when the project continues."""
     OPEN = auto()
     """It is written down, and has not been taken up yet."""
 
@@ -34,7 +34,7 @@ class ProjectReader(Protocol):
 
     @property
     def options(self) -> str:
-        """What a command line needs to mean this place, besides a project's name; it starts with a blank."""
+        """What a command line needs to mean this place, in addition to a project's name; it starts with a blank."""
 
     def now(self) -> float:
         """Seconds since the epoch, by the clock that the projects' times are of."""
@@ -61,8 +61,11 @@ class ProjectReader(Protocol):
 class ProjectKeeper(ProjectReader, Protocol):
     """A place whose projects can be changed. Every method may raise ``Failure``."""
 
-    def goes_on(self, project: Json) -> str:
-        """The command line by which a project that was stopped goes on."""
+    def command_to_continue(self, project: Json) -> str:
+        """The command line that continues a stopped project."""
+
+    def start_again(self, project: Json) -> Sequence[str]:
+        """The words of the command line that starts it again from this folder; none where there is no such one."""
 
     def is_attended(self, project: Json) -> bool:
         """Whether somebody plans for the project now, so that it can be stopped."""
@@ -86,7 +89,7 @@ class ProjectKeeper(ProjectReader, Protocol):
         Args:
             name: The project.
             tasks: The tasks; None: all, as they start.
-            follow: Whether to go on until the attempts of the tasks, or without ``tasks`` the project, have ended.
+            follow: Whether to continue until the attempts of the tasks, or without ``tasks`` the project, have ended.
             container: The container of the pods; None: the one that runs the task.
         """
 

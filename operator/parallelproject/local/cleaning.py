@@ -42,7 +42,7 @@ class RepositoryLeftovers:
     branch_commit: str = ""
     """Of the branch, where its base has all of it and nobody has it checked out; else empty."""
     branch_stays: str = ""
-    """Why the branch stays; empty where it goes or there is none."""
+    """Why the branch stays; empty where it goes or is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ class RunLeftovers:
         if self.outcome != "succeeded":
             return "it can be resumed"
         if self.ended is None or now - self.ended < older_than:
-            return "it ended later than that"
+            return "it ended more recently than --older-than"
+        if self.trouble:
+            return f"whether its work has landed is unknown: {self.trouble}"
         if self.git and self.git.kept:
             count = len(self.git.kept)
             return f"the repository keeps {count} piece{'' if count == 1 else 's'} of its work that did not land"
@@ -96,7 +98,7 @@ def survey(path: Path) -> RunLeftovers:
 
 
 def remove_run(found: RunLeftovers, with_kept_work: bool) -> None:
-    """Removes what a run has left. Whoever starts it again meanwhile is told that it is in use.
+    """Removes what a run has left. A user who starts it again meanwhile gets an error that it is in use.
 
     Args:
         found: As it was looked at.
@@ -168,7 +170,7 @@ def _why_branch_stays(repository: Repository, branch: str, base: str) -> str:
         return f"it is checked out in {tree}"
     tip = repository.branch_commit(base)
     if tip is None:
-        return f"there is no branch {base} that could have its commits"
+        return f"there is no branch {base} to compare it with"
     missing = repository.commits(tip, branch)
     return f"{base} lacks {missing} of its commits" if missing else ""
 

@@ -27,7 +27,7 @@ def runs_below(folder: Path) -> list[Path]:
 
 
 def run_named(name: str, folder: Path) -> Path | None:
-    """The state directory that the project of this name has in a folder; None where there is none."""
+    """The state directory that the project of this name has in a folder; None where it does not exist."""
     path = StateDirectory.default(name, folder).path
     return path if is_run(path) else None
 
@@ -38,7 +38,7 @@ def command_of(project: Json) -> str:
 
 
 def read_run(path: Path) -> Json | None:
-    """The project with its status; None where there is none to read, as of a run by an older version.
+    """The project with its status; None where nothing can be read, as of a run by an older version.
 
     A run that has not ended and of which nothing runs is shown as interrupted.
     """
@@ -69,9 +69,9 @@ def _with_requests(found: Json, state: StateDirectory, is_running: bool) -> None
     except RunError:
         return
     metadata = found["metadata"]
-    begun_with = int((metadata.get("annotations") or {}).get(REQUESTS) or 0)
+    started_with = int((metadata.get("annotations") or {}).get(REQUESTS) or 0)
     found["spec"] = asked.over(found["spec"])
-    metadata["generation"] = int(metadata.get("generation") or 0) + max(0, asked.version - begun_with)
+    metadata["generation"] = int(metadata.get("generation") or 0) + max(0, asked.version - started_with)
     if not is_running and found["status"]:
         found["status"]["observedGeneration"] = metadata["generation"]
 

@@ -51,14 +51,14 @@ ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
 
 _TITLE_MAX = 200
-"""Characters of a task's title that are told where its work is published."""
+"""Characters of a task's title that are shown where its work is published."""
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Say = Callable[[str], None]
 
 
 def run_project(project: ParallelProject, options: RunOptions | None = None) -> int:
-    """Runs a project's tasks as processes of this machine, going on where an earlier run was cut off.
+    """Runs a project's tasks as processes of this machine, continuing where an earlier run was cut off.
 
     Returns:
         0 when all tasks have succeeded, 130 when it was interrupted, else 1.
@@ -81,7 +81,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more: the run goes on all the same
+        with suppress(OSError, ValueError):  # nobody reads any more: the run continues all the same
             print(text, file=options.stderr, flush=True)
 
     try:
@@ -99,7 +99,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             history = recover(store, spill, clock.now(), deliveries, agents)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
-            asked = directory.requests.begin()
+            asked = directory.requests.begin(options.skip)
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -124,7 +124,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun)
             if options.has_default_deadline(project.spec):
-                hint = "--task-timeout TIME sets another limit, none removes it"
+                hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
                 say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")
             store.begin_session(clock.now())
             store.close()
@@ -149,7 +149,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     except OSError as error:
         where = error.filename or directory.path
         if options.fresh and isinstance(error, PermissionError):
-            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+            say(f"error: cannot remove {where}: {error.strerror} (if a container made it: sudo rm -rf it)")
         else:
             say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
@@ -223,10 +223,10 @@ def _run(
         all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
     else:
         all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries, agents)
-    told = _finished(board, options)
+    is_reported = _finished(board, options)
     if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
-    code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
+    code = EXIT_SUCCEEDED if all_succeeded and is_reported else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
@@ -252,7 +252,7 @@ def _created(store: Store, clock: Clock) -> float:
 
 
 def _finished(board: Board, options: RunOptions) -> bool:
-    """Tells whoever asked which tasks have succeeded."""
+    """Reports to the caller which tasks have succeeded."""
     if options.finished is None or board.plan is None:
         return True
     records = board.plan.ledger.records
@@ -272,8 +272,8 @@ def _deliveries(
     from parallelproject.local.delivery.push import remote_of
     from parallelproject.local.delivery.target import find_target
 
-    has_begun = bool(store.attempts())
-    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
+    has_started = bool(store.attempts())
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_started, options.source)
     if options.check and target is None:
         raise RunError("a check needs a repository that the work lands in", "give --repo DIR")
     if target and options.push:
@@ -292,8 +292,8 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
         remote = push(target)
         say(f"{target.branch} is pushed to {remote}")
         if options.publish:
-            told = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
-            for line in options.publish(PushedBranch(address_of(target, remote), target, told)):
+            instructions = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
+            for line in options.publish(PushedBranch(address_of(target, remote), target, instructions)):
                 say(line)
     except RunError as error:
         say(f"error: {error}")

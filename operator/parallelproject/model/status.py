@@ -26,6 +26,10 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+"""The states in which nothing of a task runs or will run, unless it is retried."""
+
+
 class Reason(StrEnum):
     """Why a task is in its state."""
 

@@ -14,7 +14,7 @@ from rig import ControlPlane
 from rig.deadline import until
 from tests.cli.conftest import Pproj
 from tests.cli.questions.table import Question, check
-from tests.cli.test_cluster import manifest, operator, task
+from tests.cli.test_cluster import BUSY, BUSY_SPEC, manifest, operator, task
 
 __all__ = ["operator"]
 pytestmark = pytest.mark.cluster
@@ -22,20 +22,7 @@ pytestmark = pytest.mark.cluster
 GRAPH = {"scheduling": "Graph", "failurePolicy": "Continue"}
 PROJECTS = {
     "failed": manifest("failed", task("schema"), task("bad", fails=9), task("e2e", "bad"), **GRAPH),
-    "busy": manifest(
-        "busy",
-        task("flaky", fails=1, priority=9),
-        task("core", hold=True, priority=8, files=["src/**"]),
-        task("review-a", hold=True, priority=8, role="reviewer"),
-        task("docs", hold=True, priority=8),
-        task("app", priority=7, files=["src/app.py"]),
-        task("review-b", priority=7, role="reviewer"),
-        task("extra"),
-        task("after", "core"),
-        parallelism=3,
-        defaults={"backoffSeconds": 600},
-        **GRAPH,
-    ),
+    "busy": manifest("busy", *BUSY, **BUSY_SPEC, **GRAPH),
     "levels": manifest("levels", task("a"), task("held", hold=True), task("b", "a")),
     "paused": manifest("paused", task("next"), suspend=True),
     "stopped": manifest("stopped", task("held", hold=True), task("after", "held"), **GRAPH),
@@ -63,7 +50,7 @@ NS = r" -n test-\w+"
 
 QUESTIONS = [
     Question("is it running", "busy", "list", (r"^busy +Unknown +Running ", r"^failed +False +TasksFailed ")),
-    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 1 +0 +2 ", "1 failed", "1 succeeded")),
+    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 1 +L0 +2 ", "1 failed", "1 succeeded")),
     Question(
         "why did it fail",
         "failed",
@@ -140,7 +127,12 @@ QUESTIONS = [
         ),
     ),
     Question("is it stopped already", "stopped", "stop {}", ("stopped is already stopped",)),
-    Question("why was everything killed", "overdue", "why {} held", (r"the project's deadline \(1.0 s\) was over",)),
+    Question(
+        "why was everything killed",
+        "overdue",
+        "why {} held",
+        (r"the project's deadline \(1.0 s\) passed while it was running",),
+    ),
     Question("can I retry after the deadline", "overdue", "retry {}", ("its deadline of 1 s is over",), 1),
     Question("did the retry help", "retried", "why {} flaky", ("^flaky: Succeeded$", "attempt 2 succeeded")),
     Question(

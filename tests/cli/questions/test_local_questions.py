@@ -82,7 +82,7 @@ RUNS["merging"]["conflicts"]["onFileOverlap"] = "Warn"
 
 QUESTIONS = [
     # It failed.
-    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 3 +1 +2 ", "1 failed", "2 succeeded")),
+    Question("what failed", "failed", "get {}", (r"bad +Failed +ExitCode 3 +L1 +2 ", "1 failed", "2 succeeded")),
     Question(
         "why did it fail",
         "failed",
@@ -216,7 +216,12 @@ QUESTIONS = [
         ("the project was stopped while it was running", "^next: pproj run "),
     ),
     Question("why was it killed", "late", "why {} held", ("DeadlineExceeded", "^next: pproj logs late held$")),
-    Question("why was everything killed", "overdue", "why {} held", (r"the project's deadline \(1.0 s\) was over",)),
+    Question(
+        "why was everything killed",
+        "overdue",
+        "why {} held",
+        (r"the project's deadline \(1.0 s\) passed while it was running",),
+    ),
     Question(
         "can I retry after the deadline",
         "overdue",
@@ -252,7 +257,7 @@ QUESTIONS = [
         "retry {} bad",
         (
             "recorded: 1 task to run again: bad",
-            "nothing of recorded is running, so this counts when it goes on",
+            "recorded is not running, so this takes effect when it is started again",
             r"^next: pproj run .*recorded\.yaml",
         ),
     ),

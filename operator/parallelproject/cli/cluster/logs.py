@@ -52,7 +52,7 @@ class PodLogs:
             async for data in self._of_attempt(project, task, number, follow=True):
                 pieces.put_nowait((task, data))
 
-        begun: set[str | tuple[str, int]] = set()
+        started: set[str | tuple[str, int]] = set()
         try:
             async with asyncio.TaskGroup() as group:
                 async for project in self._cluster.follow(self._name):
@@ -60,10 +60,10 @@ class PodLogs:
                         break
                     for task, number in _started(project, tasks):
                         key = (task, number) if tasks is None else task
-                        if key not in begun:
-                            begun.add(key)
+                        if key not in started:
+                            started.add(key)
                             group.create_task(read(project, task, number))
-                    if has_ended(project) or (tasks is not None and begun.issuperset(tasks)):
+                    if has_ended(project) or (tasks is not None and started.issuperset(tasks)):
                         break
         finally:
             pieces.put_nowait(None)
@@ -74,11 +74,11 @@ class PodLogs:
         pods = f"/api/v1/namespaces/{metadata['namespace']}/pods"
         pod = await self._pod(pods, job)
         while follow and pod is not None and (pod.get("status") or {}).get("phase", "Pending") == "Pending":
-            await asyncio.sleep(_POLL_SECONDS)  # it has no log before it has begun
+            await asyncio.sleep(_POLL_SECONDS)  # it has no log before it has started
             pod = await self._pod(pods, job)
         if pod is None:
-            hint = f"its pod was deleted, or has never been: kubectl describe job -n {metadata['namespace']} {job}"
-            raise Failure(f"{task}: there is no pod of its attempt {number}", hint=hint)
+            hint = f"its pod was deleted or never created: kubectl describe job -n {metadata['namespace']} {job}"
+            raise Failure(f"{task}: attempt {number} has no pod", hint=hint)
         annotations = pod["metadata"].get("annotations") or {}
         container = self._container or annotations.get(KUBECTL_CONTAINER) or pod["spec"]["containers"][0]["name"]
         params = {"container": container} | ({"follow": "true"} if follow else {})

@@ -17,13 +17,13 @@ class ProjectState(Enum):
     """The operator has not looked at this version of it yet."""
     OPEN = auto()
     REFUSED = auto()
-    """Not accepted: nothing starts until the spec is mended."""
+    """Not accepted: nothing starts until the spec is corrected."""
     SUCCEEDED = auto()
     FAILED = auto()
 
 
 def standing(project: Mapping[str, Any]) -> ProjectState:
-    """Where a project stands by its conditions, as far as they tell of its present spec."""
+    """The state of a project by its conditions, as far as they are about its present spec."""
     status = project.get("status") or {}
     generation = project["metadata"].get("generation") or 0
     if int(status.get("observedGeneration") or 0) < generation:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from parallelproject.cli.cluster.state import ProjectState, result, standing
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
-from parallelproject.core.times import length
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
@@ -22,25 +21,14 @@ class ProgressView(Protocol):
         """The project has changed."""
 
 
-class Silent:
-    """Shows nothing."""
+class LastSeen:
+    """Shows nothing; keeps the last state."""
+
+    project: dict[str, Any] | None = None
 
     def show(self, project: dict[str, Any]) -> None:
-        """Nothing."""
-
-
-def seconds(text: str | None, option: str = "--timeout") -> float | None:
-    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds; ``option`` gave it.
-
-    Raises:
-        Failure: it is none.
-    """
-    if text is None:
-        return None
-    found = length(text)
-    if found is None:
-        raise Failure(f"{option} {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
-    return found
+        """Remembers it."""
+        self.project = project
 
 
 async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
@@ -50,7 +38,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         reader: Where it is.
         name: Its name.
         view: Who is shown each change.
-        limit: Longest wait, in seconds; ``option`` gave it.
+        limit: Longest wait, in seconds; None: no limit.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.
@@ -88,7 +76,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
 
 async def _remind() -> None:
     await asyncio.sleep(_UNSEEN_SECONDS)
-    terminal.say(f"the operator has not looked at it for {_UNSEEN_SECONDS} s: is it running?")
+    terminal.say(f"the operator has not seen it for {_UNSEEN_SECONDS} s: is it running?")
 
 
 def tell_result(project: dict[str, Any] | None) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.cli.cluster.wait_for_end import seconds
 from parallelproject.cli.input.arguments import StateDirectoryOfRun
 from parallelproject.cli.input.completion import readable_names
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.local.runs import short
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -26,6 +26,7 @@ from parallelproject.local.cleaning import (
 )  # fmt: skip
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import is_run, run_named, runs_below
+from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 
 
@@ -34,15 +35,17 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="NAME",
-            help="Runs of this folder that are removed whatever they keep; by default those that succeeded and keep "
-            "nothing that anybody could still need.",
+            help="Runs of this folder to remove, also with work that did not land; by default all succeeded runs whose "
+            "work has landed.",
             autocompletion=readable_names,
             show_default=False,
         ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="TIME", help="Only runs that ended so long ago, as in 12h or 7d."),
+        typer.Option(
+            "--older-than", metavar="TIME", help="Only runs that ended at least this long ago, as in 12h or 7d."
+        ),
     ] = None,
     state_dir: StateDirectoryOfRun = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
@@ -50,10 +53,9 @@ def run(
 ) -> int:
     """Remove what finished local runs have left; asks first.
 
-    That is their state and logs in .pproj, their workspaces, and in the repository their refs, and their branch once
-    its base has all of its commits. A run that is active is never touched. One that failed or was interrupted, or
-    whose repository keeps work that did not land, is removed only when it is named. Without names, workspaces go too
-    whose run was removed by hand.
+    Removes the state, logs, workspaces and git refs of each run. Its branch is removed only if the base has all of
+    its commits. Active runs are never removed. A run that failed or was interrupted, or that has work that did not
+    land, is removed only if you name it. Without names, workspaces of runs that were deleted by hand are removed too.
     """
     asked = names or []
     found = [survey(path) for path in _directories(asked, state_dir)]
@@ -65,7 +67,7 @@ def run(
         for line in _described(one, now, bool(asked)):
             terminal.show(line)
     for root, size in abandoned:
-        terminal.show(f"{root}: workspaces of a run whose state is gone, {_bytes(size)}")
+        terminal.show(f"{root}: workspaces of a run whose state was deleted, {_bytes(size)}")
     for one in found:
         if reasons[one.path]:
             terminal.say(f"{one.name} stays: {reasons[one.path]}{_hint(one)}")
@@ -120,15 +122,11 @@ def _described(run: RunLeftovers, now: float, is_named: bool) -> Iterator[str]:
     if git.landed:
         yield f"  {len(git.landed)} refs of work that has landed: {git.repository}"
     if git.kept and is_named:
-        yield f"  {len(git.kept)} refs of work that did NOT land: {', '.join(list(git.kept)[:3])}{_more(len(git.kept))}"
+        yield f"  {len(git.kept)} refs of work that did NOT land: {listed(list(git.kept), 3)}"
     if git.branch_commit:
-        yield f"  branch {git.branch}, all of which is merged: {git.repository}"
+        yield f"  branch {git.branch}, which is fully merged: {git.repository}"
     elif git.branch:
         yield f"  branch {git.branch} stays: {git.branch_stays}"
-
-
-def _more(count: int) -> str:
-    return f" and {count - 3} more" if count > 3 else ""
 
 
 def _hint(run: RunLeftovers) -> str:
@@ -139,7 +137,7 @@ def _hint(run: RunLeftovers) -> str:
 
 def _agreed(total: str) -> bool:
     if not sys.stdin.isatty():
-        raise Failure("nobody can be asked: standard input is no terminal", hint="--yes removes it, --dry-run lists it")
+        raise Failure("cannot ask: standard input is not a terminal", hint="--yes removes it, --dry-run lists it")
     return typer.confirm(f"Remove this ({total})?", err=True)
 
 

@@ -27,12 +27,12 @@ async def run(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before a local run is deleted.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until they are gone.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the projects are deleted.")] = False,
 ) -> None:
     """Delete projects with all that belongs to them.
 
-    In a cluster their Jobs and pods go with them, those of running tasks too. Of a local run nothing may be running;
-    its state, logs, workspaces and refs are removed. Branches stay.
+    In a cluster, this also deletes their Jobs and pods, even of running tasks. A local run cannot be deleted while it
+    is running; its state, logs, workspaces and refs are removed. Branches are kept.
     """
     found = [await keeper.get(name) for name in names or ()]  # all of them are there, or none is deleted
     for project in found:
@@ -51,7 +51,7 @@ async def run(
 
 
 def _confirm(question: str, yes: bool) -> None:
-    """Goes on where the user agrees.
+    """Continues where the user agrees.
 
     Raises:
         Failure: nobody can be asked.
@@ -60,5 +60,7 @@ def _confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Failure(f"{question} There is no terminal to ask on", hint="--yes deletes it without asking", code=2)
+        raise Failure(
+            f"{question} Cannot ask: standard input is not a terminal", hint="--yes deletes it without asking", code=2
+        )
     typer.confirm(question, abort=True, err=True)

@@ -1,4 +1,4 @@
-"""``pproj run --detach``: what is said of a run that goes on in the background."""
+"""``pproj run --detach``: what is said of a run that continues in the background."""
 
 from dataclasses import replace
 from typing import TextIO
@@ -19,7 +19,7 @@ from parallelproject.model.project import ParallelProject
 
 
 def run_detached(project: ParallelProject, options: RunOptions) -> int:
-    """Starts a run in the background and says how to follow it; 0 when it has begun.
+    """Starts a run in the background and says how to follow it; 0 when it has started.
 
     Raises:
         ProblemsError: the spec makes no graph, or does not say what a task runs.
@@ -42,12 +42,11 @@ def run_detached(project: ParallelProject, options: RunOptions) -> int:
         return code
     name = project.name + options_of(directory.path)
     terminal.show(f"{project.name} is running in the background; what it prints is in {short(directory.output)}")
-    for number, (command, what) in enumerate(
+    terminal.show_next(
         [
-            (f"{typed()} watch {name}", "follows it"),
-            (f"{typed()} logs {name} -f", "shows what its tasks print"),
-            (f"{typed()} stop {name}", "stops it"),
+            f"{typed()} watch {name}  # follows it",
+            f"{typed()} logs {name} -f  # shows what its tasks print",
+            f"{typed()} stop {name}  # stops it",
         ]
-    ):
-        terminal.show(f"{'next: ' if not number else '      '}{command}  # {what}")
+    )
     return 0

@@ -51,7 +51,7 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
         terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
     conditions = status.get("conditions") or []
     if not conditions:
-        terminal.show(f"\n{reader.planner.capitalize()} has not looked at it yet.")
+        terminal.show(f"\n{reader.planner.capitalize()} has not seen it yet.")
         return
     terminal.show("\nConditions")
     headings = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from parallelproject.agents.catalog import PRESETS
+from parallelproject.cli.input.config_file import repository_of
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -19,7 +20,7 @@ from parallelproject.sources.discover import Found, discover
 
 _HEAD = """\
 # Options of pproj run, plan and lint in this folder and below. An option on the command line goes first.
-# Any option of pproj run --help that is not about one call may stand here, without its dashes.
+# Any option of pproj run --help that is not about one call may be set here, without its dashes.
 """
 _SHORT = [preset.short for preset in PRESETS.values()]
 _MAKE_TEST = re.compile(r"^test\s*:", re.MULTILINE)
@@ -30,7 +31,7 @@ def run(
         Path,
         typer.Argument(
             metavar="[DIR]",
-            help="Where it is written, next to the task file; by default this folder.",
+            help="Folder of the task file, where .pproj.yaml is written; by default this folder.",
             show_default=False,
         ),
     ] = Path(),
@@ -38,12 +39,12 @@ def run(
     """Write a first .pproj.yaml, from what is found here.
 
     It looks for a task file of a known tool, the git repository around it, an agent program on the PATH, and a test
-    command, and says what it found. A file that is there is never changed.
+    command, and says what it found. It never changes an existing file.
     """
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)
     path = folder / CONFIG_FILE
-    files, agents, top = discover(folder), _agents(), _repository(folder)
+    files, agents, top = discover(folder), _agents(), repository_of(folder)
     text = _text(folder, files, agents, top)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -98,12 +99,6 @@ def _say_found(folder: Path, files: list[Found], agents: list[str], top: Path | 
 def _agents() -> list[str]:
     """The agents whose program is on the PATH."""
     return [preset.short for preset in PRESETS.values() if shutil.which(preset.program)]
-
-
-def _repository(folder: Path) -> Path | None:
-    """The root of the repository that a folder is in."""
-    start = folder.absolute()
-    return next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
 
 
 def _relative(path: Path, folder: Path) -> str:

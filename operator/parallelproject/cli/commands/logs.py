@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import unknown_tasks
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.commands.retry import unknown_tasks
 from parallelproject.cli.input.arguments import NameOrOnly
 from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
@@ -27,28 +27,33 @@ async def run(
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="Id of the task; by default all that have started, with the task before each line. A single word is a "
-            "task of the only local run.",
+            help="Id of the task; by default all started tasks, with the task's id before each line. A single "
+            "word is a task of the only local run.",
             autocompletion=readable_tasks,
             show_default=False,
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on until the attempt, or without TASK the project, has ended.")
+        bool,
+        typer.Option(
+            "-f", "--follow", help="Follow the log until the attempt ends; without TASK, until the project ends."
+        ),
     ] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Of the tasks that failed.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Print the logs of all failed tasks.")] = False,
     container: Annotated[
         str | None,
-        typer.Option("-c", "--container", metavar="NAME", help="In a cluster: of this container of the pods."),
+        typer.Option("-c", "--container", metavar="NAME", help="In a cluster: print the log of this container."),
     ] = None,
 ) -> None:
     """Print the logs of tasks.
 
-    Of each task that of its latest attempt; also of a run that is over.
+    Prints the log of the latest attempt of each task, also after the run has ended.
     """
     project = await keeper.get(name)
     if failed and (task or follow):
-        raise Failure("--failed is of all tasks that failed, which print no more", hint="leave out TASK and -f", code=2)
+        raise Failure(
+            "--failed prints the logs of all failed tasks, so it excludes TASK and -f", hint="omit TASK and -f", code=2
+        )
     if task and (wrong := unknown_tasks(project, [task])):
         raise Failure(*wrong, hint=f"{typed()} get{keeper.options} {name} shows all")
     found = {row["id"]: row for row in rows(project)}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import ids_of, retries_with, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
@@ -14,7 +15,6 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
-from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectKeeper
@@ -35,29 +35,36 @@ async def run(
             show_default=False,
         ),
     ] = None,
-    all_failed: Annotated[bool, typer.Option("--failed", help="All that failed, as without TASK.")] = False,
+    all_failed: Annotated[bool, typer.Option("--failed", help="Retry all failed tasks, as without TASK.")] = False,
+    start: Annotated[
+        bool, typer.Option("--run", help="Also start a local run again, if it is not running.", show_default=False)
+    ] = False,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
-    """Run failed tasks again, and a stopped project on.
+    """Run failed tasks again, and resume a stopped project.
 
-    Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
-    of them runs too. A task that pproj skip has skipped runs after all.
+    Earlier failures of these tasks no longer count: each has its full number of attempts again. Tasks that were skipped
+    because of them run too. A TASK that pproj skip has skipped runs after all.
     """
     if tasks and all_failed:
-        raise Failure("--failed means all tasks that failed", hint="leave it out, or the ids of tasks", code=2)
-    said: list[str] = []
+        raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
+    if start and output is TextOrJson.JSON:
+        raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
+    tasks = list(dict.fromkeys(tasks or ()))
+    lines: list[str] = []
     retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        failed, stopped = failed_tasks(project, tasks or []), bool(project["spec"].get("stop"))
-        wanted = [*failed, *skipped_tasks(project, tasks or [])]
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
+        wanted = [*failed, *skipped_tasks(project, tasks)]
         if not wanted and not stopped:
-            said[:] = [_nothing(project)]
+            lines[:] = [_nothing(project)]
             return None
-        said[:], retried[:] = _said(name, wanted, stopped), wanted
+        lines[:], retried[:] = _summary(name, wanted, stopped), wanted
         return retry_patch(project, failed, wanted)
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: retried, terminal.show)
+    asking = Asking(keeper, name, output, starts=start)
+    await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -78,7 +85,7 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
         return failures
     skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
-    known = [task["id"] for task in project["spec"].get("tasks") or ()]
+    known = ids_of(project)
     wrong = []
     for task in wanted:
         wrong += unknown_tasks(project, [task])
@@ -95,31 +102,11 @@ def skipped_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
     return [task for task in wanted if task in skipped]
 
 
-def unknown_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
-    """A line for each of some tasks that is not there."""
-    known = [task["id"] for task in project["spec"].get("tasks") or ()]
-    lines = []
-    for task in wanted:
-        if task not in known:
-            close = did_you_mean(task, known)
-            lines.append(f"{project['metadata']['name']} has no task {task}" + (f" ({close})" if close else ""))
-    return lines
-
-
-def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
-    """spec.retries with the fields of these entries set, by task; without tasks that are not there any more."""
-    entries = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
-    for id, entry in changed.items():
-        entries[id] = {**entries.get(id, {}), **entry}
-    known = {task["id"] for task in project["spec"].get("tasks") or ()}
-    return [entry for id, entry in entries.items() if id in known]
-
-
 def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str] = ()) -> Json:
-    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project go on."""
+    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project continue."""
     spec: Json = {}
     if failed:
-        spec["retries"] = with_entries(project, failed)
+        spec["retries"] = retries_with(project, failed)
     skipped = project["spec"].get("skip") or []
     if not set(skipped).isdisjoint(wanted):
         spec["skip"] = [task for task in skipped if task not in wanted]
@@ -133,11 +120,11 @@ def _nothing(project: Json) -> str:
     ended = condition(project.get("status") or {}, "Completed").get("reason")
     if ended == "DeadlineExceeded":
         limit = project["spec"].get("activeDeadlineSeconds")
-        hint = "raise spec.activeDeadlineSeconds to go on"
+        hint = "raise spec.activeDeadlineSeconds to continue"
         raise Failure(f"{name} has no failed task; its deadline of {limit} s is over", hint=hint)
     return f"{name} has no failed task: nothing to retry"
 
 
-def _said(name: str, tasks: Sequence[str], stopped: bool) -> list[str]:
+def _summary(name: str, tasks: Sequence[str], stopped: bool) -> list[str]:
     again = f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}"
     return [again] * bool(tasks) + [f"{name} is no longer stopped: it resumes"] * stopped

@@ -27,7 +27,6 @@ from parallelproject.cli.input.arguments import (
 )  # fmt: skip
 from parallelproject.cli.input.git_settings import set_git
 from parallelproject.cli.input.run_options import (
-    NONE,
     Author,
     Base,
     Branch,
@@ -46,10 +45,10 @@ from parallelproject.cli.input.run_options import (
     StateDirectory,
     TaskTimeout,
     WriteBack,
-    whole_seconds,
 )  # fmt: skip
 from parallelproject.cli.input.selection import skipped_tasks
 from parallelproject.cli.input.task_file import located, placed, read_file, tell
+from parallelproject.cli.input.typed_times import NO_LIMIT, whole_seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.cli.output.program import typed
@@ -96,17 +95,15 @@ def run(
 ) -> int:
     """Run a file's tasks here, as local processes.
 
-    A run that was cut off goes on where it was: what succeeded does not run again. Options may also stand in
-    .pproj.yaml next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json stdout has
-    an event a line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 1 when
-    not, 130 when it was interrupted.
+    An interrupted run continues where it stopped: succeeded tasks do not run again. Options may also be in .pproj.yaml,
+    next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json, stdout has one event
+    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 130 when the
+    run was interrupted, else 1.
     """
     if no_color:
         terminal.forbid_color()
     if command is not None and not command.strip():
-        raise Failure(
-            "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
-        )
+        raise Failure("--command is empty: it says what runs a task", hint="omit it, or give --command 'CMD'", code=2)
     by_agent = agent_of(agent, command)
     file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
@@ -115,7 +112,7 @@ def run(
     if settings or any(value is not None for value in (branch, base, author)):
         project = _with(settings, imported, repo, branch, base, author)
     if command is None and by_agent is None and project.spec.tasks and not project.spec.roles:
-        found = f"{file}: nothing says what runs a task"
+        found = f"{file}: no command is set to run its tasks"
         raise Failure(f"{found} (give --command 'CMD' or --agent TYPE, or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
@@ -123,10 +120,10 @@ def run(
         hint = "give --repo DIR; without one, --command 'CMD && CHECK' does the same"
         raise Failure("--check: there is no repository that the work lands in", hint=hint, code=2)
     if check is not None and not check.strip():
-        hint = "leave it away, or give --check 'CMD'"
+        hint = "omit it, or give --check 'CMD'"
         raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
     if background and output is TextOrJson.JSON:
-        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json reads what it does", code=2)
+        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json shows its state", code=2)
     finished = None
     if states_back:
         finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))
@@ -135,7 +132,7 @@ def run(
     def place(error: ProblemsError) -> Failure:
         return of_problems(placed(error.problems, file, project, imported.report.format))
 
-    unlimited = task_timeout is not None and task_timeout.strip() == NONE
+    unlimited = task_timeout is not None and task_timeout.strip() == NO_LIMIT
     options = RunOptions(
         command=command,
         agent=by_agent,

@@ -1,12 +1,12 @@
-"""``pproj skip``: tasks that are not run, so that what depends on them goes on without them."""
+"""``pproj skip``: tasks that are not run, so that what depends on them runs without them."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import ids_of, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.commands.retry import unknown_tasks
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
 from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
@@ -31,18 +31,19 @@ async def run(
 ) -> None:
     """Do not run tasks; what depends on them runs without them.
 
-    A task that is running is stopped. pproj retry has a skipped task run after all.
+    A task that is running is stopped. To run a skipped task after all, use pproj retry.
     """
     if not tasks:
         raise Failure("no task is named", hint="give the ids of the tasks to skip, after the NAME", code=2)
-    said: list[str] = []
+    tasks = list(dict.fromkeys(tasks))
+    lines: list[str] = []
 
     def patch(project: Json) -> Json | None:
         found = skip_patch(project, tasks)
-        said[:] = _said(project, tasks) if found else [f"{listed(tasks, 8)}: skipped already"]
+        lines[:] = _summary(project, tasks) if found else [f"{listed(tasks, 8)}: skipped already"]
         return found
 
-    await Asking(keeper, name, output).change(patch, lambda: said, lambda: tasks)
+    await Asking(keeper, name, output).change(patch, lambda: lines, lambda: tasks)
 
 
 def skip_patch(project: Json, tasks: list[str]) -> Json | None:
@@ -56,15 +57,14 @@ def skip_patch(project: Json, tasks: list[str]) -> Json | None:
     wrong += [f"{task} has already succeeded" for task in tasks if states.get(task) == "Succeeded"]
     if wrong:
         raise Failure(*wrong)
-    known = [task["id"] for task in project["spec"].get("tasks") or ()]
     before = project["spec"].get("skip") or []
-    wanted = [task for task in known if task in before or task in tasks]
+    wanted = [task for task in ids_of(project) if task in before or task in tasks]
     if set(wanted) == set(before):
         return None
     return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": {"skip": wanted}}
 
 
-def _said(project: Json, tasks: list[str]) -> list[str]:
+def _summary(project: Json, tasks: list[str]) -> list[str]:
     running = [row["id"] for row in rows(project) if row.get("state") == "Running" and row["id"] in tasks]
     name = project["metadata"]["name"]
     text = (

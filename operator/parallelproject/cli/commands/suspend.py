@@ -17,14 +17,14 @@ Json = dict[str, Any]
 async def suspend(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
     """Start no new tasks; running ones finish.
 
-    A local run waits, also when nothing is running any more, until it is resumed or interrupted.
+    A local run then waits until it is resumed or interrupted, even when no task is running.
     """
     await _switch(keeper, name, "suspend", True, f"{name} suspended: running tasks finish, no new ones start", output)
 
 
 @on_project
 async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
-    """Go on after suspend."""
+    """Start tasks again, after suspend."""
     await _switch(keeper, name, "suspend", False, f"{name} resumed", output)
 
 
@@ -32,30 +32,30 @@ async def resume(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerO
 async def stop(keeper: "ProjectKeeper", name: NameOrOnly = "", output: AnswerOutput = TextOrJson.TEXT) -> None:
     """Stop running tasks and end the project.
 
-    What succeeded stays; pproj retry goes on from there, for a local run the command that started it.
+    What succeeded stays. pproj retry continues from there; a local run is continued by the command that started it.
     """
-    again = keeper.goes_on(await keeper.get(name))
-    await _switch(keeper, name, "stop", True, f"{name} stopping; {again} goes on from there", output)
+    again = keeper.command_to_continue(await keeper.get(name))
+    await _switch(keeper, name, "stop", True, f"{name} stopping; {again} continues from there", output)
 
 
 async def _switch(keeper: "ProjectKeeper", name: str, field: str, value: bool, done: str, output: TextOrJson) -> None:
-    said = [done]
+    lines = [done]
 
     def patch(project: Json) -> Json | None:
-        nonlocal said
-        said = [done]
+        nonlocal lines
+        lines = [done]
         if bool(project["spec"].get(field)) is value:
             already = {"suspend": "suspended" if value else "not suspended", "stop": "stopped"}[field]
-            said = [f"{name} is already {already}"]
+            lines = [f"{name} is already {already}"]
             return None
         if field == "stop" and has_ended(project):
-            said = [f"{name} has already ended"]
+            lines = [f"{name} has already ended"]
             return None
         if field == "stop" and not keeper.is_attended(project):
-            said = [f"nothing of {name} is running"]
+            lines = [f"nothing of {name} is running"]
             return None
         if has_ended(project):
-            said = [f"{name} has already ended", done]
+            lines = [f"{name} has already ended", done]
         return {"spec": {field: value}}
 
-    await Asking(keeper, name, output).change(patch, lambda: said)
+    await Asking(keeper, name, output).change(patch, lambda: lines)

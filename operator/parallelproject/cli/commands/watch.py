@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.wait_for_end import ProgressView, seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import ProgressView, tell_result, until_end
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.core.report.changes import What, changes
@@ -30,13 +31,9 @@ _SHOWN = frozenset(
 async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
     """Follow a project until it ends.
 
-    Exit code: 0 when all tasks succeeded, 1 when not or when it is not accepted, 2 when the time is over.
+    Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
-    try:
-        return await follow_visibly(reader, name, seconds(limit))
-    except asyncio.CancelledError:  # by Ctrl-C
-        terminal.say(f"{name} goes on; {typed()} watch{reader.options} {name} follows it again")
-        raise
+    return await follow_visibly(reader, name, seconds(limit))
 
 
 async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None) -> int:
@@ -47,7 +44,7 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
     try:
         return await _followed(reader, name, limit)
     except asyncio.CancelledError:  # by Ctrl-C: asyncio.run turns it into a KeyboardInterrupt
-        terminal.say(f"\nstopped watching; {name} keeps running\n{typed()} watch {name} follows it again")
+        terminal.say(f"\n{name} continues; {typed()} watch{reader.options} {name} follows it again")
         raise
 
 
@@ -80,7 +77,7 @@ class Lines(ProgressView):
         before, self._last = self._last, StatusReading(status)
         events = changes(before, self._last)
         for task in dict.fromkeys(event.task for event in events if event.what in _SHOWN):
-            self._say(told(self._last.rows[task]))
+            self._say(line_of(self._last.rows[task]))
         progress = (status.get("progress"), status.get("currentLevel"))
         if progress != self._progress and status.get("progress"):
             counts = status.get("counts") or {}
@@ -95,7 +92,7 @@ class Lines(ProgressView):
         sys.stdout.flush()
 
 
-def told(row: Mapping[str, Any]) -> str:
+def line_of(row: Mapping[str, Any]) -> str:
     """A row in a line: ``backend Failed: ExitCode 3 (attempt 2)``."""
     reason = row.get("reason") or (row.get("failure") if row.get("state") == "Pending" else None)
     text = f"{row['id']} {row.get('state')}"

@@ -53,7 +53,7 @@ class Live(ProgressView):
         self.project = project
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture as it is now: times go on between two changes."""
+        """The picture as it is now: times advance between two changes."""
         if self.project is not None:
             room = (options.height or console.height) - _REST
             yield picture(self.project, time.time(), max(3, room), options.max_width)
@@ -63,7 +63,7 @@ def picture(project: Json, now: float, room: int, width: int) -> Group:
     """What there is to see of a project, with up to ``room`` tasks in lines of ``width`` characters."""
     status = project.get("status") or {}
     if not status.get("conditions"):
-        return Group(Text(f"{project['metadata']['name']}: the operator has not looked at it yet", style="yellow"))
+        return Group(Text(f"{project['metadata']['name']}: the operator has not seen it yet", style="yellow"))
     titles = {task["id"]: task.get("title", "") for task in project["spec"].get("tasks") or ()}
     parts: list[Any] = [_headline(project, status, now), Text(), _levels(status, max(3, room // 2), width)]
     active = [row for row in rows(project) if row.get("state") == "Running" or row.get("reason") in _ACTIVE]

@@ -23,14 +23,14 @@ _CHECK = "agents"
 
 
 def check_agents() -> Sequence[Finding]:
-    """A line for each agent program that is there; one line where there is none."""
+    """A line for each agent program that is there; one line where none is."""
     found = {program: path for program in AGENTS if (path := shutil.which(program))}
     if not found:
         return [
             warning(
                 _CHECK,
                 f"none of {', '.join(AGENTS)} is on the PATH",
-                "install one and log in to it; any other program works too, by --command",
+                "install one and log in; pproj run --command CMD runs any other program",
             )
         ]
     with ThreadPoolExecutor(len(found)) as pool:  # each takes a second or two to start
@@ -44,10 +44,12 @@ def _asked(entry: tuple[str, str]) -> Finding:
         answer = ask([path, "--version"])
     except OSError as failure:
         return warning(_CHECK, f"{name}: {path} cannot be started: {failure.strerror}", f"install {program} again")
+    if answer.code is None:  # a first start from a cold disk, or a busy machine: nothing is known to be broken
+        return warning(_CHECK, f"{name}: {path} --version: {answer.line}", f"try again, or run {program} --version")
     if answer.code != 0:
-        said = f": {answer.line}" if answer.line else ""
-        ended = "" if answer.code is None else f" ends with exit code {answer.code}"
-        return warning(_CHECK, f"{name}: {path} --version{ended}{said}", f"install {program} again")
+        printed = f": {answer.line}" if answer.line else ""
+        found = f"{name}: {path} --version ends with exit code {answer.code}{printed}"
+        return warning(_CHECK, found, f"install {program} again")
     return ok(_CHECK, f"{name}: {path}, version {_number(answer.line)}")
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from parallelproject.cli.cluster.target import ClusterTarget
+from parallelproject.cli.doctor.definition import APPLY, compare
 from parallelproject.cli.doctor.definition import CHECK as DEFINITION
-from parallelproject.cli.doctor.definition import compare
 from parallelproject.cli.doctor.finding import Finding, error, ok, warning
 from parallelproject.kube.client import Api, ApiError, NoClusterError
 from parallelproject.kube.lease import LEASE
@@ -17,7 +17,6 @@ from parallelproject.model.names import CRD_NAME, GROUP, PLURAL
 Json = dict[str, Any]
 
 _OLDEST = (1, 31)
-_INSTALL = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml"
 _RIGHTS = (
     (GROUP, PLURAL, ("get", "list", "watch", "create", "patch", "delete")),
     ("", "pods", ("get", "list")),
@@ -49,8 +48,8 @@ async def check_cluster(target: ClusterTarget) -> AsyncIterator[Finding]:
         try:
             version = await api.request("GET", "/version", seconds=10)
         except ApiError as failure:
-            said = failure.__cause__ or failure
-            yield error("cluster", f"{api.server} does not answer: {said}", "is it running, and is the context right?")
+            cause = failure.__cause__ or failure
+            yield error("cluster", f"{api.server} does not answer: {cause}", "is it running, and is the context right?")
             return
         yield _version(version, api.server)
         yield await _definition(api)
@@ -81,11 +80,11 @@ async def _definition(api: Api) -> Finding:
         found = await api.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}")
     except ApiError as failure:
         if failure.status == 404:
-            return error(DEFINITION, f"the cluster has no {CRD_NAME}", _INSTALL)
+            return error(DEFINITION, f"the cluster has no {CRD_NAME}", APPLY)
         return warning(
             DEFINITION,
             f"{CRD_NAME} cannot be read: {failure}",
-            "ask for the right to get customresourcedefinitions, or have whoever has it run pproj doctor",
+            "ask for the right to get customresourcedefinitions, or have a user who has it run pproj doctor",
         )
     return compare(found)
 
@@ -104,7 +103,7 @@ async def _rights(api: Api, namespace: str) -> Finding:
     if not missing:
         return ok("rights", f"all that the commands need in namespace {namespace}")
     shown = "; ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in missing.items())
-    fix = f"kubectl create rolebinding agents --clusterrole=edit --user=YOU -n {namespace}, by whoever may"
+    fix = f"kubectl create rolebinding agents --clusterrole=edit --user=YOU -n {namespace}, by a user who may"
     found = f"not allowed in namespace {namespace}: {shown}"
     reads = {"get", "list", "watch"} & set(missing.get(PLURAL, ()))
     return error("rights", found, fix) if reads else warning("rights", found, fix)
@@ -132,8 +131,8 @@ async def _operator(api: Api) -> Finding:
     except ApiError as failure:
         return warning(
             "operator",
-            f"whether one runs cannot be seen: {failure}",
-            "ask whoever installed it, or for the right to list leases",
+            f"cannot check whether an operator runs: {failure}",
+            "ask the user who installed it, or for the right to list leases",
         )
     for lease in leases:
         spec = lease.get("spec") or {}

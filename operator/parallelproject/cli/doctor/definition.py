@@ -11,8 +11,9 @@ from parallelproject.model.names import CRD_NAME, VERSION
 from parallelproject.model.problem import listed
 
 CHECK = "definition"
+APPLY = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml"
+"""The command that installs it."""
 _SHOWN = 3
-_APPLY = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml"
 
 Json = dict[str, Any]
 
@@ -21,12 +22,12 @@ def compare(found: Json) -> Finding:
     """One line on the CRD of a cluster."""
     served = {version["name"]: version for version in found["spec"]["versions"] if version.get("served")}
     if VERSION not in served:
-        return error(CHECK, f"{CRD_NAME} serves {', '.join(served) or 'nothing'}, not {VERSION}", _APPLY)
+        return error(CHECK, f"{CRD_NAME} serves {', '.join(served) or 'nothing'}, not {VERSION}", APPLY)
     ours = _parts(crd()["spec"]["versions"][0])
     theirs = _parts(served[VERSION])
     missing, more = sorted(ours - theirs), sorted(theirs - ours)
     if missing:
-        return error(CHECK, f"{CRD_NAME} is older than this program: it lacks {listed(missing, _SHOWN)}", _APPLY)
+        return error(CHECK, f"{CRD_NAME} is older than this program: it lacks {listed(missing, _SHOWN)}", APPLY)
     if more:
         return warning(
             CHECK,

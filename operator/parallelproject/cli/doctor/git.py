@@ -18,7 +18,7 @@ def check_git(folder: Path, asked_for: bool) -> Iterator[Finding]:
 
     Args:
         folder: Where the repository is looked for.
-        asked_for: Whether it was named: that there is none is an error only then.
+        asked_for: Whether it was named: that it is missing is an error only then.
     """
     oldest = ".".join(map(str, OLDEST_GIT))
     if not shutil.which("git"):
@@ -55,7 +55,9 @@ def _repository(folder: Path, asked_for: bool) -> Iterator[Finding]:
             if asked_for:
                 yield error("repository", failure.found, failure.hint or "give --repo another folder")
             else:
-                yield ok("repository", "this folder is in none with a commit; --repo DIR of run names one")
+                yield ok(
+                    "repository", "this folder is not in a repository with a commit; pproj run --repo DIR selects one"
+                )
             return
         yield ok("repository", f"{repository.top}, at {base.name}")
         if remote is None:

@@ -34,7 +34,7 @@ def ask(words: Sequence[str], environment: Mapping[str, str] | None = None, fold
     except subprocess.TimeoutExpired:
         return ProgramAnswer(None, f"no answer within {_SECONDS} s")
     for stream in (done.stdout, done.stderr):
-        for line in _CONTROL.sub("", stream.decode(errors="replace")).splitlines():
+        for line in _CONTROL.sub("", stream.decode(errors="replace")).split("\n"):
             if line.strip():
                 return ProgramAnswer(done.returncode, line.strip()[:_LONGEST])
     return ProgramAnswer(done.returncode, "")

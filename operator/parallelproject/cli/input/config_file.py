@@ -66,12 +66,18 @@ def find_config(start: Path) -> Path | None:
     is to be run.
     """
     try:
-        folder = start if start.is_dir() else start.parent
-        above = [folder.absolute(), *folder.absolute().parents]
-        root = next((i for i, each in enumerate(above) if (each / ".git").exists()), 0)
-        return next((each / CONFIG_FILE for each in above[: root + 1] if (each / CONFIG_FILE).is_file()), None)
+        folder = (start if start.is_dir() else start.parent).absolute()
+        top = repository_of(folder) or folder
+        searched = [each for each in (folder, *folder.parents) if each.is_relative_to(top)]
+        return next((each / CONFIG_FILE for each in searched if (each / CONFIG_FILE).is_file()), None)
     except OSError:
         return None
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The root of the repository that a folder is in; None: it is in no repository."""
+    start = folder.absolute()
+    return next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -95,7 +101,9 @@ def read_config(path: Path) -> ConfigFile:
             found = _value(value, kind)
             if found is None:
                 what = {bool: "true or false", list: "a list of single values"}.get(kind or str, "a single value")
-                problems.append(Problem(place, f"{quoted(str(value))} is not {what}"))
+                # Only its kind: the text of a list may be endless, by its aliases.
+                shape = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else ""
+                problems.append(Problem(place, f"{shape or quoted(str(value))} is not {what}"))
             else:
                 values[key] = str(_below(path, found)) if key in PATHS else found
     if problems:
@@ -122,7 +130,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             text = file.read(_LENGTH_MAX + 1)
         if len(text) > _LENGTH_MAX:
             raise Failure(f"{shown(path)}: is larger than {_LENGTH_MAX // 1024} KiB")
-        document = yaml.safe_load(text.decode("utf-8-sig"))
+        document = yaml.load(text.decode("utf-8-sig"), Loader=_as_written(yaml))
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise Failure(f"{shown(path)}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
@@ -134,6 +142,17 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Failure(f"{shown(path)}: has no keys", hint="write one KEY: VALUE a line, as in parallelism: 4")
     return document
+
+
+def _as_written(yaml: Any) -> Any:
+    """A safe loader that keeps numbers and dates as they are written: a branch 1.10 is not 1.1, and 1:30 is no 90."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        pass
+
+    for kind in ("int", "float", "timestamp"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", yaml.SafeLoader.construct_scalar)
+    return Loader
 
 
 def _value(value: Any, kind: type | None) -> Any:

@@ -19,7 +19,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 def on_project(function: Work) -> Callable[..., int | None]:
     """Makes a command of a coroutine whose first parameter is a ``ProjectReader``.
 
-    Its parameter ``name`` may be left out where one local run is meant; of a command that has ``task`` or ``tasks``
+    Its parameter ``name`` may be omitted where one local run is meant; of a command that has ``task`` or ``tasks``
     too, the words that mean no name are these. A ``task`` without a default has to be given.
     """
     parameters = inspect.signature(function).parameters

@@ -1,16 +1,9 @@
-"""Options that only ``pproj run`` has. Declarations, and what their texts mean."""
+"""Options that only ``pproj run`` has. Declarations only."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from parallelproject.cli.output.failure import Failure
-from parallelproject.core.times import length
-from parallelproject.model.spec import SECONDS_MAX
-
-NONE = "none"
-"""A ``--task-timeout`` without a limit."""
 
 StateDirectory = Annotated[
     Path | None,
@@ -46,16 +39,16 @@ Check = Annotated[
     typer.Option(
         "--check",
         metavar="CMD",
-        help="With a repository: for /bin/sh, what must succeed in a task's workspace before its work lands. Where it "
-        "fails, the attempt has failed (GateFailed), and the next one reads in PPROJ_FEEDBACK what it printed.",
+        help="With a repository: a shell command that must succeed in a task's workspace before its work lands. If it "
+        "fails, the attempt fails (GateFailed). The next attempt finds its output in the file $PPROJ_FEEDBACK.",
     ),
 ]
 Push = Annotated[
     bool,
     typer.Option(
         "--push/--no-push",
-        help="With a repository: push the branch to its remote at the end; with spec.git.forge, also open its pull "
-        "request or bring it up to date.",
+        help="With a repository: push the branch to its remote at the end; with spec.git.forge, also open or update "
+        "its pull request.",
         show_default=False,
     ),
 ]
@@ -64,15 +57,15 @@ Credentials = Annotated[
     typer.Option(
         "--credentials",
         metavar="DIR",
-        help="Files for publishing: username, password or token, ssh-privatekey and known_hosts, ca.crt, and "
-        "forge-token where it is another; by default git is asked for the password.",
+        help="Folder with the files for publishing: username, password or token, ssh-privatekey and known_hosts, "
+        "ca.crt, and forge-token if the forge needs another token. By default git supplies the password.",
     ),
 ]
 WriteBack = Annotated[
     bool,
     typer.Option(
         "--write-back/--no-write-back",
-        help="At the end, mark what has succeeded as done in FILE; nothing else in it is changed.",
+        help="At the end, mark succeeded tasks as done in FILE; nothing else in FILE changes.",
         show_default=False,
     ),
 ]
@@ -86,14 +79,14 @@ KeepGoing = Annotated[
     typer.Option(
         "-k/",
         "--keep-going/--no-keep-going",
-        help="After a failure run all that does not depend on it, as spec.failurePolicy: Continue does.",
+        help="After a failure, still run all tasks that do not depend on it, as with spec.failurePolicy: Continue.",
         show_default=False,
     ),
 ]
 MaxAttempts = Annotated[
     int | None,
     typer.Option(
-        "--max-attempts", metavar="N", min=1, max=100, help="Most attempts of each task, instead of what FILE says."
+        "--max-attempts", metavar="N", min=1, max=100, help="Maximum number of attempts of each task; overrides FILE."
     ),
 ]
 RunTimeout = Annotated[
@@ -101,7 +94,7 @@ RunTimeout = Annotated[
     typer.Option(
         "--timeout",
         metavar="TIME",
-        help="Longest time of the whole run, as in 30m or 2h; then all that runs is stopped. By default no limit.",
+        help="Time limit of the whole run, as in 30m or 2h; running tasks are then stopped. By default no limit.",
     ),
 ]
 TaskTimeout = Annotated[
@@ -109,8 +102,8 @@ TaskTimeout = Annotated[
     typer.Option(
         "--task-timeout",
         metavar="TIME",
-        help="Longest time of an attempt of each task, instead of what FILE says; none: no limit. By default 2h for "
-        "tasks that FILE sets no limit for.",
+        help="Time limit of each attempt of a task, as in 30m or 2h; none: no limit. Overrides FILE. By default 2h for "
+        "tasks without a limit in FILE.",
     ),
 ]
 Only = Annotated[
@@ -135,18 +128,3 @@ Skip = Annotated[
         help="Do not run this task; may be given again. What depends on it runs without it, as by spec.skip.",
     ),
 ]
-
-
-def whole_seconds(option: str, text: str | None) -> int | None:
-    """A time that was typed, in seconds; at least one.
-
-    Raises:
-        Failure: it is none.
-    """
-    if text is None:
-        return None
-    found = length(text)
-    if not found or found > SECONDS_MAX:
-        more = f", or {NONE}" if option == "--task-timeout" else ""
-        raise Failure(f"{option} {text}: not a time", hint=f"as in 90s, 30m or 2h{more}", code=2)
-    return max(1, round(found))

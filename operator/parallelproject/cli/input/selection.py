@@ -1,4 +1,4 @@
-"""``--only``, ``--from`` and ``--skip``: the tasks that a run leaves aside."""
+"""``--only``, ``--from`` and ``--skip``: the tasks that a run skips."""
 
 from collections.abc import Sequence
 

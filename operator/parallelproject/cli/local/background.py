@@ -1,4 +1,4 @@
-"""A local run in the background: a process of its own that goes on when the terminal is closed."""
+"""A local run in the background: a process of its own that continues when the terminal is closed."""
 
 import os
 import signal
@@ -15,22 +15,22 @@ _READY = b"ready"
 
 
 class _Began:
-    """Tells the process in the foreground that the run has begun: from then on it has the state for itself."""
+    """Reports to the process in the foreground that the run has started: from then on it has the state for itself."""
 
     def __init__(self, pipe: int, new: Path, output: Path) -> None:
         self._pipe, self._new, self._output = pipe, new, output
-        self._is_told = False
+        self._has_reported = False
 
     def take(self, project: Board, events: Sequence[Event]) -> None:
         """At the first events."""
-        if not self._is_told:
-            self._is_told = True
+        if not self._has_reported:
+            self._has_reported = True
             self._new.replace(self._output)
             os.write(self._pipe, _READY)
 
 
 def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) -> tuple[int | None, str]:
-    """Starts a run that outlives us, and waits until it has begun, or has ended before it began.
+    """Starts a run that outlives us, and waits until it has started, or has ended before it began.
 
     It is forked, so that all that was read and checked is there: what is typed again could be another file by then.
 
@@ -39,7 +39,7 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
         run: Runs it, printing to a file, with a consumer of its events; its exit code.
 
     Returns:
-        None and nothing where it has begun; else its exit code and what it has printed.
+        None and nothing where it has started; else its exit code and what it has printed.
 
     Raises:
         OSError: the state directory cannot be written.
@@ -54,7 +54,7 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
         code = 1
         try:
             os.setsid()
-            if os.fork():  # so that it is nobody's child: who started it may go on for long
+            if os.fork():  # so that it is nobody's child: who started it may run for long
                 os._exit(0)
             os.close(read)
             code = _in_background(new, write, directory, run)
@@ -62,20 +62,20 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
             os._exit(code)
     os.close(write)
     os.waitpid(child, 0)
-    said = b""
+    received = b""
     while data := os.read(read, 64):
-        said += data
-        if said == _READY:
+        received += data
+        if received.startswith(_READY):  # with its exit code, where it has ended already
             break
     os.close(read)
-    if said == _READY:
+    if received.startswith(_READY):
         return None, ""
     try:
         printed = new.read_text(errors="replace")
         new.unlink()
     except FileNotFoundError:
         printed = ""
-    return int(said or b"1"), printed
+    return int(received or b"1"), printed
 
 
 def _in_background(new: Path, pipe: int, directory: StateDirectory, run: Callable[[TextIO, _Began], int]) -> int:

@@ -30,7 +30,7 @@ class LogReader:
 
         Args:
             tasks: The tasks; None: all, as they start.
-            follow: Whether to go on until the attempt of the only task, or the run, has ended.
+            follow: Whether to continue until the attempt of the only task, or the run, has ended.
         """
         number: dict[str, int] = {}
         while True:

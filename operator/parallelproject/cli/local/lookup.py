@@ -10,9 +10,9 @@ from parallelproject.cli.output.program import is_plugin, typed
 from parallelproject.local.read import is_run, run_named, runs_below
 
 RULE = (
-    "With -n, --context or --kubeconfig a project of the cluster is meant, with --state-dir a local run. Without, a "
-    "run of this folder (.pproj/NAME) comes first, where there is one; what is shown is named on stderr. kubectl pproj "
-    "means the cluster."
+    "-n, --context or --kubeconfig selects a project in the cluster, --state-dir a local run. Without these options, a "
+    "local run of this folder (.pproj/NAME) is used if there is one, else the cluster; stderr says which. kubectl "
+    "pproj uses the cluster, except with --state-dir."
 )
 """The rule in words, for the help of the commands."""
 
@@ -30,7 +30,11 @@ def local_runs(name: str | None, state_dir: Path | None, names_cluster: bool) ->
     """
     if state_dir is not None:
         if names_cluster:
-            raise Failure("--state-dir is of a local run, -n, --context and --kubeconfig are of a cluster", code=2)
+            raise Failure(
+                "--state-dir selects a local run, but -n, --context and --kubeconfig select a cluster",
+                hint="omit one of them",
+                code=2,
+            )
         if not is_run(state_dir):
             raise Failure(f"--state-dir {state_dir}: there is no local run", hint=f"{typed()} run makes one", code=1)
         return LocalRuns([state_dir.absolute()])
@@ -62,7 +66,9 @@ def several_runs(names: Sequence[str], state_dir: Path | None, names_cluster: bo
     if len(runs) < len(found):
         others = ", ".join(name for name, each in found.items() if each is None)
         raise Failure(
-            f"{others}: no local run, as the others are", hint="-n NAMESPACE means the cluster for all", code=2
+            f"{others}: not a local run, but the other names are",
+            hint="-n NAMESPACE looks up all names in the cluster",
+            code=2,
         )
     return LocalRuns([each.directory for each in runs])
 
@@ -80,7 +86,7 @@ class Meant(NamedTuple):
 def meant(words: Sequence[str], state_dir: Path | None, names_cluster: bool, most_tasks: int | None = None) -> Meant:
     """Which run or project, and which of its tasks, is meant by ``[NAME] [TASK]…``.
 
-    The name may be left out where there is one local run. So a first word that is no local run's name, while it or a
+    The name may be omitted where there is one local run. So a first word that is no local run's name, while it or a
     later one is a task of the only local run, is a task; and so is a single word.
 
     Args:

@@ -18,7 +18,7 @@ from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, version_of
 from parallelproject.local.state.directory import FOLDER, StateDirectory
-from parallelproject.local.state.requests import Asked
+from parallelproject.local.state.requests import SKIP, Asked
 
 Json = dict[str, Any]
 
@@ -52,7 +52,7 @@ class LocalRuns:
 
     @property
     def options(self) -> str:
-        """What a command line needs to mean the same run, besides its name; it starts with a blank."""
+        """What a command line needs to mean the same run, in addition to its name; it starts with a blank."""
         return options_of(self._directories[0]) if len(self._directories) == 1 else ""
 
     def tasks_of_only(self) -> frozenset[str]:
@@ -117,9 +117,15 @@ class LocalRuns:
         directory = self._directory(project["metadata"]["name"])
         return next_commands(found, project, options_of(directory), is_active(directory))
 
-    def goes_on(self, project: Json) -> str:
-        """The command line that goes on with a run that was stopped."""
+    def command_to_continue(self, project: Json) -> str:
+        """The command line that continues a stopped run."""
         return command_of(project) or f"{typed()} run FILE"
+
+    def start_again(self, project: Json) -> Sequence[str]:
+        """None where it was started elsewhere, or from standard input: the same words would mean another run."""
+        words = shlex.split(command_of(project))
+        is_elsewhere = bool(options_of(self._directory(project["metadata"]["name"])))
+        return () if is_elsewhere or "-" in words else words
 
     def is_attended(self, project: Json) -> bool:
         """Whether anything of the run is running."""
@@ -162,7 +168,9 @@ class LocalRuns:
     ) -> AsyncIterator[tuple[str, bytes]]:
         """What the processes of the latest attempts print."""
         if container:
-            raise Failure("--container is of a cluster's pods", hint="leave it out for a local run", code=2)
+            raise Failure(
+                "--container selects a container of a pod, but a local run has no pods", hint="omit it", code=2
+            )
         async for piece in LogReader(self._directory(name)).logs(tasks, follow=follow):
             yield piece
 
@@ -205,8 +213,15 @@ class LocalRuns:
 
 def _ask(state: StateDirectory, patch_of: Callable[[Json], Json | None]) -> Asked | None:
     def fields(_: Asked) -> Json | None:
-        patch = patch_of(_read(state.path))
-        return None if patch is None else patch["spec"]
+        project = _read(state.path)
+        patch = patch_of(project)
+        if patch is None:
+            return None
+        fields: Json = dict(patch["spec"])
+        if SKIP in fields:  # only what is changed: the rest may be skipped for this session alone
+            before, after = set(project["spec"].get(SKIP) or ()), set(fields[SKIP])
+            fields[SKIP] = {task: task in after for task in sorted(before ^ after)}
+        return fields
 
     try:
         return state.requests.ask(fields)
@@ -221,14 +236,14 @@ def _read(directory: Path) -> Json:
     if found is None:
         raise Failure(
             f"the state in {short(directory)} has nothing to show: it is of an older version, or of a run that has not "
-            "begun",
-            hint=f"{typed()} run FILE goes on with it",
+            "started",
+            hint=f"{typed()} run FILE continues it",
         )
     return found
 
 
 def options_of(directory: Path) -> str:
-    """What means a run besides its name: nothing where it is below this folder."""
+    """What means a run in addition to its name: nothing where it is below this folder."""
     is_here = directory.parent == Path.cwd() / FOLDER
     return "" if is_here else f" --state-dir {shlex.quote(short(directory))}"
 

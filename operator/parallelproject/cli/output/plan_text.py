@@ -47,7 +47,7 @@ def plan_text(page: Page, file: str, imported: Imported, plan: Outline, verbose:
 
 def _headline(page: Page, imported: Imported, plan: Outline) -> None:
     widest = max(map(len, plan.levels), default=0)
-    text = f"{count(plan.tasks, 'task')} in {count(len(plan.levels), 'level')}, at most {widest:,} side by side"
+    text = f"{count(plan.tasks, 'task')} in {count(len(plan.levels), 'level')}, at most {widest:,} at the same time"
     page.add(f"{one_line(imported.project.name)}: {text}", "bold")
     if imported.report.format is not Format.MANIFEST:
         for line in imported.report.lines():
@@ -56,7 +56,7 @@ def _headline(page: Page, imported: Imported, plan: Outline) -> None:
 
 
 def _levels(page: Page, plan: Outline, verbose: bool) -> None:
-    page.heading("Levels", "by dependencies alone: level, tasks, which")
+    page.heading("Levels", "by dependencies alone: level, number of tasks, ids")
     shown = list(enumerate(plan.levels))
     if len(shown) > _LEVELS_SHOWN and not verbose:
         shown = shown[: _LEVELS_SHOWN - 4]
@@ -90,7 +90,7 @@ def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> 
     if len(worst) > len(shown):
         page.add(f"  … {len(worst) - len(shown):,} more; -v shows all", "dim")
     if plan.set_back and serialize:
-        text = f"  {count(len(plan.set_back), 'task')} set back by that"
+        text = f"  {count(len(plan.set_back), 'task')} in a later wave for that reason"
         if len(plan.waves) > len(plan.levels):
             text += f", which makes {count(len(plan.waves), 'wave')} of {count(len(plan.levels), 'level')}"
         page.add(f"{text}: {listed(plan.set_back, max(20, page.width - len(text) - 2))}")
@@ -115,7 +115,7 @@ def _critical_path(page: Page, plan: Outline, verbose: bool) -> None:
 def _bottlenecks(page: Page, imported: Imported, plan: Outline) -> None:
     if not plan.bottlenecks:
         return
-    page.heading("Bottlenecks", "the most work waits for these")
+    page.heading("Bottlenecks", "most tasks wait for these")
     titles = {task.id: task.title for task in imported.project.spec.tasks}
     rows = []
     for bottleneck in plan.bottlenecks:

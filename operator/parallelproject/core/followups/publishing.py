@@ -131,7 +131,9 @@ def _tries(ended: Sequence[PublishAttempt], record: Mapping[str, Any] | None) ->
 def merged_now(revision: str, record: Mapping[str, Any] | None, plan: Plan) -> tuple[int, int]:
     """How many levels are merged with all that has succeeded in them, and the number of those tasks."""
     snapshot = plan.ledger.snapshot
-    if record is None or not revision or record.get("revision") != revision or snapshot is None:
+    if snapshot is not None and not revision:  # all tasks of the levels that are done were skipped: nothing to merge
+        return plan.level, snapshot.succeeded_below(plan.level)
+    if record is None or record.get("revision") != revision or snapshot is None:
         return 0, 0
     levels = min(merged_levels(record), len(snapshot.graph.levels))
     return levels, snapshot.succeeded_below(levels)

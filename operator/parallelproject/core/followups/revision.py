@@ -14,18 +14,17 @@ from parallelproject.core.planner.failures import all_done, is_done
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import ENDED_STATES, TaskState
 
 Json = dict[str, Any]
 
-_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 _WHERE = 6
 
 
 def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
     """The tasks that are reported: those of the levels that are done, or all tasks at the end."""
     last = len(graph.levels) if plan.completed else plan.level
-    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in ENDED_STATES]
 
 
 def stage(plan: Plan) -> tuple[int, bool, int]:
@@ -90,8 +89,8 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["isWhole"] = True
     if git and git.is_by_task:
         for row in fields["tasks"]:
-            if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
-                row["after"] = needs
+            if needs := _needs(graph, plan, graph.index[row["id"]]):
+                row["after"] = [graph.ids[i] for i in needs]
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
@@ -134,6 +133,21 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
         rows.append(row)
     return rows
+
+
+def _needs(graph: CompiledGraph, plan: Plan, task: int) -> list[int]:
+    """The tasks that it depends on directly; those of a skipped one in its place, since that has no branch."""
+    found: dict[int, None] = {}
+    known: set[int] = set()
+    open_ = list(reversed(graph.parents[task]))
+    while open_:
+        parent = open_.pop()
+        if plan.states[parent] is not TaskState.SKIPPED:
+            found[parent] = None
+        elif parent not in known:
+            known.add(parent)
+            open_ += reversed(graph.parents[parent])
+    return list(found)
 
 
 def _done_levels(graph: CompiledGraph, plan: Plan) -> int:

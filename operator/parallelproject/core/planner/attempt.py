@@ -124,6 +124,11 @@ class Record(NamedTuple):
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
         return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL and self.reason != _GATE
 
+    @property
+    def took(self) -> float | None:
+        """Duration of the last attempt, in seconds; None if it has not started or not ended."""
+        return None if self.started is None or self.ended is None else max(0.0, self.ended - self.started)
+
 
 NEW = Record()
 

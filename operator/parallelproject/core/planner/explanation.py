@@ -86,7 +86,7 @@ class View:
         return self.row(i).record
 
     def is_done(self, i: int) -> bool:
-        """Whether nobody waits for a task: it has succeeded, or is skipped because somebody asked for that."""
+        """Whether nobody waits for a task: it has succeeded, or is skipped by request."""
         state, reason, _ = self.row(i)
         return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
 

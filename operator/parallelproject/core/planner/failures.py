@@ -35,7 +35,7 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
 
 
 def is_done(graph: CompiledGraph, task: int, state: TaskState) -> bool:
-    """Whether nothing of a task is missing: it has succeeded, or it is skipped because somebody asked for that."""
+    """Whether nothing of a task is missing: it has succeeded, or it is skipped by request."""
     return state is TaskState.SUCCEEDED or (state is TaskState.SKIPPED and task in graph.skipped)
 
 

@@ -117,8 +117,7 @@ def plan(
         spec: The spec that it was compiled from.
         prior: The last ledger.
         observed: By task id, every observed attempt, also of tasks that are no longer in the spec; those of ``settled``
-            may
-            be absent. An attempt that was requested is LAUNCHING until it is known to exist or to be refused.
+            may be absent. An attempt that was requested is LAUNCHING until it is known to exist or to be refused.
         now: Seconds since the epoch.
         share: What of all that projects share this one may use; None: nothing is shared.
         constraints: The rules that block tasks, in their order.

@@ -52,7 +52,7 @@ def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running:
 
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
     """Expected work divided by the makespan, by parallelism: 1, 2, 4, … until more does not help."""
-    work = sum(graph.seconds)
+    work = work_of(graph)
     if not work:
         return {}
     speedup: dict[int, float] = {}
@@ -65,6 +65,11 @@ def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
     if spec.parallelism not in speedup:
         speedup[spec.parallelism] = round(work / makespan(graph, spec, spec.parallelism), 2)
     return dict(sorted(speedup.items()))
+
+
+def work_of(graph: CompiledGraph) -> int:
+    """The expected seconds of all tasks, without those that are skipped by request."""
+    return sum(seconds for i, seconds in enumerate(graph.seconds) if i not in graph.skipped)
 
 
 _READY: Hashable = ("ready",)
@@ -83,6 +88,7 @@ class _Simulation:
     ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
+        ended = {*ended, *(graph.skipped - running.keys())}
         unfinished = list(map(len, graph.levels))
         for task in ended:
             unfinished[graph.level[task]] -= 1
@@ -111,7 +117,7 @@ class _Simulation:
             self._admission.release(task)
             for child in graph.children[task]:
                 self._waiting[child] -= 1
-                if not self._waiting[child]:
+                if not self._waiting[child] and child not in self._started:
                     self._stand(_READY, child)
             self._start(now)
         if self._lines:

@@ -22,10 +22,10 @@ def saved_by_graph(graph: CompiledGraph, spec: Spec, ledger: Ledger) -> float:
     machine that slept) do not count. Known only where all tasks have run.
     """
     records = [ledger.records.get(task, NEW) for task in graph.ids]
-    times = [(r.started, r.ended) for i, r in enumerate(records) if i not in graph.skipped]
-    if spec.scheduling is Scheduling.GRAPH or not times or any(a is None or b is None for a, b in times):
+    times = [record.took for i, record in enumerate(records) if i not in graph.skipped]
+    if spec.scheduling is Scheduling.GRAPH or not times or None in times:
         return 0.0
-    took = [max(0.0, r.ended - r.started) if r.started is not None and r.ended is not None else 0.0 for r in records]
+    took = [record.took or 0.0 for record in records]
     measured = replace(graph, seconds=tuple(round(1000 * seconds) for seconds in took))  # it counts whole units
     other = spec.model_copy(update={"scheduling": Scheduling.GRAPH})
     by_level, by_graph = (makespan(measured, each, spec.parallelism) / 1000 for each in (spec, other))

@@ -7,9 +7,8 @@ from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.simulation import remaining
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import ENDED_STATES, TaskState
 
-_OVER = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 _OVERDUE = 0.1
 """A task that runs for longer than it was expected to is expected to need this share of its estimate more."""
 
@@ -37,7 +36,7 @@ def seconds_left(
         i = graph.index[task]
         expected = graph.seconds[i] * pace
         left[i] = max(expected - (now - started), _OVERDUE * expected)
-    ended = {i for i, state in enumerate(plan.states) if state in _OVER and i not in left}
+    ended = {i for i, state in enumerate(plan.states) if state in ENDED_STATES and i not in left}
     # By the clock of the estimates, so that the graph can stay as it is.
     return remaining(graph, spec, ended, {i: round(seconds / pace) for i, seconds in left.items()}) * pace
 
@@ -47,7 +46,7 @@ def _pace(graph: CompiledGraph, plan: Plan) -> float:
     taken = expected = 0.0
     for i, task in enumerate(graph.ids):
         record = plan.ledger.records.get(task, NEW)
-        if record.state is TaskState.SUCCEEDED and record.started is not None and record.ended is not None:
-            taken += max(0.0, record.ended - record.started)
+        if record.state is TaskState.SUCCEEDED and record.took is not None:
+            taken += record.took
             expected += graph.seconds[i]
     return max(taken / expected, 0.001) if expected else 1.0

@@ -10,9 +10,9 @@ FIELDS: dict[str, str] = {
     "time": "When it was observed: RFC 3339 with milliseconds, in UTC.",
     "project": "Name of the project.",
     "event": "What happened; see below.",
-    "task": "Id of the task that it is about.",
+    "task": "Id of the task, if the event is about one.",
     "attempt": "Number of the attempt, from 1.",
-    "level": "The level that it is about, from 0.",
+    "level": "Number of the level, from 0.",
     "reason": "Why, as a word for programs: `ExitCode`, `DeadlineExceeded`, `GateFailed`, `DependencyFailed`, …",
     "exitCode": "Exit code of a failed attempt.",
     "seconds": "How long an attempt took.",
@@ -37,13 +37,13 @@ MEANINGS: dict[str, str] = {
     What.STARTED: "An attempt started.",
     What.SUCCEEDED: "An attempt succeeded; with a repository its work has landed.",
     What.FAILED: "An attempt failed. Another one may follow: see `retryInSeconds`.",
-    What.STOPPED: "An attempt was stopped by us: no failure of its task.",
+    What.STOPPED: "The run stopped an attempt; this is not a failure of its task.",
     What.LANDED: "The work of a task is a commit on the branch.",
     What.TASK_FAILED: "A task failed for good.",
     What.SKIPPED: "A task does not run.",
     What.CHANGED: "A task is in another state, and no other event says so.",
     What.LEVEL_COMPLETED: "All tasks of a level have ended.",
-    What.COMPLETED: "All is done that can be done.",
+    What.COMPLETED: "No further task can run.",
     NOTICE: "A line about the run as a whole.",
     ENDED: "The last line. `reason` is `Completed`, `Interrupted`, `Suspended` or `Trouble`.",
 }
@@ -80,5 +80,5 @@ def document(project: str, event: Event, now: float) -> dict[str, Any]:
 def line(project: str, what: str, now: float, **fields: Any) -> dict[str, Any]:
     """A line of a run, without the fields that say nothing."""
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    said = {key: value for key, value in fields.items() if value not in (None, "", [])}
-    return {"time": time, "project": project, "event": str(what), **said}
+    known = {key: value for key, value in fields.items() if value not in (None, "", [])}
+    return {"time": time, "project": project, "event": str(what), **known}

@@ -29,7 +29,7 @@ class Figures(NamedTuple):
 def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
     """The figures of a run, until its end or until now."""
     records = [ledger.records.get(task_id, NEW) for task_id in graph.ids]
-    took = [max(0.0, r.ended - r.started) if r.started is not None and r.ended is not None else 0.0 for r in records]
+    took = [record.took or 0.0 for record in records]
     end = ledger.completion_time if ledger.completion_time is not None else now
     wall = max(0.0, end - (ledger.start_time if ledger.start_time is not None else end))
     work = sum(took)

@@ -7,7 +7,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
-from parallelproject.core.planner.simulation import makespan, predicted_speedup
+from parallelproject.core.planner.simulation import makespan, predicted_speedup, work_of
 from parallelproject.model.spec import Scheduling, Spec
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
     speedup = predicted_speedup(graph, spec)
     by_level = spec.scheduling is Scheduling.LEVELS
     other = spec.model_copy(update={"scheduling": Scheduling.GRAPH if by_level else Scheduling.LEVELS})
-    work = sum(graph.seconds)
+    work = work_of(graph)
     return Outline(
         tasks=len(graph.ids),
         estimated=any(task.estimate_seconds for task in graph.tasks),

@@ -16,12 +16,11 @@ from parallelproject.core.planner.attempt import NEW, Attempt
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Level, StatusRow, Whole
 from parallelproject.core.report.status import condition, read_row, result_of
-from parallelproject.model.status import ConditionType, TaskState
+from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState
 
 _NOTHING = StatusRow()
 _UNKNOWN = Whole()
 _STATES = {state.value: state for state in TaskState}
-_OVER = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +104,14 @@ class PlanReading:
 
     def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterator[Level]:
         """The levels of these tasks that have ended since."""
-        graph, states = self.graph, self.plan.states
+        graph, states, earlier = self.graph, self.plan.states, before.plan.states
         places = [graph.index[task] for task in tasks]
-        ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
+        ended = {graph.level[i] for i in places if states[i] in ENDED_STATES and earlier[i] not in ENDED_STATES}
         snapshot = self.plan.ledger.snapshot
         for level in sorted(ended):
             unfinished = snapshot.unfinished[level] if snapshot is not None else 1
             tasks_of = graph.levels[level]
-            if not unfinished or (self._has_failures and all(states[i] in _OVER for i in tasks_of)):
+            if not unfinished or (self._has_failures and all(states[i] in ENDED_STATES for i in tasks_of)):
                 yield Level(level, len(tasks_of) - unfinished, len(tasks_of))
 
     @cached_property

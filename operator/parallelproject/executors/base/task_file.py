@@ -6,6 +6,7 @@ from typing import Any
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.model import names
+from parallelproject.model.status import TaskState
 
 
 def task_document(
@@ -33,7 +34,7 @@ def task_document(
         dependencies.append(
             {
                 "id": graph.ids[parent],
-                "state": record.state.value,
+                "state": _state(graph, parent, record).value,
                 "attempts": record.attempts,
                 "outputs": dict((outputs or {}).get(graph.ids[parent], {})),
                 **({"commit": record.commit} if record.commit else {}),
@@ -48,6 +49,12 @@ def task_document(
         "parameters": {parameter.name: parameter.value for parameter in described.parameters},
         "dependencies": dependencies,
     }
+
+
+def _state(graph: CompiledGraph, task: int, record: Record) -> TaskState:
+    """A dependency that is skipped by request has no record that says so."""
+    is_skipped = task in graph.skipped and record.state is not TaskState.SUCCEEDED
+    return TaskState.SKIPPED if is_skipped else record.state
 
 
 def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """What commits contain about themselves: their task, and what has happened since a base."""
 
+import re
 from dataclasses import dataclass
 
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def work_of(store: GitStore, commit: str) -> LandingWork:
     form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
     output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
     base, date, run, task, attempt = output.split("\0")
-    if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
+    is_ours = (run, task) == (store.delivery.run, store.delivery.task) and _NUMBER.fullmatch(attempt)
+    if not is_ours or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
     return LandingWork(commit, base, int(attempt), date, store)
 

@@ -90,7 +90,7 @@ class Deliveries:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
 
         Raises:
-            OSError: what it is told cannot be written.
+            OSError: its instruction cannot be written.
         """
         described = graph.tasks[task]
         files = list(graph.files[task])
@@ -101,7 +101,7 @@ class Deliveries:
             "body": described.description,
             "policy": self._policy | {"files": files},
         }
-        told = instruction(
+        instructions = instruction(
             state=self._directory.path,
             argv=list(order.argv),
             deadline=order.deadline,
@@ -112,7 +112,7 @@ class Deliveries:
             log=order.log,
         )
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
-        file.write_text(json.dumps(told))
+        file.write_text(json.dumps(instructions))
         argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
         return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
@@ -121,7 +121,7 @@ class Deliveries:
         """Where an attempt works."""
         return str(Places(self._directory.path, task).of(number).workspace)
 
-    def told(self, row: AttemptRow) -> AttemptRow:
+    def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""
         result = self.result(row.task, row.number)
         if result is None or row.ended is None:
@@ -133,7 +133,7 @@ class Deliveries:
         return row._replace(reason=result.reason) if row.phase == FAILED else row
 
     def result(self, task: str, number: int) -> DeliveryResult | None:
-        """What an attempt has told of its end."""
+        """What an attempt has reported of its end."""
         return delivery_result.read(Places(self._directory.path, task).result(number))
 
     def commit(self, row: AttemptRow) -> str | None:
@@ -152,7 +152,7 @@ class Deliveries:
         if result is None:
             return ()
         rules = "the base's rules or rules that the task has added"
-        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}, so it did not land"
         return (*result.kept, *([hidden] if result.hidden else []))
 
     def remarks(self, records: Mapping[str, Record]) -> list[str]:
@@ -165,7 +165,7 @@ class Deliveries:
                 unowned |= dict.fromkeys(result.not_landed)
         lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
         if unowned:
-            why = "no task's work, so changes of it do not land"
+            why = "no task's work, so changes to it do not land"
             lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
         return lines
 
@@ -174,7 +174,7 @@ class Deliveries:
         return _has_feedback(self.result(task, number))
 
     def feedback(self, task: str, number: int) -> str:
-        """The file that tells the next attempt why this one failed.
+        """The file that says to the next attempt why this one failed.
 
         Raises:
             OSError: it cannot be written.

@@ -33,7 +33,7 @@ from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 
 STOPPED = 143
-"""Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
+"""Exit code of an attempt that was asked to end before its command had started, as a shell has it for SIGTERM."""
 _SHOWN = 10
 """Most paths that are named in one line."""
 _PAUSES = (0.5, 3.0)
@@ -76,7 +76,7 @@ def instruction(
     check: str | None = None,
     log: str = "",
 ) -> dict[str, Any]:
-    """What ``main`` is told, as plain data.
+    """The settings of ``main``, as plain data.
 
     Args:
         state: The state directory of the run.
@@ -98,13 +98,13 @@ def instruction(
 class LandingAttempt:
     """One attempt, from its start to its end."""
 
-    def __init__(self, told: Mapping[str, Any], environment: dict[str, str]) -> None:
-        self._told = told
+    def __init__(self, settings: Mapping[str, Any], environment: dict[str, str]) -> None:
+        self._settings = settings
         self._environment = environment
-        os.environ["PATH"] = told["path"]
-        self._delivery = delivery_of(told["delivery"])
+        os.environ["PATH"] = settings["path"]
+        self._delivery = delivery_of(settings["delivery"])
         self._number = self._delivery.attempt
-        self._state = Path(told["state"])
+        self._state = Path(settings["state"])
         self._places = Places(self._state, self._delivery.task)
         self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
@@ -127,16 +127,16 @@ class LandingAttempt:
             return self._land(self._delivery, self._place)
         if self._runner.is_stopping:
             return None
-        told = self._told
+        settings = self._settings
         self._make_outputs()
         offset = _log_size()
         began = time.monotonic()
-        failed = self._run(told["argv"], told["deadline"])
+        failed = self._run(settings["argv"], settings["deadline"])
         if self._agent:
             failed = self._judged(self._agent, failed, offset)
-        if failed is None and told["check"]:
-            left = told["deadline"] and max(0.001, told["deadline"] - (time.monotonic() - began))
-            failed = self._checked(told["check"], left)
+        if failed is None and settings["check"]:
+            left = settings["deadline"] and max(0.001, settings["deadline"] - (time.monotonic() - began))
+            failed = self._checked(settings["check"], left)
         self._places.note_end(self._number, failed.exit_code if failed else 0)
         if failed is None:
             return self._land(self._delivery, self._place)
@@ -145,7 +145,7 @@ class LandingAttempt:
 
     def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
         """Runs a command in the workspace; how it failed, if it did."""
-        ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._told["grace"])
+        ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._settings["grace"])
         check_workspace(self._place.workspace)
         code = 124 if ended.overdue and not ended.code else ended.code
         return DeliveryResult(FAILED, _OVERDUE if ended.overdue else "ExitCode", exit_code=code) if code else None
@@ -162,7 +162,7 @@ class LandingAttempt:
         if self._runner.is_stopping:
             return DeliveryResult(FAILED, "ExitCode", exit_code=STOPPED)
         _print(f"check: {check}")
-        log = Path(self._told["log"])
+        log = Path(self._settings["log"])
         start = log.stat().st_size
         failed = self._run(["/bin/sh", "-c", check], deadline)
         if failed is None:

@@ -41,7 +41,7 @@ class Repository:
             home: A folder of our own, for git's temporary files.
 
         Raises:
-            RunError: there is none, or git is missing or too old.
+            RunError: it is missing, or git is missing or too old.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - without ".."
@@ -75,7 +75,7 @@ class Repository:
         """The commit that a branch or a tag stands for; by default what is checked out.
 
         Raises:
-            RunError: there is none.
+            RunError: it is missing.
         """
         if name is None or name == CHECKED_OUT:
             commit = self._commit("HEAD")
@@ -95,19 +95,18 @@ class Repository:
 
     def checked_out(self, branch: str) -> Path | None:
         """The work tree in which a branch is checked out."""
-        tree = None
-        for line in lines_of(self._text("worktree", "list", "--porcelain")):
-            what, _, value = line.partition(" ")
-            if what == "worktree":
-                tree = Path(value)
-            elif what == "branch" and value == check_branch(branch, "branch"):
-                return tree
-        return None
+        ref = check_branch(branch, "branch")
+        return next((Path(tree["worktree"]) for tree in self._work_trees() if tree.get("branch") == ref), None)
 
     def work_trees(self) -> list[Path]:
         """All work trees of the repository."""
-        lines = lines_of(self._text("worktree", "list", "--porcelain"))
-        return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
+        return [Path(tree["worktree"]) for tree in self._work_trees()]
+
+    def _work_trees(self) -> list[dict[str, str]]:
+        """What git says of each, by label. With ``-z``: a path may hold a newline."""
+        said = self._text("worktree", "list", "--porcelain", "-z")
+        trees = [tree.split("\0") for tree in said.split("\0\0") if tree]
+        return [{label: value for label, _, value in (line.partition(" ") for line in tree)} for tree in trees]
 
     def paths_of(self, file: Path | None) -> list[str]:
         """The paths that a file has within the repository, as those who have a checkout of it know it."""
@@ -129,14 +128,14 @@ class Repository:
         config = [("core.excludesFile", str(settings.excludes_file or "/dev/null")), *settings.without_filters]
         found: set[str] = set()
         for command in commands:
-            said = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
-            found |= {path for path in said.stdout.decode(errors="surrogateescape").split("\0") if path}
+            done = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
+            found |= {path for path in done.stdout.decode(errors="surrogateescape").split("\0") if path}
         return sorted(found)
 
     def tree(self, commit: str) -> dict[str, tuple[str, str]]:
         """By path, the mode and the object of all that a commit has."""
-        said = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
-        entries = (entry.partition("\t") for entry in said.split("\0") if entry)
+        printed = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
+        entries = (entry.partition("\t") for entry in printed.split("\0") if entry)
         return {path: (fields.split(" ")[0], fields.split(" ")[2]) for fields, _, path in entries}
 
     def contents(self, blobs: list[str]) -> list[tuple[str, bytes]]:
@@ -175,8 +174,8 @@ class Repository:
 
     def commits(self, base: str, branch: str) -> int:
         """How many commits a branch has that its base has not."""
-        said = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
-        return int(said.stdout or 0)
+        done = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
+        return int(done.stdout or 0)
 
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""
@@ -206,7 +205,7 @@ class Repository:
         self.delete_refs({name: commit for name, commit in self.refs_of_run(run).items() if name.endswith("/landed")})
 
     def branch_commit(self, branch: str) -> str | None:
-        """The commit of a branch; None where there is none."""
+        """The commit of a branch; None where it does not exist."""
         return self._commit(check_branch(branch, "branch"))
 
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
@@ -214,9 +213,9 @@ class Repository:
         found: dict[str, list[str]] = {}
         if commits:
             options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--root")
-            said = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
+            printed = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
             known, at = set(commits), ""
-            for field in said.decode(errors="surrogateescape").split("\0"):
+            for field in printed.decode(errors="surrogateescape").split("\0"):
                 if field.rstrip("\n") in known:
                     at = field.rstrip("\n")
                 elif field:
@@ -224,7 +223,7 @@ class Repository:
         return {commit: tuple(paths) for commit, paths in found.items()}
 
     def remote(self, base: str) -> str | None:
-        """The remote that the base is followed from; else ``origin``, or the only one. None: there is none."""
+        """The remote that the base is followed from; else ``origin``, or the only one. None: no such remote."""
         names = lines_of(self._text("remote"))
         followed = self._git.run("config", "--get", f"branch.{base}.remote", codes=(0, 1)).stdout.decode().strip()
         if followed in names:
@@ -259,7 +258,7 @@ def _git_directory(folder: Path) -> Path | None:
 
 
 def _check_version(git: GitCommand) -> None:
-    said = git.run("version").stdout.decode().split()
-    numbers = said[2].split(".") if len(said) > 2 else []
+    words = git.run("version").stdout.decode().split()
+    numbers = words[2].split(".") if len(words) > 2 else []
     if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < OLDEST_GIT:
-        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(said[2:])}")
+        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(words[2:])}")

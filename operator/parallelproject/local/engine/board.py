@@ -43,7 +43,7 @@ class Board:
     suspend_requested: bool = False
     """Whether that suspends it: it waits, and does not end."""
     interrupted: bool = False
-    """Whether a person has interrupted it: what is stopped by that is not over, and another session goes on with it."""
+    """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
@@ -65,10 +65,10 @@ class Board:
 
 
 class BoardView(Consumer[Board], Protocol):
-    """A way to show a run while it goes on, which hears what happens. No view may hold up or break the run."""
+    """A way to show a run while it runs, which receives its events. No view may hold up or break the run."""
 
     def say(self, notice: str) -> None:
-        """Tells something about the run as a whole."""
+        """Reports something about the run as a whole."""
 
     def draw(self) -> float | None:
         """Brings the picture up to date where there is one; returns the seconds until it wants to be called again."""

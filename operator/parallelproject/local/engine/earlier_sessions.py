@@ -49,7 +49,7 @@ def recover(
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries`` and ``agents`` it
-    counts what they say of their ends.
+    counts what they report of their ends.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -67,7 +67,7 @@ def recover(
         store.write([row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED) for row in running])
         rows = store.attempts()
     if deliveries:
-        rows = [deliveries.told(row) for row in rows]
+        rows = [deliveries.reported(row) for row in rows]
     if agents:
         rows = [agents.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None

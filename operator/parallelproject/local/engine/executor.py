@@ -105,7 +105,7 @@ class ProcessExecutor:
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
-        row = self._deliveries.told(row) if self._deliveries else row
+        row = self._deliveries.reported(row) if self._deliveries else row
         return self._agents.reported(row) if self._agents else row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:

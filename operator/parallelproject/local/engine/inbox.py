@@ -1,4 +1,4 @@
-"""Hears of what people ask of a run while it goes on."""
+"""Receives what people ask of a run while it runs."""
 
 import time
 
@@ -17,7 +17,7 @@ class Inbox:
 
         Args:
             requests: The file.
-            asked: What the session has begun with.
+            asked: What the session has started with.
         """
         self._requests = requests
         self._version = asked.version
@@ -25,7 +25,7 @@ class Inbox:
         self._stamp = (0, 0)
         self._next_look = 0.0
         self.trouble: str | None = None
-        """Why the file cannot be read, told once."""
+        """Why the file cannot be read, reported once."""
 
     def wait(self) -> float:
         """Seconds until the next look."""

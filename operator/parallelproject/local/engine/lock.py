@@ -1,7 +1,7 @@
 """One run at a time on one state directory.
 
 The lock (flock(2)) belongs to the engine and, by inheritance, to its supervisor: it is free only when both are
-gone. So whoever gets it knows that nobody writes the state any more.
+gone. So the process that gets it knows that nobody writes the state any more.
 """
 
 import fcntl
@@ -31,14 +31,14 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
     """
     lock = _open(path)
     deadline = time.monotonic() + patience
-    told = False
+    has_said = False
     try:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(lock, path):
                     break
-                os.close(lock)  # of a state that was deleted meanwhile: whoever comes next has another file
+                os.close(lock)  # of a state that was deleted meanwhile: the next process has another file
                 lock = _open(path)
                 continue
             except BlockingIOError:
@@ -53,9 +53,9 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
                     f"{path.parent} is still being cleaned up after process {pid} ended",
                     f"see who holds {path}",
                 )
-            if not told and time.monotonic() > deadline - patience + 0.2:
+            if not has_said and time.monotonic() > deadline - patience + 0.2:
                 say(f"waiting for the tasks of the run that was cut off (process {pid}) to be stopped …")
-                told = True
+                has_said = True
             time.sleep(_POLL)
         own = process(os.getpid())
         content = {"pid": os.getpid(), "ticks": own.start if own else None, "since": time.time()}

@@ -62,9 +62,9 @@ class RunOptions:
     source: Path | None = None
     """The file that the project was read from, so that no other one's state is taken for its own."""
     finished: Callable[[Sequence[str]], bool] | None = None
-    """Is told at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
+    """Receives at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
     consumers: "Sequence[Consumer[Board]]" = ()
-    """Who else hears what happens."""
+    """Other consumers of the run's events."""
     rerun: str = "pproj run FILE"
     """The command that started this, for the advice that is given at the end."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)

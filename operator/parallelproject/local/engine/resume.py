@@ -31,15 +31,16 @@ class Basis:
         """Graph and spec with what people ask for.
 
         Raises:
-            RunError: what they ask for is none of ours.
+            RunError: what they ask for is not of this tool.
         """
         spec = self.spec
-        if asked.spec:
+        wanted = asked.over({"skip": spec.skip} if asked.skip else {})
+        if wanted:
             try:
-                fields = parse_spec(dict(asked.spec))
+                fields = parse_spec(wanted)
             except ProblemsError as error:
                 raise RunError(f"what was asked of the run cannot be read: {error.problems[0]}") from None
-            spec = spec.model_copy(update={name: getattr(fields, name) for name in asked.spec})
+            spec = spec.model_copy(update={name: getattr(fields, name) for name in wanted})
         return _forgiving(self.graph, spec, self.failures, self.conflicts)
 
 
@@ -59,9 +60,9 @@ class Resumption:
 def resume(
     graph: CompiledGraph, spec: Spec, store: Store, history: History, now: float, asked: Asked | None = None
 ) -> Resumption:
-    """Finds out where to go on.
+    """Finds out where to continue.
 
-    A run that was cut off goes on as if it had not been. One that had come to its end with failures tries
+    A run that was cut off continues as if it had not been. One that had come to its end with failures tries
     the failed tasks again: their failures so far no longer count, which is written down.
     """
     asked = asked or Asked()

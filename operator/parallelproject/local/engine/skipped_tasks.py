@@ -1,4 +1,4 @@
-"""The tasks that a run leaves aside because somebody asked for that, in a line that is said before the start."""
+"""The notice before a run starts: which tasks are skipped by request. Pure."""
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
@@ -20,9 +20,9 @@ def skip_notice(graph: CompiledGraph, plan: Plan) -> str:
         if plan.states[i] is TaskState.PENDING and not skipped.isdisjoint(above)
     ]
     tasks = "task is" if len(skipped) == 1 else "tasks are"
-    said = f"{len(skipped)} of {len(graph.ids)} {tasks} skipped: {names}"
+    notice = f"{len(skipped)} of {len(graph.ids)} {tasks} skipped: {names}"
     if without:
         run = "runs" if len(without) == 1 else "run"
         it = "it" if len(skipped) == 1 else "them"
-        said += f"; {listed(without, _SHOWN)} {run} without {it}"
-    return said
+        notice += f"; {listed(without, _SHOWN)} {run} without {it}"
+    return notice

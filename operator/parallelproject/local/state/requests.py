@@ -1,4 +1,4 @@
-"""What people have asked of a run, besides what its file says: fields of its spec, whose values here count instead.
+"""What people have asked of a run, next to what its file says: fields of its spec, whose values here count instead.
 
 ``pproj suspend``, ``resume``, ``stop``, ``retry`` and ``skip`` write it, whether or not anything of the run is running.
 A run reads it when it starts and whenever it has changed. It says what is to hold (``suspend: true``, two failures of
@@ -8,7 +8,7 @@ A run reads it when it starts and whenever it has changed. It says what is to ho
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,8 +19,11 @@ from parallelproject.local.errors import RunError
 
 Json = dict[str, Any]
 
-FIELDS = ("suspend", "stop", "retries", "skip")
-"""Fields of the spec that can be asked for."""
+FIELDS = ("suspend", "stop", "retries")
+"""Fields of the spec that can be asked for, whose values count instead of the spec's."""
+SKIP = "skip"
+"""Another such field. It is asked for by single tasks: ``--only`` and ``--skip`` add to the spec's list, and count for
+their session alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,18 @@ class Asked:
     """Fields of the spec as a manifest has them."""
     stopped: int = 0
     """The version with which ``stop`` was asked for last."""
+    skip: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """By task: whether it is skipped, whatever the spec says."""
 
     def over(self, spec: Mapping[str, Any]) -> Json:
         """A spec with what was asked for in its place."""
-        return {**spec, **self.spec}
+        found = {**spec, **self.spec}
+        return found | {SKIP: self.skipped(spec.get(SKIP) or ())} if self.skip else found
+
+    def skipped(self, listed: Sequence[str]) -> list[str]:
+        """The tasks that are skipped, where the spec lists these."""
+        left = [task for task in listed if self.skip.get(task, True)]
+        return [*left, *(task for task, is_skipped in self.skip.items() if is_skipped and task not in left)]
 
 
 class RunRequests:
@@ -52,15 +63,16 @@ class RunRequests:
         """What was asked for.
 
         Raises:
-            RunError: the file cannot be read, or is none of ours.
+            RunError: the file cannot be read, or is not of this tool.
         """
         try:
             content = json.loads(self.path.read_bytes())
             spec = {key: value for key, value in content["spec"].items() if key in FIELDS}
-            return Asked(int(content["version"]), int(content["applied"]), spec, int(content["stopped"]))
+            skip = {str(task): bool(value) for task, value in content.get(SKIP, {}).items()}
+            return Asked(int(content["version"]), int(content["applied"]), spec, int(content["stopped"]), skip)
         except FileNotFoundError:
             return Asked()
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             raise RunError(
                 f"{self.path} cannot be read: {error}", "remove it; what it asked for is forgotten"
             ) from None
@@ -69,7 +81,8 @@ class RunRequests:
         """Asks for something.
 
         Args:
-            change: Is given what was asked for so far, and gives further fields; None: there is nothing to ask for.
+            change: Is given what was asked for so far, and gives further fields (``skip`` by task, as in ``Asked``);
+                None: there is nothing to ask for.
 
         Returns:
             All that is asked for then; None where nothing was changed.
@@ -85,22 +98,30 @@ class RunRequests:
                 return None
             version = now.version + 1
             stopped = version if fields.get("stop") else now.stopped
-            asked = Asked(version, now.applied, {**now.spec, **fields}, stopped)
+            spec = {**now.spec, **{key: value for key, value in fields.items() if key != SKIP}}
+            asked = Asked(version, now.applied, spec, stopped, {**now.skip, **fields.get(SKIP, {})})
             self._write(asked)
             return asked
 
-    def begin(self) -> Asked:
+    def begin(self, skip: Collection[str] = ()) -> Asked:
         """What counts for a session that starts: a stop that an earlier one has carried out is over.
+
+        Args:
+            skip: Tasks that this session is to skip: an earlier retry of one of them counts no more.
 
         Raises:
             RunError: the file cannot be read.
             OSError: it cannot be written.
         """
         with self._alone():
-            asked = self.read()
+            found = asked = self.read()
             if asked.spec.get("stop") and asked.applied >= asked.stopped:
-                left = {key: value for key, value in asked.spec.items() if key != "stop"}
-                asked = replace(asked, spec=left)
+                asked = replace(asked, spec={key: value for key, value in asked.spec.items() if key != "stop"})
+            if any(not asked.skip.get(task, True) for task in skip):
+                asked = replace(
+                    asked, skip={key: value for key, value in asked.skip.items() if value or key not in skip}
+                )
+            if asked != found:
                 self._write(asked)
             return asked
 
@@ -133,7 +154,7 @@ class RunRequests:
     def _write(self, asked: Asked) -> None:
         new = self.path.with_name(f".{self.path.name}.new")
         content: Json = {"version": asked.version, "applied": asked.applied, "stopped": asked.stopped}
-        content["spec"] = dict(asked.spec)
+        content |= {"spec": dict(asked.spec), SKIP: dict(asked.skip)}
         with new.open("w") as file:
             file.write(json.dumps(content))
             file.flush()

@@ -54,4 +54,4 @@ class JsonView:
             self._out.write("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines))
             self._out.flush()
         except (OSError, ValueError):
-            self._out = None  # nobody reads any more: the run goes on all the same
+            self._out = None  # nobody reads any more: the run continues all the same

@@ -91,7 +91,7 @@ class LiveView:
         self._place([])
 
     def _window(self) -> tuple[int, int]:
-        """Columns and lines, asked anew each time."""
+        """Columns and lines, asked again each time."""
         columns, lines = window(self._out) or (80, 24)
         return max(20, columns), max(4, lines)
 
@@ -111,7 +111,7 @@ class LiveView:
             self._out.write("".join(text))
             self._out.flush()
         except (OSError, ValueError):
-            self._out = None  # the terminal is gone: the run goes on all the same
+            self._out = None  # the terminal is gone: the run continues all the same
 
     def _styled(self, line: Text) -> str:
         with self._console.capture() as captured:

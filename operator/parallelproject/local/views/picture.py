@@ -111,17 +111,17 @@ def _more(count: int, what: str) -> list[Text]:
 
 
 def _failed(event: Event, board: Board) -> ShownTask:
-    said = f"failed: {cause(event.reason, event.exit_code)}"
-    return ShownTask("✗", "bold red", event.task, duration(event.took or 0.0), said, "red")
+    note = f"failed: {cause(event.reason, event.exit_code)}"
+    return ShownTask("✗", "bold red", event.task, duration(event.took or 0.0), note, "red")
 
 
 def _running(board: Board, now: float, count: int) -> list[ShownTask]:
     """The attempts that run: for how long, and what each printed last."""
     rows = []
     for task, running in islice(board.running.items(), count):
-        said = last_lines(running.log, 1)
+        line = last_lines(running.log, 1)
         again = f"attempt {running.number}  " if running.number > 1 else ""
-        text = again + (said[0] if said else "")
+        text = again + (line[0] if line else "")
         rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
     return rows
 
@@ -129,13 +129,13 @@ def _running(board: Board, now: float, count: int) -> list[ShownTask]:
 def _finished(event: Event, board: Board) -> ShownTask:
     sign, style = _LOOKS.get(event.what, (" ", ""))
     if event.what is What.FAILED:
-        said = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
+        note = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
     elif event.what is What.SUCCEEDED:
-        said = landed(event)
+        note = landed(event)
     else:
-        said = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
+        note = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
     took = "" if event.what is What.SKIPPED else duration(event.took or 0.0)
-    return ShownTask(sign, style, event.task, took, said, style)
+    return ShownTask(sign, style, event.task, took, note, style)
 
 
 def _waiting(board: Board) -> Text | None:

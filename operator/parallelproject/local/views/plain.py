@@ -58,7 +58,7 @@ class PlainView:
             self._out.write("\n".join(lines) + "\n")
             self._out.flush()
         except (OSError, ValueError):
-            self._out = None  # nobody reads any more: the run goes on all the same
+            self._out = None  # nobody reads any more: the run continues all the same
 
 
 def sentence(event: Event, board: Board, done: int) -> str:

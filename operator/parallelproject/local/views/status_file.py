@@ -30,7 +30,7 @@ REQUESTS = "parallelproject.io/requests"
 
 
 class StatusFile:
-    """Keeps it up to date while the run goes on. A disk that is full costs the document, not the run."""
+    """Keeps it up to date while it runs. A disk that is full costs the document, not the run."""
 
     def __init__(self, board: Board, document: Document, session: int) -> None:
         """Prepares it; ``begin`` writes the first one.
@@ -49,14 +49,14 @@ class StatusFile:
 
     @property
     def _generation(self) -> int:
-        """Another number for each session and for each request: whoever reads it knows what the run has seen."""
+        """Another number for each session and for each request: a reader knows what the run has seen."""
         return self._session + self._board.requests
 
     def begin(self, uid: str, created: float, command: str) -> None:
-        """Writes the project as it runs now, and where it stands.
+        """Writes the project as it runs now, and its state.
 
         Args:
-            uid: What tells this run from one that was forgotten.
+            uid: What distinguishes this run from one that was forgotten.
             created: When it was first started, in seconds since the epoch.
             command: By which command line.
         """

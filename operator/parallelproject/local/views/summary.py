@@ -187,12 +187,12 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     by_request = [i for i in board.graph.skipped if plan.states[i] is TaskState.SKIPPED]
     by_reason: dict[str, list[str]] = {}
     if by_request:
-        by_reason["somebody asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
+        by_reason["a user asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
         if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
-            by_reason.setdefault("the run ended with the failure before", []).append(task_id)
+            by_reason.setdefault("the run ended after a failure", []).append(task_id)
     lines += [PageLine(f"Skipped, because {why}: {listed(ids, _SHOWN)}") for why, ids in by_reason.items()]
     return [PageLine(""), *lines] if lines else []
 
@@ -208,12 +208,13 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
+    is_done = board.plan is not None and all_done(board.graph, board.plan.states)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
         *(PageLine(text, "yellow") for text in warnings(found)),
     ]
-    return lines, [NextStep(what, command) for command, what in commands(found)]
+    return lines, [NextStep(what, command) for command, what in commands(found, is_done=is_done)]
 
 
 def _next_steps(

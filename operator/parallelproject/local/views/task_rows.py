@@ -23,19 +23,19 @@ class ShownTask(NamedTuple):
     """Of the sign."""
     task: str
     time: str
-    said: str
-    said_style: str
+    note: str
+    note_style: str
     is_whole: bool = True
-    """Whether long titles are cut for ``said`` to be whole."""
+    """Whether long titles are cut for ``note`` to be whole."""
 
 
 def table(rows: Sequence[ShownTask], graph: CompiledGraph, width: int) -> list[Text]:
     """A line for each row, in aligned columns. The caller cuts them at ``width``."""
     name_width = min(_NAME_MAX, width // 3, max(map(len, graph.ids), default=0))
     time_width = max([_TIME_MIN, *(len(row.time) for row in rows)])
-    said = max((len(row.said) for row in rows if row.is_whole), default=0)
+    note_width = max((len(row.note) for row in rows if row.is_whole), default=0)
     used = 2 + name_width + 3 * len(_GAP) + time_width
-    room = min((width - name_width) // 2 - 6, max(_TITLE_KEPT, width - used - said))
+    room = min((width - name_width) // 2 - 6, max(_TITLE_KEPT, width - used - note_width))
     titles = _titles([row.task for row in rows], graph, room)
     return [
         Text.assemble(
@@ -43,7 +43,7 @@ def table(rows: Sequence[ShownTask], graph: CompiledGraph, width: int) -> list[T
             f"{cut_middle(row.task, name_width)}{_GAP}",
             titles.get(row.task, ""),
             f"{row.time:>{time_width}}{_GAP}",
-            (row.said, row.said_style),
+            (row.note, row.note_style),
         )
         for row in rows
     ]

@@ -35,9 +35,8 @@ def times(
     rows = []
     for task, state in zip(graph.ids, states, strict=True):
         record = records.get(task)
-        if record and record.started is not None and record.ended is not None:
-            seconds = max(0.0, record.ended - record.started)
-            rows.append(_Row(seconds, task, record.attempts, state is TaskState.FAILED))
+        if record and record.took is not None:
+            rows.append(_Row(record.took, task, record.attempts, state is TaskState.FAILED))
     if len(rows) < 2:  # one time is in the headline
         return []
     rows.sort(key=lambda row: -row.seconds)

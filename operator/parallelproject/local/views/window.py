@@ -5,7 +5,7 @@ from typing import TextIO
 
 
 def window(out: TextIO | None) -> tuple[int, int] | None:
-    """Columns and lines, asked anew each time; None of what is no terminal."""
+    """Columns and lines, asked again each time; None of what is no terminal."""
     try:
         size = os.get_terminal_size(out.fileno()) if out else None
     except (OSError, ValueError):

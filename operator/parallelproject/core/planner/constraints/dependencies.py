@@ -1,4 +1,4 @@
-"""A task starts when all its dependencies have succeeded, or are skipped because somebody asked for that."""
+"""A task starts when all its dependencies have succeeded, or are skipped by request."""
 
 from collections.abc import Sequence
 from typing import Self

@@ -17,6 +17,7 @@ class UnknownTaskError(Exception):
 
     def __init__(self, task: str, hint: str) -> None:
         super().__init__(f"{quoted(task)} is not a task")
+        self.task = task
         self.hint = hint
         """``did you mean "api-schema"?``, if one is close."""
 

@@ -26,8 +26,8 @@ _OF_AGENTS: dict[str | None, str] = {
 def failed(view: View, i: int) -> Why:
     """The answer for this state."""
     record, rules = view.record(i), view.spec.conflicts
-    tried = f"all {record.attempts} attempts" if record.attempts > 1 else "its only attempt"
-    answer = f"{tried} failed; the last one with {failure(record)}"
+    tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
+    answer = f"{tried} with {failure(record)}"
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
     is_of_delivery = record.reason in BEHIND

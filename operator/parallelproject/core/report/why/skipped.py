@@ -16,7 +16,7 @@ def skipped(view: View, i: int) -> Why:
         answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
         return of_task(view, i, answer, tasks=failed, fix="retry")
     if view.row(i).reason == Reason.SKIP_REQUESTED:
-        answer = "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
+        answer = "it is skipped by request (spec.skip); what depends on it runs without it"
         return of_task(view, i, answer, tasks=[i], fix="retry")
     turn = "while it was running" if view.record(i).attempts else "before it started"
     if view.spec.stop:

@@ -37,20 +37,39 @@ def why(
     now: float,
     constraints: Sequence[type[Constraint]] = CONSTRAINTS,
 ) -> Why:
-    """Why a task is in its state.
+    """Why a task is in its state; the arguments are those of ``why_each``."""
+    return why_each(graph, spec, status, (task,), now, constraints)[0]
+
+
+def why_each(
+    graph: CompiledGraph,
+    spec: Spec,
+    status: Mapping[str, Any],
+    tasks: Sequence[str],
+    now: float,
+    constraints: Sequence[type[Constraint]] = CONSTRAINTS,
+) -> list[Why]:
+    """Why tasks are in their states. The project is looked at once for all of them.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
         status: The project's status.
-        task: Id of the task.
+        tasks: Ids of the tasks.
         now: Seconds since the epoch, to compute how long ago something was.
         constraints: The rules that explain why a task waits.
 
     Raises:
-        UnknownTaskError: neither the spec nor the status has it.
+        UnknownTaskError: neither the spec nor the status has one of them.
     """
-    row = rows_of(status).get(task)
+    rows = rows_of(status)
+    view = view_of(graph, spec, status, now)
+    return [_why(view, rows, task, constraints) for task in tasks]
+
+
+def _why(view: View, rows: Mapping[str, Mapping[str, Any]], task: str, constraints: Sequence[type[Constraint]]) -> Why:
+    graph = view.graph
+    row = rows.get(task)
     i = graph.index.get(task)
     if i is None:
         if row is None:
@@ -58,7 +77,6 @@ def why(
         return _removed(task, row)
     if row is None:
         return Why(task, TaskState.PENDING.value, "", "the operator has not seen it yet")
-    view = view_of(graph, spec, status, now)
     explain = _OTHERS.get(view.state(i))
     return explain(view, i) if explain else waiting(view, i, constraints)
 

@@ -25,6 +25,7 @@ from parallelproject.sources.text.findings import Findings
 
 KIND_LINE = re.compile(r"^[\"']?apiVersion[\"']?:\s*[\"']?argoproj\.io/", re.MULTILINE)
 _KINDS = frozenset({"Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"})
+_LIMIT = re.compile(r"[0-9]{1,9}")
 _VARIABLE = re.compile(r"\{\{\s*(=?)\s*([^{}]*?)\s*\}\}")
 _TASK_READ = frozenset({"name", "template", "depends", "arguments", "withItems", "inline"})
 _REFUSED = {
@@ -304,7 +305,7 @@ class _Reader:
             )
         more: dict[str, Any] = {}
         limit = _mapping(written.get("retryStrategy")).get("limit")
-        if limit is not None and str(limit).isdigit():
+        if limit is not None and _LIMIT.fullmatch(str(limit)):
             more["maxAttempts"] = int(str(limit)) + 1
         deadline = written.get("activeDeadlineSeconds")
         if isinstance(deadline, int) and not isinstance(deadline, bool):
