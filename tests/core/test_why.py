@@ -189,9 +189,7 @@ def test_skipped_by_request_says_so_and_nobody_waits_for_it():
     project = Project(t("a"), t("b"), t("c", "a", "b"), skip=["a"], scheduling="Graph").seen("b", Phase.ACTIVE)
     found = project.why("a")
     assert (found.state, found.reason, found.hint) == ("Skipped", "SkipRequested", "retry")
-    assert (
-        found.answer == "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
-    )
+    assert found.answer == "it is skipped by request (spec.skip); what depends on it runs without it"
     found = project.why("c")
     assert found.answer == "it waits for b (running for 1 min 0 s)"
     assert found.tasks == ("b",)

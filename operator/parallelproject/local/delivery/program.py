@@ -109,7 +109,7 @@ class LandingAttempt:
         self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
-        self._agent = AgentJudge.of(told, self._state, self._environment[ENV_OUTPUTS])
+        self._agent = AgentJudge.of(settings, self._state, self._environment[ENV_OUTPUTS])
 
     def deliver(self) -> DeliveryResult | None:
         """Does what is left to do. None: it was asked to end before there was anything to keep.
