@@ -120,9 +120,9 @@ def test_a_command_that_is_no_agent_may_say_later_too(stage: Stage) -> None:
     assert "attempt 2 in" in said
 
 
-def test_a_limit_is_waited_for_until_the_reset_that_was_told_also_by_the_next_session(stage: Stage) -> None:
+def test_a_limit_is_waited_for_by_all_until_the_reset_that_was_told_also_by_the_next_session(stage: Stage) -> None:
     stage.scene("a.1", "claude/session-limit", code=1)
-    run = stage.run([{"id": "a"}])
+    run = stage.run({"tasks": [{"id": "a"}, {"id": "b"}], "parallelism": 1})
     started = run.start()
     started.wait_said("failed (RateLimited)")
     started.signal(2)
@@ -134,7 +134,7 @@ def test_a_limit_is_waited_for_until_the_reset_that_was_told_also_by_the_next_se
 
     def waits() -> bool:
         text = status.read_text() if status.exists() else ""
-        return '"WaitingForLimit"' in text
+        return text.count('"WaitingForLimit"') == 2
 
     until(waits)
     again.kill()

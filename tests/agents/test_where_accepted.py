@@ -13,11 +13,12 @@ ROLE = {"name": "coder", "agent": {"type": "ClaudeCode"}}
 
 
 def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do() -> None:
-    spec = parse_spec({"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x"})
+    limits = [{"name": "x", "maxConcurrent": 2}, {"name": "y", "adaptive": {}}]
+    spec = parse_spec({"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": limits})
     problems = check_for_cluster(spec)
-    assert [problem.place for problem in problems] == ["spec.prompt", "spec.roles[0].agent"]
-    assert "ClaudeCode: agents are for local runs only" in str(problems[1])
-    assert "podTemplate" in str(problems[1])
+    assert [problem.place for problem in problems] == ["spec.prompt", "spec.limits[1].adaptive", "spec.roles[0].agent"]
+    assert "ClaudeCode: agents are for local runs only" in str(problems[2])
+    assert "podTemplate" in str(problems[2])
 
 
 @pytest.mark.parametrize(

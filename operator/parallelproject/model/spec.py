@@ -259,6 +259,26 @@ class Agent(Model):
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 
 
+class Adaptive(Model):
+    """How a limit adapts to what the provider refuses."""
+
+    min: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    """Number of tasks that the limit is never lowered below."""
+
+
+class Limit(Model):
+    """A limit of a provider or of a credential, shared by the tasks of all roles that name it. When an agent meets it,
+    none of these tasks starts until it is over."""
+
+    name: RoleName
+    """Name that roles refer to; unique in the project."""
+    max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Maximum number of running tasks of this limit; by default only parallelism limits them."""
+    adaptive: Adaptive | None = None
+    """If set, fewer of its tasks run when the provider refuses one, and more again with each success. In a local run
+    only."""
+
+
 class Role(Model):
     """What does the work: a pod template, shared by the tasks of one kind."""
 
@@ -268,6 +288,8 @@ class Role(Model):
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
     agent: Agent | None = None
     """The coding agent that does the tasks of this role, instead of a command; in a local run only."""
+    limit: RoleName | None = None
+    """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster; a local run can
     use --command instead."""
@@ -390,6 +412,8 @@ class Spec(Model):
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
     """What does the work; each role is a pod template."""
+    limits: Annotated[list[Limit], Field(max_length=50)] = []
+    """Limits of providers or credentials, which roles draw from."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
     """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. In a local run only."""
     defaults: Defaults = Defaults()

@@ -50,7 +50,7 @@ class Reason(StrEnum):
     """The API server refuses to create its Job for a reason other than a policy or a quota."""
     BACKOFF = "Backoff"
     WAITING_FOR_LIMIT = "WaitingForLimit"
-    """Its agent met a limit of the provider, which costs no attempt: it starts again when the limit is over."""
+    """A task of the same limit of the provider met it, or as many run as may; this costs no attempt."""
     # Running, and not started yet
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff"

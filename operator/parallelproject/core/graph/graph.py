@@ -85,7 +85,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     index = {task_id: i for i, task_id in enumerate(ids)}
     problems = _duplicates(ids)
     parents = _resolve(tasks, index, problems)
-    problems += _check_roles(spec) + _check_parameters(tasks) + _check_git(spec)
+    problems += _check_roles(spec) + _check_limits(spec) + _check_parameters(tasks) + _check_git(spec)
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
     for i, above in enumerate(parents):
@@ -229,6 +229,24 @@ def _check_roles(spec: Spec) -> list[Problem]:
             if not task.role and len(problems) < 100:
                 hint = "name one, or set spec.defaults.role"
                 problems.append(Problem(f"spec.tasks[{i}].role", "is missing, and the spec has several roles", hint))
+    return problems
+
+
+def _check_limits(spec: Spec) -> list[Problem]:
+    names = [limit.name for limit in spec.limits]
+    problems = []
+    for i, limit in enumerate(spec.limits):
+        place = f"spec.limits[{i}]"
+        if limit.name in names[:i]:
+            problems.append(Problem(f"{place}.name", f"{quoted(limit.name)} is used twice", "give each its own name"))
+        most, least = limit.max_concurrent, limit.adaptive.min if limit.adaptive else 1
+        if most is not None and least > most:
+            found = f"{least} is more than maxConcurrent, which is {most}"
+            problems.append(Problem(f"{place}.adaptive.min", found, "lower it, or raise maxConcurrent"))
+    for i, role in enumerate(spec.roles):
+        if role.limit is not None and role.limit not in names:
+            hint = did_you_mean(role.limit, names) or "add it to spec.limits, or remove it"
+            problems.append(Problem(f"spec.roles[{i}].limit", f"{quoted(role.limit)} is not a limit", hint))
     return problems
 
 

@@ -20,6 +20,10 @@ is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
 
+LIMIT_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
+"""Why an attempt was deferred where that is a limit of its provider."""
+_TOO_MANY = frozenset({Reason.RATE_LIMITED, Reason.TRANSIENT})
+
 
 class Phase(Enum):
     """The phase of one attempt."""
@@ -123,6 +127,16 @@ class Record(NamedTuple):
     def is_deferred(self) -> bool:
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
         return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL and self.reason != _GATE
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its last attempt has ended by a limit of its provider, which other tasks would meet as well."""
+        return self.ended is not None and self.is_deferred and self.reason in LIMIT_REASONS
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its last attempt has ended because its provider had too many requests at once."""
+        return self.ended is not None and self.is_deferred and self.reason in _TOO_MANY
 
     @property
     def took(self) -> float | None:

@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt, Record
+from parallelproject.core.planner.constraints.adaptive import adapted
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
+from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.failures import ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
@@ -41,6 +43,8 @@ class Ledger:
     merged: tuple[int, int] | None = None
     """The number of merged levels, from the first on, and of the tasks that had succeeded in them: if another one has
     succeeded since, they are not merged. A level may wait for this; None: no level does."""
+    windows: Mapping[str, PoolWindow] = field(default_factory=dict)
+    """How many tasks of each adaptive limit may run, for those that its provider has refused some."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
@@ -174,7 +178,9 @@ def plan(
                 states[i], closed[i] = _SKIPPED, Reason.STOPPED
 
     # 4. Which tasks start.
-    admission = Admission(constraints, Situation(graph, spec, snapshot, unfinished, level, prior.merged, now, share))
+    windows = adapted(graph, spec, snapshot, prior.windows, now)
+    situation = Situation(graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows)
+    admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
     would = admission  # without shared limits
@@ -238,7 +244,9 @@ def plan(
         completed=completed,
         stopped=stopped,
         wake_at=wake if wake < math.inf and not completed else None,
-        ledger=Ledger(snapshot.records, start_time, completion_time, max(prior.peak, running), prior.merged, snapshot),
+        ledger=Ledger(
+            snapshot.records, start_time, completion_time, max(prior.peak, running), prior.merged, windows, snapshot
+        ),
         _explain=explain,
     )
 

@@ -5,6 +5,7 @@ task takes its expected time, and none fails.
 """
 
 import heapq
+import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import compress, count
 from types import MappingProxyType
@@ -35,7 +36,13 @@ def makespan(
     return _Simulation(graph, spec, constraints).run()
 
 
-def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running: Mapping[int, int]) -> int:
+def remaining(
+    graph: CompiledGraph,
+    spec: Spec,
+    ended: Collection[int],
+    running: Mapping[int, int],
+    parked: Mapping[str, float] = MappingProxyType({}),
+) -> int:
     """Seconds until the end of a project that has started.
 
     Args:
@@ -43,11 +50,12 @@ def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running:
         spec: The spec.
         ended: The tasks that have ended or will not run.
         running: By task that runs, the seconds that it is expected to need from now on.
+        parked: By pool of a limit that was met, the seconds until that is over.
 
     Raises:
         RuntimeError: some tasks would never start.
     """
-    return _Simulation(graph, spec, CONSTRAINTS, ended, running).run()
+    return _Simulation(graph, spec, CONSTRAINTS, ended, running, parked).run()
 
 
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
@@ -73,6 +81,8 @@ def work_of(graph: CompiledGraph) -> int:
 
 
 _READY: Hashable = ("ready",)
+_WAKE = -1
+"""In place of a task that ends: a block ends by itself."""
 
 
 class _Simulation:
@@ -85,6 +95,7 @@ class _Simulation:
         constraints: Sequence[type[Constraint]],
         ended: Collection[int] = frozenset(),
         running: Mapping[int, int] = MappingProxyType({}),
+        parked: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
@@ -94,10 +105,12 @@ class _Simulation:
             unfinished[graph.level[task]] -= 1
             self._snapshot.states[task] = TaskState.SUCCEEDED
         level = next(compress(count(), unfinished), len(unfinished))
-        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0))
+        situation = Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0, parked=parked)
+        self._admission = Admission(constraints, situation)
         self._waiting = [sum(parent not in ended for parent in above) for above in graph.parents]
         self._lines: dict[Hashable, list[int]] = {}  # positions in the plan's order, each a heap
         self._running = [(left, task) for task, left in running.items()]  # a heap: when it ends, and the task
+        self._wakes: set[int] = set()
         heapq.heapify(self._running)
         for task in running:
             self._snapshot.states[task] = TaskState.RUNNING
@@ -113,6 +126,10 @@ class _Simulation:
         self._start(now)
         while self._running:
             now, task = heapq.heappop(self._running)
+            self._admission.advance(now)
+            if task == _WAKE:
+                self._start(now)
+                continue
             self._snapshot.states[task] = TaskState.SUCCEEDED
             self._admission.release(task)
             for child in graph.children[task]:
@@ -142,8 +159,11 @@ class _Simulation:
             if into == line:
                 continue  # it still waits, and so does the rest of its queue
             heapq.heappop(lines[line])
-            if into is not None:
+            if block is not None and into is not None:
                 self._stand(into, task)
+                if block.until < math.inf and (wake := math.ceil(block.until)) not in self._wakes:
+                    self._wakes.add(wake)
+                    heapq.heappush(self._running, (wake, _WAKE))
             else:
                 admission.take(task)
                 heapq.heappush(self._running, (now + graph.seconds[task], task))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.constraints.pools import limited, parked
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.simulation import remaining
 from parallelproject.model.spec import Spec
@@ -38,7 +39,10 @@ def seconds_left(
         left[i] = max(expected - (now - started), _OVERDUE * expected)
     ended = {i for i, state in enumerate(plan.states) if state in ENDED_STATES and i not in left}
     # By the clock of the estimates, so that the graph can stay as it is.
-    return remaining(graph, spec, ended, {i: round(seconds / pace) for i, seconds in left.items()}) * pace
+    snapshot = plan.ledger.snapshot
+    limits = parked(graph, spec, limited(snapshot), now) if snapshot else {}
+    waits = {pool: (limit.until - now) / pace for pool, limit in limits.items()}
+    return remaining(graph, spec, ended, {i: round(seconds / pace) for i, seconds in left.items()}, waits) * pace
 
 
 def _pace(graph: CompiledGraph, plan: Plan) -> float:

@@ -59,6 +59,10 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
     if spec.prompt is not None:
         problems.append(Problem("spec.prompt", "is for local runs only", "remove it, or use pproj run"))
+    for i, limit in enumerate(spec.limits):
+        if limit.adaptive is not None:
+            found, hint = "adapts to agents, which are for local runs only", "remove it, or use pproj run"
+            problems.append(Problem(f"spec.limits[{i}].adaptive", found, hint))
     for i, role in enumerate(spec.roles):
         if role.agent is not None:
             found = f"{role.agent.type}: agents are for local runs only"

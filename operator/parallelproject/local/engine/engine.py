@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.constraints.backoff import backoff_ends
+from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes
 from parallelproject.core.report.readings import PlanReading

@@ -13,6 +13,7 @@ from parallelproject.core.planner.constraints.constraint import Block, Constrain
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.dependencies import Dependencies
 from parallelproject.core.planner.constraints.level_gate import LevelGate
+from parallelproject.core.planner.constraints.limit_pools import LimitPools
 from parallelproject.core.planner.constraints.merge_gate import MergeGate
 from parallelproject.core.planner.constraints.refused_creation import Refusals
 from parallelproject.core.planner.constraints.role_limit import RoleLimit
@@ -26,6 +27,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     MergeGate,
     Suspended,
     Backoff,
+    LimitPools,
     Refusals,
     Files,
     RoleLimit,
@@ -70,6 +72,11 @@ class Admission:
         """A task that was taken has succeeded, in a simulation."""
         for rule in (*self._own, *self._shared):
             rule.release(task)
+
+    def advance(self, now: float) -> None:
+        """It is this time, in a simulation."""
+        for rule in (*self._own, *self._shared):
+            rule.advance(now)
 
     def alone(self) -> Self:
         """A copy that starts in the same state, without the limits that projects share."""

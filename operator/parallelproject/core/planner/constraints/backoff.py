@@ -1,50 +1,18 @@
-"""A task that has failed waits before its next attempt, twice as long with each failure; one that met a limit, until
-that is over."""
+"""A task that has failed waits before its next attempt, twice as long with each failure; one that was deferred, too."""
 
-import math
 from typing import Self
 
-from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.explanation import Explanation, View, failure
-from parallelproject.core.times import doubling, duration, iso
-from parallelproject.model.spec import Spec
+from parallelproject.core.times import duration, iso
 from parallelproject.model.status import Reason
-
-BACKOFF_MAX = 360
-"""Maximum wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
-RESET_MAX = 8 * 86_400
-"""Maximum wait for the end of a limit, in seconds: the longest period of a provider is a week."""
-LIMITS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
-"""Why an attempt was deferred where that is a limit of its provider."""
-
-
-def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
-    """When a task that has failed may start again: the wait doubles with each failure that counts.
-
-    At once if all failures so far are forgiven, and after a conflict, since the conflicting work has landed. If
-    spec.retries forgives more failures than exist (pproj retry never does), the task must not fail in an endless
-    loop: then all failures count here, and the wait is at least one second.
-    """
-    if record.is_deferred and record.ended is not None:
-        if record.retry_at is not None and record.retry_at > record.ended:
-            return min(record.retry_at, record.ended + RESET_MAX)
-        first = max(1, spec.defaults.backoff_seconds)
-        return record.ended + doubling(first, record.deferrals, max(first, BACKOFF_MAX))
-    failures = record.failures - graph.forgiven.get(task, 0)
-    if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
-        return -math.inf
-    first = spec.defaults.backoff_seconds
-    if failures < 0:
-        failures, first = record.failures, max(1, first)
-    return record.ended + doubling(first, failures, max(first, BACKOFF_MAX))
 
 
 class Backoff(Constraint):
     """Blocks each failed task until its wait is over. In a prediction nothing fails."""
 
-    reasons = (Reason.BACKOFF, Reason.WAITING_FOR_LIMIT)
+    reasons = (Reason.BACKOFF,)
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
@@ -56,23 +24,22 @@ class Backoff(Constraint):
         return cls(situation) if situation.snapshot.failing else None
 
     def blocks(self, task: int) -> Block | None:
-        """Whether its wait is not over."""
+        """Whether its wait is not over. A limit of its provider is another rule."""
         if task not in self._failing:
             return None
         graph, spec, snapshot = self._situation[:3]
         record = snapshot.record(task)
+        if record.is_limited:
+            return None
         until = backoff_ends(graph, spec, task, record)
-        is_limit = record.is_deferred and record.reason in LIMITS
-        reason = Reason.WAITING_FOR_LIMIT if is_limit else Reason.BACKOFF
-        return Block(reason, until) if until > self._now else None
+        return Block(Reason.BACKOFF, until) if until > self._now else None
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """What failed, and when the wait is over."""
         graph, record = view.graph, view.record(task)
         if record.is_deferred:
-            what = f"met a limit ({record.reason})" if reason == Reason.WAITING_FOR_LIMIT else "asked to be run later"
-            answer = f"attempt {record.attempts} {what}, which costs no attempt"
+            answer = f"attempt {record.attempts} asked to be run later, which costs no attempt"
         else:
             most = graph.max_attempts[task] + graph.forgiven.get(task, 0)
             answer = f"attempt {record.attempts} failed ({failure(record)})"

@@ -6,11 +6,13 @@ an explanation. So a rule, its prediction and its explanation are one class in o
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.snapshot import Snapshot
@@ -45,6 +47,10 @@ class Situation(NamedTuple):
     """Seconds since the epoch."""
     share: Share | None = None
     """How much of the shared limits this project may use; None: no limit is shared."""
+    windows: Mapping[str, PoolWindow] = MappingProxyType({})
+    """``Ledger.windows``."""
+    parked: Mapping[str, float] = MappingProxyType({})
+    """By pool, until when it is parked, apart from what the snapshot has of that: for a simulation."""
 
 
 class Constraint(ABC):
@@ -73,6 +79,9 @@ class Constraint(ABC):
 
     def release(self, task: int) -> None:  # noqa: B027 - nothing to give back
         """A task that was taken has succeeded, in a simulation."""
+
+    def advance(self, now: float) -> None:  # noqa: B027 - only few rules depend on the time
+        """It is this time, in a simulation."""
 
     def fork(self) -> Self:
         """An independent copy in the same state."""
