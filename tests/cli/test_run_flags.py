@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli.input.run_options import whole_seconds
+from parallelproject.cli.input.typed_times import whole_seconds
 from parallelproject.core.report.event_document import FIELDS, MEANINGS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
