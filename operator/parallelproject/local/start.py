@@ -199,8 +199,8 @@ def _run(
                 engine.catch_up(recover(store, spill, board.clock.now(), deliveries))
         finally:
             processes.close()
+            board.ended = ended = board.clock.now()
             view.close()
-        ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
             store.end_session(ended, completed=end is RunEnd.COMPLETED)
     if lost and not engine.in_trouble:
