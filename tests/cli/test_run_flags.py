@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli.input.run_options import whole_seconds
+from parallelproject.cli.input.typed_times import whole_seconds
 from parallelproject.core.report.event_document import FIELDS, MEANINGS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
@@ -137,6 +137,16 @@ def test_only_runs_the_tasks_that_are_named_and_a_later_run_the_others(pproj: Pp
     assert "spec.skip" in pproj("why", "a").out
     assert pproj("run", file, "--command", "true").code == 0
     assert _ran(tmp_path) == ["a.1", "b.1", "c.1", "x.1", "y.1"]
+
+
+def test_what_only_left_out_can_be_skipped_for_good_or_retried(pproj: Pproj, file: Path, tmp_path: Path):
+    assert pproj("run", file, "--command", "true", "--only", "x").code == 0
+    skipped = pproj("skip", "b")
+    assert "demo: skipping b; what depends on it runs all the same" in skipped.out
+    assert "b: skipped already" in pproj("skip", "b").err
+    assert pproj("retry", "c").code == 0
+    assert pproj("run", file, "--command", "true").code == 0
+    assert _ran(tmp_path) == ["a.1", "c.1", "x.1", "y.1"], "the others were skipped for one session"
 
 
 def test_from_runs_a_task_and_all_that_depends_on_it(pproj: Pproj, file: Path, tmp_path: Path):

@@ -70,12 +70,18 @@ class ProjectKeeper(ProjectReader, Protocol):
     def is_attended(self, project: Json) -> bool:
         """Whether somebody plans for the project now, so that it can be stopped."""
 
-    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+    def skipped_for_once(self, project: Json) -> frozenset[str]:
+        """The tasks of ``spec.skip`` that run when the project continues, unless they are skipped again."""
+
+    async def change(
+        self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
+    ) -> bool:
         """Changes the spec of a project as it is now; False where ``patch_of`` gives None: there is nothing to change.
 
         Args:
             name: The project.
             patch_of: A merge patch for a project.
+            tasks: The tasks that it is about; asked for after ``patch_of``.
         """
 
     async def taken_up(self, name: str) -> RequestAnswer:

@@ -94,6 +94,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
+            for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -106,7 +107,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if skipped := skip_notice(resumed.graph, resumed.plan):
                 say(f"note: {skipped}")
             if resumed.done:
-                status.begin(store.run_id, _created(store, clock), options.rerun)
+                status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
                 if options.view == "json":
                     JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
                 else:
@@ -116,7 +117,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if target:
                 target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
-            status.begin(store.run_id, _created(store, clock), options.rerun)
+            status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
             if options.has_default_deadline(project.spec):
                 hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
                 say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")

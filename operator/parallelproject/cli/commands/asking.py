@@ -43,7 +43,7 @@ class Asking:
             unchanged: Says why nothing happens.
         """
         answer = None
-        if await self._keeper.change(self._name, patch_of):
+        if await self._keeper.change(self._name, patch_of, tasks):
             answer = await self._keeper.taken_up(self._name)
         found = message()
         lines = [found] if isinstance(found, str) else list(found)
