@@ -64,7 +64,9 @@ def test_on_a_machine_with_an_agent_and_a_repository_all_is_well(pproj: Pproj, t
 def test_it_finds_each_agent_that_init_can_call(pproj: Pproj, tmp_path: Path):
     for name in AGENTS:
         program(tmp_path, name, f"echo {name} 1.2.3")
-    messages = [check["message"] for check in pproj("doctor", "-o", "json").json["checks"] if check["check"] == "agents"]
+    messages = [
+        check["message"] for check in pproj("doctor", "-o", "json").json["checks"] if check["check"] == "agents"
+    ]
     assert messages == [f"{agent.title}: {tmp_path}/bin/{name}, version 1.2.3" for name, agent in AGENTS.items()]
 
 

@@ -67,6 +67,13 @@ class ProjectKeeper(ProjectReader, Protocol):
     def start_again(self, project: Json) -> Sequence[str]:
         """The words of the command line that starts it again from this folder; none where there is no such one."""
 
+    def refuse_rerun(self, project: Json) -> None:
+        """Says what to do instead where results of a project cannot be taken back.
+
+        Raises:
+            Failure: that is so.
+        """
+
     def is_attended(self, project: Json) -> bool:
         """Whether somebody plans for the project now, so that it can be stopped."""
 

@@ -31,6 +31,7 @@ from parallelproject.local.state.store import Store
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
 from parallelproject.local.views.advice import advice
 from parallelproject.local.views.json_lines import JsonView
+from parallelproject.local.views.page import PageLine, show
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, summary
@@ -76,8 +77,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more: the run continues all the same
-            print(text, file=options.stderr, flush=True)
+        show([PageLine(line) for line in text.split("\n")], options.stderr, no_color=options.no_color)
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):

@@ -177,6 +177,20 @@ class Cluster:
                 return None
             raise await self._failure(error, name) from None
 
+    def refuse_rerun(self, project: Json) -> None:
+        """Where its work lands in git.
+
+        Raises:
+            Failure: it does.
+        """
+        name = project["metadata"]["name"]
+        if project["spec"].get("git"):
+            raise Failure(
+                f"{name} lands its work in git, and what has landed is never done again",
+                hint=f"{typed()} retry {name} runs failed tasks again; to run all again, submit the file with another "
+                "--name and --set spec.git.branch=BRANCH",
+            )
+
     def skipped_for_once(self, project: Json) -> frozenset[str]:
         """None: what a project skips is in its spec."""
         return frozenset()

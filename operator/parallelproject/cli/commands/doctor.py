@@ -42,7 +42,10 @@ def run(
     """
     options = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig, "no_color": no_color}
     target = target_of(ctx, options)
-    findings = [*check_agents({program: agent.title for program, agent in AGENTS.items()}), *check_git(repo or Path(), repo is not None)]
+    findings = [
+        *check_agents({program: agent.title for program, agent in AGENTS.items()}),
+        *check_git(repo or Path(), repo is not None),
+    ]
 
     import asyncio
 

@@ -127,6 +127,20 @@ class LocalRuns:
         is_elsewhere = bool(options_of(self._directory(project["metadata"]["name"])))
         return () if is_elsewhere or "-" in words else words
 
+    def refuse_rerun(self, project: Json) -> None:
+        """Always: work that has landed would not be done again, and without git ``--fresh`` is the same.
+
+        Raises:
+            Failure: always.
+        """
+        name = project["metadata"]["name"]
+        fresh = f"{self.command_to_continue(project)} --fresh"
+        raise Failure(
+            f"{name} is a local run, which starts over as a whole",
+            hint=f"{fresh} does that, and work that has landed stays on its branch; "
+            f"{typed()} retry{self.options} {name} runs failed and skipped tasks again",
+        )
+
     def skipped_for_once(self, project: Json) -> frozenset[str]:
         """Those that only the last session skips, by ``--only``, ``--from`` or ``--skip``."""
         return skipped_for_once(project)

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from parallelproject.cli.output.terminal import one_line, paint
+from parallelproject.local.views.shell_lines import shell_lines
 
 INDENT = "  "
 _GAP = "  "
@@ -32,6 +33,10 @@ class Page:
     def as_is(self, text: str) -> None:
         """A line that is for copying, and so never wrapped."""
         self.lines.append(text)
+
+    def command(self, text: str) -> None:
+        """A command, continued by backslashes where it is longer than a line."""
+        self.lines += shell_lines(text, self.width, INDENT)
 
     def heading(self, title: str, note: str = "") -> None:
         """The start of a part, and a remark about it."""
