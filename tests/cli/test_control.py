@@ -1,8 +1,8 @@
 """``pproj logs``, ``run --detach`` and ``watch`` on local runs, and which run a command line means."""
 
-import shlex
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
