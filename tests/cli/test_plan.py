@@ -101,14 +101,18 @@ def test_the_next_command_has_what_is_set_nowhere(pproj: Pproj, tmp_path: Path, 
 
     def following(*words: object, width: int | None = None) -> list[str]:
         lines = pproj("plan", *words, width=width).out.splitlines()
-        return [line for line in lines[lines.index("Next") + 1 :] if "import" not in line]
+        following = lines[lines.index("Next") + 1 :]
+        return following[: next(i for i, line in enumerate(following) if "import" in line)]
 
     assert following("sub/tasks.json") == ["  pproj run sub/tasks.json --repo . --command 'CMD'"]
-    assert following("sub/tasks.json", width=40) == ["  pproj run sub/tasks.json --repo . \\", "    --command CMD"]
     monkeypatch.chdir("sub")
     assert following("tasks.json") == ["  pproj run tasks.json --repo .. --command 'CMD'"]
     Path(".pproj.yaml").write_text("repo: ..\ncommand: agent\n")
     assert following("tasks.json") == ["  pproj run tasks.json"]
+    Path(".pproj.yaml").unlink()
+    assert following("tasks.json", width=40) == ["  pproj run tasks.json --repo .. \\", "    --command CMD"]
+    end = pproj("plan", "tasks.json", width=40).out.splitlines()[-2:]
+    assert end == ["  pproj import tasks.json \\", "    | kubectl apply --server-side -f -"]
 
 
 def test_a_skipped_task_is_named_and_on_no_critical_path(pproj: Pproj, tmp_path: Path):

@@ -180,4 +180,4 @@ def _next(page: Page, file: str, options: str, imported: Imported) -> None:
     if imported.report.format is Format.MANIFEST:
         page.command(f"{typed()} submit {file} --watch")
     else:
-        page.as_is(f"  {typed()} import {file} | kubectl apply --server-side -f -")
+        page.command(f"{typed()} import {file}", "| kubectl apply --server-side -f -")

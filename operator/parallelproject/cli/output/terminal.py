@@ -64,7 +64,7 @@ def show_next(commands: Iterable[str]) -> None:
     """Prints the commands that a person may type next, one below the other.
 
     Args:
-        commands: Each with what it does, after two blanks and ``#``: that is left out where there is no room for it.
+        commands: Each with what it does, after two blanks and ``#``: that is omitted where there is no room for it.
     """
     room, indent = width(sys.stdout), " " * len(_NEXT)
     for number, text in enumerate(commands):
