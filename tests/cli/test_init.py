@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parallelproject.cli.input.agent_programs import COMMANDS
+from parallelproject.cli.input.agent_programs import AGENTS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
 
@@ -58,7 +58,7 @@ def test_it_names_task_file_repository_and_agent_and_run_works_with_it(pproj: Pp
         "  agent:      claude (also found: codex)",
     ]
     assert "  pproj run\n" in result.out
-    assert _written() == {"file": "tasks.json", "repo": "..", "command": COMMANDS["claude"]}
+    assert _written() == {"file": "tasks.json", "repo": "..", "command": AGENTS["claude"].command}
     assert "# check: make test\n" in Path(".pproj.yaml").read_text()
     ran = pproj("run")
     assert ran.code == 0, ran.out + ran.err
@@ -69,14 +69,14 @@ def test_it_names_task_file_repository_and_agent_and_run_works_with_it(pproj: Pp
 
 
 def test_every_command_that_it_may_write_is_one_that_a_shell_reads(pproj: Pproj, shop: Checkout, programs: Path):
-    for name in COMMANDS:
+    for name in AGENTS:
         _agent(programs, name)
         Path(".pproj.yaml").unlink(missing_ok=True)
         assert pproj("init").code == 0
         text = Path(".pproj.yaml").read_text()
         assert text.count("command: >-") == len(list(programs.iterdir()))
-    for name, command in COMMANDS.items():
-        assert pproj("run", "--fresh", "--command", command).code == 0, name
+    for name, agent in AGENTS.items():
+        assert pproj("run", "--fresh", "--command", agent.command).code == 0, name
         assert "TaskMaster" not in shop.show("1.txt", "parallel/plan")
 
 

@@ -189,12 +189,19 @@ def test_skipped_by_request_says_so_and_nobody_waits_for_it():
     project = Project(t("a"), t("b"), t("c", "a", "b"), skip=["a"], scheduling="Graph").seen("b", Phase.ACTIVE)
     found = project.why("a")
     assert (found.state, found.reason, found.hint) == ("Skipped", "SkipRequested", "retry")
-    assert (
-        found.answer == "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
-    )
+    assert found.answer == "it is skipped by request (spec.skip); what depends on it runs without it"
     found = project.why("c")
     assert found.answer == "it waits for b (running for 1 min 0 s)"
     assert found.tasks == ("b",)
+
+
+def test_who_waits_for_a_skipped_task_waits_for_what_that_depends_on():
+    tasks = [t("a"), t("b", "a"), t("c", "b"), t("d", "c")]
+    project = Project(*tasks, skip=["b"], scheduling="Graph").seen("a", Phase.ACTIVE)
+    found = project.why("c")
+    assert found.answer == "it waits for a (running for 1 min 0 s)"
+    assert found.tasks == ("a",)
+    assert list(project.why("d").more) == ["the first in this chain: a (running for 1 min 0 s)"]
 
 
 def test_skipped_by_a_stop_says_so():

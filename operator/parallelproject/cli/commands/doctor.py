@@ -12,6 +12,7 @@ import typer
 from parallelproject.cli.doctor.agents import check_agents
 from parallelproject.cli.doctor.finding import Finding, Verdict
 from parallelproject.cli.doctor.git import check_git
+from parallelproject.cli.input.agent_programs import AGENTS
 from parallelproject.cli.input.arguments import AnswerOutput, Context, Kubeconfig, Namespace, NoColor, TextOrJson
 from parallelproject.cli.input.cluster_options import target_of
 from parallelproject.cli.output import terminal
@@ -41,7 +42,10 @@ def run(
     """
     options = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig, "no_color": no_color}
     target = target_of(ctx, options)
-    findings = [*check_agents(), *check_git(repo or Path(), repo is not None)]
+    findings = [
+        *check_agents({program: agent.title for program, agent in AGENTS.items()}),
+        *check_git(repo or Path(), repo is not None),
+    ]
 
     import asyncio
 

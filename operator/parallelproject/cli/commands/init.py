@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.cli.input.agent_programs import COMMANDS, NOTES, found_agents
+from parallelproject.cli.input.agent_programs import AGENTS, found_agents
 from parallelproject.cli.input.config_file import repository_of
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -69,8 +69,8 @@ def _text(folder: Path, files: list[Found], agents: list[str], top: Path | None)
     lines.append("# What runs a task, for /bin/sh. PPROJ_TASK_FILE is a file that describes it.")
     for agent in agents or ["claude"]:
         is_used = agents[:1] == [agent]
-        lines += [f"# {NOTES[agent]}"] if agent in NOTES else []
-        lines += [line if is_used else f"# {line}" for line in _folded("command", COMMANDS[agent])]
+        lines += [f"# {AGENTS[agent].note}"] if AGENTS[agent].note else []
+        lines += [line if is_used else f"# {line}" for line in _folded("command", AGENTS[agent].command)]
     lines += ["", "# What must succeed in a task's workspace before its work lands."]
     lines.append(f"# check: {_scalar(_check(folder, top))}")
     lines += ["", "# parallelism: 4", "# max-attempts: 2", "# task-timeout: 2h", "# keep-going: true"]
