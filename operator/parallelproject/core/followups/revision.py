@@ -101,8 +101,8 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
         # It may not be known yet that work has landed: if the attempt was interrupted right after, it is known later.
         started = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
-        if above := [graph.ids[i] for i in started if i is not None and graph.level[i] >= done]:
-            fields["above"] = above
+        if unlanded := [graph.ids[i] for i in started if i is not None and graph.level[i] >= done]:
+            fields["above"] = unlanded
         for row in fields["tasks"]:
             if level := graph.level[graph.index[row["id"]]]:
                 row["level"] = level
