@@ -12,6 +12,8 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
+GO_VERSION = $(shell sed -n 's/^go //p' tools/go/go.mod)
+TOOLS_CACHE = $${PPROJ_TOOLS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/parallelproject/tools}
 RIG := PYTHONPATH=tools $(BIN)/python -m rig
 
 ##@ First steps
@@ -27,8 +29,15 @@ test: $(DEV) ## Set up and run every test, real API server included, long sweeps
 test-deep: $(DEV) ## All that the tests sample, whole (hours; ARGS="--minutes 10": another part each time, until then)
 	@$(RIG) build > /dev/null
 	@$(PYTEST) --deep -m deep $(ARGS)
-dev-cluster: $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
+dev-cluster: has-go $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
 	@$(RIG) up
+
+has-go: # before anything is installed for it
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || command -v go > /dev/null || { \
+	  echo "error: there is no go on the PATH, and the control plane is built with Go" >&2; \
+	  echo "fix: install Go $(GO_VERSION) or newer; the first start then builds for 5 to 15 minutes, once" >&2; exit 1; }
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || [ -d "$(TOOLS_CACHE)" ] || \
+	  echo "the first start builds the control plane with Go: 5 to 15 minutes, once" >&2
 
 ##@ Working on it
 LINTS := lint-style lint-format lint-types lint-layers lint-generated lint-hooks
@@ -96,4 +105,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help
+.PHONY: has-go demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help

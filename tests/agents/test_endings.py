@@ -142,6 +142,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     "codex: nothing is read-only": (codex, "_READ_ONLY", ()),
     "gemini: no types": (gemini, "_TYPES", {}),
     "opencode: no names": (opencode, "_NAMES", {}),
+    "opencode: two at once": (opencode, "_SETTING_UP", "?"),
     "opencode: no denials": (opencode, "_DENIALS", ()),
     "goose: no error lines": (goose, "GooseReader.text", lambda self, line: None),
     "aider: no errors": (aider, "_ERROR", re.compile("(?!)")),

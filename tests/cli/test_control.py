@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -202,6 +203,32 @@ def test_a_state_elsewhere_is_in_every_hint(pproj: Pproj, desk: Desk) -> None:
     assert pproj("logs", "demo", "bad", "--state-dir", "kept").out == "bad 1\n"
     assert pproj("delete", "--state-dir", "kept", "--yes").out == "demo deleted\n"
     assert not (desk.folder / "kept").exists()
+
+
+def test_rerun_says_what_does_it_for_a_local_run(pproj: Pproj, desk: Desk) -> None:
+    desk.go.touch()
+    desk.run().finish(1)
+    for words in ((), ("demo",), ("demo", "bad")):
+        refused = pproj("rerun", *words)
+        assert refused.code == 1
+        _, error, hint = refused.err.splitlines()
+        assert error == "error: demo is a local run, which starts over as a whole"
+        assert hint.startswith("pproj run ")
+        assert " --fresh does that, and work that has landed stays on its branch; pproj retry demo runs" in hint
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_at_every_width_commands_can_be_copied_and_words_are_whole(pproj: Pproj, desk: Desk, width: int) -> None:
+    desk.go.touch()
+    desk.run().finish(1)
+    command = shlex.split(pproj("retry").out.splitlines()[-1].removeprefix("next: "))
+    shown = pproj("retry", width=width)
+    _, _, copied = shown.out.partition("next: ")
+    assert shlex.split(copied.replace("\\\n", "")) == command
+    assert max(map(len, copied.splitlines())) <= width
+    whole = " ".join(pproj("retry").err.split())
+    assert " ".join(shown.err.split()) == whole
+    assert all(len(line) <= width for line in shown.err.splitlines())
 
 
 def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:

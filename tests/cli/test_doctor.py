@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from parallelproject.agents.catalog import PRESETS
 from parallelproject.cli.doctor import programs
 from parallelproject.cli.doctor.definition import compare
 from parallelproject.cli.doctor.finding import Finding, Verdict
@@ -58,6 +59,16 @@ def test_on_a_machine_with_an_agent_and_a_repository_all_is_well(pproj: Pproj, t
     assert [line.split()[:2] for line in result.out.splitlines()] == [
         ["ok", check] for check in ("agents", "git", "identity", "repository", "remote", "cluster")
     ]
+
+
+def test_it_finds_each_agent_that_init_can_call(pproj: Pproj, tmp_path: Path):
+    titles = {preset.program: preset.title for preset in PRESETS.values()}
+    for name in titles:
+        program(tmp_path, name, f"echo {name} 1.2.3")
+    messages = [
+        check["message"] for check in pproj("doctor", "-o", "json").json["checks"] if check["check"] == "agents"
+    ]
+    assert messages == [f"{title}: {tmp_path}/bin/{name}, version 1.2.3" for name, title in titles.items()]
 
 
 def test_each_thing_that_is_missing_has_its_fix(pproj: Pproj, tmp_path: Path):

@@ -100,6 +100,16 @@ def test_ctrl_c_ends_with_130(pproj: Pproj, manifest: Path, monkeypatch: pytest.
     assert pproj("plan", manifest).code == 130
 
 
+def test_an_output_that_is_full_is_said_and_is_no_bug(tasks_json: Path):
+    for arguments in (["plan", tasks_json], ["--help"]):
+        with Path("/dev/full").open("w") as full:
+            command = [str(BIN / "pproj"), *map(str, arguments)]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1:] == ["error: the output cannot be written: No space left on device"]
+        assert "bug" not in done.stderr
+
+
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path):
     file = tmp_path / "tasks.json"
     tasks = ",".join(f'{{"id": {i}, "title": "{"x" * 400}"}}' for i in range(1, 2000))

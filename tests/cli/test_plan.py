@@ -13,6 +13,7 @@ from parallelproject.core.report.overview import enough, outline
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.sources import Options, load
+from tests.local.checkout import Checkout
 
 from .conftest import MANIFEST, Pproj, real
 
@@ -90,6 +91,44 @@ def test_verbose_tells_why_each_role_was_chosen(pproj: Pproj, tasks_json: Path):
 def test_the_next_command_keeps_what_was_asked_for(pproj: Pproj, tasks_json: Path):
     text = pproj("plan", tasks_json, "--all", "--dangling", "warn").out
     assert f"pproj run {tasks_json} --dangling warn --all --command" in text
+
+
+def test_the_next_command_has_what_is_set_nowhere(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    checkout = Checkout(tmp_path)
+    monkeypatch.chdir(checkout.path)
+    Path("sub").mkdir()
+    Path("sub/tasks.json").write_text(json.dumps({"tasks": [{"id": 1, "title": "a"}]}))
+
+    def following(*words: object, width: int | None = None) -> list[str]:
+        lines = pproj("plan", *words, width=width).out.splitlines()
+        following = lines[lines.index("Next") + 1 :]
+        return following[: next(i for i, line in enumerate(following) if "import" in line)]
+
+    assert following("sub/tasks.json") == ["  pproj run sub/tasks.json --repo . --command 'CMD'"]
+    monkeypatch.chdir("sub")
+    assert following("tasks.json") == ["  pproj run tasks.json --repo .. --command 'CMD'"]
+    Path(".pproj.yaml").write_text("repo: ..\ncommand: agent\n")
+    assert following("tasks.json") == ["  pproj run tasks.json"]
+    Path(".pproj.yaml").unlink()
+    assert following("tasks.json", width=40) == ["  pproj run tasks.json --repo .. \\", "    --command CMD"]
+    end = pproj("plan", "tasks.json", width=40).out.splitlines()[-2:]
+    assert end == ["  pproj import tasks.json \\", "    | kubectl apply --server-side -f -"]
+
+
+def test_a_skipped_task_is_named_and_on_no_critical_path(pproj: Pproj, tmp_path: Path):
+    file = tmp_path / "demo.yaml"
+    tasks = [{"id": id, "estimateSeconds": seconds} for id, seconds in (("a", 10), ("b", 900), ("c", 10), ("x", 60))]
+    tasks[1]["dependencies"], tasks[2]["dependencies"] = ["a"], ["b"]
+    head = {"apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject", "metadata": {"name": "demo"}}
+    file.write_text(json.dumps(head | {"spec": {"tasks": tasks, "skip": ["b"]}}))
+    answer = pproj("plan", file, "-o", "json").json
+    assert (answer["skipped"], answer["criticalPath"], answer["criticalPathSeconds"]) == (["b"], ["x"], 60)
+    assert answer["waiting"] == {"a": 1}
+    text = pproj("plan", file).out
+    assert "  1 task of these skipped by request (spec.skip): b\n" in text
+    assert "Critical path  1 min 0 s of 1 min 20 s of work" in text
+    file.write_text(json.dumps(head | {"spec": {"tasks": tasks, "skip": ["a", "b", "c", "x"]}}))
+    assert "Nothing is left to run: spec.skip names every task." in pproj("plan", file).out
 
 
 def test_estimates_give_times(pproj: Pproj, manifest: Path):

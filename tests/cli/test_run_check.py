@@ -1,6 +1,7 @@
 """``--check``: what must succeed before the work of a task lands."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,14 @@ def test_of_much_that_a_check_prints_the_next_attempt_reads_the_end(pproj: Pproj
     assert _run(pproj, checkout, command, check).code == 0
     feedback = checkout.show("work")
     assert "100000\nthe end\n" in feedback
+    log = tmp_path / ".pproj/demo/logs/a.1.log"
+    cut, first = feedback.split("The check printed:\n\n")[1].splitlines()[:2]
+    kept = re.fullmatch(rf"\[cut: these are the last ([\d,]+) of 588,917 bytes; all of it is in {log}\]", cut)
+    assert kept, cut
+    assert int(kept[1].replace(",", "")) == sum(len(f"{n}\n") for n in range(int(first), 100001)) + len("the end\n")
     assert "\nthe beginning\n" not in feedback
     assert len(feedback) < 66 * 1024
-    assert "the beginning\n1\n2\n" in (tmp_path / ".pproj/demo/logs/a.1.log").read_text(), "the log has all of it"
+    assert "the beginning\n1\n2\n" in log.read_text(), "the log has all of it"
 
 
 def test_where_the_check_never_passes_nothing_lands_and_why_says_so(pproj: Pproj, checkout: Checkout):

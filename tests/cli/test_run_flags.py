@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.cli.input.run_options import whole_seconds
+from parallelproject.cli.input.typed_times import whole_seconds
 from parallelproject.core.report.event_document import FIELDS, MEANINGS
 from tests.cli.conftest import Pproj
 from tests.local.checkout import Checkout
@@ -139,6 +139,22 @@ def test_only_runs_the_tasks_that_are_named_and_a_later_run_the_others(pproj: Pp
     assert _ran(tmp_path) == ["a.1", "b.1", "c.1", "x.1", "y.1"]
 
 
+def test_what_only_left_out_can_be_skipped_for_good_or_retried(pproj: Pproj, file: Path, tmp_path: Path):
+    assert pproj("run", file, "--command", "true", "--only", "x").code == 0
+    skipped = pproj("skip", "b")
+    assert "demo: skipping b; what depends on it runs all the same" in skipped.out
+    assert "b: skipped already" in pproj("skip", "b").err
+    assert pproj("retry", "c").code == 0
+    assert pproj("run", file, "--command", "true").code == 0
+    assert _ran(tmp_path) == ["a.1", "c.1", "x.1", "y.1"], "the others were skipped for one session"
+
+
+def test_a_failed_task_that_is_skipped_since_is_retried_once(pproj: Pproj, file: Path):
+    assert pproj("run", file, "--command", "test $PPROJ_TASK_ID != a", "--max-attempts", 1).code == 1
+    assert pproj("skip", "a").code == 0
+    assert pproj("retry", "a").out.startswith("demo: 1 task to run again: a\n")
+
+
 def test_from_runs_a_task_and_all_that_depends_on_it(pproj: Pproj, file: Path, tmp_path: Path):
     assert pproj("run", file, "--command", "true", "--from", "b").code == 0
     assert _ran(tmp_path) == ["b.1", "c.1"]
@@ -149,6 +165,8 @@ def test_what_depends_on_a_skipped_task_runs_without_it(pproj: Pproj, file: Path
     assert result.code == 0
     assert _ran(tmp_path) == ["a.1", "c.1", "x.1"]
     assert "2 of 5 tasks are skipped: b, y; c runs without them" in result.err
+    one = pproj("run", file, "--command", "true", "--skip", "b")
+    assert "1 of 5 tasks is skipped: b" in one.err
     task = json.loads((tmp_path / ".pproj/demo/tasks/c.1.json").read_text())
     assert task["dependencies"] == [{"id": "b", "state": "Skipped", "attempts": 0, "outputs": {}}]
 

@@ -172,14 +172,19 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
 
 
 def waits_after_failures(happened: Iterable[Happened]) -> list[float]:
-    """Seconds from the end of each pod that failed to the creation of the next Job; of a project with one task."""
+    """Seconds from the end of each pod that failed to the creation of the next Job; of a project with one task.
+
+    The end is the one that the pod's status gives, in whole seconds, as the operator reads it; it may be written later.
+    """
     failed: dict[str, float] = {}
     created = []
     for change in happened:
         if change.kind == "created":
             created.append(change.seconds)
         elif change.kind == "pod-failed":
-            failed.setdefault(change.uid, change.seconds)
+            containers = change.value["status"]["containerStatuses"]
+            end = max(_seconds(each["state"]["terminated"]["finishedAt"]) for each in containers)
+            failed.setdefault(change.uid, end)
     return [start - end for start, end in zip(created[1:], failed.values(), strict=False)]
 
 

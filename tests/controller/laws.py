@@ -53,6 +53,9 @@ class _World:
     def succeeded(self, task: str) -> bool:
         return any(job.succeeded for job in self.by_task[task])
 
+    def runs(self, task: str) -> bool:
+        return any(job.running for job in self.by_task[task])
+
     def running(self, but: Collection[str] = ()) -> set[str]:
         return {job.task for job in self.jobs.values() if job.running and job.name not in but}
 
@@ -149,6 +152,7 @@ class _Spec:
 
     def __init__(self, spec: Json) -> None:
         self.tasks: dict[str, Json] = {task["id"]: task for task in spec.get("tasks") or ()}
+        self.skip = frozenset(spec.get("skip") or ())
         self.cap: int = spec.get("parallelism", 4)
         self.by_level = spec.get("scheduling", "Levels") == "Levels"
         self.role_caps = {r["name"]: r.get("maxConcurrent") for r in spec.get("roles") or ()}
@@ -169,6 +173,14 @@ class _Spec:
 
     def parents(self, task: str) -> list[str]:
         return self.tasks[task].get("dependencies") or []
+
+    def needs(self, task: str, has_succeeded: Callable[[str], bool]) -> set[str]:
+        """What has to succeed before a task may start: its parents; those of a skipped one in its place."""
+        found: set[str] = set()
+        for parent in self.parents(task):
+            is_passed = parent in self.skip and not has_succeeded(parent)
+            found |= self.needs(parent, has_succeeded) if is_passed else {parent}
+        return found
 
     def level(self, task: str) -> int:
         return self._levels[task]
@@ -191,9 +203,13 @@ def _judge_start(
         return [f"{new.name} was created by a spec with a cycle"]
     breaches = [
         f"{new.name} was created before {parent} had succeeded"
-        for parent in spec.parents(new.task)
+        for parent in sorted(spec.needs(new.task, world.succeeded))
         if not world.succeeded(parent)
     ]
+    if new.task in spec.skip:
+        breaches.append(f"{new.name} was created although {new.task} is skipped")
+    stopping = [task for task in spec.parents(new.task) if task in spec.skip and world.runs(task)]
+    breaches += [f"{new.name} was created while {task}, which is skipped, was running" for task in stopping]
     working = world.running(but=uninvited)
     if len(working) > spec.cap:
         breaches.append(f"{new.name} made it {len(working)} running tasks, over the cap of {spec.cap}")
@@ -216,7 +232,7 @@ def _judge_start(
 
 
 def _done(world: _World, spec: _Spec, without_job: frozenset[str]) -> Callable[[str], bool]:
-    """Whether a task has succeeded, failed for good, or will not run because another has failed."""
+    """Whether a task has succeeded, failed for good, or will not run: it is skipped, or another has failed."""
     failed: dict[str, bool] = {}
 
     def has_failed(task: str) -> bool:
@@ -224,11 +240,14 @@ def _done(world: _World, spec: _Spec, without_job: frozenset[str]) -> Callable[[
             jobs = world.by_task[task]
             spent = sum(not job.stopped for job in jobs) >= spec.attempts(task) and not any(job.alive for job in jobs)
             failed[task] = not world.succeeded(task) and (
-                spent or task in without_job or any(has_failed(parent) for parent in spec.parents(task))
+                spent or task in without_job or any(map(has_failed, spec.needs(task, world.succeeded)))
             )
         return failed[task]
 
-    return lambda task: world.succeeded(task) or has_failed(task)
+    def is_skipped(task: str) -> bool:
+        return task in spec.skip and not world.runs(task)
+
+    return lambda task: world.succeeded(task) or is_skipped(task) or has_failed(task)
 
 
 def _judge_attempts(world: _World, specs: Sequence[Happened]) -> Iterator[str]:

@@ -111,8 +111,7 @@ def test_failures_forgiven_in_advance_do_not_make_a_task_fail_in_a_hot_loop(ns: 
     made = ns.create(spec(task("a", fail_attempts=99), retries=[{"id": "a", "forgive": 100_000}]))
     ns.until(lambda: len(ns.jobs("a")) == 4, "four attempts")
     waits = waits_after_failures(history(audit.events(since, ns.name), made["metadata"]["uid"]))
-    # One, two and four seconds from the pod's end, which is written in whole seconds.
-    assert all(wait > wanted - 1 for wait, wanted in zip(waits, (1, 2, 4), strict=True)), waits
+    assert all(wait >= wanted for wait, wanted in zip(waits, (1, 2, 4), strict=True)), waits
     ns.delete()
 
 
@@ -138,7 +137,7 @@ def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: 
     assert breaches(made) == []
 
 
-def test_skip_is_edited_by_hand_at_any_moment(ns: Namespace) -> None:
+def test_skip_is_edited_by_hand_at_any_moment(ns: Namespace, breaches: Breaches) -> None:
     """With ``kubectl edit``, which knows neither what runs nor which tasks there are."""
     tasks = [
         task("held", hold=True),
@@ -146,7 +145,7 @@ def test_skip_is_edited_by_hand_at_any_moment(ns: Namespace) -> None:
         task("flaky", fail_attempts=9),
         task("last", "after", "flaky"),
     ]
-    ns.create(spec(*tasks, backoff=600, defaults={"maxAttempts": 9}))
+    made = ns.create(spec(*tasks, backoff=600, defaults={"maxAttempts": 9}))
     ns.wait_state("held", "Running")
     ns.wait_state("flaky", "Pending", "Backoff")
     ns.patch({"skip": ["held", "nope", "flaky", "held"]})
@@ -163,3 +162,4 @@ def test_skip_is_edited_by_hand_at_any_moment(ns: Namespace) -> None:
     done = ns.wait(lambda p: has_completed(p) and rows(p)["flaky"].get("removed") is True, "the removal")
     assert condition(done, "Succeeded")["status"] == "True"
     assert states(done) == {"after": "Succeeded", "flaky": "Failed", "last": "Succeeded"}
+    assert breaches(made) == []

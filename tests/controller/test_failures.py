@@ -35,9 +35,9 @@ def test_a_failed_attempt_is_followed_by_another_after_a_growing_wait(
     assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 3, 2)
     assert "exitCode" not in row
     first, second = waits_after_failures(history(audit.events(since, ns.name), made["metadata"]["uid"]))
-    # Counted from the pod's end, which is written in whole seconds. How late it may be, only a quiet machine can tell.
-    assert first > 2 - 1
-    assert second > 4 - 1
+    # How late it may be, only a quiet machine can tell.
+    assert first >= 2
+    assert second >= 4
     assert breaches(made) == []
 
 

@@ -95,6 +95,7 @@ def log(*tasks: Json, **fields: Any) -> Log:
 
 
 TWO_LEVELS = (task("a"), task("x"), task("b", "a"))
+CHAIN = (task("a"), task("b", "a"), task("c", "b"))
 
 SOUND = {
     "a run in order": log(*TWO_LEVELS).run("a").run("x").run("b"),
@@ -113,6 +114,13 @@ SOUND = {
     .job("a").edit(spec(task("a"), task("b"), parallelism=1)).job("b"),
     "a second pod after an eviction": log(task("a")).job("a").pod("a").pod_ended("a", how="Failed", evicted=True)
     .pod("a", number=1),
+    "a task after a skipped one": log(*CHAIN, skip=["b"], scheduling="Graph").run("a").job("c"),
+    "a level after a skipped task": log(*TWO_LEVELS, skip=["x"]).run("a").job("b"),
+    "what a failed task was skipped for": log(task("a"), task("b", "a"))
+    .run("a", fails=True).run("a", 2, fails=True).edit(spec(task("a"), task("b", "a"), skip=["a"])).wait(5).job("b"),
+    "a level after what a failure keeps from running, by way of a skipped task": log(
+        *CHAIN, task("x"), task("y", "x"), task("z", "y"), task("last", "z"), skip=["b"], failurePolicy="Continue"
+    ).run("a", fails=True).run("a", 2, fails=True).run("x").run("y").run("z").job("last"),
     "files of different folders": log(task("a", files=["x/**"]), task("b", files=["y/f"])).job("a").job("b"),
 }  # fmt: skip
 
@@ -139,6 +147,10 @@ BROKEN = {
     "b#1 was created while a, which writes the same files, was running": log(
         task("a", files=["src/**"]), task("b", files=["src/f.py"])
     ).job("a").job("b"),
+    "b#1 was created although b is skipped": log(*CHAIN, skip=["b"]).run("a").job("b"),
+    "c#1 was created before a had succeeded": log(*CHAIN, skip=["b"], scheduling="Graph").job("a").job("c"),
+    "c#1 was created while b, which is skipped, was running": log(*CHAIN, scheduling="Graph")
+    .run("a").job("b").edit(spec(*CHAIN, skip=["b"], scheduling="Graph")).wait(5).job("c"),
     "z#1 was created and is no task": log(task("a")).job("z"),
     "a#1 was created by a spec with a cycle": log(task("a"), task("b", "c"), task("c", "b")).job("a"),
 }  # fmt: skip

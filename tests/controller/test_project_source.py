@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from parallelproject.kube.client import ApiError
-from parallelproject.model.names import CRD_NAME
+from parallelproject.model.names import CRD_NAME, FINALIZER_RECORDED
 from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.deadline import until
 from rig.project import project_manifests
 from tests.controller.audit import AuditLog, by_user, told, writes
-from tests.controller.cluster import Client, Namespace, condition, spec, states, task
+from tests.controller.cluster import Client, Json, Namespace, condition, spec, states, task
 from tests.controller.operator_process import USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -235,11 +235,19 @@ def is_there(place: Namespace) -> bool:
     return bool(place.jobs())
 
 
+def is_held(job: Json) -> bool:
+    """Whether the operator's finalizer keeps a Job."""
+    return FINALIZER_RECORDED in job["metadata"].get("finalizers", ())
+
+
 def delete_in_a_gap(own: ControlPlane, place: Namespace, operator: OperatorProcess) -> None:
     """The project p is deleted while the operator stands still, and the API server forgets that it ever was.
 
     The first restart breaks the watch: what is sent on it would be read later. The second one forgets the deletion.
+    The operator removes its finalizer from a Job after the status shows the result: frozen in between, it would keep
+    the Job.
     """
+    place.until(lambda: not any(map(is_held, place.jobs())), "the operator to release its finished Jobs")
     operator.freeze()
     own.restart_apiserver()
     place.until(lambda: not is_there(place), "the project and its Jobs to be gone", SECONDS)

@@ -1,6 +1,7 @@
 """The laws of the planner, over random projects in a world where things come late, fail, vanish and change."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations_with_replacement, pairwise
 from random import Random
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.file_overlap import normalise
-from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, Plan, plan
@@ -87,15 +88,23 @@ def truly_failed(launched: Launched) -> set[str]:
 
 
 def without_future(launched: Launched) -> set[str]:
-    """Those, and all that waits for one of them."""
+    """Those, and all that waits for one of them, also by way of a skipped task."""
     graph, lost = launched.planned.graph, truly_failed(launched)
     below = [graph.index[task_id] for task_id in lost]
     while below:
         for child in graph.children[below.pop()]:
-            if graph.ids[child] not in {*lost, *launched.planned.spec.skip}:
+            if graph.ids[child] not in lost:
                 lost.add(graph.ids[child])
                 below.append(child)
     return lost
+
+
+def needed(graph: CompiledGraph, task: int, is_skipped: Callable[[int], bool]) -> set[int]:
+    """The dependencies of a task; those of a skipped one in its place."""
+    found: set[int] = set()
+    for parent in graph.parents[task]:
+        found |= needed(graph, parent, is_skipped) if is_skipped(parent) else {parent}
+    return found
 
 
 @examples(80)
@@ -148,10 +157,38 @@ def test_no_more_tasks_of_a_role_run_than_its_cap_at_any_moment(history: History
 def test_no_task_starts_before_all_its_dependencies_have_succeeded(history: History) -> None:
     for launched in history.launches:
         task = next(task for task in launched.planned.spec.tasks if task.id == launched.key.task)
-        skipped = set(launched.planned.spec.skip)
-        assert set(task.dependencies) <= launched.succeeded | skipped
+        graph = launched.planned.graph
+        skipped = {graph.index[id] for id in {*launched.planned.spec.skip} & graph.index.keys() - launched.succeeded}
+        above = needed(graph, graph.index[task.id], skipped.__contains__)
+        assert {graph.ids[i] for i in above} <= launched.succeeded
         assert not {key.task for key in launched.running} & set(task.dependencies)
         assert task.id not in skipped
+
+
+@examples(80)
+@given(st.builds(history_of, specs(scheduling=("Graph",), policies=("Continue",)), seeds, chaoses))
+def test_a_skipped_task_keeps_the_order_of_those_around_it(history: History) -> None:
+    """Whether a task may start is the same as in the graph without the skipped ones, joined around them."""
+    for planned in history.plans:
+        graph, states = planned.graph, planned.plan.states
+        skipped = {i for i in graph.skipped if states[i] is SKIPPED}
+        above = {task.id: needed(graph, i, skipped.__contains__) for i, task in enumerate(graph.tasks)}
+        joined = [
+            task.model_copy(update={"dependencies": [graph.ids[parent] for parent in sorted(above[task.id])]})
+            for i, task in enumerate(planned.spec.tasks)
+            if i not in skipped
+        ]
+        spec = planned.spec.model_copy(update={"tasks": joined, "skip": []})
+        other = compile_graph(spec)
+        observed = {task: seen for task, seen in planned.observed.items() if task in other.index}
+        records = {task: record for task, record in planned.prior.records.items() if task in other.index}
+        made = plan(other, spec, replace(planned.prior, records=records, snapshot=None), observed, planned.now)
+        found = {graph.ids[i]: state for i, state in enumerate(states) if i not in skipped}
+        again = dict(zip(other.ids, made.states, strict=True))
+        for task, state in found.items():
+            waits = planned.plan.reasons[graph.index[task]] is Reason.WAITING_FOR_DEPENDENCIES
+            assert waits == (made.reasons[other.index[task]] is Reason.WAITING_FOR_DEPENDENCIES), task
+            assert (state is SKIPPED) == (again[task] is SKIPPED), task
 
 
 @examples(80)
@@ -292,10 +329,11 @@ def check_reason(planned: Planned, i: int) -> None:
     if state is SKIPPED and graph.ids[i] in spec.skip:
         assert reason is Reason.SKIP_REQUESTED
         return
+    above = needed(graph, i, lambda p: made.reasons[p] is Reason.SKIP_REQUESTED)
     if state is SKIPPED:
         assert reason in (Reason.DEPENDENCY_FAILED, Reason.STOPPED)
         assert (reason is Reason.DEPENDENCY_FAILED) == any(
-            made.states[p] is FAILED or made.reasons[p] is Reason.DEPENDENCY_FAILED for p in graph.parents[i]
+            made.states[p] is FAILED or made.reasons[p] is Reason.DEPENDENCY_FAILED for p in above
         )
         return
     # Pending: the reason is the first of these that holds; there is always one.
@@ -306,7 +344,7 @@ def check_reason(planned: Planned, i: int) -> None:
     lower = [j for j, level in enumerate(graph.level) if level < graph.level[i]]
     reasons = [
         (Reason.STARTING, i in launched or asked),
-        (Reason.WAITING_FOR_DEPENDENCIES, any(is_missing(made, p) for p in graph.parents[i])),
+        (Reason.WAITING_FOR_DEPENDENCIES, any(made.states[p] is not SUCCEEDED for p in above)),
         (
             Reason.WAITING_FOR_LEVEL,
             spec.scheduling is Scheduling.LEVELS and any(made.states[j] in UNFINISHED for j in lower),
@@ -318,11 +356,6 @@ def check_reason(planned: Planned, i: int) -> None:
         (Reason.WAITING_FOR_SLOT, sum(running.values()) >= spec.parallelism),
     ]
     assert reason == next(reason for reason, holds in reasons if holds)
-
-
-def is_missing(made: Plan, task: int) -> bool:
-    """Whether others wait for a task."""
-    return made.states[task] is not SUCCEEDED and made.reasons[task] is not Reason.SKIP_REQUESTED
 
 
 def holding(planned: Planned) -> list[int | None]:

@@ -11,7 +11,7 @@ from parallelproject.core.planner.constraints.constraint import Block
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.slots import Slots
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.planner.simulation import makespan, predicted_speedup
+from parallelproject.core.planner.simulation import makespan, predicted_speedup, remaining
 from parallelproject.core.report.overview import outline
 from parallelproject.model.spec import Spec
 from tests.core.examples import examples
@@ -43,6 +43,15 @@ def test_a_prediction_is_what_the_planner_does(spec: Spec, parallelism: int, ski
     spec = spec.model_copy(update={"parallelism": parallelism, "active_deadline_seconds": None, "skip": skip})
     graph = compile_graph(spec)
     assert makespan(graph, spec, parallelism) == played(graph, spec)
+
+
+def test_a_prediction_keeps_the_order_around_a_skipped_task() -> None:
+    tasks = [{"id": "a", "estimateSeconds": 60}, {"id": "b", "dependencies": ["a"]}]
+    tasks += [{"id": "c", "estimateSeconds": 30, "dependencies": ["b"]}]
+    graph, spec = compiled(tasks=tasks, skip=["b"], scheduling="Graph")
+    assert makespan(graph, spec, 4) == 90
+    assert remaining(graph, spec, {0, 1}, {}) == 30
+    assert remaining(graph, spec, {1}, {0: 20}) == 50
 
 
 def test_what_is_skipped_is_no_work() -> None:

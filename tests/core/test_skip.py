@@ -1,5 +1,6 @@
-"""Tasks that somebody has skipped: they do not run, and nobody waits for them."""
+"""Tasks that somebody has skipped: they do not run, and who waits for one waits for what that depends on."""
 
+from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.report.status import result_of
 from parallelproject.model.status import Reason, TaskState
 from tests.core.test_plan import active, compiled, decide, failed, succeeded, task
@@ -26,6 +27,33 @@ def test_a_skipped_task_that_had_failed_keeps_nobody_from_running() -> None:
     assert decide(WORK, seen, defaults={"maxAttempts": 1}).states["b"] is SKIPPED
     found = decide(WORK, seen, defaults={"maxAttempts": 1}, skip=["a"])
     assert found.starts == ["b"]
+
+
+def test_what_depends_on_a_skipped_task_waits_for_what_that_depends_on() -> None:
+    for scheduling in ("Graph", "Levels"):
+        found = decide(WORK, skip=["b"], scheduling=scheduling)
+        assert found.starts == ["a"]
+        assert decide(WORK, {"a": [active()]}, skip=["b"], scheduling=scheduling).starts == []
+    assert found.states["b"] is SKIPPED
+    assert decide(WORK, skip=["b"], scheduling="Graph").reasons["c"] == Reason.WAITING_FOR_DEPENDENCIES
+    assert decide(WORK, skip=["a", "b"], scheduling="Graph").starts == ["c"]
+
+
+def test_a_failure_before_a_skipped_task_keeps_what_follows_from_running() -> None:
+    fields = {"defaults": {"maxAttempts": 1}, "scheduling": "Graph", "failurePolicy": "Continue"}
+    found = decide(WORK, {"a": [failed()]}, skip=["b"], **fields)
+    assert found.reasons["c"] == Reason.DEPENDENCY_FAILED
+    assert found.plan.completed
+    assert decide(WORK, {"a": [failed()]}, skip=["a", "b"], **fields).starts == ["c"]
+
+
+def test_a_long_chain_of_skipped_tasks_is_passed_at_once() -> None:
+    work = [task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, 2000))]
+    skip = [f"t{i}" for i in range(1, 1999)]
+    assert decide(work, {"t0": [succeeded()]}, skip=skip, scheduling="Graph").starts == ["t1999"]
+    assert decide(work, {"t0": [active()]}, skip=skip, scheduling="Graph").starts == []
+    graph, spec = compiled(tasks=work, skip=skip, scheduling="Graph")
+    assert makespan(graph, spec, 4) == 2
 
 
 def test_a_running_attempt_is_stopped_and_waited_for() -> None:

@@ -195,6 +195,15 @@ def test_skipped_by_request_says_so_and_nobody_waits_for_it():
     assert found.tasks == ("b",)
 
 
+def test_who_waits_for_a_skipped_task_waits_for_what_that_depends_on():
+    tasks = [t("a"), t("b", "a"), t("c", "b"), t("d", "c")]
+    project = Project(*tasks, skip=["b"], scheduling="Graph").seen("a", Phase.ACTIVE)
+    found = project.why("c")
+    assert found.answer == "it waits for a (running for 1 min 0 s)"
+    assert found.tasks == ("a",)
+    assert list(project.why("d").more) == ["the first in this chain: a (running for 1 min 0 s)"]
+
+
 def test_skipped_by_a_stop_says_so():
     assert Project(t("a"), stop=True).why("a").answer == "the project was stopped before it started"
 

@@ -1,5 +1,6 @@
 """Starting a run that has been started before: to the end, in the middle, or while it still goes on."""
 
+import json
 import signal
 from collections.abc import Callable
 
@@ -33,6 +34,17 @@ def test_failed_tasks_are_tried_again_and_successes_kept(runner: Make) -> None:
     (run.folder / "journal.mended").touch()
     run.run()
     assert run.journal() == ["a", "b", "b", "b", "b", "b", "c"]
+
+
+def test_every_screen_has_the_same_figures_also_after_a_pause(runner: Make) -> None:
+    run = runner(chain("a", "b"), STEP + "sleep 0.2; [ $PPROJ_TASK_ID != b ] || [ -e $JOURNAL.fixed ]")
+    for code in (1, 0):
+        printed = run.run(code)
+        found = json.loads((run.state / "status.json").read_bytes())["metrics"]
+        assert f"speedup {found['speedup']} " in printed
+        assert f"efficiency {found['efficiency']} " in printed
+        assert float(found["speedup"]) <= 1.0, "the work of both sessions is set against the time of both"
+        (run.folder / "journal.fixed").touch()
 
 
 def test_a_run_cut_off_between_its_last_failure_and_its_end_gives_no_further_attempts(runner: Make) -> None:

@@ -1,6 +1,8 @@
 """Where the programs are looked for, and how they are built; the Go here is a stand-in that writes empty files."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +49,25 @@ def assets(folder: Path, *programs: str) -> Path:
     for program in programs:
         (folder / program).touch(mode=0o755)
     return folder
+
+
+def test_dev_cluster_asks_for_go_before_it_installs_anything(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("make", "bash", "sed"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    made = subprocess.run(
+        ["make", "dev-cluster", f"VENV={tmp_path / 'venv'}"], cwd=Path(__file__).parents[2], check=False, text=True,
+        env={"PATH": str(programs), "HOME": str(tmp_path)}, capture_output=True,
+    )  # fmt: skip
+    assert made.returncode == 2
+    assert made.stdout == ""
+    error, fix = made.stderr.splitlines()[:2]
+    assert error == "error: there is no go on the PATH, and the control plane is built with Go"
+    version = re.search(r"^go (\S+)$", (Path(__file__).parents[2] / "tools/go/go.mod").read_text(), re.M)
+    assert version
+    assert fix == f"fix: install Go {version[1]} or newer; the first start then builds for 5 to 15 minutes, once"
+    assert list(tmp_path.iterdir()) == [programs]
 
 
 def test_kubebuilder_assets_come_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,8 @@ class Preset:
     type: AgentType
     short: str
     """Its name on the command line."""
+    title: str
+    """Its name for people."""
     program: str
     arguments: tuple[str, ...]
     """With which it runs once, without a person, and is not refused what it has to do."""

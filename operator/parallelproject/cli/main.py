@@ -1,5 +1,6 @@
 """The ``pproj`` command (also ``kubectl pproj``): the table of commands, and how each of them may end."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.model.problem import ProblemsError
 
 _COMMANDS = "parallelproject.cli.commands"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a file or a device that takes no more."""
 _FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on a project", "Other"
 
 COMMANDS = {
@@ -88,8 +91,8 @@ def main() -> None:
     code = call(sys.argv[1:], _program(), started.as_typed(sys.argv[0]))
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _cut_off()
+    except OSError as error:
+        code = _cut_off(error)
     sys.exit(code)
 
 
@@ -112,9 +115,11 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
         return _usage(error, program)
     except (typer.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        return _cut_off()
+    except BrokenPipeError as error:
+        return _cut_off(error)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:  # no file of ours
+            return _cut_off(error)
         if os.environ.get("PPROJ_DEBUG"):
             raise
         terminal.error(f"this is a bug in pproj: {type(error).__name__}: {error}")
@@ -139,8 +144,10 @@ def _usage(error: Any, program: str) -> int:
     return 2
 
 
-def _cut_off() -> int:
-    """The reader of our output has stopped: the rest goes nowhere, silently."""
+def _cut_off(error: OSError) -> int:
+    """Our output cannot be written: the rest goes nowhere. That its reader has stopped is no error."""
+    if not isinstance(error, BrokenPipeError):
+        terminal.error(f"the output cannot be written: {error.strerror}")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 

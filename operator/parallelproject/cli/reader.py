@@ -67,15 +67,28 @@ class ProjectKeeper(ProjectReader, Protocol):
     def start_again(self, project: Json) -> Sequence[str]:
         """The words of the command line that starts it again from this folder; none where there is no such one."""
 
+    def refuse_rerun(self, project: Json) -> None:
+        """Says what to do instead where results of a project cannot be taken back.
+
+        Raises:
+            Failure: that is so.
+        """
+
     def is_attended(self, project: Json) -> bool:
         """Whether somebody plans for the project now, so that it can be stopped."""
 
-    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+    def skipped_for_once(self, project: Json) -> frozenset[str]:
+        """The tasks of ``spec.skip`` that run when the project continues, unless they are skipped again."""
+
+    async def change(
+        self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
+    ) -> bool:
         """Changes the spec of a project as it is now; False where ``patch_of`` gives None: there is nothing to change.
 
         Args:
             name: The project.
             patch_of: A merge patch for a project.
+            tasks: The tasks that it is about; asked for after ``patch_of``.
         """
 
     async def taken_up(self, name: str) -> RequestAnswer:

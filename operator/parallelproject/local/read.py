@@ -1,5 +1,6 @@
 """The runs of a folder as others read them: by their documents, and by whether anything of them runs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from parallelproject.core.report.interrupted import interrupted, is_open
 from parallelproject.local.engine.lock import is_held
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import FOLDER, StateDirectory
-from parallelproject.local.views.status_file import COMMAND, REQUESTS
+from parallelproject.local.views.status_file import COMMAND, REQUESTS, SKIPPED
 
 Json = dict[str, Any]
 
@@ -35,6 +36,14 @@ def run_named(name: str, folder: Path) -> Path | None:
 def command_of(project: Json) -> str:
     """The command line that a run was started by; empty where it is not known."""
     return str((project["metadata"].get("annotations") or {}).get(COMMAND) or "")
+
+
+def skipped_for_once(project: Json) -> frozenset[str]:
+    """The skipped tasks that only the last session has skipped, by its options, and the next one does not."""
+    try:
+        return frozenset(json.loads((project["metadata"].get("annotations") or {}).get(SKIPPED) or "[]"))
+    except (ValueError, TypeError):
+        return frozenset()
 
 
 def read_run(path: Path) -> Json | None:
@@ -71,6 +80,8 @@ def _with_requests(found: Json, state: StateDirectory, is_running: bool) -> None
     metadata = found["metadata"]
     started_with = int((metadata.get("annotations") or {}).get(REQUESTS) or 0)
     found["spec"] = asked.over(found["spec"])
+    once = [task for task in skipped_for_once(found) if task not in asked.skip]
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), SKIPPED: json.dumps(sorted(once))}
     metadata["generation"] = int(metadata.get("generation") or 0) + max(0, asked.version - started_with)
     if not is_running and found["status"]:
         found["status"]["observedGeneration"] = metadata["generation"]

@@ -33,6 +33,7 @@ from parallelproject.local.state.store import Store
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
 from parallelproject.local.views.advice import advice
 from parallelproject.local.views.json_lines import JsonView
+from parallelproject.local.views.page import PageLine, show
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, remarks_of, summary
@@ -81,8 +82,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more: the run continues all the same
-            print(text, file=options.stderr, flush=True)
+        show([PageLine(line) for line in text.split("\n")], options.stderr, no_color=options.no_color)
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):
@@ -100,6 +100,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
+            for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
@@ -112,7 +113,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if skipped := skip_notice(resumed.graph, resumed.plan):
                 say(f"note: {skipped}")
             if resumed.done:
-                status.begin(store.run_id, _created(store, clock), options.rerun)
+                status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
                 if options.view == "json":
                     JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
                 else:
@@ -122,7 +123,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if target:
                 target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
-            status.begin(store.run_id, _created(store, clock), options.rerun)
+            status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
             if options.has_default_deadline(project.spec):
                 hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
                 say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")
@@ -208,8 +209,8 @@ def _run(
                 engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
         finally:
             processes.close()
+            board.ended = ended = board.clock.now()
             view.close()
-        ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
             store.end_session(ended, completed=end is RunEnd.COMPLETED)
     if lost and not engine.in_trouble:

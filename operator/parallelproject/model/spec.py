@@ -423,8 +423,8 @@ class Spec(Model):
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Earlier results that no longer count, by task; written by pproj retry and pproj rerun."""
     skip: Annotated[list[TaskId], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
-    """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them. A running attempt
-    is stopped."""
+    """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them, after what
+    they depend on. A running attempt is stopped."""
 
     def role(self, name: str | None) -> Role | None:
         """The role of that name; None if no role has it, as in a local run with a command."""

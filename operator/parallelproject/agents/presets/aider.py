@@ -55,6 +55,7 @@ class AiderReader(Reader):
 PRESET = Preset(
     type=AgentType.AIDER,
     short="aider",
+    title="Aider",
     program="aider",
     arguments=(
         "--yes-always", "--no-auto-commits", "--no-gitignore", "--no-check-update", "--no-show-release-notes",

@@ -92,6 +92,7 @@ class ClaudeReader(Reader):
 PRESET = Preset(
     type=AgentType.CLAUDE_CODE,
     short="claude",
+    title="Claude Code",
     program="claude",
     arguments=("-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"),
     reader=ClaudeReader,

@@ -65,6 +65,7 @@ class CodexReader(Reader):
 PRESET = Preset(
     type=AgentType.CODEX,
     short="codex",
+    title="Codex",
     program="codex",
     arguments=(
         "exec",

@@ -41,6 +41,7 @@ class CopilotReader(Reader):
 PRESET = Preset(
     type=AgentType.COPILOT,
     short="copilot",
+    title="Copilot CLI",
     program="copilot",
     arguments=("-s", "--allow-all", "--no-ask-user"),
     reader=CopilotReader,

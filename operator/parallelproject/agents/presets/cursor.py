@@ -51,6 +51,7 @@ class CursorReader(ClaudeReader):
 PRESET = Preset(
     type=AgentType.CURSOR,
     short="cursor",
+    title="Cursor",
     program="cursor-agent",
     arguments=("-p", "--force", "--output-format", "stream-json"),
     reader=CursorReader,

@@ -88,6 +88,7 @@ class GeminiReader(Reader):
 PRESET = Preset(
     type=AgentType.GEMINI,
     short="gemini",
+    title="Gemini CLI",
     program="gemini",
     arguments=("--output-format", "stream-json", "--approval-mode", "yolo", "--skip-trust"),
     reader=GeminiReader,

@@ -71,6 +71,7 @@ class GooseReader(Reader):
 PRESET = Preset(
     type=AgentType.GOOSE,
     short="goose",
+    title="Goose",
     program="goose",
     arguments=("run", "--no-session", "--output-format", "stream-json"),
     reader=GooseReader,

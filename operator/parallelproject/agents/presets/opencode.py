@@ -13,6 +13,9 @@ _NAMES = {"ProviderAuthError": AgentOutcome.AUTH, "MessageOutputLengthError": Ag
           "MessageAbortedError": AgentOutcome.FAILED, "ContextOverflowError": AgentOutcome.FAILED}  # fmt: skip
 _DENIALS = ("rejected permission", "prevents you from using", "permission denied", "user rejected")
 
+_SETTING_UP = "Failed query:"
+"""What it says where two start at the same time, and its database is new or of an earlier version."""
+
 
 class OpenCodeReader(Reader):
     """A step that finishes with reason ``stop`` is the end; each step has its tokens and cost."""
@@ -72,11 +75,15 @@ class OpenCodeReader(Reader):
         """A cost of 0 is that of a model without a price."""
         if not self.facts.cost_usd:
             self.facts.cost_usd = None
+        if self.facts.session is None and _SETTING_UP in self.facts.noise:
+            found = "its database is being set up by another OpenCode that started at the same time"
+            self.facts.error = AgentFinding(AgentOutcome.TRANSIENT, found)
 
 
 PRESET = Preset(
     type=AgentType.OPEN_CODE,
     short="opencode",
+    title="OpenCode",
     program="opencode",
     arguments=("run", "--format", "json", "--auto"),
     reader=OpenCodeReader,

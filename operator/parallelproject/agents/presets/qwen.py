@@ -28,6 +28,7 @@ class QwenReader(ClaudeReader):
 PRESET = Preset(
     type=AgentType.QWEN,
     short="qwen",
+    title="Qwen Code",
     program="qwen",
     arguments=("--output-format", "stream-json", "--yolo"),
     reader=QwenReader,

@@ -177,12 +177,33 @@ class Cluster:
                 return None
             raise await self._failure(error, name) from None
 
-    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+    def refuse_rerun(self, project: Json) -> None:
+        """Where its work lands in git.
+
+        Raises:
+            Failure: it does.
+        """
+        name = project["metadata"]["name"]
+        if project["spec"].get("git"):
+            raise Failure(
+                f"{name} lands its work in git, and what has landed is never done again",
+                hint=f"{typed()} retry {name} runs failed tasks again; to run all again, submit the file with another "
+                "--name and --set spec.git.branch=BRANCH",
+            )
+
+    def skipped_for_once(self, project: Json) -> frozenset[str]:
+        """None: what a project skips is in its spec."""
+        return frozenset()
+
+    async def change(
+        self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
+    ) -> bool:
         """Changes a project as it is: where somebody else changes it meanwhile, the patch is made again.
 
         Args:
             name: The project.
             patch_of: The merge patch for a project, with its resourceVersion; None: there is nothing to change.
+            tasks: The tasks that it is about; the patch says enough of them.
 
         Returns:
             Whether it was changed.

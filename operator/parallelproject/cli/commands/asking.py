@@ -43,7 +43,7 @@ class Asking:
             unchanged: Says why nothing happens.
         """
         answer = None
-        if await self._keeper.change(self._name, patch_of):
+        if await self._keeper.change(self._name, patch_of, tasks):
             answer = await self._keeper.taken_up(self._name)
         found = message()
         lines = [found] if isinstance(found, str) else list(found)
@@ -63,7 +63,7 @@ class Asking:
             _become(self._keeper.start_again(await self._keeper.get(self._name)))
         if answer is RequestAnswer.RECORDED:
             terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
-            terminal.show(f"next: {again}")
+            terminal.show_next([again])
         elif answer is RequestAnswer.OPEN:
             terminal.say("recorded: the run has not answered yet; it applies this as soon as it can")
 

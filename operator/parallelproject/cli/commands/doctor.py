@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from parallelproject.agents.catalog import PRESETS
 from parallelproject.cli.doctor.agents import check_agents
 from parallelproject.cli.doctor.finding import Finding, Verdict
 from parallelproject.cli.doctor.git import check_git
@@ -41,7 +42,10 @@ def run(
     """
     options = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig, "no_color": no_color}
     target = target_of(ctx, options)
-    findings = [*check_agents(), *check_git(repo or Path(), repo is not None)]
+    findings = [
+        *check_agents({preset.program: preset.title for preset in PRESETS.values()}),
+        *check_git(repo or Path(), repo is not None),
+    ]
 
     import asyncio
 

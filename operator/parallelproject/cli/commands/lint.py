@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from parallelproject.cli.commands.importing import for_cluster
 from parallelproject.cli.input.arguments import (
     All,
     AnswerOutput,
@@ -20,6 +19,7 @@ from parallelproject.cli.input.arguments import (
     TextOrJson,
 )  # fmt: skip
 from parallelproject.cli.input.check import check, check_here
+from parallelproject.cli.input.manifest import for_cluster
 from parallelproject.cli.input.task_file import located, placed, read_file
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure

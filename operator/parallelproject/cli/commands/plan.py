@@ -1,8 +1,10 @@
 """``pproj plan``: how a file's tasks would run. Needs no cluster and runs nothing."""
 
 import json
+import os
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +23,7 @@ from parallelproject.cli.input.arguments import (
     Tag,
     TextOrJson,
 )  # fmt: skip
+from parallelproject.cli.input.config_file import find_config, read_config, repository_of
 from parallelproject.cli.input.task_file import located, placed, read_file, tell_warnings
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import of_problems
@@ -72,9 +75,23 @@ def run(
     words = [str(file), *(word for name, value in options if value for word in (name, str(value)))]
     typed = shlex.join([*words, "--all"] if all_tasks else words)
     page = Page(terminal.width(sys.stdout), terminal.color_allowed(sys.stdout))
-    terminal.show(plan_text(page, typed, imported, found, verbose))
+    terminal.show(plan_text(page, typed, _run_options(file, imported), imported, found, verbose))
     sys.stdout.flush()
     tell_warnings(imported)
+
+
+def _run_options(file: Path, imported: Imported) -> str:
+    """What pproj run needs in addition to the file, as far as .pproj.yaml does not say it; it starts with a blank."""
+    config = find_config(file)
+    known = read_config(config).values if config else {}
+    spec, options = imported.project.spec, ""
+    repository = repository_of(file if file.is_dir() else file.parent)
+    if repository and spec.git is None and "repo" not in known:
+        options += f" --repo {shlex.quote(os.path.relpath(repository))}"
+    is_known = any(role.pod_template or role.agent for role in spec.roles) or known.keys() & {"command", "agent"}
+    if not is_known:
+        options += " --command 'CMD'"
+    return options
 
 
 def _source(imported: Imported) -> dict[str, Any]:

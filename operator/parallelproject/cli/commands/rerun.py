@@ -7,9 +7,9 @@ import typer
 
 from parallelproject.cli.cluster.spec import retries_with
 from parallelproject.cli.cluster.state import ProjectState, rows, standing
-from parallelproject.cli.input.arguments import Name
-from parallelproject.cli.input.cluster_options import on_cluster
-from parallelproject.cli.input.completion import task_ids
+from parallelproject.cli.input.arguments import NameOrOnly
+from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -18,21 +18,21 @@ from parallelproject.model.problem import listed
 from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectKeeper
 
 Json = dict[str, Any]
 
 
-@on_cluster
+@on_project
 async def run(
-    cluster: "Cluster",
-    name: Name,
+    keeper: "ProjectKeeper",
+    name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TASK",
             help="Ids of tasks that run again, with all that depend on them; by default all.",
-            autocompletion=task_ids,
+            autocompletion=readable_tasks,
             show_default=False,
         ),
     ] = None,
@@ -40,15 +40,17 @@ async def run(
     """Run a project, or some of its tasks, again from the start.
 
     Earlier results of these tasks no longer count, also successes; their attempt numbers continue. To run only failed
-    tasks, use pproj retry. Work that has landed in git is never done again.
+    tasks, use pproj retry. Work that has landed in git is never done again. A local run starts over with pproj run
+    --fresh.
     """
     affected: list[str] = []
 
     def patch(project: Json) -> Json:
+        keeper.refuse_rerun(project)
         affected[:] = affected_tasks(project, tasks or [])
         return rerun_patch(project, affected)
 
-    await cluster.change(name, patch)
+    await keeper.change(name, patch)
     count = f"{len(affected)} task{'' if len(affected) == 1 else 's'}"
     terminal.show(f"{name}: {count} to run again from the start: {listed(affected, 8)}")
 
@@ -57,15 +59,9 @@ def affected_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
     """The tasks that run again: those that are wanted and all that depend on them, or all.
 
     Raises:
-        Failure: one of them runs, or is not there; or the work lands in git.
+        Failure: one of them runs, or is not there.
     """
     name, spec = project["metadata"]["name"], project["spec"]
-    if spec.get("git"):
-        raise Failure(
-            f"{name} lands its work in git, and what has landed is never done again",
-            hint=f"{typed()} retry {name} runs failed tasks again; to run all again, submit the file with another "
-            "--name and --set spec.git.branch=BRANCH",
-        )
     known = {task["id"]: task.get("dependencies") or [] for task in spec.get("tasks") or ()}
     if unknown := [task for task in wanted if task not in known]:
         close = did_you_mean(unknown[0], list(known))

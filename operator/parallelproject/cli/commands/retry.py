@@ -56,7 +56,7 @@ async def run(
 
     def patch(project: Json) -> Json | None:
         failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
-        wanted = [*failed, *skipped_tasks(project, tasks)]
+        wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         if not wanted and not stopped:
             lines[:] = [_nothing(project)]
             return None

@@ -180,7 +180,7 @@ def _with(
     base: str | None,
     author: str | None,
 ) -> ParallelProject:
-    from parallelproject.cli.commands.importing import changed  # here, because it loads what only a cluster needs
+    from parallelproject.cli.input.manifest import changed  # here, because it loads what only a cluster needs
 
     manifest = changed(imported, settings)
     set_git(manifest, repo, branch, base, author)

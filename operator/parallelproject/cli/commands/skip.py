@@ -1,5 +1,6 @@
 """``pproj skip``: tasks that are not run, so that what depends on them runs without them."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,15 +40,20 @@ async def run(
     lines: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        found = skip_patch(project, tasks)
+        found = skip_patch(project, tasks, keeper.skipped_for_once(project))
         lines[:] = _summary(project, tasks) if found else [f"{listed(tasks, 8)}: skipped already"]
         return found
 
     await Asking(keeper, name, output).change(patch, lambda: lines, lambda: tasks)
 
 
-def skip_patch(project: Json, tasks: list[str]) -> Json | None:
+def skip_patch(project: Json, tasks: list[str], for_once: Collection[str] = ()) -> Json | None:
     """A merge patch that has tasks skipped; None: they all are already.
+
+    Args:
+        project: The project.
+        tasks: The tasks.
+        for_once: Those that are skipped now, and would run when the project continues.
 
     Raises:
         Failure: one of them is not there, or has succeeded.
@@ -59,7 +65,7 @@ def skip_patch(project: Json, tasks: list[str]) -> Json | None:
         raise Failure(*wrong)
     before = project["spec"].get("skip") or []
     wanted = [task for task in ids_of(project) if task in before or task in tasks]
-    if set(wanted) == set(before):
+    if all(task in before and task not in for_once for task in tasks):
         return None
     return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": {"skip": wanted}}
 

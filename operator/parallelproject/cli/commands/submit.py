@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parallelproject.cli.cluster.wait_for_end import LastSeen, tell_result, until_end
-from parallelproject.cli.commands.importing import make_manifest
 from parallelproject.cli.commands.watch import follow_visibly
 from parallelproject.cli.input.arguments import (
     HERE,
@@ -22,6 +21,7 @@ from parallelproject.cli.input.arguments import (
     Timeout,
 )  # fmt: skip
 from parallelproject.cli.input.cluster_options import on_cluster
+from parallelproject.cli.input.manifest import make_manifest
 from parallelproject.cli.input.task_file import located
 from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal

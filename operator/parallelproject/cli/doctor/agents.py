@@ -1,45 +1,38 @@
 """Which agent programs are on the PATH, and whether they start."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from parallelproject.cli.doctor.finding import Finding, ok, warning
 from parallelproject.cli.doctor.programs import ask
 
-AGENTS = {
-    "claude": "Claude Code",
-    "codex": "Codex",
-    "gemini": "Gemini CLI",
-    "copilot": "Copilot CLI",
-    "opencode": "OpenCode",
-    "cursor-agent": "Cursor",
-    "aider": "Aider",
-    "goose": "Goose",
-    "qwen": "Qwen Code",
-}
-"""By the name of its program, the agent."""
 _CHECK = "agents"
 
 
-def check_agents() -> Sequence[Finding]:
-    """A line for each agent program that is there; one line where none is."""
-    found = {program: path for program in AGENTS if (path := shutil.which(program))}
+def check_agents(agents: Mapping[str, str]) -> Sequence[Finding]:
+    """A line for each agent program that is there; one line where none is.
+
+    Args:
+        agents: By the name of its program, the agent.
+    """
+    found = [(agents[program], path) for program in agents if (path := shutil.which(program))]
     if not found:
         return [
             warning(
                 _CHECK,
-                f"none of {', '.join(AGENTS)} is on the PATH",
+                f"none of {', '.join(agents)} is on the PATH",
                 "install one and log in; pproj run --command CMD runs any other program",
             )
         ]
     with ThreadPoolExecutor(len(found)) as pool:  # each takes a second or two to start
-        return list(pool.map(_asked, found.items()))
+        return list(pool.map(_asked, found))
 
 
 def _asked(entry: tuple[str, str]) -> Finding:
-    program, path = entry
-    name = AGENTS[program]
+    name, path = entry
+    program = Path(path).name
     try:
         answer = ask([path, "--version"])
     except OSError as failure:

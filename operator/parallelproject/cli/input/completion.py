@@ -18,11 +18,6 @@ def project_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _names(ctx, None, incomplete)
 
 
-def task_ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The ids of the tasks of the project named before."""
-    return _ids(ctx, None, incomplete)
-
-
 def readable_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the projects that a command that only reads means: local runs, or the namespace's."""
     return _names(ctx, _local_runs(ctx, None), incomplete)

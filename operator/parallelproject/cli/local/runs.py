@@ -16,7 +16,7 @@ from parallelproject.cli.output.program import typed
 from parallelproject.cli.reader import RequestAnswer
 from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
-from parallelproject.local.read import command_of, is_active, read_run, version_of
+from parallelproject.local.read import command_of, is_active, read_run, skipped_for_once, version_of
 from parallelproject.local.state.directory import FOLDER, StateDirectory
 from parallelproject.local.state.requests import SKIP, Asked
 
@@ -127,11 +127,31 @@ class LocalRuns:
         is_elsewhere = bool(options_of(self._directory(project["metadata"]["name"])))
         return () if is_elsewhere or "-" in words else words
 
+    def refuse_rerun(self, project: Json) -> None:
+        """Always: work that has landed would not be done again, and without git ``--fresh`` is the same.
+
+        Raises:
+            Failure: always.
+        """
+        name = project["metadata"]["name"]
+        fresh = f"{self.command_to_continue(project)} --fresh"
+        raise Failure(
+            f"{name} is a local run, which starts over as a whole",
+            hint=f"{fresh} does that, and work that has landed stays on its branch; "
+            f"{typed()} retry{self.options} {name} runs failed and skipped tasks again",
+        )
+
+    def skipped_for_once(self, project: Json) -> frozenset[str]:
+        """Those that only the last session skips, by ``--only``, ``--from`` or ``--skip``."""
+        return skipped_for_once(project)
+
     def is_attended(self, project: Json) -> bool:
         """Whether anything of the run is running."""
         return is_active(self._directory(project["metadata"]["name"]))
 
-    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+    async def change(
+        self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
+    ) -> bool:
         """Asks something of a run: it is written down, for the session that is running or for the next one.
 
         What a run says of its tasks may be a second old. So where the patch cannot be made by it, it is tried again
@@ -141,7 +161,7 @@ class LocalRuns:
         deadline = time.monotonic() + _FRESH_SECONDS
         while True:
             try:
-                return await asyncio.to_thread(_ask, state, patch_of) is not None
+                return await asyncio.to_thread(_ask, state, patch_of, tasks) is not None
             except Failure:
                 if not is_active(state.path) or time.monotonic() > deadline:
                     raise
@@ -211,7 +231,9 @@ class LocalRuns:
         return named[0]
 
 
-def _ask(state: StateDirectory, patch_of: Callable[[Json], Json | None]) -> Asked | None:
+def _ask(
+    state: StateDirectory, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]]
+) -> Asked | None:
     def fields(_: Asked) -> Json | None:
         project = _read(state.path)
         patch = patch_of(project)
@@ -220,7 +242,8 @@ def _ask(state: StateDirectory, patch_of: Callable[[Json], Json | None]) -> Aske
         fields: Json = dict(patch["spec"])
         if SKIP in fields:  # only what is changed: the rest may be skipped for this session alone
             before, after = set(project["spec"].get(SKIP) or ()), set(fields[SKIP])
-            fields[SKIP] = {task: task in after for task in sorted(before ^ after)}
+            asked = (before ^ after) | (after & set(tasks()))
+            fields[SKIP] = {task: task in after for task in sorted(asked)}
         return fields
 
     try:

@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Sequence
 
 from parallelproject.cli.output.terminal import one_line, paint
+from parallelproject.local.views.shell_lines import shell_lines
 
 INDENT = "  "
 _GAP = "  "
+_CONTINUED = " \\"
 
 
 class Page:
@@ -32,6 +34,20 @@ class Page:
     def as_is(self, text: str) -> None:
         """A line that is for copying, and so never wrapped."""
         self.lines.append(text)
+
+    def command(self, text: str, then: str = "") -> None:
+        """A command, continued by backslashes where it is longer than a line.
+
+        Args:
+            text: In the words of a shell, without operators.
+            then: What follows it, from an operator on; it stays on one line.
+        """
+        whole = f"{INDENT}{text} {then}".rstrip()
+        if len(whole) <= self.width or not then:
+            self.lines += [whole] if then else shell_lines(text, self.width, INDENT)
+            return
+        *lines, last = shell_lines(text, self.width - len(_CONTINUED), INDENT)
+        self.lines += [*lines, last + _CONTINUED, 2 * INDENT + then]
 
     def heading(self, title: str, note: str = "") -> None:
         """The start of a part, and a remark about it."""

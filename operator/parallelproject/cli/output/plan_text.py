@@ -18,12 +18,13 @@ _CONFLICTS_SHOWN = 6
 _BAR = 12
 
 
-def plan_text(page: Page, file: str, imported: Imported, plan: Outline, verbose: bool) -> str:
+def plan_text(page: Page, file: str, options: str, imported: Imported, plan: Outline, verbose: bool) -> str:
     """The whole text.
 
     Args:
         page: Where it is laid out.
         file: What to type for FILE, with the options that belong to it.
+        options: What pproj run needs in addition to that; it starts with a blank, if it is not empty.
         imported: The project, and the account of its file.
         plan: What there is to tell.
         verbose: Every level and every role in full.
@@ -35,13 +36,17 @@ def plan_text(page: Page, file: str, imported: Imported, plan: Outline, verbose:
         if imported.report.done:
             page.add("--all plans as if nothing were done yet.")
         return page.text()
+    if len(plan.skipped) == plan.tasks:
+        page.add()
+        page.add("Nothing is left to run: spec.skip names every task.")
+        return page.text()
     _levels(page, plan, verbose)
     _conflicts(page, imported, plan, verbose)
     _critical_path(page, plan, verbose)
     _bottlenecks(page, imported, plan)
     _roles(page, imported, plan, verbose)
     _speedup(page, plan)
-    _next(page, file, imported)
+    _next(page, file, options, imported)
     return page.text()
 
 
@@ -53,6 +58,9 @@ def _headline(page: Page, imported: Imported, plan: Outline) -> None:
         for line in imported.report.lines():
             if not line.startswith("roles "):  # they have a part of their own
                 page.add(f"  {one_line(line)}", "dim")
+    if plan.skipped:
+        text = f"  {count(len(plan.skipped), 'task')} of these skipped by request (spec.skip): "
+        page.add(text + listed(plan.skipped, max(20, page.width - len(text))), "dim")
 
 
 def _levels(page: Page, plan: Outline, verbose: bool) -> None:
@@ -98,13 +106,14 @@ def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> 
 
 def _critical_path(page: Page, plan: Outline, verbose: bool) -> None:
     path = plan.critical_path
-    if len(path) == plan.tasks > 1:
+    running = plan.tasks - len(plan.skipped)
+    if len(path) == running > 1:
         note = "every task waits for the one before it: there is nothing to run in parallel"
     elif plan.estimated:
         length, work = duration(plan.critical_path_seconds), duration(plan.work_seconds)
         note = f"{length} of {work} of work; no parallelism makes it shorter"
     else:
-        note = f"{count(len(path), 'task')} of {plan.tasks:,}; no parallelism makes it shorter"
+        note = f"{count(len(path), 'task')} of {running:,}; no parallelism makes it shorter"
     page.heading("Critical path", note)
     shown = list(path)
     if len(path) > _PATH_SHOWN and not verbose:
@@ -165,12 +174,10 @@ def _speedup(page: Page, plan: Outline) -> None:
         page.add(f"  --scheduling Graph gives {gain}: a task starts when its dependencies are done, not their level")
 
 
-def _next(page: Page, file: str, imported: Imported) -> None:
-    runnable = any(role.pod_template or role.agent for role in imported.project.spec.roles)
-    command = "" if runnable else " --command 'CMD'"
+def _next(page: Page, file: str, options: str, imported: Imported) -> None:
     page.heading("Next")
-    page.as_is(f"  {typed()} run {file}{command}")
+    page.command(f"{typed()} run {file}{options}")
     if imported.report.format is Format.MANIFEST:
-        page.as_is(f"  {typed()} submit {file} --watch")
+        page.command(f"{typed()} submit {file} --watch")
     else:
-        page.as_is(f"  {typed()} import {file} | kubectl apply --server-side -f -")
+        page.command(f"{typed()} import {file}", "| kubectl apply --server-side -f -")

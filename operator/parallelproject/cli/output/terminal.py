@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDE = 100_000
+_NEXT = "next: "
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -60,24 +61,51 @@ def show(text: str) -> None:
 
 
 def show_next(commands: Iterable[str]) -> None:
-    """Prints the commands that a person may type next, one below the other."""
-    for number, command in enumerate(commands):
-        show(f"{'      ' if number else 'next: '}{command}")
+    """Prints the commands that a person may type next, one below the other.
+
+    Args:
+        commands: Each with what it does, after two blanks and ``#``: that is omitted where there is no room for it.
+    """
+    room, indent = width(sys.stdout), " " * len(_NEXT)
+    for number, text in enumerate(commands):
+        lines = [indent + text]
+        if len(lines[0]) > room:
+            from parallelproject.local.views.shell_lines import shell_lines  # here, because few lines are too long
+
+            lines = shell_lines(text.partition("  # ")[0], room, indent)
+        if not number:
+            lines[0] = _NEXT + lines[0].removeprefix(indent)
+        show("\n".join(lines))
 
 
 def say(text: str, style: str = "") -> None:
     """Prints a line on stderr, for people."""
-    sys.stderr.write(_on_stderr(printable(text), style) + "\n")
+    sys.stderr.write("".join(_on_stderr(line, style) + "\n" for line in _fitting(printable(text))))
 
 
 def error(text: str) -> None:
     """Prints ``error: …`` on stderr."""
-    sys.stderr.write(f"{_on_stderr('error:', 'red')} {printable(text)}\n")
+    _headed("error:", "red", text)
 
 
 def warning(text: str) -> None:
     """Prints ``warning: …`` on stderr."""
-    sys.stderr.write(f"{_on_stderr('warning:', 'yellow')} {printable(text)}\n")
+    _headed("warning:", "yellow", text)
+
+
+def _headed(word: str, style: str, text: str) -> None:
+    first, *further = _fitting(f"{word} {printable(text)}")
+    sys.stderr.write("\n".join([_on_stderr(word, style) + first.removeprefix(word), *further]) + "\n")
+
+
+def _fitting(text: str) -> list[str]:
+    """The lines of a text, wrapped at the width of the terminal."""
+    room = width(sys.stderr)
+    if all(len(line) <= room for line in text.split("\n")):
+        return text.split("\n")
+    from parallelproject.local.views.wrapping import wrapped  # here, because few lines are too long
+
+    return [part for line in text.split("\n") for part in wrapped(line, room)]
 
 
 def paint(text: str, style: str) -> str:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.walk import needs
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.failures import all_done, is_done
 from parallelproject.core.planner.plan import Plan
@@ -88,16 +89,20 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:
+
+        def is_skipped(i: int) -> bool:  # it has no branch
+            return plan.states[i] is TaskState.SKIPPED
+
         for row in fields["tasks"]:
-            if needs := _needs(graph, plan, graph.index[row["id"]]):
-                row["after"] = [graph.ids[i] for i in needs]
+            if above := needs(graph.parents, graph.index[row["id"]], is_skipped):
+                row["after"] = [graph.ids[i] for i in above]
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
         # It may not be known yet that work has landed: if the attempt was interrupted right after, it is known later.
         started = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
-        if above := [graph.ids[i] for i in started if i is not None and graph.level[i] >= done]:
-            fields["above"] = above
+        if unlanded := [graph.ids[i] for i in started if i is not None and graph.level[i] >= done]:
+            fields["above"] = unlanded
         for row in fields["tasks"]:
             if level := graph.level[graph.index[row["id"]]]:
                 row["level"] = level
@@ -133,21 +138,6 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
         rows.append(row)
     return rows
-
-
-def _needs(graph: CompiledGraph, plan: Plan, task: int) -> list[int]:
-    """The tasks that it depends on directly; those of a skipped one in its place, since that has no branch."""
-    found: dict[int, None] = {}
-    known: set[int] = set()
-    open_ = list(reversed(graph.parents[task]))
-    while open_:
-        parent = open_.pop()
-        if plan.states[parent] is not TaskState.SKIPPED:
-            found[parent] = None
-        elif parent not in known:
-            known.add(parent)
-            open_ += reversed(graph.parents[parent])
-    return list(found)
 
 
 def _done_levels(graph: CompiledGraph, plan: Plan) -> int:

@@ -98,9 +98,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         raise ProblemsError(problems)
     forgiven, forgiven_conflicts = forgiven_by(spec, index)
     seconds = _expected_seconds(tasks)
-    rank = list(seconds)
-    for i in reversed(topological):
-        rank[i] += max((rank[child] for child in children[i]), default=0)
+    rank = upward_rank(topological, children, seconds)
     order = sorted(range(len(tasks)), key=lambda i: (-tasks[i].priority, -rank[i], i))
     place = [0] * len(order)
     for at, i in enumerate(order):
@@ -153,6 +151,20 @@ def role_of(spec: Spec, task: Task) -> str | None:
     if task.role or spec.defaults.role:
         return task.role or spec.defaults.role
     return spec.roles[0].name if len(spec.roles) == 1 else None
+
+
+def upward_rank(topological: Sequence[int], children: Sequence[Sequence[int]], seconds: Sequence[int]) -> list[int]:
+    """By task, its time and the longest one of the chains that follow it.
+
+    Args:
+        topological: All tasks, each after those that it depends on.
+        children: By task, the tasks that wait for it.
+        seconds: By task, its expected time.
+    """
+    rank = list(seconds)
+    for i in reversed(topological):
+        rank[i] += max((rank[child] for child in children[i]), default=0)
+    return rank
 
 
 def critical_path(

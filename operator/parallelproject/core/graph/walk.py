@@ -1,6 +1,27 @@
-"""Walks over a graph: all tasks that can be reached from some tasks."""
+"""Walks over a graph: all tasks that can be reached from some tasks, and those that a task needs."""
 
 from collections.abc import Callable, Iterable, Sequence
+
+
+def needs(parents: Sequence[Sequence[int]], task: int, is_skipped: Callable[[int], bool]) -> list[int]:
+    """The tasks that a task depends on directly, each once; those of a skipped one in its place.
+
+    Args:
+        parents: By task, the tasks that it depends on.
+        task: The task.
+        is_skipped: Whether a task is skipped by request.
+    """
+    found: dict[int, None] = {}
+    known: set[int] = set()
+    open_ = list(reversed(parents[task]))
+    while open_:
+        parent = open_.pop()
+        if not is_skipped(parent):
+            found[parent] = None
+        elif parent not in known:
+            known.add(parent)
+            open_ += reversed(parents[parent])
+    return list(found)
 
 
 def reachable(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.walk import needs
 from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
 from parallelproject.core.times import duration, iso
 from parallelproject.model.spec import Spec
@@ -86,9 +87,17 @@ class View:
         return self.row(i).record
 
     def is_done(self, i: int) -> bool:
-        """Whether nobody waits for a task: it has succeeded, or is skipped by request."""
+        """Whether nothing of a task is missing: it has succeeded, or is skipped by request."""
         state, reason, _ = self.row(i)
         return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
+
+    def waits_for(self, i: int) -> list[int]:
+        """The dependencies that a task still waits for; in the place of a skipped one those of that."""
+
+        def is_skipped(other: int) -> bool:
+            return self.state(other) == TaskState.SKIPPED and self.is_done(other)
+
+        return [parent for parent in needs(self.graph.parents, i, is_skipped) if not self.is_done(parent)]
 
     def is_open(self, i: int) -> bool:
         """Whether a task has not ended."""

@@ -66,7 +66,11 @@ def skipped_after(
     def is_pending(i: int) -> bool:
         return states[i] is TaskState.PENDING
 
-    skipped: dict[int, str] = dict.fromkeys(reachable(failed, graph.children, is_pending), Reason.DEPENDENCY_FAILED)
+    def passes_on(i: int) -> bool:  # what depends on a skipped task waits for what that depends on
+        return is_pending(i) or states[i] is TaskState.SKIPPED
+
+    below = filter(is_pending, reachable(failed, graph.children, passes_on))
+    skipped: dict[int, str] = dict.fromkeys(below, Reason.DEPENDENCY_FAILED)
     for i, role in enumerate(graph.role) if roles else ():
         if role in roles and is_pending(i):
             skipped.setdefault(i, Reason.STOPPED)

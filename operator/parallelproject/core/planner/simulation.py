@@ -6,7 +6,7 @@ task takes its expected time, and none fails.
 
 import heapq
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import compress, count
 from types import MappingProxyType
 
@@ -99,7 +99,8 @@ class _Simulation:
     ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
-        ended = {*ended, *(graph.skipped - running.keys())}
+        self._passing = graph.skipped - running.keys()  # whoever waits for one of these waits for what it waits for
+        ended = {*ended, *self._passing}
         unfinished = list(map(len, graph.levels))
         for task in ended:
             unfinished[graph.level[task]] -= 1
@@ -107,7 +108,8 @@ class _Simulation:
         level = next(compress(count(), unfinished), len(unfinished))
         situation = Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0, parked=parked)
         self._admission = Admission(constraints, situation)
-        self._waiting = [sum(parent not in ended for parent in above) for above in graph.parents]
+        over = ended - self._passing
+        self._waiting = [sum(parent not in over for parent in above) for above in graph.parents]
         self._lines: dict[Hashable, list[int]] = {}  # positions in the plan's order, each a heap
         self._running = [(left, task) for task, left in running.items()]  # a heap: when it ends, and the task
         self._wakes: set[int] = set()
@@ -120,9 +122,7 @@ class _Simulation:
     def run(self) -> int:
         """Runs to the end; returns its time."""
         graph, now = self._graph, 0
-        for task, above in enumerate(self._waiting):
-            if not above and task not in self._started:
-                self._stand(_READY, task)
+        self._free([task for task, above in enumerate(self._waiting) if not above])
         self._start(now)
         while self._running:
             now, task = heapq.heappop(self._running)
@@ -132,16 +132,28 @@ class _Simulation:
                 continue
             self._snapshot.states[task] = TaskState.SUCCEEDED
             self._admission.release(task)
-            for child in graph.children[task]:
-                self._waiting[child] -= 1
-                if not self._waiting[child] and child not in self._started:
-                    self._stand(_READY, child)
+            self._free(self._released(task))
             self._start(now)
         if self._lines:
             task = graph.order[next(iter(self._lines.values()))[0]]
             block = self._admission.blocks(task)
             raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'unknown reason'}")
         return now
+
+    def _released(self, task: int) -> list[int]:
+        """The tasks that wait for no other, now that nobody waits for this one."""
+        for child in self._graph.children[task]:
+            self._waiting[child] -= 1
+        return [child for child in self._graph.children[task] if not self._waiting[child]]
+
+    def _free(self, tasks: Iterable[int]) -> None:
+        """Some tasks wait for no other any more."""
+        todo = list(tasks)
+        for task in todo:  # grows during the walk
+            if task in self._passing:
+                todo += self._released(task)
+            elif task not in self._started:
+                self._stand(_READY, task)
 
     def _stand(self, line: Hashable, task: int) -> None:
         heapq.heappush(self._lines.setdefault(line, []), self._graph.place[task])

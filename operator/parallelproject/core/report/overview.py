@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.graph import CompiledGraph, critical_path, upward_rank
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.simulation import makespan, predicted_speedup, work_of
 from parallelproject.model.spec import Scheduling, Spec
@@ -40,7 +40,10 @@ class Outline:
     """Levels in which tasks that write the same files are in different waves."""
     set_back: tuple[str, ...]
     """The tasks that are in a later wave than level."""
+    skipped: tuple[str, ...]
+    """Tasks of the levels that do not run, by ``spec.skip``."""
     critical_path: tuple[str, ...]
+    """Without tasks that are skipped."""
     critical_path_seconds: int
     bottlenecks: tuple[Bottleneck, ...]
     conflicts: tuple[tuple[str, tuple[str, ...]], ...]
@@ -65,6 +68,7 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
 
     speedup = predicted_speedup(graph, spec)
     by_level = spec.scheduling is Scheduling.LEVELS
+    path = _critical_path(graph)
     other = spec.model_copy(update={"scheduling": Scheduling.GRAPH if by_level else Scheduling.LEVELS})
     work = work_of(graph)
     return Outline(
@@ -74,9 +78,10 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
         levels=tuple(map(named, graph.levels)),
         waves=tuple(map(named, graph.waves)),
         set_back=named(tuple(i for i in graph.order if graph.wave[i] > graph.level[i])),
-        critical_path=named(graph.critical_path),
-        critical_path_seconds=sum(graph.seconds[i] for i in graph.critical_path),
-        bottlenecks=tuple(_bottleneck(graph, task) for task in graph.bottlenecks),
+        skipped=named(tuple(i for i in graph.order if i in graph.skipped)),
+        critical_path=named(path),
+        critical_path_seconds=sum(graph.seconds[i] for i in path),
+        bottlenecks=tuple(found for task in graph.bottlenecks if (found := _bottleneck(graph, task)).tasks),
         conflicts=tuple((conflict.path, named(conflict.tasks)) for conflict in graph.conflicts),
         roles=dict(Counter(role for role in graph.role if role is not None).most_common()),
         speedup=speedup,
@@ -93,6 +98,7 @@ def document(found: Outline) -> Json:
         "tasks": found.tasks,
         "levels": [list(tasks) for tasks in found.levels],
         "waves": [list(tasks) for tasks in found.waves],
+        "skipped": list(found.skipped),
         "criticalPath": list(found.critical_path),
         "bottlenecks": [bottleneck.id for bottleneck in found.bottlenecks],
         "conflicts": [{"path": path, "tasks": list(tasks)} for path, tasks in found.conflicts],
@@ -116,6 +122,17 @@ def enough(speedup: dict[int, float]) -> int:
     return steps[-1][0] if steps else 1
 
 
+def _critical_path(graph: CompiledGraph) -> tuple[int, ...]:
+    """The chain of tasks that run with the longest expected time: one that is skipped takes none."""
+    if not graph.skipped:
+        return graph.critical_path
+    topological = [i for level in graph.levels for i in level]
+    seconds = [0 if i in graph.skipped else expected for i, expected in enumerate(graph.seconds)]
+    path = critical_path(graph.parents, graph.children, upward_rank(topological, graph.children, seconds))
+    return tuple(i for i in path if i not in graph.skipped)
+
+
 def _bottleneck(graph: CompiledGraph, task: int) -> Bottleneck:
-    below = reachable([task], graph.children)
+    below = [] if task in graph.skipped else reachable([task], graph.children)
+    below = [i for i in below if i not in graph.skipped]
     return Bottleneck(graph.ids[task], len(below), sum(graph.seconds[i] for i in below))

@@ -39,7 +39,7 @@ _SHOWN = 10
 _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _PRINTED_MAX = 64 * 1024
-"""Bytes of what a check has printed that the next attempt is given; the whole is in the log."""
+"""Most bytes of what a check has printed that the next attempt is given; the whole is in the log."""
 _OVERDUE, _GATE_FAILED = "DeadlineExceeded", "GateFailed"
 """Reasons, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
@@ -170,9 +170,7 @@ class LandingAttempt:
             return None
         if failed.reason == _OVERDUE or self._runner.is_stopping:
             return failed
-        with log.open("rb") as file:
-            file.seek(max(start, log.stat().st_size - _PRINTED_MAX))
-            printed = file.read().decode(errors="replace")
+        printed = _printed(log, start)
         found = f"the check failed with exit code {failed.exit_code}: {check}"
         _print(found)
         return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
@@ -247,6 +245,21 @@ def delivery_of(fields: Mapping[str, Any]) -> Delivery:
         policy = made["policy"]
         made["policy"] = Policy(**policy | {name: tuple(policy[name]) for name in ("files", "not_landed")})
     return Delivery(**made, local=True)
+
+
+def _printed(log: Path, start: int) -> str:
+    """The end of what a check has printed, whole lines where it has any; the first line says what was cut."""
+    size = log.stat().st_size
+    cut = max(0, size - start - _PRINTED_MAX)
+    with log.open("rb") as file:
+        file.seek(start + cut)
+        found = file.read(_PRINTED_MAX)
+    if not cut:
+        return found.decode(errors="replace")
+    at = found.find(b"\n") + 1
+    kept = found[at:] or found
+    note = f"[cut: these are the last {len(kept):,} of {size - start:,} bytes; all of it is in {log}]"
+    return f"{note}\n{kept.decode(errors='replace')}"
 
 
 def _remove(folder: Path) -> None:

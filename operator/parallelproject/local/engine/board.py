@@ -1,11 +1,11 @@
 """What a view is given: the state of the run at this moment."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.plan import Plan
+from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Consumer
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.state.requests import Asked
@@ -42,6 +42,8 @@ class Board:
     """Whether that stops it."""
     suspend_requested: bool = False
     """Whether that suspends it: it waits, and does not end."""
+    ended: float | None = None
+    """When this session ended; None while it lasts."""
     interrupted: bool = False
     """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
@@ -57,6 +59,16 @@ class Board:
         """Takes note of what people have asked for, and of graph and spec with that."""
         self.graph, self.spec, self.requests = graph, spec, asked.version
         self.stop_requested, self.suspend_requested = bool(asked.spec.get("stop")), bool(asked.spec.get("suspend"))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run has taken so far, without the pauses between its sessions."""
+        return (self.clock.now() if self.ended is None else self.ended) - self.began
+
+    def measured(self, ledger: Ledger) -> Ledger:
+        """A ledger from which every view computes the same figures: with the times of the run, without pauses."""
+        end = self.began + self.elapsed
+        return replace(ledger, start_time=self.began, completion_time=end)
 
     @property
     def progress(self) -> str:

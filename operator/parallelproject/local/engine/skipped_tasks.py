@@ -19,8 +19,8 @@ def skip_notice(graph: CompiledGraph, plan: Plan) -> str:
         for i, above in enumerate(graph.parents)
         if plan.states[i] is TaskState.PENDING and not skipped.isdisjoint(above)
     ]
-    tasks = "task is" if len(skipped) == 1 else "tasks are"
-    notice = f"{len(skipped)} of {len(graph.ids)} {tasks} skipped: {names}"
+    total = f"{len(graph.ids)} task{'' if len(graph.ids) == 1 else 's'}"
+    notice = f"{len(skipped)} of {total} {'is' if len(skipped) == 1 else 'are'} skipped: {names}"
     if without:
         run = "runs" if len(without) == 1 else "run"
         it = "it" if len(skipped) == 1 else "them"

@@ -44,7 +44,7 @@ class JsonView:
         """
         board, now = self._board, self._board.clock.now()
         counts = {"total": len(board.graph.ids)} | {s.value.lower(): board.states[s] for s in TaskState}
-        figures = metrics(board.graph, ledger, now)
+        figures = metrics(board.graph, board.measured(ledger), now)
         self._write([line(board.name, ENDED, now, reason=reason, counts=counts, metrics=figures, notes=list(notes))])
 
     def _write(self, lines: Sequence[dict[str, Any]]) -> None:

@@ -1,11 +1,11 @@
 """Lines that are printed once and stay: wrapped at the width of a terminal, whole in a pipe."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
 from parallelproject.local.views.shell_lines import shell_lines
 from parallelproject.local.views.window import window
+from parallelproject.local.views.wrapping import wrapped
 
 _INDENT = "  "
 _PIPE = 1_000_000
@@ -59,8 +59,4 @@ def _laid(line: PageLine | NextStep, width: int) -> list[PageLine]:
         return [*_laid(PageLine(f"{_INDENT}{line.what}:"), width), *(PageLine(text, "cyan") for text in commands)]
     if line.is_whole or len(line.text) <= width:
         return [line]
-    indent = line.text[: len(line.text) - len(line.text.lstrip())]
-    wrapped = textwrap.wrap(
-        line.text, width, subsequent_indent=indent + _INDENT, break_long_words=False, break_on_hyphens=False
-    )
-    return [line._replace(text=text) for text in wrapped]
+    return [line._replace(text=text) for text in wrapped(line.text, width, _INDENT)]

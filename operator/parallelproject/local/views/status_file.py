@@ -4,6 +4,7 @@ Every view and ``pproj why`` works on it. It is written at most once a second, a
 that it costs a run next to nothing.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import plan
 from parallelproject.core.report.changes import Event
+from parallelproject.core.report.figures import metrics
 from parallelproject.core.report.status import render_status
 from parallelproject.core.times import iso
 from parallelproject.local.engine.board import Board
@@ -25,6 +27,8 @@ _SHARE = 50
 """A write that takes longer than a fiftieth of that has the next one come later by as much."""
 COMMAND = "parallelproject.io/command"
 """The annotation that says by which command line the run was started."""
+SKIPPED = "parallelproject.io/skipped-by-options"
+"""The annotation with the tasks that only this session skips, by its options, as a list in JSON."""
 REQUESTS = "parallelproject.io/requests"
 """The annotation that says how many requests (``local.state.requests``) are counted in the generation."""
 
@@ -52,13 +56,14 @@ class StatusFile:
         """Another number for each session and for each request: a reader knows what the run has seen."""
         return self._session + self._board.requests
 
-    def begin(self, uid: str, created: float, command: str) -> None:
+    def begin(self, uid: str, created: float, command: str, skipped: Sequence[str] = ()) -> None:
         """Writes the project as it runs now, and its state.
 
         Args:
             uid: What distinguishes this run from one that was forgotten.
             created: When it was first started, in seconds since the epoch.
             command: By which command line.
+            skipped: The tasks that only this session skips.
         """
         board = self._board
         metadata = {
@@ -66,7 +71,7 @@ class StatusFile:
             "uid": uid,
             "generation": self._generation,
             "creationTimestamp": iso(int(created)),
-            "annotations": {COMMAND: command, REQUESTS: str(board.requests)},
+            "annotations": {COMMAND: command, REQUESTS: str(board.requests), SKIPPED: json.dumps(list(skipped))},
         }
         spec = board.spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")
         self._status = self._document.read_status()
@@ -110,6 +115,7 @@ class StatusFile:
         }
         decided = plan(board.graph, board.spec, ledger, running, now)
         self._status = render_status(board.graph, board.spec, decided, self._status, self._generation, now)
+        self._status["metrics"] = metrics(board.graph, board.measured(decided.ledger), now)
         with suppress(OSError):
             self._document.write_status({key: value for key, value in self._status.items() if value is not None})
         ended = time.monotonic()

@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +115,7 @@ def remarks_of(
 
 def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: RunOptions) -> PageLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
-    took = duration(board.clock.now() - board.began)
+    took = duration(board.elapsed)
     if good == total:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
     if board.plan and all_done(board.graph, board.plan.states):
@@ -142,8 +141,7 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
 
 
 def _figures(board: Board, ledger: Ledger) -> list[PageLine]:
-    now = board.clock.now()
-    figures = measure(board.graph, replace(ledger, start_time=board.began, completion_time=now), now)
+    figures = measure(board.graph, board.measured(ledger), board.clock.now())
     if not figures.peak:
         return []
     parts = [

@@ -1,9 +1,8 @@
-"""A task starts when all its dependencies have succeeded, or are skipped by request."""
+"""A task starts when all its dependencies have succeeded; in the place of a skipped one, those of that."""
 
 from collections.abc import Sequence
 from typing import Self
 
-from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.snapshot import Snapshot
@@ -32,7 +31,7 @@ class Dependencies(Constraint):
     @classmethod
     def holders(cls, view: View, task: int) -> Sequence[int]:
         """Those that it still waits for."""
-        return [parent for parent in view.graph.parents[task] if not view.is_done(parent)]
+        return view.waits_for(task)
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
@@ -46,10 +45,14 @@ class Dependencies(Constraint):
 
 
 def _causes(view: View, tasks: Sequence[int]) -> list[int]:
-    """Of some tasks and all that they wait for, those whose own dependencies have succeeded."""
-
-    def is_missing(i: int) -> bool:
-        return not view.is_done(i)
-
-    above = reachable(tasks, view.graph.parents, is_missing)
-    return [i for i in dict.fromkeys([*tasks, *above]) if not any(map(is_missing, view.graph.parents[i]))]
+    """Of some tasks and all that they wait for, those that wait for no other task."""
+    found = dict.fromkeys(tasks)
+    todo = list(found)
+    causes = []
+    for i in todo:  # grows during the walk
+        above = view.waits_for(i)
+        if not above:
+            causes.append(i)
+        todo += [parent for parent in above if parent not in found]
+        found |= dict.fromkeys(above)
+    return causes
