@@ -31,6 +31,8 @@ CONNECTIONS = 100
 HINT = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+"""Only of Kubernetes' own resources."""
+JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
@@ -160,7 +162,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         *,
         params: dict[str, str] | None = None,
         content_type: str = "application/json",
@@ -267,7 +269,7 @@ def collection(group: str, namespace: str, plural: str) -> str:
     return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
 
 
-def encode(body: Json) -> bytes:
+def encode(body: Json | list[Json]) -> bytes:
     """As JSON."""
     try:
         return orjson.dumps(body)
@@ -275,7 +277,7 @@ def encode(body: Json) -> bytes:
         return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _encode_as_yaml(body: Json) -> bytes:
+def _encode_as_yaml(body: Json | list[Json]) -> bytes:
     """As JSON that YAML reads the same: it knows no surrogate pairs and not every raw character."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode(errors="replace")

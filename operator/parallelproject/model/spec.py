@@ -9,9 +9,10 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, field_validator
 
-from parallelproject.model.base import Later, Model
+from parallelproject.model.base import Model
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
+from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
 
 MAX_TASKS = 2000
 """Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
@@ -233,14 +234,18 @@ class Conflicts(Model):
 
 
 class Role(Model):
-    """Who does the work: a pod template, shared by the tasks of one kind."""
+    """Who does the work: a pod template or a Workflow, shared by the tasks of one kind."""
 
     name: RoleName
     """Name that tasks refer to; unique in the project."""
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
     pod_template: PodTemplate | None = None
-    """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster; a local run may be given --command instead."""
+    """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster with executor Job; a local run may be given --command instead."""
+    workflow_template_ref: WorkflowTemplateRef | None = None
+    """With executor Workflow: the WorkflowTemplate that runs a task. Arguments that it declares are set."""
+    workflow_spec: WorkflowSpec | None = None
+    """With executor Workflow: the spec of the Workflow that runs a task, in place of workflowTemplateRef. Arguments that it declares are set."""
 
 
 class JobMetadata(Model):
@@ -339,8 +344,8 @@ class Spec(Model):
     """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
     job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
     """Number of finished Jobs to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
-    executor: Annotated[Executor, Later("the Argo Workflows executor", ("Workflow",))] = Executor.JOB
-    """What runs a task: a Kubernetes Job."""
+    executor: Executor = Executor.JOB
+    """What runs a task in a cluster: a Kubernetes Job, or an Argo Workflow where the operator has that enabled. A local run has processes."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""
     git: Git | None = None

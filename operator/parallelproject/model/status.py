@@ -56,6 +56,10 @@ class Reason(StrEnum):
     """Somebody else has suspended the Job of the attempt, or set its parallelism to 0."""
     JOB_TERMINATING = "JobTerminating"
     """The Job of the attempt is being deleted."""
+    NO_CONTROLLER = "NoController"
+    """The Workflow of the attempt has no phase: Argo's controller has not looked at it."""
+    WORKFLOW_PENDING = "WorkflowPending"
+    """Argo's controller does not start the Workflow of the attempt yet."""
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
@@ -66,6 +70,10 @@ class Reason(StrEnum):
     LOST = "Lost"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
     NAME_CONFLICT = "NameConflict"
+    WORKFLOW_FAILED = "WorkflowFailed"
+    """The Workflow ended as Failed, and no exit code is in its message."""
+    WORKFLOW_ERROR = "WorkflowError"
+    """The Workflow ended as Error: Argo's controller could not run it."""
     # Failed, by git
     CONFLICT = "Conflict"
     BRANCH_REWRITTEN = "BranchRewritten"

@@ -7,14 +7,14 @@ in the status of its project, or when nobody needs it: it is deleted before its 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor, View
 from parallelproject.executors.base.optional import HoldsEvidence
-from parallelproject.kube.client import Api, ApiError
-from parallelproject.model.names import API_VERSION, PLURAL
+from parallelproject.kube.client import METADATA, Api, ApiError
+from parallelproject.model.names import API_VERSION, FINALIZER_RECORDED, PLURAL
 
 log = logging.getLogger(__name__)
 
@@ -26,26 +26,30 @@ _BACKOFF_MAX = 30.0
 class Held(NamedTuple):
     """An object that we hold."""
 
+    executor: Executor[Any]
+    """Says what it is."""
     namespace: str
     name: str
     uid: str
 
 
+class _Unowned(NamedTuple):
+    """What is known of an object that we hold and whose project is not known."""
+
+    project: str
+    """The project's name."""
+    project_uid: str
+    finalizers: Sequence[str]
+
+
 class Evidence:
     """Releases objects, each by one request."""
 
-    def __init__(self, api: Api, executor: Executor[Any]) -> None:
-        """Prepares it.
-
-        Args:
-            api: An open connection.
-            executor: Says what the objects are, and how they are held.
-        """
+    def __init__(self, api: Api) -> None:
+        """Prepares it, with an open connection."""
         self._api = api
-        self._resource = executor.resource
-        self._holds = executor if isinstance(executor, HoldsEvidence) else None
-        self._unowned: dict[Held, tuple[str, str]] | None = {}
-        """What we hold of unknown projects, with their name and uid. None once all projects are known."""
+        self._unowned: dict[Held, _Unowned] | None = {}
+        """What we hold of unknown projects. None once all projects are known."""
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[Held] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,38 +60,40 @@ class Evidence:
         if project.deleting:
             self.release_all(project)
         else:
-            self._release_each(project.owner.namespace, map(observed.view, observed.releasable(project.is_recorded)))
+            self._release_each(project, map(observed.view, observed.releasable(project.is_recorded)))
 
     def release_all(self, project: Project) -> None:
         """Releases all that we hold for a project: it is gone, or going."""
-        self._release_each(project.owner.namespace, project.observed.held())
+        self._release_each(project, project.observed.held())
 
-    def release_stray(self, held: Held) -> None:
+    def release_stray(self, held: Held, finalizers: Sequence[str]) -> None:
         """Releases an object that is no attempt of a project that is there."""
-        self._spawn(held, self._release(held))
+        self._spawn(held, self._release(held, finalizers))
 
-    def unowned(self, namespace: str, view: View, project: str, project_uid: str) -> None:
+    def unowned(self, executor: Executor[Any], namespace: str, view: View, project: str, project_uid: str) -> None:
         """An object that we hold was observed, and its project is not known: it is released if there is none."""
-        if self._holds is None or not self._holds.is_held(view):
+        if not isinstance(executor, HoldsEvidence) or not executor.is_held(view):
             return
-        held = Held(namespace, view.name, view.uid)
+        held = Held(executor, namespace, view.name, view.uid)
+        unowned = _Unowned(project, project_uid, executor.finalizers(view))
         if self._unowned is not None:
-            self._unowned[held] = (project, project_uid)
+            self._unowned[held] = unowned
         else:
-            self._spawn(held, self._release_if_unowned(held, project, project_uid))
+            self._spawn(held, self._release_if_unowned(held, unowned))
 
     def projects_are_known(self, is_known: Callable[[str, str, str], bool]) -> None:
         """From now on a project that is not known is none; ``is_known`` takes its namespace, name and uid."""
         waiting, self._unowned = self._unowned or {}, None
-        for held, (name, uid) in waiting.items():
-            if not is_known(held.namespace, name, uid):
-                self._spawn(held, self._release_if_unowned(held, name, uid))
+        for held, unowned in waiting.items():
+            if not is_known(held.namespace, unowned.project, unowned.project_uid):
+                self._spawn(held, self._release_if_unowned(held, unowned))
 
-    def _release_each(self, namespace: str, found: Iterable[View | None]) -> None:
+    def _release_each(self, project: Project, found: Iterable[View | None]) -> None:
+        executor = project.executor
         for view in found:
-            if view is not None:
-                held = Held(namespace, view.name, view.uid)
-                self._spawn(held, self._release(held))
+            if view is not None and isinstance(executor, HoldsEvidence):
+                held = Held(executor, project.owner.namespace, view.name, view.uid)
+                self._spawn(held, self._release(held, executor.finalizers(view)))
 
     async def close(self) -> None:
         """Ends; whoever comes next finds what is still held. A request that arrives later does no harm."""
@@ -108,22 +114,28 @@ class Evidence:
         try:
             await work
         except Exception:
-            log.exception("releasing %s %s/%s failed", self._resource.kind, held.namespace, held.name)
+            log.exception("releasing %s %s/%s failed", held.executor.resource.kind, held.namespace, held.name)
             await asyncio.sleep(1)
         finally:
             self._under_way.discard(held)
 
-    async def _release(self, held: Held) -> None:
-        if self._holds is None:
+    async def _release(self, held: Held, finalizers: Sequence[str]) -> None:
+        if not isinstance(held.executor, HoldsEvidence):
             return
-        path, change, failures = self._resource.path(held.namespace, held.name), self._holds.release(held.uid), 0
+        path, failures = held.executor.resource.path(held.namespace, held.name), 0
         while True:
+            change = held.executor.release(held.uid, finalizers)
             try:
                 async with self._limit:
                     await self._api.request(change.method, path, change.body, content_type=change.content_type)
             except ApiError as error:
-                if error.status == 404 or (error.status == 409 and not await self._is_there(path, held)):
+                if error.status == 404:
                     return
+                if error.status in (409, 422):  # it is another one, or others have changed what holds it
+                    found = await self._read(path, held)
+                    if found is None or FINALIZER_RECORDED not in found:
+                        return
+                    finalizers = found
                 failures += 1
                 if failures in (1, 10):
                     log.warning("releasing %s: %s", path, error)
@@ -131,22 +143,23 @@ class Evidence:
                 continue
             return
 
-    async def _is_there(self, path: str, held: Held) -> bool:
-        """Whether an object is still there, and not another one of its name: a conflict may be about either."""
+    async def _read(self, path: str, held: Held) -> Sequence[str] | None:
+        """What holds an object now; None where it is gone, or another one has its name."""
         try:
-            found = await self._api.request("GET", path)
+            found = await self._api.request("GET", path, accept=METADATA.of_object)
         except ApiError as error:
-            return error.status != 404
-        return bool(found["metadata"]["uid"] == held.uid)
+            return None if error.status == 404 else (FINALIZER_RECORDED,)
+        metadata = found["metadata"]
+        return metadata.get("finalizers") or () if metadata["uid"] == held.uid else None
 
-    async def _release_if_unowned(self, held: Held, project: str, project_uid: str) -> None:
-        path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{project}"
+    async def _release_if_unowned(self, held: Held, unowned: "_Unowned") -> None:
+        path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{unowned.project}"
         failures = 0
         while True:
             try:
                 async with self._limit:
                     found = await self._api.request("GET", path)
-                if found["metadata"]["uid"] == project_uid and "deletionTimestamp" not in found["metadata"]:
+                if found["metadata"]["uid"] == unowned.project_uid and "deletionTimestamp" not in found["metadata"]:
                     return  # it is heard of soon
                 break
             except ApiError as error:
@@ -154,7 +167,7 @@ class Evidence:
                     break
                 failures += 1
                 await _pause(failures, error)
-        await self._release(held)
+        await self._release(held, unowned.finalizers)
 
 
 async def _pause(failures: int, error: ApiError) -> None:

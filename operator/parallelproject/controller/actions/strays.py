@@ -6,7 +6,7 @@ They are looked for once, when the operator starts. While it runs, it knows its 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from parallelproject.controller.actions.evidence import Evidence, Held
@@ -48,6 +48,7 @@ class Strays:
             project_of: The project with a namespace and uid, where it is known.
         """
         self._api = api
+        self._executor = executor
         self._resource = executor.resource
         self._holds = isinstance(executor, HoldsEvidence)
         self._evidence = evidence
@@ -58,16 +59,16 @@ class Strays:
         """Releases those of a namespace, or of all where it is empty, once all projects are known."""
         while self._holds:
             try:
-                async for held in self._found(namespace):
+                async for held, finalizers in self._found(namespace):
                     where = f"{self._resource.kind} {held.namespace}/{held.name}"
                     log.warning("%s is held and is no attempt: it is released", where)
-                    self._evidence.release_stray(held)
+                    self._evidence.release_stray(held, finalizers)
                 return
             except ApiError as error:
                 log.warning("looking for objects that are held and not watched: %s", error)
                 await asyncio.sleep(max(error.retry_after, _AGAIN_SECONDS))
 
-    async def _found(self, namespace: str) -> AsyncIterator[Held]:
+    async def _found(self, namespace: str) -> AsyncIterator[tuple[Held, Sequence[str]]]:
         # All are listed, whatever their labels: their metadata alone, a page at a time.
         params = {"limit": str(PAGE)}
         while True:
@@ -76,12 +77,13 @@ class Strays:
             )
             for obj in page.get("items") or ():
                 metadata = obj["metadata"]
-                if names.FINALIZER_RECORDED not in (metadata.get("finalizers") or ()) or self._is_watched(obj):
+                finalizers = metadata.get("finalizers") or ()
+                if names.FINALIZER_RECORDED not in finalizers or self._is_watched(obj):
                     continue
                 uid = controller_of(obj) or (metadata.get("labels") or {}).get(names.LABEL_PROJECT_UID, "")
                 project = self._project_of(metadata["namespace"], uid)
                 if project is None or not _is_attempt(project, metadata["name"]):
-                    yield Held(metadata["namespace"], metadata["name"], metadata["uid"])
+                    yield Held(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), finalizers
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return

@@ -20,11 +20,13 @@ from parallelproject.controller.telemetry.gauges import Gauges
 from parallelproject.controller.telemetry.metrics import Metrics
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
-from parallelproject.executors.base.acceptance import Check, checks_of
+from parallelproject.executors.base.acceptance import Check
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.executor import JobExecutor
+from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import LEASE, SECONDS, Leader
+from parallelproject.model.spec import Executor as ExecutorName
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class OperatorOptions:
     """How much may be running at once, of all projects together."""
     lease_name: str = LEASE
     """Of the Lease, in its own namespace, by which those that share it elect a leader."""
+    workflows: bool = False
+    """Whether projects may have the executor Workflow."""
     lease_seconds: int = SECONDS
     """For how long the Lease of a leader that is not heard of any more is respected."""
 
@@ -82,12 +86,15 @@ async def operate(options: OperatorOptions) -> None:
         metrics = Metrics()
         feed = Feed(consumers(Parts(api, metrics, at_end)))
         executor = JobExecutor(options.git_image)
-        controller = Controller(api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed)
+        others = {ExecutorName.WORKFLOW: WorkflowExecutor()} if options.workflows else {}
+        controller = Controller(
+            api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed, others
+        )  # fmt: skip
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested
         controller.source.on_kopf_start = lambda: _on_signals(stop)
-        webhook = _webhook(api, options, checks_of(executor))
-        health = Health(leader, controller.reflectors, controller.source.kopf_runs, webhook)
+        webhook = _webhook(api, options, controller.executors.problems)
+        health = Health(leader, controller.needed_reflectors, controller.source.kopf_runs, webhook)
         works = {
             asyncio.create_task(leader.run(), name="election"),
             asyncio.create_task(controller.run(), name="controller"),

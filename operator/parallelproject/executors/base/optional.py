@@ -6,7 +6,7 @@ Each part stands alone, as the optional interfaces of Kueue's job framework do.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource
+from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource, TemplateRef
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.problem import Problem
@@ -77,8 +77,16 @@ class HoldsEvidence(Protocol):
     def is_going(self, found: Any) -> bool:
         """Whether it goes as soon as nothing holds it."""
 
-    def release(self, uid: str) -> Change:
-        """What no longer holds it; what others hold it by stays."""
+    def release(self, uid: str, finalizers: Sequence[str]) -> Change:
+        """What no longer holds it; what others hold it by stays.
+
+        Args:
+            uid: Its uid.
+            finalizers: All that hold it, as far as is known.
+        """
+
+    def finalizers(self, found: Any) -> Sequence[str]:
+        """All that hold it; may be empty where ``release`` does not need them."""
 
 
 @runtime_checkable
@@ -116,3 +124,49 @@ class RestoresMarks(Protocol):
 
     def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
         """What gives it back."""
+
+
+@runtime_checkable
+class WatchesMetadata(Protocol):
+    """Its objects may be large: the metadata alone is watched, and an object is read when that is not enough."""
+
+    def is_to_be_read(self, found: Any) -> bool:
+        """Whether there is more to know of an object than its metadata says."""
+
+
+@runtime_checkable
+class NoticesSilence(Protocol):
+    """Knows by an object whether anybody has begun with it."""
+
+    @property
+    def silent_seconds(self) -> float:
+        """An object with which nobody has begun for so long is in trouble."""
+
+    @property
+    def silence(self) -> Reason:
+        """What that trouble is called."""
+
+    def is_silent(self, found: Any) -> bool:
+        """Whether nobody has begun with it."""
+
+
+@runtime_checkable
+class ReadsTemplates(Protocol):
+    """Runs what other objects describe: they are read before anything starts."""
+
+    def templates(self, spec: Spec) -> Sequence[TemplateRef]:
+        """The objects that a spec names."""
+
+    def template(self, obj: Mapping[str, Any]) -> Any:
+        """What matters of one."""
+
+    def template_problems(self, spec: Spec, found: Mapping[TemplateRef, Any]) -> list[Problem]:
+        """What keeps a spec from running with these; a template that is not among them was not found."""
+
+
+@runtime_checkable
+class SaysMore(Protocol):
+    """An object says in a sentence how it ended."""
+
+    def said_at_end(self, found: Any) -> str:
+        """The sentence; empty where there is none, or where all went well."""

@@ -1,0 +1,132 @@
+"""Attempts as Argo Workflows: what the controller has to know of them, and all of it. Sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parallelproject.core.planner.attempt import Attempt
+from parallelproject.executors.base.executor import Change, Json, TaskStart, TemplateRef
+from parallelproject.executors.base.identity import is_intact, restore_patch
+from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.owner import Owner
+from parallelproject.executors.base.refusal_words import MAYBE_OBJECT, by_words
+from parallelproject.executors.workflow import checks, observation
+from parallelproject.executors.workflow.arguments import Declared, declared
+from parallelproject.executors.workflow.manifest import (
+    API_VERSION,
+    WORKFLOW,
+    stop_patch,
+    template_of,
+    workflow_manifest,
+)
+from parallelproject.executors.workflow.observation import WorkflowView, attempt_of, view_workflow
+from parallelproject.kube.client import JSON_PATCH, MERGE_PATCH, Api, ApiError
+from parallelproject.model.names import FINALIZER_RECORDED
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
+
+
+class WorkflowExecutor:
+    """Runs attempts as Workflows."""
+
+    resource = WORKFLOW
+    silent_seconds = 20.0
+    """A Workflow that has no phase for so long is reported: Argo's controller gives one within a second or two."""
+    silence = Reason.NO_CONTROLLER
+
+    def problems(self, spec: Spec, project: str) -> list[Problem]:
+        """What keeps a valid spec from running, whatever its templates say."""
+        return checks.problems_of(spec)
+
+    def templates(self, spec: Spec) -> Sequence[TemplateRef]:
+        """The WorkflowTemplates that roles name."""
+        found = [ref for role in spec.roles if (ref := template_of(role)) is not None]
+        return list(dict.fromkeys(found))
+
+    def template(self, obj: Mapping[str, Any]) -> Declared:
+        """The arguments that a template declares."""
+        spec = obj.get("spec")
+        return declared(spec if isinstance(spec, Mapping) else {})
+
+    def template_problems(self, spec: Spec, found: Mapping[TemplateRef, Declared]) -> list[Problem]:
+        """What keeps a spec from running with its templates."""
+        return checks.template_problems(spec, found)
+
+    def task(self, start: TaskStart) -> Json:
+        """The Workflow of an attempt at a task."""
+        return workflow_manifest(start)
+
+    def stop(self, known: WorkflowView | None, why: str) -> Change:
+        """What ends a Workflow, and leaves it as evidence of how it ended."""
+        return Change(stop_patch(why), MERGE_PATCH)
+
+    def view(self, obj: Mapping[str, Any]) -> WorkflowView:
+        """Reads a Workflow, or the metadata of one."""
+        return view_workflow(obj)
+
+    def is_to_be_read(self, found: WorkflowView) -> bool:
+        """Whether there is more to know of a Workflow than its metadata says."""
+        return found.is_to_be_read
+
+    def is_silent(self, found: WorkflowView) -> bool:
+        """Whether Argo's controller has not looked at a Workflow."""
+        return not found.phase
+
+    def attempt(self, number: int, found: WorkflowView | None, parts: Sequence[Any], is_gone: bool) -> Attempt:
+        """Where an attempt stands, by its Workflow."""
+        return attempt_of(number, found, is_gone)
+
+    def said_at_end(self, found: WorkflowView) -> str:
+        """The message of a Workflow that did not end well."""
+        return observation.said_at_end(found)
+
+    def is_held(self, found: WorkflowView) -> bool:
+        """Whether our finalizer is on a Workflow."""
+        return found.held
+
+    def is_going(self, found: WorkflowView) -> bool:
+        """Whether a Workflow goes as soon as nothing holds it."""
+        return found.deleting
+
+    def finalizers(self, found: WorkflowView) -> Sequence[str]:
+        """All that hold a Workflow; Argo has one of its own."""
+        return found.finalizers
+
+    def release(self, uid: str, finalizers: Sequence[str]) -> Change:
+        """What takes our finalizer from a Workflow: by its place, since there is no strategic merge for its kind."""
+        place = f"/metadata/finalizers/{[*finalizers, FINALIZER_RECORDED].index(FINALIZER_RECORDED)}"
+        body = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": place, "value": FINALIZER_RECORDED},
+            {"op": "remove", "path": place},
+        ]
+        return Change(body, JSON_PATCH)
+
+    def finished_at(self, found: WorkflowView) -> float | None:
+        """When a Workflow has ended; None where it has not, or is going."""
+        if not found.completed or found.deleting:
+            return None
+        return (found.result.ended if found.result else found.changed) or 0.0
+
+    def is_full(self, refused: Refused) -> bool:
+        """Whether a quota counts Workflows, and there are as many."""
+        return refused.reason is Reason.WAITING_FOR_QUOTA and "count/workflows.argoproj.io" in refused.message
+
+    async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
+        """Why an API server has refused a Workflow."""
+        if error.status == 404:
+            return Refused(Reason.FAILED_CREATE, f"the API server does not serve Workflow ({API_VERSION}): {error}")
+        found = by_words(error)
+        if found is None and error.status in MAYBE_OBJECT:
+            name = manifest["metadata"]["name"]
+            return Refused(Reason.FAILED_CREATE, str(error).replace(f'"{name}" ', ""))  # the same for all tasks
+        return found
+
+    def is_intact(self, obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
+        """Whether a Workflow has its labels and its owner."""
+        return is_intact(obj, owner, key)
+
+    def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
+        """What gives a Workflow its labels and its owner back."""
+        return Change(restore_patch(owner, key, uid), MERGE_PATCH)
