@@ -1,4 +1,4 @@
-"""What a cluster with Argo Workflows has, as far as tests need it: its CRDs, without a schema, and the operator's rights."""
+"""What a cluster with Argo Workflows has, as far as tests need it: CRDs without a schema, and the operator's rights."""
 
 import json
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ Json = dict[str, Any]
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 API = f"/apis/{GROUP}/{VERSION}"
+CLUSTER_TEMPLATE = "stand-in"
+"""The name of a ClusterWorkflowTemplate, where a control plane has one for all."""
 _KINDS = {"Workflow": True, "WorkflowTemplate": True, "ClusterWorkflowTemplate": False}
 """By kind, whether it is in a namespace."""
 RULES = [

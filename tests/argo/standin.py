@@ -7,10 +7,10 @@
 - One that is suspended does not end, whatever its deadline or ``shutdown`` says.
 - Templates that are named are read by it; an argument without a value makes an Error.
 
-How a Workflow behaves stands in its arguments: ``seconds`` that it takes, ``fail_attempts`` (so many first attempts fail,
-with ``exit_code``), ``hold_attempts`` (so many run until the annotation ``RELEASE`` is set), and a ``quirk``: ``pending`` (for
-good), ``slow`` (pending for a while), ``error``, ``ttl`` (it is deleted at its end), ``archive`` (labels change after its end),
-``large`` (nodes of a mebibyte).
+How a Workflow behaves stands in its arguments: ``seconds`` that it takes, ``fail_attempts`` (so many first attempts
+fail, with ``exit_code``), ``hold_attempts`` (so many run until the annotation ``RELEASE`` is set), and a ``quirk``:
+``pending`` (for good), ``slow`` (pending for a while), ``error``, ``ttl`` (it is deleted at its end), ``archive``
+(labels change after its end), ``large`` (nodes of a mebibyte).
 """
 
 import asyncio
@@ -179,7 +179,11 @@ def _next(workflow: Json, spec: Json | None) -> Json | float | str | None:
         return _ended(workflow, "Failed", "Stopped with strategy 'Terminate'")
     if not phase:
         if quirk in ("pending", "slow"):
-            waiting = {"phase": "Pending", "message": "Waiting for team/lock lock. Lock status: 0/1", "since": time.time()}
+            waiting = {
+                "phase": "Pending",
+                "message": "Waiting for team/lock lock. Lock status: 0/1",
+                "since": time.time(),
+            }
             return _written(workflow, waiting)
         return _written(workflow, {"phase": "Running", "startedAt": _now(), "progress": "0/1", "since": time.time()})
     if phase == "Pending":
@@ -210,7 +214,7 @@ def _goes_on(workflow: Json, spec: Json, told: Mapping[str, str], status: Json) 
     if left > 0:
         return left if overdue is None else min(left, overdue)
     if told["quirk"] == "error":
-        return _ended(workflow, "Error", "error in entry template execution: pods \"a\" is forbidden")
+        return _ended(workflow, "Error", 'error in entry template execution: pods "a" is forbidden')
     if attempt <= int(told["fail_attempts"]):
         return _ended(workflow, "Failed", f"main: Error (exit code {told['exit_code']})")
     return _ended(workflow, "Succeeded", "")
@@ -245,7 +249,10 @@ def _nodes(name: str, *, large: bool) -> Json:
 
     def node(i: int) -> Json:
         said = {"id": f"{name}-{i}", "name": f"{name}.{i}", "type": "Pod", "phase": "Running", "startedAt": _now()}
-        return said | {"inputs": {"parameters": [{"name": "text", "value": "x" * 300}]}, "children": [f"{name}-{i + 1}"]}
+        return said | {
+            "inputs": {"parameters": [{"name": "text", "value": "x" * 300}]},
+            "children": [f"{name}-{i + 1}"],
+        }
 
     return {f"{name}-{i}": node(i) for i in range(_MIB // 560 if large else 1)}
 

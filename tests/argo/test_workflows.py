@@ -138,7 +138,11 @@ def test_what_workflows_are_known_for_changes_no_result(ns: WorkflowNamespace, n
 def test_a_failure_that_goes_by_its_own_ttl_is_recorded_while_no_operator_runs(
     ns: WorkflowNamespace, operator: OperatorProcess
 ) -> None:
-    parameters = [*quirk("ttl")["parameters"], {"name": "fail_attempts", "value": "9"}, {"name": "exit_code", "value": "3"}]
+    parameters = [
+        *quirk("ttl")["parameters"],
+        {"name": "fail_attempts", "value": "9"},
+        {"name": "exit_code", "value": "3"},
+    ]
     held = [{"name": "hold_attempts", "value": "1"}]
     ns.create(workflow_spec_of({"id": "a", "parameters": [*parameters, *held]}, defaults={"maxAttempts": 1}))
     workflow = ns.running("a")
@@ -187,7 +191,9 @@ def test_one_that_is_deleted_before_its_end_is_lost_and_runs_again(ns: WorkflowN
 def test_labels_and_owner_that_others_take_come_back(ns: WorkflowNamespace) -> None:
     ns.create(workflow_spec_of(task("a", hold=True)))
     workflow = ns.running("a")
-    body = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm", f"{GROUP}/task": None}, "ownerReferences": None}}
+    body = {
+        "metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm", f"{GROUP}/task": None}, "ownerReferences": None}
+    }
     ns.change(workflow, body)
 
     def is_restored() -> bool:

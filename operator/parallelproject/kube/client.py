@@ -31,8 +31,7 @@ CONNECTIONS = 100
 HINT = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-"""Only of Kubernetes' own resources."""
-JSON_PATCH = "application/json-patch+json"
+"""Only of Kubernetes' own resources: a CRD's have none."""
 APPLY_PATCH = "application/apply-patch+yaml"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
@@ -162,7 +161,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Json | list[Json] | None = None,
+        body: Json | None = None,
         *,
         params: dict[str, str] | None = None,
         content_type: str = "application/json",
@@ -269,7 +268,7 @@ def collection(group: str, namespace: str, plural: str) -> str:
     return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
 
 
-def encode(body: Json | list[Json]) -> bytes:
+def encode(body: Json) -> bytes:
     """As JSON."""
     try:
         return orjson.dumps(body)
@@ -277,7 +276,7 @@ def encode(body: Json | list[Json]) -> bytes:
         return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _encode_as_yaml(body: Json | list[Json]) -> bytes:
+def _encode_as_yaml(body: Json) -> bytes:
     """As JSON that YAML reads the same: it knows no surrogate pairs and not every raw character."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode(errors="replace")

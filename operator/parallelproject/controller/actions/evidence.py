@@ -7,12 +7,12 @@ in the status of its project, or when nobody needs it: it is deleted before its 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor, View
-from parallelproject.executors.base.optional import HoldsEvidence
+from parallelproject.executors.base.optional import Hold, HoldsEvidence
 from parallelproject.kube.client import METADATA, Api, ApiError
 from parallelproject.model.names import API_VERSION, FINALIZER_RECORDED, PLURAL
 
@@ -39,7 +39,7 @@ class _Unowned(NamedTuple):
     project: str
     """The project's name."""
     project_uid: str
-    finalizers: Sequence[str]
+    hold: Hold
 
 
 class Evidence:
@@ -66,16 +66,16 @@ class Evidence:
         """Releases all that we hold for a project: it is gone, or going."""
         self._release_each(project, project.observed.held())
 
-    def release_stray(self, held: Held, finalizers: Sequence[str]) -> None:
+    def release_stray(self, held: Held, hold: Hold) -> None:
         """Releases an object that is no attempt of a project that is there."""
-        self._spawn(held, self._release(held, finalizers))
+        self._spawn(held, self._release(held, hold))
 
     def unowned(self, executor: Executor[Any], namespace: str, view: View, project: str, project_uid: str) -> None:
         """An object that we hold was observed, and its project is not known: it is released if there is none."""
         if not isinstance(executor, HoldsEvidence) or not executor.is_held(view):
             return
         held = Held(executor, namespace, view.name, view.uid)
-        unowned = _Unowned(project, project_uid, executor.finalizers(view))
+        unowned = _Unowned(project, project_uid, executor.hold(view))
         if self._unowned is not None:
             self._unowned[held] = unowned
         else:
@@ -93,7 +93,7 @@ class Evidence:
         for view in found:
             if view is not None and isinstance(executor, HoldsEvidence):
                 held = Held(executor, project.owner.namespace, view.name, view.uid)
-                self._spawn(held, self._release(held, executor.finalizers(view)))
+                self._spawn(held, self._release(held, executor.hold(view)))
 
     async def close(self) -> None:
         """Ends; whoever comes next finds what is still held. A request that arrives later does no harm."""
@@ -119,23 +119,23 @@ class Evidence:
         finally:
             self._under_way.discard(held)
 
-    async def _release(self, held: Held, finalizers: Sequence[str]) -> None:
+    async def _release(self, held: Held, hold: Hold) -> None:
         if not isinstance(held.executor, HoldsEvidence):
             return
         path, failures = held.executor.resource.path(held.namespace, held.name), 0
         while True:
-            change = held.executor.release(held.uid, finalizers)
+            change = held.executor.release(hold)
             try:
                 async with self._limit:
                     await self._api.request(change.method, path, change.body, content_type=change.content_type)
             except ApiError as error:
                 if error.status == 404:
                     return
-                if error.status in (409, 422):  # it is another one, or others have changed what holds it
-                    found = await self._read(path, held)
-                    if found is None or FINALIZER_RECORDED not in found:
+                if error.status == 409:  # it is another one, or others have changed it
+                    found = await self._read(path, hold)
+                    if found is None or found.uid != held.uid:
                         return
-                    finalizers = found
+                    hold = found
                 failures += 1
                 if failures in (1, 10):
                     log.warning("releasing %s: %s", path, error)
@@ -143,14 +143,13 @@ class Evidence:
                 continue
             return
 
-    async def _read(self, path: str, held: Held) -> Sequence[str] | None:
-        """What holds an object now; None where it is gone, or another one has its name."""
+    async def _read(self, path: str, last: Hold) -> Hold | None:
+        """What holds an object now; None where we do not, or it is gone; what was known where nobody answers."""
         try:
-            found = await self._api.request("GET", path, accept=METADATA.of_object)
+            found = hold_of((await self._api.request("GET", path, accept=METADATA.of_object))["metadata"])
         except ApiError as error:
-            return None if error.status == 404 else (FINALIZER_RECORDED,)
-        metadata = found["metadata"]
-        return metadata.get("finalizers") or () if metadata["uid"] == held.uid else None
+            return None if error.status == 404 else last
+        return found if FINALIZER_RECORDED in found.finalizers else None
 
     async def _release_if_unowned(self, held: Held, unowned: "_Unowned") -> None:
         path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{unowned.project}"
@@ -167,9 +166,14 @@ class Evidence:
                     break
                 failures += 1
                 await _pause(failures, error)
-        await self._release(held, unowned.finalizers)
+        await self._release(held, unowned.hold)
 
 
 async def _pause(failures: int, error: ApiError) -> None:
     backoff = min(_BACKOFF_MAX, 0.1 * 2 ** min(failures, 16)) * random.uniform(0.5, 1)
     await asyncio.sleep(max(error.retry_after, backoff))
+
+
+def hold_of(metadata: Mapping[str, Any]) -> Hold:
+    """What holds an object, by its metadata."""
+    return Hold(metadata["uid"], metadata["resourceVersion"], tuple(metadata.get("finalizers") or ()))

@@ -6,14 +6,14 @@ They are looked for once, when the operator starts. While it runs, it knows its 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from parallelproject.controller.actions.evidence import Evidence, Held
+from parallelproject.controller.actions.evidence import Evidence, Held, hold_of
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import controller_of
-from parallelproject.executors.base.optional import HoldsEvidence
+from parallelproject.executors.base.optional import Hold, HoldsEvidence
 from parallelproject.kube.client import METADATA, Api, ApiError
 from parallelproject.kube.reflector import PAGE
 from parallelproject.model import names
@@ -59,16 +59,16 @@ class Strays:
         """Releases those of a namespace, or of all where it is empty, once all projects are known."""
         while self._holds:
             try:
-                async for held, finalizers in self._found(namespace):
+                async for held, hold in self._found(namespace):
                     where = f"{self._resource.kind} {held.namespace}/{held.name}"
                     log.warning("%s is held and is no attempt: it is released", where)
-                    self._evidence.release_stray(held, finalizers)
+                    self._evidence.release_stray(held, hold)
                 return
             except ApiError as error:
                 log.warning("looking for objects that are held and not watched: %s", error)
                 await asyncio.sleep(max(error.retry_after, _AGAIN_SECONDS))
 
-    async def _found(self, namespace: str) -> AsyncIterator[tuple[Held, Sequence[str]]]:
+    async def _found(self, namespace: str) -> AsyncIterator[tuple[Held, Hold]]:
         # All are listed, whatever their labels: their metadata alone, a page at a time.
         params = {"limit": str(PAGE)}
         while True:
@@ -77,13 +77,13 @@ class Strays:
             )
             for obj in page.get("items") or ():
                 metadata = obj["metadata"]
-                finalizers = metadata.get("finalizers") or ()
-                if names.FINALIZER_RECORDED not in finalizers or self._is_watched(obj):
+                hold = hold_of(metadata)
+                if names.FINALIZER_RECORDED not in hold.finalizers or self._is_watched(obj):
                     continue
                 uid = controller_of(obj) or (metadata.get("labels") or {}).get(names.LABEL_PROJECT_UID, "")
                 project = self._project_of(metadata["namespace"], uid)
                 if project is None or not _is_attempt(project, metadata["name"]):
-                    yield Held(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), finalizers
+                    yield Held(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), hold
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return

@@ -53,7 +53,7 @@ class TemplateRef(NamedTuple):
 class Change(NamedTuple):
     """A request that changes the object of an attempt."""
 
-    body: Json | list[Json]
+    body: Json
     content_type: str = "application/json"
     method: str = "PATCH"
 

@@ -23,6 +23,16 @@ class Refused(NamedTuple):
     message: str
 
 
+class Hold(NamedTuple):
+    """What holds an object, in one of its states."""
+
+    uid: str
+    version: str
+    """The resourceVersion of that state."""
+    finalizers: Sequence[str] = ()
+    """All of them, also those of others; may be empty where ``release`` does not need them."""
+
+
 @runtime_checkable
 class ChecksSpecs(Protocol):
     """Cannot run every spec that is valid."""
@@ -77,16 +87,11 @@ class HoldsEvidence(Protocol):
     def is_going(self, found: Any) -> bool:
         """Whether it goes as soon as nothing holds it."""
 
-    def release(self, uid: str, finalizers: Sequence[str]) -> Change:
-        """What no longer holds it; what others hold it by stays.
+    def hold(self, found: Any) -> Hold:
+        """What holds an object."""
 
-        Args:
-            uid: Its uid.
-            finalizers: All that hold it, as far as is known.
-        """
-
-    def finalizers(self, found: Any) -> Sequence[str]:
-        """All that hold it; may be empty where ``release`` does not need them."""
+    def release(self, hold: Hold) -> Change:
+        """What no longer holds it; what others hold it by stays. HTTP 409 where it is not as ``hold`` says."""
 
 
 @runtime_checkable

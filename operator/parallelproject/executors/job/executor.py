@@ -7,7 +7,7 @@ from parallelproject.core.planner.attempt import Attempt
 from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.inherited_metadata import inherited
-from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job import refusal, task_job
@@ -92,13 +92,13 @@ class JobExecutor:
         """Whether a Job goes as soon as nothing holds it."""
         return found.deleting
 
-    def finalizers(self, found: JobView) -> Sequence[str]:
-        """Not needed: ours is taken from a Job by its name."""
-        return ()
+    def hold(self, found: JobView) -> Hold:
+        """What holds a Job; ours is taken from it by its name."""
+        return Hold(found.uid, str(found.version))
 
-    def release(self, uid: str, finalizers: Sequence[str]) -> Change:
+    def release(self, hold: Hold) -> Change:
         """What takes our finalizer from a Job."""
-        return Change(release_patch(uid), STRATEGIC_PATCH)
+        return Change(release_patch(hold.uid), STRATEGIC_PATCH)
 
     def finished_at(self, found: JobView) -> float | None:
         """When a Job has ended; None where it has not, or is going."""

@@ -6,7 +6,7 @@ from typing import Any
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.executors.base.executor import Change, Json, TaskStart, TemplateRef
 from parallelproject.executors.base.identity import is_intact, restore_patch
-from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.refusal_words import MAYBE_OBJECT, by_words
 from parallelproject.executors.workflow import checks, observation
@@ -19,7 +19,7 @@ from parallelproject.executors.workflow.manifest import (
     workflow_manifest,
 )
 from parallelproject.executors.workflow.observation import WorkflowView, attempt_of, view_workflow
-from parallelproject.kube.client import JSON_PATCH, MERGE_PATCH, Api, ApiError
+from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import FINALIZER_RECORDED
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
@@ -89,19 +89,15 @@ class WorkflowExecutor:
         """Whether a Workflow goes as soon as nothing holds it."""
         return found.deleting
 
-    def finalizers(self, found: WorkflowView) -> Sequence[str]:
-        """All that hold a Workflow; Argo has one of its own."""
-        return found.finalizers
+    def hold(self, found: WorkflowView) -> Hold:
+        """What holds a Workflow; Argo may have a finalizer of its own."""
+        return Hold(found.uid, str(found.version), found.finalizers)
 
-    def release(self, uid: str, finalizers: Sequence[str]) -> Change:
-        """What takes our finalizer from a Workflow: by its place, since there is no strategic merge for its kind."""
-        place = f"/metadata/finalizers/{[*finalizers, FINALIZER_RECORDED].index(FINALIZER_RECORDED)}"
-        body = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "test", "path": place, "value": FINALIZER_RECORDED},
-            {"op": "remove", "path": place},
-        ]
-        return Change(body, JSON_PATCH)
+    def release(self, hold: Hold) -> Change:
+        """What takes our finalizer from a Workflow: a CRD has no strategic merge, so all others are named."""
+        others = [each for each in hold.finalizers if each != FINALIZER_RECORDED]
+        metadata = {"uid": hold.uid, "resourceVersion": hold.version, "finalizers": others}
+        return Change({"metadata": metadata}, MERGE_PATCH)
 
     def finished_at(self, found: WorkflowView) -> float | None:
         """When a Workflow has ended; None where it has not, or is going."""
