@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from parallelproject.core.planner.explanation import View
 from parallelproject.model.problem import quoted
+from parallelproject.model.spec import Executor
 
 
 class UnknownTaskError(Exception):
@@ -39,6 +40,8 @@ class Why:
     """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
     container: str = ""
     """The container whose log it is; empty: all of them."""
+    kind: str = Executor.JOB.value
+    """What ``job`` is: a Job or a Workflow."""
 
 
 def of_task(
@@ -55,7 +58,10 @@ def of_task(
     """The answer for a task of the graph."""
     named = tuple(view.graph.ids[j] for j in tasks)
     row = view.row(i)
-    return Why(view.graph.ids[i], row.state, row.reason, answer, tuple(more), named, job or "", fix, look, container)
+    return Why(
+        view.graph.ids[i], row.state, row.reason, answer, tuple(more), named, job or "", fix, look, container,
+        view.spec.executor.value,
+    )  # fmt: skip
 
 
 def container_of(view: View, i: int) -> str:
