@@ -83,6 +83,7 @@ def ns(
     name = f"test-{secrets.token_hex(4)}"
     cluster.create_namespace(name)
     made = WorkflowNamespace(cluster, client, name)
+    made.argo = argo
     made.add_template(template(namespace=name))
     yield made
     cluster.delete_namespace(name)

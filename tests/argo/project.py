@@ -4,7 +4,7 @@ from typing import Any
 
 from parallelproject.kube.client import MERGE_PATCH
 from tests.argo.objects import API
-from tests.argo.standin import RELEASE
+from tests.argo.standin import RELEASE, ArgoStandIn
 from tests.controller.cluster import Json, Namespace, spec
 
 TEMPLATE = {"name": "coder", "workflowTemplateRef": {"name": "agent"}}
@@ -17,6 +17,26 @@ def workflow_spec_of(*tasks: Json, **fields: Any) -> Json:
 
 class WorkflowNamespace(Namespace):
     """One namespace of the test's own, where Workflows run."""
+
+    argo: ArgoStandIn | None = None
+
+    def hold_all(self) -> None:
+        """Have Workflows run until they are let go, whatever their arguments say."""
+        assert self.argo is not None
+        self.argo.hold(self.name)
+
+    def held_tasks(self) -> set[str]:
+        """The tasks whose Workflow runs and was not let go."""
+        return {
+            each["metadata"]["labels"]["parallelproject.io/task"]
+            for each in self.workflows()
+            if (each.get("status") or {}).get("phase") == "Running"
+            and RELEASE not in each["metadata"].get("annotations", {})
+        }
+
+    def let_go(self, task: str) -> None:
+        """Let the Workflow of a task end."""
+        self.change(self.workflows(task)[-1], {"metadata": {"annotations": {RELEASE: "true"}}})
 
     def add_template(self, made: Json) -> Json:
         """Create a template."""

@@ -147,7 +147,7 @@ def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Result | None
     phase = str(status.get("phase") or "")
     if phase not in _ENDS:
         return None
-    started, ended = (_time(status.get(name)) for name in ("startedAt", "finishedAt"))
+    started, ended = (epoch(status.get(name)) for name in ("startedAt", "finishedAt"))
     deadline = spec.get("activeDeadlineSeconds")
     is_overdue = isinstance(deadline, int) and started is not None and ended is not None and ended - started >= deadline
     return Result(phase, str(status.get("message") or "")[:_MESSAGE_MAX], started, ended, is_overdue)
@@ -211,14 +211,6 @@ def said_at_end(found: WorkflowView) -> str:
     """The message of a Workflow that did not end well."""
     result = found.result
     return "" if result is None or result.phase == SUCCEEDED or found.stopped_for else result.message
-
-
-def _time(value: object) -> float | None:
-    """A time; None where there is none, or something else: no schema holds a status to its shape."""
-    try:
-        return epoch(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
