@@ -1,4 +1,4 @@
-"""The example does what its first line says: ``kubectl apply`` launches a Workflow a task, level by level up to the cap."""
+"""The example does what it says: ``kubectl apply`` launches a Workflow a task, level by level up to the cap."""
 
 from pathlib import Path
 

@@ -32,7 +32,7 @@ _CREATION_SECONDS = 1.0
 Marks = tuple[tuple[str, str], ...]
 
 
-class Result(NamedTuple):
+class WorkflowEnd(NamedTuple):
     """How a Workflow ended, as its status says."""
 
     phase: str
@@ -66,7 +66,7 @@ class WorkflowView(NamedTuple):
     """Who has last changed its spec, and when."""
     is_whole: bool = False
     """Whether this was read of the whole object, not of its metadata."""
-    result: Result | None = None
+    result: WorkflowEnd | None = None
     """How it ended; None before, and while only its metadata is known."""
     is_suspended: bool = False
     stop_undone: bool = False
@@ -143,14 +143,14 @@ def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
     )
 
 
-def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Result | None:
+def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> WorkflowEnd | None:
     phase = str(status.get("phase") or "")
     if phase not in _ENDS:
         return None
     started, ended = (epoch(status.get(name)) for name in ("startedAt", "finishedAt"))
     deadline = spec.get("activeDeadlineSeconds")
     is_overdue = isinstance(deadline, int) and started is not None and ended is not None and ended - started >= deadline
-    return Result(phase, str(status.get("message") or "")[:_MESSAGE_MAX], started, ended, is_overdue)
+    return WorkflowEnd(phase, str(status.get("message") or "")[:_MESSAGE_MAX], started, ended, is_overdue)
 
 
 def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attempt:
@@ -165,7 +165,7 @@ def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attemp
         return Attempt(number, Phase.LOST)
     result = found.result
     if result is None and found.completed and found.phase in _ENDS and (is_gone or not found.held):
-        result = Result(found.phase, ended=found.changed)  # its status cannot be read any more, or need not be
+        result = WorkflowEnd(found.phase, ended=found.changed)  # its status cannot be read any more, or need not be
     if result is not None:
         return _ended(number, found, result)
     if is_gone:
@@ -188,7 +188,7 @@ def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attemp
     )  # fmt: skip
 
 
-def _ended(number: int, found: WorkflowView, result: Result) -> Attempt:
+def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
     started, ended = found.created, result.ended
     if started is not None and ended is not None:
         ended = max(started, ended)  # the clock of Argo's controller may be behind
