@@ -1,10 +1,13 @@
 """Projects whose tasks run as Argo Workflows, on a real API server, with a stand-in for Argo's controller."""
 
+import asyncio
 import json
 
 import pytest
 
-from parallelproject.kube.client import MERGE_PATCH
+from parallelproject.controller.reconcile.attempt_watch import SELECTOR
+from parallelproject.executors.workflow.manifest import WORKFLOW
+from parallelproject.kube.client import MERGE_PATCH, METADATA, Api
 from tests.argo.objects import API, template, workflow_spec
 from tests.argo.project import WorkflowNamespace, workflow_spec_of
 from tests.argo.standin import ArgoStandIn
@@ -253,3 +256,26 @@ def test_an_operator_that_is_started_again_goes_on_and_reads_no_recorded_workflo
     operator.start()
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
     assert [len(ns.workflows(each)) for each in "ab"] == [1, 1]
+
+
+def test_finished_workflows_beyond_the_limit_are_removed(ns: WorkflowNamespace) -> None:
+    ns.create(workflow_spec_of(task("a"), task("b", "a"), task("c", "b"), jobHistoryLimit=1))
+    assert set(states(ns.wait_end()).values()) == {"Succeeded"}
+    ns.until(lambda: len(ns.workflows()) == 1, "the removal of two Workflows")
+
+
+def test_no_event_has_what_a_status_holds(ns: WorkflowNamespace) -> None:
+    ns.create(workflow_spec_of(task("a", **quirk("large"), activeDeadlineSeconds=600)))
+    ns.wait_end()
+    workflow = ns.workflow("a")
+    assert len(json.dumps(workflow)) > 900_000
+
+    async def seen() -> int:
+        async with await Api.connect(str(ns.cluster.kubeconfig)) as api:
+            params = {"labelSelector": SELECTOR, "resourceVersion": "0", "timeoutSeconds": "5"}
+            path = WORKFLOW.path(ns.name)
+            async for event in api.watch(path, params, 30, accept=METADATA.of_object):
+                return len(json.dumps(event))
+        return 0
+
+    assert 0 < asyncio.run(seen()) < 10_000

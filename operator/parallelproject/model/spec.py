@@ -343,7 +343,7 @@ class Spec(Model):
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
     """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
     job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
-    """Number of finished Jobs to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
+    """Number of finished Jobs or Workflows to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
     executor: Executor = Executor.JOB
     """What runs a task in a cluster: a Kubernetes Job, or an Argo Workflow where the operator has that enabled. A local run has processes."""
     conflicts: Conflicts = Conflicts()

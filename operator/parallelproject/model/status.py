@@ -193,7 +193,7 @@ class TaskStatus(Model):
     completion_time: Timestamp | None = None
     """When the last attempt ended."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
-    """The Job of the last attempt, while it runs or where it failed."""
+    """The Job or Workflow of the last attempt, while it runs or where it failed."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None
