@@ -18,9 +18,11 @@ PHASE, COMPLETED = "workflows.argoproj.io/phase", "workflows.argoproj.io/complet
 BEGAN = "2026-01-01T00:00:00Z"
 
 
-def metadata(version: int = 1, phase: str = "", *, held: bool = True, stop: str = "", spec_at: str = BEGAN) -> Json:
+def metadata(
+    version: int = 1, phase: str = "", *, held: bool = True, stop: str = "", spec_at: str = BEGAN, by: str = "pproj"
+) -> Json:
     labels = {PHASE: phase, COMPLETED: str(phase in ("Succeeded", "Failed", "Error")).lower()} if phase else {}
-    field = {"manager": "pproj", "time": spec_at, "fieldsV1": {"f:spec": {}}}
+    field = {"manager": by, "time": spec_at, "fieldsV1": {"f:spec": {}}}
     return {"metadata": {
         "name": "p-a-1", "uid": "w", "resourceVersion": str(version), "creationTimestamp": BEGAN, "labels": labels,
         "finalizers": [FINALIZER_RECORDED] if held else [], "annotations": {ANNOTATION_STOP: stop} if stop else {},
@@ -126,6 +128,17 @@ def test_one_whose_spec_others_change_is_read(seen: ObservedAttempts) -> None:
     assert (attempt.reason, attempt.running, seen.unconfirmed) == ("JobSuspended", True, frozenset())
     found(seen, metadata(3, "Running", spec_at="2026-01-01T00:00:09Z"))
     assert seen.attempts["a"][0].is_suspended
+
+
+def test_a_change_of_the_spec_is_noticed_also_where_the_watch_was_first(seen: ObservedAttempts) -> None:
+    found(seen, metadata(1))
+    found(seen, whole(1))  # the answer to the creation
+    found(seen, metadata(2, "Running"))
+    assert seen.unconfirmed == frozenset()
+    found(seen, metadata(3, "Running", by="argo"))  # in the same second
+    assert seen.unconfirmed == {A1}
+    found(seen, whole(3, "Running", spec={"suspend": True}, by="argo"))
+    assert (seen.attempts["a"][0].is_suspended, seen.unconfirmed) == (True, frozenset())
 
 
 def test_a_stop_that_others_take_back_is_asked_for_again(seen: ObservedAttempts) -> None:

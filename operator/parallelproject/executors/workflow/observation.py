@@ -99,9 +99,10 @@ class WorkflowView(NamedTuple):
         kept = kept._replace(result=self.result or known.result)
         if self.is_whole:
             return kept
-        return kept._replace(
-            is_suspended=known.is_suspended, stop_undone=known.stop_undone, read_marks=known.read_marks
-        )  # fmt: skip
+        # The watch may bring it before the answer to its creation comes: then it is as it was created.
+        is_as_created = known.read_marks is None and not known.has_other_spec
+        read_marks = known.spec_marks if is_as_created else known.read_marks
+        return kept._replace(is_suspended=known.is_suspended, stop_undone=known.stop_undone, read_marks=read_marks)
 
 
 def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
