@@ -105,15 +105,17 @@ class ArgoStandIn:
         uid = workflow["metadata"]["uid"]
         self._waiting[uid] = workflow
         if self._works.is_set() and uid not in self._busy:
-            task = self._busy[uid] = asyncio.create_task(self._operate(uid))
-            task.add_done_callback(lambda _: self._busy.pop(uid, None))
+            self._busy[uid] = asyncio.create_task(self._operate(uid))
 
     async def _operate(self, uid: str) -> None:
-        while self._works.is_set() and (workflow := self._waiting.pop(uid, None)) is not None:
-            with suppress(ApiError):
-                found: Json | None = workflow
-                while found is not None:
-                    found = await self._step(found)
+        try:
+            while self._works.is_set() and (workflow := self._waiting.pop(uid, None)) is not None:
+                with suppress(ApiError):
+                    found: Json | None = workflow
+                    while found is not None:
+                        found = await self._step(found)
+        finally:
+            self._busy.pop(uid, None)  # at once: news that come later are to be looked at
 
     async def _step(self, workflow: Json) -> Json | None:
         """One update; the object after it, or None where there is nothing to do for now."""
