@@ -33,7 +33,7 @@ def run(setting: Setting) -> Iterator[Figure]:
         side: tuple(statistics.mean(each.makespan(load) for load in small) for each in found)
         for side, found in runs.items()
     }
-    what = f"{count} projects of 10 beside one of {large}: how long a small one takes"
+    what = f"{count} projects of 10 next to one of {large}: how long a small one takes"
     yield Figure("fairness", what, "s", took["beside"], took["alone"], "the same alone", ratio_at_most(1.5, far_out=4))
 
 

@@ -43,7 +43,7 @@ def write_plots(report: Report, folder: Path) -> list[str]:
 
 def _aims(figures: Sequence[Figure]) -> Canvas | None:
     """Every figure that has an aim, as a multiple of it; the left is better."""
-    bars = [(f"{figure.bench}: {figure.name}", found) for figure in figures if (found := _of_aim(figure))]
+    bars = [(_label(figure, figures), found) for figure in figures if (found := _of_aim(figure))]
     if not bars:
         return None
     canvas, axes = _canvas(0.26 * len(bars) + 0.9)
@@ -58,6 +58,13 @@ def _aims(figures: Sequence[Figure]) -> Canvas | None:
     _plain_numbers(axes)
     axes.set_xlabel("times what is wanted: 1 is just met, the left is better (median and spread)")
     return canvas
+
+
+def _label(figure: Figure, figures: Sequence[Figure]) -> str:
+    """What was measured; with what it is compared to, where the same was compared to several things."""
+    name = f"{figure.bench}: {figure.name}"
+    is_alone = sum((other.bench, other.name) == (figure.bench, figure.name) for other in figures) == 1
+    return name if is_alone else f"{name} (against {figure.reference_name})"
 
 
 def _of_aim(figure: Figure) -> Spread | None:

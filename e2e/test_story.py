@@ -51,7 +51,7 @@ def test_backlog_is_imported_applied_and_run_in_order(
             assert min(created[task] for task in below) >= max(rows[task]["completionTime"] for task in above)
 
     columns = sh("kubectl get pproj shop --no-headers", shell).split()
-    assert columns[:7] == ["shop", "True", "AllSucceeded", "7/7", "21/21", "0", "0"]
+    assert columns[:7] == ["shop", "True", "AllSucceeded", "L6", "21/21", "0", "0"]
     assert "succeeded" in sh("pproj why shop 9.2", shell)
     assert "shop" in sh("kubectl pproj list", shell)
     sh("pproj wait shop --timeout 5", shell)

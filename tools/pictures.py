@@ -18,7 +18,7 @@ from rig.deadline import until
 
 ROOT = Path(__file__).parents[1]
 DEMO = "manifests/examples/demo/tasks.json"
-COLUMNS = 100
+COLUMNS = 120
 
 
 def main() -> None:

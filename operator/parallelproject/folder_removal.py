@@ -24,7 +24,7 @@ _NAME_MAX = 200
 
 
 def remove(path: Path | str) -> None:
-    """Removes a file or a whole folder; nothing happens where there is none.
+    """Removes a file or a whole folder; nothing happens where it is missing.
 
     A folder is renamed before anything in it is removed: at no moment is half of it there under its own name. What
     cannot be removed, since it belongs to another user, stays under the new name, ``.NAME.gone``; the own name is free.

@@ -130,8 +130,8 @@ def test_what_cannot_run_as_workflows_is_refused_with_its_place() -> None:
     inline = {"name": "r", "workflowSpec": workflow_spec()}
     assert problems(task("a")) == []
     assert problems(task("a"), roles=[{"name": "r"}]) == [
-        "spec.roles[0]: says no Workflow (add workflowTemplateRef or workflowSpec: with executor Workflow no "
-        "podTemplate is run)"
+        "spec.roles[0]: has no Workflow (add workflowTemplateRef or workflowSpec: executor Workflow "
+        "does not use podTemplate)"
     ]
     assert problems(task("a"), roles=[{**TEMPLATE, **inline}])[0].startswith(
         "spec.roles[0].workflowSpec: is given next"

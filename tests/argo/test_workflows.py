@@ -212,7 +212,7 @@ def test_nothing_starts_before_the_template_is_there(ns: WorkflowNamespace) -> N
     ns.create(workflow_spec_of(task("a"), roles=[{"name": "r", "workflowTemplateRef": {"name": "late"}}]))
     project = ns.wait(lambda project: condition(project, "Accepted")["status"] == "False", "the refusal")
     assert condition(project, "Accepted")["reason"] == "TemplateNotFound"
-    assert 'there is no WorkflowTemplate "late"' in condition(project, "Accepted")["message"]
+    assert 'WorkflowTemplate "late" does not exist' in condition(project, "Accepted")["message"]
     ns.add_template(template("late", namespace=ns.name))
     assert states(ns.wait_end()) == {"a": "Succeeded"}
 

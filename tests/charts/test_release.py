@@ -107,7 +107,7 @@ def test_installs_and_the_command_of_the_notes_succeeds(
     ready = bare.kubectl("-n", NAMESPACE, "get", "deploy", RELEASE, "-o", "jsonpath={.status.readyReplicas}")
     assert ready.stdout == "2"
     watched = namespaces or ["default"]
-    assert re.findall(r"kubectl -n (\S+) (?:apply|wait|get|describe)", notes) == watched * 4
+    assert re.findall(r"kubectl -n (\S+) (?:apply|wait|get|describe)", notes) == watched * 5
 
     command = re.search(r"^kubectl .*?^END$", notes, re.M | re.S)
     assert command, notes

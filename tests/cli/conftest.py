@@ -13,7 +13,11 @@ from parallelproject.cli import main
 from parallelproject.cli.output import terminal
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-"""Real files of other tools; tests that read them are skipped where they are not."""
+"""Real files of other tools."""
+REAL = sorted([*DATA.glob("taskmaster/*.json"), *DATA.glob("beads/*.jsonl")])
+_NONE = pytest.param(None, marks=pytest.mark.skip(reason="the real files of other tools are not here"))
+real = pytest.mark.parametrize("file", REAL or [_NONE], ids=lambda file: file and file.stem)
+"""For tests that read each of these files."""
 
 
 @dataclass(frozen=True)

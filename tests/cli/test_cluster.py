@@ -110,7 +110,7 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
 
     table = call("list").out.splitlines()
     assert table[0].split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
-    assert re.fullmatch(r"life +True +AllSucceeded +2/2 +2/2 +0 +0 +\d+s", table[1])
+    assert re.fullmatch(r"life +True +AllSucceeded +L1 +2/2 +0 +0 +\d+s", table[1])
     assert call("list", "-o", "name").out == "parallelproject.parallelproject.io/life\n"
     assert "PARALLELISM" in call("list", "-o", "wide").out
     assert "NAMESPACE" in call("list", "-A").out
@@ -122,10 +122,10 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     text = call("get", "life").out
     assert re.search(r"^Tasks: +2: 2 succeeded$", text, re.MULTILINE)
     assert re.search(r"^  Accepted +True +GraphValid ", text, re.MULTILINE)
-    assert re.search(r"^  1 +1 +1 +0 +0 +0$", text, re.MULTILINE)
-    assert re.search(r"^  b +Succeeded +1 +1 +\d+s +The second$", text, re.MULTILINE)
+    assert re.search(r"^  L1 +1 +1 +0 +0 +0 +█{20}$", text, re.MULTILINE)
+    assert re.search(r"^  b +Succeeded +L1 +1 +\d+s +The second$", text, re.MULTILINE)
     assert re.search(
-        r"^  b +Succeeded +1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE
+        r"^  b +Succeeded +L1 +1 +\d+s +coder +The second$", call("get", "life", "-o", "wide").out, re.MULTILINE
     )
 
     assert call("wait", "life").code == 0
@@ -173,24 +173,24 @@ def test_the_picture_on_a_terminal_ends_with_the_project(
 
 # Why.
 
+BUSY = (
+    task("flaky", fails=1, priority=9),
+    task("core", hold=True, priority=8, files=["src/**"]),
+    task("review-a", hold=True, priority=8, role="reviewer"),
+    task("docs", hold=True, priority=8),
+    task("app", priority=7, files=["src/app.py"]),
+    task("review-b", priority=7, role="reviewer"),
+    task("extra"),
+    task("after", "core"),
+)
+"""Tasks that wait for one reason each, once the held ones run."""
+BUSY_SPEC = {"parallelism": 3, "defaults": {"backoffSeconds": 600}}
+
 
 def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     call: Call, submit: Callable[..., Result], operator: None
 ):
-    submit(
-        "busy",
-        task("flaky", fails=1, priority=9),
-        task("core", hold=True, priority=8, files=["src/**"]),
-        task("review-a", hold=True, priority=8, role="reviewer"),
-        task("docs", hold=True, priority=8),
-        task("app", priority=7, files=["src/app.py"]),
-        task("review-b", priority=7, role="reviewer"),
-        task("extra"),
-        task("after", "core"),
-        scheduling="Graph",
-        parallelism=3,
-        defaults={"backoffSeconds": 600},
-    )
+    submit("busy", *BUSY, scheduling="Graph", **BUSY_SPEC)
     when(call, "busy", {
         "flaky": "Backoff", "core": "Running", "review-a": "Running", "docs": "Running", "app": "WaitingForFiles",
         "review-b": "WaitingForRole", "extra": "WaitingForSlot", "after": "WaitingForDependencies",
@@ -230,7 +230,7 @@ def test_why_is_right_for_dependency_slot_file_role_and_backoff(
     assert result.code == 1
     assert result.err.startswith("error: busy: Stopped: 0 of 8 tasks succeeded")
     assert "the project was stopped while it was running" in why("core")
-    assert "the project was stopped before its turn came" in why("extra")
+    assert "the project was stopped before it started" in why("extra")
 
 
 # Failures, and trying again.
@@ -341,7 +341,7 @@ def test_submit_uses_the_namespace_of_the_manifest_unless_another_is_given(
     assert f"next: pproj watch -n {namespace} placed" in result.err
     wrong = pproj("submit", file, "--kubeconfig", control_plane.kubeconfig, "-n", "default")
     assert wrong.code == 1
-    assert "leave one of them away" in wrong.err
+    assert "omit one of them" in wrong.err
 
 
 def test_options_of_kubectl_may_stand_before_the_command(pproj: Pproj, control_plane: ControlPlane, namespace: str):

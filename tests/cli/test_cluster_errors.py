@@ -1,17 +1,20 @@
 """What the cluster commands say where there is no cluster, or one that refuses: a line and the hint, no traceback."""
 
 import base64
+import json
 import socket
 from pathlib import Path
 
 import pytest
 import yaml
 
+from parallelproject.model.names import CRD_NAME
 from rig import ControlPlane
 from rig.binaries import Binaries
 
 from .conftest import Pproj
 
+CRD = Path(__file__).parents[2] / "crds" / f"{CRD_NAME}.yaml"
 COMMANDS = [["list"], ["get", "x"], ["why", "x", "t"], ["wait", "x"], ["watch", "x"], ["stop", "x"], ["delete", "x"]]
 
 
@@ -102,3 +105,22 @@ def test_a_cluster_without_the_crd_and_how_to_install_it(pproj: Pproj, binaries:
             assert result.code == 1
             assert "has no parallelprojects.parallelproject.io\n" in result.err
             assert "kubectl apply --server-side -f crds/parallelprojects.parallelproject.io.yaml" in result.err
+
+
+@pytest.mark.cluster
+def test_a_crd_without_a_field_that_is_written(pproj: Pproj, binaries: Binaries, manifest: Path):
+    """The API server would drop the field, and the command would say that it has been written."""
+    old = yaml.safe_load(CRD.read_text())
+    fields = old["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    fields.pop("skip")
+    with ControlPlane(controllers=False, binaries=binaries) as bare:
+        bare.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(old))
+        bare.kubectl("wait", "--for=condition=Established", f"crd/{old['metadata']['name']}")
+        assert pproj("submit", manifest, "--kubeconfig", bare.kubeconfig).code == 0
+        name, tasks = (yaml.safe_load(manifest.read_text())[key] for key in ("metadata", "spec"))
+        named = name["name"], tasks["tasks"][0]["id"]
+        result = pproj("skip", *named, "--kubeconfig", bare.kubeconfig)
+        assert (result.code, result.out) == (1, "")
+        assert "does not have the field spec.skip" in result.err
+        assert "kubectl apply --server-side -f crds/parallelprojects.parallelproject.io.yaml" in result.err
+        assert pproj("suspend", named[0], "--kubeconfig", bare.kubeconfig).code == 0

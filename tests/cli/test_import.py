@@ -10,10 +10,7 @@ import yaml
 from parallelproject.cli.input.check import check
 from parallelproject.model.project import ParallelProject, parse_spec
 
-from .conftest import DATA, MANIFEST, Pproj
-
-REAL = sorted([*DATA.glob("taskmaster/*.json"), *DATA.glob("beads/*.jsonl")])
-real = pytest.mark.parametrize("file", REAL or [pytest.param(None, marks=pytest.mark.skip)], ids=lambda f: f and f.stem)
+from .conftest import MANIFEST, Pproj, real
 
 
 def imported(pproj: Pproj, *arguments: object) -> dict[str, Any]:
@@ -140,6 +137,9 @@ def test_metadata_can_be_set_also_keys_with_dots(pproj: Pproj, tasks_json: Path)
         ("spec.parallelism", 2, "write it as PATH=VALUE"),
         ("spec.tasks[nope].title=x", 2, "--set spec.tasks[nope].title: no item nope"),
         ("spec.tasks[99].title=x", 2, "no item 99 in a list of 5"),
+        ("spec.tasks[²].title=x", 2, "no item ² in a list of 5"),
+        (f"spec.tasks[{'9' * 5000}].title=x", 2, "no item 999"),
+        ("spec.tasks[0].parameters[²].name=x", 1, "spec.tasks[0].parameters: "),
         ("spec.tasks[0.title=x", 2, "not a path from '[0.title'"),
         ("spec.tasks[0].title.x=1", 2, "within a str"),
         ("spec.parallelism={", 2, "is no YAML value"),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.cli.commands import why
 from parallelproject.cli.local.lookup import local_runs
 from parallelproject.cli.output import program
-from tests.local.runner import Runner, chain, until
+from tests.local.runner import Runner, chain, tasks, until
 
 from .conftest import Pproj
 
@@ -38,7 +39,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
     until(lambda: run.journal() and states(pproj) == {"a": "Running", "b": "Pending"}, what="a to be seen running")
     listed = pproj("list")
     assert listed.err == "local run .pproj/demo\n"
-    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "1/2", "0/2", "1", "0"]
+    assert listed.out.splitlines()[1].split()[:7] == ["demo", "Unknown", "Running", "L0", "0/2", "1", "0"]
     shown = pproj("get", "demo")
     assert "Local run:    .pproj/demo" in shown.out
     assert "Namespace" not in shown.out
@@ -47,7 +48,7 @@ def test_a_run_is_seen_by_others_while_it_goes_on_and_after(pproj: Pproj, run: R
         "b: Pending, WaitingForDependencies",
         next(line for line in why.out.splitlines() if line.startswith("  it waits for a (running for ")),
     ]
-    assert "next: tail -f .pproj/demo/logs/a.1.log" in pproj("why", "demo", "a").out
+    assert "next: pproj logs demo a -f" in pproj("why", "demo", "a").out
     late = pproj("wait", "--timeout", "100ms")
     assert late.code == 2
     assert "demo has not ended in time; 0/2 tasks succeeded so far" in late.err
@@ -76,7 +77,7 @@ def test_a_run_that_was_cut_off_is_shown_as_interrupted_and_goes_on(pproj: Pproj
     until(lambda: states(pproj) == {"a": "Pending", "b": "Pending"}, what="the end of all that ran")
     ended = pproj("wait")
     assert ended.code == 1
-    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE goes on)" in ended.err
+    assert "demo: Interrupted: 0/2 tasks succeeded; nothing runs (pproj run FILE resumes it)" in ended.err
     why = pproj("why", "b")
     assert why.out.splitlines() == [
         "b: Pending, Interrupted", "  nothing runs: the run was interrupted", "next: pproj run FILE",
@@ -85,6 +86,19 @@ def test_a_run_that_was_cut_off_is_shown_as_interrupted_and_goes_on(pproj: Pproj
         (run.folder / f"journal.{task}").touch()
     run.start().finish(0)
     assert states(pproj) == {"a": "Succeeded", "b": "Succeeded"}
+    assert pproj("why").out == "nothing of demo failed, runs or waits\n"
+
+
+def test_without_a_task_what_failed_is_explained_and_else_what_runs_or_waits(pproj: Pproj, tmp_path: Path):
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps({"tasks": [{"id": n, "title": f"t{n}", "dependencies": []} for n in range(1, 13)]}))
+    options = ("--set", "spec.defaults.maxAttempts=1", "--keep-going")
+    assert pproj("run", file, "--command", "test $PPROJ_TASK_ID != 1 && exit 3", *options).code == 1
+    lines = pproj("why").out.splitlines()
+    assert [line for line in lines if ": Failed, ExitCode" in line] == [f"{n}: Failed, ExitCode" for n in range(1, 11)]
+    assert lines[-1] == "and 2 more: pproj get shop shows all"
+    data = json.loads(pproj("why", "-o", "json").out)
+    assert [found["task"] for found in data] == [str(n) for n in range(1, 13)]
 
 
 def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp_path: Path):
@@ -93,7 +107,9 @@ def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp
     assert pproj("run", file, "--command", "exit 3", "--set", "spec.defaults.maxAttempts=1").code == 1
     why = pproj("why", "1")
     assert why.out.splitlines()[0] == "1: Failed, ExitCode"
-    assert "next: tail -n 20 .pproj/shop/logs/1.1.log" in why.out
+    assert "next: pproj logs shop 1" in why.out
+    assert pproj("why").out == why.out
+    assert pproj("why", "shop").out == why.out
     found = pproj("why", "nope")
     assert found.code == 1
     assert "shop has no task nope" in found.err
@@ -124,7 +140,7 @@ def test_a_status_that_was_torn_by_a_loss_of_power_is_none(pproj: Pproj, tasks_j
     assert pproj("run", tasks_json, "--command", "true", "--name", "one").code == 0
     status = tmp_path / ".pproj/one/status.json"
     status.write_bytes(status.read_bytes()[:100])
-    assert "The run has not looked at it yet." in pproj("get").out
+    assert "The run has not seen it yet." in pproj("get").out
     (tmp_path / ".pproj/one/project.json").unlink()
     assert "has nothing to show" in pproj("get", "one").err
     assert pproj("run", tasks_json, "--command", "true", "--name", "one").code == 0
@@ -164,3 +180,16 @@ def test_the_plugin_of_kubectl_means_the_cluster(tmp_path: Path, monkeypatch: py
     for task in "ab":
         (run.folder / f"journal.{task}").touch()
     started.finish(0)
+
+
+def test_why_of_many_tasks_looks_at_the_project_once(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Once for each of 2,000 failed tasks took more than a minute."""
+    Runner(tmp_path, {"failurePolicy": "Continue", "tasks": tasks("a", "b", "c")}, "false").run(1)
+    looks: list[str] = []
+    for name in ("parse_spec", "compile_graph"):
+        real = getattr(why, name)
+        monkeypatch.setattr(why, name, lambda *given, name=name, real=real: (looks.append(name), real(*given))[1])
+    found = pproj("why", "-o", "json").json
+    assert [each["task"] for each in found] == ["a", "b", "c"]
+    assert all("exit code 1" in each["answer"] for each in found)
+    assert sorted(looks) == ["compile_graph", "parse_spec"]

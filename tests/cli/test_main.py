@@ -62,7 +62,7 @@ def test_help_loads_hardly_anything():
         (["plan", "x", "--frmat", "y"], "--frmat"),
         (["plan", "x", "--parallelism", "0"], "--parallelism"),
         (["plan", "x", "-o", "xml"], "xml"),
-        (["why", "one"], "TASK"),
+        (["why"], "NAME"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_a_line_and_ends_with_2(pproj: Pproj, arguments: list[str], told: str):

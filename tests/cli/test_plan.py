@@ -14,10 +14,7 @@ from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.sources import Options, load
 
-from .conftest import DATA, MANIFEST, Pproj
-
-REAL = sorted([*DATA.glob("taskmaster/*.json"), *DATA.glob("beads/*.jsonl")])
-real = pytest.mark.parametrize("file", REAL or [pytest.param(None, marks=pytest.mark.skip)], ids=lambda f: f and f.stem)
+from .conftest import MANIFEST, Pproj, real
 
 
 def graph_of(spec: Spec) -> "nx.DiGraph[str]":
@@ -68,15 +65,15 @@ def test_the_text_tells_everything_about_a_small_file(pproj: Pproj, tasks_json: 
     text = pproj("plan", tasks_json).out
     file = shlex.quote(str(tasks_json))
     for part in (
-        "shop: 5 tasks in 4 levels, at most 2 side by side",
+        "shop: 5 tasks in 4 levels, at most 2 at the same time",
         "6 tasks found: 5 to run, 1 done",
-        "1 more only contains others",
-        "  0  1  ██████        2\n",
-        "  1  2  ████████████  3.1, 4\n",
-        "  2  1  ██████        3.2\n",
+        "1 parent task, run through its subtasks",
+        "  L0  1  ██████        2\n",
+        "  L1  2  ████████████  3.1, 4\n",
+        "  L2  1  ██████        3.2\n",
         "File conflicts  1 path with several writers; these tasks take turns\n  src/api/routes.py  3.1, 4\n",
         "Critical path  4 tasks of 5; no parallelism makes it shorter\n  2 → 3.1 → 3.2 → 5\n",
-        "Bottlenecks  the most work waits for these\n  2    4 tasks  API schema\n  3.1  2 tasks  Routes\n",
+        "Bottlenecks  most tasks wait for these\n  2    4 tasks  API schema\n  3.1  2 tasks  Routes\n",
         "Roles  chosen by words in the text; -v shows which\n",
         "Predicted speedup  with scheduling Levels, if all tasks take equally long\n",
         f"Next\n  pproj run {file} --command 'CMD'\n  pproj import {file} | kubectl apply --server-side -f -\n",

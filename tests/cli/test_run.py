@@ -65,7 +65,7 @@ def test_an_empty_command_runs_nothing(pproj: Pproj, tasks_json: Path, tmp_path:
 def test_what_is_missing_is_told_once_however_many_roles_there_are(pproj: Pproj, tasks_json: Path):
     errors = [line for line in pproj("run", tasks_json).err.splitlines() if line.startswith("error: ")]
     hint = "(give --command 'CMD', or a manifest whose roles have a podTemplate)"
-    assert errors == [f"error: {tasks_json}: nothing says what runs a task {hint}"]
+    assert errors == [f"error: {tasks_json}: no command is set to run its tasks {hint}"]
 
 
 def test_the_state_of_another_file_is_not_taken_for_its_own(pproj: Pproj, tmp_path: Path):

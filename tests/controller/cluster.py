@@ -92,7 +92,7 @@ def spec(*tasks: Json, backoff: int = 0, roles: Sequence[Json] | None = None, **
 
 
 def condition(project: Mapping[str, Any], kind: str) -> Json:
-    """The condition of one type; empty where there is none."""
+    """The condition of one type; empty if it is absent."""
     found: list[Json] = (project.get("status") or {}).get("conditions") or []
     return next((c for c in found if c["type"] == kind), {})
 

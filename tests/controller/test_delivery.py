@@ -47,9 +47,10 @@ def test_what_nothing_had_announced_is_in_the_status_and_told(ns: Namespace) -> 
         return {reason: message for reason, message in ns.events() if reason in ("UndeclaredFiles", "SharedFiles")}
 
     ns.until(lambda: len(told()) == 2, "both to be told")
+    hint = "next: declare them in the files of the task, so that writers of the same file take turns"
     assert told() == {
-        "UndeclaredFiles": f"a: 7 besides the files that it declares, in {commit}",
-        "SharedFiles": f"a: 1 changed by others while it ran, in {commit}; it merged",
+        "UndeclaredFiles": f"a: commit {commit} changed 7 paths that its files do not declare; {hint}",
+        "SharedFiles": f"a: commit {commit} changed 1 path that others changed while it ran; it merged; {hint}",
     }
 
 

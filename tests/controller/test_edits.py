@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.controller.audit import AuditLog, history, waits_after_failures
-from tests.controller.cluster import Json, Namespace, condition, rows, spec, states, task
+from tests.controller.cluster import Json, Namespace, condition, has_completed, rows, spec, states, task
 
 pytestmark = pytest.mark.cluster
 
@@ -136,3 +136,30 @@ def test_a_spec_that_becomes_invalid_lets_running_tasks_end_and_starts_none(ns: 
     assert states(ns.wait_end()) == {"a": "Succeeded", "b": "Succeeded"}
     assert len(ns.jobs("a")) == 1
     assert breaches(made) == []
+
+
+def test_skip_is_edited_by_hand_at_any_moment(ns: Namespace) -> None:
+    """With ``kubectl edit``, which knows neither what runs nor which tasks there are."""
+    tasks = [
+        task("held", hold=True),
+        task("after", "held"),
+        task("flaky", fail_attempts=9),
+        task("last", "after", "flaky"),
+    ]
+    ns.create(spec(*tasks, backoff=600, defaults={"maxAttempts": 9}))
+    ns.wait_state("held", "Running")
+    ns.wait_state("flaky", "Pending", "Backoff")
+    ns.patch({"skip": ["held", "nope", "flaky", "held"]})
+    done = ns.wait_end()
+    assert states(done) == {"held": "Skipped", "after": "Succeeded", "flaky": "Skipped", "last": "Succeeded"}
+    assert {rows(done)[id]["reason"] for id in ("held", "flaky")} == {"SkipRequested"}
+    assert condition(done, "Succeeded")["status"] == "True"
+    ns.patch({"skip": ["flaky", "after", "last"]})
+    ns.wait_state("held", "Running")
+    ns.patch({"skip": ["held", "after", "flaky", "last"], "suspend": True, "stop": True})
+    done = ns.wait_end()
+    assert states(done) == {"held": "Skipped", "after": "Succeeded", "flaky": "Skipped", "last": "Succeeded"}
+    ns.patch({"tasks": [task("after"), task("last", "after")], "suspend": False, "stop": False})
+    done = ns.wait(lambda p: has_completed(p) and rows(p)["flaky"].get("removed") is True, "the removal")
+    assert condition(done, "Succeeded")["status"] == "True"
+    assert states(done) == {"after": "Succeeded", "flaky": "Failed", "last": "Succeeded"}

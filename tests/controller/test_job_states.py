@@ -65,7 +65,8 @@ def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Brea
         "no-slot": "WaitingForSlot",
     }
     events = ns.until(lambda: [e for e in ns.events() if e[0] == "JobSuspended"], "its event")
-    assert events == [("JobSuspended", f"a: its Job {job} is suspended; it keeps its slot and its files")]
+    hint = "next: pproj why p a has the command that resumes it"
+    assert events == [("JobSuspended", f"a: its Job {job} is suspended; it keeps its slot and its files; {hint}")]
     assert f"kubectl patch -n {ns.name} job {job} --type merge" in why(ns, "a")
     change(ns, job, {"spec": {"suspend": False, "parallelism": 1}})
     ns.release("a", "other")

@@ -8,7 +8,7 @@ import pytest
 from parallelproject.kube.client import MERGE_PATCH
 from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import SECONDS, Namespace, condition, rows, spec, states, task
-from tests.controller.operator_process import USER
+from tests.controller.operator_process import USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
@@ -69,16 +69,51 @@ def test_events_tell_of_transitions_only(ns: Namespace) -> None:
     ns.create(spec(*tasks, failurePolicy="Continue", backoff=2))
     ns.wait_end()
     wanted = [
-        ("Accepted", "2 tasks in 2 levels"),
-        ("AttemptFailed", "a: ExitCode 1 in attempt 1"),
-        ("LevelCompleted", "level 1: 1 of 1"),
-        ("AttemptFailed", "b: ExitCode 1 in attempt 1"),
-        ("TaskFailed", "b: ExitCode 1 in attempt 2"),
-        ("LevelCompleted", "level 2: 0 of 1"),
-        ("TasksFailed", "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2)"),
+        ("Accepted", "2 tasks in 2 levels; next: tasks without dependencies start"),
+        ("AttemptFailed", "a: attempt 1 failed (ExitCode 1); next: attempt 2"),
+        ("LevelCompleted", "L0 done: 1 of 1 task succeeded; next: L1"),
+        ("AttemptFailed", "b: attempt 1 failed (ExitCode 1); next: attempt 2"),
+        (
+            "TaskFailed",
+            "b: failed for good with attempt 2 (ExitCode 1); next: pproj why p b explains it; "
+            "pproj retry p b runs it again",
+        ),
+        ("LevelCompleted", "L1 done: 0 of 1 task succeeded"),
+        (
+            "TasksFailed",
+            "1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2); next: pproj why p TASK explains a failure; "
+            "pproj retry p runs what failed again",
+        ),
     ]
     ns.until(lambda: len(ns.events()) >= len(wanted), "all events")
     assert sorted(ns.events()) == sorted(wanted)
+
+
+def test_the_log_has_a_line_for_each_start_failure_and_end(ns: Namespace, operator: OperatorProcess) -> None:
+    begin = operator.position()
+    ns.create(spec(task("a"), task("b", "a", fail_attempts=9), failurePolicy="Continue"))
+    ns.wait_end()
+
+    def lines() -> list[tuple[str, str]]:
+        found = [json.loads(line) for line in operator.output(begin).splitlines() if line.startswith("{")]
+        return [(line["level"], line["message"]) for line in found if line.get("namespace") == ns.name]
+
+    ns.until(lambda: any("TasksFailed" in text for _, text in lines()), "the end in the log")
+    found = [(level, text) for level, text in lines() if text != "project found"]
+    assert sorted(found) == sorted(
+        [
+            ("INFO", "accepted: 2 tasks in 2 levels"),
+            ("INFO", "a: attempt 1 started"),
+            ("INFO", "a: attempt 1 succeeded"),
+            ("INFO", "L0 done: 1 of 1 task succeeded"),
+            ("INFO", "b: attempt 1 started"),
+            ("INFO", "b: attempt 1 failed (ExitCode 1)"),
+            ("INFO", "b: attempt 2 started"),
+            ("WARNING", "b: failed for good with attempt 2 (ExitCode 1)"),
+            ("INFO", "L1 done: 0 of 1 task succeeded"),
+            ("WARNING", "TasksFailed: 1 of 2 tasks succeeded; 1 failed: b (ExitCode 1, attempts 2)"),
+        ]
+    )
 
 
 def test_kubectl_waits_for_success(ns: Namespace) -> None:
@@ -92,14 +127,14 @@ def test_kubectl_shows_how_far_it_is(ns: Namespace) -> None:
     ns.wait(lambda p: states(p).get("b") == "Running" and p["status"]["counts"]["running"] == 1, "b to run")
     head, row = ns.kubectl("get", "pproj").splitlines()
     assert head.split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
-    assert row.split()[:7] == ["p", "Unknown", "Running", "2/2", "1/2", "1", "0"]
+    assert row.split()[:7] == ["p", "Unknown", "Running", "L1", "1/2", "1", "0"]
     ns.release("b")
     ns.wait_end()
     assert ns.kubectl("get", "pproj", "--no-headers").split()[:7] == [
         "p",
         "True",
         "AllSucceeded",
-        "2/2",
+        "L1",
         "2/2",
         "0",
         "0",

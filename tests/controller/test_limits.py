@@ -105,7 +105,7 @@ def test_a_task_says_that_it_waits_for_others(team: Callable[[], Namespace]) -> 
     ns.wait_state("t0", "Pending", "WaitingForCapacity")
     found = condition(ns.get(), "Limited")
     assert (found["status"], found["reason"]) == ("True", "WaitingForCapacity")
-    assert f"{LIMIT} tasks of all projects may be running at once" in found["message"]
+    assert f"{LIMIT} running tasks of all projects" in found["message"]
     ns.delete("long")
     assert states(ns.wait_end()) == {"t0": "Succeeded"}
     assert condition(ns.get(), "Limited") == {}
@@ -224,7 +224,7 @@ def test_a_namespace_s_annotation_limits_it_and_no_other(team: Callable[[], Name
     ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=1")
     made = [ns.create(many(3, hold=True)), ns.create(many(2), "q")]
     ns.wait_state("t2", "Pending", "WaitingForCapacity")
-    assert f"in namespace {ns.name} 1 task may be running" in condition(ns.get(), "Limited")["message"]
+    assert f"namespace {ns.name} has a limit of 1 running task" in condition(ns.get(), "Limited")["message"]
     free.create(many(2))
     free.wait_end()
     ns.release_until_end("p", "q")

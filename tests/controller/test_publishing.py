@@ -84,10 +84,7 @@ def test_each_level_waits_for_the_merge_of_the_one_before(ns: Namespace, operato
     project = ns.wait(lambda p: condition(p, "Published")["reason"] == "ChecksFailed", "failed checks", "levels")
     ns.wait_state("b", "Pending", "WaitingForMerge", name="levels")
     said = pproj(ns, "why", "levels", "b")
-    assert (
-        "it is in level 1, which starts when the pull request of level 0, https://forge.example/pulls/1, is merged"
-        in said
-    )
+    assert "it is in L1, which starts when the pull request of L0, https://forge.example/pulls/1, is merged" in said
     assert "ChecksFailed" in said
     assert project["status"]["levels"][0]["pullRequest"]["number"] == 1
     operator.kill()

@@ -92,7 +92,7 @@ def test_a_run_is_exported_once_it_has_ended(ns: Namespace, traced: OperatorProc
     done = ns.wait_end()
     spans = ns.until(lambda: of(done, receiver.spans), "the trace")
     names = Counter(span.name for span in spans)
-    levels = {"level 1": 1, "level 2": 1, "level 3": 1}
+    levels = {"L0": 1, "L1": 1, "L2": 1}
     assert names == {"p": 1, **levels, "a": 1, "b": 1, "bad": 1, "attempt 1": 3, "attempt 2": 1}
     (root,) = (span for span in spans if span.name == "p")
     told = {attribute.key: attribute.value for attribute in root.attributes}
@@ -103,7 +103,7 @@ def test_a_run_is_exported_once_it_has_ended(ns: Namespace, traced: OperatorProc
     assert "bad (ExitCode" in root.status.message
     by_id = {span.span_id: span for span in spans}
     parents = {span.name: by_id[span.parent_span_id].name for span in spans if span.parent_span_id}
-    assert (parents["b"], parents["level 2"], parents["attempt 2"]) == ("level 2", "p", "a")
+    assert (parents["b"], parents["L1"], parents["attempt 2"]) == ("L1", "p", "a")
     service = {a.key: a.value.string_value for a in receiver.requests[-1].resource_spans[0].resource.attributes}
     assert service["service.name"] == "parallelproject"
     ns.until(lambda: value(traced, "parallelproject_traces_total", result="exported") >= 1, "it to be counted")

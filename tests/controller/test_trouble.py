@@ -46,7 +46,7 @@ def test_a_pod_that_no_node_takes_is_told(ns: Namespace) -> None:
     ns.wait_state("a", "Running", "Unschedulable")
     said = why(ns, "a")
     assert "a: Running, Unschedulable" in said
-    assert "no node takes its pod" in said
+    assert "no node accepts its pod" in said
     job = ns.jobs("a")[0]["metadata"]["name"]
     assert f"kubectl describe pod -n {ns.name}" in said
     assert f"-l job-name={job}" in said

@@ -42,7 +42,7 @@ class Edit(NamedTuple):
     b: int = 0
 
 
-EDITS = ("add", "remove", "change", "parallelism", "role", "suspend", "resume", "stop", "retry", "policy")
+EDITS = ("add", "remove", "change", "parallelism", "role", "suspend", "resume", "stop", "retry", "skip", "policy")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Launched:
     last_failure: float | None
     """When the last attempt of the task that failed did."""
     given_up: set[str]
-    """Tasks that failed with a reason that another attempt cannot hint."""
+    """Tasks that failed with a reason that another attempt cannot fix."""
 
 
 @dataclass(repr=False)
@@ -437,6 +437,8 @@ def edited(spec: Spec, edit: Edit) -> Spec:
         case "retry" if tasks:
             others = [retry for retry in spec.retries if retry.id != tasks[i].id]
             change = {"retries": [*others, Retry(id=tasks[i].id, forgive=b % 4 + 1)]}
+        case "skip" if tasks:
+            change = {"skip": sorted({tasks[i].id} ^ set(spec.skip))}
         case "policy":
             values = type(spec.failure_policy)
             change = {"failure_policy": list(values)[b % len(values)]}

@@ -44,7 +44,7 @@ def by_documents(history: History, every: int) -> list[Event]:
 
 
 def by_plans(history: History) -> list[Event]:
-    readings = [PlanReading(planned.graph, planned.plan, heard=list(planned.observed)) for planned in history.plans]
+    readings = [PlanReading(planned.graph, planned.plan, reported=list(planned.observed)) for planned in history.plans]
     return [event for pair in pairwise(readings) for event in changes(*pair)]
 
 
@@ -113,24 +113,24 @@ FAILED_ONCE = row(reason="Backoff", attempts=1, failures=1, failure="ExitCode", 
     [
         (PENDING, RUNNING, ["Started a: attempt 1 started"]),
         (PENDING, row(reason="WaitingForSlot"), []),
-        (RUNNING, FAILED_ONCE, ["Failed a: ExitCode 3 in attempt 1"]),
+        (RUNNING, FAILED_ONCE, ["Failed a: attempt 1 failed (ExitCode 3)"]),
         (FAILED_ONCE, FAILED_ONCE | row(attempts=1, failures=1, reason="WaitingForSlot"), ["Changed "]),
         (
             RUNNING,
             row(state="Failed", reason="ExitCode", exitCode=3, attempts=1, failures=1),
-            ["Failed a: ExitCode 3 in attempt 1", "TaskFailed a: ExitCode 3 in attempt 1"],
+            ["Failed a: attempt 1 failed (ExitCode 3)", "TaskFailed a: failed for good with attempt 1 (ExitCode 3)"],
         ),
         (PENDING, row(state="Skipped", reason="DependencyFailed"), ["Skipped a: skipped (DependencyFailed)"]),
         (row(state="Skipped", reason="Stopped"), PENDING, ["Changed "]),
         (RUNNING, row(state="Skipped", reason="Stopped", attempts=1),
-         ["Stopped a: attempt 1 was stopped", "Skipped a: skipped (Stopped)"]),
+         ["Stopped a: attempt 1 was stopped, which is no failure", "Skipped a: skipped (Stopped)"]),
         (
             RUNNING,
             row(state="Succeeded", attempts=1, commit="abc", undeclared=2),
             [
                 "Succeeded a: attempt 1 succeeded",
                 "Landed a: landed as abc",
-                "UndeclaredFiles a: 2 besides the files that it declares, in abc",
+                "UndeclaredFiles a: commit abc changed 2 paths that its files do not declare",
             ],
         ),
         (RUNNING, row(state="Running", attempts=1, reason="JobSuspended", jobName="j"),

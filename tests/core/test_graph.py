@@ -252,7 +252,7 @@ def problems_of(**fields: Any) -> list[Problem]:
 
 def test_an_id_given_twice_is_told_with_both_places() -> None:
     (problem,) = problems_of(tasks=[{"id": "a"}, {"id": "b"}, {"id": "a"}])
-    assert str(problem) == 'spec.tasks[2].id: "a" is already the id of spec.tasks[0] (give each task an id of its own)'
+    assert str(problem) == 'spec.tasks[2].id: "a" is already the id of spec.tasks[0] (give each task its own id)'
     assert problem.reason == "DuplicateTask"
 
 
@@ -295,7 +295,7 @@ def test_more_cycles_than_can_be_named_are_told_to_be_more() -> None:
     ids = [f"t{i}" for i in range(12)]
     problems = problems_of(tasks=[{"id": one, "dependencies": [o for o in ids if o != one]} for one in ids])
     assert problems[-1].place == "spec.tasks"
-    assert problems[-1].found == "there may be more cycles than these 100"
+    assert problems[-1].found == "the graph may have more cycles than these 100"
     assert {problem.reason for problem in problems} == {"CycleFound"}
 
 
@@ -311,14 +311,14 @@ def test_a_role_that_does_not_exist_is_told_with_the_closest_or_all() -> None:
 def test_a_task_without_a_role_is_told_where_there_are_several() -> None:
     (problem,) = problems_of(roles=[{"name": "x"}, {"name": "y"}], tasks=[{"id": "a"}, {"id": "b", "role": "x"}])
     assert str(problem) == (
-        "spec.tasks[0].role: is missing and there are several roles (name one, or set spec.defaults.role)"
+        "spec.tasks[0].role: is missing, and the spec has several roles (name one, or set spec.defaults.role)"
     )
     assert problem.reason == "InvalidSpec"
 
 
 def test_a_role_given_twice_is_told() -> None:
     problems = problems_of(roles=[{"name": "x"}, {"name": "x"}], defaults={"role": "x"})
-    assert list(map(str, problems)) == ['spec.roles[1].name: "x" is given twice (give each role a name of its own)']
+    assert list(map(str, problems)) == ['spec.roles[1].name: "x" is used twice (give each role its own name)']
 
 
 def test_roles_are_only_words_where_none_is_defined() -> None:

@@ -70,8 +70,8 @@ def kstatus(found: Json) -> str:
         (project({"a": [failed()]}), ("Degraded", "1 failed: a"), "Failed"),
         (project({}, stop=True), ("Degraded", "the rest was stopped"), "Failed"),
         (rejected(), ("Degraded", "spec: is odd"), "Failed"),
-        ({**rejected(), "metadata": {"generation": 4}}, ("Progressing", "has not looked at it"), "InProgress"),
-        ({"metadata": {"generation": 1}, "spec": {}}, ("Progressing", "has not looked at it"), None),
+        ({**rejected(), "metadata": {"generation": 4}}, ("Progressing", "has not seen it"), "InProgress"),
+        ({"metadata": {"generation": 1}, "spec": {}}, ("Progressing", "has not seen it"), None),
     ],
 )
 def test_tools_understand_how_a_project_stands(found: Json, by_argo: tuple[str, str], by_kstatus: str | None) -> None:

@@ -81,6 +81,7 @@ def truly_failed(launched: Launched) -> set[str]:
         task_id
         for task_id, failures in counting.items()
         if task_id not in launched.succeeded
+        and task_id not in spec.skip
         and (failures >= most_attempts(spec, task_id) or (failures > 0 and task_id in launched.given_up))
     }
 
@@ -91,7 +92,7 @@ def without_future(launched: Launched) -> set[str]:
     below = [graph.index[task_id] for task_id in lost]
     while below:
         for child in graph.children[below.pop()]:
-            if graph.ids[child] not in lost:
+            if graph.ids[child] not in {*lost, *launched.planned.spec.skip}:
                 lost.add(graph.ids[child])
                 below.append(child)
     return lost
@@ -147,7 +148,10 @@ def test_no_more_tasks_of_a_role_run_than_its_cap_at_any_moment(history: History
 def test_no_task_starts_before_all_its_dependencies_have_succeeded(history: History) -> None:
     for launched in history.launches:
         task = next(task for task in launched.planned.spec.tasks if task.id == launched.key.task)
-        assert set(task.dependencies) <= launched.succeeded
+        skipped = set(launched.planned.spec.skip)
+        assert set(task.dependencies) <= launched.succeeded | skipped
+        assert not {key.task for key in launched.running} & set(task.dependencies)
+        assert task.id not in skipped
 
 
 @examples(80)
@@ -157,7 +161,7 @@ def test_with_levels_no_task_starts_before_the_levels_below_are_done(history: Hi
         graph, policy = launched.planned.graph, launched.planned.spec.failure_policy
         level = graph.level[graph.index[launched.key.task]]
         lower = {graph.ids[i] for tasks in graph.levels[:level] for i in tasks}
-        assert lower <= launched.succeeded | without_future(launched)
+        assert lower <= launched.succeeded | without_future(launched) | set(launched.planned.spec.skip)
         assert not lower & {key.task for key in launched.running}
         assert policy is FailurePolicy.CONTINUE or not lower & truly_failed(launched)
 
@@ -253,10 +257,15 @@ def test_exactly_those_attempts_are_stopped_that_should_not_go_on(history: Histo
             for task_id, attempts in planned.observed.items()
             for attempt in attempts
             if attempt.running and not attempt.stopping and attempt.phase is not Phase.LAUNCHING
-            if all_of_them or task_id not in planned.graph.index
+            if all_of_them or task_id not in planned.graph.index or is_skipped(planned, task_id)
         }
         assert {(stop.id, stop.attempt.number) for stop in planned.plan.stops} == due
         assert len(planned.plan.stops) == len(due)
+
+
+def is_skipped(planned: Planned, task_id: str) -> bool:
+    """Whether somebody has skipped a task before it has succeeded."""
+    return task_id in planned.spec.skip and planned.plan.states[planned.graph.index[task_id]] is not SUCCEEDED
 
 
 @examples(80)
@@ -280,6 +289,9 @@ def check_reason(planned: Planned, i: int) -> None:
         assert record is not None
         assert reason == record.reason
         return
+    if state is SKIPPED and graph.ids[i] in spec.skip:
+        assert reason is Reason.SKIP_REQUESTED
+        return
     if state is SKIPPED:
         assert reason in (Reason.DEPENDENCY_FAILED, Reason.STOPPED)
         assert (reason is Reason.DEPENDENCY_FAILED) == any(
@@ -294,7 +306,7 @@ def check_reason(planned: Planned, i: int) -> None:
     lower = [j for j, level in enumerate(graph.level) if level < graph.level[i]]
     reasons = [
         (Reason.STARTING, i in launched or asked),
-        (Reason.WAITING_FOR_DEPENDENCIES, any(made.states[p] is not SUCCEEDED for p in graph.parents[i])),
+        (Reason.WAITING_FOR_DEPENDENCIES, any(is_missing(made, p) for p in graph.parents[i])),
         (
             Reason.WAITING_FOR_LEVEL,
             spec.scheduling is Scheduling.LEVELS and any(made.states[j] in UNFINISHED for j in lower),
@@ -306,6 +318,11 @@ def check_reason(planned: Planned, i: int) -> None:
         (Reason.WAITING_FOR_SLOT, sum(running.values()) >= spec.parallelism),
     ]
     assert reason == next(reason for reason, holds in reasons if holds)
+
+
+def is_missing(made: Plan, task: int) -> bool:
+    """Whether others wait for a task."""
+    return made.states[task] is not SUCCEEDED and made.reasons[task] is not Reason.SKIP_REQUESTED
 
 
 def holding(planned: Planned) -> list[int | None]:

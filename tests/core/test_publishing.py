@@ -227,6 +227,28 @@ def test_a_level_starts_when_the_one_before_is_merged() -> None:
         assert [launch.task for launch in after(without, Phase.SUCCEEDED).launches] == [1]
 
 
+def test_a_level_of_skipped_tasks_has_nothing_to_merge_and_is_not_waited_for() -> None:
+    spec = by_level().model_copy(update={"skip": ["t0"]})
+    graph = compile_graph(spec)
+    waiting = plan(graph, spec, Ledger(start_time=0.0, merged=(0, 0)), {}, 10.0)
+    assert revision_of(graph, spec, waiting) == ""
+    merged = merged_now("", None, waiting)
+    assert merged[0] == 1
+    found = plan(graph, spec, Ledger(start_time=0.0, merged=merged), {}, 10.0)
+    assert [launch.task for launch in found.launches] == [1]
+    assert merged_now("", None, after(by_level())) == (0, 0)
+
+
+def test_a_task_whose_dependency_is_skipped_is_published_after_those_of_that() -> None:
+    tasks = [{"id": "a"}, {"id": "b", "dependencies": ["a"]}, {"id": "c", "dependencies": ["b", "a"]}]
+    tasks += [{"id": "d", "dependencies": ["b", "c"]}]
+    spec = parse_spec({"git": GIT | {"strategy": "BranchPerTask"}, "skip": ["b"], "tasks": tasks})
+    graph = compile_graph(spec)
+    seen = {task: [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)] for task in "acd"}
+    rows = instruction(graph, spec, plan(graph, spec, Ledger(start_time=0.0), seen, 10.0), "shop", 100)["tasks"]
+    assert {row["id"]: row.get("after") for row in rows} == {"a": None, "c": ["a"], "d": ["a", "c"]}
+
+
 def test_a_run_that_publishes_at_its_end_waits_for_no_merge() -> None:
     spec = by_level()
     seen = {"t0": [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)]}
@@ -356,8 +378,8 @@ def test_what_each_task_builds_on_is_told_where_each_has_a_branch() -> None:
 @pytest.mark.parametrize(
     ("git", "more", "found"),
     [
-        ({"strategy": "BranchPerTask"}, {}, "with strategy BranchPerTask each task has a pull request of its own"),
-        ({}, {"scheduling": "Graph"}, "with scheduling Graph levels do not end one after the other"),
+        ({"strategy": "BranchPerTask"}, {}, "with strategy BranchPerTask each task has its own pull request"),
+        ({}, {"scheduling": "Graph"}, "with scheduling Graph levels do not end in order"),
     ],
 )
 def test_levels_that_cannot_be_offered_are_refused(git: dict[str, Any], more: dict[str, Any], found: str) -> None:

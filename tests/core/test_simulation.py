@@ -11,7 +11,8 @@ from parallelproject.core.planner.constraints.constraint import Block
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.slots import Slots
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.planner.simulation import makespan
+from parallelproject.core.planner.simulation import makespan, predicted_speedup
+from parallelproject.core.report.overview import outline
 from parallelproject.model.spec import Spec
 from tests.core.examples import examples
 from tests.core.projects import compiled, specs
@@ -36,11 +37,19 @@ def played(graph: CompiledGraph, spec: Spec) -> int:
 
 
 @examples(100)
-@given(specs(), st.integers(1, 5))
-def test_a_prediction_is_what_the_planner_does(spec: Spec, parallelism: int) -> None:
+@given(specs(), st.integers(1, 5), st.sets(st.integers(0, 9)))
+def test_a_prediction_is_what_the_planner_does(spec: Spec, parallelism: int, skipped: set[int]) -> None:
+    skip = [task.id for i, task in enumerate(spec.tasks) if i in skipped]
+    spec = spec.model_copy(update={"parallelism": parallelism, "active_deadline_seconds": None, "skip": skip})
     graph = compile_graph(spec)
-    spec = spec.model_copy(update={"parallelism": parallelism, "active_deadline_seconds": None})
     assert makespan(graph, spec, parallelism) == played(graph, spec)
+
+
+def test_what_is_skipped_is_no_work() -> None:
+    tasks = [{"id": "a", "estimateSeconds": 60}, {"id": "b", "estimateSeconds": 10, "dependencies": ["a"]}]
+    graph, spec = compiled(tasks=tasks, skip=["a"])
+    assert (makespan(graph, spec, 1), predicted_speedup(graph, spec)[1]) == (10, 1.0)
+    assert outline(graph, spec).work_seconds == 10
 
 
 def test_a_suspended_project_is_predicted_as_if_it_was_resumed() -> None:

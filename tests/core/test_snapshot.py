@@ -34,7 +34,7 @@ EVENTS = (
     *("fail", "fail", "stop", "lose", "linger", "free", "stopping", "refuse", "second"),
 )
 STRANGERS = ("t7", "stranger", "other")  # the first is at times in the spec
-EDITS = ("add", "remove", "remove", "change")
+EDITS = ("add", "remove", "remove", "change", "skip", "skip")
 
 STEPS = 25
 

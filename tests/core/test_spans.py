@@ -62,13 +62,13 @@ def tree(trace: Trace) -> dict[str, tuple[float, float, str | None]]:
 def test_levels_tasks_and_attempts_are_below_the_project() -> None:
     assert tree(made()) == {
         "/shop": (0, 180, "1 failed: test"),
-        "/shop/level 1": (0, 120, None),
-        "/shop/level 1/schema": (0, 120, None),
-        "/shop/level 1/schema/attempt 1": (0, 30, "ExitCode"),
-        "/shop/level 1/schema/attempt 2": (60, 120, None),
-        "/shop/level 2": (120, 180, "1 failed"),
-        "/shop/level 2/test": (120, 180, "ExitCode"),
-        "/shop/level 2/test/attempt 1": (120, 180, "ExitCode"),
+        "/shop/L0": (0, 120, None),
+        "/shop/L0/schema": (0, 120, None),
+        "/shop/L0/schema/attempt 1": (0, 30, "ExitCode"),
+        "/shop/L0/schema/attempt 2": (60, 120, None),
+        "/shop/L1": (120, 180, "1 failed"),
+        "/shop/L1/test": (120, 180, "ExitCode"),
+        "/shop/L1/test/attempt 1": (120, 180, "ExitCode"),
     }
 
 
@@ -110,7 +110,7 @@ def test_attributes_tell_who_it_was_and_how_it_ended() -> None:
 
 def test_without_its_jobs_a_task_has_the_attempt_that_is_written_down() -> None:
     names = [span.name for span in made(seen={}).spans]
-    assert names == ["shop", "level 1", "schema", "attempt 2", "level 2", "test", "attempt 1"]
+    assert names == ["shop", "L0", "schema", "attempt 2", "L1", "test", "attempt 1"]
     ids = {span.id for span in made().spans}
     assert {span.id for span in made(seen={}).spans} < ids
 

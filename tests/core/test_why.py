@@ -71,7 +71,7 @@ def test_a_chain_of_dependencies_is_followed_to_its_cause():
     project = Project(t("a"), t("b", "a"), t("c", "b")).failed("a")
     found = project.why("c")
     assert found.answer == "it waits for b (pending: WaitingForDependencies)"
-    assert found.more == ("in the end that is because of a (pending: Backoff)",)
+    assert found.more == ("the first in this chain: a (pending: Backoff)",)
 
 
 def test_of_many_dependencies_some_are_named():
@@ -83,7 +83,7 @@ def test_a_level_is_named_with_what_is_open_in_it():
     project = Project(t("a"), t("b"), t("c", "a")).seen("a", Phase.SUCCEEDED).seen("b", Phase.ACTIVE)
     found = project.why("c")
     assert found.reason == "WaitingForLevel"
-    assert found.answer == "it is in level 1, and level 0 is not done: b (running for 1 min 0 s)"
+    assert found.answer == "it is in L1, and L0 is not done: b (running for 1 min 0 s)"
     assert found.tasks == ("b",)
     assert found.hint == "graph"
 
@@ -97,7 +97,7 @@ def test_a_slot_is_told_with_who_holds_them_and_who_is_before_it():
     assert found.answer == f"parallelism is 2 and all slots are held by {holders}"
     assert found.more == ("one other is before it in the queue",)
     assert found.tasks == ("a", "b")
-    assert project.why("c").more == ("it is the next in the queue",)
+    assert project.why("c").more == ("it is next in the queue",)
 
 
 def test_a_file_is_told_with_its_path_and_who_holds_it():
@@ -143,7 +143,7 @@ def test_suspended_is_told():
 
 
 def test_starting_is_told_with_the_attempt():
-    assert Project(t("a")).why("a").answer == "its turn has come: attempt 1 is being created"
+    assert Project(t("a")).why("a").answer == "nothing blocks it: attempt 1 is being created"
 
 
 def test_running_is_told_with_since_attempt_and_job():
@@ -164,7 +164,7 @@ def test_failed_is_told_with_reason_attempts_job_and_what_did_not_run():
 
 def test_a_single_attempt_is_its_only_one():
     found = Project(t("a", maxAttempts=1)).failed("a").why("a")
-    assert found.answer.startswith("its only attempt failed; the last one with exit code 3")
+    assert found.answer.startswith("its only attempt failed with exit code 3")
 
 
 def test_skipped_is_told_with_the_failed_task():
@@ -175,23 +175,35 @@ def test_skipped_is_told_with_the_failed_task():
 
 
 @pytest.mark.parametrize(
-    ("policy", "told"), [("FinishLevel", "no further level starts"), ("FailFast", "all else is stopped")]
+    ("policy", "told"), [("FinishLevel", "no further level starts"), ("FailFast", "all other tasks are stopped")]
 )
 def test_skipped_by_the_failure_policy_names_it(policy: str, told: str):
     project = Project(t("a"), t("b"), t("c", "b"), failurePolicy=policy)
     project.failed("a", attempts=2).seen("b", Phase.SUCCEEDED)
     found = project.why("c")
     assert (found.reason, found.tasks) == ("Stopped", ("a",))
-    assert found.answer == f"a (failed: exit code 3), and with failurePolicy {policy} {told} then"
+    assert found.answer == f"a (failed: exit code 3); with failurePolicy {policy} {told} after that"
+
+
+def test_skipped_by_request_says_so_and_nobody_waits_for_it():
+    project = Project(t("a"), t("b"), t("c", "a", "b"), skip=["a"], scheduling="Graph").seen("b", Phase.ACTIVE)
+    found = project.why("a")
+    assert (found.state, found.reason, found.hint) == ("Skipped", "SkipRequested", "retry")
+    assert (
+        found.answer == "it is skipped because somebody asked for that (spec.skip); what depends on it runs without it"
+    )
+    found = project.why("c")
+    assert found.answer == "it waits for b (running for 1 min 0 s)"
+    assert found.tasks == ("b",)
 
 
 def test_skipped_by_a_stop_says_so():
-    assert Project(t("a"), stop=True).why("a").answer == "the project was stopped before its turn came"
+    assert Project(t("a"), stop=True).why("a").answer == "the project was stopped before it started"
 
 
 def test_skipped_by_the_deadline_says_so():
     found = Project(t("a"), activeDeadlineSeconds=50).why("a")
-    assert found.answer == "the project's deadline (50 s) was over before its turn came"
+    assert found.answer == "the project's deadline (50 s) passed before it started"
 
 
 def test_succeeded_is_told_with_its_time():
@@ -206,24 +218,25 @@ def conflict(project: Project, number: int) -> Project:
 def test_what_landed_is_told_with_its_commit_and_the_conflicts_before():
     found = conflict(Project(t("a")), 1).seen("a", Phase.SUCCEEDED, 2, commit="9b1e77c000").why("a")
     assert found.answer.endswith("and landed as 9b1e77c000")
-    assert found.more == ("its work did not fit on what had landed once, and it was run again on that",)
+    assert found.more == ("its work was in conflict once, and it was rerun on the new state of the branch",)
 
 
 def test_what_nothing_had_announced_is_told():
     found = Project(t("a")).seen("a", Phase.SUCCEEDED, 1, commit="9b1e77c000", notes=DeliveryNotes(2, 1, 1)).why("a")
     assert found.more == (
-        "it changed 2 paths besides the files that it declares",
-        "it changed a path that other work changed while it ran: that merged, but only declared files are kept apart",
-        "it left a piece of work elsewhere than in its files, as on a branch of its own: kept, not landed",
+        "it changed 2 paths that it does not declare in files",
+        "it changed a path that another task also changed while it ran: that merged, but only "
+        "declared files are kept apart",
+        "it left a piece of work outside of its files, such as on another branch: kept, not landed",
     )
 
 
 def test_who_waits_for_what_projects_share_is_told_for_which_limit():
     project = Project(t("a"), t("b"), priority="P1").seen("a", Phase.ACTIVE)
-    project.share = Share(0, message="in namespace team 1 task may be running at once, and so many are")
+    project.share = Share(0, message="namespace team has a limit of 1 running task, and it is reached")
     found = project.why("b")
     assert (found.state, found.reason) == ("Pending", "WaitingForCapacity")
-    assert found.answer == "it could start, but in namespace team 1 task may be running at once, and so many are"
+    assert found.answer == "it could start, but namespace team has a limit of 1 running task, and it is reached"
     assert found.more == ("1 of them is this project's, whose priority is P1",)
 
 
@@ -240,7 +253,7 @@ def test_an_image_that_cannot_be_pulled_is_named():
     roles = [{"name": "coder", "podTemplate": {"spec": {"containers": [container]}}}]
     project = Project(t("a", role="coder"), roles=roles).seen("a", Phase.ACTIVE)
     project.troubles = {"a": "ImagePullBackOff"}
-    assert project.why("a").more[-1] == "it asks for registry.example/agnet:1.4"
+    assert project.why("a").more[-1] == "its images: registry.example/agnet:1.4"
 
 
 def test_a_suspended_job_is_reported_with_what_it_keeps():
@@ -249,7 +262,7 @@ def test_a_suspended_job_is_reported_with_what_it_keeps():
     found = project.why("a")
     assert (found.state, found.reason, found.hint) == ("Running", "JobSuspended", "resume-job")
     assert found.answer.startswith("attempt 1 is held since")
-    assert "it keeps its slot and its files until somebody resumes the Job" in found.more[0]
+    assert "the task keeps its slot and its files until a user resumes the Job" in found.more[0]
 
 
 def test_who_waits_for_a_merge_is_told_for_which():
@@ -259,13 +272,13 @@ def test_who_waits_for_a_merge_is_told_for_which():
     project.merged = (0, 0)
     found = project.why("b")
     assert (found.state, found.reason) == ("Pending", "WaitingForMerge")
-    assert found.answer == "it is in level 1, which starts when the pull request of level 0 is merged"
+    assert found.answer == "it is in L1, which starts when the pull request of L0 is merged"
     status = project.status
     status["levels"][0]["pullRequest"] = {"number": 4, "url": "https://git.example/x/y/pulls/4", "state": "open"}
     status["conditions"].append({"type": "Published", "status": "False", "reason": "ChecksFailed", "message": "ci: 1"})
     told = why(project.graph, project.spec, status, "b", NOW)
-    assert "the pull request of level 0, https://git.example/x/y/pulls/4, is merged" in told.answer
-    assert told.more == ("publishing says ChecksFailed: ci: 1",)
+    assert "the pull request of L0, https://git.example/x/y/pulls/4, is merged" in told.answer
+    assert told.more == ("publishing reports ChecksFailed: ci: 1",)
 
 
 def test_a_conflict_that_is_final_is_told_with_its_limit():
@@ -292,7 +305,7 @@ def test_a_task_that_left_the_spec_is_told():
 def test_a_task_that_was_not_looked_at_yet_is_told():
     project = Project(t("a"))
     found = why(project.graph, project.spec, {}, "a", NOW)
-    assert (found.state, found.answer) == ("Pending", "the operator has not looked at it yet")
+    assert (found.state, found.answer) == ("Pending", "the operator has not seen it yet")
 
 
 def test_an_unknown_task_gets_a_suggestion():
@@ -318,7 +331,7 @@ def test_rows_that_are_a_moment_old_make_no_nonsense():
                    Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):  # fmt: skip
         rows = [{"id": "a", "state": "Succeeded"}, {"id": "b", "state": "Pending", "reason": reason.value}]
         found = why(project.graph, project.spec, {"tasks": rows}, "b", NOW)
-        assert found.answer.endswith("it starts at the operator's next look")
+        assert found.answer.endswith("it starts in the operator's next round")
         assert found.tasks == ()
 
 
@@ -371,7 +384,7 @@ def test_every_task_of_any_project_has_an_answer(
         assert (found.state, found.reason) == (row["state"], row.get("reason", ""))
         assert task["id"] not in found.tasks
         assert ids.issuperset(found.tasks)
-        assert "next look" not in found.answer  # rows of one moment always have someone to name
+        assert "next round" not in found.answer  # rows of one moment always have someone to name
 
 
 def test_a_refused_job_is_told_with_the_words_of_the_api_server() -> None:
@@ -415,8 +428,8 @@ def test_a_deletion_that_finalizers_hold_up_comes_before_any_other_reason() -> N
     runs, waits = (deleted(project.why(task), metadata) for task in "bc")
     assert (runs.reason, waits.reason) == ("Deleted", "Deleted")
     assert runs.answer.startswith("it is being stopped: the project was deleted at 2026-11-29T20:00:00Z")
-    assert waits.answer.startswith("it does not start any more")
-    assert all(found.answer.endswith("removes its finalizers: example.com/x") for found in (runs, waits))
+    assert waits.answer.startswith("it does not start")
+    assert all(found.answer.endswith("until these finalizers are removed: example.com/x") for found in (runs, waits))
     assert deleted(project.why("a"), metadata) == project.why("a")
 
 

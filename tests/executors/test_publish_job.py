@@ -59,7 +59,7 @@ def test_more_tasks_than_can_be_told_are_refused_where_none_may_be_left_out(git:
 
     assert found(1000) == []
     (told,) = found(2000)
-    assert told.startswith("spec.tasks: what has to be told to publish them would be some 3")
+    assert told.startswith("spec.tasks: the instruction to publish them needs about 3")
     assert found(2000, pullRequest={"scope": "Project"}, strategy="SharedBranch") == []
     assert bool(found(500, parents=10)) is ("strategy" in git)  # only there dependencies are told
 

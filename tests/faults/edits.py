@@ -155,7 +155,7 @@ class _Draft:
         """The next; None where that which was drawn is not possible."""
         more: Json = {}
         drawn = self._chance.choices(
-            ("add", "between", "remove", "again", "change", "hint", "cap", "scheduling", "policy", "suspend", "stop",
+            ("add", "between", "remove", "again", "change", "fix", "cap", "scheduling", "policy", "suspend", "stop",
              "retry", "invalid", "recreate"),
             (5, 3, 6, 4, 6, 3, 6, 2, 2, 4, 2, 4, 1, 2),
         )[0]  # fmt: skip
@@ -248,14 +248,14 @@ class _Draft:
             self._set(i, **{what: values[what]})
         return f"change {what} of {each['id']}"
 
-    def _hint(self, more: Json) -> str:
+    def _fix(self, more: Json) -> str:
         failing = [i for i, each in enumerate(self._tasks) if _fails(each)]
         if not failing:
             return ""
         i = self._chance.choice(failing)
         self._set(i, parameters=task("", seconds=self._chance.choice(_SECONDS)).get("parameters", []))
         more["retry"] = True
-        return f"hint {self._tasks[i]['id']}"
+        return f"fix {self._tasks[i]['id']}"
 
     def _cap(self, more: Json) -> str:
         self._mutable["parallelism"] = self._chance.randint(1, 6)

@@ -94,7 +94,7 @@ def test_all_together_take_no_longer_than_was_allowed(publisher: Publisher, worl
     world.ci = lambda sha: "pending"
     published = publisher.per_task(TASKS)
     assert [p.end for p in published] == [PublishEnd.NOT_IN_TIME] * 3
-    assert "its turn has not come yet" in published[2].message
+    assert "it is not next in the queue yet" in published[2].message
     assert publisher.time.passed < publisher.seconds + 60
 
 

@@ -84,12 +84,12 @@ def test_each_level_has_a_pull_request_that_is_merged_before_the_next(
     project.land("b", {"b": "1"})
     said = project.levels(1)
     assert (ends(said), said["ends"], said["mergedLevels"]) == ({"-level-0": "Merged"}, {"Merged": 1}, 1)
-    assert world.pull(1).title == "shop: level 0 (2 of 2 tasks)"
+    assert world.pull(1).title == "shop: L0 (2 of 2 tasks)"
     assert remote.tip(BRANCH) == remote.tip("main")  # what comes next stands on what was merged
     project.land("c", {"c": "1"}, level=1)
     said = project.levels(2)
     assert (ends(said), said["mergedLevels"]) == ({"-level-0": "Merged", "-level-1": "Merged"}, 2)
-    assert world.pull(2).title == "shop: level 1 (1 of 1 tasks)"
+    assert world.pull(2).title == "shop: L1 (1 of 1 tasks)"
     assert "`c`" in world.pull(2).body
     assert "`a`" not in world.pull(2).body
     assert remote.files("main") >= {"a", "b", "c"}
@@ -328,7 +328,7 @@ def test_what_builds_on_a_task_that_was_turned_down_is_not_offered(
     project.land("c", {"c": "1"}, LINE)
     said = project.tasks("Manual")
     assert ends(said) == {"/a": "Closed", "/b": "Waiting", "/c": "Open"}
-    assert "builds on a, which was turned down" in json.dumps(said)
+    assert "builds on a, which was rejected" in json.dumps(said)
     assert f"refs/heads/{BRANCH}/b" not in remote.refs()
 
 
@@ -346,7 +346,7 @@ def test_what_a_person_changed_before_the_merge_is_not_offered_again(
     """Squashed, with a correction: nothing in the base tells that it is the same work."""
     project.land("a", {"a": "wrong"})
     project.levels(1, merge="Manual")
-    squashed = remote.commit("main", {"a": "right"}, "level 0, corrected")
+    squashed = remote.commit("main", {"a": "right"}, "L0, corrected")
     pull = world.pull(1)
     pull.last, pull.state, pull.merge_commit = world.sha(pull), "merged", squashed
     git(remote.path, "update-ref", "-d", f"refs/heads/{level_branch(BRANCH, 0)}")

@@ -63,6 +63,6 @@ def test_no_token_is_sent_to_a_doubtful_address(url: str | None, repository: str
 
 
 def test_a_local_repository_has_no_forge_unless_one_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="name the forge's address"):
+    with pytest.raises(PolicyError, match="set the forge's address"):
         locate(GITEA, None, str(tmp_path), TOKEN, project="a/b")
     assert locate(GITEA, "https://git.example", str(tmp_path), TOKEN, project="a/b").project == "a/b"

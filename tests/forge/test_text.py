@@ -42,7 +42,7 @@ def test_the_text_is_a_table_of_what_landed_and_lists_of_what_failed_and_was_ret
 
 def test_the_title_names_project_level_and_progress() -> None:
     assert render_title(REPORT, LIMITS) == "checkout (2 of 3 tasks)"
-    assert render_title(replace(REPORT, level=2), LIMITS) == "checkout: level 2 (2 of 3 tasks)"
+    assert render_title(replace(REPORT, level=2), LIMITS) == "checkout: L2 (2 of 3 tasks)"
 
 
 def test_a_report_without_tasks_has_a_text() -> None:

@@ -253,7 +253,7 @@ def test_ssh_is_called_with_the_key_and_the_pinned_host(
 def test_ssh_without_pinned_hosts_is_refused(remote: Remote, key: Path) -> None:
     attempt = remote.attempt("a")
     delivery = Delivery(url="git@git.example:x/y.git", branch=BRANCH, run="r", task="a", credentials=key.parent)
-    with pytest.raises(AuthOrProtectedError, match="there is no known_hosts"):
+    with pytest.raises(AuthOrProtectedError, match="no known_hosts for ssh"):
         Attempt(delivery, attempt.place).prepare()
 
 

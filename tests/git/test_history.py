@@ -79,7 +79,7 @@ def test_a_branch_in_the_way_is_named_with_the_fix(remote: Remote) -> None:
         remote.attempt("a").prepare()
     assert error.value.reason == "BranchInTheWay"
     assert 'has a branch "parallel"' in str(error.value)
-    assert "delete it, or set another spec.git.branch" in str(error.value)
+    assert "delete the existing one, or set another spec.git.branch" in str(error.value)
 
 
 def test_with_all_of_the_history_tags_and_base_are_there(remote: Remote) -> None:

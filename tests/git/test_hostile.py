@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
-from tests.git.remote import BRANCH, REFS, Remote, git
+from tests.git.remote import BRANCH, REFS, RUN, Remote, git
 
 SECRET = "canary-of-the-host-1234567890"
 
@@ -276,8 +276,10 @@ def test_a_configuration_of_the_machine_is_not_read(
     assert not touched.exists()
 
 
-def test_a_foreign_commit_in_result_is_not_landed(remote: Remote) -> None:
-    commit = remote.commit("other", {"x": "1"}, "Somebody's\n\nParallel-Run: run-1\nParallel-Task: b")
+@pytest.mark.parametrize("trailers", ["b", "a", "a\nParallel-Attempt: ²", f"a\nParallel-Attempt: {'9' * 5000}"])
+def test_a_foreign_commit_in_result_is_not_landed(remote: Remote, trailers: str) -> None:
+    message = f"Somebody's\n\nParallel-Run: {RUN}\nParallel-Task: {trailers}"
+    commit = remote.commit("other", {"x": "1"}, message, force_parent=git(remote.path, "rev-parse", "main"))
     git(remote.path, "update-ref", f"{REFS}/a/result", commit)
     attempt = remote.attempt("a")
     assert attempt.prepare().outcome is Outcome.LAND_ONLY

@@ -289,7 +289,7 @@ def test_a_branch_that_was_set_back_is_not_brought_forward_again(remote: Remote)
 def test_a_deleted_branch_is_not_made_again(remote: Remote) -> None:
     attempt = remote.done("a", {"x": "1"})
     git(remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
-    with pytest.raises(BranchRewrittenError, match="gone"):
+    with pytest.raises(BranchRewrittenError, match="was deleted"):
         attempt.land()
     assert remote.state() == {"a/salvage/1"}
 
@@ -394,5 +394,5 @@ def test_salvage_keeps_what_a_failed_attempt_left(remote: Remote) -> None:
 @pytest.mark.parametrize(("there", "branch"), [("parallel/x", "parallel/x/_all"), ("parallel/x/a", "parallel/x")])
 def test_a_branch_that_cannot_be_beside_another_is_told(remote: Remote, there: str, branch: str) -> None:
     remote.commit(there, {}, "in the way", force_parent=remote.tip("main"))
-    with pytest.raises(PolicyError, match=f'has a branch "{there}", beside which there can be none "{branch}"'):
+    with pytest.raises(PolicyError, match=f'has a branch "{there}", so it cannot have a branch "{branch}"'):
         remote.attempt("a", branch=branch).prepare()

@@ -339,7 +339,7 @@ def test_submodules_are_filled_where_asked(remote: Remote) -> None:
     assert attempt.land().paths == ("x",)
     later = remote.done("b", {"lib/f": "changed", "lib/new": "1"}, submodules=True)
     error = refusal(later)
-    assert (error.reason, "2 files in it are changed" in str(error)) == ("Submodule", True)
+    assert (error.reason, "2 files in it changed" in str(error)) == ("Submodule", True)
     assert remote.show("lib/f", str(error.ref)) == "changed"
 
 

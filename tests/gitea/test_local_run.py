@@ -170,7 +170,7 @@ def test_each_level_is_merged_by_itself(clone: Clone) -> None:
         said = clone.run(scope="Level", merge="WhenChecksPass")
     pulls = sorted(repository.pulls(), key=lambda pull: pull["number"])
     assert [(pull["title"], pull["merged"]) for pull in pulls] == [
-        ("shop: level 0 (2 of 2 tasks)", True), ("shop: level 1 (1 of 1 tasks)", True)
+        ("shop: L0 (2 of 2 tasks)", True), ("shop: L1 (1 of 1 tasks)", True)
     ]  # fmt: skip
     assert repository.text("c.txt") == "1\n"
     assert f"{BRANCH}-level-1: merged: {pulls[1]['html_url']}" in said
@@ -179,6 +179,6 @@ def test_each_level_is_merged_by_itself(clone: Clone) -> None:
 def test_a_level_with_a_failure_is_offered_with_what_landed_and_left_open(clone: Clone) -> None:
     said = clone.run(scope="Level", merge="WhenChecksPass", breaks="b", code=1)
     (pull,) = clone.repository.pulls()
-    assert (pull["state"], pull["title"]) == ("open", "shop: level 0 (1 of 2 tasks)")
+    assert (pull["state"], pull["title"]) == ("open", "shop: L0 (1 of 2 tasks)")
     assert "/b/salvage/1" in pull["body"]
     assert f"{BRANCH}-level-0: its pull request is open" in said

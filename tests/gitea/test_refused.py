@@ -93,7 +93,7 @@ def test_a_server_that_does_not_prove_who_it_is(publisher: Publisher, repository
     async def find(forge: ForgeClient) -> None:
         await forge.find(BRANCH, "main")
 
-    with pytest.raises(AuthOrProtectedError, match="does not prove who it is"):
+    with pytest.raises(AuthOrProtectedError, match="is not trusted: its certificate cannot be verified"):
         publisher.run(find)
     authority.write_bytes(right)
     assert publisher.shared(WHEN).end is PublishEnd.MERGED

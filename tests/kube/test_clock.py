@@ -21,7 +21,7 @@ def test_it_is_right_to_a_second_and_the_delay_after_each_answer(
     truth = time.time() + ahead - now  # what the server's clock shows, less the monotonic one
     for there, back, pause in answers:
         sent, answered, received = now, now + there, now + there + back
-        clock.heard(formatdate(answered + truth, usegmt=True), sent, received)
+        clock.observe(formatdate(answered + truth, usegmt=True), sent, received)
         assert abs(clock._base - truth) <= 1 + there + back + 1e-3
         now = received + pause
 
@@ -31,7 +31,7 @@ def test_a_clock_that_agrees_is_left_alone(pauses: list[float]) -> None:
     clock = ServerClock()
     before, now = clock._base, 1000.0
     for pause in pauses:
-        clock.heard(formatdate(now + before, usegmt=True), now, now + 0.01)
+        clock.observe(formatdate(now + before, usegmt=True), now, now + 0.01)
         now += pause
     assert clock._base == before
 
@@ -40,5 +40,5 @@ def test_what_is_no_date_says_nothing() -> None:
     clock = ServerClock()
     before = clock._base
     for date in (None, "", "yesterday", "Thu, 99 Foo 2026"):
-        clock.heard(date, 0.0, 1.0)
+        clock.observe(date, 0.0, 1.0)
     assert clock._base == before

@@ -21,7 +21,7 @@ from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.start import run_project
 from parallelproject.local.state.store import AttemptRow, Store
 from parallelproject.local.supervisor import process_tree
-from parallelproject.local.supervisor.children import ENV_RUN
+from parallelproject.model.names import ENV_RUN
 from parallelproject.model.project import ParallelProject, parse_spec
 
 SECONDS = 120

@@ -146,7 +146,7 @@ def test_a_task_that_changed_since_it_succeeded_is_told_and_not_run_again(runner
         {"id": "b", "title": "another"},
         {"id": "c", "title": "as it was", "description": "more to do"},
     ]
-    told = "warning: 2 tasks have changed since they succeeded, and are not run again: b, c (--fresh runs all anew)\n"
+    told = "warning: 2 tasks have changed since they succeeded, and are not run again: b, c (--fresh runs all again)\n"
     assert told in run.run()
     assert sorted(run.journal()) == ["a", "b", "c"]
     run.options["fresh"] = True

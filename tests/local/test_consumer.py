@@ -34,4 +34,4 @@ def test_a_new_consumer_hears_all_of_a_run(runner: Callable[..., Runner], tmp_pa
         "Found", "Started a", "Succeeded a", "Landed a", "Started b", "LevelCompleted",
         "Failed b", "Started b", "Succeeded b", "Landed b", "LevelCompleted", "Completed",
     ]  # fmt: skip
-    assert "Broken failed and hears no more: RuntimeError: out of order" in said
+    assert "Broken failed and receives no more events: RuntimeError: out of order" in said

@@ -159,7 +159,7 @@ def test_what_was_done_elsewhere_or_not_at_all_is_said(afternoon: Afternoon) -> 
     assert "tasks.md" in next(line for line in summary.splitlines() if line.startswith("Left as it is"))
     hidden = [line for line in output.splitlines() if "rules that the task has added ignore" in line]
     assert any("hides.txt" in line for line in hidden)
-    assert output.count("has removed or replaced its workspace") == 2 * len(("removes-all", "moves-away", "replaces"))
+    assert output.count("removed or replaced its workspace") == 2 * len(("removes-all", "moves-away", "replaces"))
 
 
 def test_each_task_is_one_commit_and_takes_nothing_from_the_others(afternoon: Afternoon) -> None:

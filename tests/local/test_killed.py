@@ -116,7 +116,7 @@ def test_the_supervisor_killed_ends_the_run_cleanly(runner: Make) -> None:
     os.kill(run.supervisor(process), signal.SIGKILL)
     output = process.finish(1)
     assert "error: the supervisor of the tasks died (signal 9)" in output
-    assert "goes on from here" in output
+    assert "Resume from here" in output
     assert run.processes() == []
     assert [row.phase for row in run.attempts()] == ["Stopped"]
     run.command = "true"

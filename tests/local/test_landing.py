@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.local.delivery.repository import Repository
 from parallelproject.model.problem import ProblemsError
 from tests.local.checkout import BRANCH, LINES, Checkout, Striker
 from tests.local.runner import Runner, tasks
@@ -86,7 +87,7 @@ def test_two_tasks_that_declare_the_same_file_run_one_after_the_other_without_a_
     assert run.journal() == ["+", "-", "+", "-"]
     assert {(row.number, row.phase) for row in run.attempts()} == {(1, "Succeeded")}
     assert checkout.show("shared.txt").splitlines()[-2:] == checkout.tasks()
-    assert "nothing kept apart" not in output
+    assert "could run at the same time" not in output
 
 
 def test_an_undeclared_conflict_is_run_again_on_what_landed_and_both_edits_are_there(
@@ -106,7 +107,7 @@ def test_an_undeclared_conflict_is_run_again_on_what_landed_and_both_edits_are_t
     assert "\nshared.txt\n" in feedback
     assert checkout.ref(f"{second}/conflict/1") in feedback
     assert f"{second}  failed (Conflict)" in output
-    assert f"Run again after a conflict: {second} (attempt 2)" in output
+    assert f"Rerun after a merge conflict: {second} (attempt 2)" in output
     assert "conflict rate 0.33" in output
     checkout.check()
 
@@ -153,6 +154,20 @@ def test_what_a_failed_task_left_is_kept_and_the_others_have_landed(landing: Mak
     assert f"git -C checkout branch recovered {ref}" in output
 
 
+def test_what_to_type_next_merges_the_work_once_all_of_it_is_done(landing: Make, checkout: Checkout) -> None:
+    run = landing(tasks("a", "b", maxAttempts=1), f"{WRITE}; [ $PPROJ_TASK_ID = a ] || [ -e $JOURNAL.go ]")
+    output = run.run(1)
+    assert f"git -C checkout log --oneline main..{BRANCH}" in output
+    assert f"merge {BRANCH}" not in output
+    (run.folder / "journal.go").touch()
+    steps = run.run().partition("\nNext\n")[2].splitlines()
+    place = steps.index("  Merge it into the branch that is checked out:")
+    assert steps[place + 1] == f"    git -C checkout merge {BRANCH}"
+    subprocess.run(["sh", "-c", steps[place + 1]], cwd=checkout.path.parent, check=True, capture_output=True)
+    assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", BRANCH)
+    assert (checkout.path / "b.txt").is_file()
+
+
 def test_a_task_that_changes_nothing_has_succeeded_without_a_commit(landing: Make, checkout: Checkout) -> None:
     output = landing(tasks("a"), "true").run()
     assert checkout.tasks() == []
@@ -165,8 +180,8 @@ def test_work_outside_the_declared_files_is_refused_where_that_is_asked_for(land
     run = landing(spec, "echo x >> $JOURNAL; mkdir -p src; echo 1 > src/f; echo 2 > other")
     output = run.run(1)
     assert "a: Policy, 1 attempt" in output
-    assert '"other" is not among the files' in output
-    assert run.journal() == ["x"]  # final: another attempt would not hint it
+    assert '"other" is not in the files' in output
+    assert run.journal() == ["x"]  # final: another attempt would not fix it
     assert checkout.show("other", checkout.ref("a/salvage/1")) == "2"
 
 
@@ -175,9 +190,9 @@ def test_what_was_changed_beside_the_declared_files_is_told(landing: Make, check
     run = landing([{"id": "a", "files": ["src/**"]}, {"id": "b"}], command)
     output = run.run()
     assert checkout.show("shared.txt").splitlines()[::20] == ["A", "B"]
-    assert "Changed by tasks that nothing kept apart" in output
+    assert "Changed by several tasks that could run at the same time" in output
     assert "  shared.txt: a, b\n" in output
-    assert "Changed besides the files that the task declares:\n  a: shared.txt" in output
+    assert "Changed, but not declared in the task's files:\n  a: shared.txt" in output
 
 
 def test_a_branch_that_was_rewritten_is_final_and_the_work_is_kept(landing: Make, checkout: Checkout) -> None:
@@ -271,6 +286,16 @@ def test_a_branch_that_is_checked_out_is_refused(landing: Make, checkout: Checko
     checkout.git("switch", "--quiet", "main")
     checkout.git("worktree", "add", "--quiet", "../elsewhere", BRANCH)
     assert f"is checked out in {checkout.path.parent}/elsewhere" in run.run(1)
+
+
+def test_a_work_tree_with_a_newline_in_its_path_is_one_work_tree(checkout: Checkout) -> None:
+    strange = checkout.path.parent / f"else\nworktree {checkout.path.parent}/no\nbranch refs/heads/main"
+    checkout.git("worktree", "add", "--quiet", "-b", BRANCH, str(strange))
+    repository = Repository(checkout.path, checkout.path.parent / "home")
+    assert repository.checked_out(BRANCH) == strange
+    assert repository.checked_out("main") == checkout.path
+    assert repository.work_trees() == [checkout.path, strange]
+    assert repository.paths_of(strange / "README") == ["README"]
 
 
 def test_thirty_tasks_eight_at_once_all_land_once(landing: Make, checkout: Checkout) -> None:

@@ -146,7 +146,7 @@ def test_a_run_that_was_begun_without_a_repository_gets_none(landing: Make, chec
     run.options = {}
     run.run(1)
     run.options = {"repository": checkout.path}
-    assert "was begun without a repository" in run.run(1)
+    assert "was started without a repository" in run.run(1)
 
 
 def test_a_module_of_the_current_folder_is_not_taken_for_one_of_python(landing: Make, checkout: Checkout) -> None:

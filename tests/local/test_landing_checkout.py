@@ -73,7 +73,10 @@ def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(runner: Make, tm
     checkout.git("clone", "--quiet", "--bare", ".", "../bare.git")
     run.options = {"repository": tmp_path / "bare.git", "fresh": True}
     run.command = "echo b >> a.txt"
-    assert "parallel/demo is there already, 1 commit ahead of main: the work goes on top" in run.run()
+    output = run.run()
+    assert "parallel/demo is there already, 1 commit ahead of main: the work lands on top" in output
+    assert "log --oneline main..parallel/demo" in output
+    assert "merge parallel/demo" not in output, "nothing is checked out in a bare repository"
     bare = Checkout.__new__(Checkout)
     bare.path = tmp_path / "bare.git"
     assert bare.show("a.txt") == "a\nb"

@@ -20,7 +20,7 @@ def test_a_state_that_may_grow_no_further_ends_the_run_and_keeps_what_is_known(r
     Spill(run.state / "state.spill").close()
     output = run.start(file_limit=100_000).finish(1)
     assert "cannot write" in output
-    assert "goes on from here" in output
+    assert "Resume from here" in output
     done = {row.task for row in run.attempts() if row.phase == "Succeeded"}
     assert 0 < len(done) < 40
     run.run()
@@ -53,8 +53,8 @@ def test_on_a_full_disk_it_waits_and_goes_on_when_there_is_room(
     until(lambda: attempts_in_spill(run))
     make_room(disk)
     said = process.finish(0)
-    assert "nothing new starts until that is mended" in said
-    assert said.count("going on") == 1
+    assert "nothing new starts until that is fixed" in said
+    assert said.count("can be written again") == 1
     assert (tmp_path / "started").read_text() == "a\nb\n"
 
 

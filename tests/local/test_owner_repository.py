@@ -151,14 +151,16 @@ def test_what_workspaces_do_not_have_is_said_before_the_run(landing: Make, check
     run = landing(tasks("a", maxAttempts=1), "exit 1")
     output = run.run(1)
     before = output[: output.index("started")]
-    assert "note: 2 files are changed or new" in before
+    assert "note: 2 files in" in before
+    assert "are not committed, so tasks do not see these changes" in before
     assert "README, new (commit them first)" in before
     assert "the filter rot is not run for *.bin" in before
     assert "*.psd are pointers of git-lfs" in before
     assert "spec.workspace.lfs: true" in before
     assert "lib is empty in workspaces" in before
     assert "spec.workspace.submodules: true" in before
-    assert "note: " not in run.run(1)  # once
+    (note,) = [line for line in run.run(1).splitlines() if "note: " in line]  # those of the checkout only once
+    assert note.startswith("note: an attempt that takes longer than 2 h is stopped (--task-timeout TIME changes this")
 
 
 def test_a_partial_clone_fetches_what_it_lacks(runner: Make, checkout: Checkout, tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_a_branch_without_a_commit_is_one_error(landing: Make, checkout: Checkou
     (line,) = landing(tasks("a"), "true").run(1).splitlines()
     assert line == (
         f"error: the branch empty, which is checked out in {checkout.path}, has no commit yet (commit something first, "
-        "or spec.git.baseRef says where the work starts)"
+        "or give --base BRANCH)"
     )
 
 

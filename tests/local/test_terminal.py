@@ -17,7 +17,7 @@ from parallelproject.core.report.changes import Event, What
 from parallelproject.local.engine.board import Board, Running
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.views.live import LiveView
-from parallelproject.local.views.picture import picture
+from parallelproject.local.views.picture import Scene, picture
 from parallelproject.model.project import parse_spec
 from tests.local.runner import Runner, chain, tasks, until
 
@@ -29,7 +29,9 @@ class Terminal:
 
     def __init__(self, run: Runner, **size: int) -> None:
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size.get("lines", 24), 80, 0, 0))
+        fcntl.ioctl(
+            theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size.get("lines", 24), size.get("columns", 80), 0, 0)
+        )
 
         self.process = run.start(terminal=theirs)
         os.close(theirs)
@@ -68,7 +70,7 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(runner: Make) -> None:
     terminal.type("\x03")
     screen = terminal.finish(130)
     assert "interrupted: 0 of 2 tasks succeeded" in screen
-    assert "goes on from here" in screen
+    assert "Resume from here" in screen
     assert run.processes() == []
     assert {(row.phase, row.reason) for row in run.attempts()} == {("Stopped", "Stopped")}
 
@@ -91,11 +93,11 @@ def test_the_picture_is_drawn_and_taken_away(runner: Make) -> None:
     held = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
     run = runner(chain("a", "b"), f"echo working on $PPROJ_TASK_ID; {held}", options={"view": "auto"})
     terminal = Terminal(run)
-    for task, shown in {"a": ("▶ a", "working on a", "1 wait: 1 for dependencies"), "b": ("✓ a", "▶ b")}.items():
+    for task, shown in {"a": ("▶ a", "working on a", "1 waiting: 1 for dependencies"), "b": ("✓ a", "▶ b")}.items():
         until(lambda shown=shown: all(part in terminal.plain() for part in shown), what=f"{shown} on the screen")
         (run.folder / f"journal.{task}").touch()
     screen = terminal.finish(0)
-    assert screen.rstrip().splitlines()[-1].startswith("  pproj run FILE --fresh")
+    assert screen.rstrip().splitlines()[-1] == "    pproj run FILE --fresh"
 
 
 def board(count: int, running: int, folder: str, title: str = "") -> Board:
@@ -116,15 +118,17 @@ def test_the_picture_fits_every_window(tmp_path: Path) -> None:
         made = board(count, running, str(tmp_path))
         made.notice = "stopping"
         for width, height in ((79, 23), (19, 3), (40, 10), (200, 60)):
-            lines = picture(made, recent, width, height)
-            assert len(lines) <= height
-            assert all(line.cell_len <= width for line in lines)
-    shown = "\n".join(line.plain for line in picture(board(200, 60, str(tmp_path)), recent, 79, 23))
+            ended = recent if count > 150 else []
+            for failures in ({}, {event.task: event for event in ended}):
+                lines = picture(Scene(made, ended, failures, made.clock.now() + 100), width, height)
+                assert len(lines) <= height
+                assert all(line.cell_len <= width for line in lines)
+    shown = "\n".join(line.plain for line in picture(Scene(board(200, 60, str(tmp_path)), recent), 79, 23))
     assert "1:02:05" in shown
-    assert "60/60 running" in shown
+    assert "60 running (max 60)" in shown
     assert "more running" in shown
     assert shown.count("✗ task-150") == 3
-    assert "140 wait: 140 for a slot" in shown
+    assert "140 waiting: 140 for a slot" in shown
 
 
 def test_what_runs_is_shown_with_its_title_as_far_as_there_is_room(tmp_path: Path) -> None:
@@ -133,7 +137,7 @@ def test_what_runs_is_shown_with_its_title_as_far_as_there_is_room(tmp_path: Pat
     (tmp_path / "task-000.log").write_text("said last")
 
     def running(width: int) -> str:
-        lines = picture(made, [], width, 23)
+        lines = picture(Scene(made), width, 23)
         assert all(line.cell_len <= width for line in lines)
         return next(line.plain for line in lines if line.plain.startswith("▶"))
 
@@ -150,7 +154,7 @@ def test_what_runs_is_shown_with_its_title_as_far_as_there_is_room(tmp_path: Pat
 def test_a_log_cannot_steer_the_terminal(tmp_path: Path) -> None:
     made = board(1, 1, str(tmp_path))
     (tmp_path / "task-000.log").write_text("fine\n\x1b[2J\x1b]0;title\x07evil\x00\x08\x9b\r\n")
-    shown = "\n".join(line.plain for line in picture(made, [], 79, 23))
+    shown = "\n".join(line.plain for line in picture(Scene(made), 79, 23))
     assert "evil" in shown
     assert "title" not in shown
     assert not set("\x1b\x00\x08\x9b\r\x07") & set(shown)

@@ -205,7 +205,7 @@ def test_two_tasks_of_one_id_are_left_to_the_operator(kubectl: Kubectl):
 def test_the_executor_cannot_be_changed(kubectl: Kubectl):
     apply(kubectl, manifest())
     refused = apply(kubectl, manifest({"executor": "Workflow"}), check=False)
-    assert 'spec.executor: Invalid value: "Workflow": executor cannot be changed once' in refused.stderr
+    assert 'spec.executor: Invalid value: "Workflow": executor cannot be changed later' in refused.stderr
 
 
 def test_what_is_left_out_and_matters_is_written_by_the_server(kubectl: Kubectl):
@@ -326,10 +326,12 @@ def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
         {"type": "Suspended", "status": "False", "reason": "NotRequested", "lastTransitionTime": at},
         succeeded | {"lastTransitionTime": at},
     ]
-    patch_status(kubectl, {"progress": "17/40", "level": "2/6", "counts": counts, "conditions": conditions})
+    patch_status(
+        kubectl, {"progress": "17/40", "level": "2/6", "currentLevel": "L1", "counts": counts, "conditions": conditions}
+    )
 
     row = kubectl("get", "pproj", "--no-headers").stdout.split()
-    assert row[:-1] == ["shop", "Unknown", "Running", "2/6", "17/40", "3", "1"]
+    assert row[:-1] == ["shop", "Unknown", "Running", "L1", "17/40", "3", "1"]
     head, wide = kubectl("get", "pproj", "-o", "wide").stdout.splitlines()
     assert head.split()[8:] == ["SKIPPED", "SUSPENDED", "PARALLELISM", "SPEEDUP", "MESSAGE"]
     assert wide[head.index("SKIPPED") :].split() == ["2", "False", "4", "3", "tasks", "are", "running"]

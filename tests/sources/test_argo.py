@@ -90,12 +90,12 @@ def test_json_and_templates_of_workflows_are_read_too():
     ("task", "said"),
     [
         ("{name: A, template: Gen, when: '1 == 1'}", "tasks[0].when: is a condition"),
-        ("{name: A, template: Gen, withParam: '[1]'}", "tasks[0].withParam: is a loop over what another task puts out"),
-        ("{name: A, template: Gen, withSequence: {count: 3}}", "tasks[0].withSequence: is a loop that is not read"),
+        ("{name: A, template: Gen, withParam: '[1]'}", "tasks[0].withParam: is a loop over the output of another task"),
+        ("{name: A, template: Gen, withSequence: {count: 3}}", "tasks[0].withSequence: is an unsupported loop"),
         ("{name: A, template: Gen, continueOn: {failed: true}}", "tasks[0].continueOn: lets tasks run after a failure"),
-        ("{name: A, templateRef: {name: x, template: y}}", "tasks[0].templateRef: names a template of another object"),
+        ("{name: A, templateRef: {name: x, template: y}}", "tasks[0].templateRef: uses a template of another object"),
         ("{name: A, template: gem}", 'tasks[0].template: "gem" is not a template'),
-        ("{name: A, template: main}", "dag: is no container or script"),
+        ("{name: A, template: main}", "dag: is not a container or script"),
         ("{name: A, template: echo}", 'no value for the parameter "message" of template "echo"'),
         ("{name: A, template: Gen, depends: B.Failed}", "B.Failed: only success can be waited for here"),
         ("{name: A, template: Gen, depends: B || C}", "has || between tasks"),
@@ -132,7 +132,7 @@ def test_all_is_told_at_once_the_cycle_too():
         ("command: [python3]", "command: [cobol]", '"cobol": not known to take a script'),
         ("command: [echo,", "args: [echo,", "container.command: is missing"),
         ("{{workflow.parameters.env}}\"]", "{{workflow.uid}}\"]", '"{{workflow.uid}}" is not known here'),
-        ("    dag:\n", "    dag:\n      target: A\n", "dag.target: says which tasks run"),
+        ("    dag:\n", "    dag:\n      target: A\n", "dag.target: selects the tasks to run"),
     ],
 )  # fmt: skip
 def test_a_workflow_that_is_not_a_dag_of_containers_is_refused(old: str, new: str, said: str):
@@ -160,3 +160,8 @@ def test_expressions_that_say_succeeded(text: str, names: list[str]):
 def test_expressions_that_say_something_else(text: str):
     with pytest.raises(DependsError):
         succeeded(text)
+
+
+@pytest.mark.parametrize("limit", ["²", "9" * 5000, "{{workflow.parameters.env}}"])
+def test_a_retry_limit_that_is_no_small_number_is_ignored(limit: str):
+    assert load(GOOD.replace('limit: "2"', f'limit: "{limit}"')).project.spec.tasks[0].max_attempts is None

@@ -71,7 +71,7 @@ def test_the_configuration_names_the_states_and_the_last_one_is_done(backlog: Pa
     assert list(needs(imported)) == ["a", "b", "d"]
     assert (imported.report.done, imported.report.left_out) == (1, (LeftOut("e", "draft"),))
     told = "".join(map(str, imported.report.warnings))
-    assert '"shiped" is no state that is known' in told
+    assert '"shiped" is not a known state' in told
     assert "in the state Doing, and will run: b" in told
 
 

@@ -173,7 +173,7 @@ def test_tombstones_and_memories_are_counted_and_hold_nothing_up():
     )
     assert needs(imported) == {"b": []}
     assert imported.report.left_out == (LeftOut("a", "tombstone"), LeftOut("memory", "memory"))
-    assert imported.report.lines()[0] == "3 tasks found: 1 to run, 2 left out (tombstone 1, memory 1)"
+    assert imported.report.lines()[0] == "3 tasks found: 1 to run, 2 skipped (tombstone 1, memory 1)"
 
 
 def test_deferred_epics_are_left_out_with_their_tasks_and_what_needs_them():
@@ -261,7 +261,7 @@ def test_an_open_gate_is_named_with_its_condition_what_it_holds_and_the_command_
 def test_what_is_deferred_until_a_time_runs_once_it_has_come(until: str, runs: bool):
     imported = load(issue("a", defer_until=until), now=datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
     assert (needs(imported) == {"a": []}) is runs
-    assert any("is no time" in str(warning) for warning in imported.report.warnings) is (until == "soon")
+    assert any("is not a time" in str(warning) for warning in imported.report.warnings) is (until == "soon")
 
 
 @pytest.mark.parametrize("type", ["epic", "molecule", "milestone"])
@@ -293,7 +293,7 @@ def test_a_type_of_dependency_that_is_not_known_is_told_once_with_the_one_that_w
     c["dependencies"][1]["type"] = "my-own"
     told = [str(warning) for warning in load(a, b, c).report.warnings]
     assert len(told) == 2
-    assert '"bloks" is not known, so it holds nothing up, here and 1 times more (did you mean "blocks"?)' in told[0]
+    assert '"bloks" is not known, so it blocks nothing, here and 1 times more (did you mean "blocks"?)' in told[0]
     assert 'dependencies[1]: the type "my-own"' in told[1]
     merge = issue("d", "a")
     merge["dependencies"][0]["type"] = "merge-blocks"

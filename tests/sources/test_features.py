@@ -64,7 +64,7 @@ def test_a_prd_has_criteria_dependencies_and_priorities_of_which_1_is_first():
 
 def test_priorities_without_dependencies_do_not_wait_and_that_is_told():
     imported = load([{"id": n, "title": "T", "priority": n, "passes": False} for n in (1, 2)])
-    assert "says who goes first, not who waits" in str(imported.report.warnings[0])
+    assert "only sets the order of ready tasks" in str(imported.report.warnings[0])
 
 
 def test_an_entry_without_an_id_is_known_by_its_text():

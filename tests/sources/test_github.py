@@ -117,7 +117,7 @@ def test_a_blocker_that_was_not_exported_is_an_error_with_the_command_to_export_
         load(issue(3, "Blocked by #1"))
     (problem,) = caught.value.problems
     assert str(problem).startswith(
-        'issues.json: [0].body: "1" is not a task (export closed issues too, by gh issue list'
+        'issues.json: [0].body: "1" is not a task (export closed issues too with gh issue list'
     )
     assert needs(load(issue(3, "Blocked by #1"), dangling="warn")) == {"3": []}
 

@@ -150,14 +150,14 @@ def test_wrong_lists_are_told():
 def test_a_large_group_before_a_task_is_refused_with_the_mend():
     most = DEPENDENCIES_MAX
     assert len(needs(listed(*["[P:Group-A] a"] * most, "b"))[f"t{most + 1}"]) == most
-    with pytest.raises(ProblemsError, match="put one task between"):
+    with pytest.raises(ProblemsError, match="put a task between"):
         listed(*["[P:Group-A] a"] * (most + 1), "b")
 
 
 def test_groups_that_make_too_many_dependencies_are_refused_with_the_mend():
     groups = [f"[P:Group-{name}] x" for name in "ABC" for _ in range(800)]
     assert len(listed(*groups[:1600]).project.spec.tasks) == 1600
-    with pytest.raises(ProblemsError, match=r"more than 1,000,000 others in all \(put one task between"):
+    with pytest.raises(ProblemsError, match=r"more than 1,000,000 dependencies \(put a task between"):
         listed(*groups)
 
 
@@ -181,7 +181,10 @@ MARKDOWN = """\
 def test_markdown_boxes_nest_and_their_ids_are_read():
     imported = markdown(MARKDOWN)
     assert needs(imported) == {"2.1": [], "2.2": ["2.1"], "2.3": ["2.1", "2.2"], "3.0": ["2.3"]}
-    assert imported.report.lines()[:2] == ["5 tasks found: 4 to run, 1 done", "2 more only contain others"]
+    assert imported.report.lines()[:2] == [
+        "5 tasks found: 4 to run, 1 done",
+        "2 parent tasks, run through their subtasks",
+    ]
     first = imported.project.spec.tasks[0]
     assert first.title == "The `login` form"
     assert first.files == ["src/login.tsx", "src/login.test.tsx"]
@@ -261,8 +264,8 @@ def test_windows_line_ends_and_odd_characters_keep_the_line_numbers():
 
 def test_a_text_without_boxes_is_told():
     assert problems("# nothing here", "x.md") == [
-        "x.md: holds no tasks: no list with check boxes, and no headings that count tasks "
-        "(write - [ ] [P:Group-A] what is to be done, or ### Task 1: Title)"
+        "x.md: contains no tasks: no list with check boxes, and no numbered task headings "
+        "(write - [ ] [P:Group-A] what to do, or ### Task 1: Title)"
     ]
 
 
@@ -272,10 +275,12 @@ def test_lines_that_were_meant_as_tasks_are_told():
     assert [task.title for task in imported.project.spec.tasks] == ["a"]
     assert [problem.place for problem in imported.report.warnings] == ["list.md:2", "list.md:3", "list.md:4"]
     hint = "(write - [ ] with a blank on each side of the box)"
-    assert str(imported.report.warnings[0]) == f'list.md:2: "-[ ] b" is no entry of a list, and so no task {hint}'
+    assert (
+        str(imported.report.warnings[0]) == f'list.md:2: "-[ ] b" is not an entry of a list, so it is not a task {hint}'
+    )
 
 
 def test_a_marker_without_an_end_is_told():
     imported = markdown("- [ ] [P:Group-A one\n- [ ] [P:Group-A] two\n")
     assert [task.group for task in imported.project.spec.tasks] == ["_sequential", "A"]
-    assert "has no end, so it does not count (close it with ])" in str(imported.report.warnings[0])
+    assert "has no end, so it is ignored (close it with ])" in str(imported.report.warnings[0])

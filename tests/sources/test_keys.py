@@ -50,7 +50,7 @@ def test_dependencies_by_several_names_add_up():
 def test_a_text_that_is_no_id_is_told_and_holds_nothing_up():
     imported = load({"id": "a", "title": "A", "requires": "an API key, and patience"})
     assert needs(imported) == {"a": []}
-    assert 'tasks[0].requires: "an API key" is a text, not an id; not used' in warnings(imported)[0]
+    assert 'tasks[0].requires: "an API key" is a text, not an id; ignored' in warnings(imported)[0]
 
 
 def test_an_unknown_task_is_an_error_by_whatever_name():
@@ -83,7 +83,7 @@ def test_keys_that_nobody_has_are_told_once_and_those_of_the_tool_in_one_line():
     imported = load(*rows, {"id": 3, "title": "T", "statsu": "done", "zap\u001b[1m": 1})
     assert warnings(imported) == [
         'tasks.json: tasks[2]: "statsu" is not read (did you mean "status"?)',
-        'tasks.json: not read, as no task file has them: "frobnicate", "zap\N{REPLACEMENT CHARACTER}[1m"',
+        'tasks.json: unknown keys, not read: "frobnicate", "zap\N{REPLACEMENT CHARACTER}[1m"',
     ]
     assert imported.report.unread == {"complexity": 2, "updatedAt": 2}
     assert imported.report.lines()[-1] == "keys not read: complexity, updatedAt"

@@ -65,7 +65,7 @@ def test_a_format_can_be_forced_and_must_be_known(tmp_path: Path):
     assert load(file, format="groups").project.spec.tasks[1].dependencies == ["1"]
     assert load(file, format=Format.TASKMASTER).project.spec.tasks[1].dependencies == []
     assert load(file, format="beads").report.format is Format.BEADS
-    assert problem(file, format="manifest").startswith(f"{file}: holds no ParallelProject")
+    assert problem(file, format="manifest").startswith(f"{file}: contains no ParallelProject")
     assert "one of manifest, taskmaster, beads, groups" in problem(file, format="yaml")
 
 
@@ -76,10 +76,10 @@ def test_the_report_has_lines_for_people():
     }
     assert read(json.dumps(data)).report.lines() == [
         "1 task found: 1 to run",
-        "1 more only contains others",
+        "1 parent task, run through its subtasks",
         "tag master; not read: old",
         "roles chosen by words: developer 1",
-        "ids changed, as they cannot be label values: 1",
+        "ids changed because they cannot be label values: 1",
     ]
     data["master"]["tasks"][0].pop("subtasks")
     assert read(json.dumps(data)).report.lines()[2:4] == [
@@ -109,7 +109,7 @@ def test_what_is_none_of_the_formats_is_told(tmp_path: Path, text: str):
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch):
     data = io.BytesIO(b'{"tasks": [{"id": 1, "title": "a", "dependencies": [2]}]}')
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
-    hint = "remove it, add the task, or go on without it by --dangling warn"
+    hint = "remove it, add the task, or drop it with --dangling warn"
     assert problem("-") == f'stdin: tasks[0].dependencies[0]: "2" is not a task ({hint})'
 
 
@@ -154,7 +154,7 @@ def test_a_project_is_named_after_its_file_or_folder(tmp_path: Path, place: str,
     file.write_text("- [ ] a" if file.suffix == ".md" else '{"title": "a", "tasks": []}')
     assert load(file).project.name == name
     assert load(file, options=Options(name="mine")).project.name == "mine"
-    assert "is not a name" in problem(file, options=Options(name="Not mine"))
+    assert "is not a valid name" in problem(file, options=Options(name="Not mine"))
 
 
 @pytest.mark.parametrize("place", [".taskmaster/tasks/tasks.json", "tasks/tasks.json", "tasks.json"])

@@ -59,10 +59,11 @@ def test_of_several_documents_the_one_project_is_read():
 
 def test_none_or_two_projects_are_errors():
     assert problems("kind: Secret") == [
-        "shop.yaml: holds no ParallelProject (write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
+        "shop.yaml: contains no ParallelProject "
+        "(write apiVersion: parallelproject.io/v1alpha1 and kind: ParallelProject)"
     ]
     assert problems(HEAD + "---\n" + HEAD) == [
-        "shop.yaml:4: holds 2 ParallelProjects, on lines 1, 4 (give each a file of its own)"
+        "shop.yaml:4: holds 2 ParallelProjects, on lines 1, 4 (give each its own file)"
     ]
 
 
@@ -151,18 +152,18 @@ def test_a_key_given_twice_is_an_error_that_hides_no_other():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &a [*a]", "the alias *a stands for nothing before it"),
-        ("a: *b", "the alias *b stands for nothing before it"),
-        ("a: &a 1\nb: &a [*a]", "the alias *a stands for nothing before it"),
+        ("a: &a [*a]", "the alias *a is used before its anchor is defined"),
+        ("a: *b", "the alias *b is used before its anchor is defined"),
+        ("a: &a 1\nb: &a [*a]", "the alias *a is used before its anchor is defined"),
         ("? [a]\n: b", "a key must be plain text"),
         ("a: !!python/object:os.system x", "is not allowed"),
         ("a: !!binary x", "is not allowed"),
         ("a: !!set {x: }", "is not allowed"),
-        ("a: .nan", "is no number"),
-        ("a: -.inf", "is no number"),
+        ("a: .nan", "is not a usable number"),
+        ("a: -.inf", "is not a usable number"),
         ("a: 1e999", None),
-        ("a: 1.0e+999", "is no number"),
-        ("a: " + "9" * 5000, "is no number"),
+        ("a: 1.0e+999", "is not a usable number"),
+        ("a: " + "9" * 5000, "is not a usable number"),
         ("<<: 5", "merges mappings only"),
         ("<<: [{a: 1}, 5]", "merges mappings only"),
         ("a: [", "not YAML"),
@@ -172,8 +173,8 @@ def test_a_key_given_twice_is_an_error_that_hides_no_other():
         ("a: \ud800", "does not allow"),
         ("[" * 5000 + "]" * 5000, "nested deeper"),
         ("- " * 100_000, "nested deeper"),
-        ("a: !!int x", "is no number"),
-        ("a: !!bool x", "is no number"),
+        ("a: !!int x", "is not a usable number"),
+        ("a: !!bool x", "is not a usable number"),
     ],
 )
 def test_traps_of_yaml(text: str, said: str | None):

@@ -86,7 +86,7 @@ def test_legend_notes_comments_and_code_are_no_tasks_and_are_reported():
         (29, "in code"),
     ]
     assert [problem.place for problem in report.warnings] == ["tasks.md:24"]
-    assert "4 more look like tasks and are none" in "\n".join(report.lines())
+    assert "4 more look like tasks but are not" in "\n".join(report.lines())
 
 
 def test_a_named_group_goes_on_below_the_next_heading():
@@ -180,7 +180,7 @@ def test_entries_of_a_checklist_are_no_tasks_unless_they_have_an_id_of_the_kind(
 
 def test_code_and_comments_without_an_end_are_reported():
     imported = listed("- [ ] T001 a\n```\n- [ ] T002 b\n")
-    assert "code that starts here has no end, so 1 entry below are no tasks" in str(imported.report.warnings[0])
+    assert "code that starts here has no end, so 1 entry below are not tasks" in str(imported.report.warnings[0])
     imported = listed("- [ ] T001 a\n<!-- todo\n- [ ] T002 b\n- [ ] T003 c\n")
     assert str(imported.report.warnings[0]).startswith("tasks.md:2: a comment that starts here has no end, so 2")
 

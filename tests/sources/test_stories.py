@@ -76,7 +76,7 @@ def test_the_sprint_file_gives_the_states():
     imported = folder(FILES, SPRINT)
     assert [(task.id, task.dependencies) for task in imported.project.spec.tasks] == [("1.2", []), ("1.10", ["1.2"])]
     assert imported.report.done == 1
-    assert "stories that have no file, and are no tasks: 1-3-page" in str(imported.report.warnings[0])
+    assert "stories without a file, which are not tasks: 1-3-page" in str(imported.report.warnings[0])
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_an_unknown_tag_is_an_error_that_names_the_close_one():
 
 def test_what_holds_no_tasks_is_told():
     hint = ' (TaskMaster writes {"tasks": […]}, also below the name of a tag)'
-    for text, said in (("{}", "holds no list of tasks"), ('{"tasks": 5}', 'tasks: "5" is not a list')):
+    for text, said in (("{}", "contains no list of tasks"), ('{"tasks": 5}', 'tasks: "5" is not a list')):
         with pytest.raises(ProblemsError) as caught:
             read(text, file="tasks.json", format="taskmaster")
         assert str(caught.value) == f"tasks.json: {said}{hint}"
@@ -93,7 +93,7 @@ def test_what_holds_no_tasks_is_told():
 def test_a_list_beside_tags_is_told():
     imported = load({"master": {"tasks": [task(1)]}, "tasks": [task(2)]})
     assert needs(imported) == {"1": []}
-    assert str(imported.report.warnings[0]).startswith("tasks.json: tasks: is a list beside tags")
+    assert str(imported.report.warnings[0]).startswith("tasks.json: tasks: is a list next to tags")
 
 
 def test_each_tag_but_master_has_a_project_name_of_its_own():
@@ -145,7 +145,7 @@ def test_dangling_is_an_error_with_its_place_and_the_close_id():
     assert problems(data) == [
         'tasks.json: tags.master.tasks[1].dependencies[1]: "99" is not a task (did you mean "9"?)',
         'tasks.json: tags.master.tasks[2].subtasks[0].dependencies[0]: "77" is not a task'
-        " (remove it, add the task, or go on without it by --dangling warn)",
+        " (remove it, add the task, or drop it with --dangling warn)",
     ]
 
 
@@ -197,7 +197,7 @@ def test_deferred_is_left_out_with_all_that_needs_it():
         LeftOut("3", "needs a deferred task"),
     )
     assert report.because == {"2": "1", "3": "1"}
-    assert report.lines()[0] == "5 tasks found: 2 to run, 3 left out (needs a deferred task 2, deferred 1)"
+    assert report.lines()[0] == "5 tasks found: 2 to run, 3 skipped (needs a deferred task 2, deferred 1)"
 
 
 def test_the_subtasks_of_a_deferred_task_are_deferred_unless_done():
@@ -349,7 +349,7 @@ def test_more_tasks_than_a_project_holds_are_refused(monkeypatch: pytest.MonkeyP
         Spec(tasks=[Task(id="a")] * (TASKS_MAX + 1))
     monkeypatch.setattr("parallelproject.sources.selection.build.TASKS_MAX", 20)
     assert problems([task(n) for n in range(21)]) == [
-        "tasks.json: holds 21 tasks to run; a project holds at most 20 (split it, or leave out what can wait)"
+        "tasks.json: holds 21 tasks to run; a project has at most 20 (split it, or remove tasks that can wait)"
     ]
     assert len(load([task(n) for n in range(20)]).project.spec.tasks) == 20
 

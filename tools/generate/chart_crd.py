@@ -23,5 +23,5 @@ def crd_template() -> str:
     text = crd_text().replace("{{", '{{ "{{" }}')
     before, found, after = text.partition(_START)
     if not found:
-        raise ValueError(f"the CRD's text has no lines {_START!r}: hint _START")
+        raise ValueError(f"the CRD's text has no lines {_START!r}: fix _START")
     return f"{{{{- if .Values.crds.enabled }}}}\n{HEADER}{before}{_START}{_METADATA}{after}{{{{- end }}}}\n"

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from parallelproject.cli.examples import EXAMPLES
 from parallelproject.cli.lazy import LazyGroup
 from parallelproject.cli.main import COMMANDS, app
 
@@ -12,14 +13,14 @@ _INTRODUCTION = """\
 <!-- Generated from operator/parallelproject/cli by `make generate`; don't edit. -->
 # Commands
 
-`pproj COMMAND --help` tells the same in a terminal. Where `kubectl-pproj` is on the PATH, `kubectl pproj COMMAND` is
+`pproj COMMAND --help` shows the same in a terminal. Where `kubectl-pproj` is on the PATH, `kubectl pproj COMMAND` is
 the same command. `pproj --install-completion` sets up completion for the shell in use.
 
 Errors are on stderr, each as a line `error: …`; the exit code is 0 for success, 1 for a failure, 2 for a wrong command
-line, 130 after Ctrl-C, and as told below. Colours are used on a terminal only, and not where `NO_COLOR` is set.
+line, 130 after Ctrl-C, and as described below. Colours are used only on a terminal, and not if `NO_COLOR` is set.
 
 Commands for the cluster find it as kubectl does: `--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`, then the pod's own
-service account. Their options `-n`, `--context` and `--kubeconfig` may also stand before the command.
+service account. Their options `-n`, `--context` and `--kubeconfig` may also come before the command.
 """
 _CLUSTER = ("namespace", "context", "kubeconfig")
 _LEFT_OUT = ("help", "no_color")
@@ -55,11 +56,12 @@ def _section(name: str, command: Any, context: Any) -> str:
         lines += [_row(*p.get_help_record(context), is_argument=p in arguments) for p in shown]
     if on_cluster:
         lines += ["", "Also `-n`, `--context` and `--kubeconfig`."]
+    lines += ["", "```sh", *EXAMPLES[name], "```"]
     return "\n".join(lines) + "\n"
 
 
 def _row(names: str, description: str, is_argument: bool) -> str:
-    """A row of what ``--help`` tells of a parameter."""
+    """A row of the ``--help`` of a parameter."""
     if is_argument:
         names = names.partition(" ")[0]
     described = re.sub(r"\s*\[required\]|\s*\[\d+<=x<=\d+\]", "", description)

@@ -14,7 +14,7 @@ _INTRODUCTION = f"""\
 
 `apiVersion: {API_VERSION}`, `kind: {KIND}`. In a terminal: `kubectl explain {PLURAL}.spec --recursive`.
 
-`spec.tasks[].id` is the field `id` of each item of the list `tasks`. Every field may be left out that is not marked
+`spec.tasks[].id` is the field `id` of each item of the list `tasks`. Every field is optional that is not marked
 **required**. `kubectl` and `pproj` refuse a field that is not listed here.
 
 `metadata.name` has at most 63 characters, as it becomes a label's value.

@@ -6,7 +6,7 @@ _INTRODUCTION = f"""\
 <!-- Generated from operator/parallelproject/controller/telemetry/metric_names.py by `make generate`; don't edit. -->
 # Metrics
 
-What `pproj controller` tells at `/metrics`; how to look at it is on the page [observability](../observability.md).
+The metrics of `pproj controller` at `/metrics`; how to use them is on the page [observability](../observability.md).
 
 `{NAMESPACE}` is the namespace of the projects. No metric has a label for a project or a task. Counters and histograms
 begin at 0 in each process, and only the leader has any of projects and tasks to tell.
@@ -17,12 +17,12 @@ def metrics() -> str:
     """The page's text."""
     lines = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|", *map(_row, METRICS)]
     buckets = {metric.buckets: ", ".join(f"{bound:g}" for bound in metric.buckets) for metric in METRICS}
-    told = ["", "Upper bounds of the histograms' buckets, in seconds:", ""]
+    bounds_text = ["", "Upper bounds of the histograms' buckets, in seconds:", ""]
     for bounds, shown in buckets.items():
         if bounds:
             names = ", ".join(f"`{metric.name}`" for metric in METRICS if metric.buckets == bounds)
-            told.append(f"- {shown}: {names}")
-    return "\n".join([_INTRODUCTION, *lines, *told]) + "\n"
+            bounds_text.append(f"- {shown}: {names}")
+    return "\n".join([_INTRODUCTION, *lines, *bounds_text]) + "\n"
 
 
 def _row(metric: Metric) -> str:

@@ -6,8 +6,10 @@ from pathlib import Path
 from generate.chart_crd import crd_template
 from generate.chart_readme import chart_readme
 from generate.cli import commands
+from generate.config import config
 from generate.correctness import correctness
 from generate.crd import crd_file
+from generate.events import events
 from generate.fields import fields
 from generate.install import install
 from generate.metrics import metrics
@@ -19,6 +21,8 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "charts/parallelproject/templates/crd.yaml": crd_template,
     "docs/design/correctness.md": correctness,
     "docs/reference/cli.md": commands,
+    "docs/reference/config.md": config,
+    "docs/reference/events.md": events,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,
     "manifests/install.yaml": install,

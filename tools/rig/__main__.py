@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -25,18 +26,22 @@ _USAGE = """
 A control plane with {nodes} fake nodes is up ({seconds:.1f} s). In another terminal:
 
   export KUBECONFIG={kubeconfig}
-  export PATH="{programs}:{folder}:$PATH"     # pproj, kubectl
+  export PATH="{programs}:{folder}:$PATH"
 
-  pproj controller                                            # the operator
-  kubectl apply --server-side -f manifests/examples/diamond.yaml      # a project
+  pproj controller &        # the operator
+  kubectl apply --server-side -f manifests/examples/diamond.yaml
   kubectl get parallelprojects,jobs,pods --watch
 
-Pods on the fake nodes run nothing: they succeed at once, unless the parameters "seconds" and "fail-attempts" of a
-task say how long it takes and how many of its attempts fail.
+Pods on the fake nodes run nothing: they succeed at once. The parameters
+"seconds" and "fail-attempts" of a task say how long it takes, and how many of
+its attempts fail.
 Logs of its components: {logs}/*.log
 Ctrl-C ends it and removes everything.
 """
 
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_LOOK_SECONDS = 0.2
 
 _BUILDS: tuple[Callable[..., Binaries | Path], ...] = (
     find_or_build_wrapper,
@@ -69,10 +74,15 @@ def _up(nodes: int) -> None:
             ),
             flush=True,
         )
-        signal.pause()
+        with suppress(KeyboardInterrupt):  # the end that it is meant to have
+            while True:  # no pause(): a signal that comes just before it would be missed
+                time.sleep(_LOOK_SECONDS)
+        print("stopping; everything is removed", flush=True)  # noqa: T201
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    for each in _ENDING:  # make passes on what the terminal has sent already: the second one must not cut off the end
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -84,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     up = commands.add_parser("up", help="start one for development, until Ctrl-C")
     up.add_argument("--nodes", type=int, default=4, metavar="N", help="how many fake nodes (default: 4)")
     chosen = parser.parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell lets its background jobs ignore the latter
+    for number in _ENDING:  # a shell lets its background jobs ignore the latter
         signal.signal(number, _interrupt)
     try:
         if chosen.command == "build":

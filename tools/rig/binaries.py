@@ -35,7 +35,7 @@ RULES = "rules"
 KUBE_SCORE, GITLEAKS = "kube-score", "gitleaks"
 GITEA = "gitea"
 GITEA_FILES = "gitea-files"
-"""The folder beside Gitea that has what it reads when it runs."""
+"""The folder next to Gitea with the files that it reads when it runs."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Binaries:
 
 @dataclass(frozen=True)
 class _Target:
-    """One ``go build``: the file that it makes, and the names it is linked under besides."""
+    """One ``go build``: the file that it makes, and the further names it is linked under."""
 
     name: str
     package: str
@@ -68,7 +68,7 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """A Go module of ours, and what is built from it."""
+    """One of our Go modules, and what is built from it."""
 
     what: str
     module: Path
@@ -142,7 +142,7 @@ def find_or_build(needed: Iterable[str] = FULL, *, progress: Progress = say_on_s
 
     Args:
         needed: Names of programs.
-        progress: Is told, line by line, what a build is doing; not called when nothing needs building.
+        progress: Called with each line of progress of a build; not called when nothing needs building.
 
     Raises:
         RigError: There is no Go, or a build failed; the message names its log.
@@ -235,7 +235,7 @@ def _build(recipe: _Recipe, out: Path, folder: Path, progress: Progress) -> None
     go, log = str(shutil.which("go")), folder.with_suffix(".log")
     started = time.monotonic()
     log.write_text("")
-    progress(f"building {recipe.what}: once, some minutes; log: {log}")
+    progress(f"building {recipe.what}, once: five to fifteen minutes on two cores; log: {log}")
     for number, target in enumerate(recipe.targets, 1):
         what = ", ".join(target.names) or target.name
         progress(f"building {what} ({number}/{len(recipe.targets)}) ...")

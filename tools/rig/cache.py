@@ -39,7 +39,7 @@ def keep(
         what: It is, as words in the message to those who wait.
         is_whole: Whether it has all that is wanted.
         make: Is given a new folder to fill, which takes the place of ``folder`` once it returns.
-        progress: Is told that another process is waited for.
+        progress: Called when it waits for another process.
     """
     if is_whole():
         return

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rig.errors import RigError
 
-_TOLD = 3000
-"""Characters of its last words that are told of a program that has failed."""
+_SHOWN = 3000
+"""Characters of the end of its output that are reported of a failed program."""
 
 
 def run(
@@ -18,7 +18,7 @@ def run(
 
     Args:
         argv: The program and its arguments.
-        environment: Variables beside those of this process.
+        environment: Variables in addition to those of this process.
         what: It does, as words in the error; by default its command line.
         hint: What to do where it fails.
 
@@ -31,6 +31,6 @@ def run(
     )  # fmt: skip
     if done.returncode != 0:
         failed = f"{what or ' '.join(map(str, argv))} failed (exit code {done.returncode})"
-        told = f"{failed}; {hint}" if hint else failed
-        raise RigError(f"{told}\n{done.stdout[-_TOLD:]}{done.stderr[-_TOLD:]}")
+        message = f"{failed}; {hint}" if hint else failed
+        raise RigError(f"{message}\n{done.stdout[-_SHOWN:]}{done.stderr[-_SHOWN:]}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""What containerd and the kubelet of a real node are told. Nothing is started here."""
+"""The configuration of containerd and the kubelet of a real node. Nothing is started here."""
 
 import json
 from pathlib import Path

@@ -32,11 +32,11 @@ _ATTEMPTS = 5
 _ADMIN = "admin"
 _DAY_SECONDS = 24 * 3600
 _NOT_APPLIED = frozenset(("Deployment", "PodDisruptionBudget", "Service"))
-"""Kinds that are left out of manifests: their pods would run nothing."""
+"""Kinds that are skipped in manifests: their pods would run nothing."""
 
 
 class ControlPlane(Block):
-    """etcd, an API server and, unless told otherwise, the controllers, the scheduler and fake nodes.
+    """etcd, an API server and, by default the controllers, the scheduler and fake nodes.
 
     As many as wanted run side by side; each has its own folder and ports. All are gone when the block ends, and
     also when this Python process is killed.

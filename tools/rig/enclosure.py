@@ -98,7 +98,7 @@ class Enclosure(Block):
             f"link set uplink master {_BRIDGE}",
             "link set uplink up",
             f"link set {_BRIDGE} up",
-            f"route add {self.service}/32 via {self.gateway}",  # and no other: who asks for more hears so at once
+            f"route add {self.service}/32 via {self.gateway}",  # and no other: other targets fail at once
         ):
             self.run("ip", *command.split())
 

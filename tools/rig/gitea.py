@@ -43,8 +43,8 @@ _HOST = "127.0.0.1"
 class Gitea(Block):
     """A server, its users and its repositories. All is gone when the block ends, or when this process is killed.
 
-    Everything is made by its API with the administrator's token, but whoever is tested gets a token of a user without
-    any rights beside those given here.
+    Everything is made by its API with the administrator's token, but the tested code gets a token of a user with only
+    the rights given here.
     """
 
     def __init__(self, *, host: str = _HOST, binaries: Binaries | None = None) -> None:
@@ -102,14 +102,14 @@ class Gitea(Block):
 
     def _make_database(self) -> None:
         self._command("migrate")
-        said = self._command(
+        printed = self._command(
             "admin", "user", "create", "--admin", "--username", _ADMIN, "--email", f"{_ADMIN}@example.org",
             "--random-password", "--must-change-password=false", "--access-token", "--access-token-name", "rig",
             "--access-token-scopes", "all",
         )  # fmt: skip
-        found = [word for word in said.split() if len(word) == 40 and not set(word) - set("0123456789abcdef")]
+        found = [word for word in printed.split() if len(word) == 40 and not set(word) - set("0123456789abcdef")]
         if len(found) != 1:
-            raise RigError(f"Gitea gave no token for its administrator:\n{said}")
+            raise RigError(f"Gitea gave no token for its administrator:\n{printed}")
         self._token = found[0]
 
     def _run_server(self) -> None:
@@ -159,7 +159,7 @@ class Gitea(Block):
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, authorization: str | None = None
     ) -> Any:
-        """Send one request to its API, as the administrator unless told otherwise; what the JSON of its answer says.
+        """Send one request to its API, by default as the administrator; returns the JSON of its answer.
 
         Args:
             method: Of HTTP.
@@ -245,7 +245,7 @@ def _account() -> tuple[str, list[str]]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Make a file of the cache, which may be in a closed folder, readable to whoever runs the server."""
+    """Make a file of the cache, which may be in a closed folder, readable to the user that runs the server."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.hardlink_to(source)

@@ -85,7 +85,7 @@ class Builder:
 
 
 def find_builder(progress: Progress = say_on_stderr) -> Builder:
-    """docker where it runs, else buildah, which is fetched where there is none."""
+    """docker where it runs, else buildah, which is fetched if it is missing."""
     docker = shutil.which("docker")
     if docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0:
         return Builder((docker,))
@@ -156,7 +156,7 @@ def build_images(prefix: str = "localhost/", *, cached: bool = True, progress: P
     Args:
         prefix: What their names begin with.
         cached: Whether what was built before may be taken.
-        progress: Is told what is being done.
+        progress: Called with each step.
 
     Raises:
         RigError: They could not be built.
@@ -200,7 +200,7 @@ def size_of(name: str) -> int:
 
 
 def build_image(dockerfile: str, image: str, files: Mapping[str, Path] | None = None) -> str:
-    """Build an image for a test, from scratch or from one of ours; its name."""
+    """Build an image for a test, from scratch or from one of our images; returns its name."""
     builder = find_builder()
     with tempfile.TemporaryDirectory(prefix="parallelproject-images-") as folder:
         context = Path(folder)
@@ -267,8 +267,8 @@ def _fill(context: Path, epoch: str, progress: Progress) -> None:
 
 
 def _wheel(folder: Path, epoch: str) -> Path:
-    """The package as a wheel, from a copy of its sources: a build leaves files beside them."""
-    listed = _git("ls-files", "--cached", "--others", "--exclude-standard", "-z", "operator", *_BESIDE)
+    """The package as a wheel, from a copy of its sources: a build leaves files next to them."""
+    listed = _git("ls-files", "--cached", "--others", "--exclude-standard", "-z", "operator", *_TOP_FILES)
     for name in filter(None, listed.split("\0")):
         copy = folder / "sources" / name
         if (ROOT / name).is_file():
@@ -280,14 +280,14 @@ def _wheel(folder: Path, epoch: str) -> Path:
     return wheel
 
 
-_BESIDE = ("pyproject.toml", "README.md", "LICENSE")
+_TOP_FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 
 def _install(site: Path, requirements: Sequence[str]) -> None:
-    """Install requirements for the image's Python instead of ours; hashes are checked where they are named."""
+    """Install requirements for the image's Python, not for this one; hashes are checked if they are given."""
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if uv is None:
-        raise RigError("there is no `uv` beside this Python nor on the PATH: make sets it up")
+        raise RigError("no `uv` next to this Python or on the PATH: run make to set it up")
     run([
         uv, "pip", "install", "--quiet", "--target", str(site), "--python", sys.executable, "--python-version", _PYTHON,
         "--python-platform", _PLATFORM, "--only-binary", ":all:", "--link-mode", "copy", "--no-config",
@@ -311,7 +311,7 @@ def _write_script(file: Path, site: Path, name: str) -> None:
 
 
 def digests(images: Sequence[str]) -> dict[str, str]:
-    """What tells the content of images apart: the ids of their layers and settings."""
+    """What identifies the content of images: the ids of their layers and settings."""
     builder = find_builder()
     found = {}
     for image in images:

@@ -143,7 +143,7 @@ class Node(Block):
     # Faults.
 
     def stop(self) -> None:
-        """Stop the kubelet and containerd: nobody hears of this node, while its containers run on."""
+        """Stop the kubelet and containerd: no component gets events of this node, while its containers still run."""
         stop_all(reversed(self._processes), grace_seconds=_STOP_SECONDS)
         self._processes.clear()
 

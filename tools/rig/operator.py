@@ -98,7 +98,7 @@ class OperatorProcess:
             return 0
 
     def metrics(self, accept: str = "text/plain") -> str:
-        """What it tells at ``/metrics``, in the format that is asked for."""
+        """The content of ``/metrics``, in the requested format."""
         address = f"http://127.0.0.1:{self._metrics_port}/metrics"
         with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": accept}), timeout=10) as answer:
             return str(answer.read().decode())

@@ -41,7 +41,7 @@ class Unpacked:
         }
 
     def find(self, program: str) -> str | None:
-        """The path of a program, here or on this machine; None: there is none."""
+        """The path of a program, here or on this machine; None: not found."""
         return shutil.which(program, path=self.environment["PATH"])
 
     def __getitem__(self, program: str) -> str:
@@ -65,7 +65,7 @@ def find_or_unpack(
         what: They are for, as words in messages.
         packages: Names of Debian packages.
         programs: Those of them that must be found in the end. Where the PATH has them all, nothing is downloaded.
-        progress: Is told what is being done; not called when nothing is.
+        progress: Called with each step; not called if nothing is done.
 
     Raises:
         RigError: They cannot be had; the message says how to install them instead.

@@ -1,4 +1,4 @@
-"""Free TCP ports on 127.0.0.1, for servers that are told their port."""
+"""Free TCP ports on 127.0.0.1, for servers with a configured port."""
 
 import random
 import socket

@@ -23,7 +23,7 @@ def bill(name: str, version: str, kind: ComponentType, parts: Sequence[Part], ep
         version: Its version.
         kind: What it is.
         parts: What it consists of.
-        epoch: The time that the bill tells, in seconds.
+        epoch: The time in the bill, in seconds.
 
     Raises:
         ValueError: the bill would not be valid.
@@ -38,8 +38,8 @@ def bill(name: str, version: str, kind: ComponentType, parts: Sequence[Part], ep
         NAMESPACE_URL, hashlib.sha256(f"{name}@{version}\n{epoch}\n{content}".encode()).hexdigest()
     )
     for part, component in components.items():
-        beside = [other for other in parts if other.purl.type == part.purl.type and other.name in part.needs]
-        made.register_dependency(component, [components[other] for other in beside if other is not part])
+        needed = [other for other in parts if other.purl.type == part.purl.type and other.name in part.needs]
+        made.register_dependency(component, [components[other] for other in needed if other is not part])
     made.register_dependency(whole, components.values())
     text: str = JsonV1Dot6(made).output_as_string(indent=2)
     if wrong := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):

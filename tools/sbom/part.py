@@ -99,13 +99,13 @@ def of_debian(status: str) -> Part:
 
 def of_go(program: Path) -> list[Part]:
     """A program of Go: its module, the modules that it was built from, and the standard library."""
-    told = json.loads(subprocess.run(
+    info = json.loads(subprocess.run(
         ["go", "version", "-m", "-json", str(program)], capture_output=True, text=True, check=True,
     ).stdout)  # fmt: skip
-    modules = [(module["Path"], module.get("Version", "")) for module in told.get("Deps") or ()]
-    modules.append(("stdlib", told["GoVersion"].removeprefix("go")))
+    modules = [(module["Path"], module.get("Version", "")) for module in info.get("Deps") or ()]
+    modules.append(("stdlib", info["GoVersion"].removeprefix("go")))
     needs = tuple(sorted(path.rpartition("/")[2] for path, _ in modules))
-    own = Part(_golang(told["Main"]["Path"], ""), "Apache-2.0", needs)
+    own = Part(_golang(info["Main"]["Path"], ""), "Apache-2.0", needs)
     return [
         own,
         *(Part(_golang(path, version), "BSD-3-Clause" if path == "stdlib" else "") for path, version in modules),

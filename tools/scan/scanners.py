@@ -25,18 +25,18 @@ class ScanError(RuntimeError):
 def bandit() -> Iterator[Finding]:
     """Python that could be turned against its user (bandit)."""
     folders = ("operator", "tools", "images", "bench")
-    said = _run([_beside("bandit"), "--quiet", "--recursive", "--format", "json", *folders], codes=(0, 1))
-    told = json.loads(said)
-    for error in told["errors"]:
+    output = _run([_program("bandit"), "--quiet", "--recursive", "--format", "json", *folders], codes=(0, 1))
+    report = json.loads(output)
+    for error in report["errors"]:
         raise ScanError(f"bandit: {error['filename']}: {error['reason']}")
-    for found in told["results"]:
+    for found in report["results"]:
         place = f"{found['filename']}:{found['line_number']}"
         yield Finding("bandit", found["test_id"], place, found["issue_text"])
 
 
 def hadolint() -> Iterator[Finding]:
     """The Dockerfile (hadolint, with ShellCheck for its commands)."""
-    command = [_beside("hadolint"), "--no-fail", "--disable-ignore-pragma", "--format", "json", "images/Dockerfile"]
+    command = [_program("hadolint"), "--no-fail", "--disable-ignore-pragma", "--format", "json", "images/Dockerfile"]
     for found in json.loads(_run(command)):
         yield Finding("hadolint", found["code"], f"{found['file']}:{found['line']}", found["message"])
 
@@ -97,7 +97,7 @@ SCANNERS: dict[str, Callable[[], Iterator[Finding]]] = {
 """By name."""
 
 
-def _beside(program: str) -> str:
+def _program(program: str) -> str:
     """A program of the environment that this runs in."""
     return str(Path(sys.executable).parent / program)
 

@@ -4,7 +4,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* At most 52 characters: what is added to it must fit in a label's value. */}}
+{{/* At most 52 characters: with a suffix it must fit into a label's value. */}}
 {{- define "parallelproject.fullname" -}}
 {{- $name := include "parallelproject.name" . }}
 {{- if .Values.fullnameOverride }}
@@ -16,7 +16,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What finds the pods; never changes in the life of a release. */}}
+{{/* The selector of the pods; it never changes for a release. */}}
 {{- define "parallelproject.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "parallelproject.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -45,19 +45,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "parallelproject.fullname" . }}-admission
 {{- end }}
 
-{{/* The Secret of its certificate: another one where cert-manager makes it, as Helm deletes only its own. */}}
+{{/* The Secret of its certificate: a different one with cert-manager, because Helm deletes only its own. */}}
 {{- define "parallelproject.admissionSecret" -}}
 {{ include "parallelproject.admissionName" . }}{{ if .Values.admission.certManager.enabled }}-certificate{{ end }}
 {{- end }}
 
-{{/* An image's full name, of a dict with its values, `image`, and the `root`. */}}
+{{/* An image's full name; takes a dict with its values, `image`, and the `root`. */}}
 {{- define "parallelproject.image" -}}
 {{- with .image.registry | default .root.Values.image.registry }}{{ . }}/{{ end }}
 {{- .image.repository }}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* "true" where an object of the Prometheus operator is to be created, of a dict with its `kind`, the `path` of its values, the `values` and the `root`. */}}
+{{/* "true" if an object of the Prometheus operator has to be created; takes a dict with its `kind`, the `path` of its values, the `values` and the `root`. */}}
 {{- define "parallelproject.isWanted" -}}
 {{- $known := .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) }}
 {{- if and .values.enabled (eq .values.whenCrdMissing "fail") (not $known) }}
@@ -66,34 +66,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .values.enabled (or $known (eq .values.whenCrdMissing "always")) }}true{{ end }}
 {{- end }}
 
-{{/* What the operator does in the namespaces that it watches: rules of a ClusterRole, or of a Role in each. */}}
+{{/* The rights of the operator in the namespaces that it watches: rules of a ClusterRole, or of a Role in each. */}}
 {{- define "parallelproject.rules" -}}
-# What the operator may do, and no more. It reads no Secret: credentials are mounted by pods in their own namespaces.
-# Projects: seen, and deleted once ttlSecondsAfterFinished is over. Their spec is the user's and never written.
+# All rights of the operator. It reads no Secret: pods mount credentials in their own namespaces.
+# Projects: read, and deleted after ttlSecondsAfterFinished. The operator never writes their spec.
 - apiGroups: [parallelproject.io]
   resources: [parallelprojects]
   verbs: [get, list, watch, delete]
 - apiGroups: [parallelproject.io]
   resources: [parallelprojects/status]
   verbs: [patch]
-# Owner references with blockOwnerDeletion ask for this right on the owner.
+# Owner references with blockOwnerDeletion require this right on the owner.
 - apiGroups: [parallelproject.io]
   resources: [parallelprojects/finalizers]
   verbs: [update]
-# A Job per attempt: created, watched, stopped and released; it goes with its project. A finished one is deleted where
-# jobHistoryLimit or a quota of Jobs asks for it.
+# A Job per attempt: created, watched, stopped and released; it is deleted with its project. A finished one is deleted if
+# jobHistoryLimit or a quota of Jobs requires it.
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, get, list, watch, patch, delete]
-# A pod template that was refused is tried by a dry run, to tell a broken one from a policy against Jobs. None is stored.
+# A refused pod template is checked by a dry run, to distinguish a broken one from a policy against Jobs. None is stored.
 - apiGroups: [""]
   resources: [podtemplates]
   verbs: [create]
-# The Job controller makes the pods; how they end is seen on them first.
+# The Job controller creates the pods; their end is visible on them first.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# What happens to a project is told as Events of it.
+# Changes of a project are reported as its Events.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

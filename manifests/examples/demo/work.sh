@@ -1,4 +1,4 @@
-# Stands in for a coding agent: reads its task, takes a moment, writes a file.
+# Takes the place of a coding agent in the demo: reads its task, waits a moment, writes a file.
 # The payment step fails the first time, as agents do; the run tries it again.
 set -eu
 echo "task $PPROJ_TASK_ID, attempt $PPROJ_ATTEMPT, level $PPROJ_LEVEL"

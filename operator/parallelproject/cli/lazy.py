@@ -12,6 +12,13 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from parallelproject.cli.examples import EXAMPLES
+from parallelproject.cli.input.config_file import shown
+from parallelproject.cli.input.configured import configured
+from parallelproject.cli.output.failure import Failure
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
 
 class CommandEntry(NamedTuple):
     """One command: the module that has it as the function ``run``, and its summary."""
@@ -22,6 +29,8 @@ class CommandEntry(NamedTuple):
     panel: str
     """The heading that it stands below in the help."""
     function: str = "run"
+    has_config: bool = False
+    """Whether .pproj.yaml gives it options."""
 
 
 class LazyGroup(TyperGroup):
@@ -56,7 +65,8 @@ class LazyGroup(TyperGroup):
         """The command of a name, from its module."""
         entry = cls.entries[name]
         with _what_stays():
-            return command_of(name, getattr(import_module(entry.module), entry.function))
+            function = getattr(import_module(entry.module), entry.function)
+            return command_of(name, function, _ConfiguredCommand if entry.has_config else _Command)
 
 
 @contextmanager
@@ -73,15 +83,41 @@ def _what_stays() -> Iterator[None]:
 
 
 class _Command(TyperCommand):
-    """Shows its arguments in the usage line as kubectl does: ``pproj retry NAME [TASK]...``."""
+    """Shows its arguments in the usage line as kubectl does, ``pproj retry NAME [TASK]...``, and its examples."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Without the braces around arguments."""
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The examples, each as it can be copied: no line of them is wrapped."""
+        examples = EXAMPLES.get(self.name or "", ())
+        if examples:
+            program = ctx.find_root().info_name or "pproj"
+            formatter.write("\nExamples:\n")
+            formatter.write("".join(f"  {example.replace('pproj', program, 1)}\n" for example in examples))
 
-def command_of(name: str, function: Callable[..., Any]) -> Any:
+
+class _ConfiguredCommand(_Command):
+    """Takes from .pproj.yaml what was not typed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the command line, which says where the file is looked for, and then both."""
+        rest = super().parse_args(ctx, list(args))
+        found = None if ctx.resilient_parsing else configured(ctx)
+        if found is None:
+            return rest
+        ctx.default_map = found.defaults
+        try:
+            rest = super().parse_args(ctx, [*found.words, *args])
+        except _UsageError as error:  # what was typed is right
+            raise Failure(f"{shown(found.config.path)}: {error.format_message()}", code=2) from None
+        found.say()
+        return rest
+
+
+def command_of(name: str, function: Callable[..., Any], kind: type[_Command] = _Command) -> Any:
     """A function as a command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    app.command(name, cls=kind, context_settings={"help_option_names": ["-h", "--help"]})(function)
     return typer.main.get_command(app)

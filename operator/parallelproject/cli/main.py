@@ -15,28 +15,38 @@ from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.model.problem import ProblemsError
 
 _COMMANDS = "parallelproject.cli.commands"
-_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on one in the cluster", "Other"
+_FILES, _LOOK, _ACT, _OTHER = "With a file", "Look at a project", "Act on a project", "Other"
 
 COMMANDS = {
-    "lint": CommandEntry(f"{_COMMANDS}.lint", "Tell every error in files, each with its place and the fix.", _FILES),
+    "lint": CommandEntry(f"{_COMMANDS}.lint", "Report every error in files, each with its place and the fix.", _FILES),
     "plan": CommandEntry(f"{_COMMANDS}.plan", "Show how a file's tasks would run, without running anything.", _FILES),
     "run": CommandEntry(f"{_COMMANDS}.run", "Run a file's tasks here, as local processes.", _FILES),
+    "init": CommandEntry(f"{_COMMANDS}.init", "Write a first .pproj.yaml, from what is found here.", _FILES),
     "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
     "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
     "list": CommandEntry(f"{_COMMANDS}.listing", "List projects.", _LOOK),
     "get": CommandEntry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
     "wait": CommandEntry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
-    "why": CommandEntry(f"{_COMMANDS}.why", "Say what a task waits for, or why it failed.", _LOOK),
+    "why": CommandEntry(f"{_COMMANDS}.why", "Say what tasks wait for, or why they failed.", _LOOK),
+    "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),
-    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Go on after suspend.", _ACT, "resume"),
+    "resume": CommandEntry(f"{_COMMANDS}.suspend", "Start tasks again, after suspend.", _ACT, "resume"),
     "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
-    "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and a stopped project on.", _ACT),
+    "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and resume a stopped project.", _ACT),
+    "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
     "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),
+    "doctor": CommandEntry(
+        f"{_COMMANDS}.doctor", "Check this machine and the cluster, and say how to fix them.", _OTHER
+    ),
+    "clean": CommandEntry(f"{_COMMANDS}.clean", "Remove what finished local runs have left; asks first.", _OTHER),
+    "help": CommandEntry(f"{_COMMANDS}.help", "Show the help of a command.", _OTHER),
     "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),
     "controller": CommandEntry(f"{_COMMANDS}.controller", "Run the operator: what the container runs.", _OTHER),
 }
+for _name in ("lint", "plan", "run"):
+    COMMANDS[_name] = COMMANDS[_name]._replace(has_config=True)
 LazyGroup.entries = COMMANDS
 
 app = typer.Typer(
@@ -64,7 +74,7 @@ def common(
     kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", hidden=True)] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+        bool, typer.Option("-V", "--version", help="Print the version.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
     """Run a graph of tasks in parallel, each exactly once."""
@@ -95,9 +105,9 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
     try:
         result: Any = app(args=arguments, prog_name=program, standalone_mode=False)
     except Failure as failure:
-        return _told(failure)
+        return _report(failure)
     except ProblemsError as error:
-        return _told(of_problems(error.problems))
+        return _report(of_problems(error.problems))
     except _UsageError as error:
         return _usage(error, program)
     except (typer.Abort, KeyboardInterrupt):
@@ -113,7 +123,7 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
     return result if isinstance(result, int) else 0
 
 
-def _told(failure: Failure) -> int:
+def _report(failure: Failure) -> int:
     for line in failure.lines:
         terminal.error(line)
     if failure.hint:
@@ -122,15 +132,15 @@ def _told(failure: Failure) -> int:
 
 
 def _usage(error: Any, program: str) -> int:
-    """Tells what is wrong with the command line itself."""
+    """Says what is wrong with the command line itself."""
     terminal.error(error.format_message().replace("Value error, ", ""))
     path = error.ctx.command_path if error.ctx else program
-    terminal.say(f"{path} --help tells how it is used")
+    terminal.say(f"{path} --help shows its usage")
     return 2
 
 
 def _cut_off() -> int:
-    """Whoever read our output has stopped: the rest goes nowhere, silently."""
+    """The reader of our output has stopped: the rest goes nowhere, silently."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 

@@ -1,12 +1,24 @@
-"""Where commands that only look read projects from: a cluster, or runs on this machine. They do not know which."""
+"""Where commands read and change projects: in a cluster, or runs on this machine. They do not know which."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from parallelproject.core.report.why.answer import Why
 
 Json = dict[str, Any]
+
+
+class RequestAnswer(Enum):
+    """What became of something that was asked of a project."""
+
+    APPLIED = auto()
+    """The planner has taken it up."""
+    RECORDED = auto()
+    """It is written down, and nothing is running that could take it up: it counts when the project continues."""
+    OPEN = auto()
+    """It is written down, and has not been taken up yet."""
 
 
 class ProjectReader(Protocol):
@@ -19,6 +31,10 @@ class ProjectReader(Protocol):
     @property
     def nothing_found(self) -> str:
         """What to say where it has no project, after ``no projects found``."""
+
+    @property
+    def options(self) -> str:
+        """What a command line needs to mean this place, in addition to a project's name; it starts with a blank."""
 
     def now(self) -> float:
         """Seconds since the epoch, by the clock that the projects' times are of."""
@@ -40,3 +56,48 @@ class ProjectReader(Protocol):
 
     def next_commands(self, found: "Why", project: Json) -> Sequence[str]:
         """What to type next."""
+
+
+class ProjectKeeper(ProjectReader, Protocol):
+    """A place whose projects can be changed. Every method may raise ``Failure``."""
+
+    def command_to_continue(self, project: Json) -> str:
+        """The command line that continues a stopped project."""
+
+    def start_again(self, project: Json) -> Sequence[str]:
+        """The words of the command line that starts it again from this folder; none where there is no such one."""
+
+    def is_attended(self, project: Json) -> bool:
+        """Whether somebody plans for the project now, so that it can be stopped."""
+
+    async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
+        """Changes the spec of a project as it is now; False where ``patch_of`` gives None: there is nothing to change.
+
+        Args:
+            name: The project.
+            patch_of: A merge patch for a project.
+        """
+
+    async def taken_up(self, name: str) -> RequestAnswer:
+        """Waits a moment for a change to be taken up, where that can be waited for; how that went."""
+
+    def logs(
+        self, name: str, tasks: list[str] | None, *, follow: bool, container: str | None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """What tasks have printed, as (task, piece), of the latest attempt of each.
+
+        Args:
+            name: The project.
+            tasks: The tasks; None: all, as they start.
+            follow: Whether to continue until the attempts of the tasks, or without ``tasks`` the project, have ended.
+            container: The container of the pods; None: the one that runs the task.
+        """
+
+    def question_before_deletion(self, project: Json) -> str:
+        """What a person is asked before a project is deleted; empty: nothing."""
+
+    async def delete(self, name: str, uid: str | None = None) -> None:
+        """Deletes a project with all that belongs to it."""
+
+    async def until_gone(self, name: str, uid: str) -> None:
+        """Waits until a deleted project is no longer there."""

@@ -1,4 +1,4 @@
-"""The operator: watches ParallelProjects and their attempts, calls the planner, carries out what it says.
+"""The operator: watches ParallelProjects and their attempts, calls the planner, and carries out its decisions.
 
-It knows of no executor but by ``executors.base``; only ``process.operator`` says which one runs.
+It knows executors only through ``executors.base``; only ``process.operator`` selects one.
 """

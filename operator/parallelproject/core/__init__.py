@@ -1,4 +1,4 @@
-"""The graph and the planner: pure functions of what is written down and what is seen.
+"""The graph and the planner: pure functions of what is recorded and what is observed.
 
-No I/O, no clock, no asyncio, no Kubernetes types: import-linter holds it to that.
+No I/O, no clock, no asyncio, no Kubernetes types: import-linter enforces that.
 """

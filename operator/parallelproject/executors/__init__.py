@@ -1,1 +1,1 @@
-"""What runs an attempt: a Job in a cluster, a process on this machine. Both are driven by the same plan."""
+"""What runs an attempt: a Job in a cluster. The same plan drives local processes."""

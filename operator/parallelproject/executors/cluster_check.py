@@ -4,9 +4,9 @@ from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Executor, Spec
+from parallelproject.model.spec import ExecutorKind, Spec
 
-_ALL = Executors(JobExecutor(), {Executor.WORKFLOW: WorkflowExecutor()})
+_ALL = Executors(JobExecutor(), {ExecutorKind.WORKFLOW: WorkflowExecutor()})
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:

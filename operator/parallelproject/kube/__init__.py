@@ -1,1 +1,1 @@
-"""Talking to a Kubernetes API server: requests with plain dictionaries, and watches; no projects here."""
+"""Access to a Kubernetes API server: requests with plain dictionaries, and watches; without projects."""

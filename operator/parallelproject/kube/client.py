@@ -27,7 +27,7 @@ Json = dict[str, Any]
 REQUEST_SECONDS = 30
 """Time limit of one request."""
 CONNECTIONS = 100
-"""Most connections at once; the watches are among them."""
+"""Maximum number of connections, including watches."""
 HINT = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -35,11 +35,11 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024
-"""Longest watch event: an object is at most 3 MiB in etcd, and JSON escapes make it longer."""
+"""Maximum size of a watch event: an object is at most 3 MiB in etcd, and JSON escapes make it longer."""
 
 
 class Media(NamedTuple):
-    """Accept: in which form objects are asked for."""
+    """Accept: the requested form of objects."""
 
     of_list: str = "application/json"
     of_object: str = "application/json"
@@ -48,7 +48,7 @@ class Media(NamedTuple):
 
 JSON = Media()
 METADATA = Media(*(f"application/json;as=PartialObjectMetadata{end};g=meta.k8s.io;v=v1" for end in ("List", "")))
-"""Without what the objects hold."""
+"""Only the metadata of objects."""
 
 
 class ApiError(Exception):
@@ -60,19 +60,19 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
-        """Machine-readable, as in ``AlreadyExists``; empty where the server gave none."""
+        """Machine-readable, as in ``AlreadyExists``; empty if the server gave none."""
         self.body = body or {}
         self.retry_after = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-        """Seconds that the server asked to wait, by the header Retry-After; 0 where it did not."""
+        """Seconds that the server asked to wait, by the header Retry-After; 0 if it did not."""
 
     @property
     def is_definite(self) -> bool:
-        """Whether the request certainly did nothing: a refusal, not a fault somewhere on the way."""
+        """Whether the request certainly had no effect: a refusal, not a network error."""
         return 400 <= self.status < 500 and self.status != 408
 
 
 class NotSentError(aiohttp.ClientError):
-    """The guard of an ``Api`` has kept a request from being sent."""
+    """The guard of an ``Api`` has blocked a request."""
 
 
 class NoClusterError(Exception):
@@ -93,14 +93,14 @@ class Api:
             "request_class": self._request_class(),
         }
         self.guard: Callable[[str, str], None] = lambda method, path: None
-        """Is given method and path of each request as it is about to leave, and raises NotSentError if it must not.
-        The path is that on the API server, whatever stands before it in its address."""
+        """Called with method and path of each request just before it is sent; raises NotSentError to block it. The path
+        is relative to the address of the API server."""
         self.observe: Callable[[str, str, int, float | None], None] = lambda method, path, code, seconds: None
-        """Is told of each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
+        """Observes each request that is over: method, path, HTTP code or 0, seconds or None for a watch."""
         self.clock = ServerClock()
-        """The server's clock, by its answers."""
+        """The server's clock, derived from its answers."""
         self.namespace = namespace
-        """The namespace of the context, for those who name none."""
+        """The namespace of the context, used if none is given."""
         self._client = client.ApiClient(configuration)
         self._session: aiohttp.ClientSession | None = None
 
@@ -122,8 +122,8 @@ class Api:
             contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
             chosen = next((c for c in contexts if c["name"] == context), active)
             return cls(configuration, chosen["context"].get("namespace") or "default")
-        except (TypeError, AttributeError, LookupError):  # what the client makes of a file of another shape
-            raise NoClusterError(f"no cluster is configured: no kubeconfig as it should be ({HINT})") from None
+        except (TypeError, AttributeError, LookupError):  # what the client raises for a malformed file
+            raise NoClusterError(f"no cluster is configured: the kubeconfig is malformed ({HINT})") from None
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise NoClusterError(f"no cluster is configured: {error} ({HINT})") from None
 
@@ -131,7 +131,7 @@ class Api:
         api, prefix = self, URL(self.server).raw_path.rstrip("/")
 
         class Guarded(aiohttp.ClientRequest):
-            # Not before: a request may wait for a connection, and the process may be stopped in the meantime.
+            # Not earlier: a request may wait for a connection, and the process may be stopped while it waits.
             async def send(self, conn: Any) -> aiohttp.ClientResponse:
                 api.guard(self.method, self.url.raw_path.removeprefix(prefix))
                 return await super().send(conn)
@@ -140,14 +140,14 @@ class Api:
 
     async def __aenter__(self) -> Self:
         rest = self._client.rest_client
-        self._session = rest.pool_manager = rest._create_pool_manager()  # made lazily by the client itself
+        self._session = rest.pool_manager = rest._create_pool_manager()  # created lazily by the client
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
     async def token(self) -> str | None:
-        """The bearer token, fresh; None where the server is reached by a client certificate."""
+        """The current bearer token; None if a client certificate is used."""
         setting = (await self._client.configuration.auth_settings()).get("BearerToken")
         return str(setting["value"]).rpartition(" ")[2] if setting else None  # after "Bearer", or "bearer" in a pod
 
@@ -180,7 +180,7 @@ class Api:
         began, status = time.monotonic(), 0
         try:
             async with await self._send(method, path, params, headers, data, timeout) as response:
-                self.clock.heard(response.headers.get("Date"), began, time.monotonic())
+                self.clock.observe(response.headers.get("Date"), began, time.monotonic())
                 text = await response.read()
                 status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -193,8 +193,8 @@ class Api:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            told = f"{method} {path}: HTTP {status}, not JSON"
-            raise ApiError(status if status >= 400 else 0, "", told, retry_after=retry_after)
+            message = f"{method} {path}: HTTP {status}, not JSON"
+            raise ApiError(status if status >= 400 else 0, "", message, retry_after=retry_after)
         if status >= 400:
             reason = str(answer.get("reason") or "")
             raise ApiError(status, reason, str(answer.get("message") or f"HTTP {status}"), answer, retry_after)
@@ -211,12 +211,12 @@ class Api:
         """The events of a watch, until the server ends it.
 
         Args:
-            silence_seconds: Longest time without a byte; bookmarks come about once a minute.
-            opened: Called when the server has granted the watch, which may be long before the first event.
+            silence_seconds: Maximum time without a byte; bookmarks come about once a minute.
+            opened: Called when the server has opened the watch, which may be long before the first event.
             accept: The form of the objects.
 
         Raises:
-            ApiError: refused, broken off, or silent for too long.
+            ApiError: refused, interrupted, or silent for too long.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence_seconds)
         headers = {"Accept": accept}
@@ -240,6 +240,23 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(0, "", f"watch {path}: {error or type(error).__name__}") from error
 
+    async def stream(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
+        """The bytes of an answer as they come, until the server ends it: of a log that is followed.
+
+        Raises:
+            ApiError: refused, or broken off.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
+        try:
+            async with await self._send("GET", path, params, {"Accept": "*/*"}, None, timeout) as response:
+                self.observe("GET", path, response.status, None)
+                if response.status >= 400:
+                    raise _refusal(response.status, await response.read())
+                async for data in response.content.iter_any():
+                    yield data
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, "", f"GET {path}: {error or type(error).__name__}") from error
+
     async def _send(
         self,
         method: str,
@@ -257,36 +274,46 @@ class Api:
         )
 
 
+def _refusal(status: int, text: bytes) -> ApiError:
+    """The error of an answer that is a Status, or that is none."""
+    try:
+        answer = _decode(text)
+    except ValueError:
+        answer = None
+    body = answer if isinstance(answer, dict) else {}
+    return ApiError(status, str(body.get("reason") or ""), str(body.get("message") or f"HTTP {status}"), body)
+
+
 def collection(group: str, namespace: str, plural: str) -> str:
     """The path of all objects of a kind.
 
     Args:
         group: As in ``/apis/batch/v1``.
-        namespace: Where; empty: in all namespaces.
+        namespace: The namespace; empty: all namespaces.
         plural: As in ``jobs``.
     """
     return f"{group}/namespaces/{namespace}/{plural}" if namespace else f"{group}/{plural}"
 
 
 def encode(body: Json) -> bytes:
-    """As JSON."""
+    """Serialises as JSON."""
     try:
         return orjson.dumps(body)
-    except TypeError:  # nested deeper than it writes, or text that is no Unicode
+    except TypeError:  # nested too deep, or text that is not Unicode
         return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _encode_as_yaml(body: Json) -> bytes:
-    """As JSON that YAML reads the same: it knows no surrogate pairs and not every raw character."""
+    """Serialises as JSON that YAML reads the same: YAML has no surrogate pairs and not every raw character."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode(errors="replace")
 
 
 def _decode(text: bytes) -> Any:
-    """ValueError where it is no JSON."""
+    """Parses JSON; raises ValueError if it is invalid."""
     try:
         return orjson.loads(text)
-    except orjson.JSONDecodeError:  # nested deeper than it reads, or no JSON indeed
+    except orjson.JSONDecodeError:  # nested too deep, or invalid JSON
         return json.loads(text)
 
 

@@ -1,8 +1,8 @@
-"""The API server's wall clock. The times that are compared are written by it and by others next to it, not by us.
+"""The API server's wall clock. The times that are compared come from it and from other processes of the control plane.
 
 Each answer carries the server's time in whole seconds (``Date``, RFC 9110): what its clock showed at some moment
-between the request and its answer. That is an interval. The clock is left alone while it is in it, and moved to its
-nearest end where it is not; so it does not jitter, and is right to about a second.
+between the request and its answer. That is an interval. The clock is not changed while it is in the interval, else it
+is moved to the nearest end; so it does not jitter, and is right to about a second.
 """
 
 import logging
@@ -12,14 +12,14 @@ from email.utils import parsedate_to_datetime
 log = logging.getLogger(__name__)
 
 _REPORTED_SECONDS = 5.0
-"""A local clock that differs by more is reported, once."""
+"""A larger difference of the local clock is reported, once."""
 
 
 class ServerClock:
-    """Starts as the local clock; corrected by each answer."""
+    """Starts as the local clock; each answer corrects it."""
 
     def __init__(self) -> None:
-        self._base = time.time() - time.monotonic()  # what to add to the monotonic clock, which nobody sets
+        self._base = time.time() - time.monotonic()  # offset to the monotonic clock, which is never set
         self._is_reported = False
 
     def now(self) -> float:
@@ -28,16 +28,16 @@ class ServerClock:
 
     @property
     def skew(self) -> float:
-        """By how many seconds the local clock is ahead of the server's; within a second it may be none."""
+        """By how many seconds the local clock is ahead of the server's; within a second it may be 0."""
         return time.time() - self.now()
 
-    def heard(self, date: str | None, sent: float, received: float) -> None:
-        """An answer has come.
+    def observe(self, date: str | None, sent: float, received: float) -> None:
+        """Corrects the clock by an answer.
 
         Args:
-            date: Its header ``Date``; None or what is no date says nothing.
+            date: Its header ``Date``; None or an invalid date is ignored.
             sent: Monotonic time before the request was sent.
-            received: Monotonic time after the answer had begun to come.
+            received: Monotonic time after the first byte of the answer.
         """
         try:
             server = parsedate_to_datetime(date).timestamp() if date else None
@@ -49,5 +49,6 @@ class ServerClock:
         if abs(self.skew) > _REPORTED_SECONDS and not self._is_reported:
             self._is_reported = True
             log.warning(
-                "the clock of this machine differs from the API server's by %.0f s; the latter counts", self.skew
+                "the clock of this machine differs from the API server's by %.0f s; its clock is used",
+                self.skew,
             )

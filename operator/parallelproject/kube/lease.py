@@ -1,14 +1,16 @@
-"""The one operator running, of several that stand by: who holds the Lease.
+"""Leader election: of several operators, the one that holds the Lease is active.
 
-Election as in client-go: the Lease names its holder, every change of it is a compare-and-swap, and another one takes
-it over that has seen it unchanged for its whole duration, by a clock of its own. Two things are different.
+Election as in client-go: the Lease names its holder, every change of it is a compare-and-swap, and another
+operator takes it over when it has seen it unchanged for its whole duration, by its own clock. Two things differ.
 
-- A holder that cannot renew is not done for. It writes nothing from two thirds of the duration on, so that what it has
-  sent has a third to arrive in; but if the Lease is still as it left it when the API server is back, nobody can have
-  been running in between, and it goes on. An API server that is away gets no operator restarted.
-- The write that takes it over is a fence. A list can be old: a cache behind, a restored or partitioned API server. Who
-  plans on one takes running tasks for free slots. A write gets its revision from etcd itself, so lists that must not be
-  older than that show all that the holder before has done, whatever stands between.
+- A holder that cannot renew does not exit. After two thirds of the duration it writes nothing, so that its last
+requests
+  have a third to arrive in. If the Lease is unchanged when the API server is back, no other operator can have been
+  active, and it continues. An API server that is down causes no restart of the operator.
+- The write that takes the Lease over is a fence. A list can be old: from a cache, a restored or a partitioned API
+server. A
+  plan from an old list treats slots of running tasks as free. A write gets its revision from etcd itself, so lists that
+  must not be older than that show everything that the previous holder did.
 """
 
 import asyncio
@@ -25,30 +27,31 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LEASE = "parallelproject"
-"""Name of the Lease, in the operator's own namespace, where the operator is told no other."""
+"""Name of the Lease, in the operator's own namespace, unless the operator is configured with another one."""
 SECONDS = 15
-"""How long a Lease is good for after it was renewed."""
+"""How long a Lease is valid after it was renewed."""
 _RELEASED = 1
-"""Duration of a Lease that was given back; nobody holds it then."""
+"""Duration of a released Lease, which has no holder."""
 _POLL_SECONDS = 1.0
-"""How often one that stands by looks, or one that could not renew tries again, at the latest."""
+"""Maximum time between two checks of a standby operator, or two retries of one that could not renew."""
 
 
 class LostLeaseError(Exception):
-    """Somebody else holds the Lease now."""
+    """Another operator holds the Lease now."""
 
 
 class Leader:
-    """This operator's part in the election; called for the revision of the fence."""
+    """This operator's part in the election; calling it returns the revision of the fence."""
 
     def __init__(self, api: Api, identity: str, name: str = LEASE, seconds: int = SECONDS) -> None:
         """Prepares it; ``run`` takes part.
 
         Args:
-            api: An open connection. From now on it sends no write of anybody but while this one leads.
-            identity: Who this is: no two at once have the same. Who comes back under the same one need not wait.
+            api: An open connection. From now on it sends writes only while this operator leads.
+            identity: The identity: no two operators at once have the same. One that restarts with the same identity
+                need not wait.
             name: Of the Lease, in the namespace of ``api``.
-            seconds: How long it is good for.
+            seconds: How long it is valid.
         """
         self._api = api
         self._identity = identity
@@ -58,19 +61,19 @@ class Leader:
         self._path = f"{self._collection}/{name}"
         self._lease: Json = {}
         self._seen_at = 0.0
-        """Since when it is as it is, by our clock."""
+        """Since when it is unchanged, by our clock."""
         self._other_seen_at = -math.inf
-        """When another holder was last seen, by our clock."""
+        """When another holder was last observed, by our clock."""
         self._acquired = ""
         self._sent = self._good_until = 0.0
         self.revision = ""
         """The revision of the write that took the Lease over; empty before it."""
         self.elected = asyncio.Event()
         """Set when this operator has become the leader."""
-        self.trouble = "the Lease has not been looked at"
-        """Why this one may not take part as it should; empty where it does."""
+        self.trouble = "the Lease has not been read"
+        """Why this operator cannot take part in the election; empty if it can."""
         self.last_try = time.monotonic()
-        """Monotonic time when it last did anything."""
+        """Monotonic time of its last activity."""
         api.guard = self._allow
 
     async def __call__(self) -> str:
@@ -80,19 +83,19 @@ class Leader:
 
     @property
     def is_leading(self) -> bool:
-        """Whether this one may write now."""
+        """Whether this operator may write now."""
         return self.elected.is_set() and _now() < self._good_until
 
     @property
     def holder(self) -> str:
-        """Who holds the Lease, as seen last."""
+        """The holder of the Lease, as last observed."""
         return str((self._lease.get("spec") or {}).get("holderIdentity") or "")
 
     async def run(self) -> None:
         """Takes the Lease over when it is free, and renews it from then on.
 
         Raises:
-            LostLeaseError: this one led, and another one has it now. Nothing may go on from what was known.
+            LostLeaseError: this operator led, and another one has the Lease now. What was known is no longer valid.
         """
         while True:
             self.last_try = time.monotonic()
@@ -109,29 +112,29 @@ class Leader:
             await asyncio.sleep(self._pause())
 
     async def release(self) -> None:
-        """Gives the Lease back, so that the next one need not wait. To be called when nothing is under way any more."""
+        """Releases the Lease, so that the next operator need not wait. To be called when no request is in progress."""
         if not self.is_leading:
             return
-        self._good_until = 0.0  # whatever becomes of it
+        self._good_until = 0.0  # whether or not the write succeeds
         try:
             self._see(await self._reread())
             await self._put({"holderIdentity": "", "leaseDurationSeconds": _RELEASED})
         except (ApiError, LostLeaseError) as error:
-            log.warning("Lease %s/%s was not given back: %s", self._api.namespace, self._name, error)
+            log.warning("Lease %s/%s was not released: %s", self._api.namespace, self._name, error)
 
     def _pause(self) -> float:
-        """From the renewal that was sent last to the next, however long its answer took."""
+        """From the last renewal to the next, even if its answer took long."""
         if not self.is_leading or self.trouble:
             return min(_POLL_SECONDS, self._seconds / 5)
         return max(0.0, self._sent + self._seconds / 3 - _now())
 
     def _allow(self, method: str, path: str) -> None:
-        """Asked as a request is about to leave: after a pause of whatever kind, it must not."""
+        """Called just before a request is sent: after a pause of any kind, it must not be sent."""
         if method not in ("GET", "HEAD") and not path.startswith(self._collection) and not self.is_leading:
             raise NotSentError("not sent: this operator does not hold the Lease")
 
     async def _stand_by(self) -> None:
-        """Looks at the Lease, and takes it where it is free."""
+        """Reads the Lease, and takes it if it is free."""
         try:
             self._see(await self._api.request("GET", self._path))
         except ApiError as error:
@@ -145,7 +148,7 @@ class Leader:
             if _now() < self._seen_at + good_for:
                 return
         elif self.holder != self._identity and good_for != _RELEASED and _now() < self._other_seen_at + self._seconds:
-            return  # deleted, or emptied by hand: who held it may not have heard
+            return  # deleted, or cleared by hand: the holder may not know it
         before, now = self.holder, _iso()
         transitions = int(spec.get("leaseTransitions") or 0) + 1
         asked = {"holderIdentity": self._identity, "acquireTime": now, "leaseTransitions": transitions}
@@ -154,7 +157,7 @@ class Leader:
             await self._put({**asked, "leaseDurationSeconds": self._seconds})
         except ApiError as error:
             if error.status == 409:
-                return  # another one was quicker
+                return  # another operator was faster
             raise
         self._acquired, self.revision = now, self._lease["metadata"]["resourceVersion"]
         self._renewed(sent)
@@ -168,7 +171,7 @@ class Leader:
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
-            # Our own renewal whose answer was lost, or somebody's label: what counts is whose it is.
+            # Our own renewal whose answer was lost, or a changed label: only the holder counts.
             sent = _now()
             self._see(await self._reread())
             await self._put(ours)
@@ -178,7 +181,7 @@ class Leader:
         self._sent, self._good_until = sent, sent + self._seconds * 2 / 3
 
     async def _reread(self) -> Json:
-        """The Lease as it is now, which must be the very one that this operator took over."""
+        """The current Lease, which must be the one that this operator took over."""
         try:
             found = await self._api.request("GET", self._path)
         except ApiError as error:
@@ -192,7 +195,7 @@ class Leader:
         return found
 
     async def _put(self, changes: Json) -> None:
-        """Writes the Lease as it was seen, with changes, if it is still as it was seen."""
+        """Writes the Lease with changes, if it is still as it was read."""
         spec = {**(self._lease.get("spec") or {}), "renewTime": _iso(), **changes}
         body = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -216,7 +219,7 @@ class Leader:
 
 
 def _now() -> float:
-    """A clock that goes on while the machine sleeps, where there is one."""
+    """A clock that continues while the machine sleeps, if the system has one."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 

@@ -1,8 +1,8 @@
-"""Keeps what is seen of one kind of object up to date: list, then watch from there, for ever.
+"""Keeps the observed objects of one kind up to date: list, then watch from there, forever.
 
-On 410 Gone, and whenever the server says that the watch cannot go on, everything is listed again; what
-vanished meanwhile is reported as deleted, which a plain watch would miss. A resource that the server does not serve
-(404: its CRD is missing) has no objects: all that were known are reported as deleted, and it is asked for again.
+On 410 Gone, and whenever the server reports that the watch cannot continue, everything is listed again; objects that
+disappeared meanwhile are reported as deleted, which a plain watch would miss. A resource that the server does not serve
+(404: its CRD is missing) has no objects: all known ones are reported as deleted, and it is requested again.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 300
 """How long the server keeps one watch open."""
 SILENCE_SECONDS = 90
-"""A watch without a byte for so long is dead: bookmarks come every minute."""
+"""After this time without a byte a watch is dead: bookmarks come every minute."""
 _FIRST_WATCH_SECONDS = 2
 _LATE_SECONDS = 10
-"""A watch that has not ended so long after its time is dead."""
+"""A watch that has not ended this long after its time is dead."""
 PAGE = 500
-"""Objects asked for in one page of a list."""
+"""Objects in one page of a list."""
 _SILENT_SECONDS = 5.0
 _SETTLED_SECONDS = 1.0
-"""So long after a silence of _SILENT_SECONDS a watch is not taken for current."""
+"""For this time after a silence of _SILENT_SECONDS a watch does not count as current."""
 _BACKOFF_MAX = 10.0
 _REFUSED_MAX = 3.0
-"""Longest wait after a definite answer, such as 404 where the CRD is missing: it costs the server nothing."""
+"""Maximum wait after a definite answer, such as 404 if the CRD is missing: it costs the server nothing."""
 
 
 class WatchSink(Protocol):
-    """Who is told."""
+    """The consumer of what is observed."""
 
     def seen(self, obj: dict[str, Any]) -> None:
-        """An object is there, in this state."""
+        """An object exists, in this state."""
 
     def gone(self, obj: dict[str, Any]) -> None:
         """An object was deleted; this was its last known state."""
@@ -64,13 +64,15 @@ class Reflector:
         Args:
             api: An open connection.
             path: Path of the collection.
-            selector: Labels of the objects that are wanted.
-            sink: Is told.
-            floor: Gives the revision that the first list must have reached, empty for any; ApiError where that
-                cannot be said yet.
-            media: What to ask for: whole objects, or their metadata only.
-            is_custom: Whether a CRD defines the resource. A watch that is opened while the server sets it up may stay
-                silent; so the first watches are short, at the start and whenever the resource was not served.
+            selector: Labels of the objects to observe.
+            sink: Receives what is observed.
+            floor: Returns the revision that the first list must have reached, empty for any; ApiError if it is not
+                known
+                yet.
+            media: What to request: whole objects, or their metadata only.
+            is_custom: Whether a CRD defines the resource. A watch that is opened while the server sets the resource up
+                may
+                stay silent. So the first watches are short, at the start and whenever the resource was not served.
         """
         self._api = api
         self._media = media
@@ -80,13 +82,13 @@ class Reflector:
         """Path of the collection that is watched."""
         self._selector = selector
         self._sink = sink
-        self._versions: dict[str, dict[str, Any]] = {}  # by uid: what it takes to tell of a deletion
+        self._versions: dict[str, dict[str, Any]] = {}  # by uid: what is needed to report a deletion
         self._first_floor = floor
-        self._floor = ""  # revision that has been seen: no list may be older
+        self._floor = ""  # observed revision: no list may be older
         self._resource_version = ""
         self._has_gap = True
-        """Whether the watch goes on from a revision of which the server may say that it is too old: what happened since
-        then is known once it has sent anything else."""
+        """Whether the watch continues from a revision that the server may report as too old: later changes are known
+        when it has sent anything else."""
         self.synced = asyncio.Event()
         """Set after a complete list; not set before it, and while the server does not serve the resource."""
         self.trouble = ""
@@ -94,14 +96,14 @@ class Reflector:
         self.is_refused = False
         """Whether that is a definite answer: the resource is not served, or a right is missing."""
         self.restarts: Counter[str] = Counter()
-        """Watches that are over, by cause: ended, broken or expired."""
-        self._heard_again = 0.0
-        """Monotonic time of the first answer after a silence. It may have waited to be read while this process stood
-        still, and that the connection is broken may be known a moment later."""
+        """Ended watches, by cause: ended, broken or expired."""
+        self._contact_again = 0.0
+        """Monotonic time of the first answer after a silence. It may have waited to be read while this process was
+        paused, and a broken connection may be noticed a moment later."""
         self.last_contact = 0.0
-        """Monotonic time of the last answer of the server."""
+        """Monotonic time of the server's last answer."""
         self.last_try = time.monotonic()
-        """Monotonic time when it last did anything: tells a dead reflector from a dead server."""
+        """Monotonic time of its last activity: it distinguishes a dead reflector from a dead server."""
 
     @property
     def names(self) -> list[str]:
@@ -110,9 +112,9 @@ class Reflector:
         return ["/".join(filter(None, (metadata["namespace"], metadata["name"]))) for metadata in known]
 
     def is_current(self, seconds: float) -> bool:
-        """Whether its watch is open without a gap, and the server was heard on it within so many seconds."""
+        """Whether its watch is open without a gap, and the server answered on it within the given number of seconds."""
         now = time.monotonic()
-        is_fresh = now - self.last_contact < seconds and now - self._heard_again > _SETTLED_SECONDS
+        is_fresh = now - self.last_contact < seconds and now - self._contact_again > _SETTLED_SECONDS
         return self.synced.is_set() and not self.trouble and not self._has_gap and is_fresh
 
     async def run(self) -> None:
@@ -130,13 +132,13 @@ class Reflector:
                 self.restarts["ended"] += 1
                 failures = 0
                 if time.monotonic() - self.last_try < 1:
-                    await asyncio.sleep(0.1)  # a server that ends each watch at once is not to be hammered
+                    await asyncio.sleep(0.1)  # do not flood a server that ends each watch at once
             except ApiError as error:
                 if error.status == 410 or error.reason in ("Expired", "Gone"):
                     self.restarts["expired"] += 1
                     self.trouble = str(error)
                     self._floor, self._resource_version = self._resource_version or self._floor, ""
-                    await asyncio.sleep(random.uniform(0.05, 0.1))  # one that says so each time is not to be hammered
+                    await asyncio.sleep(random.uniform(0.05, 0.1))  # do not flood a server that reports this each time
                     continue
                 if time.monotonic() - self.last_contact < 1:
                     failures = 0
@@ -148,8 +150,8 @@ class Reflector:
                 if error.status == 404:
                     trouble = "the API server does not serve it (HTTP 404): is its CRD installed?"
                     self._is_not_served()
-                if trouble != self.trouble:  # once, and not at each of a thousand tries
-                    log.warning("watch of %s broke off: %s; again in %.1f s", self.path, trouble, delay)
+                if trouble != self.trouble:  # once, not for each of a thousand tries
+                    log.warning("watch of %s was interrupted: %s; retry in %.1f s", self.path, trouble, delay)
                 self.trouble, self.is_refused = trouble, error.is_definite and error.status != 429
                 await asyncio.sleep(delay)
 
@@ -162,14 +164,14 @@ class Reflector:
             self._sink.gone(self._versions.pop(uid))
 
     async def _list(self) -> None:
-        """Reads everything, a page at a time, and tells of the difference to what was known."""
+        """Reads everything, one page at a time, and reports the difference from what was known."""
         found: dict[str, dict[str, Any]] = {}
         params = {"labelSelector": self._selector, "limit": str(PAGE)}
         if self._floor:
             params |= {"resourceVersion": self._floor, "resourceVersionMatch": "NotOlderThan"}
         while True:
             page = await self._api.request("GET", self.path, params=params, accept=self._media.of_list)
-            self._heard()
+            self._note_contact()
             for item in page.get("items") or ():
                 found[item["metadata"]["uid"]] = item
             metadata = page.get("metadata") or {}
@@ -199,7 +201,7 @@ class Reflector:
         silence = min(SILENCE_SECONDS, self._watch_seconds + _LATE_SECONDS)
         self._watch_seconds = min(WATCH_SECONDS, 2 * self._watch_seconds)
         async for event in self._api.watch(self.path, params, silence, self._opened, self._media.of_object):
-            self._heard()
+            self._note_contact()
             kind, item = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
                 code, reason = int(item.get("code") or 0), str(item.get("reason") or "")
@@ -213,16 +215,16 @@ class Reflector:
                 self._versions.pop(metadata["uid"], None)
                 self._sink.gone(item)
             self._resource_version = metadata.get("resourceVersion") or self._resource_version
-        self._heard()  # ended by the server, as agreed
+        self._note_contact()  # ended by the server, as agreed
 
     def _opened(self) -> None:
         self.trouble, self.is_refused = "", False
-        self._heard()
+        self._note_contact()
 
-    def _heard(self) -> None:
+    def _note_contact(self) -> None:
         now = time.monotonic()
         if now - self.last_contact > _SILENT_SECONDS:
-            self._heard_again = now
+            self._contact_again = now
         self.last_contact = self.last_try = now
 
     def _remember(self, uid: str, item: dict[str, Any]) -> None:

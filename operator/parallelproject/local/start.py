@@ -8,26 +8,34 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.failures import all_done
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
-from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.engine.command import Command, commands
 from parallelproject.local.engine.earlier_sessions import History, recover
-from parallelproject.local.engine.engine import End, Engine
-from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.engine.engine import Engine, RunEnd
+from parallelproject.local.engine.inbox import Inbox
+from parallelproject.local.engine.options import TASK_SECONDS, RunOptions
 from parallelproject.local.engine.resume import Resumption, resume
 from parallelproject.local.engine.signals import Interrupts
+from parallelproject.local.engine.skipped_tasks import skip_notice
 from parallelproject.local.errors import RunError
+from parallelproject.local.removal import forget
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
+from parallelproject.local.views.advice import advice
+from parallelproject.local.views.json_lines import JsonView
 from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, summary
+from parallelproject.local.views.window import can_redraw
+from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -40,14 +48,14 @@ ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
 
 _TITLE_MAX = 200
-"""Characters of a task's title that are told where its work is published."""
+"""Characters of a task's title that are shown where its work is published."""
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Say = Callable[[str], None]
 
 
 def run_project(project: ParallelProject, options: RunOptions | None = None) -> int:
-    """Runs a project's tasks as processes of this machine, going on where an earlier run was cut off.
+    """Runs a project's tasks as processes of this machine, continuing where an earlier run was cut off.
 
     Returns:
         0 when all tasks have succeeded, 130 when it was interrupted, else 1.
@@ -68,7 +76,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     directory = StateDirectory(path) if path else StateDirectory.default(project.name)
 
     def say(text: str) -> None:
-        print(text, file=options.stderr, flush=True)
+        with suppress(OSError, ValueError):  # nobody reads any more: the run continues all the same
+            print(text, file=options.stderr, flush=True)
 
     try:
         with _opened(directory, options.fresh, say) as (held, store, spill):
@@ -79,26 +88,38 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             clock = Clock()
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
+            if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
+                spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             history = recover(store, spill, clock.now(), deliveries)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
-            resumed = resume(graph, spec, store, history, clock.now())
+            asked = directory.requests.begin(options.skip)
+            resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
             if changed:
                 say(f"warning: {notice(changed)}")
+            if skipped := skip_notice(resumed.graph, resumed.plan):
+                say(f"note: {skipped}")
             if resumed.done:
                 status.begin(store.run_id, _created(store, clock), options.rerun)
-                already_done(board, history, options, target)
+                if options.view == "json":
+                    JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
+                else:
+                    already_done(board, history, options, target)
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
                 target.begin(spec, directory, say, options.source)
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun)
+            if options.has_default_deadline(project.spec):
+                hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
+                say(f"note: an attempt that takes longer than {TASK_SECONDS // 3600} h is stopped ({hint})")
             store.begin_session(clock.now())
             store.close()
             processes.begin(
@@ -109,7 +130,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 clock=clock.offset,
                 orphan_grace=ORPHAN_GRACE,
             )
-            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status)
+            inbox = Inbox(directory.requests, asked)
+            return _run(board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox)
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -119,7 +141,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
     except OSError as error:
         where = error.filename or directory.path
         if options.fresh and isinstance(error, PermissionError):
-            say(f"error: cannot remove {where}: {error.strerror} (sudo rm -rf it, if it is of a task's container)")
+            say(f"error: cannot remove {where}: {error.strerror} (if a container made it: sudo rm -rf it)")
         else:
             say(f"error: cannot write {where}: {error.strerror} (--state-dir DIR keeps the state elsewhere)")
     return EXIT_FAILED
@@ -130,15 +152,8 @@ def _opened(directory: StateDirectory, fresh: bool, say: Say) -> Iterator[tuple[
     """The lock held and the state open; emptied before if it is to be fresh."""
     held = lock.acquire(directory.lock, say)
     try:
-        if fresh and directory.database.exists():
-            with (
-                suppress(sqlite3.Error),  # a state that cannot be read is no reason to keep it
-                closing(Store(directory.database)) as store,
-                closing(Spill(directory.spill)) as spill,
-            ):
-                recover(store, spill, 0.0)  # so that none of its processes is left
-                _forget(directory, store.run_id)
         if fresh:
+            forget(directory)
             directory.empty()
         directory.create()
         try:
@@ -161,15 +176,17 @@ def _run(
     say: Say,
     deliveries: "Deliveries | None",
     status: StatusFile,
+    inbox: Inbox,
 ) -> int:
-    view = Audience([_view(board, options), status], options.consumers)
+    shown = _view(board, options)
+    view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            deliveries,
+            resumed.basis, inbox, deliveries,
         )  # fmt: skip
         lost = None
-        end = End.TROUBLE
+        end = RunEnd.TROUBLE
         try:
             end = engine.run()
         except SupervisorLostError as error:
@@ -185,18 +202,23 @@ def _run(
             view.close()
         ended = board.clock.now()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
-            store.end_session(ended, completed=end is End.COMPLETED)
+            store.end_session(ended, completed=end is RunEnd.COMPLETED)
     if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
-    elif end is End.TROUBLE:
+    elif end is RunEnd.TROUBLE:
         say(f"error: {board.notice}")
     target = deliveries.target if deliveries else None
-    all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
-    told = _finished(board, options)
-    if end is End.INTERRUPTED:
+    if isinstance(shown, JsonView):
+        remarks = deliveries.remarks(engine.ledger.records) if deliveries else []
+        shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
+        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
+    else:
+        all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries)
+    is_reported = _finished(board, options)
+    if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
-    code = EXIT_SUCCEEDED if all_succeeded and told else EXIT_FAILED
-    return _pushed(target, board, options, code, say) if end is End.COMPLETED else code
+    code = EXIT_SUCCEEDED if all_succeeded and is_reported else EXIT_FAILED
+    return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
 def _created(store: Store, clock: Clock) -> float:
@@ -206,7 +228,7 @@ def _created(store: Store, clock: Clock) -> float:
 
 
 def _finished(board: Board, options: RunOptions) -> bool:
-    """Tells whoever asked which tasks have succeeded."""
+    """Reports to the caller which tasks have succeeded."""
     if options.finished is None or board.plan is None:
         return True
     records = board.plan.ledger.records
@@ -219,25 +241,20 @@ def _deliveries(
     project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
 ) -> "Deliveries | None":
     """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
-    asked = options.repository or spec.git or spec.conflicts.enforce_files
+    asked = options.repository or spec.git or spec.conflicts.enforce_files or options.check
     if not asked and not directory.repository_note.exists():
         return None
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.push import remote_of
     from parallelproject.local.delivery.target import find_target
 
-    has_begun = bool(store.attempts())
-    target = find_target(project, spec, options.repository, directory, store.run_id, has_begun, options.source)
+    has_started = bool(store.attempts())
+    target = find_target(project, spec, options.repository, directory, store.run_id, has_started, options.source)
+    if options.check and target is None:
+        raise RunError("a check needs a repository that the work lands in", "give --repo DIR")
     if target and options.push:
         remote_of(target)  # so that it is known before anything runs
-    return Deliveries(target, spec, directory, options.source) if target else None
-
-
-def _forget(directory: StateDirectory, run: str) -> None:
-    if directory.repository_note.exists():
-        from parallelproject.local.delivery.target import forget
-
-        forget(directory, run)
+    return Deliveries(target, spec, directory, options.source, options.check) if target else None
 
 
 def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
@@ -251,8 +268,8 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
         remote = push(target)
         say(f"{target.branch} is pushed to {remote}")
         if options.publish:
-            told = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
-            for line in options.publish(PushedBranch(address_of(target, remote), target, told)):
+            instructions = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
+            for line in options.publish(PushedBranch(address_of(target, remote), target, instructions)):
                 say(line)
     except RunError as error:
         say(f"error: {error}")
@@ -260,8 +277,10 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
     return code
 
 
-def _view(board: Board, options: RunOptions) -> View:
-    live = options.view == "live" or (options.view == "auto" and options.stdout.isatty())
+def _view(board: Board, options: RunOptions) -> BoardView:
+    if options.view == "json":
+        return JsonView(board, options.stdout)
+    live = options.view == "live" or (options.view == "auto" and can_redraw(options.stdout))
     if not live:
         return PlainView(board, options.stdout)
     from parallelproject.local.views.live import LiveView  # here, because rich is slow to load

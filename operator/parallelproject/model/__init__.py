@@ -1,4 +1,4 @@
 """The ParallelProject resource: its spec, its status, and the names of everything made for it.
 
-Data only: what is valid by itself is told here, what makes sense as a graph in ``core``.
+Data only. This package checks each part by itself; ``core`` checks whether the parts make a graph.
 """

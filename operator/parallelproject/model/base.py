@@ -21,19 +21,19 @@ class Model(BaseModel):
 
 @dataclass(frozen=True)
 class Later:
-    """Marks a field, or values of one, whose feature is not there yet.
+    """Marks a field, or some of its values, whose feature does not exist yet.
 
-    Such a field is left out of the CRD and refused by ``later_fields``: never accepted and ignored.
+    The CRD does not have such a field, and ``later_fields`` refuses it. It is never accepted and ignored.
     """
 
     feature: str
-    """What it will belong to, in the words of an error message: "git delivery"."""
+    """The feature that it belongs to, as an error message names it: "git delivery"."""
     values: tuple[str, ...] = ()
-    """The values that come later; empty: the whole field does."""
+    """The values that do not exist yet; empty: the whole field does not."""
 
 
 def later_fields(model: Model, path: str) -> Iterator[tuple[str, str]]:
-    """Yields (path, feature) for everything set in ``model`` whose feature is not there yet.
+    """Yields (path, feature) for everything set in ``model`` whose feature does not exist yet.
 
     Args:
         model: A part of the resource.
@@ -55,7 +55,7 @@ def later_fields(model: Model, path: str) -> Iterator[tuple[str, str]]:
 
 
 def fields_at(model: type[Model], path: Sequence[int | str]) -> list[str]:
-    """The names, as in manifests, of the fields that may stand at a path; none where any may, or nothing does.
+    """The names, as in manifests, of the fields that are allowed at a path; empty where any name is, or no field is.
 
     Args:
         model: What the path starts in.
@@ -63,7 +63,7 @@ def fields_at(model: type[Model], path: Sequence[int | str]) -> list[str]:
     """
     at: type[Model] | None = model
     for part in path:
-        if isinstance(part, int):  # an item of the list that the part before has led to
+        if isinstance(part, int):  # an item of the list at the part before
             continue
         fields = at.model_fields.values() if at else ()
         at = next((_model_in(field.annotation) for field in fields if field.alias == part), None)

@@ -1,7 +1,7 @@
 """The CustomResourceDefinition, made from the models of the spec and the status.
 
-A description, a bound or a default is the model's; here stands only what Kubernetes asks beyond it:
-how lists are merged, which defaults the API server writes down, rules across fields, columns.
+Descriptions, bounds and defaults are in the models. This file adds what only Kubernetes needs: how lists are merged,
+which defaults the API server persists, rules across fields, columns.
 """
 
 import json
@@ -18,7 +18,7 @@ from parallelproject.model.status import Status
 Schema = dict[str, Any]
 
 INTEGER_MAX = 2**53 - 1
-"""Bound of an integer that the model leaves open: the last one that every JSON reader keeps exact."""
+"""Bound of an integer for which the model has none: the largest that every JSON reader represents exactly."""
 _INT32_MAX = 2**31 - 1
 
 LIST_KEYS = {
@@ -28,7 +28,7 @@ LIST_KEYS = {
     "spec.tasks[].parameters": "name",
     "status.conditions": "type",
 }
-"""Lists whose items are told apart by a field: the server refuses one given twice, and each item has its own owner.
+"""Lists whose items a field identifies: the server refuses duplicates, and each item has its own owner.
 
 All others are atomic. So are the tasks, for size: as a map list, 500 of them add 60–136 KiB of
 managedFields. Parameters are within the tasks and so cost nothing.
@@ -37,20 +37,20 @@ managedFields. Parameters are within the tasks and so cost nothing.
 SERVER_DEFAULTS = frozenset(
     {"spec.suspend", "spec.scheduling", "spec.parallelism", "spec.failurePolicy", "spec.executor"}
 )
-"""Defaults that the API server writes into the object: how it is run can be read from it, and stays
-as it is when a later version has another default.
+"""Defaults that the API server writes into the object. The object then says how it is run, and that does not change
+when a later version has another default.
 
 The others are applied when the spec is read. Within an atomic list a written default would make the
-live list differ from the applied one, a conflict for whoever else applies the same; within an object
+live list differ from the applied one, a conflict for anyone else who applies the same; within an object
 it would only be written where the object is given.
 """
 
 NOT_OBSERVED = {"observedGeneration": -1}
-"""The status of a new project, which the API server writes: a tool that waits for it (kstatus) must not take one that
-the operator has not looked at yet for one without a status that could tell."""
+"""The status of a new project, written by the API server. Without it, a tool that waits for the project (kstatus) would
+treat one that the operator has not seen yet as ready."""
 
 NULLABLE = frozenset({"spec.tasks[].group"})
-"""Fields that may be given as null, meaning none; any other optional field is left out instead."""
+"""Fields that may be null, which means none; any other optional field has to be absent instead."""
 
 RULES: dict[str, list[dict[str, str]]] = {
     "": [
@@ -63,7 +63,7 @@ RULES: dict[str, list[dict[str, str]]] = {
     "spec.executor": [
         {
             "rule": "self == oldSelf",
-            "message": "executor cannot be changed once the project is there; delete the project and create it again",
+            "message": "executor cannot be changed later; delete the project and create it again",
         }
     ],
     "spec.tasks[]": [
@@ -75,7 +75,7 @@ RULES: dict[str, list[dict[str, str]]] = {
         }
     ],
 }
-"""CEL rules by the place they are about. What needs a look at the whole graph is told by the Accepted condition."""
+"""CEL rules by their place. The condition Accepted reports what only the whole graph shows."""
 
 
 def _column(name: str, kind: str, path: str, description: str, *, wide: bool = False) -> dict[str, Any]:
@@ -87,19 +87,19 @@ _SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
 _SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
 COLUMNS = [
     _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
-    _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it stands there, in a word."),
-    _column("Level", "string", ".status.level", "The level that runs, of all."),
-    _column("Progress", "string", ".status.progress", "Tasks that succeeded, of all."),
+    _column("Reason", "string", f"{_SUCCEEDED}.reason", "Why it is in this state, as one word."),
+    _column("Level", "string", ".status.currentLevel", "The lowest level that is not done; the first is L0."),
+    _column("Progress", "string", ".status.progress", "Tasks that succeeded, out of all tasks."),
     _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),
     _column("Age", "date", ".metadata.creationTimestamp", "Time since it was created."),
     _column("Skipped", "integer", ".status.counts.skipped", "Tasks that will not run.", wide=True),
-    _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether new tasks are held back.", wide=True),
+    _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether no new task starts.", wide=True),
     _column("Parallelism", "integer", ".spec.parallelism", "Maximum number of running tasks.", wide=True),
-    _column("Speedup", "string", ".status.metrics.speedup", "Work divided by wall time.", wide=True),
-    _column("Message", "string", f"{_SUCCEEDED}.message", "Why it stands there, in a sentence.", wide=True),
+    _column("Speedup", "string", ".status.metrics.speedup", "Work divided by wall-clock time.", wide=True),
+    _column("Message", "string", f"{_SUCCEEDED}.message", "Why it is in this state, as a sentence.", wide=True),
 ]
-"""What ``kubectl get`` shows, after the name; the reason of Succeeded is the most telling one at any time."""
+"""The columns of ``kubectl get`` after the name. The reason of Succeeded is the most useful one at any time."""
 
 
 def crd() -> dict[str, Any]:
@@ -108,8 +108,8 @@ def crd() -> dict[str, Any]:
     for place, node in places(schema):
         default = node.get("default")
         if default not in (None, "", [], {}) and node["type"] != "object":
-            said = default if isinstance(default, str) else json.dumps(default)
-            node["description"] += f" Defaults to {said}."  # `kubectl explain` shows no defaults
+            shown = default if isinstance(default, str) else json.dumps(default)
+            node["description"] += f" Defaults to {shown}."  # `kubectl explain` shows no defaults
         if place not in SERVER_DEFAULTS:
             node.pop("default", None)
     schema["properties"]["status"]["default"] = dict(NOT_OBSERVED)
@@ -124,7 +124,7 @@ def crd() -> dict[str, Any]:
                 "listKind": f"{KIND}List",
                 "plural": PLURAL,
                 "singular": SINGULAR,
-                # Not in category "all": `kubectl delete all --all` would take the projects along.
+                # Not in category "all": `kubectl delete all --all` would delete the projects too.
                 "shortNames": [SHORT],
             },
             "scope": "Namespaced",
@@ -150,7 +150,7 @@ def project_schema() -> Schema:
         "description": "A graph of tasks, run in parallel, each exactly once.",
         "required": ["spec"],
         "properties": {
-            # apiVersion, kind and metadata are implied; only a rule's fieldPath has to be told.
+            # apiVersion, kind and metadata are implied; only a rule's fieldPath needs them.
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
             "spec": spec,
             "status": _structural(Status),
@@ -181,7 +181,8 @@ def places(schema: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def _structural(model: type[Model]) -> Schema:
-    """Pydantic's JSON Schema of a model as Kubernetes wants it: in one piece, no null, no fields of later versions."""
+    """Pydantic's JSON Schema of a model as Kubernetes requires it: no references, no null, no fields of later
+    versions."""
     generated = model.model_json_schema(by_alias=True)
     parts = _parts(model)
     later = {part.__name__: _later(part) for part in parts}
@@ -261,7 +262,7 @@ def _later(model: type[Model]) -> dict[str, Later]:
 
 
 def _parts(model: type[Model]) -> set[type[Model]]:
-    """A model and all models that it is made of."""
+    """A model and all models that it contains."""
     found: set[type[Model]] = set()
     open_: list[Any] = [model]
     while open_:

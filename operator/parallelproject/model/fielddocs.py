@@ -1,6 +1,6 @@
-"""The docstrings of a model's fields. Python keeps none, so they are read from the source.
+"""The docstrings of a model's fields. Python does not keep them, so they are read from the source.
 
-Pydantic can do that, too, as it makes a class; then every start of every command waits for it.
+Pydantic can also do that when it creates a class, but then every command takes longer to start.
 """
 
 import ast
@@ -12,7 +12,7 @@ from parallelproject.model.base import Model
 
 
 def field_docs(model: type[Model]) -> dict[str, str]:
-    """By field, the text that stands below it in the class or one that it extends; fields without one are left out."""
+    """By field, the text below it in the class or in a class that it extends. Fields without a text are absent."""
     inherited = [field_docs(base) for base in model.__bases__ if issubclass(base, Model) and base is not Model]
     tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
     (described,) = (node for node in tree.body if isinstance(node, ast.ClassDef))

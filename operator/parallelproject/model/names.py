@@ -17,7 +17,7 @@ CRD_NAME = f"{PLURAL}.{GROUP}"
 LABEL_PROJECT = f"{GROUP}/project"
 LABEL_PROJECT_UID = f"{GROUP}/project-uid"
 LABEL_KIND = f"{GROUP}/kind"
-"""What kind of work something is made for, where it is no attempt at a task."""
+"""The kind of work that an object is for, where that is not an attempt at a task."""
 LABEL_TASK = f"{GROUP}/task"
 LABEL_STEP = f"{GROUP}/step"
 LABEL_LEVEL = f"{GROUP}/level"
@@ -28,20 +28,20 @@ MANAGED_BY = "parallelproject"
 ANNOTATION_TASK = f"{GROUP}/task-file"
 """On a pod: the task file's JSON, mounted by the downward API."""
 ANNOTATION_DELIVERY = f"{GROUP}/delivery"
-"""On a pod: what ``pproj-git`` is told, mounted by the downward API."""
+"""On a pod: the instructions of ``pproj-git``, mounted by the downward API."""
 ANNOTATION_PUBLISH = f"{GROUP}/publish"
-"""On a pod: what ``pproj-publish`` is told, mounted by the downward API."""
+"""On a pod: the instructions of ``pproj-publish``, mounted by the downward API."""
 ANNOTATION_FEEDBACK = f"{GROUP}/feedback"
-"""On a pod: what the attempt before has left to be heeded, mounted by the downward API."""
+"""On a pod: the feedback of the previous attempt, mounted by the downward API."""
 KUBECTL_CONTAINER = "kubectl.kubernetes.io/default-container"
-"""On a pod: the container that ``kubectl logs`` and ``exec`` mean: the one that runs the task, unless its template names
-another. Others may be put before it on its way, as proxies are."""
+"""On a pod: the container that ``kubectl logs`` and ``exec`` use: the one that runs the task, unless its template names
+another. Admission may put other containers before it, such as proxies."""
 ANNOTATION_CONTAINER = f"{GROUP}/container"
 """On a pod: the name of the container that runs the task, where ``KUBECTL_CONTAINER`` is another."""
 ANNOTATION_CLAIM = f"{GROUP}/claim"
-"""On a Job: what its attempt holds, as JSON (``core.planner.claim``)."""
+"""On a Job: the claim of its attempt, as JSON (``core.planner.claim``)."""
 ANNOTATION_STOP = f"{GROUP}/stopped-for"
-"""On a Job: why we stopped it."""
+"""On a Job: why the operator stopped it."""
 
 GITOPS = (
     "argocd.argoproj.io/tracking-id",
@@ -49,16 +49,18 @@ GITOPS = (
     "kustomize.toolkit.fluxcd.io/name",
     "helm.toolkit.fluxcd.io/name",
 )
-"""Labels and annotations by which Argo CD and Flux know the objects that they keep as they are in a repository."""
+"""Labels and annotations by which Argo CD and Flux identify the objects that they sync from a repository."""
 
 FINALIZER_RECORDED = f"{GROUP}/recorded"
-"""On a Job: holds it until its result is written down, whoever deletes it."""
+"""On a Job: the finalizer that keeps it until its result is recorded, even if someone deletes it."""
 
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
-"""On a namespace: most tasks of all its projects that may be running at once."""
+"""On a namespace: maximum number of running tasks of all its projects together."""
 ANNOTATION_HIGHEST_PRIORITY = f"{GROUP}/highest-priority"
-"""On a namespace: P0 to P4; projects there that ask for a higher priority have this one."""
+"""On a namespace: P0 to P4, the highest priority of its projects; one that asks for a higher priority gets this one."""
 
+ENV_RUN = "PPROJ_RUN"
+"""The run's id: in a cluster the project's uid. A run on one machine finds its processes again by it."""
 ENV_PROJECT = "PPROJ_PROJECT"
 ENV_TASK_ID = "PPROJ_TASK_ID"
 ENV_ATTEMPT = "PPROJ_ATTEMPT"
@@ -73,20 +75,25 @@ _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing
 
 
+def level_name(index: int) -> str:
+    """What a level is called wherever people read of it: ``L0``, ``L1``, …, as levels count from 0."""
+    return f"L{index}"
+
+
 def parameter_variable(name: str) -> str:
     """The environment variable of a parameter: ``endpoint-url`` → ``PPROJ_PARAM_ENDPOINT_URL``."""
     return "PPROJ_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 def job_name(project: str, uid: str, key: WorkKey) -> str:
-    """The name of an attempt's Job: the same for the same attempt, so that creating it twice cannot make two.
+    """The name of an attempt's Job: the same for the same attempt, so that creating it twice makes only one.
 
-    An attempt at a task and one at publishing have the names that every release gave them: a release that takes over in
-    the middle of a run meets the Jobs of the one before.
+    The names of both kinds of attempts are the same in every release: a new release that takes over during a run finds
+    the Jobs of the previous one.
 
     Args:
-        project: Name of the project; for people.
-        uid: The project's uid: a project deleted and made again has other Jobs.
+        project: Name of the project; only for readability.
+        uid: The project's uid: a project that was deleted and created again has other Jobs.
         key: The attempt.
 
     Returns:
@@ -105,3 +112,7 @@ def job_name(project: str, uid: str, key: WorkKey) -> str:
 
 def _dns(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+CONFIG_FILE = ".pproj.yaml"
+"""The file with the options of commands, next to a task file or above it."""

@@ -1,4 +1,4 @@
-"""What is checked of a role's pod template: enough to run a task in it. The API server checks the rest."""
+"""The checks of a role's pod template: enough to run a task in it. The API server checks the rest."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from parallelproject.model.base import Model
 
 
 class _Open(Model):
-    """A part of Kubernetes' own types: the fields below are checked, all others are kept as they are."""
+    """A part of Kubernetes' own types: the fields below are checked, all others are passed on unchanged."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -30,13 +30,14 @@ class Container(_Open):
     image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """Image that it runs."""
     command: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
-    """Program and first arguments; the container that runs the task must set it. $(PPROJ_TASK_FILE) and its like are replaced."""
+    """Program and first arguments; the container that runs the task must set it. Variables such as $(PPROJ_TASK_FILE)
+    are replaced."""
     args: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
     """Further arguments."""
 
 
 class PodSpec(_Open):
-    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
+    """What the pods run: a PodSpec, checked as a whole when a Job is created from it."""
 
     containers: Annotated[list[Container], Field(min_length=1, max_length=32)]
     """Containers; the first one runs the task and must set command."""
@@ -48,4 +49,4 @@ class PodTemplate(_Open):
     metadata: PodMetadata | None = None
     """Labels and annotations of the pods."""
     spec: PodSpec
-    """What the pods run: a PodSpec, checked as a whole when a Job is made of it."""
+    """What the pods run: a PodSpec, checked as a whole when a Job is created from it."""

@@ -1,4 +1,4 @@
-"""What is wrong with an input, told so that its author can fix it."""
+"""What is wrong with an input, in words that let its author fix it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ class Severity(StrEnum):
 class Problem:
     """One thing wrong at one place.
 
-    ``str()`` gives the line that people read: ``place: found (hint)``.
+    ``str()`` gives the line for people: ``place: found (hint)``.
     """
 
     place: str
     """A path as in ``spec.tasks[3].dependencies[0]``, or ``file:line``."""
     found: str
-    """What was found there, as a sentence's end: ``"api-shema" is not a task``."""
+    """What was found there, as the end of a sentence: ``"api-shema" is not a task``."""
     hint: str = ""
-    """What would be right: ``did you mean "api-schema"?``."""
+    """The fix: ``did you mean "api-schema"?``."""
     reason: str = "InvalidSpec"
-    """The reason of the Accepted condition that it leads to."""
+    """The reason that it gives the condition Accepted."""
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
@@ -41,18 +41,18 @@ class ProblemsError(Exception):
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
         self.warnings = tuple(warnings)
-        """What else its author should know."""
+        """What its author should also know."""
 
 
 def listed(items: Sequence[object], most: int, between: str = ", ") -> str:
-    """The first of many, as in ``a, b and 3 more``."""
+    """The first items of a list, as in ``a, b and 3 more``."""
     shown = between.join(map(str, items[:most]))
     more = f"{'' if between == ', ' else between.strip()} and {len(items) - most:,} more"
     return shown + more if len(items) > most else shown
 
 
 def quoted(value: object, limit: int = 80) -> str:
-    """A value as it may stand in a message: one line, printable, at most ``limit`` characters."""
+    """A value for use in a message: one line, printable, at most ``limit`` characters."""
     text = str(value)
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
     if len(shown) > limit:

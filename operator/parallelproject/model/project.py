@@ -17,7 +17,7 @@ _HINTS = {
 
 
 class ParallelProject(Model):
-    """A project as it stands in a manifest; metadata is Kubernetes' own and kept as it is."""
+    """A project as in a manifest. The metadata are those of Kubernetes and are kept unchanged."""
 
     api_version: Annotated[str, Field(pattern=f"^{API_VERSION}$")] = API_VERSION
     kind: Annotated[str, Field(pattern=f"^{KIND}$")] = KIND
@@ -30,7 +30,7 @@ class ParallelProject(Model):
         return str(self.metadata.get("name") or "")
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest, without what is only a default."""
+        """The manifest, without values that are defaults."""
         spec = self.spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")
         return {"apiVersion": API_VERSION, "kind": KIND, "metadata": self.metadata, "spec": spec}
 
@@ -43,7 +43,7 @@ def parse_spec(data: object) -> Spec:
 
     Raises:
         ProblemsError: every field that is missing, unknown, of the wrong type or out of bounds, by its
-            path; also fields whose feature is not there yet.
+            path; also fields whose feature does not exist yet.
     """
     try:
         spec = Spec.model_validate(data, by_name=False)
@@ -64,7 +64,7 @@ def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) ->
     Args:
         error: The findings.
         root: The path of what was read.
-        model: What it was read as; its fields are suggested for those that are not known.
+        model: What it was read as; its fields are suggested in place of unknown ones.
     """
     problems = []
     for found in error.errors(include_url=False, include_context=False):

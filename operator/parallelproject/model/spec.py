@@ -1,7 +1,7 @@
 """What a user writes: the spec of a ParallelProject, with its defaults and bounds.
 
-The CRD's schema is generated from these models (``model.crd``), so a description, a bound or a
-default stands here and nowhere else.
+The CRD's schema is generated from these models (``model.crd``), so descriptions, bounds and defaults are here and
+nowhere else.
 """
 
 from enum import StrEnum
@@ -15,16 +15,16 @@ from parallelproject.model.trackers import TRACKERS
 from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
 
 MAX_TASKS = 2000
-"""Most tasks of a project in a cluster: its spec and status rows must fit into one object (etcd: 1.5 MB)."""
+"""Maximum number of tasks of a project in a cluster: spec and status must fit into one object (etcd: 1.5 MB)."""
 MAX_TASKS_HERE = 20_000
-"""Most tasks of a project that is planned or run on one machine."""
+"""Maximum number of tasks of a project that is planned or run on one machine."""
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 NAME_PATTERN = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-"""Of a label's or an annotation's name: with or without a domain before it."""
+"""The pattern of the name of a label or an annotation, with or without a domain prefix."""
 SECONDS_MAX = 315_360_000
-"""Ten years: a bound that keeps every sum of seconds an exact integer."""
+"""Ten years: with this bound every sum of seconds is an exact integer."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
@@ -37,7 +37,7 @@ Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
 class ProjectPriority(StrEnum):
-    """Who goes first where projects share a limit: P0 is the highest, as in issue trackers."""
+    """Which project starts tasks first where projects share a limit: P0 is the highest, as in issue trackers."""
 
     P0 = "P0"
     P1 = "P1"
@@ -66,7 +66,7 @@ class FailurePolicy(StrEnum):
     FAIL_FAST = "FailFast"
 
 
-class Executor(StrEnum):
+class ExecutorKind(StrEnum):
     """What runs a task in the cluster."""
 
     JOB = "Job"
@@ -74,7 +74,7 @@ class Executor(StrEnum):
 
 
 class FileOverlap(StrEnum):
-    """What it means that two tasks declare the same file."""
+    """What happens when two tasks declare the same file."""
 
     SERIALIZE = "Serialize"
     WARN = "Warn"
@@ -89,7 +89,7 @@ class MergeConflict(StrEnum):
 
 
 class LandingStrategy(StrEnum):
-    """How the tasks' work comes together."""
+    """How the tasks' work is combined."""
 
     SHARED_BRANCH = "SharedBranch"
     BRANCH_PER_TASK = "BranchPerTask"
@@ -112,7 +112,7 @@ class PullRequestScope(StrEnum):
 
 
 class WorkspaceHistory(StrEnum):
-    """How much of the history a task finds in its checkout."""
+    """How much of the history is in a task's checkout."""
 
     FULL = "Full"
     SHALLOW = "Shallow"
@@ -152,28 +152,29 @@ class Forge(Model):
     """The server where pull requests are opened."""
 
     type: ForgeType
-    """Kind of the server; None: plain git, the "pull request" is a fast-forward."""
+    """Kind of the server. None: plain git, where a fast-forward takes the place of a pull request."""
     url: Annotated[str, Field(max_length=2048)] | None = None
-    """Address of the server's API; by default that of the repository's host."""
+    """Address of the server's API; by default the host of the repository."""
     token_secret_ref: SecretKeyRef | None = None
-    """The key of a Secret that holds an access token."""
+    """The key of a Secret that contains an access token."""
 
 
 class PullRequest(Model):
-    """How the work is offered for review."""
+    """How the work is reviewed and merged."""
 
     scope: PullRequestScope = PullRequestScope.PROJECT
-    """One pull request for the project, or one for each level; then with merge WhenChecksPass a level starts when that of the one before is merged."""
+    """Project: one pull request for the project. Level: one for each level; with merge WhenChecksPass a level starts
+    when the pull request of the previous level is merged."""
     draft: StrictBool = False
-    """Whether it is opened as a draft."""
+    """Whether the pull request is opened as a draft."""
     title: Annotated[str, Field(max_length=256)] | None = None
-    """Title; a Jinja2 template."""
+    """Title of the pull request; a Jinja2 template."""
     body: Annotated[str, Field(max_length=16384)] | None = None
-    """Text; a Jinja2 template."""
+    """Description of the pull request; a Jinja2 template."""
     labels: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)] = []
-    """Labels given to it."""
+    """Labels of the pull request."""
     merge: MergeMode = MergeMode.MANUAL
-    """Manual: a person merges it. WhenChecksPass: merged with its tested commit pinned."""
+    """Manual: a person merges it. WhenChecksPass: the operator merges exactly the commit whose checks passed."""
 
 
 class Git(Model):
@@ -182,30 +183,32 @@ class Git(Model):
     url: Annotated[str, Field(min_length=1, max_length=2048)]
     """The repository: https or ssh; for a run on this machine also a folder, as an absolute path."""
     base_ref: Annotated[str, Field(min_length=1, max_length=255)] = "main"
-    """Branch that the work starts from and is merged into."""
+    """Branch that the work starts from and that it is merged into."""
     branch: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    """The shared branch, or what the names of the tasks' branches begin with; by default parallel/NAME."""
+    """The shared branch, or the prefix of the names of the tasks' branches; by default parallel/NAME."""
     strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
-    """SharedBranch: the branch that all tasks land on is offered. BranchPerTask: they land on BRANCH/_all, and each is offered on a branch and in a pull request of its own."""
+    """SharedBranch: all tasks land on one branch, which is reviewed as a whole. BranchPerTask: all tasks land on
+    BRANCH/_all, and each also gets its own branch and pull request."""
     credentials_secret_ref: SecretRef | None = None
-    """Secret with username and password, or ssh-privatekey and known_hosts."""
+    """Secret with the keys username and password, or ssh-privatekey and known_hosts."""
     author: Author | None = None
     """Author of the commits."""
     forge: Forge | None = None
     """Where pull requests are opened."""
     pull_request: PullRequest | None = None
-    """How the work is offered for review."""
+    """How the work is reviewed and merged."""
     not_landed: Annotated[list[FilePattern], Field(max_length=100)] = list(TRACKERS)
-    """Paths or globs that are no task's work: changes to them do not land and are reported. By default the state of task trackers."""
+    """Paths or globs that are never part of a task's work: changes to them do not land and are reported. By default the
+    files of task trackers."""
 
     @property
     def is_by_level(self) -> bool:
-        """Whether each level has a pull request of its own."""
+        """Whether each level has its own pull request."""
         return self.pull_request is not None and self.pull_request.scope is PullRequestScope.LEVEL
 
     @property
     def is_by_task(self) -> bool:
-        """Whether each task has a branch and a pull request of its own."""
+        """Whether each task has its own branch and pull request."""
         return self.strategy is LandingStrategy.BRANCH_PER_TASK
 
 
@@ -213,46 +216,52 @@ class Workspace(Model):
     """The checkout in which a task works; with spec.git."""
 
     history: WorkspaceHistory | None = None
-    """Full: all commits, the tags and the base branch, as git describe and git diff main need them. Shallow: the last commit. By default Shallow in a cluster and Full in a local run."""
+    """Full: all commits, the tags and the base branch, as git describe and git diff main need them. Shallow: the last
+    commit. By default Shallow in a cluster and Full in a local run."""
     submodules: StrictBool = False
-    """Whether the submodules are filled. What a task changes in one is kept and does not land."""
+    """Whether submodules are checked out. What a task changes in a submodule is kept and does not land."""
     lfs: StrictBool = False
-    """Whether git-lfs fills the files that it keeps, and takes those that a task changes."""
+    """Whether git-lfs downloads the files that it manages, and uploads those that a task changes."""
 
 
 class Conflicts(Model):
     """What to do about tasks that touch the same files."""
 
     on_file_overlap: FileOverlap = FileOverlap.SERIALIZE
-    """Tasks that declare the same file never run together (Serialize), are reported (Warn), or neither (Ignore)."""
+    """Serialize: tasks that declare the same file never run at the same time. Warn: they may, and are reported. Ignore:
+    they may."""
     on_merge_conflict: MergeConflict = MergeConflict.RERUN
-    """Rerun: the task runs again on what has landed. Fail: it fails."""
+    """Rerun: the task runs again on the new state of the branch. Fail: the task fails."""
     max_reruns: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
-    """Most re-runs of one task after conflicts."""
+    """Maximum number of reruns of one task after conflicts."""
     enforce_files: StrictBool = False
-    """Whether work that changes other files than those declared by its task is refused; of a task that declares none, nothing is."""
+    """Whether work is refused that changes files which its task does not declare. A task that declares no files may
+    change any."""
 
 
 class Role(Model):
-    """Who does the work: a pod template or a Workflow, shared by the tasks of one kind."""
+    """What does the work: a pod template or a Workflow, shared by the tasks of one kind."""
 
     name: RoleName
     """Name that tasks refer to; unique in the project."""
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
     pod_template: PodTemplate | None = None
-    """A PodTemplateSpec. Its first container runs the task and must set command. Needed in a cluster with executor Job; a local run may be given --command instead."""
+    """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster with executor
+    Job; a local run can use --command instead."""
     workflow_template_ref: WorkflowTemplateRef | None = None
     """With executor Workflow: the WorkflowTemplate that runs a task. Arguments that it declares are set."""
     workflow_spec: WorkflowSpec | None = None
-    """With executor Workflow: the spec of the Workflow that runs a task, in place of workflowTemplateRef. Arguments that it declares are set."""
+    """With executor Workflow: the spec of the Workflow that runs a task, in place of workflowTemplateRef. Arguments
+    that it declares are set."""
 
 
 class JobMetadata(Model):
-    """Names of the project's labels and annotations that its Jobs and their pods get as well."""
+    """Names of the project's labels and annotations that its Jobs and their pods also get."""
 
     labels: Annotated[list[QualifiedName], Field(max_length=32)] = []
-    """Names of labels, as in cost-centre or kueue.x-k8s.io/queue-name; one that the project does not have is skipped."""
+    """Names of labels, as in cost-centre or kueue.x-k8s.io/queue-name; one that the project does not have is
+    skipped."""
     annotations: Annotated[list[QualifiedName], Field(max_length=32)] = []
     """Names of annotations; one that the project does not have is skipped."""
 
@@ -263,89 +272,98 @@ class Defaults(Model):
     role: RoleName | None = None
     """Role of a task that names none; by default the only role, where there is just one."""
     max_attempts: Attempts = 2
-    """Most attempts of a task: 1 means that a failure is final."""
+    """Maximum number of attempts of a task: with 1 a failure is final."""
     backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 10
-    """Wait before the second attempt, in seconds; doubled for each further one, up to six minutes or this value, whichever is more."""
+    """Wait before the second attempt, in seconds. It doubles for each further attempt, up to six minutes, or up to this
+    value if that is longer."""
     active_deadline_seconds: Seconds | None = None
-    """Longest time that one attempt may take, in seconds."""
+    """Maximum time of one attempt, in seconds."""
 
 
 class Parameter(Model):
-    """A named value, given to the task as PPROJ_PARAM_NAME and in its task file."""
+    """A named value, passed to the task as PPROJ_PARAM_NAME and in its task file."""
 
     name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_]([-._A-Za-z0-9]*)$")]
-    """Name; in the environment it is upper case with every other character as _."""
+    """Name; in the environment variable it is upper case, and every other character is _."""
     value: Annotated[str, Field(max_length=4096)] = ""
     """Value."""
 
 
 class Task(Model):
-    """One piece of work: it runs once its dependencies have succeeded."""
+    """One piece of work: it runs when its dependencies have succeeded."""
 
     id: TaskId
     """Unique in the project; a label value."""
     title: Annotated[str, Field(max_length=512)] = ""
-    """A line that says what it is."""
+    """One line that says what the task is."""
     description: Annotated[str, Field(max_length=32_768)] = ""
-    """What is to be done, for whoever does it; reaches the task in its task file."""
+    """What to do, for the agent or person that does it; passed in the task file."""
     dependencies: Annotated[list[TaskId], Field(max_length=MAX_TASKS)] = []
     """Ids of the tasks that must have succeeded before this one starts."""
     files: Annotated[list[FilePattern], Field(max_length=100)] = []
-    """Paths or globs that it writes, relative to the repository; tasks that share one do not run together."""
+    """Paths or globs that it writes, relative to the repository; tasks whose files overlap do not run at the same
+    time."""
     priority: Priority = 0
-    """Among tasks that are ready, higher goes first."""
+    """Of the tasks that are ready, the one with the highest priority starts first."""
     group: Annotated[str, Field(max_length=63)] | None = None
-    """Name of the group it was marked with ([P:Group-X]); for display."""
+    """Name of the group of its marker ([P:Group-X]); only shown."""
     role: RoleName | None = None
     """Role that runs it; by default that of spec.defaults."""
     max_attempts: Attempts | None = None
-    """Most attempts; by default that of spec.defaults."""
+    """Maximum number of attempts; by default that of spec.defaults."""
     active_deadline_seconds: Seconds | None = None
-    """Longest time that one attempt may take, in seconds; by default that of spec.defaults."""
+    """Maximum time of one attempt, in seconds; by default that of spec.defaults."""
     estimate_seconds: Seconds | None = None
-    """Expected time, in seconds, for the critical path and the prediction; unit length where no task has one."""
+    """Expected time, in seconds, for the critical path and the prediction; if no task has one, all tasks count as
+    equally long."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []
     """Named values for the task."""
 
 
 class Retry(Model):
-    """What of one task no longer counts, so that it runs again; written by pproj retry and pproj rerun."""
+    """Earlier results of one task that no longer count, so that it runs again; written by pproj retry and pproj
+    rerun."""
 
     id: TaskId
     """Id of the task."""
     forgive: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
-    """How many of its failures, from the first on, are forgiven."""
+    """Number of its failures, from the first on, that no longer count."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
-    """How many of its conflicts are, which count by themselves."""
+    """Number of its conflicts, from the first on, that no longer count; they are counted apart from failures."""
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
-    """Its attempts up to this number no longer count, whatever their result: it runs again from the start. Not with git."""
+    """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
+    with spec.git."""
 
 
 class Spec(Model):
     """A graph of tasks and how to run it."""
 
     suspend: StrictBool = False
-    """While true no new task starts; running ones finish."""
+    """If true, no new task starts; running tasks finish."""
     stop: StrictBool = False
-    """When true running tasks are stopped and the project ends."""
+    """If true, running tasks are stopped and the project ends."""
     priority: ProjectPriority = ProjectPriority.P2
-    """Who goes first where the operator or a namespace may only run so many tasks at once: P0 is the highest, P4 the lowest."""
+    """Which project starts tasks first when the operator or a namespace has a limit of running tasks: P0 is the
+    highest, P4 the lowest."""
     suspend_others: StrictBool = False
-    """While true and until it is done, projects of a lower priority in its namespace start no new task."""
+    """If true, projects of a lower priority in its namespace start no new task until this one is done."""
     scheduling: Scheduling = Scheduling.LEVELS
-    """Levels: a level starts when the one before is done. Graph: a task starts when its dependencies are."""
+    """Levels: a level starts when the previous level is done. Graph: a task starts when its dependencies are done."""
     parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     """Maximum number of running tasks."""
     failure_policy: FailurePolicy = FailurePolicy.FINISH_LEVEL
-    """FinishLevel: siblings finish, then it stops. Continue: all runs that does not depend on a failure. FailFast: Running tasks are stopped too."""
+    """After a failure: FinishLevel runs the rest of the level and then stops. Continue runs every task that does not
+    depend on the failed one. FailFast also stops running tasks."""
     active_deadline_seconds: Seconds | None = None
-    """Longest time from the project's start to its end, in seconds, time suspended included; then it is stopped."""
+    """Maximum time from the project's start to its end, in seconds, including time suspended; then it is stopped."""
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
-    """Time after its end when the project is deleted with all that belongs to it, in seconds; by default it is kept."""
+    """Time from the project's end until it is deleted with all its objects, in seconds; by default it is kept."""
     job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
-    """Number of finished Jobs or Workflows to keep; older ones are removed with their pods and logs once their result is in the status. By default all are kept, unless a quota of Jobs is met."""
-    executor: Executor = Executor.JOB
-    """What runs a task in a cluster: a Kubernetes Job, or an Argo Workflow where the operator has that enabled. A local run has processes."""
+    """Maximum number of finished Jobs or Workflows; older ones are removed with their pods and logs when their result
+    is in the status. By default all are kept, unless a quota of Jobs is reached."""
+    executor: ExecutorKind = ExecutorKind.JOB
+    """What runs a task in a cluster: a Kubernetes Job, or an Argo Workflow if the operator has that enabled. A local run
+    has processes."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""
     git: Git | None = None
@@ -353,18 +371,21 @@ class Spec(Model):
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
     job_metadata: JobMetadata = JobMetadata()
-    """The project's labels and annotations that its Jobs and pods get as well; in a cluster."""
+    """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []
-    """Who does the work; each role is a pod template."""
+    """What does the work; each role is a pod template."""
     defaults: Defaults = Defaults()
     """Values for tasks that do not set their own."""
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
-    """Failures and results that no longer count, by task; written by pproj retry and pproj rerun."""
+    """Earlier results that no longer count, by task; written by pproj retry and pproj rerun."""
+    skip: Annotated[list[TaskId], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
+    """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them. A running attempt
+    is stopped."""
 
     def role(self, name: str | None) -> Role | None:
-        """The role of that name; None where there is none, as in a local run with a command."""
+        """The role of that name; None if no role has it, as in a local run with a command."""
         return next((role for role in self.roles if role.name == name), None)
 
     @field_validator("conflicts", "defaults", "job_metadata", "workspace", mode="before")

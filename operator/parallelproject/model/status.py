@@ -1,6 +1,6 @@
 """What the operator writes: the status of a ParallelProject.
 
-These models describe and check; the hot path writes the same rows as plain dictionaries.
+These models describe and check; for speed, the operator writes the same rows as plain dictionaries.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ ShortText = Annotated[str, Field(max_length=64)]
 
 
 class TaskState(StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -26,8 +26,12 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+"""The states in which nothing of a task runs or will run, unless it is retried."""
+
+
 class Reason(StrEnum):
-    """Why a task stands where it stands."""
+    """Why a task is in its state."""
 
     # Pending
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
@@ -43,17 +47,17 @@ class Reason(StrEnum):
     REFUSED_BY_POLICY = "RefusedByPolicy"
     WAITING_FOR_QUOTA = "WaitingForQuota"
     FAILED_CREATE = "FailedCreate"
-    """The API server does not create its Job, for another reason than a policy or a quota."""
+    """The API server refuses to create its Job for a reason other than a policy or a quota."""
     BACKOFF = "Backoff"
-    # Running, and not begun
+    # Running, and not started yet
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
     POD_NOT_CREATED = "PodNotCreated"
     START_ERROR = "StartError"
-    """Of a container that cannot be started; also Failed."""
+    """A container cannot be started; also a reason of Failed."""
     SCHEDULING_GATED = "SchedulingGated"
     JOB_SUSPENDED = "JobSuspended"
-    """Somebody else has suspended the Job of the attempt, or set its parallelism to 0."""
+    """Someone other than the operator suspended the Job of the attempt, or set its parallelism to 0."""
     JOB_TERMINATING = "JobTerminating"
     """The Job of the attempt is being deleted."""
     NO_CONTROLLER = "NoController"
@@ -63,6 +67,8 @@ class Reason(StrEnum):
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
+    SKIP_REQUESTED = "SkipRequested"
+    """It is in spec.skip: what depends on it runs all the same."""
     # Failed
     EXIT_CODE = "ExitCode"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -81,10 +87,12 @@ class Reason(StrEnum):
     AUTH_OR_PROTECTED = "AuthOrProtected"
     EXHAUSTED = "Exhausted"
     TRANSIENT = "Transient"
+    GATE_FAILED = "GateFailed"
+    """Its command succeeded, and the check that must pass before its work lands did not."""
 
 
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
-"""Reasons of tasks whose Job the API server refuses and may allow later."""
+"""Reasons of tasks whose Job the API server refuses now and may allow later."""
 
 
 class ConditionType(StrEnum):
@@ -109,26 +117,27 @@ class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so; Terminating once it was deleted, while finalizers keep it."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that
+    is so; Terminating after it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
-    """A word for programs."""
+    """One word, for programs."""
     message: Annotated[str, Field(max_length=32_768)] = ""
-    """A sentence for people."""
+    """A sentence, for people."""
     observed_generation: Count | None = None
-    """Generation of the spec that it tells of."""
+    """Generation of the spec that it is about."""
     last_transition_time: Timestamp
     """When its status last changed."""
 
 
 class Counts(Model):
-    """How many tasks stand where."""
+    """How many tasks are in which state."""
 
     total: Count
     """Tasks in the spec."""
     pending: Count
-    """Tasks that wait."""
+    """Waiting tasks."""
     running: Count
     """Running tasks."""
     succeeded: Count
@@ -147,14 +156,14 @@ class LevelPullRequest(Model):
     url: Annotated[str, Field(max_length=2048)]
     """Where it can be read."""
     state: Annotated[str, Field(max_length=16)]
-    """State when it was last looked at: open, merged or closed."""
+    """State when it was last checked: open, merged or closed."""
 
 
 class LevelStatus(Model):
-    """How far a level is."""
+    """The progress of a level."""
 
     index: Count
-    """Its number, from 0."""
+    """Its number, from 0: level 1 is L1."""
     total: Count
     """Its tasks."""
     succeeded: Count
@@ -166,7 +175,7 @@ class LevelStatus(Model):
     skipped: Count
     """Those that will not run."""
     pull_request: LevelPullRequest | None = None
-    """The pull request of the level, where each has one."""
+    """The pull request of the level, if each level has one."""
 
 
 class TaskStatus(Model):
@@ -179,13 +188,13 @@ class TaskStatus(Model):
     level: Count | None = None
     """Its dependency level, from 0."""
     reason: Annotated[str, Field(max_length=64)] | None = None
-    """Why it stands there."""
+    """Why it is in this state."""
     attempts: Count | None = None
     """Attempts started so far; the last one's number."""
     failures: Count | None = None
-    """Attempts that failed; an attempt stopped by us is none."""
+    """Attempts that failed, without those that the operator stopped."""
     failure: Annotated[str, Field(max_length=64)] | None = None
-    """Reason of the last failed attempt, while the task waits for or runs another."""
+    """Reason of the last failed attempt, while the task waits for or runs its next one."""
     exit_code: int | None = None
     """Exit code of the last failed attempt."""
     start_time: Timestamp | None = None
@@ -193,104 +202,108 @@ class TaskStatus(Model):
     completion_time: Timestamp | None = None
     """When the last attempt ended."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
-    """The Job or Workflow of the last attempt, while it runs or where it failed."""
+    """The Job or Workflow of the last attempt, if it runs or failed."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None
-    """Attempts whose work did not fit on what had landed: they count apart from failures."""
+    """Attempts whose work conflicted with work that had landed before; they are counted apart from failures."""
     commit: Annotated[str | None, Field(max_length=64)] = None
-    """The commit that its work landed as."""
+    """The commit of its work on the branch."""
     undeclared: Count | None = None
-    """Paths that its work changed besides the files that it declares."""
+    """Paths that its work changed and that it does not declare."""
     shared: Count | None = None
-    """Paths that its work changed and work that landed while it ran: it merged, but nothing kept the two apart."""
+    """Paths that both its work and work that landed while it ran changed: it merged, but no declared files kept the two
+    apart."""
     kept: Count | None = None
-    """Pieces of work that it left elsewhere than in its files, as on a branch of its own: kept in the repository, not landed."""
+    """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
 
 
 class Metrics(Model):
-    """Figures of the run, as the field defines them."""
+    """Figures of the run, by their usual definitions."""
 
     wall_seconds: Count
-    """Time from the project's start to its end, or to now."""
+    """Time from the project's start to its end, or until now."""
     work_seconds: Count
     """Sum of the times that the tasks' last attempts took."""
     critical_path_seconds: Count
-    """Longest chain of dependent work, by the times taken."""
+    """Longest chain of dependent tasks, by the times that they took."""
     speedup: ShortText
-    """Work divided by wall time."""
+    """Work divided by wall-clock time."""
     efficiency: ShortText
-    """Speedup divided by the largest number of tasks that ran at once."""
+    """Speedup divided by peakParallelism."""
     retries: Count
-    """Attempts beyond each task's first."""
+    """Attempts that followed a failure or a conflict; those after one that was stopped are none."""
     peak_parallelism: Count
     """Largest number of tasks that ran at once."""
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
-    """Conflicts divided by landings tried."""
+    """Conflicts divided by attempts to land."""
 
 
 class PullRequestStatus(Model):
     """A pull request of the project."""
 
     branch: Annotated[str, Field(max_length=255)]
-    """The branch that it offers."""
+    """The branch that it proposes to merge."""
     number: Count
     """Its number at the forge."""
     url: Annotated[str, Field(max_length=2048)]
     """Where it can be read."""
     state: Annotated[str, Field(max_length=16)]
-    """State when it was last looked at: open, merged or closed."""
+    """State when it was last checked: open, merged or closed."""
     level: Count | None = None
-    """The level that it ends with, where each has one."""
+    """The last level that it contains, if each level has a pull request."""
     task: Annotated[str | None, Field(max_length=63)] = None
-    """The task whose work it is, where each has one."""
+    """The task whose work it contains, if each task has a pull request."""
 
 
 class Publication(Model):
-    """What the last publishing found."""
+    """The result of the last publishing."""
 
     revision: Annotated[str, Field(max_length=64)]
-    """What was published: another word for each state of the work."""
+    """A fingerprint of what was published: it is different for each state of the work."""
     attempts: Count
-    """Number of the last attempt, of all so far."""
+    """Number of the last attempt, counted over all revisions."""
     tries: Count = 0
-    """Attempts at this revision since one of them got any further."""
+    """Attempts at this revision since the last one that made progress."""
     completion_time: Timestamp | None = None
     """When the last attempt ended."""
     published: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
-    """Status of the condition Published after it."""
+    """Status of the condition Published after the last attempt."""
     reason: Annotated[str, Field(max_length=64)]
     """Opened, Merged, ChecksFailed and others."""
     message: Annotated[str, Field(max_length=2048)] = ""
-    """A sentence for people."""
+    """A sentence, for people."""
     pull_requests: Annotated[list[PullRequestStatus], Field(max_length=100)] = []
-    """The pull requests; of very many the latest."""
+    """The pull requests; if there are very many, the latest."""
     merged_levels: Count | None = None
-    """So many levels from the first on are merged, where each has a pull request."""
+    """Number of levels that are merged, from the first on, if each level has a pull request."""
 
 
 class Status(Model):
-    """What is known of the project; written by the operator alone."""
+    """The observed state of the project; only the operator writes it."""
 
     observed_generation: Annotated[int, Field(ge=-1)] | None = None
-    """Generation of the spec that this status tells of; -1 until the operator has looked at it."""
+    """Generation of the spec that this status is about; -1 until the operator has seen it."""
     start_time: Timestamp | None = None
     """When the project was first accepted."""
     completion_time: Timestamp | None = None
     """When it ended."""
     progress: ShortText | None = None
-    """Tasks that succeeded, of all."""
+    """Tasks that succeeded, out of all tasks."""
     level: ShortText | None = None
-    """The level that runs, counted from 1, of all."""
+    """Position of the lowest level that is not done, of all: 2/6 for L1, as the first one is L0."""
+    current_level: ShortText | None = None
+    """Name of that level: L0 is the first. At the end it is the last one."""
     counts: Counts | None = None
-    """How many tasks stand where."""
+    """How many tasks are in which state."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that is so."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while they
+    are true."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
-    """How far each level is."""
+    """The progress of each level."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
     """A row for each task, in the order of the spec; then those removed from it."""
     publication: Publication | None = None
-    """What the last publishing found; with a forge."""
+    """The result of the last publishing; with a forge."""
     metrics: Metrics | None = None
     """Figures of the run."""

@@ -22,7 +22,7 @@ from parallelproject.sources.text.check_boxes import find_boxes
 from parallelproject.sources.text.findings import Findings
 
 PROJECT_LINE = re.compile(rf"^(?:kind:\s*[\"']?{KIND}\b|apiVersion:\s*[\"']?{re.escape(GROUP)}/)", re.MULTILINE)
-"""A line that only a manifest of ours has."""
+"""A line that only our manifests have."""
 _MARKDOWN_NAMES = frozenset({".md", ".markdown", ".mdx"})
 _TASKMASTER_KEYS = frozenset({"subtasks", "details", "testStrategy"})
 _ALL = ", ".join(Format)
@@ -42,7 +42,7 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
 
     Args:
         text: The text.
-        findings: Names the file; gets what is wrong.
+        findings: Names the file; receives the problems.
         forced: The format it must have.
 
     Raises:
@@ -73,7 +73,7 @@ def detect(text: str, findings: Findings, forced: Format | None = None) -> Detec
     if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml") and find_boxes(text):
         return Detected(Format.GROUPS)
     if not PROJECT_LINE.search(text) and ending not in (".yaml", ".yml"):
-        findings.stop(findings.file, "has none of the formats that are known", f"give --format, one of {_ALL}")
+        findings.stop(findings.file, "has an unknown format", f"give --format, one of {_ALL}")
     return Detected(Format.MANIFEST)
 
 
@@ -94,7 +94,7 @@ def _of_json(text: str, ending: str, findings: Findings) -> Detected:
             return Detected(Format.TASKMASTER, data)
         if "title" in data or data.get("_type") == "memory":
             return Detected(Format.BEADS, [(data, findings.file)])
-        found = "is an object of none of the formats that are known"
+        found = "is an object of an unknown format"
         findings.stop(findings.file, found, 'TaskMaster writes {"tasks": […]}, a manifest has a kind')
     if not isinstance(data, list):
         findings.stop(findings.file, "is neither a list nor an object", f"give a file of one of {_ALL}")
@@ -144,7 +144,7 @@ def _parse_lines(text: str, findings: Findings) -> list[Entry]:
     entries: list[Entry] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            with contextlib.suppress(ProblemsError):  # noted in findings; the other lines have errors too
+            with contextlib.suppress(ProblemsError):  # noted in findings; the other lines are also checked
                 entries.append((json_text.parse(line, findings, first_line=number), findings.line(number)))
     findings.stop_if_errors()
     return entries

@@ -1,4 +1,4 @@
-"""Looks for task files in the places where tools keep them. Reads no more of a file than it takes to know it."""
+"""Finds task files in the places where tools keep them. Reads only the start of a file to identify it."""
 
 import os
 from collections.abc import Iterator
@@ -39,18 +39,18 @@ PLACES = (
     (f"a {KIND}", "*.yaml"),
     (f"a {KIND}", "*.yml"),
 )
-"""What is looked for, and where, from the folder given."""
+"""The kinds of task files, and their places relative to the given folder."""
 _EITHER = (".beads/issues.jsonl", ".beads/beads.jsonl"), (".taskmaster/tasks/tasks.json", "tasks/tasks.json")
-"""Of these places the first one counts: the second is where older versions kept the same."""
+"""Of these places the first one counts: the second is that of older versions."""
 
 
 @dataclass(frozen=True, order=True)
 class Found:
-    """A task file, or a folder that is one."""
+    """A task file, or a folder that counts as one."""
 
     path: Path
     what: str
-    """What it is, as in ``TaskMaster``."""
+    """Its kind, as in ``TaskMaster``."""
 
 
 def discover(folder: Path) -> list[Found]:
@@ -76,7 +76,7 @@ def discover(folder: Path) -> list[Found]:
 
 
 def _is_it(path: Path, what: str, pattern: str) -> bool:
-    """Whether what stands at a place is what it should be, as far as its start tells."""
+    """Whether the content of a place has the expected kind, judged by its start."""
     try:
         if pattern in ("backlog", ".backlog"):
             return is_backlog(path)
@@ -97,7 +97,7 @@ def _head(path: Path) -> str:
 
 
 def _matching(folder: Path, pattern: str) -> Iterator[Path]:
-    """The paths that fit; below ``**`` no deeper and no more than can be looked at in a moment."""
+    """The paths that fit; below ``**`` with a limited depth and number."""
     try:
         if "**" not in pattern:
             yield from sorted(folder.glob(pattern))[:_ENTRIES_MAX] if "*" in pattern else _existing(folder / pattern)

@@ -1,4 +1,4 @@
-"""A folder whose files are one task file together: finds and reads its files. Tells nothing of what is in them."""
+"""A folder whose files together are one task file: finds and reads its files, without parsing their content."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _LOOKED_AT = 50
 
 
 def is_backlog(folder: Path) -> bool:
-    """Whether a folder is that of Backlog.md: ``tasks/`` in it has Markdown, with a configuration or an id in it."""
+    """Whether a folder belongs to Backlog.md: its ``tasks/`` has Markdown, with a configuration or an id."""
     try:
         if not (folder / "tasks").is_dir():
             return False
@@ -33,7 +33,7 @@ def done_status(folder: Path) -> str:
     Raises:
         OSError: the configuration cannot be read.
         ProblemsError: it is not YAML.
-        ValueError: it is no text.
+        ValueError: it is not text.
     """
     for config in _CONFIGS:
         if (folder / config).is_file():
@@ -45,7 +45,7 @@ def load_backlog(folder: Path, findings: Findings, options: Options, name: str) 
     """Reads Backlog.md's folder.
 
     Raises:
-        ProblemsError: everything wrong with its files.
+        ProblemsError: every problem of its files.
     """
     statuses: tuple[str, ...] = STATUSES
     for config in _CONFIGS:
@@ -60,7 +60,7 @@ def load_backlog(folder: Path, findings: Findings, options: Options, name: str) 
             if text is not None:
                 files.append(File(str(path), text, kind))
     if not files:
-        findings.stop(str(folder), "holds no tasks", "Backlog.md keeps them in backlog/tasks")
+        findings.stop(str(folder), "contains no tasks", "Backlog.md keeps them in backlog/tasks")
     return read_backlog(files, statuses, findings, options, name)
 
 
@@ -73,10 +73,10 @@ def is_stories(folder: Path) -> bool:
 
 
 def load_stories(folder: Path, findings: Findings, options: Options, name: str) -> Imported:
-    """Reads BMAD's stories in a folder, with the sprint's states where they are there.
+    """Reads BMAD's stories in a folder, with the sprint's states if they exist.
 
     Raises:
-        ProblemsError: everything wrong with its files.
+        ProblemsError: every problem of its files.
     """
     states = None
     for place in (folder, folder.parent):
@@ -90,7 +90,7 @@ def load_stories(folder: Path, findings: Findings, options: Options, name: str) 
 
 
 def _readable(path: Path, findings: Findings) -> str | None:
-    """A file's text; None where it cannot be read, which is noted."""
+    """A file's text; None if it cannot be read, which is noted."""
     try:
         return _text(path)
     except OSError as error:

@@ -42,7 +42,7 @@ def load(path: str | Path, *, format: Format | str | None = None, options: Optio
 
     Raises:
         ProblemsError: everything wrong with the file, each with its place and the hint; nothing else is
-            raised, whatever the file holds.
+            raised, for any content of the file.
     """
     file = "stdin" if str(path) == STDIN else "".join(c if c.isprintable() else "\ufffd" for c in str(path))
     findings = Findings(file)
@@ -112,7 +112,7 @@ def read(
 def _check(format: Format | str | None, options: Options, findings: Findings) -> None:
     if options.name is not None and not _NAME.fullmatch(options.name):
         hint = "small letters, digits and -, at most 63"
-        findings.stop("name", f"{options.name!r:.80} is not a name for a project", hint)
+        findings.stop("name", f"{options.name!r:.80} is not a valid name of a project", hint)
     if format is not None and format not in list(Format):
         findings.stop("format", f"{format!r:.80} is not known", f"one of {', '.join(Format)}")
 

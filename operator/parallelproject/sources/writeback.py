@@ -91,7 +91,7 @@ def _json(text: str, places: list[str], tag: str | None) -> str:
             path += ["subtasks", int(number)] if path else [int(number)]
         task = tasks.at(path) if path else None
         if task is None or not task.members:
-            raise ValueError(f"{place} is not there any more")
+            raise ValueError(f"{place} no longer exists")
         done.add(task.start)
         if not _is_done(text, task):
             edits[task.start] = setting(text, task, "status", '"done"')
@@ -147,14 +147,14 @@ def _markdown(text: str, places: list[str]) -> str:
         found = _LINE.search(place)
         line = int(found[1]) - 1 if found else -1
         if not 0 <= line < len(lines):
-            raise ValueError(f"{place} is not there any more")
+            raise ValueError(f"{place} no longer exists")
         if line in at:
             ticked.add(at[line])
         elif outline.lines[line].heading:
             own = outline.lines[line].section
             ticked |= {index for index, box in enumerate(boxes) if outline.within(box.section, own)}
         else:
-            raise ValueError(f"{place} has neither a box nor a heading any more")
+            raise ValueError(f"{place} no longer has a box or a heading")
     within: dict[int, list[int]] = {}
     for index, box in enumerate(boxes):
         if box.parent is not None:

@@ -19,7 +19,7 @@ def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[
     """
     commands = _of_workflow(found, place) if found.kind == "Workflow" else _of_job(found, place)
     if found.hint == "retry":
-        tasks = "".join(f" {task}" for task in (found.tasks[:3] or (found.task,) if found.state == "Failed" else ()))
+        tasks = "".join(f" {task}" for task in found.to_retry)
         commands.append(f"{typed()} retry{place} {name}{tasks}")
     if found.hint == "resume" and suspended:
         commands.append(f"{typed()} resume{place} {name}")

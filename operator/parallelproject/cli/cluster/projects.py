@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parallelproject.cli.cluster.logs import PodLogs
 from parallelproject.cli.cluster.next_steps import next_commands
 from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
+from parallelproject.cli.reader import RequestAnswer
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
 from parallelproject.local.read import runs_below
 from parallelproject.model.names import API_VERSION, CRD_NAME, PLURAL
@@ -31,6 +34,9 @@ _SILENCE_SECONDS = 300
 _RETRY_SECONDS = 120
 """How long a lost connection is tried again while a project is followed."""
 _INSTALL = f"kubectl apply --server-side -f crds/{CRD_NAME}.yaml installs it"
+
+_UNKNOWN = re.compile(r'unknown field "([^"]+)"')
+"""What the API server says of a field that its CRD lacks, where it validates strictly."""
 
 
 class Cluster:
@@ -55,7 +61,7 @@ class Cluster:
     async def connect(cls, target: ClusterTarget) -> AsyncIterator["Cluster"]:
         """The cluster that the options and the kubeconfig mean."""
         if target.kubeconfig and not await asyncio.to_thread(os.path.exists, target.kubeconfig):
-            # Here, because the client library prints a line of its own and goes on.
+            # Here, because the client library prints a line of its own and continues.
             raise Failure(f"--kubeconfig {target.kubeconfig}: there is no such file")
         try:
             api = await Api.connect(target.kubeconfig, target.context)
@@ -68,6 +74,34 @@ class Cluster:
             yield cls(api, target.namespace)
 
     planner = "the operator"
+
+    def command_to_continue(self, project: Json) -> str:
+        """The command line that continues a stopped project."""
+        return f"{typed()} retry{self.options} {project['metadata']['name']}"
+
+    def start_again(self, project: Json) -> Sequence[str]:
+        """None: the operator runs it."""
+        return ()
+
+    def is_attended(self, project: Json) -> bool:
+        """It counts as that: the operator looks at every project."""
+        return True
+
+    async def logs(
+        self, name: str, tasks: list[str] | None, *, follow: bool, container: str | None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """What the pods of the latest attempts print."""
+        found = PodLogs(self._api, self, name, container)
+        async for piece in found.followed(tasks) if follow else found.written(tasks or []):
+            yield piece
+
+    def question_before_deletion(self, project: Json) -> str:
+        """Nothing, as kubectl does."""
+        return ""
+
+    async def taken_up(self, name: str) -> RequestAnswer:
+        """At once: the API server has it, and the operator takes up what that has."""
+        return RequestAnswer.APPLIED
 
     @property
     def nothing_found(self) -> str:
@@ -96,7 +130,7 @@ class Cluster:
         try:
             return await self._api.request("GET", self._path(name))
         except ApiError as error:
-            raise await self._told(error, name) from None
+            raise await self._failure(error, name) from None
 
     async def list(self, *, all_namespaces: bool = False) -> list[Json]:
         """The projects of the namespace, or of all."""
@@ -107,7 +141,7 @@ class Cluster:
             try:
                 page = await self._api.request("GET", path, params=params)
             except ApiError as error:
-                raise await self._told(error) from None
+                raise await self._failure(error) from None
             kinds = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind")).removesuffix("List")}
             found += [kinds | item for item in page.get("items") or ()]
             more = (page.get("metadata") or {}).get("continue")
@@ -131,20 +165,20 @@ class Cluster:
                     "PATCH", self._path(name), manifest, params=params | {"force": "true"}, content_type=APPLY_PATCH
                 )
         except ApiError as error:
-            raise await self._told(error) from None
+            raise await self._failure(error) from None
 
     async def patch(self, name: str, body: Json) -> Json | None:
         """Applies a merge patch; None when the resourceVersion in it is no longer the current one."""
-        params = {"fieldManager": MANAGER}
+        params = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         try:
             return await self._api.request("PATCH", self._path(name), body, params=params, content_type=MERGE_PATCH)
         except ApiError as error:
             if error.status == 409 and "resourceVersion" in body.get("metadata", {}):
                 return None
-            raise await self._told(error, name) from None
+            raise await self._failure(error, name) from None
 
     async def change(self, name: str, patch_of: Callable[[Json], Json | None]) -> bool:
-        """Changes a project as it is: where somebody else changes it meanwhile, the patch is made anew.
+        """Changes a project as it is: where somebody else changes it meanwhile, the patch is made again.
 
         Args:
             name: The project.
@@ -159,7 +193,9 @@ class Cluster:
                 return False
             if await self.patch(name, body) is not None:
                 return True
-        raise Failure(f"{name} changed at each of {_TRIES} tries", hint="run the command again")
+        raise Failure(
+            f"{name} was changed by another client during each of {_TRIES} tries", hint="run the command again"
+        )
 
     async def delete(self, name: str, uid: str | None = None) -> None:
         """Deletes a project; what belongs to it goes with it."""
@@ -169,7 +205,7 @@ class Cluster:
         try:
             await self._api.request("DELETE", self._path(name), body)
         except ApiError as error:
-            raise await self._told(error, name) from None
+            raise await self._failure(error, name) from None
 
     async def until_gone(self, name: str, uid: str) -> None:
         """Waits until a project is no longer there."""
@@ -179,7 +215,7 @@ class Cluster:
             except ApiError as error:
                 if error.status == 404:
                     return
-                raise await self._told(error, name) from None
+                raise await self._failure(error, name) from None
             if found["metadata"]["uid"] != uid:
                 return
             await asyncio.sleep(0.2)
@@ -215,10 +251,10 @@ class Cluster:
                     continue
             except ApiError as error:
                 if error.status in (401, 403):
-                    raise await self._told(error, name) from None
+                    raise await self._failure(error, name) from None
             failures += 1
             await asyncio.sleep(min(5.0, 0.1 * 2**failures))
-            # The watch cannot go on from where it was: look at the object as it is now.
+            # The watch cannot continue from there: look at the object as it is now.
             try:
                 now = await self._api.request("GET", self._path(name))
             except ApiError as error:
@@ -226,7 +262,7 @@ class Cluster:
                     yield None
                     return
                 if error.is_definite or time.monotonic() - last_contact > _RETRY_SECONDS:
-                    raise await self._told(error, name) from None
+                    raise await self._failure(error, name) from None
                 continue
             last_contact = time.monotonic()
             if now["metadata"]["uid"] != uid:
@@ -240,7 +276,7 @@ class Cluster:
         path = f"/apis/{API_VERSION}/namespaces/{self.namespace}/{PLURAL}"
         return f"{path}/{name}" if name else path
 
-    async def _told(self, error: ApiError, name: str = "") -> Failure:
+    async def _failure(self, error: ApiError, name: str = "") -> Failure:
         """What an error of the server means."""
         server = self._api.server
         if error.status == 0:
@@ -257,6 +293,9 @@ class Cluster:
             return await self._not_found(error, name)
         if error.status == 409:
             return _conflict(error)
+        if unknown := _UNKNOWN.findall(str(error)):
+            found = f"{CRD_NAME} of the cluster at {server} does not have the field {', '.join(unknown)}"
+            return Failure(found, hint=f"where this pproj is newer than the CRD, {_INSTALL}")
         causes = (error.body.get("details") or {}).get("causes") or []
         lines = [f"{cause.get('field')}: {cause.get('message')}" for cause in causes if cause.get("message")]
         if error.status in (400, 422) and lines:
@@ -275,7 +314,7 @@ class Cluster:
             names = [item["metadata"]["name"] for item in (await self._api.request("GET", self._path()))["items"]]
         except ApiError:
             names = []
-        hint = did_you_mean(name, names) or f"{typed()} list -A shows those of all namespaces"
+        hint = did_you_mean(name, names) or f"{typed()} list -A shows the projects of all namespaces"
         return Failure(f"there is no project {name} in namespace {self.namespace}", hint=hint)
 
 

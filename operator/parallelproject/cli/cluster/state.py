@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
+from parallelproject.core.report.interrupted import is_interrupted
 from parallelproject.core.report.status import condition
 
 Json = dict[str, Any]
@@ -16,13 +17,13 @@ class ProjectState(Enum):
     """The operator has not looked at this version of it yet."""
     OPEN = auto()
     REFUSED = auto()
-    """Not accepted: nothing starts until the spec is mended."""
+    """Not accepted: nothing starts until the spec is corrected."""
     SUCCEEDED = auto()
     FAILED = auto()
 
 
 def standing(project: Mapping[str, Any]) -> ProjectState:
-    """Where a project stands by its conditions, as far as they tell of its present spec."""
+    """The state of a project by its conditions, as far as they are about its present spec."""
     status = project.get("status") or {}
     generation = project["metadata"].get("generation") or 0
     if int(status.get("observedGeneration") or 0) < generation:
@@ -32,6 +33,13 @@ def standing(project: Mapping[str, Any]) -> ProjectState:
     if condition(status, "Completed").get("status") != "True":
         return ProjectState.OPEN
     return ProjectState.SUCCEEDED if condition(status, "Succeeded").get("status") == "True" else ProjectState.FAILED
+
+
+def has_ended(project: Mapping[str, Any]) -> bool:
+    """Whether it has come to its end; a local run that was cut off has not."""
+    if standing(project) not in (ProjectState.SUCCEEDED, ProjectState.FAILED):
+        return False
+    return not is_interrupted(project.get("status") or {})
 
 
 def result(project: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Waits for a project's end: the part that ``wait``, ``watch`` and ``submit`` share."""
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from parallelproject.cli.cluster.state import ProjectState, result, standing
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_TIMEOUT = 0, 1, 2
 _UNSEEN_SECONDS = 10
-_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class ProgressView(Protocol):
@@ -24,25 +21,14 @@ class ProgressView(Protocol):
         """The project has changed."""
 
 
-class Silent:
-    """Shows nothing."""
+class LastSeen:
+    """Shows nothing; keeps the last state."""
+
+    project: dict[str, Any] | None = None
 
     def show(self, project: dict[str, Any]) -> None:
-        """Nothing."""
-
-
-def seconds(text: str | None) -> float | None:
-    """A time such as ``30s``, ``5m``, ``1h30m`` or ``90`` in seconds.
-
-    Raises:
-        Failure: it is none.
-    """
-    if text is None:
-        return None
-    parts = _TIME.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        raise Failure(f"--timeout {text}: not a time", hint="as in 30s, 5m or 2h", code=2)
-    return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
+        """Remembers it."""
+        self.project = project
 
 
 async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
@@ -52,7 +38,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         reader: Where it is.
         name: Its name.
         view: Who is shown each change.
-        limit: Longest wait, in seconds.
+        limit: Longest wait, in seconds; None: no limit.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.
@@ -90,7 +76,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
 
 async def _remind() -> None:
     await asyncio.sleep(_UNSEEN_SECONDS)
-    terminal.say(f"the operator has not looked at it for {_UNSEEN_SECONDS} s: is it running?")
+    terminal.say(f"the operator has not seen it for {_UNSEEN_SECONDS} s: is it running?")
 
 
 def tell_result(project: dict[str, Any] | None) -> None:

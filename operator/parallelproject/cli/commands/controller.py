@@ -24,7 +24,7 @@ def run(
     health_host: Annotated[str | None, typer.Option(help="Address of /healthz and /readyz; by default all.")] = None,
     health_port: Annotated[int, typer.Option(help="Port of /healthz and /readyz.")] = 8080,
     metrics_host: Annotated[str | None, typer.Option(help="Address of /metrics; by default all.")] = None,
-    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log tells.")] = 9090,
+    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 for a free one, which the log names.")] = 9090,
     admission_certificate: Annotated[
         Path | None,
         typer.Option(
@@ -40,19 +40,22 @@ def run(
         str, typer.Option(envvar="PPROJ_GIT_IMAGE", help="Image that lands the work of projects with spec.git.")
     ] = IMAGE,
     identity: Annotated[
-        str, typer.Option(envvar="PPROJ_IDENTITY", help="Who this is in the election of a leader: the uid of the pod.")
+        str, typer.Option(envvar="PPROJ_IDENTITY", help="Identity in the leader election: the uid of the pod.")
     ] = "",
     lease_name: Annotated[
-        str, typer.Option(help="Lease, in its own namespace, by which one of several operators is the active one.")
+        str, typer.Option(help="Name of the Lease, in the operator's namespace, that elects the active operator.")
     ] = LEASE,
     lease_duration_seconds: Annotated[
-        int, typer.Option(min=3, help="After so long without a sign of life another operator takes over.")
+        int, typer.Option(min=3, help="Another operator takes over after the Lease was not renewed for this long.")
     ] = SECONDS,
     max_concurrent_tasks: Annotated[
-        int, typer.Option(min=0, help="Most tasks of all projects together that run at once; 0: no limit.")
+        int, typer.Option(min=0, help="Maximum number of running tasks of all projects together; 0: no limit.")
     ] = 0,
     max_concurrent_tasks_per_namespace: Annotated[
-        int, typer.Option(min=0, help="The same for each namespace that has no annotation of its own; 0: no limit.")
+        int,
+        typer.Option(
+            min=0, help="Maximum number of running tasks in each namespace without its own annotation; 0: no limit."
+        ),
     ] = 0,
     workflows: Annotated[
         bool, typer.Option("--workflows", help="Run projects with executor Workflow, as Argo Workflows.")

@@ -10,9 +10,11 @@ from parallelproject.cli.input.arguments import GetOutput, NameOrOnly
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import Git
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _INDENT = "  "
+_BAR = 20
 _PULLS_SHOWN = 10
 """Most pull requests that are named: those that are not merged, where there are any."""
 
@@ -48,7 +51,7 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
         terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
     conditions = status.get("conditions") or []
     if not conditions:
-        terminal.show(f"\n{reader.planner.capitalize()} has not looked at it yet.")
+        terminal.show(f"\n{reader.planner.capitalize()} has not seen it yet.")
         return
     terminal.show("\nConditions")
     headings = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"]
@@ -92,13 +95,18 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
             ("Speedup", f"{metrics.get('speedup')} (work {span(metrics.get('workSeconds', 0))}, "
              f"critical path {span(metrics.get('criticalPathSeconds', 0))}, retries {metrics.get('retries', 0)})")
         )  # fmt: skip
+        if metrics.get("peakParallelism"):
+            of_peak = f"speedup / peak of {metrics['peakParallelism']} running"
+            found.append(("Efficiency", f"{metrics.get('efficiency')} ({of_peak})"))
+        if "conflictRate" in metrics:
+            found.append(("Conflicts", f"{metrics['conflictRate']} (conflicts / landings)"))
     git = spec.get("git") or {}
     if git:
         found.append(("Lands on", f"{_landing_branch(git, metadata['name'])} of {git.get('url')}"))
     pulls = (status.get("publication") or {}).get("pullRequests") or []
     waiting = [pull for pull in pulls if pull.get("state") != "merged"]
     for pull in (waiting or pulls)[-_PULLS_SHOWN:]:
-        about = f"level {pull['level']}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
+        about = f"{level_name(pull['level'])}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
         found.append(("Pull request", f"{pull['url'] or pull['number']} ({about}{pull['state']})"))
     return found
 
@@ -117,10 +125,17 @@ def _show_levels(status: Json) -> None:
     keys = ("total", "succeeded", "running", "failed", "skipped")
     terminal.show("\nLevels")
     show_table(
-        ["LEVEL", *(key.upper() for key in keys)],
-        [[str(level.get("index")), *(str(level.get(key, 0)) for key in keys)] for level in levels],
+        ["LEVEL", *(key.upper() for key in keys), "BAR"],
+        [
+            [level_name(level.get("index", 0)), *(str(level.get(key, 0)) for key in keys), _bar(level)]
+            for level in levels
+        ],
         _INDENT,
     )
+
+
+def _bar(level: Json) -> str:
+    return "".join(part.text for part in bar(states_of(level), _BAR))
 
 
 def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
@@ -136,7 +151,7 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
     headings += ["ROLE", "EXIT", "COMMIT", "JOB"] if wide else []
     table = []
     for row in found:
-        cells = [row["id"], row.get("state", ""), _reason(row), _text(row.get("level"))]
+        cells = [row["id"], row.get("state", ""), _reason(row), _level(row)]
         cells += [_text(row.get("attempts")), _time(row)]
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
@@ -157,6 +172,10 @@ def _time(row: Json) -> str:
     if started is None:
         return ""
     return span(ended - started) if ended is not None else age(row.get("startTime"))
+
+
+def _level(row: Json) -> str:
+    return level_name(row["level"]) if isinstance(row.get("level"), int) else ""
 
 
 def _text(value: object) -> str:

@@ -78,7 +78,7 @@ def make_manifest(
     image: str | None = None,
     command: str | None = None,
 ) -> Json:
-    """The manifest of FILE with all settings, checked as the operator would; tells on stderr what came in.
+    """The manifest of FILE with all settings, checked as the operator would; says on stderr what came in.
 
     Raises:
         ProblemsError: the file is wrong, or a setting made it so.

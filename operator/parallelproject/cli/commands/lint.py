@@ -51,14 +51,13 @@ def run(
         list[Path] | None,
         typer.Argument(
             metavar="[FILE]...",
-            help="Manifests and task files, or folders in which one is looked for; by default this folder. - is "
-            "standard input.",
+            help="Manifests, task files, or folders that contain one; by default this folder. - is standard input.",
             show_default=False,
         ),
     ] = None,
     output: AnswerOutput = TextOrJson.TEXT,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Check also what only the operator and the API server ask for.")
+        bool, typer.Option("--cluster", help="Also check the rules of the operator and the API server.")
     ] = False,
     format: Format = None,
     tag: Tag = None,
@@ -66,10 +65,10 @@ def run(
     all_tasks: All = False,
     no_color: NoColor = False,
 ) -> int:
-    """Tell every error in files, each with its place and the fix.
+    """Report every error in files, each with its place and the fix.
 
-    What has no errors is accepted by pproj run; with --cluster, by pproj submit and the operator. Exit code: 0 without
-    errors in any file, else 1.
+    pproj run accepts a file without errors; with --cluster, pproj submit and the operator accept it. Exit code: 0 if
+    no file has errors, else 1.
     """
     if no_color:
         terminal.forbid_color()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @on_project
 async def run(
     reader: "ProjectReader",
-    all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="Of all namespaces.")] = False,
+    all_namespaces: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="List the projects of all namespaces.")
+    ] = False,
     output: Annotated[ListOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
     """List projects."""

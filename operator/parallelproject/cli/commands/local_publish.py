@@ -38,7 +38,7 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
         with ExitStack() as stack:
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pproj-")))
             folder = credentials or _asked(pushed, private)
-            return [_told(found) for found in _publish(git, folder, private, pushed)]
+            return [_line(found) for found in _publish(git, folder, private, pushed)]
 
     return publish
 
@@ -56,7 +56,7 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "PushedBranch")
         at["url"] = forge.url
     if forge and forge.type is not ForgeType.NONE:
         at["token"] = _token(credentials, forge, pushed)
-    fields = instructions.parse(json.dumps(pushed.told)) | {
+    fields = instructions.parse(json.dumps(pushed.instruction)) | {
         "url": _without_user(pushed.url),
         "base": target.base.name,
         "run": target.run,
@@ -76,7 +76,7 @@ def _token(credentials: Path, forge: Forge, pushed: "PushedBranch") -> Path:
     """The file with the forge's token. Git's password is sent to the host that it is for, and to no other.
 
     Raises:
-        RunError: there is none.
+        RunError: it has none.
     """
     own = credentials / _FORGE_TOKEN
     if own.is_file():
@@ -105,7 +105,7 @@ def _without_user(url: str) -> str:
     return url if at.scheme != "https" else at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
-def _told(found: "PublishResult") -> str:
+def _line(found: "PublishResult") -> str:
     where = f": {found.url}" if found.url else ""
     more = f" ({found.message})" if found.message else ""
     return f"{found.branch}: {_WORDS.get(found.end.value, found.end.value)}{where}{more}"
@@ -116,10 +116,10 @@ _WORDS = {
     "Open": "its pull request is open",
     "Draft": "its pull request is a draft",
     "ChecksFailed": "its pull request is open, its checks have failed",
-    "NotInTime": "its pull request is open, its checks take longer than was waited for; run it again to go on",
-    "Closed": "its pull request was closed by somebody, and is not opened again",
-    "Nothing": "there is nothing in it that its base has not",
-    "Conflict": "its pull request is open, and does not merge",
+    "NotInTime": "its pull request is open, but checks or approvals did not finish in time; run again to continue",
+    "Closed": "its pull request was closed by a user, and is not opened again",
+    "Nothing": "no changes to publish: its base already has all of them",
+    "Conflict": "its pull request is open, but it conflicts with its base",
     "Waiting": "its pull request is open",
 }
 
@@ -150,7 +150,7 @@ def _asked(pushed: "PushedBranch", private: Path) -> Path:
                 (folder / name).write_text(found.get(name, ""))
             return folder
     found_host = _host(pushed.url) or "the remote"
-    raise RunError(f"publishing: git has no password for {found_host} that could be used", "give --credentials DIR")
+    raise RunError(f"publishing: git has no stored password for {found_host}", "give --credentials DIR")
 
 
 def _git(pushed: "PushedBranch", *arguments: str, stdin: str = "") -> list[str]:
@@ -164,5 +164,5 @@ def _git(pushed: "PushedBranch", *arguments: str, stdin: str = "") -> list[str]:
             env=own_environment() | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise RunError(f"publishing: git {arguments[0]} has no end after {_ASKED_SECONDS} s") from None
+        raise RunError(f"publishing: git {arguments[0]} did not end within {_ASKED_SECONDS} s") from None
     return lines_of(done.stdout) if done.returncode == 0 else []

@@ -48,8 +48,8 @@ def run(
 ) -> None:
     """Show how a file's tasks would run, without running anything.
 
-    Levels are made by dependencies alone; waves also set tasks apart that write the same files. The critical path
-    is the longest chain of work: no parallelism makes it shorter.
+    Levels follow from dependencies alone; waves also separate tasks that write the same files. The critical path is
+    the longest chain of work: no parallelism makes it shorter.
     """
     if no_color:
         terminal.forbid_color()

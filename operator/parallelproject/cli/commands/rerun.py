@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import retries_with
 from parallelproject.cli.cluster.state import ProjectState, rows, standing
-from parallelproject.cli.commands.retry import with_entries
 from parallelproject.cli.input.arguments import Name
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.input.completion import task_ids
@@ -39,8 +39,8 @@ async def run(
 ) -> None:
     """Run a project, or some of its tasks, again from the start.
 
-    Their results so far no longer count, also those that succeeded; the numbers of attempts go on. For failed tasks
-    alone there is retry. Work that has landed in git is never done again.
+    Earlier results of these tasks no longer count, also successes; their attempt numbers continue. To run only failed
+    tasks, use pproj retry. Work that has landed in git is never done again.
     """
     affected: list[str] = []
 
@@ -93,14 +93,14 @@ def _with_dependents(dependencies: Mapping[str, Sequence[str]], wanted: Sequence
 
 
 def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
-    """A merge patch by which no attempt of these tasks so far counts; a stopped project goes on."""
+    """A merge patch by which no attempt of these tasks so far counts; a stopped project continues."""
     attempts = {row["id"]: int(row.get("attempts") or 0) for row in rows(project)}
     entries: dict[str, Json] = {
         task: {"rerunAfter": attempts[task], "forgive": 0, "forgiveConflicts": 0, "id": task}
         for task in affected
         if attempts.get(task)
     }
-    spec: Json = {"retries": with_entries(project, entries)}
+    spec: Json = {"retries": retries_with(project, entries)}
     if project["spec"].get("stop"):
         spec["stop"] = False
     return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}

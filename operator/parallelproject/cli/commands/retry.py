@@ -5,54 +5,66 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.spec import ids_of, retries_with, unknown_tasks
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import Name
-from parallelproject.cli.input.cluster_options import on_cluster
-from parallelproject.cli.input.completion import task_ids
+from parallelproject.cli.commands.asking import Asking
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
+from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
-from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from parallelproject.cli.cluster.projects import Cluster
+    from parallelproject.cli.reader import ProjectKeeper
 
 Json = dict[str, Any]
 
 
-@on_cluster
+@on_project
 async def run(
-    cluster: "Cluster",
-    name: Name,
+    keeper: "ProjectKeeper",
+    name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TASK",
-            help="Ids of failed tasks; by default all that failed.",
-            autocompletion=task_ids,
+            help="Ids of failed or skipped tasks; by default all that failed.",
+            autocompletion=readable_tasks,
             show_default=False,
         ),
     ] = None,
+    all_failed: Annotated[bool, typer.Option("--failed", help="Retry all failed tasks, as without TASK.")] = False,
+    start: Annotated[
+        bool, typer.Option("--run", help="Also start a local run again, if it is not running.", show_default=False)
+    ] = False,
+    output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
-    """Run failed tasks again, and a stopped project on.
+    """Run failed tasks again, and resume a stopped project.
 
-    Failures so far no longer count for these tasks, so they have all their attempts again. What was skipped because
-    of them runs too.
+    Earlier failures of these tasks no longer count: each has its full number of attempts again. Tasks that were skipped
+    because of them run too. A TASK that pproj skip has skipped runs after all.
     """
-    failed: dict[str, Json] = {}
-    stopped = False
+    if tasks and all_failed:
+        raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
+    if start and output is TextOrJson.JSON:
+        raise Failure("-o json and --run exclude each other", hint="start the run with pproj run -o json", code=2)
+    tasks = list(dict.fromkeys(tasks or ()))
+    lines: list[str] = []
+    retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        nonlocal failed, stopped
-        failed, stopped = failed_tasks(project, tasks or []), bool(project["spec"].get("stop"))
-        if not failed and not stopped:
-            _nothing(project)
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
+        wanted = [*failed, *skipped_tasks(project, tasks)]
+        if not wanted and not stopped:
+            lines[:] = [_nothing(project)]
             return None
-        return retry_patch(project, failed)
+        lines[:], retried[:] = _summary(name, wanted, stopped), wanted
+        return retry_patch(project, failed, wanted)
 
-    if await cluster.change(name, patch):
-        _report(name, list(failed), stopped)
+    asking = Asking(keeper, name, output, starts=start)
+    await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -68,55 +80,51 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
-    name = project["metadata"]["name"]
     failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
+    skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
-    known = [task["id"] for task in project["spec"].get("tasks") or ()]
+    known = ids_of(project)
     wrong = []
     for task in wanted:
-        if task not in known:
-            close = did_you_mean(task, known)
-            wrong.append(f"{name} has no task {task}" + (f" ({close})" if close else ""))
-        elif task not in failures:
+        wrong += unknown_tasks(project, [task])
+        if task in known and task not in failures and task not in skipped:
             wrong.append(f"{task} has not failed: it is {states.get(task, 'Pending')}")
     if wrong:
         raise Failure(*wrong, hint=f"failed: {', '.join(failures) or 'none'}")
-    return {task: failures[task] for task in wanted}
+    return {task: failures[task] for task in wanted if task in failures}
 
 
-def with_entries(project: Json, changed: Mapping[str, Json]) -> list[Json]:
-    """spec.retries with the fields of these entries set, by task; without tasks that are not there any more."""
-    entries = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
-    for id, entry in changed.items():
-        entries[id] = {**entries.get(id, {}), **entry}
-    known = {task["id"] for task in project["spec"].get("tasks") or ()}
-    return [entry for id, entry in entries.items() if id in known]
+def skipped_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
+    """Those of some tasks that somebody has skipped (``spec.skip``)."""
+    skipped = project["spec"].get("skip") or ()
+    return [task for task in wanted if task in skipped]
 
 
-def retry_patch(project: Json, failed: dict[str, Json]) -> Json:
-    """A merge patch that forgives these failures and lets a stopped project go on."""
+def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str] = ()) -> Json:
+    """A merge patch that forgives these failures, skips these tasks no more, and lets a stopped project continue."""
     spec: Json = {}
     if failed:
-        spec["retries"] = with_entries(project, failed)
+        spec["retries"] = retries_with(project, failed)
+    skipped = project["spec"].get("skip") or []
+    if not set(skipped).isdisjoint(wanted):
+        spec["skip"] = [task for task in skipped if task not in wanted]
     if project["spec"].get("stop"):
         spec["stop"] = False
-    return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}
+    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
 
 
-def _nothing(project: Json) -> None:
+def _nothing(project: Json) -> str:
     name = project["metadata"]["name"]
     ended = condition(project.get("status") or {}, "Completed").get("reason")
     if ended == "DeadlineExceeded":
         limit = project["spec"].get("activeDeadlineSeconds")
-        hint = "raise spec.activeDeadlineSeconds to go on"
+        hint = "raise spec.activeDeadlineSeconds to continue"
         raise Failure(f"{name} has no failed task; its deadline of {limit} s is over", hint=hint)
-    terminal.show(f"{name} has no failed task: nothing to retry")
+    return f"{name} has no failed task: nothing to retry"
 
 
-def _report(name: str, tasks: list[str], stopped: bool) -> None:
-    if tasks:
-        terminal.show(f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}")
-    if stopped:
-        terminal.show(f"{name} is no longer stopped: it resumes")
+def _summary(name: str, tasks: Sequence[str], stopped: bool) -> list[str]:
+    again = f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}"
+    return [again] * bool(tasks) + [f"{name} is no longer stopped: it resumes"] * stopped

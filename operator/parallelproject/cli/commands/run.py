@@ -5,14 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from parallelproject.cli.commands.local_publish import publisher
 from parallelproject.cli.input.arguments import (
     HERE,
     All,
+    AnswerOutput,
     Command,
     Dangling,
     DanglingOption,
@@ -24,8 +22,32 @@ from parallelproject.cli.input.arguments import (
     SchedulingOption,
     Sets,
     Tag,
+    TextOrJson,
 )  # fmt: skip
+from parallelproject.cli.input.git_settings import set_git
+from parallelproject.cli.input.run_options import (
+    Author,
+    Base,
+    Branch,
+    Check,
+    Credentials,
+    Detach,
+    Fresh,
+    From,
+    KeepGoing,
+    MaxAttempts,
+    Only,
+    Push,
+    Repo,
+    RunTimeout,
+    Skip,
+    StateDirectory,
+    TaskTimeout,
+    WriteBack,
+)  # fmt: skip
+from parallelproject.cli.input.selection import skipped_tasks
 from parallelproject.cli.input.task_file import located, placed, read_file, tell
+from parallelproject.cli.input.typed_times import NO_LIMIT, whole_seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.cli.output.program import typed
@@ -33,53 +55,36 @@ from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.start import run_project
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import ParallelProject, parse_spec
+from parallelproject.model.spec import FailurePolicy
 from parallelproject.sources import Imported
 
 
 def run(
     file: File = HERE,
     command: Command = None,
+    output: AnswerOutput = TextOrJson.TEXT,
     parallelism: Parallelism = None,
     scheduling: SchedulingOption = None,
+    keep_going: KeepGoing = None,
+    max_attempts: MaxAttempts = None,
+    timeout: RunTimeout = None,
+    task_timeout: TaskTimeout = None,
+    only: Only = None,
+    start: From = None,
+    skip: Skip = None,
+    repo: Repo = None,
+    branch: Branch = None,
+    base: Base = None,
+    author: Author = None,
+    check: Check = None,
+    push: Push = False,
+    credentials: Credentials = None,
+    states_back: WriteBack = False,
+    fresh: Fresh = False,
     name: ProjectName = None,
     settings: Sets = None,
-    state_dir: Annotated[
-        Path | None,
-        typer.Option("--state-dir", metavar="DIR", help="Where the run keeps its state; by default .pproj/NAME."),
-    ] = None,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            metavar="DIR",
-            help="Give each task a workspace of its own from this git repository, and land its work there, on the "
-            "branch parallel/NAME. What is checked out in DIR is not touched.",
-        ),
-    ] = None,
-    push: Annotated[
-        bool,
-        typer.Option(
-            "--push",
-            help="With a repository: push the branch to its remote at the end; with spec.git.forge, also open its pull "
-            "request or bring it up to date.",
-        ),
-    ] = False,
-    credentials: Annotated[
-        Path | None,
-        typer.Option(
-            "--credentials",
-            metavar="DIR",
-            help="Files for publishing: username, password or token, ssh-privatekey and known_hosts, ca.crt, and "
-            "forge-token where it is another; by default git is asked for the password.",
-        ),
-    ] = None,
-    states_back: Annotated[
-        bool,
-        typer.Option(
-            "--write-back", help="At the end, mark what has succeeded as done in FILE; nothing else in it is changed."
-        ),
-    ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier run and start over.")] = False,
+    state_dir: StateDirectory = None,
+    background: Detach = False,
     format: Format = None,
     tag: Tag = None,
     dangling: DanglingOption = Dangling.ERROR,
@@ -88,46 +93,72 @@ def run(
 ) -> int:
     """Run a file's tasks here, as local processes.
 
-    A run that was cut off goes on where it was: what succeeded does not run again. Exit code: 0 when all tasks
-    succeeded, 1 when not, 130 when it was interrupted.
+    An interrupted run continues where it stopped: succeeded tasks do not run again. Options may also be in .pproj.yaml,
+    next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json, stdout has one event
+    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 130 when the
+    run was interrupted, else 1.
     """
     if no_color:
         terminal.forbid_color()
     if command is not None and not command.strip():
-        raise Failure(
-            "--command is empty: it says what runs a task", hint="leave it away, or give --command 'CMD'", code=2
-        )
+        raise Failure("--command is empty: it says what runs a task", hint="omit it, or give --command 'CMD'", code=2)
     file = located(file, "run")
     imported = read_file(file, format, tag, dangling, all_tasks, name)
     tell(imported)
-    project = _with(settings, imported) if settings else imported.project
+    project = imported.project
+    if settings or any(value is not None for value in (branch, base, author)):
+        project = _with(settings, imported, repo, branch, base, author)
     if command is None and project.spec.tasks and not project.spec.roles:
-        found = f"{file}: nothing says what runs a task"
+        found = f"{file}: no command is set to run its tasks"
         raise Failure(f"{found} (give --command 'CMD', or a manifest whose roles have a podTemplate)")
     if push and repo is None and project.spec.git is None:
         raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
+    if check is not None and repo is None and project.spec.git is None:
+        hint = "give --repo DIR; without one, --command 'CMD && CHECK' does the same"
+        raise Failure("--check: there is no repository that the work lands in", hint=hint, code=2)
+    if check is not None and not check.strip():
+        hint = "omit it, or give --check 'CMD'"
+        raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
+    if background and output is TextOrJson.JSON:
+        raise Failure("-o json and --detach exclude each other", hint="pproj get -o json shows its state", code=2)
     finished = None
     if states_back:
         finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))
     git = project.spec.git
+
+    def place(error: ProblemsError) -> Failure:
+        return of_problems(placed(error.problems, file, project, imported.report.format))
+
+    unlimited = task_timeout is not None and task_timeout.strip() == NO_LIMIT
     options = RunOptions(
         command=command,
         parallelism=parallelism,
         scheduling=scheduling,
+        failure_policy=FailurePolicy.CONTINUE if keep_going else None,
+        seconds=whole_seconds("--timeout", timeout),
+        max_attempts=max_attempts,
+        task_seconds=0 if unlimited else whole_seconds("--task-timeout", task_timeout),
+        skip=_skipped(project, only or (), start or (), skip or (), place),
         state_dir=state_dir,
         fresh=fresh,
         repository=repo,
+        check=check,
         push=push,
         publish=publisher(git, credentials) if push and git and git.forge else None,
+        view="json" if output is TextOrJson.JSON else "auto",
         no_color=not terminal.color_allowed(sys.stdout),
         source=file if str(file) != "-" else None,
         finished=finished,
         rerun=_again(),
     )
     try:
+        if background:
+            from parallelproject.cli.commands.detached import run_detached  # here, because few runs need it
+
+            return run_detached(project, options)
         return run_project(project, options)
     except ProblemsError as error:
-        raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+        raise place(error) from None
 
 
 def _writer(file: Path, imported: Imported, read: Callable[[], Imported]) -> Callable[[Sequence[str]], bool]:
@@ -137,14 +168,35 @@ def _writer(file: Path, imported: Imported, read: Callable[[], Imported]) -> Cal
     return partial(write_back, file, read)
 
 
-def _with(settings: list[str], imported: Imported) -> ParallelProject:
+def _with(
+    settings: list[str] | None,
+    imported: Imported,
+    repo: Path | None,
+    branch: str | None,
+    base: str | None,
+    author: str | None,
+) -> ParallelProject:
     from parallelproject.cli.commands.importing import changed  # here, because it loads what only a cluster needs
 
     manifest = changed(imported, settings)
+    set_git(manifest, repo, branch, base, author)
     return ParallelProject(metadata=manifest["metadata"], spec=parse_spec(manifest["spec"]))
+
+
+def _skipped(
+    project: ParallelProject,
+    only: Sequence[str],
+    start: Sequence[str],
+    skip: Sequence[str],
+    place: Callable[[ProblemsError], Failure],
+) -> list[str]:
+    try:
+        return skipped_tasks(project.spec, only, start, skip)
+    except ProblemsError as error:
+        raise place(error) from None
 
 
 def _again() -> str:
     """The command line that was typed, without what is for the first time only."""
-    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    words = [word for word in sys.argv[1:] if word not in ("--fresh", "--detach")]
     return f"{typed()} {shlex.join(words)}"

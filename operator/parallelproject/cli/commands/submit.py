@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parallelproject.cli.cluster.wait_for_end import seconds, tell_result, until_end
+from parallelproject.cli.cluster.wait_for_end import LastSeen, tell_result, until_end
 from parallelproject.cli.commands.importing import make_manifest
-from parallelproject.cli.commands.wait import Last
 from parallelproject.cli.commands.watch import follow_visibly
 from parallelproject.cli.input.arguments import (
     HERE,
@@ -24,6 +23,7 @@ from parallelproject.cli.input.arguments import (
 )  # fmt: skip
 from parallelproject.cli.input.cluster_options import on_cluster
 from parallelproject.cli.input.task_file import located
+from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 async def run(
     cluster: "Cluster",
     file: File = HERE,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; the exit code is its result.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the project until it ends.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end of the project; the exit code is its result.")
+    ] = False,
     limit: Timeout = None,
     name: ProjectName = None,
     settings: Sets = None,
@@ -58,7 +60,7 @@ async def run(
     if metadata.get("namespace") not in (None, cluster.namespace):
         if cluster.namespace_was_given:
             found = f"metadata.namespace is {metadata['namespace']}, and --namespace {cluster.namespace}"
-            raise Failure(f"{file}: {found}", hint="leave one of them away")
+            raise Failure(f"{file}: {found}", hint="omit one of them")
         cluster.namespace = metadata["namespace"]
     applied = await cluster.apply(manifest)
     project = applied["metadata"]["name"]
@@ -67,7 +69,7 @@ async def run(
     if watch:
         return await follow_visibly(cluster, project, longest)
     if wait:
-        last = Last()
+        last = LastSeen()
         code = await until_end(cluster, project, last, longest)
         tell_result(last.project)
         return code

@@ -13,15 +13,21 @@ from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.cluster.wait_for_end import ProgressView
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.layout import cut
+from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import span
+from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.status import condition
 from parallelproject.core.times import epoch
+from parallelproject.model.names import level_name
 
 Json = dict[str, Any]
 
 _BAR = 24
 _REST = 12
 """Lines of the screen that are not for tasks."""
+_FINISHED = 3
+"""Most tasks that succeeded lately that are shown."""
+_COUNTED = ("running", "failed", "skipped")
 _GAP = 2
 _ACTIVE = ("Backoff", "Starting")
 _STYLES = {"Running": "cyan", "Failed": "red", "Succeeded": "green", "Skipped": "dim", "Pending": "yellow"}
@@ -47,7 +53,7 @@ class Live(ProgressView):
         self.project = project
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture as it is now: times go on between two changes."""
+        """The picture as it is now: times advance between two changes."""
         if self.project is not None:
             room = (options.height or console.height) - _REST
             yield picture(self.project, time.time(), max(3, room), options.max_width)
@@ -57,16 +63,24 @@ def picture(project: Json, now: float, room: int, width: int) -> Group:
     """What there is to see of a project, with up to ``room`` tasks in lines of ``width`` characters."""
     status = project.get("status") or {}
     if not status.get("conditions"):
-        return Group(Text(f"{project['metadata']['name']}: the operator has not looked at it yet", style="yellow"))
+        return Group(Text(f"{project['metadata']['name']}: the operator has not seen it yet", style="yellow"))
     titles = {task["id"]: task.get("title", "") for task in project["spec"].get("tasks") or ()}
-    parts: list[Any] = [_headline(project, status, now), _levels(status, max(3, room // 2))]
+    parts: list[Any] = [_headline(project, status, now), Text(), _levels(status, max(3, room // 2), width)]
     active = [row for row in rows(project) if row.get("state") == "Running" or row.get("reason") in _ACTIVE]
     failed = [row for row in rows(project) if row.get("state") == "Failed"]
-    shown = [*failed[: room // 2], *active]
-    if shown:
-        parts += [Text(), _tasks(shown[:room], titles, now, width)]
-    if len(shown) > room or len(failed) > room // 2:
-        parts.append(Text(f"  … and {len(active) + len(failed) - min(len(shown), room)} more", style="dim"))
+    shown = [*failed[: room // 2], *active][:room]
+    finished = sorted(
+        (row for row in rows(project) if row.get("state") == "Succeeded"), key=lambda row: row.get("completionTime", "")
+    )[-max(0, min(_FINISHED, room - len(shown))) :]
+    finished = finished if len(shown) < room else []
+    if shown or finished:
+        parts += [Text(), _tasks([*shown, *finished], titles, now, width)]
+    hidden = len(active) + len(failed) - len(shown)
+    if hidden:
+        parts.append(Text(f"  and {hidden} more, running or failed", style="dim"))
+    if failed:
+        name = project["metadata"]["name"]
+        parts.append(Text(f"  {typed()} why {name} {failed[0]['id']}  explains a failure", style="dim"))
     return Group(*parts)
 
 
@@ -76,34 +90,29 @@ def _headline(project: Json, status: Json, now: float) -> Text:
     reason = condition(status, "Succeeded").get("reason") or condition(status, "Accepted").get("reason")
     started = epoch(status.get("startTime"))
     end = epoch(status.get("completionTime")) if ended else now
-    text = Text.assemble((project["metadata"]["name"], "bold"), f"  {reason}  {status.get('progress', '')} succeeded")
+    text = Text.assemble((project["metadata"]["name"], "bold"), f"  {reason}  {status.get('progress', '')} done")
     for key in ("running", "failed", "skipped", "pending"):
         if counts.get(key):
             text.append(f", {counts[key]} {key}", style="red" if key == "failed" else "")
+    if status.get("currentLevel") and not ended:
+        text.append(f"  {status['currentLevel']}", style="bold")
     if started is not None and end is not None:
         text.append(f"  {span(end - started)}", style="dim")
     return text
 
 
-def _levels(status: Json, room: int) -> Table:
-    """A bar for each level: done, running, failed."""
+def _levels(status: Json, room: int, width: int) -> Table:
+    """A bar for each level, and its tasks that are running, failed or skipped."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     levels = status.get("levels") or []
     first = next((i for i, level in enumerate(levels) if _open(level)), len(levels))
     start = max(0, min(first - room // 2, len(levels) - room))
     for level in levels[start : start + room]:
-        total = level.get("total", 0)
-        bar = Text()
-        used = 0
-        done = 0
-        for key, style in (("succeeded", "green"), ("failed", "red"), ("skipped", "dim"), ("running", "cyan")):
-            done += level.get(key, 0)
-            until = round(_BAR * done / total) if total else 0
-            bar.append("█" * (until - used), style=style)
-            used = until
-        bar.append("░" * (_BAR - used), style="dim")
-        text = f"{level.get('succeeded', 0)}/{total}"
-        table.add_row(Text(f"level {level.get('index')}", style="dim"), bar, text)
+        parts = bar(states_of(level), min(_BAR, max(_BAR // 2, width // 4)))
+        text = f"{level.get('succeeded', 0)}/{level.get('total', 0)} done"
+        text += "".join(f", {level[key]} {key}" for key in _COUNTED if level.get(key))
+        drawn = Text.assemble(*((part.text, _STYLES[part.state.value]) for part in parts))
+        table.add_row(Text(level_name(level.get("index", 0)), style="dim"), drawn, text)
     if len(levels) > room:
         table.add_row("", Text(f"{len(levels)} levels", style="dim"), "")
     return table

@@ -32,14 +32,14 @@ def check_writable(file: Path, imported: Imported) -> None:
     """
     format = imported.report.format
     if str(file) == "-":
-        raise Failure("--write-back: standard input cannot be written to", hint="give a file", code=2)
+        raise Failure("--write-back: FILE is standard input, which cannot be written", hint="give a file", code=2)
     # Where a whole file is one task, its place names no line.
     if format is Format.GROUPS and any(place.endswith(".md") for place in imported.report.places.values()):
-        found = f"--write-back: no states are written to stories, as in {file}: when one is done is said in its review"
+        found = f"--write-back: no states are written to stories, as in {file}: a review says when a story is done"
         raise Failure(found, hint="run without --write-back", code=2)
     if format not in WRITABLE:
         kinds = ", ".join(sorted(WRITABLE))
-        raise Failure(f"--write-back: no states are written to {file} ({format}); they are to {kinds}", code=2)
+        raise Failure(f"--write-back: no states are written to {file} ({format}), only to {kinds}", code=2)
 
 
 def write_back(file: Path, read: Read, succeeded: Sequence[str]) -> bool:
@@ -96,8 +96,8 @@ def _bd(file: Path, imported: Imported, ids: Sequence[str]) -> int:
         except subprocess.TimeoutExpired:
             raise NotWrittenError(f"bd close did not end within {_BD_SECONDS} s") from None
         if done.returncode:
-            said = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise NotWrittenError(f"bd close ended with {done.returncode}: {said}")
+            printed = " ".join((done.stderr or done.stdout).split())[-300:]
+            raise NotWrittenError(f"bd close ended with {done.returncode}: {printed}")
     return len(issues)
 
 
@@ -124,4 +124,4 @@ def _replace(file: Path, old: str, new: str) -> None:
     finally:
         Path(name).unlink(missing_ok=True)
     if not same:
-        raise NotWrittenError("it is being changed by somebody else; run again to write it")
+        raise NotWrittenError("another process is changing it; run again to write it")

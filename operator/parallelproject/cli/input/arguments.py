@@ -65,8 +65,8 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="[FILE]",
-        help="A manifest or a task file of another tool, or a folder in which one is looked for; by default this "
-        "folder. - is standard input.",
+        help="A manifest, a task file of another tool, or a folder that contains one; by default this folder. "
+        "- is standard input.",
         show_default=False,
     ),
 ]
@@ -79,16 +79,16 @@ Tag = Annotated[
     str | None,
     typer.Option("--tag", metavar="TAG", help="TaskMaster: the tag to read; by default the current one, then master."),
 ]
-All = Annotated[bool, typer.Option("--all", help="Take also what is done, as if nothing were done yet.")]
+All = Annotated[bool, typer.Option("--all", help="Include tasks that are already done, as if nothing were done yet.")]
 DanglingOption = Annotated[
-    Dangling, typer.Option("--dangling", help="What a dependency on a task that is not there is.")
+    Dangling, typer.Option("--dangling", help="How to treat a dependency on a task that does not exist.")
 ]
 SchedulingOption = Annotated[
-    Scheduling | None, typer.Option("--scheduling", help="When a task may start, instead of what FILE says.")
+    Scheduling | None, typer.Option("--scheduling", help="When a task may start; overrides FILE.")
 ]
 Parallelism = Annotated[
     int | None,
-    typer.Option("--parallelism", metavar="N", min=1, max=1000, help="Most tasks that run at any moment."),
+    typer.Option("--parallelism", metavar="N", min=1, max=1000, help="Maximum number of running tasks."),
 ]
 Sets = Annotated[
     list[str] | None,
@@ -99,11 +99,14 @@ Sets = Annotated[
     ),
 ]
 ProjectName = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="Name of the project; by default from the file's.")
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the project; by default derived from FILE.")
 ]
 Image = Annotated[str | None, typer.Option("--image", metavar="IMAGE", help="Image that runs the tasks of every role.")]
 Command = Annotated[
-    str | None, typer.Option("--command", metavar="CMD", help="What runs a task, for /bin/sh; PPROJ_… tell of it.")
+    str | None,
+    typer.Option(
+        "--command", metavar="CMD", help="Shell command that runs a task; variables PPROJ_… describe the task."
+    ),
 ]
 Name = Annotated[
     str,
@@ -123,6 +126,16 @@ TaskOfProject = Annotated[
     typer.Argument(
         metavar="TASK",
         help="Id of the task; a single word is a task of the only local run.",
+        autocompletion=readable_tasks,
+        show_default=False,
+    ),
+]
+TaskOrThoseToExplain = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK",
+        help="Id of the task; by default all failed tasks or, if none failed, all running and waiting tasks. A single "
+        "word is a task of the only local run.",
         autocompletion=readable_tasks,
         show_default=False,
     ),

@@ -81,7 +81,7 @@ def _name(project: ParallelProject) -> list[Problem]:
 
 
 def _twice(spec: Spec) -> Iterator[Problem]:
-    """What is given twice in lists whose items the API server tells apart by a field."""
+    """What is given twice in lists whose items the API server distinguishes by a field."""
     keys = {"spec.retries": ("id", [retry.id for retry in spec.retries])}
     for i, role in enumerate(spec.roles):
         if role.pod_template is not None:

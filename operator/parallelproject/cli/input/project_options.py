@@ -1,4 +1,4 @@
-"""Gives a command that only looks the reader of the projects that its command line means, and their name."""
+"""Gives a command the projects that its command line means, in a cluster or on this machine, and the name of one."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ import typer
 
 from parallelproject.cli.input.arguments import StateDirectoryOfRun
 from parallelproject.cli.input.cluster_options import OPTIONS, Work, target_of, with_cluster, with_options
-from parallelproject.cli.local.lookup import RULE, local_runs
+from parallelproject.cli.local.lookup import RULE, local_runs, meant, several_runs
 from parallelproject.cli.output import terminal
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -19,8 +19,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 def on_project(function: Work) -> Callable[..., int | None]:
     """Makes a command of a coroutine whose first parameter is a ``ProjectReader``.
 
-    Its parameter ``name`` may be left out where one local run is meant; of a command that has a ``task`` too, a single
-    word is the task.
+    Its parameter ``name`` may be omitted where one local run is meant; of a command that has ``task`` or ``tasks``
+    too, the words that mean no name are these. A ``task`` without a default has to be given.
     """
     parameters = inspect.signature(function).parameters
 
@@ -28,15 +28,21 @@ def on_project(function: Work) -> Callable[..., int | None]:
     def command(ctx: typer.Context, **values: Any) -> int | None:
         target = target_of(ctx, values)
         state_dir: Path | None = values.pop("state_dir")
-        if "task" in parameters and not values["task"]:
-            values["name"], values["task"] = "", values["name"]
-            if values["name"] == values["task"] == "":
-                raise _UsageError("Missing argument 'NAME'.", ctx)
         is_named = target.is_given or bool(values.get("all_namespaces"))
-        runs = local_runs(values.get("name") or None, state_dir, is_named)
+        if "name" not in parameters:
+            runs = local_runs(None, state_dir, is_named)
+        else:
+            words = [word for word in (values["name"], values.get("task"), *(values.get("tasks") or ())) if word]
+            runs, values["name"], tasks = meant(words, state_dir, is_named, most_tasks=_most(values))
+            if "task" in values:
+                values["task"] = tasks[0] if tasks else ""
+                if not values["task"] and _is_required(parameters["task"]):
+                    raise _UsageError(f"Missing argument '{'TASK' if values['name'] or runs else 'NAME'}'.", ctx)
+            elif "tasks" in values:
+                values["tasks"] = tasks
         if runs is None:
             if "name" in parameters and not values["name"]:
-                raise _UsageError(f"Missing argument '{'TASK' if values.get('task') else 'NAME'}'.", ctx)
+                raise _UsageError("Missing argument 'NAME'.", ctx)
             return with_cluster(target, lambda cluster: function(cluster, **values))
         if "name" in parameters:
             values["name"] = values["name"] or runs.only()
@@ -48,3 +54,36 @@ def on_project(function: Work) -> Callable[..., int | None]:
 
     command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
     return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
+
+
+def on_projects(function: Work) -> Callable[..., int | None]:
+    """The same for several ``names``; without any, the only local run is meant."""
+
+    @functools.wraps(function)
+    def command(ctx: typer.Context, **values: Any) -> int | None:
+        target = target_of(ctx, values)
+        state_dir: Path | None = values.pop("state_dir")
+        names: list[str] = list(values["names"] or ())
+        runs = several_runs(names, state_dir, target.is_given)
+        if runs is None:
+            if not names:
+                raise _UsageError("Missing argument 'NAME'.", ctx)
+            return with_cluster(target, lambda cluster: function(cluster, **values))
+        values["names"] = list(dict.fromkeys(names)) or [runs.only()]
+        terminal.say(runs.note)
+
+        import asyncio
+
+        return asyncio.run(function(runs, **values))
+
+    command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
+    return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
+
+
+def _most(values: dict[str, Any]) -> int | None:
+    """Most tasks that a command takes."""
+    return None if "tasks" in values else int("task" in values)
+
+
+def _is_required(task: inspect.Parameter) -> bool:
+    return bool(task.default == "")

@@ -8,6 +8,8 @@ import yaml
 from parallelproject.cli.output.failure import Failure
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+"""Of an item. ``str.isdigit`` also takes ``²``, of which ``int`` makes nothing."""
 _ROOTS = ("spec", "metadata")
 
 
@@ -55,7 +57,7 @@ def _set(manifest: dict[str, Any], path: str, value: Any) -> None:
                 at[part] = value
                 return
             if at.get(part) is None:
-                at[part] = [] if parts[number + 1].isdigit() else {}
+                at[part] = [] if _NUMBER.fullmatch(parts[number + 1]) else {}
             at = at[part]
         else:
             raise Failure(f"--set {path}: {part} is within a {type(at).__name__}, which has no fields", code=2)
@@ -77,7 +79,7 @@ def _parts(path: str) -> list[str]:
 
 def _index(items: list[Any], part: str, path: str) -> int:
     """The item of a list that is meant: a number (one more than there are adds one), or an id or name."""
-    if part.isdigit() and int(part) <= len(items):
+    if _NUMBER.fullmatch(part) and int(part) <= len(items):
         return int(part)
     for index, item in enumerate(items):
         if isinstance(item, dict) and part in (item.get("id"), item.get("name")):

@@ -1,4 +1,4 @@
-"""Reads FILE for the commands that take one, and tells what came in. No command by itself."""
+"""Reads FILE for the commands that take one, and says what came in. No command by itself."""
 
 import re
 import shlex
@@ -55,7 +55,7 @@ def located(given: Path, command: str) -> Path:
     """FILE itself; of a folder the one task file in it that is known, which is reported on stderr.
 
     Raises:
-        Failure: there is none, or more than one; it names where was looked, or the commands to choose by.
+        Failure: none is found, or more than one; it names where was looked, or the commands to choose by.
     """
     if str(given) == "-":
         return given

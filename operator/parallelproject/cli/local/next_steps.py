@@ -4,41 +4,49 @@ import shlex
 from dataclasses import replace
 from typing import Any
 
+from parallelproject.cli.output.program import typed
 from parallelproject.core.report.interrupted import INTERRUPTED
-from parallelproject.core.report.why.answer import Why
+from parallelproject.core.report.why.answer import DEADLINE, Why
 from parallelproject.local.read import command_of
+from parallelproject.model.status import Reason
 
 Json = dict[str, Any]
-
-_LINES = 20
-"""Lines of a log that are shown of what has ended."""
 
 
 def explained(found: Why) -> Why:
     """An answer where a run plans instead of the operator."""
     if found.reason == INTERRUPTED:
         return replace(found, answer="nothing runs: the run was interrupted", hint="retry")
-    answer, *more = (text.replace("the operator", "the run") for text in (found.answer, *found.more))
+    texts = (found.answer, *found.more)
+    answer, *more = (text.replace("the operator", "the run").replace(DEADLINE, "--task-timeout") for text in texts)
     return replace(found, answer=answer, more=tuple(more))
 
 
-def next_commands(found: Why, project: Json, directory: str) -> list[str]:
+def next_commands(found: Why, project: Json, options: str, is_active: bool) -> list[str]:
     """What to type next.
 
     Args:
         found: The answer.
         project: The run.
-        directory: Its state directory, as one would type it here.
+        options: The options that mean its state directory; they start with a blank.
+        is_active: Whether anything of it is running: then it is asked, else it is started again.
     """
     commands = []
+    name = project["metadata"]["name"]
     rows = (project.get("status") or {}).get("tasks") or ()
     number = next((row.get("attempts", 0) for row in rows if row.get("id") == found.task), 0)
     if number and found.look:
-        follow = "-f" if found.look == "follow" else f"-n {_LINES}"
-        commands.append(f"tail {follow} {shlex.quote(f'{directory}/logs/{found.task}.{number}.log')}")
+        follow = " -f" if found.look == "follow" else ""
+        commands.append(f"{typed()} logs{options} {name} {shlex.quote(found.task)}{follow}")
     again = command_of(project)
-    if again and found.hint == "retry":
+    if found.hint == "retry" and (is_active or found.reason == Reason.SKIP_REQUESTED):
+        commands.append(
+            f"{typed()} retry{options} {name}{''.join(f' {shlex.quote(task)}' for task in found.tasks[:3])}"
+        )
+    if found.hint == "retry" and again and not is_active:
         commands.append(again)
-    if again and found.hint == "graph":
+    if found.hint == "resume":
+        commands.append(f"{typed()} resume{options} {name}")
+    if found.hint == "graph" and again and not is_active:
         commands.append(f"{again} --scheduling Graph")
     return commands

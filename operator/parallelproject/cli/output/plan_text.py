@@ -7,6 +7,7 @@ from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.terminal import one_line
 from parallelproject.core.report.overview import Outline, enough
 from parallelproject.core.times import duration
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import FileOverlap, Scheduling
 from parallelproject.sources import Format, Imported
 from parallelproject.sources.selection.report import NO_WORD
@@ -46,7 +47,7 @@ def plan_text(page: Page, file: str, imported: Imported, plan: Outline, verbose:
 
 def _headline(page: Page, imported: Imported, plan: Outline) -> None:
     widest = max(map(len, plan.levels), default=0)
-    text = f"{count(plan.tasks, 'task')} in {count(len(plan.levels), 'level')}, at most {widest:,} side by side"
+    text = f"{count(plan.tasks, 'task')} in {count(len(plan.levels), 'level')}, at most {widest:,} at the same time"
     page.add(f"{one_line(imported.project.name)}: {text}", "bold")
     if imported.report.format is not Format.MANIFEST:
         for line in imported.report.lines():
@@ -55,19 +56,19 @@ def _headline(page: Page, imported: Imported, plan: Outline) -> None:
 
 
 def _levels(page: Page, plan: Outline, verbose: bool) -> None:
-    page.heading("Levels", "by dependencies alone: level, tasks, which")
+    page.heading("Levels", "by dependencies alone: level, number of tasks, ids")
     shown = list(enumerate(plan.levels))
     if len(shown) > _LEVELS_SHOWN and not verbose:
         shown = shown[: _LEVELS_SHOWN - 4]
     widest = max(map(len, plan.levels))
-    room = page.room(len(str(shown[-1][0])), len(f"{widest:,}"), _BAR)
+    room = page.room(len(level_name(shown[-1][0])), len(f"{widest:,}"), _BAR)
     rows = []
     for index, tasks in shown:
         bar = "█" * max(1, round(_BAR * len(tasks) / widest))
-        rows.append([str(index), f"{len(tasks):,}", bar.ljust(_BAR), listed(tasks, room)])
+        rows.append([level_name(index), f"{len(tasks):,}", bar.ljust(_BAR), listed(tasks, room)])
     if verbose:
         for index, tasks in shown:
-            page.add(f"  {index}: {', '.join(tasks)}")
+            page.add(f"  {level_name(index)}: {', '.join(tasks)}")
     else:
         page.table(rows, right=(0, 1), styles=("dim", "", "cyan"))
     if len(shown) < len(plan.levels):
@@ -89,7 +90,7 @@ def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> 
     if len(worst) > len(shown):
         page.add(f"  … {len(worst) - len(shown):,} more; -v shows all", "dim")
     if plan.set_back and serialize:
-        text = f"  {count(len(plan.set_back), 'task')} set back by that"
+        text = f"  {count(len(plan.set_back), 'task')} in a later wave for that reason"
         if len(plan.waves) > len(plan.levels):
             text += f", which makes {count(len(plan.waves), 'wave')} of {count(len(plan.levels), 'level')}"
         page.add(f"{text}: {listed(plan.set_back, max(20, page.width - len(text) - 2))}")
@@ -114,7 +115,7 @@ def _critical_path(page: Page, plan: Outline, verbose: bool) -> None:
 def _bottlenecks(page: Page, imported: Imported, plan: Outline) -> None:
     if not plan.bottlenecks:
         return
-    page.heading("Bottlenecks", "the most work waits for these")
+    page.heading("Bottlenecks", "most tasks wait for these")
     titles = {task.id: task.title for task in imported.project.spec.tasks}
     rows = []
     for bottleneck in plan.bottlenecks:

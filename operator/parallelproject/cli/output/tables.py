@@ -48,7 +48,7 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], indent: s
 
 
 def value_at(obj: Mapping[str, Any], path: str) -> Any:
-    """The value of a printer column's JSONPath: ``.a.b`` or that of a condition; None where there is none."""
+    """The value of a printer column's JSONPath: ``.a.b`` or that of a condition; None where it is missing."""
     found = _CONDITION.match(path)
     if found:
         conditions = (obj.get("status") or {}).get("conditions") or []

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -54,8 +55,14 @@ def width(stream: TextIO) -> int:
 
 
 def show(text: str) -> None:
-    """Prints a text as it is; a line end is added where there is none."""
+    """Prints a text as it is; a line end is added where it has none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def show_next(commands: Iterable[str]) -> None:
+    """Prints the commands that a person may type next, one below the other."""
+    for number, command in enumerate(commands):
+        show(f"{'      ' if number else 'next: '}{command}")
 
 
 def say(text: str, style: str = "") -> None:

@@ -1,1 +1,1 @@
-"""What is done for attempts: their objects created, stopped, looked up, held for their result, removed."""
+"""Actions for attempts: their objects are created, stopped, looked up, held for their result, removed."""

@@ -1,4 +1,4 @@
-"""What the plan says, done: attempts launched and stopped. Each request ends only when its outcome is known."""
+"""Carries out a plan: launches and stops attempts. Each request ends only when its outcome is known."""
 
 import logging
 from collections.abc import Sequence
@@ -33,17 +33,17 @@ class Actions:
             api: An open connection.
             keeper: Keeps the projects.
             feed: Reports what no status shows.
-            removal: Removes finished objects where a quota counts them.
-            meter: Is told when a task was released.
+            removal: Removes finished objects if a quota counts them.
+            meter: Measures when a task was released.
         """
         self._api = api
         self._keeper = keeper
         self._meter = meter
         self._requests = Requests(keeper)
         self.lookup = Lookup(api, keeper, self._requests, feed)
-        """Finds what is not observed, and gives back what others have taken."""
+        """Looks up what is not observed, and restores removed labels and owners."""
         self.templates = Templates(api, keeper, self._requests)
-        """Reads what specs name."""
+        """Reads the templates that specs name."""
         self._creation = Creation(api, keeper, self.lookup, removal, feed, meter)
 
     def launch(self, project: Project, launches: Sequence[Launch]) -> None:
@@ -61,8 +61,8 @@ class Actions:
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)
-            except Exception:  # one odd template must not stop the other tasks
-                log.exception("making the object of %s of %s failed", key, project.path)
+            except Exception:  # one malformed template must not stop the other tasks
+                log.exception("building the object of %s of %s failed", key, project.path)
                 observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
                 self._keeper.again(project)
                 continue
@@ -78,15 +78,15 @@ class Actions:
         self._create(project, key, publishes.publishing(start), revision)
 
     def stop(self, project: Project, key: WorkKey, why: str) -> None:
-        """Stops an attempt; nothing if that is under way already."""
+        """Stops an attempt; no effect if that is in progress."""
         self._requests.start(project, "stop", key, self._stop(project, key, why))
 
     def delete(self, project: Project) -> None:
-        """Deletes a project whose time after its end is over, with all that it owns."""
+        """Deletes a project after its TTL, with all objects that it owns."""
         self._requests.start(project, "delete", None, self._delete(project))
 
     async def close(self) -> bool:
-        """Waits a little for what is under way; says whether nothing was left."""
+        """Waits a short time for requests in progress; returns whether none is left."""
         return await self._requests.close()
 
     def _create(self, project: Project, key: WorkKey, manifest: Json, claim: str, woken: float | None = None) -> None:
@@ -100,7 +100,7 @@ class Actions:
     async def _stop(self, project: Project, key: WorkKey, why: str) -> None:
         path, observed = self.lookup.path(project, key), project.observed
         generation, failures = project.generation, 0
-        # Meanwhile it may have ended, or be wanted again: the plan decides anew.
+        # Meanwhile it may have ended, or be needed again: the next plan decides.
         while self._keeper.is_current(project) and project.generation == generation and observed.is_running(key):
             try:
                 change = project.executor.stop(observed.view(key), why)
@@ -123,7 +123,7 @@ class Actions:
         body: Json = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
             await self._api.request("DELETE", project.path, body)
-            project.deleting = True  # the watch will tell; until then there is nothing more to do
+            project.deleting = True  # the watch will report it; until then there is nothing to do
         except ApiError as error:
-            log.warning("deleting %s after its time: %s", project.path, error)
+            log.warning("deleting %s after its TTL: %s", project.path, error)
             await pause(5, error)

@@ -1,7 +1,7 @@
-"""Creates the object of an attempt, and ends only when it is known whether it is there.
+"""Creates the object of an attempt, and ends only when it is known whether it exists.
 
-An answer that was lost is asked for again, which is safe: a name is a function of its attempt, so a second creation
-meets the first.
+After a lost answer the request is repeated, which is safe: a name is a function of its attempt, so a second creation
+finds the first object.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from parallelproject.model.work import WorkKey
 log = logging.getLogger(__name__)
 
 CREATES_AT_ONCE = 32
-"""Most creations under way at once: enough to keep an API server busy, few enough to leave it room for others."""
+"""Maximum number of concurrent creations: enough to use an API server well, few enough to leave capacity for others."""
 _TELL_AFTER_TRIES = 5
-"""A creation that has no answer so often is reported."""
+"""After this number of tries without an answer a creation is reported."""
 _FREED_SECONDS = 10.0
-"""Longest time until a quota knows of an object that was removed."""
+"""Maximum time until a quota no longer counts a removed object."""
 
 
 class Creation:
@@ -48,10 +48,10 @@ class Creation:
         Args:
             api: An open connection.
             keeper: Keeps the projects.
-            lookup: Finds what is there already.
-            removal: Removes finished objects where a quota counts them.
+            lookup: Finds existing objects.
+            removal: Removes finished objects if a quota counts them.
             feed: Reports refusals.
-            meter: Is told when a task was released.
+            meter: Measures when a task was released.
         """
         self._api = api
         self._keeper = keeper
@@ -64,14 +64,14 @@ class Creation:
     async def create(
         self, project: Project, key: WorkKey, manifest: Json, generation: int, woken: float | None = None
     ) -> None:
-        """Creates the object of an attempt, unless the spec is another one before it is there.
+        """Creates the object of an attempt, unless the spec changes before it exists.
 
         Args:
             project: The project.
             key: The attempt, which counts as launching.
             manifest: The object.
-            generation: Of the spec that it is made from.
-            woken: Monotonic time at which the plan was asked for that decided on it.
+            generation: Generation of the spec that it was built from.
+            woken: Monotonic time of the request for the plan that decided on it.
         """
         tries, is_unsure, freed = 0, False, -math.inf
         refused: Refused | None = None
@@ -102,7 +102,7 @@ class Creation:
                 if tries >= _TELL_AFTER_TRIES:
                     self._denied(project, key, Refused(Reason.FAILED_CREATE, str(error)), waits=False)
                 await pause(tries, error)
-        # It may be wanted no more, or otherwise. Unless one of the tries got through, the plan decides anew.
+        # It may no longer be needed, or in another form. Unless one of the tries succeeded, the next plan decides.
         if is_unsure and await self._lookup.is_found(project, key):
             return
         if refused is None:
@@ -112,20 +112,20 @@ class Creation:
             project.observed.refused(key, refused.reason, self._api.clock.now())
         else:
             self._denied(project, key, refused)
-            if not key.is_task:  # there is no plan that waits for it
+            if not key.is_task:  # no plan waits for it
                 held = project.observed.refusals.get(key)
                 await asyncio.sleep(max(0.0, held.until - self._api.clock.now()) if held else 0.0)
                 project.observed.refused(key, None, self._api.clock.now())
 
     async def _refusal(self, project: Project, manifest: Json, error: ApiError) -> Refused | None:
-        """Why an object was refused; None where nobody knows whether it is there."""
+        """Why an object was refused; None if it is not known whether it exists."""
         if isinstance(project.executor, ReadsRefusals):
             return await project.executor.refusal(self._api, project.owner.namespace, manifest, error)
         is_sure = error.is_definite and error.status != 429
         return Refused(Reason.FAILED_CREATE, str(error)) if is_sure else None
 
     def _denied(self, project: Project, key: WorkKey, refused: Refused, *, waits: bool = True) -> None:
-        """Writes down that a creation was refused for now, and reports it by an Event that is renewed in time."""
+        """Records a temporary refusal of a creation, and reports it with an Event that is renewed in time."""
         now = self._api.clock.now()
         project.observed.denied(key, refused.reason, refused.message, now, waits=waits and key.is_task)
         what = (refused.reason, refused.message)
@@ -133,7 +133,7 @@ class Creation:
         self._keeper.again(project)
 
     async def _try_create(self, project: Project, key: WorkKey, manifest: Json) -> bool:
-        """Creates the object or finds it; says whether the attempt's fate is known then."""
+        """Creates the object or finds it; returns whether the attempt's outcome is known then."""
         try:
             path = project.executor.resource.path(project.owner.namespace)
             found = await self._api.request("POST", path, manifest)

@@ -1,7 +1,7 @@
-"""Objects of attempts are held until their result is written down, and released here.
+"""Objects of attempts are held by a finalizer until their result is recorded, and released here.
 
-Whoever deletes one (a TTL, a person, a clean-up) deletes what is known of its end. So it goes only when its result is
-in the status of its project, or when nobody needs it: it is deleted before its end, or its project is gone.
+A deletion (by a TTL, a person, a clean-up) would also delete the result. So an object is released only when its result
+is in the status of its project, or when it is not needed: it is deleted before its end, or its project was deleted.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.controller.projects.project import Project
-from parallelproject.executors.base.executor import Executor, View
+from parallelproject.executors.base.executor import Executor, ObjectView
 from parallelproject.executors.base.optional import Hold, HoldsEvidence
 from parallelproject.kube.client import METADATA, Api, ApiError
 from parallelproject.model.names import API_VERSION, FINALIZER_RECORDED, PLURAL
@@ -19,12 +19,12 @@ from parallelproject.model.names import API_VERSION, FINALIZER_RECORDED, PLURAL
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
-"""Maximum number of its requests under way: what waits for them is only a deletion."""
+"""Maximum number of its requests under way: only a deletion waits for them."""
 _BACKOFF_MAX = 30.0
 
 
-class Held(NamedTuple):
-    """An object that we hold."""
+class HeldJob(NamedTuple):
+    """An object that our finalizer holds."""
 
     executor: Executor[Any]
     """Says what it is."""
@@ -48,14 +48,14 @@ class Evidence:
     def __init__(self, api: Api) -> None:
         """Prepares it, with an open connection."""
         self._api = api
-        self._unowned: dict[Held, _Unowned] | None = {}
-        """What we hold of unknown projects. None once all projects are known."""
+        self._unowned: dict[HeldJob, _Unowned] | None = {}
+        """Held objects of unknown projects. None once all projects are known."""
         self._limit = asyncio.Semaphore(AT_ONCE)
-        self._under_way: set[Held] = set()
+        self._under_way: set[HeldJob] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def release_recorded(self, project: Project) -> None:
-        """Releases the objects whose result is written down; all of them where the project is going."""
+        """Releases the objects whose result is recorded; all of them if the project is being deleted."""
         observed = project.observed
         if project.deleting:
             self.release_all(project)
@@ -63,18 +63,20 @@ class Evidence:
             self._release_each(project, map(observed.view, observed.releasable(project.is_recorded)))
 
     def release_all(self, project: Project) -> None:
-        """Releases all that we hold for a project: it is gone, or going."""
+        """Releases all held objects of a project that was or is being deleted."""
         self._release_each(project, project.observed.held())
 
-    def release_stray(self, held: Held, hold: Hold) -> None:
-        """Releases an object that is no attempt of a project that is there."""
+    def release_stray(self, held: HeldJob, hold: Hold) -> None:
+        """Releases an object that is not an attempt of an existing project."""
         self._spawn(held, self._release(held, hold))
 
-    def unowned(self, executor: Executor[Any], namespace: str, view: View, project: str, project_uid: str) -> None:
-        """An object that we hold was observed, and its project is not known: it is released if there is none."""
+    def unowned(
+        self, executor: Executor[Any], namespace: str, view: ObjectView, project: str, project_uid: str
+    ) -> None:
+        """Handles a held object of an unknown project: it is released if the project does not exist."""
         if not isinstance(executor, HoldsEvidence) or not executor.is_held(view):
             return
-        held = Held(executor, namespace, view.name, view.uid)
+        held = HeldJob(executor, namespace, view.name, view.uid)
         unowned = _Unowned(project, project_uid, executor.hold(view))
         if self._unowned is not None:
             self._unowned[held] = unowned
@@ -82,26 +84,26 @@ class Evidence:
             self._spawn(held, self._release_if_unowned(held, unowned))
 
     def projects_are_known(self, is_known: Callable[[str, str, str], bool]) -> None:
-        """From now on a project that is not known is none; ``is_known`` takes its namespace, name and uid."""
+        """From now on an unknown project does not exist; ``is_known`` takes its namespace, name and uid."""
         waiting, self._unowned = self._unowned or {}, None
         for held, unowned in waiting.items():
             if not is_known(held.namespace, unowned.project, unowned.project_uid):
                 self._spawn(held, self._release_if_unowned(held, unowned))
 
-    def _release_each(self, project: Project, found: Iterable[View | None]) -> None:
+    def _release_each(self, project: Project, found: Iterable[ObjectView | None]) -> None:
         executor = project.executor
         for view in found:
             if view is not None and isinstance(executor, HoldsEvidence):
-                held = Held(executor, project.owner.namespace, view.name, view.uid)
+                held = HeldJob(executor, project.owner.namespace, view.name, view.uid)
                 self._spawn(held, self._release(held, executor.hold(view)))
 
     async def close(self) -> None:
-        """Ends; whoever comes next finds what is still held. A request that arrives later does no harm."""
+        """Stops; the next operator finds what is still held. A request that arrives later does no harm."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, held: Held, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, held: HeldJob, work: Coroutine[None, None, None]) -> None:
         if held in self._under_way:
             work.close()
             return
@@ -110,7 +112,7 @@ class Evidence:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, held: Held, work: Coroutine[None, None, None]) -> None:
+    async def _run(self, held: HeldJob, work: Coroutine[None, None, None]) -> None:
         try:
             await work
         except Exception:
@@ -119,7 +121,7 @@ class Evidence:
         finally:
             self._under_way.discard(held)
 
-    async def _release(self, held: Held, hold: Hold) -> None:
+    async def _release(self, held: HeldJob, hold: Hold) -> None:
         if not isinstance(held.executor, HoldsEvidence):
             return
         path, failures = held.executor.resource.path(held.namespace, held.name), 0
@@ -144,14 +146,14 @@ class Evidence:
             return
 
     async def _read(self, path: str, last: Hold) -> Hold | None:
-        """What holds an object now; None where we do not, or it is gone; what was known where nobody answers."""
+        """What holds an object now; None if we do not, or it was deleted; the known state if there is no answer."""
         try:
             found = hold_of((await self._api.request("GET", path, accept=METADATA.of_object))["metadata"])
         except ApiError as error:
             return None if error.status == 404 else last
         return found if FINALIZER_RECORDED in found.finalizers else None
 
-    async def _release_if_unowned(self, held: Held, unowned: "_Unowned") -> None:
+    async def _release_if_unowned(self, held: HeldJob, unowned: "_Unowned") -> None:
         path = f"/apis/{API_VERSION}/namespaces/{held.namespace}/{PLURAL}/{unowned.project}"
         failures = 0
         while True:
@@ -159,7 +161,7 @@ class Evidence:
                 async with self._limit:
                     found = await self._api.request("GET", path)
                 if found["metadata"]["uid"] == unowned.project_uid and "deletionTimestamp" not in found["metadata"]:
-                    return  # it is heard of soon
+                    return  # the watch reports it soon
                 break
             except ApiError as error:
                 if error.status == 404:

@@ -1,4 +1,4 @@
-"""Looks up the object of an attempt, takes it if it is ours, and gives back what others have taken from it."""
+"""Looks up the object of an attempt, adopts it if it is ours, and restores its labels and owner."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from parallelproject.controller.actions.requests import Requests, pause
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.executors.base.executor import View
+from parallelproject.executors.base.executor import ObjectView
 from parallelproject.executors.base.identity import is_ours
 from parallelproject.executors.base.optional import RestoresMarks, SaysMore
 from parallelproject.kube.client import Api, ApiError
@@ -18,7 +18,7 @@ from parallelproject.model.work import WorkKey
 log = logging.getLogger(__name__)
 
 _RESTORE_SECONDS = 1.0
-"""Wait before an object gets back what somebody has taken from it, who may take it again."""
+"""Wait before labels and owner of an object are restored, since someone may remove them again."""
 
 
 class Lookup:
@@ -44,16 +44,16 @@ class Lookup:
         return project.executor.resource.path(own.namespace, job_name(own.name, own.uid, key))
 
     def look_up(self, project: Project, key: WorkKey) -> None:
-        """Asks for an object that is not observed: only one that the server does not know is lost."""
+        """Requests an object that is not observed: only an object that the server does not know is lost."""
         self._requests.start(project, "look-up", key, self._look_up(project, key))
 
     def restore(self, project: Project, key: WorkKey, uid: str) -> None:
-        """Gives an object back what others have taken: by that it is watched, and deleted."""
+        """Restores the labels and the owner of an object, by which it is watched and deleted."""
         if isinstance(project.executor, RestoresMarks):
             self._requests.start(project, "restore", key, self._restore(project.executor, project, key, uid))
 
     async def is_found(self, project: Project, key: WorkKey) -> bool:
-        """Whether the object is there after all; asks until there is an answer."""
+        """Whether the object exists; retries until there is an answer."""
         failures = 0
         while True:
             try:
@@ -64,7 +64,7 @@ class Lookup:
                 await pause(failures, error)
 
     async def adopt(self, project: Project, key: WorkKey) -> bool:
-        """Takes the object that is already there as the attempt's if it is ours; says whether that is settled."""
+        """Adopts the existing object if it belongs to the attempt; returns whether that is settled."""
         found = await self._get(project, key)
         if found is None:
             return False  # deleted in between: create it again
@@ -72,14 +72,15 @@ class Lookup:
             project.observed.found(key, project.executor.view(found))
         else:
             what = f"{project.executor.resource.kind} {found['metadata']['name']}"
-            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to somebody else")
+            self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to another owner")
             project.observed.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
 
     async def _look_up(self, project: Project, key: WorkKey) -> None:
-        """Finds the attempt's object, or that it is gone: lost, unless the project is gone too and took it along."""
+        """Finds the attempt's object. If it was deleted, the attempt is lost, unless the project was deleted with
+        it."""
         failures = 0
-        while self._keeper.is_current(project):  # there may be nobody else who asks again
+        while self._keeper.is_current(project):  # no other request may follow
             try:
                 found = await self._get(project, key)
                 if found is not None and self._takes(project, key, found):
@@ -96,9 +97,9 @@ class Lookup:
                 failures += 1
                 log.warning("looking up %s: %s", key, error)
                 await pause(failures, error)
-        project.observed.gone(key)  # with its project, or soon: nobody asks for it any more
+        project.observed.gone(key)  # with its project, or soon: it is no longer needed
 
-    def _say_end(self, project: Project, key: WorkKey, view: View) -> None:
+    def _say_end(self, project: Project, key: WorkKey, view: ObjectView) -> None:
         """Reports how an attempt ended where its object says it in a sentence: a status has no place for that."""
         said = project.executor.said_at_end(view) if isinstance(project.executor, SaysMore) else ""
         if said:
@@ -106,7 +107,7 @@ class Lookup:
             self._feed.remind(project, (key, view.uid), f"{kind}Ended", f"{key.work}: {kind} {view.name}: {said}")
 
     def _takes(self, project: Project, key: WorkKey, obj: Json) -> bool:
-        """Whether an object that was read is the attempt's; it then gets back what others have taken from it."""
+        """Whether an object belongs to the attempt; if so, its labels and owner are restored."""
         known = project.observed.view(key)
         if not is_ours(obj, project.owner, key, known.uid if known else ""):
             return False
@@ -119,7 +120,9 @@ class Lookup:
         path, failures = self.path(project, key), 0
         change = executor.restore(project.owner, key, uid)
         await asyncio.sleep(_RESTORE_SECONDS)
-        while self._keeper.is_current(project) and not project.is_going:  # its objects may be let go: --cascade=orphan
+        while (
+            self._keeper.is_current(project) and not project.is_going
+        ):  # its objects may be orphaned: --cascade=orphan
             try:
                 found = await self._api.request(change.method, path, change.body, content_type=change.content_type)
             except ApiError as error:
@@ -132,12 +135,12 @@ class Lookup:
             else:
                 kind = project.executor.resource.kind
                 project.observed.found(key, project.executor.view(found))
-                message = f"{key.work}: labels or owner of its {kind} had been removed"
+                message = f"{key.work}: labels or owner of its {kind} were removed, and are restored"
                 self._feed.warn(project, f"{kind}Restored", message)
                 return
 
     async def _is_there(self, project: Project) -> bool:
-        """Whether a project is still there, and not another one of its name."""
+        """Whether the same project still exists, and not another one of its name."""
         try:
             found = await self._api.request("GET", project.path)
         except ApiError as error:
@@ -146,11 +149,11 @@ class Lookup:
             raise
         if found["metadata"]["uid"] != project.owner.uid:
             return False
-        project.update(found)  # it may be about to go
+        project.update(found)  # it may be deleted soon
         return True
 
     async def _get(self, project: Project, key: WorkKey) -> Json | None:
-        """The attempt's object, read from the server's store and not from a cache; None if there is none."""
+        """The attempt's object, read from the server's store and not from a cache; None if it does not exist."""
         try:
             return await self._api.request("GET", self.path(project, key))
         except ApiError as error:

@@ -1,7 +1,6 @@
-"""Removes finished objects: those beyond ``spec.jobHistoryLimit``, and one for each that a quota of them refuses.
+"""Removes finished objects: those over ``spec.jobHistoryLimit``, and one for each new one that a quota refuses.
 
-One is removed only when the status that was read back from the server has its result. Which one is decided by
-``core.followups.job_history``.
+An object is removed only when the status on the server has its result. ``core.followups.job_history`` decides which.
 """
 
 import asyncio
@@ -39,12 +38,12 @@ class Removal:
         self._keeper = keeper
         self._feed = feed
         self._removed: WeakKeyDictionary[Project, set[WorkKey]] = WeakKeyDictionary()
-        """Attempts whose object is being removed, or was."""
+        """Attempts whose object is being or was removed."""
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def enforce(self, project: Project, decided: Plan) -> None:
-        """Removes the finished objects of a project beyond its limit."""
+        """Removes the finished objects of a project over its limit."""
         spec = project.spec
         project.observed.counts_finished = spec is not None and spec.job_history_limit is not None
         if spec is None or spec.job_history_limit is None:
@@ -57,13 +56,13 @@ class Removal:
 
     async def _enforce(self, project: Project, ended: FinishedAttempt) -> None:
         if not await self._delete(project, ended):
-            # It may have ended, and then nothing else asks for a plan that finds it again.
+            # It may have ended, and then nothing else causes a plan that finds it again.
             self._keeper.again(project, _AGAIN_SECONDS)
 
     async def make_room(self, project: Project, refused: Refused) -> bool:
-        """Removes one finished object of the namespace if a quota of them refuses another; says whether it did.
+        """Removes one finished object of the namespace if a quota refuses another one; returns whether it did.
 
-        One of the same project, else of another: the quota counts those of all.
+        One of the same project, else of another one: the quota counts all of them.
         """
         executor, namespace = project.executor, project.owner.namespace
         if not isinstance(executor, RemovesFinished) or not executor.is_full(refused):
@@ -88,13 +87,13 @@ class Removal:
         return False
 
     async def close(self) -> None:
-        """Ends; whoever comes next decides anew."""
+        """Stops; the next operator decides again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _delete(self, project: Project, finished: FinishedAttempt) -> bool:
-        """Deletes an object; says whether it is gone, or going."""
+        """Deletes an object; returns whether it is deleted or being deleted."""
         view = project.observed.view(finished.key)
         if view is None:
             return False
@@ -112,7 +111,7 @@ class Removal:
         return True
 
     def _finished(self, project: Project) -> list[FinishedAttempt]:
-        """What of a project has ended and is not being removed yet."""
+        """The ended attempts of a project whose object is not being removed yet."""
         removed = self._removed_of(project)
         return [ended for ended in project.observed.finished(project.is_recorded) if ended.key not in removed]
 

@@ -1,4 +1,4 @@
-"""Requests under way for projects: none is sent twice at once, and after each its project is planned again."""
+"""Requests in progress for projects: none is sent twice at once, and after each its project is planned again."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ _CLOSE_SECONDS = 2.0
 
 
 class Requests:
-    """Runs requests next to the loop."""
+    """Runs requests concurrently with the loop."""
 
     def __init__(self, keeper: Keeper) -> None:
-        """Prepares it, with who plans projects again."""
+        """Prepares it, with the planner of projects."""
         self._keeper = keeper
         self._under_way: set[tuple[Project, str, WorkKey | None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -33,14 +33,14 @@ class Requests:
         work: Coroutine[None, None, None],
         failed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Starts a request; nothing if the same is under way.
+        """Starts a request; no effect if the same one is in progress.
 
         Args:
-            project: For which.
-            verb: What it does.
-            key: To which attempt; None: to the project.
+            project: For which project.
+            verb: The action.
+            key: The attempt; None: the project.
             work: The request; it ends only when its outcome is known.
-            failed: Called when it has ended by an error of ours.
+            failed: Called when it has ended with an error of the operator.
         """
         mark = (project, verb, key)
         if mark in self._under_way:
@@ -52,9 +52,9 @@ class Requests:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> bool:
-        """Waits a little for what is under way, and leaves the rest: whoever comes next finds out how it ended.
+        """Waits a short time for requests in progress, and leaves the rest: the next operator finds out how it ended.
 
-        Says whether nothing was left.
+        Returns whether none is left.
         """
         left = (await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS))[1] if self._tasks else set()
         for task in left:
@@ -81,7 +81,7 @@ class Requests:
 
 
 async def pause(failures: int, error: ApiError) -> None:
-    """Waits before the next try, as long as the server asks for at least."""
+    """Waits before the next try, at least as long as the server asks for."""
     await asyncio.sleep(max(error.retry_after, spread(failures)))
 
 

@@ -1,6 +1,6 @@
-"""Objects that we hold and that no watch brings: copies that a person has made, and those that lost labels and owner.
+"""HeldJob objects that no watch reports: copies that a person made, and objects without their labels and owner.
 
-They are looked for once, when the operator starts. While it runs, it knows its objects by their uid.
+The operator looks for them once, at its start. While it runs, it knows its objects by their uid.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from parallelproject.controller.actions.evidence import Evidence, Held, hold_of
+from parallelproject.controller.actions.evidence import Evidence, HeldJob, hold_of
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import controller_of
@@ -42,10 +42,10 @@ class Strays:
 
         Args:
             api: An open connection.
-            executor: Says what the objects are.
+            executor: Defines the objects.
             evidence: Releases them.
-            is_watched: Whether an object is brought by the watch, or known already.
-            project_of: The project with a namespace and uid, where it is known.
+            is_watched: Whether the watch reports an object, or it is known already.
+            project_of: The project with a namespace and uid, if it is known.
         """
         self._api = api
         self._executor = executor
@@ -56,20 +56,20 @@ class Strays:
         self._project_of = project_of
 
     async def release(self, namespace: str) -> None:
-        """Releases those of a namespace, or of all where it is empty, once all projects are known."""
+        """Releases those of a namespace, or of all namespaces if it is empty, when all projects are known."""
         while self._holds:
             try:
                 async for held, hold in self._found(namespace):
                     where = f"{self._resource.kind} {held.namespace}/{held.name}"
-                    log.warning("%s is held and is no attempt: it is released", where)
+                    log.warning("%s is held and is not an attempt: it is released", where)
                     self._evidence.release_stray(held, hold)
                 return
             except ApiError as error:
                 log.warning("looking for objects that are held and not watched: %s", error)
                 await asyncio.sleep(max(error.retry_after, _AGAIN_SECONDS))
 
-    async def _found(self, namespace: str) -> AsyncIterator[tuple[Held, Hold]]:
-        # All are listed, whatever their labels: their metadata alone, a page at a time.
+    async def _found(self, namespace: str) -> AsyncIterator[tuple[HeldJob, Hold]]:
+        # All are listed, with any labels: only their metadata, one page at a time.
         params = {"limit": str(PAGE)}
         while True:
             page = await self._api.request(
@@ -83,7 +83,7 @@ class Strays:
                 uid = controller_of(obj) or (metadata.get("labels") or {}).get(names.LABEL_PROJECT_UID, "")
                 project = self._project_of(metadata["namespace"], uid)
                 if project is None or not _is_attempt(project, metadata["name"]):
-                    yield Held(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), hold
+                    yield HeldJob(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), hold
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
@@ -91,13 +91,13 @@ class Strays:
 
 
 def _is_attempt(project: Project, name: str) -> bool:
-    """Whether a name is that of an attempt: it is looked up by its name, and gets back what it has lost."""
+    """Whether a name is that of an attempt: then it is looked up by its name, and its labels and owner are restored."""
     found = _NUMBER.search(name)
     if found is None:
         return False
     if project.graph is None:
-        return True  # nobody can say while the spec is invalid
+        return True  # not known while the spec is invalid
     owner, number = project.owner, int(found[1])
-    tasks = {*project.graph.ids, *project.ledger.records}  # some that left the spec may still be stopped
+    tasks = {*project.graph.ids, *project.ledger.records}  # tasks that were removed from the spec may still be stopping
     keys = [WorkKey.of_publishing(number), *(WorkKey.of_task(task, number) for task in tasks)]
     return any(names.job_name(owner.name, owner.uid, key) == name for key in keys)

@@ -1,4 +1,4 @@
-"""Reads the templates that specs name: what they ask for has to be known before anything starts."""
+"""Reads the templates that specs name: their declared arguments must be known before anything starts."""
 
 import logging
 import time
@@ -16,8 +16,8 @@ from parallelproject.model.problem import Problem
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS, FRESH_REFUSED_SECONDS = 30.0, 5.0
-"""What was read longer ago is read again at the next plan, since others may have changed it; sooner where something is
-wrong with it, which somebody may just be fixing."""
+"""After this time a template is read again at the next plan, since users may have changed it; sooner if something is
+wrong with it, since a user may be fixing it."""
 
 
 class Templates:
@@ -28,7 +28,7 @@ class Templates:
 
         Args:
             api: An open connection.
-            keeper: Has projects planned again whose templates were read.
+            keeper: Schedules plans of projects whose templates were read.
             requests: Runs what it starts.
         """
         self._api = api
@@ -75,7 +75,7 @@ class Templates:
             found[ref] = executor.template(await self._api.request("GET", ref.path(project.owner.namespace)))
         except ApiError as error:
             if error.status == 404:
-                return None  # the executor says that it is not there
+                return None  # the executor reports that it does not exist
             if error.status == 403:
                 hint = "have the administrator grant get on it to the operator"
                 return Problem("spec.roles", f"{ref.resource.kind} {ref.name} cannot be read: {error}", hint)

@@ -1,4 +1,4 @@
-"""Who hears what happens to projects: a new consumer is a file of its own and a line in this tuple."""
+"""The consumers of events: a new consumer is a file and a line in this tuple."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from parallelproject.controller.projects.feed import ProjectConsumer
 from parallelproject.controller.telemetry.events import KubernetesEvents
 from parallelproject.controller.telemetry.log_lines import LogLines
-from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.traces import Traces, exporter_from_environment
 from parallelproject.kube.client import Api
 
 
 class Parts(NamedTuple):
-    """What a consumer may be made of."""
+    """What a consumer may need."""
 
     api: Api
-    metrics: Metrics
+    metrics: MetricsRegistry
     at_end: AsyncExitStack
-    """Takes what is to be done when the operator ends."""
+    """Registers what to do when the operator ends."""
 
 
 def _kubernetes_events(parts: Parts) -> ProjectConsumer:
@@ -39,9 +39,9 @@ CONSUMERS: tuple[Callable[[Parts], ProjectConsumer], ...] = (
     _traces,
     lambda parts: LogLines(),
 )
-"""By how each is made, in the order in which they hear."""
+"""Their constructors, in the order in which they receive events."""
 
 
 def consumers(parts: Parts) -> list[ProjectConsumer]:
-    """All of them, made."""
+    """Creates all consumers."""
     return [make(parts) for make in CONSUMERS]

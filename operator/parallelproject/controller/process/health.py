@@ -1,9 +1,9 @@
-"""``/healthz`` and ``/readyz``: whether the process does its work, and whether it hears the API server.
+"""``/healthz`` and ``/readyz``: whether the process works, and whether it has contact with the API server.
 
-An operator that stands by is ready when it sees who leads. Where the admission webhook is asked for, it must serve: the
-API server asks any replica that is ready. A watch can die without an error; both notice it by the time
-since its last sign of life. An API server that is away, a CRD that is missing or a right that is not granted makes the
-operator not ready, but does not get it restarted: that would help nobody.
+A standby operator is ready when it knows the leader. If the admission webhook is enabled, it must serve: the API server
+calls any ready replica. A watch can die without an error; both probes notice it by the time since its last sign of
+life. An API server that is down, a missing CRD or a missing right makes the operator not ready, but does not restart
+it: a restart would not help.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import SILENCE_SECONDS, Reflector
 
 READY_SECONDS = SILENCE_SECONDS + 30
-"""Ready as long as every watch had an answer within this time."""
+"""Ready if every watch had an answer within this time."""
 ALIVE_SECONDS = 2 * SILENCE_SECONDS + 60
-"""Alive as long as every watch did anything, be it only trying, within this time."""
+"""Alive if every watch had an answer or tried within this time."""
 
 
 class Health:
@@ -65,7 +65,7 @@ class Health:
             troubles.append(f"the admission webhook does not serve: {webhook.trouble}")
         if not leader.elected.is_set():
             troubles += [leader.trouble] if leader.trouble else []
-            return _answer(troubles, f"standing by: {leader.holder} leads")
+            return _answer(troubles, f"standby: {leader.holder} leads")
         if not leader.is_leading:
             troubles.append(f"the Lease cannot be renewed: {leader.trouble}")
         if not self._kopf_runs.is_set():

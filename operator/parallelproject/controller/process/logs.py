@@ -19,7 +19,7 @@ def configure(as_json: bool, level: int) -> None:
     if as_json:
         renamed = {"asctime": "time", "levelname": "level", "name": "logger"}
         fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
-        # kopf puts whole objects of its own into records; what is no JSON is told as text.
+        # kopf puts its own objects into records; values that are not JSON are written as text.
         date = "%Y-%m-%dT%H:%M:%S%z"
         handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, datefmt=date, json_default=str))
     else:
@@ -32,14 +32,14 @@ def configure(as_json: bool, level: int) -> None:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """Of a kopf that ends, as when the CRD is deleted, the message is enough: it is started again."""
+    """When kopf ends, as after a deletion of the CRD, the message is enough: it is restarted."""
     if record.name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
         record.exc_info = record.exc_text = None
     return True
 
 
 def _is_no_refusal(record: logging.LogRecord) -> bool:
-    """kopf takes a project that the webhook refuses for an error: it is one of whoever applied it, and said there."""
+    """kopf logs a project that the webhook refuses as an error. It is an error of the user, who gets the message."""
     return not (record.name == "kopf.objects" and f"'{WEBHOOK}' failed permanently" in str(record.msg))
 
 
@@ -47,7 +47,7 @@ class _Plain(logging.Formatter):
     """A line that names the project that it is about."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line, with ``namespace/project`` at its end where it is about one."""
+        """The line, with ``namespace/project`` at its end if it is about a project."""
         line = super().formatMessage(record)
         project = getattr(record, "project", None)
         return f"{line}: {getattr(record, 'namespace', '')}/{project}" if project else line

@@ -17,7 +17,7 @@ from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.project_source import ProjectWebhook
 from parallelproject.controller.reconcile.controller import Controller
 from parallelproject.controller.telemetry.gauges import Gauges
-from parallelproject.controller.telemetry.metrics import Metrics
+from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.acceptance import Check
@@ -26,13 +26,13 @@ from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import LEASE, SECONDS, Leader
-from parallelproject.model.spec import Executor as ExecutorName
+from parallelproject.model.spec import ExecutorKind
 
 log = logging.getLogger(__name__)
 
 _DEPTH_MAX = 10_000
-"""JSON that is nested deeper is refused by the API server; what is not must be read, since a project that cannot
-be would end the watch of all."""
+"""The API server refuses JSON that is nested deeper. Everything else must be readable, since one project that is not
+would end the watch of all projects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +44,35 @@ class OperatorOptions:
     kubeconfig: str | None = None
     context: str | None = None
     health_host: str | None = None
-    """Address that the probes listen on: the kubelet asks from outside the pod."""
+    """Address that the probes listen on: the kubelet connects from outside the pod."""
     health_port: int = 8080
     metrics_host: str | None = None
     """Address that ``/metrics`` listens on."""
     metrics_port: int = 9090
-    """0: a free one, which the log tells."""
+    """0: a free one, which the log reports."""
     admission_certificate: Path | None = None
-    """Folder of the certificate of the admission webhook, see ``ProjectWebhook``; without it there is no webhook."""
+    """Folder of the certificate of the admission webhook, see ``ProjectWebhook``; without it the webhook is
+    disabled."""
     admission_host: str | None = None
     """Address that the webhook listens on."""
     admission_port: int = 9443
     git_image: str = GIT_IMAGE
     """The image that lands work, in the pods of projects with ``spec.git``."""
     identity: str = ""
-    """Who it is in the election, such as the uid of its pod: who comes back under the same one need not wait. No two
-    at once may have the same; by default it is made up."""
+    """Its identity in the election, such as the uid of its pod: an operator that restarts with the same identity need
+    not wait. No two at once may have the same; by default it is random."""
     limits: Limits = NO_LIMITS
-    """How much may be running at once, of all projects together."""
+    """Limits of running tasks, over all projects."""
     lease_name: str = LEASE
-    """Of the Lease, in its own namespace, by which those that share it elect a leader."""
+    """Name of the Lease, in the operator's namespace: all operators with the same Lease elect one leader."""
     workflows: bool = False
     """Whether projects may have the executor Workflow."""
     lease_seconds: int = SECONDS
-    """For how long the Lease of a leader that is not heard of any more is respected."""
+    """How long the Lease of a silent leader stays valid."""
 
 
 async def operate(options: OperatorOptions) -> None:
-    """Runs until SIGTERM or SIGINT, or until a watch cannot go on.
+    """Runs until SIGTERM or SIGINT, or until a watch fails for good.
 
     Raises:
         LostLeaseError: another operator leads now.
@@ -83,10 +84,10 @@ async def operate(options: OperatorOptions) -> None:
     async with await Api.connect(options.kubeconfig, options.context) as api, AsyncExitStack() as at_end:
         identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leader = Leader(api, identity, options.lease_name, options.lease_seconds)
-        metrics = Metrics()
+        metrics = MetricsRegistry()
         feed = Feed(consumers(Parts(api, metrics, at_end)))
         executor = JobExecutor(options.git_image)
-        others = {ExecutorName.WORKFLOW: WorkflowExecutor()} if options.workflows else {}
+        others = {ExecutorKind.WORKFLOW: WorkflowExecutor()} if options.workflows else {}
         controller = Controller(
             api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed, others
         )  # fmt: skip
@@ -114,7 +115,7 @@ async def operate(options: OperatorOptions) -> None:
             work.cancel()
         results = await asyncio.gather(*works, return_exceptions=True)
         await at_end.aclose()
-        if controller.left_nothing:  # else the next one is to wait until that has arrived
+        if controller.left_nothing:  # else the next operator has to wait until those requests have arrived
             await leader.release()
         for result in results:
             if isinstance(result, Exception):

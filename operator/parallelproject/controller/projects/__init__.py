@@ -1,1 +1,1 @@
-"""The ParallelProjects that there are, what is held of each, and what they share."""
+"""The existing ParallelProjects, what is kept for each, and the limits that they share."""

@@ -1,8 +1,8 @@
-"""What projects share: how many tasks may be running at once, in a namespace and in all.
+"""The limits that projects share: the number of running tasks, in a namespace and in all.
 
-The rule is ``core.sharing``. Here is kept what it needs to know of every project, as of its last plan; what a project
-may start is worked out anew when that has changed, and those that may start more than before are planned again. Where
-there is no limit, and nobody asks to go first, none of this takes place.
+The rule is ``core.sharing``. This file keeps what the rule needs of every project, as of its last plan. Shares are
+computed again after a change, and projects that may start more than before are planned again. Without a limit and
+without ``suspendOthers`` nothing of this happens.
 """
 
 import logging
@@ -23,24 +23,24 @@ from parallelproject.model.status import ConditionType, Reason
 log = logging.getLogger(__name__)
 
 NOTHING_YET = Share(0, Reason.STARTING)
-"""Of a project whose share is worked out next, when it is known what the others want; or that is being read."""
+"""For a project whose share is computed next, when the demand of the others is known; or that is being read."""
 
 
 class Capacity:
-    """Who may start how many tasks."""
+    """The number of tasks that each project may start."""
 
     def __init__(self, limits: Limits, keeper: Keeper, changed: Callable[[], None]) -> None:
         """Prepares it.
 
         Args:
-            limits: Of all, and of namespaces that say nothing themselves.
+            limits: Of all projects, and of namespaces without annotations.
             keeper: Has projects planned again.
-            changed: Called when ``distribute`` has something to do, once nothing else has.
+            changed: Called when ``distribute`` has work and the queue is empty.
         """
         self._limits = limits
         self._keeper = keeper
         self._changed = changed
-        self._demands: dict[Project, Demand] = {}  # of those that have or want anything
+        self._demands: dict[Project, Demand] = {}  # of projects that run or want anything
         self._suspending: set[Project] = set()
         self._shares: dict[Project, Share] = {}
         self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still running
@@ -48,44 +48,44 @@ class Capacity:
 
     @property
     def is_limited(self) -> bool:
-        """Whether any limit is in force, or a project goes first."""
+        """Whether any limit applies, or a project suspends others."""
         limits = self._limits
         is_by_namespace = limits.namespace is not None or bool(limits.namespaces)
         return limits.total is not None or is_by_namespace or bool(self._suspending)
 
     def share(self, project: Project) -> Share | None:
-        """What a project may start now; None: all that it can."""
+        """What a project may start now; None: everything."""
         return self._shares.get(project, NOTHING_YET) if self.is_limited else None
 
     def known(self, project: Project) -> None:
-        """A project is there that is not planned yet: where it goes first, nobody passes it until it is."""
+        """A new project, not planned yet: if it has suspendOthers, no other starts anything until it is planned."""
         spec = project.spec
         has_ended = condition(project.status, ConditionType.COMPLETED).get("status") == "True"
         if spec is not None and spec.suspend_others and not (spec.suspend or has_ended or project.deleting):
             self._suspending.add(project)
 
     def planned(self, project: Project, spec: Spec, plan: Plan) -> None:
-        """A project was planned: what it has and what it could use."""
+        """A project was planned: its running tasks and its demand."""
         suspends = spec.suspend_others and not spec.suspend and not plan.completed
         if plan.launches and (share := self._shares.get(project)):
             self._shares[project] = share._replace(room=share.room - len(plan.launches))
         wanted = plan.wanted
-        # What others could use must not be held by tries that come to nothing.
+        # Failing retries must not hold capacity that others could use.
         if any(key.is_task for key in project.observed.refusals):
             wanted = 0 if plan.launches else min(wanted, 1)
         self._note(project, spec.priority.number, plan.running, wanted, suspends)
 
     def is_awaited(self, project: Project) -> bool:
-        """Whether a project is planned again by itself, with what it gets."""
+        """Whether a project will be planned again with its share."""
         demand = self._demands.get(project)
         return demand is not None and demand.wanted > 0
 
     def not_planned(self, project: Project) -> None:
-        """A project is going, or its spec was not accepted: it has what is still running."""
+        """A project is being deleted, or its spec was not accepted: only its running tasks count."""
         self._note(project, ProjectPriority.P4.number, _running(project.observed.attempts), 0, suspends=False)
 
     def dropped(self, project: Project) -> bool:
-        """A project is no more; says whether attempts of it still count."""
+        """A project was deleted; returns whether attempts of it still count."""
         self._suspending.discard(project)
         self._shares.pop(project, None)
         if self._demands.pop(project, None) is None:
@@ -97,17 +97,18 @@ class Capacity:
         return own in self._gone
 
     def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
-        """What is running of a project that is no more. One that never was is none of ours, whatever a label says."""
+        """The running tasks of a deleted project. A project that never existed does not count, whatever a label
+        says."""
         if (namespace, uid) in self._gone:
             self._stale()
-            self._gone[namespace, uid] = _running(attempts, but=Phase.LAUNCHING)  # what comes of that is seen later
+            self._gone[namespace, uid] = _running(attempts, but=Phase.LAUNCHING)  # the effect is observed later
             if not self._gone[namespace, uid]:
                 del self._gone[namespace, uid]
 
     def _note(self, project: Project, priority: int, running: int, wanted: int, suspends: bool) -> None:
         own = project.owner
         if self._gone.pop((own.namespace, own.uid), None) is not None:
-            self._stale()  # it was taken for gone, and is not: the API server did not serve it for a while
+            self._stale()  # it counted as deleted, but exists: the API server did not serve it for some time
         demand = Demand(own.namespace, priority, project.created, running, wanted, own.name, suspends)
         if self._demands.get(project) == demand:
             return
@@ -123,7 +124,7 @@ class Capacity:
         self._changed()
 
     def distribute(self) -> None:
-        """Works out anew what each may start, if anything has changed."""
+        """Computes the shares again, if anything has changed."""
         if not self._is_stale:
             return
         self._is_stale = False
@@ -138,7 +139,7 @@ class Capacity:
             if demand.wanted and (share is None or share.room > 0 or share != before.get(project)):
                 self._keeper.again(project)
 
-    # Limits of single namespaces, as their annotations say.
+    # Limits of single namespaces, by their annotations.
 
     def seen(self, namespace: Mapping[str, Any]) -> None:
         """A namespace."""
@@ -181,7 +182,7 @@ def _number(namespace: str, text: str | None) -> int | None:
     if text.isdecimal() and len(text) < 10:
         return int(text)
     log.warning(
-        "namespace %s: annotation %s is %r, which is no number; nothing starts there until it is one, or removed",
+        "namespace %s: annotation %s is %r, which is not a number; nothing starts there until it is fixed or removed",
         namespace, names.ANNOTATION_MAX_CONCURRENT_TASKS, text,
     )  # fmt: skip
     return 0

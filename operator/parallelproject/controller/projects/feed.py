@@ -1,8 +1,9 @@
-"""Who hears what happens to projects, and when.
+"""The consumers of events, and when they get them.
 
 Events are derived twice, at two moments, from two forms of state. At each plan, from ledgers: every attempt, exactly,
-and before anybody can read of it. When a status is written, from documents: all that users see, as they see it, so
-that an Event never says what ``kubectl get`` does not. A consumer says in its own file which moment it wants.
+and before anyone can read it. When a status is written, from
+documents: what users see, so that an Event never says what ``kubectl get`` does not. A consumer chooses its moment in
+its own file.
 """
 
 import logging
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Moment(Enum):
-    """When a consumer hears of events."""
+    """When a consumer gets events."""
 
     PLANNED = auto()
     """At each plan: starts and ends of attempts, and landings; nothing else."""
@@ -31,13 +32,13 @@ class Moment(Enum):
 
 
 class ProjectConsumer(Consumer[Project], Protocol):
-    """Who hears what happens to projects."""
+    """The consumers of events."""
 
     moment: Moment
 
 
 class Feed:
-    """Gives each consumer its events. What fails in one of them is logged and harms nothing else."""
+    """Gives each consumer its events. An error in one is logged and does not affect the others."""
 
     def __init__(self, consumers: Iterable[ProjectConsumer] = ()) -> None:
         found = tuple(consumers)
@@ -46,29 +47,29 @@ class Feed:
         self._reports: WeakKeyDictionary[Project, Renewal] = WeakKeyDictionary()
 
     def planned(self, project: Project, before: Ledger, after: Ledger) -> None:
-        """A plan was made: the ledger that it was given, and the one that it gave."""
+        """A plan was made: the ledgers before and after it."""
         if self._planned and after.snapshot is not before.snapshot:
             self._give(self._planned, project, lambda: changes(LedgerReading(before), LedgerReading(after)))
 
     def written(self, project: Project, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """The server has another status."""
+        """The status on the server changed."""
         self._give(self._written, project, lambda: changes(StatusReading(before), StatusReading(after)))
 
     def found(self, project: Project) -> None:
-        """This process begins to work for a project: its status is up to date."""
+        """This process starts to work for a project: its status is up to date."""
         self._give(self._written, project, lambda: changes(None, StatusReading(project.status)))
 
     def warn(self, project: Project, reason: str, message: str) -> None:
-        """Reports something that a person should look at, and that no status shows."""
+        """Reports something that a person should check, and that no status shows."""
         self._report(project, Event(What.REPORTED, reason=reason, message=message, warning=True))
 
     def remind(self, project: Project, what: Hashable, reason: str, message: str) -> None:
-        """Warns of something that holds on: again only after a time."""
+        """Warns of a lasting condition: repeated only after some time."""
         if self._reports.setdefault(project, Renewal()).is_due(what, time.monotonic()):
             self.warn(project, reason, message)
 
     def say(self, project: Project, reason: str, message: str) -> None:
-        """Reports something that is as it should be, and that no status shows."""
+        """Reports something normal that no status shows."""
         self._report(project, Event(What.REPORTED, reason=reason, message=message))
 
     def _report(self, project: Project, event: Event) -> None:

@@ -1,7 +1,7 @@
-"""Reads a project itself before anything is done for it, where what is known of it may be old.
+"""Reads a project before anything is done for it, if what is known of it may be old.
 
-A list and the events replayed after it can show a project as it was: without the results that are written down by
-now, or long deleted. One that appears for the first time by a new event of a watch needs no such look.
+A list and the events replayed after it can show an old state of a project: without the latest recorded results, or
+already deleted. A project that first appears in a new event of a watch need not be read.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ _BACKOFF_MAX = 10.0
 
 
 class Verifier:
-    """Holds back what is being read."""
+    """Delays projects that are being read."""
 
     def __init__(self, api: Api, accept: Callable[[Body], None], gone: Callable[[str, str, str], None]) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
-            accept: Is given each project as it is now; never one that is not there any more.
-            gone: Is given namespace, name and uid of one that is not there any more.
+            accept: Receives each project in its current state; never a deleted one.
+            gone: Receives namespace, name and uid of a deleted project.
         """
         self._api = api
         self._accept = accept
         self._gone = gone
-        self._waiting: dict[str, Body | None] = {}  # by uid, the newest state that came by, if any did
+        self._waiting: dict[str, Body | None] = {}  # by uid, the newest state that was received, if any
         self._tasks: set[asyncio.Task[None]] = set()
 
     def check(self, metadata: Mapping[str, Any], body: Body | None = None) -> None:
-        """Reads a project, and hands it on if it is there.
+        """Reads a project, and passes it on if it exists.
 
         Args:
             metadata: Its metadata, of which namespace, name and uid count.
-            body: A state of it that came by, whole.
+            body: A received state of it, complete.
         """
         uid = metadata["uid"]
         is_known = uid in self._waiting
@@ -67,7 +67,7 @@ class Verifier:
         self._waiting.pop(uid, None)
 
     async def close(self) -> None:
-        """Ends; whoever comes next reads again."""
+        """Stops; the next operator reads again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -80,7 +80,7 @@ class Verifier:
                 found = await self._api.request("GET", path)
             except ApiError as error:
                 if error.status == 404:
-                    log.info("%s is gone: what was known of it is old", path)
+                    log.info("%s was deleted: what was known of it is old", path)
                     self.drop(uid)
                     self._gone(namespace, name, uid)
                     return

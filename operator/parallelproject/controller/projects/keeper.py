@@ -1,4 +1,4 @@
-"""Who keeps projects and has them planned, as whoever does something for a project sees it."""
+"""The keeper of projects, as code that acts for a project sees it."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -7,17 +7,17 @@ from parallelproject.controller.projects.project import Project
 
 
 class Keeper(Protocol):
-    """Keeps projects; the registry is one."""
+    """Keeps projects and schedules their plans; the registry is one."""
 
     @property
     def projects(self) -> Collection[Project]:
         """All that are known."""
 
     def again(self, project: Project, seconds: float = 0.0) -> None:
-        """Has a project planned again, now or after so many seconds."""
+        """Schedules a plan of a project, now or after a number of seconds."""
 
     def is_current(self, project: Project) -> bool:
-        """Whether a project is still the one of its name that is known."""
+        """Whether a project is still the known one of its name."""
 
     def drop(self, project: Project) -> None:
-        """Forgets a project that is not there any more."""
+        """Forgets a deleted project."""

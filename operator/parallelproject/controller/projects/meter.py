@@ -1,18 +1,18 @@
-"""What the work for projects reports of itself: how long its parts take, and what went wrong with a watch."""
+"""Measurements of the work for projects: how long its parts take, and errors of a watch."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
 class Meter(Protocol):
-    """Who measures. Times are monotonic seconds."""
+    """Measures. Times are monotonic seconds."""
 
     @property
     def woken(self) -> float:
         """When the project came into the queue that is planned now."""
 
     def reconciling(self, since: float) -> AbstractContextManager[object]:
-        """A project is planned that came into the queue at this time."""
+        """A project is planned that was queued at this time."""
 
     def planning(self) -> AbstractContextManager[object]:
         """The plan alone is made."""
@@ -21,13 +21,13 @@ class Meter(Protocol):
         """The API server has answered the creation of a Job; ``woken`` is of the plan that decided on it."""
 
     def status_written(self, seconds: float) -> None:
-        """A status is written, the first plan of which was made so many seconds ago."""
+        """A status is written; its first plan was made the given number of seconds ago."""
 
     def kopf_ended(self) -> None:
-        """kopf has ended by itself, and is started again."""
+        """kopf has ended by itself, and is restarted."""
 
     def project_missed(self) -> None:
-        """kopf has not brought a state of a project, which is read instead."""
+        """kopf did not deliver a state of a project, which is read instead."""
 
 
 class Unmeasured:

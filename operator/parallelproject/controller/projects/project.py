@@ -1,4 +1,4 @@
-"""What the controller holds of one project between two events."""
+"""What the controller keeps of one project between two events."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 class Project:
     """One ParallelProject as last observed, its compiled spec, and what was planned for it.
 
-    What is under way for it is kept by whoever does it. Everything here can be made again from the API server: a
+    Requests in progress are kept by the code that sends them. Everything here can be restored from the API server: a
     restart loses nothing.
     """
 
@@ -45,14 +45,14 @@ class Project:
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
-        """Whether it was deleted: it is gone, or will be when its finalizers are."""
+        """Whether it was deleted: it no longer exists, or will not after its finalizers are removed."""
         self.deletion: Deletion | None = None
-        """That it was deleted and is kept by finalizers of others; None while it was not, or what it owns is being
-        collected, which takes the objects of its attempts along."""
+        """Its deletion, if finalizers of others keep it; None if it was not deleted, or if the garbage collector is
+        deleting the objects of its attempts."""
         self.confirmed = -math.inf
-        """Monotonic time when it was last read on purpose, to know that it is there."""
+        """Monotonic time when it was last read to check that it exists."""
         self.status: Json = dict(body.get("status") or {})
-        """As it is on the server."""
+        """The status on the server."""
         self.ledger = Ledger()
         self.decided: Plan | None = None
         """The last plan."""
@@ -72,7 +72,7 @@ class Project:
 
     @property
     def is_kept(self) -> bool:
-        """Whether a GitOps tool would create it again after a deletion, and it would run from the start."""
+        """Whether a GitOps tool would create it again after a deletion, so that it would run from the start."""
         return any(name in (marks or {}) for marks in self.metadata.values() for name in GITOPS)
 
     @property
@@ -89,18 +89,18 @@ class Project:
 
     @property
     def is_completed(self) -> bool:
-        """Whether nothing of it runs, and nothing will."""
+        """Whether nothing of it runs or will run."""
         return self.decided is not None and self.decided.completed
 
     @property
     def is_going(self) -> bool:
-        """Whether it was deleted, and only the garbage collector has something left to do."""
+        """Whether it was deleted, and only the garbage collector has work left."""
         return self.deleting and self.deletion is None
 
     def is_recorded(self, attempt: Attempt, task: str) -> bool:
-        """Whether the end of an attempt is in the status on the server, or of no use to anybody.
+        """Whether the end of an attempt is in the status on the server, or is not needed.
 
-        Of no use is one of a task that left the spec and of which nothing is kept.
+        It is not needed for a task that was removed from the spec and has no record.
         """
         if self._recorded[0] is not self.status:
             self._recorded = (self.status, read_status(self.status).records)
@@ -111,16 +111,16 @@ class Project:
         index = None if self.graph is None else self.graph.index.get(task)
         floor = 0 if self.graph is None or index is None else self.graph.rerun_after.get(index, 0)
         if attempt.number > floor >= record.attempts:
-            return False  # what is written down is the result from before a rerun
+            return False  # what is recorded is the result from before a rerun
         if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
             return True
         return record.attempts == attempt.number and record.state is not TaskState.RUNNING
 
     def update(self, body: Mapping[str, Any]) -> bool:
-        """Takes in a newer state of the object, and says whether there is anything to plan anew.
+        """Updates the project with a newer state of the object; returns whether a new plan is needed.
 
-        A state that is older than the one known is left aside: an answer to our own write may come before the
-        watch tells of what was there before it.
+        A state older than the known one is ignored: an answer to our own write may come before the watch reports the
+        state before it.
         """
         metadata = body["metadata"]
         version = metadata["resourceVersion"]
@@ -132,7 +132,7 @@ class Project:
         generation = int(metadata.get("generation") or 0)
         status = dict(body.get("status") or {})
         same = status == self.status
-        self.status = status  # also what somebody else wrote into it: it is written over
+        self.status = status  # also what someone else wrote into it: it will be overwritten
         is_known = deleting == self.deleting and deletion == self.deletion
         if same and generation == self.generation and is_known:
             return False

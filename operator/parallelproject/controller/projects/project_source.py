@@ -1,19 +1,20 @@
-"""All that kopf does for the operator: it brings ParallelProjects, and answers the API server about them.
+"""Everything that kopf does for the operator: it delivers ParallelProjects, and answers the API server about them.
 
-``ProjectSource``, in the leader: kopf's watch brings the projects, a comparer says which are there. One sink takes
+``ProjectSource``, in the leader: kopf's watch delivers the projects, a comparer reports which exist. One sink receives
 both. Of kopf's handlers only ``on.event`` is used. Changing handlers would copy the whole spec into an annotation,
-whose limit is reached at some 1,400 tasks, and their stores cost ten times the time of the event itself.
+whose limit is reached at about 1,400 tasks, and their stores cost ten times the time of the event itself.
 
 ``ProjectWebhook``, in every replica: kopf's webhook server and ``on.validate``. It watches nothing.
 
-What kopf's watch does not do is done next to it, by a reflector of the projects' metadata:
+A reflector of the projects' metadata adds what kopf's watch does not do:
 
-- After a gap (410, a restart) kopf lists again and hands on what is there; nobody hears of what is not. The reflector
-  compares each list with what is known, and reports the rest as gone.
-- kopf looks once, at its start, whether the CRD is there, and ends with an error when it goes. kopf is started when the
-  reflector has listed the projects, and again when it has ended.
-- kopf says neither when it was last heard nor that it hears nothing. The reflector does; and whatever it knows to be
-  newer than what kopf has brought, a short time later, is read.
+- After a gap (410, a restart) kopf lists again and delivers what exists, but does not report deletions. The reflector
+  compares each list with what is known, and reports the rest as deleted.
+- kopf checks once, at its start, whether the CRD exists, and ends with an error when it is deleted. kopf is started
+when
+  the reflector has listed the projects, and restarted when it has ended.
+- kopf does not report when it last had contact, or that it has none. The reflector does. A state that it knows to be
+  newer than kopf's is read after a short time.
 """
 
 import asyncio
@@ -43,17 +44,17 @@ log = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 
 FRESH_SECONDS = 5.0
-"""A project's attempts are started without another look at it while its watch was heard within so long."""
+"""A project's attempts are started without reading it again if its watch had contact within this time."""
 _KOPF_SECONDS = 1.0
-"""How long kopf may take to bring what the reflector has observed."""
+"""How long kopf may take to deliver what the reflector has observed."""
 _DEAF_SECONDS = 10.0
-"""A kopf that has brought nothing for so long, while there was something to bring, is started again."""
+"""After this time without a delivery, while there was something to deliver, kopf is restarted."""
 _PAUSE_SECONDS = 1.0
 _KNOWN_SECONDS = 30
-"""Longest wait at the start for projects that are listed and cannot be read."""
+"""Maximum wait at the start for projects that are listed and cannot be read."""
 _POLL_SECONDS = 0.05
 _GONE_MAX = 10_000
-"""So many uids are remembered of projects that are gone: an event of kopf's may come later than the reflector's."""
+"""Maximum number of remembered uids of deleted projects: an event of kopf may come after that of the reflector."""
 WEBHOOK = "projects"
 """The webhook's name, which is also its path: ``https://HOST/projects``."""
 CERTIFICATE, KEY = "tls.crt", "tls.key"
@@ -61,25 +62,25 @@ CERTIFICATE, KEY = "tls.crt", "tls.key"
 _CERTIFICATE_SECONDS = 10.0
 """How often they are read, in case they were renewed."""
 _REVIEW_BYTES = 16 * 1024 * 1024
-"""Longest question of the API server: two states of a project, each of up to 3 MB with what JSON adds."""
+"""Maximum size of a request of the API server: two states of a project, each of up to 3 MB as JSON."""
 _REFUSED = 422
 """The HTTP code of a refusal, as of what the CRD's schema refuses."""
 
 
 class Sink(Protocol):
-    """Who takes what is observed of projects."""
+    """The consumer of observed projects."""
 
     def take(self, body: Body) -> None:
-        """A project is there, in this state, or in a newer one that is known already."""
+        """A project exists, in this state, or in a newer one that is known already."""
 
     def read(self, body: Body) -> None:
         """The same, of one that was just read from the API server."""
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
-        """A project is not there any more, whether or not it was known."""
+        """A project was deleted, whether or not it was known."""
 
     def known(self, namespace: str, name: str) -> tuple[str, int] | None:
-        """The uid and the resourceVersion of the project that has this name; None where none is known."""
+        """The uid and the resourceVersion of the project with this name; None if none is known."""
 
 
 class ProjectSource:
@@ -98,11 +99,11 @@ class ProjectSource:
 
         Args:
             api: An open connection.
-            leader: Says when to start, and how old a list may be.
-            namespaces: Where to look; empty: everywhere.
-            sink: Takes what is observed.
-            kopf_ended: Is called when kopf has ended by itself; it is started again.
-            missed: Is called when kopf has not brought a state of a project, which is read then.
+            leader: Decides when to start, and how old a list may be.
+            namespaces: The namespaces to watch; empty: all.
+            sink: Receives what is observed.
+            kopf_ended: Called when kopf has ended by itself; it is restarted.
+            missed: Called when kopf has not delivered a state of a project, which is read then.
         """
         self._api = api
         self._leader = leader
@@ -116,18 +117,18 @@ class ProjectSource:
             for namespace in self._namespaces or ("",)
         }
         self._newest = 0  # revision of the newest event of kopf's
-        self._forgotten: OrderedDict[str, None] = OrderedDict()  # uids of those that are gone
-        self._late: dict[str, Mapping[str, Any]] = {}  # by uid, the newest metadata of what kopf is to bring
-        self._kopf_heard = 0.0
+        self._forgotten: OrderedDict[str, None] = OrderedDict()  # uids of deleted projects
+        self._late: dict[str, Mapping[str, Any]] = {}  # by uid, the newest metadata of what kopf should deliver
+        self._kopf_contact = 0.0
         self._kopf_is_deaf = asyncio.Event()
         self.kopf_runs = asyncio.Event()
         """Set while kopf's start-up handlers have run and it has not ended."""
         self.on_kopf_start: Callable[[], None] = lambda: None
-        """Called after kopf was started: it sets signal handlers of its own."""
+        """Called after kopf was started: kopf sets its own signal handlers."""
 
     @property
     def reflectors(self) -> list[Reflector]:
-        """The watches by which projects are known to be there."""
+        """The watches that show which projects exist."""
         return list(self._comparers.values())
 
     def is_current(self, namespace: str) -> bool:
@@ -136,7 +137,7 @@ class ProjectSource:
         return comparer is not None and comparer.is_current(FRESH_SECONDS)
 
     def confirm(self, namespace: str, name: str, uid: str) -> None:
-        """Reads a project, so that it is current or known to be gone."""
+        """Reads a project, so that it is current or known to be deleted."""
         self._verifier.check({"namespace": namespace, "name": name, "uid": uid})
 
     async def run(self) -> None:
@@ -151,8 +152,8 @@ class ProjectSource:
             await self._verifier.close()
 
     async def known(self) -> None:
-        """Waits until every project is known that there is: what is active of one counts for the limits of others, and
-        one of them may go first."""
+        """Waits until every existing project is known: active tasks of one count for the limits of others, and one of
+        them may suspend others."""
         for comparer in self._comparers.values():
             await comparer.synced.wait()
         deadline = time.monotonic() + _KNOWN_SECONDS
@@ -162,10 +163,10 @@ class ProjectSource:
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
-    # What the reflector says.
+    # Reports of the reflector.
 
     def seen(self, item: Body) -> None:
-        """The metadata of a project that is there."""
+        """The metadata of an existing project."""
         metadata = item["metadata"]
         uid = metadata["uid"]
         self._forgotten.pop(uid, None)
@@ -173,7 +174,7 @@ class ProjectSource:
             return
         comparer = self._comparers.get(metadata["namespace"]) or self._comparers[""]
         if not comparer.synced.is_set():
-            self._verifier.check(metadata)  # kopf has not begun
+            self._verifier.check(metadata)  # kopf has not started
         else:
             is_waiting = uid in self._late
             self._late[uid] = metadata
@@ -190,7 +191,7 @@ class ProjectSource:
         return known is None or known[0] != metadata["uid"] or known[1] < int(metadata["resourceVersion"])
 
     def _catch_up(self, metadata: Mapping[str, Any]) -> None:
-        """Reads what kopf has not brought in time."""
+        """Reads what kopf has not delivered in time."""
         uid = metadata["uid"]
         newest = self._late.get(uid)
         if newest is not None and newest is not metadata and not self._is_behind(metadata):
@@ -198,17 +199,17 @@ class ProjectSource:
             return
         self._late.pop(uid, None)
         if newest is None or self._verifier.is_checking(uid) or not self._is_behind(newest):
-            return  # it is gone, or here
+            return  # it was deleted, or is current
         self._missed()
         self._verifier.check(newest)
-        if time.monotonic() - self._kopf_heard > _DEAF_SECONDS:
+        if time.monotonic() - self._kopf_contact > _DEAF_SECONDS:
             self._kopf_is_deaf.set()
 
-    # What kopf brings.
+    # Events of kopf.
 
     def event(self, kind: str | None, body: Body) -> None:
         """An event of kopf's watch; ``kind`` as the server gives it, None for a list."""
-        self._kopf_heard = time.monotonic()
+        self._kopf_contact = time.monotonic()
         metadata = body["metadata"]
         revision, uid = int(metadata["resourceVersion"]), metadata["uid"]
         is_news = kind is not None and revision > max(self._newest, int(self._leader.revision or 0))
@@ -216,11 +217,11 @@ class ProjectSource:
         if kind == "DELETED":
             self._gone(metadata["namespace"], metadata["name"], uid)
         elif uid in self._forgotten:
-            pass  # late: the reflector has said that it is gone
+            pass  # late: the reflector has reported its deletion
         else:
             known = self._sink.known(metadata["namespace"], metadata["name"])
             if known is not None and known[0] != uid and revision < known[1]:
-                pass  # late news of one that had the name before
+                pass  # a late event of an earlier project of this name
             elif (known is not None and known[0] == uid) or (is_news and not self._verifier.is_checking(uid)):
                 self._sink.take(body)
             else:
@@ -241,26 +242,26 @@ class ProjectSource:
     # kopf.
 
     async def _keep_kopf(self) -> None:
-        """Runs kopf whenever projects can be listed, and starts it again when it ends."""
+        """Runs kopf whenever projects can be listed, and restarts it when it ends."""
         while True:
             for comparer in self._comparers.values():
                 await comparer.synced.wait()
-            # Later than it is served. kopf looks once, and would find nothing.
+            # Not before it is served. kopf checks once, and would find nothing.
             if not await _is_discovered(self._api):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             try:
                 await self._run_kopf()
-                log.warning("kopf brings no projects; it is started again")
+                log.warning("kopf delivers no projects; it is restarted")
             except Exception as error:
-                log.warning("kopf's watch of projects ended: %s; it is started again", error)
+                log.warning("kopf's watch of projects ended: %s; it is restarted", error)
             self._kopf_ended()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _run_kopf(self) -> None:
-        """Runs kopf until it ends by an error, which is raised, or brings nothing."""
+        """Runs kopf until it ends by an error, which is raised, or delivers nothing."""
         self._kopf_is_deaf.clear()
-        self._kopf_heard = began = time.monotonic()
+        self._kopf_contact = began = time.monotonic()
         deaf = asyncio.create_task(self._kopf_is_deaf.wait())
         try:
             async with _kopf(self._registry(), _settings(), self._namespaces, self.on_kopf_start) as tasks:
@@ -268,7 +269,7 @@ class ProjectSource:
                 while not done:
                     waiting = {*tasks, deaf}
                     done, _ = await asyncio.wait(waiting, timeout=_DEAF_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                    if not done and self._kopf_heard == began and any(each.names for each in self.reflectors):
+                    if not done and self._kopf_contact == began and any(each.names for each in self.reflectors):
                         return  # there are projects, and it has not even listed them
                 for task in done:
                     task.result()
@@ -289,7 +290,7 @@ class ProjectSource:
 class ProjectWebhook:
     """Refuses projects that the operator would not accept, before they are stored; ``run`` serves.
 
-    Every replica answers, whether or not it leads: what it says depends on nothing but the object.
+    Every replica answers, whether or not it leads: the answer depends only on the object.
     """
 
     def __init__(self, api: Api, check: Check, folder: Path, host: str | None, port: int) -> None:
@@ -297,7 +298,7 @@ class ProjectWebhook:
 
         Args:
             api: An open connection: kopf looks for the CRD.
-            check: What keeps a valid spec from running.
+            check: The problems that keep a valid spec from running.
             folder: Has the certificate and its key, as CERTIFICATE and KEY; they may be renewed at any time.
             host: The address to listen on; None: all.
             port: The port.
@@ -314,9 +315,9 @@ class ProjectWebhook:
         self.serves = asyncio.Event()
         """Set while it listens."""
         self.trouble = "it has not started"
-        """Why it does not serve; of no meaning where it does."""
+        """Why it does not serve; not defined if it does."""
         self.on_kopf_start: Callable[[], None] = lambda: None
-        """Called after kopf was started: it sets signal handlers of its own."""
+        """Called after kopf was started: kopf sets its own signal handlers."""
 
     async def run(self) -> None:
         """Serves until cancelled."""
@@ -329,7 +330,7 @@ class ProjectWebhook:
                     self.trouble = "the API server does not serve ParallelProjects: is the CRD installed?"
             except Exception as error:
                 self.trouble = f"{type(error).__name__}: {error}"
-                log.warning("the admission webhook ended: %s; it is started again", self.trouble)
+                log.warning("the admission webhook ended: %s; it is restarted", self.trouble)
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _run_kopf(self) -> None:
@@ -369,7 +370,7 @@ class _Server(kopf.WebhookServer):
 
 
 class _Forgetful(ResourceMemories):
-    """Remembers nothing of an object: kopf would until its watch says that it is gone, and here it watches nothing."""
+    """Remembers nothing of an object: kopf would until its watch reports the deletion, and here it watches nothing."""
 
     async def recall(self, raw_body: Any, **options: Any) -> ResourceMemory:
         """What is remembered of an object."""
@@ -396,7 +397,7 @@ async def _kopf(
     started: Callable[[], None],
     memories: ResourceMemories | None = None,
 ) -> AsyncIterator[set[asyncio.Task[Any]]]:
-    """Runs kopf; gives its tasks, of which none ends while it is well."""
+    """Runs kopf; yields its tasks, none of which ends in normal operation."""
     # kopf.run_tasks would do the same, and then cancel every task of the process that it does not know.
     tasks = set(
         await kopf.spawn_tasks(
@@ -418,7 +419,7 @@ async def _kopf(
 
 
 def _registry(api: Api, started: Callable[[], None]) -> kopf.OperatorRegistry:
-    """Login by our own connection's credentials, and who is called when kopf has begun."""
+    """Login with the credentials of our connection, and the callback for the start of kopf."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -436,7 +437,7 @@ def _registry(api: Api, started: Callable[[], None]) -> kopf.OperatorRegistry:
         )
 
     @kopf.on.startup(registry=registry)
-    async def begun(**_: Any) -> None:
+    async def note_start(**_: Any) -> None:
         started()
 
     return registry
@@ -456,7 +457,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = WATCH_SECONDS + 10
     settings.watching.inactivity_timeout = SILENCE_SECONDS
     settings.networking.request_timeout = REQUEST_SECONDS
-    settings.networking.error_backoffs = (1, 2, 5, *[10] * 1000)  # as patient as our own watches: it never gives up
+    settings.networking.error_backoffs = (1, 2, 5, *[10] * 1000)  # like our own watches: it never gives up
     settings.persistence.finalizer = ""  # kopf would remove its own where a user has set it; none has this name
     settings.persistence.progress_storage = _NoProgress()
     settings.persistence.diffbase_storage = _NoDiffBase()
@@ -487,7 +488,7 @@ class _NoDiffBase(kopf.DiffBaseStorage):
     """Keeps no copy of the spec."""
 
     def build(self, *, body: Any, **_: Any) -> Any:
-        """The essence of an object, for comparisons that nobody makes."""
+        """The essence of an object, for comparisons that are never made."""
         return {}
 
     def fetch(self, **_: Any) -> None:

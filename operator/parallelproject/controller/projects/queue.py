@@ -1,6 +1,6 @@
-"""The projects that wait to be planned: each at most once, in the order in which they came.
+"""The projects that wait to be planned: each at most once, in the order of their arrival.
 
-A project that something happens to while it waits waits no longer for that, and is planned once.
+A further event of a waiting project changes nothing: it is planned once.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Queue:
         return len(self._since)
 
     def put(self, name: Name) -> None:
-        """Has a project planned; nothing if it waits already."""
+        """Queues a project for a plan; no effect if it waits already."""
         self._since.setdefault(name, time.monotonic())
         self._filled.set()
 
@@ -35,5 +35,5 @@ class Queue:
 
     @property
     def oldest(self) -> float | None:
-        """When the one came that has waited longest; None where there is none."""
+        """When the project that has waited longest was queued; None if the queue is empty."""
         return next(iter(self._since.values()), None)

@@ -1,22 +1,22 @@
-"""When to report again what still holds."""
+"""When to repeat a report of a lasting condition."""
 
 from collections.abc import Hashable
 
 RENEW_SECONDS = 900.0
-"""Seconds after which an Event about what still holds is sent again: an API server keeps Events for an hour."""
+"""Seconds after which an Event about a lasting condition is repeated: an API server keeps Events for an hour."""
 
 
 class Renewal:
-    """When which of the things that hold on was last reported."""
+    """When each lasting condition was last reported."""
 
     def __init__(self) -> None:
         self._at: dict[Hashable, float] = {}
 
     def is_due(self, what: Hashable, now: float) -> bool:
-        """Whether something is to be reported now: it is new, or its last report is older than RENEW_SECONDS.
+        """Whether to report something now: it is new, or its last report is older than RENEW_SECONDS.
 
         Args:
-            what: What holds.
+            what: The lasting condition.
             now: Monotonic seconds.
         """
         self._at = {known: at for known, at in self._at.items() if now - at < RENEW_SECONDS}

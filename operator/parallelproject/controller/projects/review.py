@@ -9,21 +9,21 @@ from parallelproject.model.problem import Problem, ProblemsError
 Body = Mapping[str, Any]
 
 _PROBLEMS_MAX = 20
-"""Most problems that are named."""
+"""Maximum number of reported problems."""
 _PROBLEM_MAX = 500
-"""Most characters of each."""
+"""Maximum number of characters of each."""
 
 
 def refusal(new: Body, old: Body | None, check: Check) -> str:
-    """Why a project may not be stored; empty where it may.
+    """Why a project may not be stored; empty if it may.
 
-    Only a new spec is judged. Labels, annotations, finalizers and the status of a project that is there can always be
-    changed, and so can everything of one that was deleted: what holds it must be able to let it go.
+    Only a new spec is checked. Labels, annotations, finalizers and the status of an existing project can always be
+    changed, and so can every field of a deleted one: the owners of its finalizers must be able to remove them.
 
     Args:
         new: The project as it would be stored.
-        old: The project as it is; None where it would be created.
-        check: What keeps a valid spec from running.
+        old: The current project; None if it would be created.
+        check: The problems that keep a valid spec from running.
     """
     metadata = new["metadata"]
     if metadata.get("deletionTimestamp") or (old is not None and old.get("spec") == new.get("spec")):
@@ -36,7 +36,7 @@ def refusal(new: Body, old: Body | None, check: Check) -> str:
 
 
 def _text(problems: list[Problem]) -> str:
-    """The lines of ``pproj lint``; of many the first."""
+    """The lines of ``pproj lint``; of many, the first."""
     lines = [line if len(line := str(one)) <= _PROBLEM_MAX else f"{line[: _PROBLEM_MAX - 1]}…" for one in problems]
     if len(lines) == 1:
         return lines[0]

@@ -1,19 +1,19 @@
-"""Since when the status on the server does not tell all that was planned: of one project."""
+"""Since when the status of a project on the server is behind its plans."""
 
 
 class Lag:
-    """Kept by who writes the status. Times are monotonic."""
+    """Kept by the writer of the status. Times are monotonic."""
 
     def __init__(self) -> None:
         self.since: float | None = None
-        """When the first plan was made that is not written; None where all are, as far as is known."""
+        """When the first unwritten plan was made; None if all are written, as far as known."""
         self._next: float | None = None
 
     def planned(self, now: float, *, writing: bool) -> None:
         """A plan was made and is not written.
 
         Args:
-            writing: Whether a write of an earlier one is under way, which does not tell of it.
+            writing: Whether a write of an earlier plan, without this one, is in progress.
         """
         if writing:
             self._next = now if self._next is None else self._next
@@ -21,11 +21,11 @@ class Lag:
             self.since = now if self.since is None else self.since
 
     def settled(self) -> None:
-        """The plan says what is written."""
+        """The plan is equal to what is written."""
         self.since = self._next = None
 
     def written(self, now: float) -> float:
-        """What was under way is written; how long the first plan that it tells of has waited, in seconds."""
+        """The write in progress is done; returns how long its first plan has waited, in seconds."""
         took = 0.0 if self.since is None else now - self.since
         self.since, self._next = self._next, None
         return took

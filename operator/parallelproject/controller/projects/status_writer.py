@@ -1,7 +1,7 @@
-"""Writes status: with the version it was computed from, never without a change, and not more often than of use.
+"""Writes status: with the version it was computed from, never without a change, and not more often than useful.
 
-At once when the headline changes (accepted, completed), otherwise at most once a second, and less often for
-large objects or many at once: a server that is busy with statuses has less time for tasks.
+At once when the headline changes (accepted, completed), otherwise at most once per second, and less often for large
+objects or many at once: statuses must not use the server's time for tasks.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 SPACING_SECONDS = 1.0
 SPACING_SECONDS_MAX = 5.0
 BYTES_PER_SECOND = 64 * 1024
-"""Of all projects together; beyond that, writes that can wait come up to SPACING_SECONDS_MAX apart. A status of 500
+"""Over all projects; above it, writes that can wait are up to SPACING_SECONDS_MAX apart. A status of 500
 tasks is 73 kB, and takes an API server 0.1 s of processor time."""
 _BYTES_OF_ANY = 4096
-"""What a write takes however small it is."""
+"""The minimum cost of a write."""
 _BACKOFF_MAX = 30.0
 
 
 class _Written:
-    """How far the status of one project is written."""
+    """The progress of writing the status of one project."""
 
     def __init__(self) -> None:
         self.headline: object = None
@@ -41,15 +41,15 @@ class _Written:
         self.next_write = -math.inf
         """Monotonic time before which only a changed headline is written."""
         self.lag = Lag()
-        """How far what is written is behind what was planned."""
+        """How far the written status is behind the plans."""
         self.failures = 0
         """Writes that failed in a row."""
         self.before: Json | None = None
-        """The status before writes whose answer was lost: what has changed since is reported once that is known."""
+        """The status before writes whose answer was lost: changes since then are reported when the result is known."""
 
 
 class Writer:
-    """Writes the status of projects, and says so to who hears what happens."""
+    """Writes the status of projects, and gives the changes to the consumers of events."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Writer:
             api: An open connection.
             keeper: Keeps the projects.
             meter: Measures how long a status took.
-            feed: Hears what has changed with it.
+            feed: Receives the changes.
         """
         self._api = api
         self._keeper = keeper
@@ -73,14 +73,14 @@ class Writer:
         self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_until = 0.0
-        """Monotonic time at which what was written so far is within BYTES_PER_SECOND."""
+        """Monotonic time at which the writes so far are within BYTES_PER_SECOND."""
 
     def offer(self, project: Project, headline: object, render: Callable[[], Json]) -> None:
-        """Writes the status if it is time; else has the project planned again when it is.
+        """Writes the status if it is time; else schedules a plan of the project for that time.
 
         Args:
             headline: What must be written at once when it changes.
-            render: Makes the status; called only when it is to be written, since it takes long for large ones.
+            render: Renders the status; called only before a write, since it takes long for large ones.
         """
         now, written = time.monotonic(), self._written(project)
         written.lag.planned(now, writing=written.writing)
@@ -100,16 +100,16 @@ class Writer:
         self._spawn(self._write(project, headline, status))
 
     def is_written(self, project: Project) -> bool:
-        """Whether the server knows all that was planned."""
+        """Whether the status on the server has every plan."""
         written = self._written(project)
         return not written.writing and written.headline is not None
 
     def behind_since(self, project: Project) -> float | None:
-        """Monotonic time of the first plan that the status on the server does not have; None where it has all."""
+        """Monotonic time of the first plan that the status on the server does not have; None if it has all."""
         return self._written(project).lag.since
 
     async def close(self) -> None:
-        """Ends; what was not written is found again by whoever comes next."""
+        """Stops; the next operator finds what was not written."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -146,7 +146,7 @@ class Writer:
         self._report(project, before, kept, is_new=written.headline is None)
 
     def _report(self, project: Project, before: Json, after: Json, *, is_new: bool) -> None:
-        """Reports what the server has now, with all since a write whose answer was lost."""
+        """Reports what the server has now, including all changes since a write whose answer was lost."""
         written = self._written(project)
         before, written.before = written.before or before, None
         if is_new:
@@ -155,14 +155,14 @@ class Writer:
             self._feed.written(project, before, after)
 
     def _next_write(self, size: int) -> float:
-        """When a project may be written again that was just written with so many bytes."""
+        """When a project may be written again after a write of the given number of bytes."""
         now = time.monotonic()
         took = (size + _BYTES_OF_ANY) / BYTES_PER_SECOND
         self._busy_until = min(max(self._busy_until, now) + took, now + SPACING_SECONDS_MAX)
         return max(self._busy_until, now + SPACING_SECONDS)
 
     async def _refused(self, project: Project, error: ApiError) -> None:
-        """A version conflict means that somebody else wrote: read, and plan anew on that."""
+        """A version conflict means that someone else wrote: read, and plan again from that."""
         if error.status == 404:
             self._keeper.drop(project)
             return
@@ -179,7 +179,7 @@ class Writer:
         written = self._written(project)
         written.failures += 1
         delay = max(error.retry_after, min(_BACKOFF_MAX, 0.2 * 2**written.failures))
-        log.warning("writing the status of %s: %s; again in %.1f s", project.path, error, delay)
+        log.warning("writing the status of %s: %s; retry in %.1f s", project.path, error, delay)
         await asyncio.sleep(delay)
 
     def _written(self, project: Project) -> _Written:

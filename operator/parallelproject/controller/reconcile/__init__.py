@@ -1,1 +1,1 @@
-"""One round for a project: what is observed goes in, the plan comes out, what it says is done."""
+"""One round for a project: observe, plan, act, write the status."""

@@ -1,4 +1,4 @@
-"""What comes in of attempts: each object that the watches bring is taken as that of its attempt, or left aside."""
+"""Events of attempts: each object of the watches is assigned to its attempt, or ignored."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,12 +14,12 @@ from parallelproject.model import names
 from parallelproject.model.work import WorkKey
 
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
-"""Of everything that is made for attempts."""
-_name_of = lru_cache(maxsize=8192)(names.job_name)  # asked for at every event
+"""The labels of every object of an attempt."""
+_name_of = lru_cache(maxsize=8192)(names.job_name)  # called for every event
 
 
 class _Place(NamedTuple):
-    """The project that labels name."""
+    """The project in the labels."""
 
     namespace: str
     name: str
@@ -27,7 +27,7 @@ class _Place(NamedTuple):
 
 
 def _find(obj: Mapping[str, Any]) -> tuple[WorkKey, _Place] | None:
-    """The attempt that an object says it is of; None: it was not made by us, whatever its labels say."""
+    """The attempt in an object's labels; None: the operator did not create it, whatever its labels say."""
     metadata = obj["metadata"]
     marks = metadata.get("labels") or {}
     key = key_of(marks)
@@ -37,17 +37,17 @@ def _find(obj: Mapping[str, Any]) -> tuple[WorkKey, _Place] | None:
 
 
 def _is_made_by_us(name: str | None, key: WorkKey, at: _Place) -> bool:
-    """Whether the object of an attempt has the name that we give: labels alone prove nothing."""
+    """Whether the object of an attempt has the name that the operator gives it: labels alone prove nothing."""
     return name == _name_of(at.name, at.uid, key)
 
 
 def _is_whole(obj: Mapping[str, Any]) -> bool:
-    """Whether an object that was deleted is given in its last state, and not only by its name and labels."""
+    """Whether a deleted object is complete, and not only its name and labels."""
     return "resourceVersion" in obj["metadata"]
 
 
 class ObjectSink:
-    """Takes the objects of attempts."""
+    """Receives the objects of attempts."""
 
     def __init__(self, executor: Executor[Any], registry: Registry, lookup: Lookup, evidence: Evidence) -> None:
         self._executor = executor
@@ -56,7 +56,7 @@ class ObjectSink:
         self._evidence = evidence
 
     def seen(self, obj: Mapping[str, Any]) -> None:
-        """An object; counts only where the project's uid controls it, or nobody does, or it is known already."""
+        """An object; counts only if the project's uid controls it, or nothing does, or it is known already."""
         found = _find(obj)
         controller = controller_of(obj)
         if found is None or not _is_made_by_us(obj["metadata"]["name"], *found):
@@ -74,7 +74,7 @@ class ObjectSink:
                 self._restore(at, key, view.uid)
 
     def is_watched(self, obj: Mapping[str, Any]) -> bool:
-        """Whether an object is one that the watch brings and that counts, or is known by its uid."""
+        """Whether the watch reports an object and it counts, or it is known by its uid."""
         metadata = obj["metadata"]
         found, marks = _find(obj), metadata.get("labels") or {}
         is_selected = marks.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
@@ -112,7 +112,7 @@ class ObjectSink:
         return view is not None and view.uid == uid
 
     def _found_changed(self, obj: Mapping[str, Any], controller: str) -> None:
-        """An object whose labels are not those that we gave it: still that of its attempt, where it is known."""
+        """An object with changed labels: it still belongs to its attempt, if it is known."""
         metadata = obj["metadata"]
         known = self._registry.known_observed(metadata["namespace"], controller, self._executor)
         key = known.key_of(metadata["uid"]) if known is not None else None
@@ -130,8 +130,8 @@ class ObjectSink:
             self._lookup.restore(project, key, uid)
 
     def _asks_after(self, key: WorkKey, at: _Place) -> bool:
-        """Whether an attempt is looked up, now that its object is said to be gone: one that nobody knows to have ended,
-        or that we hold. Its labels may be gone, and not the object."""
+        """Whether to look up an attempt whose object is reported as deleted: if it is not known to have ended, or if
+        our finalizer holds it. Only its labels may have been removed, not the object."""
         project = self._registry.find(*at)
         if project is None or project.deleting or project.executor is not self._executor:
             return False
@@ -142,7 +142,7 @@ class ObjectSink:
 
 
 class PartSink:
-    """Takes the parts of attempts."""
+    """Receives the parts of attempts."""
 
     def __init__(self, executor: Executor[Any], reads: HasParts, registry: Registry) -> None:
         self._executor = executor

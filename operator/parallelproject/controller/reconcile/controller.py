@@ -1,4 +1,4 @@
-"""The controller: its parts put together, and the loop that plans one project after the other.
+"""The controller: its parts, and the loop that plans one project after the other.
 
 One queue holds each project at most once.
 """
@@ -30,7 +30,7 @@ from parallelproject.executors.base.optional import HasParts, WatchesMetadata
 from parallelproject.kube.client import JSON, METADATA, Api, Media
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import Reflector, WatchSink
-from parallelproject.model.spec import Executor as Name
+from parallelproject.model.spec import ExecutorKind
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _REFUSED_POLL_SECONDS = 1.0
 
 
 class Controller:
-    """Runs every project that it hears of."""
+    """Runs every observed project."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Controller:
         limits: Limits = NO_LIMITS,
         meter: Meter | None = None,
         feed: Feed | None = None,
-        others: Mapping[Name, Executor[Any]] = MappingProxyType({}),
+        others: Mapping[ExecutorKind, Executor[Any]] = MappingProxyType({}),
     ) -> None:
         """Prepares it; ``run`` starts it.
 
@@ -57,15 +57,15 @@ class Controller:
             api: An open connection.
             leader: This operator's part in the election; it does nothing before it is elected.
             executor: Runs the attempts of projects that name no other one.
-            namespaces: Where to look for projects and attempts; empty: in all of them.
-            limits: How much may run at once, of all projects together.
-            meter: Measures how long its parts take; by default nobody does.
-            feed: Gives what happens to who hears it; by default nobody does.
-            others: Other executors, by the name that specs have for them. Their resources need not be served.
+            namespaces: The namespaces with projects and attempts; empty: all.
+            limits: Limits of running tasks, over all projects.
+            meter: Measures how long its parts take; by default nothing does.
+            feed: Gives events to their consumers; by default there are no consumers.
+            others: Other executors, by their name in specs. Their resources need not be served.
         """
         self.clock = api.clock
         self.left_nothing = False
-        """Whether, at its end, no write of its own was under way."""
+        """Whether no write was in progress at its end."""
         self._meter = meter or Unmeasured()
         feed = feed or Feed()
         self._leader = leader
@@ -83,7 +83,7 @@ class Controller:
         self._strays: list[Strays] = []
         self._reflectors: list[Reflector] = []
         self._watches = {made: self._watch(api, made) for made in self.executors}
-        if not namespaces:  # else there may be no right to list them: they are no part of any namespace
+        if not namespaces:  # else the right to list them may be missing: they are cluster-scoped
             self._reflectors.append(Reflector(api, "/api/v1/namespaces", "", self.registry.capacity, leader))
         more = {made: found for made, found in self._watches.items() if made is not executor}
         self._reconciler = Reconciler(
@@ -136,7 +136,7 @@ class Controller:
         return self._reconciler.is_failing(project)
 
     def status_behind_since(self, project: Project) -> float | None:
-        """Monotonic time of the first plan that a status does not have; None where it has all."""
+        """Monotonic time of the first plan that a status does not have; None if it has all."""
         return self._writer.behind_since(project)
 
     async def run(self) -> None:
@@ -170,11 +170,11 @@ class Controller:
                 if project is not None:
                     self._reconciler.reconcile(project)
             self.registry.distribute_soon()
-            await asyncio.sleep(0)  # others may run between two projects
+            await asyncio.sleep(0)  # other tasks may run between two projects
 
     async def _wait_for_projects(self) -> None:
-        """Waits until all projects are known. Where the server does not serve them, what is held of them is released by
-        then."""
+        """Waits until all projects are known. If the server does not serve them, their held objects are released before
+        that."""
         known = asyncio.create_task(self.source.known())
         try:
             while not known.done():

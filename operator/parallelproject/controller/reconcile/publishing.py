@@ -1,4 +1,4 @@
-"""Has the work of the levels that are done published, where there is a forge to publish it at."""
+"""Publishes the work of the levels that are done, if the project has a forge."""
 
 from dataclasses import replace
 from weakref import WeakKeyDictionary
@@ -16,24 +16,24 @@ from parallelproject.model.work import PUBLISHING
 
 
 class PublishingRound:
-    """Publishing, as one round for a project goes through it."""
+    """The part of publishing in one round of a project."""
 
     def __init__(self, keeper: Keeper, actions: Actions) -> None:
         """Prepares it.
 
         Args:
-            keeper: Has projects planned again whose tasks may have waited for a merge.
+            keeper: Schedules plans of projects whose tasks may have waited for a merge.
             actions: Starts attempts.
         """
         self._keeper = keeper
         self._actions = actions
         self._revisions: WeakKeyDictionary[Project, tuple[object, str]] = WeakKeyDictionary()
-        """What of the work is to be published, as a word, after what it was worked out from."""
+        """The revision to publish, by the facts that it was computed from."""
 
     def publish(
         self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan, now: float
     ) -> Publishing | None:
-        """Starts an attempt if it is time, and says where publishing stands; None where there is no forge."""
+        """Starts an attempt if it is time, and returns the state of publishing; None without a forge."""
         if spec.git is None or spec.git.forge is None:
             return None
         revision = self._revision(project, spec, graph, decided)

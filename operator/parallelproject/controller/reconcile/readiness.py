@@ -1,4 +1,4 @@
-"""Whether a project may be planned: its attempts are observed, and what its spec names has been read."""
+"""Whether a project may be planned: its attempts are observed, and the templates that its spec names were read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from parallelproject.model.status import ConditionType
 
 _AGAIN_SECONDS = 1.0
 _REFUSED_AGAIN_SECONDS = 5.0
-"""What others have to fix is looked at again after so long."""
+"""After this time a problem that others must fix is checked again."""
 
 
 class Readiness:
-    """Says what keeps a project whose spec is valid from running."""
+    """Finds what keeps a project with a valid spec from running."""
 
     def __init__(
         self, keeper: Keeper, templates: Templates, watches: Mapping[Executor[Any], Sequence[Reflector]]
@@ -25,18 +25,18 @@ class Readiness:
         """Prepares it.
 
         Args:
-            keeper: Has projects planned again that have to wait.
-            templates: Reads what specs name.
-            watches: Of executors whose resources need not be served.
+            keeper: Schedules plans of projects that wait.
+            templates: Reads the templates that specs name.
+            watches: The watches of executors whose resources need not be served.
         """
         self._keeper = keeper
         self._templates = templates
         self._watches = watches
 
     def problems(self, project: Project) -> list[Problem] | None:
-        """What keeps a project from running; None while that is not known. It is planned again in both cases."""
+        """What keeps a project from running; None while that is not known. Another plan is scheduled in both cases."""
         if _has_completed(project):
-            return []  # nothing starts any more
+            return []  # nothing starts later
         found = self._unobserved(project)
         if found == []:
             found = self._templates.problems(project)

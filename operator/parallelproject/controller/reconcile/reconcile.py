@@ -1,6 +1,6 @@
-"""One round for a project: what is observed goes in, the plan comes out, what it says is done. It never waits.
+"""One round for a project: observe, plan, act, write the status. It never waits.
 
-What takes time (``actions``, the writer) runs next to it and has the project planned again when it is done.
+Slow work (``actions``, the writer) runs concurrently and schedules another plan of the project when it is done.
 """
 
 import logging
@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_MAX = 60.0
 _KEPT = (
-    "ttlSecondsAfterFinished is over, but a GitOps tool keeps this project: deleted, it would be created again and run "
-    "from the start. Remove it from the repository, or the field"
+    "ttlSecondsAfterFinished has passed, but a GitOps tool manages this project: it would create it again, and run it "
+    "from the start. Remove the project from its repository, or remove the field"
 )
 
 
 class Reconciler:
-    """Goes through rounds."""
+    """Runs the rounds of projects."""
 
     def __init__(
         self,
@@ -70,15 +70,15 @@ class Reconciler:
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:
-        """One round. One odd object must not stop the others."""
+        """One round. One malformed object must not stop the others."""
         try:
             self._reconcile(project)
             self._failures.pop(project, None)
         except Exception:
             failures = self._failures[project] = self._failures.get(project, 0) + 1
             delay = min(_BACKOFF_MAX, 2.0**failures)
-            self._capacity.not_planned(project)  # what it was given is not kept from others
-            log.exception("reconcile failed; again in %d s", delay, extra=about(project))
+            self._capacity.not_planned(project)  # others can use its share
+            log.exception("reconcile failed; retry in %d s", delay, extra=about(project))
             self._registry.again(project, delay)
 
     def is_failing(self, project: Project) -> bool:
@@ -86,14 +86,14 @@ class Reconciler:
         return project in self._failures
 
     def _reconcile(self, project: Project) -> None:
-        """Looks, plans, acts, writes."""
+        """Observes, plans, acts, writes."""
         now = self._clock.now()
         observed, spec, graph = project.observed, project.spec, project.graph
         observed.changed = False
         self._evidence.release_recorded(project)
         if project.is_going:
             self._capacity.not_planned(project)
-            return  # owner references take the objects of its attempts along
+            return  # owner references delete the objects of its attempts with it
         for attempt in observed.unconfirmed:
             self._actions.lookup.look_up(project, attempt)
         if spec is None or graph is None:
@@ -127,7 +127,7 @@ class Reconciler:
             self._registry.again(project, max(0.001, wake - now))
 
     def _reject(self, project: Project, problems: list[Problem], now: float) -> None:
-        """The spec was not accepted: nothing starts, and what runs goes on, unless the project was deleted."""
+        """The spec was not accepted: nothing starts, and running tasks continue, unless the project was deleted."""
         self._capacity.not_planned(project)
         attempts = project.observed.attempts
         if project.deletion is not None:
@@ -136,7 +136,7 @@ class Reconciler:
         self._writer.offer(project, (project.generation, "rejected"), lambda: status)
 
     def _plan(self, project: Project, spec: Spec, graph: CompiledGraph, now: float) -> Plan:
-        """Plans, and takes note of the plan."""
+        """Plans, and keeps the plan."""
         unsettled = project.observed.unsettled
         with self._meter.planning():
             decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
@@ -160,7 +160,7 @@ class Reconciler:
         published: Publishing | None,
         now: float,
     ) -> None:
-        """Offers the status, unless the project is planned again at once with what it gets of what is shared."""
+        """Passes the status to the writer, unless the project is planned again at once with its share."""
         observed, last = project.observed, project.status
 
         def render() -> Json:
@@ -176,7 +176,7 @@ class Reconciler:
             self._writer.offer(project, headline, render)
 
     def _expire(self, project: Project, spec: Spec, decided: Plan, now: float, wake: float | None) -> float | None:
-        """Deletes a project that has ended and whose time is over; when to look again."""
+        """Deletes a project that has ended and whose TTL has passed; returns when to check again."""
         if project.deleting or spec.ttl_seconds_after_finished is None:
             return wake
         expires = (decided.ledger.completion_time or now) + spec.ttl_seconds_after_finished
@@ -189,9 +189,9 @@ class Reconciler:
         return max(expires, now + 1)
 
     def _is_surely_there(self, project: Project) -> bool:
-        """Whether a project was not deleted, as far as can be known before something starts for it; else it is read.
+        """Whether a project is known to exist before something starts for it; if it is not known, it is read.
 
-        A process that was stopped wakes up with timers that are over, and hears of deletions only after that.
+        A process that was paused wakes up with expired timers, and gets deletions only after that.
         """
         if self._source.is_current(project.owner.namespace):
             return True

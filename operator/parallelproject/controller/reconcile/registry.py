@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 
 
 class Registry:
-    """Keeps the projects: a sink of the source of projects, and the ``Keeper`` of all who do something for one."""
+    """Keeps the projects: a sink of the source of projects, and the ``Keeper`` for all code that acts for a project."""
 
     def __init__(self, executors: Executors, limits: Limits, evidence: Evidence) -> None:
         """Prepares it.
 
         Args:
             executors: Run the attempts.
-            limits: How much may run at once, of all projects together.
-            evidence: Releases what is held for projects that are gone.
+            limits: Limits of running tasks, over all projects.
+            evidence: Releases what is held for deleted projects.
         """
         self._executors = executors
         self._evidence = evidence
@@ -39,7 +39,7 @@ class Registry:
         self.queue = Queue()
         """The projects that wait to be planned."""
         self.capacity = Capacity(limits, self, self.distribute_soon)
-        """What projects share."""
+        """The limits that projects share."""
 
     @property
     def projects(self) -> Collection[Project]:
@@ -47,21 +47,21 @@ class Registry:
         return self._projects.values()
 
     def get(self, namespace: str, name: str) -> Project | None:
-        """The project that has this name."""
+        """The project with this name."""
         return self._projects.get((namespace, name))
 
     def find(self, namespace: str, name: str, uid: str) -> Project | None:
-        """The project that has this name and uid."""
+        """The project with this name and uid."""
         project = self._projects.get((namespace, name))
         return project if project is not None and project.owner.uid == uid else None
 
     def with_uid(self, namespace: str, uid: str) -> Project | None:
-        """The project with this uid, whatever its name. Looks through all of them."""
+        """The project with this uid and any name. Searches all projects."""
         return next(
             (each for (at, _), each in self._projects.items() if at == namespace and each.owner.uid == uid), None
         )
 
-    # What the source of projects says.
+    # Reports of the source of projects.
 
     def known(self, namespace: str, name: str) -> tuple[str, int] | None:
         """The uid and the resourceVersion of the project that has this name; None where none is known."""
@@ -69,7 +69,7 @@ class Registry:
         return None if project is None else (project.owner.uid, int(project.resource_version))
 
     def take(self, body: Mapping[str, Any]) -> None:
-        """A state of a project that is known, or known not to be old."""
+        """A state of a known project, or a state that is known to be current."""
         metadata = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
         project = self._projects.get(key)
@@ -89,7 +89,7 @@ class Registry:
             self.again(project)
 
     def read(self, body: Mapping[str, Any]) -> None:
-        """The same, just read: what the project wants to start may start."""
+        """The same, just read: the project may start attempts."""
         self.take(body)
         metadata = body["metadata"]
         project = self.find(metadata["namespace"], metadata["name"], metadata["uid"])
@@ -98,12 +98,12 @@ class Registry:
             self.again(project)
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
-        """A project is not there any more."""
+        """A project was deleted."""
         project = self.find(namespace, name, uid)
         if project is not None:
             self.drop(project)
 
-    # What is observed of attempts.
+    # Observations of attempts.
 
     def observed(self, namespace: str, uid: str, executor: Executor[Any]) -> ObservedAttempts:
         """What is observed of a project's attempts, whether or not the project itself is known yet.
@@ -119,12 +119,12 @@ class Registry:
         return found
 
     def known_observed(self, namespace: str, uid: str, executor: Executor[Any]) -> ObservedAttempts | None:
-        """The same; None where nothing was observed, or another executor runs them."""
+        """The same; None if nothing was observed, or another executor runs them."""
         found = self._observed.get((namespace, uid))
         return found if found is not None and found.executor is executor else None
 
     def touch(self, namespace: str, name: str, uid: str) -> bool:
-        """Something was observed of a project's attempts; says whether the project is known."""
+        """An attempt of a project was observed; returns whether the project is known."""
         project = self.find(namespace, name, uid)
         if project is None:
             known = self._observed.get((namespace, uid))
@@ -135,7 +135,7 @@ class Registry:
         return True
 
     def forget(self, namespace: str, uid: str, key: WorkKey) -> None:
-        """Drops what was observed of an attempt whose project is gone as well."""
+        """Drops the observations of an attempt whose project was also deleted."""
         observed = self._observed.get((namespace, uid))
         if observed is None:
             return
@@ -144,10 +144,10 @@ class Registry:
         if observed.is_empty:
             del self._observed[namespace, uid]
 
-    # What those say who do something for a project.
+    # Calls of code that acts for a project.
 
     def again(self, project: Project, seconds: float = 0.0) -> None:
-        """Has a project planned again, now or after so many seconds."""
+        """Schedules a plan of a project, now or after a number of seconds."""
         key = (project.owner.namespace, project.owner.name)
         if seconds <= 0:
             if self.is_current(project):
@@ -156,20 +156,20 @@ class Registry:
                 self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed.attempts)
             return
         loop = asyncio.get_running_loop()
-        when = loop.time() + seconds + 0.001  # the clocks differ a little; one planning too many is no harm
+        when = loop.time() + seconds + 0.001  # the clocks differ slightly; an extra plan does no harm
         timer = self._timers.get(key)
         if timer is not None:
             if loop.time() < timer.when() <= when and not timer.cancelled():
-                return  # sooner: that planning will ask for the next
+                return  # sooner: that plan will schedule the next one
             timer.cancel()
         self._timers[key] = loop.call_at(when, self.again, project)
 
     def is_current(self, project: Project) -> bool:
-        """Whether a project is still the one of its name that is known."""
+        """Whether a project is still the known one of its name."""
         return self._projects.get((project.owner.namespace, project.owner.name)) is project
 
     def drop(self, project: Project) -> None:
-        """Forgets a project that is not there any more."""
+        """Forgets a deleted project."""
         if not self.is_current(project):
             return
         key = (project.owner.namespace, project.owner.name)
@@ -180,12 +180,12 @@ class Registry:
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
-        log.info("project gone", extra=about(project))
+        log.info("project deleted", extra=about(project))
 
     # What projects share.
 
     def distribute_soon(self) -> None:
-        """What projects share is divided anew, when nothing waits to be planned: then all is known that is wanted."""
+        """Computes the shares again when the queue is empty: then every demand is known."""
         if self._distributing is None:
             self._distributing = asyncio.get_running_loop().call_soon(self._distribute)
 

@@ -1,1 +1,1 @@
-"""What the operator tells of itself: Events, metrics, traces."""
+"""What the operator reports about itself: Events, metrics, traces."""

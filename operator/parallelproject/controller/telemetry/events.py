@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from parallelproject.controller.projects.feed import Moment
 from parallelproject.controller.projects.project import Project
 from parallelproject.core.report.changes import Event, What
-from parallelproject.core.report.event_words import levels_message, message
+from parallelproject.core.report.event_words import levels_message, message, next_step
 from parallelproject.core.times import iso
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _MESSAGE_MAX = 1024
 _WAITING_MAX = 1000
-"""Most batches that wait to be sent; more are lost."""
+"""Maximum number of batches that wait to be sent; more are lost."""
 _BY_THEIR_NAME = frozenset(
     {
         What.SUSPENDED, What.RESUMED, What.ACCEPTED, What.TASK_FAILED, What.JOB_SUSPENDED, What.JOB_RESUMED,
@@ -36,7 +36,7 @@ class Notice(NamedTuple):
 
 
 class KubernetesEvents:
-    """Sends them, beside everything else."""
+    """Sends them concurrently with everything else."""
 
     moment = Moment.WRITTEN
 
@@ -46,14 +46,14 @@ class KubernetesEvents:
 
     def take(self, project: Project, events: Sequence[Event]) -> None:
         """Sends what is worth an Event."""
-        found = list(notices(events))
+        found = list(notices(events, project.owner.name))
         if found and len(self._tasks) < _WAITING_MAX:
             task = asyncio.create_task(self._post(project, found))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Ends; what was not sent is lost."""
+        """Stops; what was not sent is lost."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -68,27 +68,34 @@ class KubernetesEvents:
                 log.debug("event %s of %s is lost: %s", notice.reason, project.path, error)
 
 
-def notices(events: Sequence[Event]) -> Iterator[Notice]:
-    """What is sent of some events.
+def notices(events: Sequence[Event], project: str) -> Iterator[Notice]:
+    """The notices to send for events: each says what happened, and what comes next.
 
-    A task's start and success are told by its Job. Levels that ended together are one notice, and so are the failures
-    of a task; of one that has failed for good, or that has succeeded by now, they are none.
+    A task's Job reports its start and success. Levels that ended together are one notice, and so are the failures of a
+    task. A task that has failed for good, or has succeeded meanwhile, has no notice of failures.
     """
     failures = _failures(events)
     ended = [event for event in events if event.what is What.LEVEL_COMPLETED]
+    at_end = any(event.what is What.COMPLETED for event in events)
     for place, event in enumerate(events):
+        step = next_step(event, project)
         if event.what in _BY_THEIR_NAME:
-            yield Notice(event.what.value, message(event) if event.task else event.message, event.warning)
+            yield Notice(event.what.value, _words(message(event), step), event.warning)
         elif event.what in _BY_THEIR_REASON:
-            yield Notice(event.reason, event.message, event.warning)
+            yield Notice(event.reason, _words(message(event), step), event.warning)
         elif place in failures:
-            yield Notice("AttemptFailed", message(event), warning=True)
+            yield Notice("AttemptFailed", _words(message(event), step), warning=True)
         elif ended and event is ended[0]:
-            yield Notice(event.what.value, levels_message(ended))
+            step = "" if at_end else next_step(ended[-1], project)
+            yield Notice(event.what.value, _words(levels_message(ended), step))
+
+
+def _words(happened: str, step: str) -> str:
+    return f"{happened}; next: {step}" if step else happened
 
 
 def _failures(events: Sequence[Event]) -> set[int]:
-    """The places of the failed attempts that are reported: of each task the last, where one counts as a failure."""
+    """The places of the failed attempts that are reported: the last one of each task, if one counts as a failure."""
     over = {event.task for event in events if event.what in (What.TASK_FAILED, What.SUCCEEDED)}
     failed = [(place, event) for place, event in enumerate(events) if event.what is What.FAILED]
     counted = {event.task for _, event in failed if event.reason != Reason.CONFLICT} - over

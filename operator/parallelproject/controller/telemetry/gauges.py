@@ -1,7 +1,7 @@
-"""What can be read off the controller's state: read when somebody scrapes, and kept nowhere.
+"""Values that are derived from the controller's state: read on each scrape, and not stored.
 
-What is told of tasks comes from the statuses, as users see them: a second or some later than the plan. A status is
-gone through once, however often it is told of, since it is never changed but replaced.
+Values about tasks come from the statuses, as users see them: some seconds later than the plan. A status is read
+only once, since it is never changed but replaced.
 """
 
 import platform
@@ -18,7 +18,7 @@ from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.telemetry import metric_names as names
 from parallelproject.controller.telemetry.metric_names import Metric
-from parallelproject.controller.telemetry.metrics import Metrics, asked_for
+from parallelproject.controller.telemetry.metrics import MetricsRegistry, asked_for
 from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
@@ -33,23 +33,23 @@ _REASONS = frozenset(reason.value for reason in Reason)
 _OTHER = "Other"
 _WORDS_MAX = 40
 FORGET_SECONDS = 3600.0
-"""For so long counters are told of a namespace that has no project any more."""
+"""How long counters of a namespace without projects are reported."""
 
 
 class Observed(Protocol):
-    """The controller, as far as it is looked at."""
+    """The part of the controller that is read."""
 
     @property
     def projects(self) -> Collection[Project]:
-        """Those that are known."""
+        """The known projects."""
 
     @property
     def queue(self) -> Queue:
-        """Those that wait to be planned."""
+        """The projects that wait to be planned."""
 
     @property
     def clock(self) -> ServerClock:
-        """The API server's clock, as far as it is known."""
+        """The API server's clock, as far as known."""
 
     @property
     def reflectors(self) -> Sequence[Reflector]:
@@ -59,11 +59,11 @@ class Observed(Protocol):
         """Whether the last reconcile of a project failed."""
 
     def status_behind_since(self, project: Project) -> float | None:
-        """Monotonic time of the first plan that a status does not have; None where it has all."""
+        """Monotonic time of the first plan that a status does not have; None if it has all."""
 
 
 class _Summary(NamedTuple):
-    """What one status says."""
+    """The summary of one status."""
 
     state: str
     published: tuple[str, str] | None
@@ -72,9 +72,9 @@ class _Summary(NamedTuple):
 
 
 class Gauges(Collector):
-    """Tells how things stand."""
+    """Reports the current state."""
 
-    def __init__(self, observed: Observed, metrics: Metrics, is_leader: Callable[[], bool]) -> None:
+    def __init__(self, observed: Observed, metrics: MetricsRegistry, is_leader: Callable[[], bool]) -> None:
         """Prepares it.
 
         Args:
@@ -89,11 +89,11 @@ class Gauges(Collector):
         self._had_projects: dict[str, float] = {}  # by namespace, the monotonic time when that was seen last
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing: it would take a look at everything."""
+        """Nothing: it would read everything."""
         return ()
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        """All gauges, and the counts that the watches keep."""
+        """All gauges, and the counters of the watches."""
         yield from self._of_projects()
         self._forget_namespaces()
         yield from self._of_the_queue()
@@ -113,14 +113,14 @@ class Gauges(Collector):
             projects.update({(namespace, state): 0 for state in STATES})
             tasks.update({(namespace, state): 0 for state in _TASK_STATES})
         for project in known:
-            namespace, said = project.owner.namespace, self._summary(project)
-            projects[namespace, said.state] += 1
-            for state, count in said.tasks.items():
+            namespace, counted = project.owner.namespace, self._summary(project)
+            projects[namespace, counted.state] += 1
+            for state, count in counted.tasks.items():
                 tasks[namespace, state] += count
-            for (state, reason), count in said.reasons.items():
+            for (state, reason), count in counted.reasons.items():
                 reasons[namespace, state, reason] += count
-            if said.published is not None:
-                publications[(namespace, *said.published)] += 1
+            if counted.published is not None:
+                publications[(namespace, *counted.published)] += 1
             snapshot = project.ledger.snapshot
             slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
@@ -142,7 +142,7 @@ class Gauges(Collector):
         return kept[1]
 
     def _forget_namespaces(self) -> None:
-        """Has the counters of namespaces dropped that have had no project for long."""
+        """Drops the counters of namespaces that have had no project for a long time."""
         now, counted = time.monotonic(), self._metrics.namespaces
         has_projects = {project.owner.namespace for project in self._observed.projects}
         last = self._had_projects
@@ -157,30 +157,30 @@ class Gauges(Collector):
         yield _gauge(names.QUEUE_OLDEST, {(): _age([queue.oldest])})
 
     def _of_watches(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        told = names.WATCH_RESTARTS
-        restarts = CounterMetricFamily(told.name, told.meaning, labels=told.labels)
-        heard: dict[tuple[str, ...], float] = {}
+        metric = names.WATCH_RESTARTS
+        restarts = CounterMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        contacts: dict[tuple[str, ...], float] = {}
         synced: dict[tuple[str, ...], float] = {}
         counts: Counter[tuple[str, str]] = Counter()
         for reflector in self._observed.reflectors:
             resource = asked_for("GET", reflector.path)[1]
             for cause, count in reflector.restarts.items():
                 counts[resource, cause] += count
-            if self._is_leader():  # one that stands by watches nothing
+            if self._is_leader():  # a standby operator watches nothing
                 is_synced = float(reflector.synced.is_set() and not reflector.is_refused)
                 synced[(resource,)] = min(synced.get((resource,), 1.0), is_synced)
             if reflector.last_contact:
-                heard[(resource,)] = min(heard.get((resource,), reflector.last_contact), reflector.last_contact)
+                contacts[(resource,)] = min(contacts.get((resource,), reflector.last_contact), reflector.last_contact)
         for key, count in counts.items():
             restarts.add_metric(key, count)
         now = time.monotonic()
         yield restarts
         yield _gauge(names.WATCH_SYNCED, synced)
-        yield _gauge(names.WATCH_SILENCE, {key: max(0.0, now - at) for key, at in heard.items()})
+        yield _gauge(names.WATCH_SILENCE, {key: max(0.0, now - at) for key, at in contacts.items()})
 
 
 def summary(status: Mapping[str, Any]) -> _Summary:
-    """What a status says; whatever in it is not as we write it says nothing."""
+    """The summary of a status; parts that are not in our format are ignored."""
     tasks: Counter[str] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
     for (state, reason), count in _rows(status).items():  # few, where the rows may be thousands
@@ -217,7 +217,7 @@ def _state(status: Mapping[str, Any]) -> str:
 
 
 def _word(found: object) -> str:
-    """A reason as a label: one that is none of ours would make a series for every text that somebody writes."""
+    """A reason as a label: unknown reasons would create a series for every text that someone writes."""
     return found if isinstance(found, str) and found.isalpha() and len(found) <= _WORDS_MAX else _OTHER
 
 

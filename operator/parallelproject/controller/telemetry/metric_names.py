@@ -1,7 +1,7 @@
-"""Every metric of the operator: its name, kind, labels and meaning. The reference page is made from this.
+"""Every metric of the operator: its name, kind, labels and meaning. The reference page is generated from this.
 
-None has a label for a project or a task: there may be any number of them. The namespace of a project is called
-``project_namespace``, since most ways to scrape set ``namespace`` to the operator's own.
+No metric has a label for a project or a task: their number is unbounded. The namespace of a project is called
+``project_namespace``, since most scrape configurations set ``namespace`` to the operator's own.
 """
 
 from dataclasses import dataclass
@@ -36,55 +36,55 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ATTEMPTS_STARTED = Metric(
     "parallelproject_attempts_started_total",
     Kind.COUNTER,
-    "Attempts of tasks that this process was the first to see, those refused for good included. What is recorded in a "
-    "status when a process starts is not counted by it.",
+    "Attempts of tasks that this process saw first, including those that were refused for good. Attempts in a "
+    "status from before the process started are not counted.",
     (NAMESPACE,),
 )
 RETRIES = Metric(
     "parallelproject_retries_total",
     Kind.COUNTER,
-    "Those of the attempts started that are not the first of their task.",
+    "Started attempts that are not the first attempt of their task.",
     (NAMESPACE,),
 )
 ATTEMPTS_ENDED = Metric(
     "parallelproject_attempts_ended_total",
     Kind.COUNTER,
-    "Attempts that ended, by result (Succeeded, Failed, Stopped) and, where they failed, the reason. Each once in a "
-    "process, however often it is seen; a process that starts counts what ended and was not recorded before. One that "
-    "was given up as lost and turns out to have succeeded is counted as both.",
+    "Attempts that ended, by result (Succeeded, Failed, Stopped) and, if they failed, the reason. Each once per "
+    "process; a new process counts attempts that ended and were not recorded before. An attempt that counted "
+    "as lost and is later found to have succeeded is counted as both.",
     (NAMESPACE, "result", "reason"),
 )
 LANDINGS = Metric(
     "parallelproject_landings_total",
     Kind.COUNTER,
-    "Work of tasks that was to land in git, by outcome: Landed, or the reason why an attempt did not land (Conflict, "
-    "Policy, BranchRewritten, AuthOrProtected, Exhausted, Transient). A task that changed nothing is not among them.",
+    "Work of tasks to land in git, by outcome: Landed, or the reason why an attempt did not land (Conflict, "
+    "Policy, BranchRewritten, AuthOrProtected, Exhausted, Transient). Without tasks that changed nothing.",
     (NAMESPACE, "outcome"),
 )
 PROJECTS = Metric(
     "parallelproject_projects",
     Kind.GAUGE,
-    "Projects that are there, by state: New (no status yet), Rejected, Suspended, Running, Succeeded, Failed, Stopped, "
-    "DeadlineExceeded. As their statuses say, like all that is told of projects and tasks.",
+    "Existing projects, by state: New (no status yet), Rejected, Suspended, Running, Succeeded, Failed, Stopped, "
+    "DeadlineExceeded. Derived from their statuses, like all metrics of projects and tasks.",
     (NAMESPACE, "state"),
 )
 TASKS = Metric(
     "parallelproject_tasks",
     Kind.GAUGE,
-    "Tasks of the projects that are there, by state.",
+    "Tasks of the existing projects, by state.",
     (NAMESPACE, "state"),
 )
 TASKS_BY_REASON = Metric(
     "parallelproject_tasks_by_reason",
     Kind.GAUGE,
-    "Those of the tasks that have a reason, by state and reason: why it waits (Pending), what keeps its pod from "
-    "beginning (Running), why it failed or will not run. A word that is no reason of ours is told as Other.",
+    "Tasks with a reason, by state and reason: why it waits (Pending), what keeps its pod from "
+    "starting (Running), why it failed or will not run. An unknown reason is reported as Other.",
     (NAMESPACE, "state", "reason"),
 )
 SLOTS_HELD = Metric(
     "parallelproject_slots_held",
     Kind.GAUGE,
-    "running attempts by the last plan, which caps are held against: from the request for a Job until its end is seen.",
+    "Running attempts by the last plan, which limits apply to: from the request for a Job until its end is observed.",
     (NAMESPACE,),
 )
 PUBLICATIONS = Metric(
@@ -97,76 +97,76 @@ QUEUE_DEPTH = Metric("parallelproject_queue_depth", Kind.GAUGE, "Projects that w
 QUEUE_OLDEST = Metric(
     "parallelproject_queue_oldest_seconds",
     Kind.GAUGE,
-    "For how long the project has waited to be planned that has waited longest; 0 where none waits.",
+    "Longest time that a project has waited to be planned; 0 if none waits.",
 )
 QUEUE_DURATION = Metric(
     "parallelproject_queue_duration_seconds",
     Kind.HISTOGRAM,
-    "From when something happened to a project to when it was planned.",
+    "Time from an event of a project to its plan.",
     buckets=_SECONDS,
 )
 RECONCILE_DURATION = Metric(
     "parallelproject_reconcile_duration_seconds",
     Kind.HISTOGRAM,
-    "To plan one project and begin what the plan says; requests run beside it and are not in it.",
+    "Time to plan one project and to start what the plan decides, without requests, which run concurrently.",
     buckets=_MILLISECONDS,
 )
 PLAN_DURATION = Metric(
     "parallelproject_plan_duration_seconds",
     Kind.HISTOGRAM,
-    "The plan alone, a part of the reconcile.",
+    "Time of the plan alone, which is a part of the reconcile.",
     buckets=_MILLISECONDS,
 )
 RECONCILES_FAILING = Metric(
     "parallelproject_reconciles_failing",
     Kind.GAUGE,
-    "Projects whose last reconcile ended with an error of the operator itself; it is tried again.",
+    "Projects whose last reconcile ended with an error of the operator; it is retried.",
 )
 RELEASE_DURATION = Metric(
     "parallelproject_release_duration_seconds",
     Kind.HISTOGRAM,
-    "From when what lets a task start was seen (the end of a dependency or of what held its slot, an edit, the end of "
-    "a wait; of capacity that projects share: from when it was given to the project) to the API server's answer to the "
-    "creation of its Job, all tries included. It begins when the project got into the queue, so it is rather too long "
-    "than too short; how long the end of a pod took to be seen is not in it.",
+    "Time from the event that lets a task start (the end of a dependency or of what held its slot, an edit, the end of "
+    "a wait; for shared limits: the assignment to the project) to the API server's answer to the "
+    "creation of its Job, including all tries. It starts when the project is queued, so it is an upper "
+    "bound; the time until the end of a pod is observed is not included.",
     buckets=_SECONDS,
 )
 STATUS_DELAY = Metric(
     "parallelproject_status_delay_seconds",
     Kind.HISTOGRAM,
-    "From the first plan that a written status tells of to the API server's answer: pace, write and tries.",
+    "Time from the first plan in a written status to the API server's answer: pacing, write and tries.",
     buckets=_SECONDS,
 )
 STATUS_OLDEST = Metric(
     "parallelproject_status_oldest_unwritten_seconds",
     Kind.GAUGE,
-    "For how long the status has not told all that was planned that is furthest behind; 0 where none is.",
+    "Longest time that a status has been behind its plans; 0 if none is.",
 )
 API_REQUESTS = Metric(
     "parallelproject_api_requests_total",
     Kind.COUNTER,
-    "Requests to the API server, by verb, resource and HTTP code; code error where there was no answer. Without those "
-    "of kopf's watch of ParallelProjects; those of the watch of their metadata, which runs next to it, are there.",
+    "Requests to the API server, by verb, resource and HTTP code; code error if there was no answer. Without those "
+    "of kopf's watch of ParallelProjects, but with those of the operator's own watch of their metadata.",
     ("verb", "resource", "code"),
 )
 API_DURATION = Metric(
     "parallelproject_api_request_duration_seconds",
     Kind.HISTOGRAM,
-    "Requests to the API server but watches, until the whole answer is read.",
+    "Time of requests to the API server, without watches, until the whole answer is read.",
     ("verb", "resource"),
     _SECONDS,
 )
 WATCH_RESTARTS = Metric(
     "parallelproject_watch_restarts_total",
     Kind.COUNTER,
-    "Ends of watches of projects, Jobs, pods and namespaces, each followed by the next: ended (agreed, every five "
+    "Ends of watches of projects, Jobs, pods and namespaces, each followed by a new one: ended (normal, every five "
     "minutes), broken, expired (all is listed again).",
     ("resource", "cause"),
 )
 WATCH_SILENCE = Metric(
     "parallelproject_watch_silence_seconds",
     Kind.GAUGE,
-    "Since the API server was last heard on the watch of a resource; bookmarks come every minute. None before the "
+    "Time since the API server's last answer on the watch of a resource; bookmarks come every minute. Absent until the "
     "first answer.",
     ("resource",),
 )
@@ -174,38 +174,40 @@ WATCH_SYNCED = Metric(
     "parallelproject_watch_synced",
     Kind.GAUGE,
     "1 while all objects of a resource are known; 0 before the first list, and while the API server refuses the watch, "
-    "as where the CRD is missing or a right is not granted. Only the leader has it.",
+    "for example if the CRD or a right is missing. Only the leader has it.",
     ("resource",),
 )
 CLOCK_SKEW = Metric(
     "parallelproject_clock_skew_seconds",
     Kind.GAUGE,
-    "By how many seconds the operator's clock is ahead of the API server's, as far as its answers say; within a second "
-    "it may be none. Waits and deadlines go by the latter.",
+    "Seconds by which the operator's clock is ahead of the API server's, derived from its answers; within a second "
+    "it may be 0. Waits and deadlines use the API server's clock.",
 )
 KOPF_RESTARTS = Metric(
     "parallelproject_kopf_restarts_total",
     Kind.COUNTER,
-    "How often kopf's watch of ParallelProjects ended by an error, or brought nothing, and was started again. Each "
-    "deletion of the CRD is one.",
+    "Number of restarts of kopf's watch of ParallelProjects, after an error or because it delivered nothing. Each "
+    "deletion of the CRD counts.",
 )
 PROJECTS_MISSED = Metric(
     "parallelproject_projects_missed_total",
     Kind.COUNTER,
-    "States of projects that kopf's watch did not bring within a second, and that were read instead.",
+    "States of projects that kopf's watch did not deliver within a second, and that were read instead.",
 )
 TRACES = Metric(
     "parallelproject_traces_total",
     Kind.COUNTER,
-    "Traces of projects that have ended: exported, failed, or dropped as too many waited.",
+    "Traces of projects that have ended: exported, failed, or dropped because too many waited.",
     ("result",),
 )
 LEADER = Metric(
     "parallelproject_leader",
     Kind.GAUGE,
-    "1 while this process is the active one, 0 while it stands by.",
+    "1 while this process is the leader, 0 while it is standby.",
 )
-BUILD = Metric("parallelproject_build_info", Kind.GAUGE, "1; the labels tell what runs.", ("version", "python"))
+BUILD = Metric(
+    "parallelproject_build_info", Kind.GAUGE, "Always 1; the labels have the version.", ("version", "python")
+)
 _PROCESS = (
     Metric("parallelproject_process_virtual_memory_bytes", Kind.GAUGE, "Virtual memory of the process."),
     Metric("parallelproject_process_resident_memory_bytes", Kind.GAUGE, "Resident memory of the process."),
@@ -216,9 +218,9 @@ _PROCESS = (
     ),
     Metric("parallelproject_process_cpu_seconds_total", Kind.COUNTER, "Processor time of the process."),
     Metric("parallelproject_process_open_fds", Kind.GAUGE, "Open file descriptors."),
-    Metric("parallelproject_process_max_fds", Kind.GAUGE, "Most file descriptors that may be open."),
+    Metric("parallelproject_process_max_fds", Kind.GAUGE, "Maximum number of open file descriptors."),
 )
-"""Of the client library, where the system is Linux."""
+"""Metrics of the client library, on Linux."""
 
 METRICS = (
     PROJECTS, TASKS, TASKS_BY_REASON, SLOTS_HELD, PUBLICATIONS, ATTEMPTS_STARTED, RETRIES, ATTEMPTS_ENDED, LANDINGS,

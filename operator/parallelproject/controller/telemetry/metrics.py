@@ -1,6 +1,6 @@
-"""What the operator counts and measures as it works; what can be read off its state is read when it is asked for.
+"""What the operator counts and measures while it works; values that follow from its state are read on each scrape.
 
-One object for a process. Its methods take a microsecond or two, and nothing here is done while nothing happens.
+One object per process. Its methods take a microsecond or two, and nothing runs while nothing happens.
 """
 
 import re
@@ -35,13 +35,13 @@ _PATH = re.compile(
 )
 
 
-class Metrics:
-    """Counters and histograms, and the registry of all that is told."""
+class MetricsRegistry:
+    """Counters and histograms, and the registry of all metrics."""
 
     moment = Moment.PLANNED
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each, that nobody looks at
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each, which is not used
         self.registry = CollectorRegistry()
         ProcessCollector(namespace="parallelproject", registry=self.registry)
         self._started = self._counter(names.ATTEMPTS_STARTED)
@@ -60,13 +60,13 @@ class Metrics:
         self._projects_missed = self._counter(names.PROJECTS_MISSED)
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}  # by verb, resource and code
         self.namespaces: set[str] = set()
-        """Those that something is counted of."""
+        """Namespaces with counters."""
         self.woken = 0.0
-        """Monotonic time at which the project came into the queue that is planned now."""
+        """Monotonic time at which the project that is planned now was queued."""
 
     @contextmanager
     def reconciling(self, since: float) -> Iterator[None]:
-        """A project is planned that came into the queue at this monotonic time."""
+        """A project is planned that was queued at this monotonic time."""
         began = time.monotonic()
         self.woken = since
         self._queue_duration.observe(began - since)
@@ -80,7 +80,7 @@ class Metrics:
         return self._plan_duration.time()
 
     def take(self, project: Project, events: Sequence[Event]) -> None:
-        """Counts what a plan has taken in."""
+        """Counts what a plan has recorded."""
         found = count(events)
         if not (found.started or found.landed or found.ended):
             return
@@ -98,7 +98,7 @@ class Metrics:
                 self._landings.labels(namespace, end.reason).inc(times)
 
     def _begin(self, namespace: str, *, lands: bool) -> None:
-        """Counts from 0: what comes with its first 1 has not increased, for those who look at increases."""
+        """Starts at 0: a series that appears with 1 shows no increase."""
         self.namespaces.add(namespace)
         self._retries.labels(namespace)
         for result in Result:
@@ -108,7 +108,7 @@ class Metrics:
             self._landings.labels(namespace, str(outcome))
 
     def forget(self, namespace: str) -> None:
-        """Drops what was counted of a namespace: there may be another one for every day."""
+        """Drops the counters of a namespace: there may be a new namespace every day."""
         self.namespaces.discard(namespace)
         for counter in (self._started, self._retries, self._ended, self._landings):
             counter.remove_by_labels({names.NAMESPACE: namespace})
@@ -118,15 +118,15 @@ class Metrics:
         self._release_duration.observe(time.monotonic() - woken)
 
     def status_written(self, seconds: float) -> None:
-        """A status is written, the first plan of which was made so many seconds ago."""
+        """A status is written; its first plan was made the given number of seconds ago."""
         self._status_delay.observe(seconds)
 
     def requested(self, method: str, path: str, code: int, seconds: float | None) -> None:
-        """A request to the API server is over.
+        """A request to the API server has ended.
 
         Args:
-            code: The HTTP code; 0 where there was no answer.
-            seconds: How long it took; None for a watch, which was only begun.
+            code: The HTTP code; 0 if there was no answer.
+            seconds: How long it took; None for a watch, which was only started.
         """
         verb, resource = asked_for(method, path)
         key = (verb if seconds is not None else "watch", resource, code)
@@ -139,15 +139,15 @@ class Metrics:
             duration.observe(seconds)
 
     def traced(self, result: str) -> None:
-        """What became of a trace: exported, failed or dropped."""
+        """The result of a trace: exported, failed or dropped."""
         self._traces.labels(result).inc()
 
     def kopf_ended(self) -> None:
-        """kopf has ended by itself, and is started again."""
+        """kopf has ended by itself, and is restarted."""
         self._kopf_restarts.inc()
 
     def project_missed(self) -> None:
-        """kopf has not brought a state of a project, which is read instead."""
+        """kopf did not deliver a state of a project, which is read instead."""
         self._projects_missed.inc()
 
     def _counter(self, metric: Metric) -> Counter:

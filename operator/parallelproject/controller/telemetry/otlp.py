@@ -1,7 +1,7 @@
 """Sends a trace by OTLP over HTTP, with the SDK of OpenTelemetry; the one module that needs its libraries.
 
-The SDK's own pipeline makes up ids, and drops spans when more come at once than it holds. So the spans are started and
-ended here, each with the id that it is given, and handed to the exporter. Sampling is as the environment asks.
+The SDK's own pipeline generates ids, and drops spans when more come at once than fit its queue. So the spans are
+started and ended here, each with its given id, and passed to the exporter. The environment configures sampling.
 """
 
 import os
@@ -23,7 +23,7 @@ _SPANS_AT_ONCE = 512
 
 
 class Otlp:
-    """Where and how is read from the environment, once."""
+    """The environment configures endpoint and protocol; it is read once."""
 
     def __init__(self) -> None:
         self._ids = _Given()
@@ -34,13 +34,13 @@ class Otlp:
         self._exporter = OTLPSpanExporter()
 
     def export(self, trace: Trace) -> bool:
-        """Sends a trace, and says whether all of it got there."""
+        """Sends a trace, and returns whether all of it arrived."""
         spans = [span for span in self._made(trace) if isinstance(span, ReadableSpan)]  # others are not sampled
         batches = (spans[at : at + _SPANS_AT_ONCE] for at in range(0, len(spans), _SPANS_AT_ONCE))
         return all(self._exporter.export(batch) is SpanExportResult.SUCCESS for batch in batches)
 
     def close(self) -> None:
-        """Gives up what is being tried again."""
+        """Cancels retries."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _made(self, trace: Trace) -> Sequence[OpenSpan]:
@@ -48,13 +48,13 @@ class Otlp:
         for span in trace.spans:
             self._ids.trace, self._ids.span = trace.id, span.id
             around = set_span_in_context(made[span.parent]) if span.parent else None
-            begun = self._tracer.start_span(
+            started = self._tracer.start_span(
                 span.name, around, attributes=span.attributes, start_time=_nanoseconds(span.start)
             )
             if span.failed is not None:
-                begun.set_status(Status(StatusCode.ERROR, span.failed))
-            begun.end(_nanoseconds(span.end))
-            made[span.id] = begun
+                started.set_status(Status(StatusCode.ERROR, span.failed))
+            started.end(_nanoseconds(span.end))
+            made[span.id] = started
         return list(made.values())
 
 

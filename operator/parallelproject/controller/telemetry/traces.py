@@ -1,8 +1,8 @@
-"""A trace of each project that ends, by OpenTelemetry, where an endpoint is named and its SDK is installed.
+"""A trace of each project that ends, by OpenTelemetry, if an endpoint is set and the SDK is installed.
 
-Off the event loop: one thread makes the spans and sends them, and whatever fails there is told in the log and counted,
-and harms nothing else. Nobody remembers what was exported. An operator that has just started exports what ended a short
-time ago, once more if need be: the ids are the same.
+One thread, outside of the event loop, builds the spans and sends them. Its errors are logged and counted, and affect
+nothing else. It is not recorded what was exported. After a start the operator exports projects that ended a short time
+ago, possibly a second time: the ids are the same.
 """
 
 import logging
@@ -24,9 +24,9 @@ from parallelproject.core.times import epoch
 log = logging.getLogger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""The variables that turn it on. The exporter reads them, and all others of its specification, by itself."""
+"""The variables that enable it. The exporter reads them, and all others of its specification, itself."""
 RECENT_SECONDS = 900.0
-"""A project that had ended longer ago when it is looked at was somebody else's to export."""
+"""A project that ended longer ago was exported by an earlier process."""
 _WAITING_MAX = 100
 
 
@@ -34,10 +34,10 @@ class Exporter(Protocol):
     """Sends traces. Both may be called from any thread."""
 
     def export(self, trace: Trace) -> bool:
-        """Sends one, and says whether it got there."""
+        """Sends one, and returns whether it arrived."""
 
     def close(self) -> None:
-        """Gives up what is being sent."""
+        """Cancels what is being sent."""
 
 
 class _Work(NamedTuple):
@@ -47,7 +47,7 @@ class _Work(NamedTuple):
 
 
 class Traces:
-    """Exports each project's trace once it has ended."""
+    """Exports each project's trace after its end."""
 
     moment = Moment.WRITTEN
 
@@ -57,8 +57,8 @@ class Traces:
         """Prepares it.
 
         Args:
-            exporter: Sends them; None: there are to be none.
-            tell: Is told what became of each: exported, failed or dropped.
+            exporter: Sends them; None: traces are disabled.
+            tell: Called with the result of each: exported, failed or dropped.
             clock: Seconds since the epoch.
         """
         self._exporter = exporter
@@ -67,10 +67,10 @@ class Traces:
         self._waiting: queue.Queue[_Work] = queue.Queue(_WAITING_MAX)
         self._thread: threading.Thread | None = None
         self._exported: WeakKeyDictionary[Project, str] = WeakKeyDictionary()
-        """By project, the end whose trace was handed over."""
+        """By project, the end whose trace was passed on."""
 
     def take(self, project: Project, events: Sequence[Event]) -> None:
-        """Exports a project that has ended, or that is found to have ended a short time ago."""
+        """Exports a project that has ended, or that had ended a short time before the start."""
         at = project.status.get("completionTime")
         if self._exporter is None or not isinstance(at, str) or self._exported.get(project) == at:
             return
@@ -92,7 +92,7 @@ class Traces:
             self._tell("dropped")
 
     def close(self) -> None:
-        """Gives up; whoever comes next exports what had just ended."""
+        """Stops; the next operator exports what had just ended."""
         if self._exporter is not None:
             self._exporter.close()
 
@@ -109,11 +109,11 @@ class Traces:
 
 
 def exporter_from_environment() -> Exporter | None:
-    """The exporter that the environment asks for; None where it asks for none, or for one that is not installed."""
+    """The exporter that the environment configures; None if it configures none, or one that is not installed."""
     if not any(map(os.environ.get, ENDPOINTS)) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     try:
-        from parallelproject.controller.telemetry.otlp import Otlp  # its libraries need not be there
+        from parallelproject.controller.telemetry.otlp import Otlp  # its libraries are optional
     except ImportError as error:
         log.warning("no traces, though %s is set: %s (pip install 'parallelproject[traces]')", ENDPOINTS[0], error)
         return None

@@ -1,1 +1,1 @@
-"""What follows from a plan besides tasks: publishing, and the removal of finished Jobs. Pure."""
+"""What follows from a plan in addition to tasks: publishing, and the removal of finished Jobs. Pure."""

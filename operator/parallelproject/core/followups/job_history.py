@@ -1,7 +1,7 @@
-"""Which finished Jobs are removed: those beyond a limit, or one where a quota of Jobs is met. Pure.
+"""Which finished Jobs are removed: those over a limit, or one Job when a quota of Jobs is reached. Pure.
 
-Only Jobs whose result is written down are given here. A Job that succeeded goes before one that failed, whose logs are
-worth more, and an older one before a newer one.
+The input has only Jobs whose result is recorded. Jobs that succeeded are removed before failed ones, whose logs are
+worth more, and older ones before newer ones.
 """
 
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ from parallelproject.model.work import WorkKey
 
 
 class FinishedAttempt(NamedTuple):
-    """An attempt that has ended, whose object is there and whose result is written down."""
+    """An attempt that has ended, whose object exists and whose result is recorded."""
 
     key: WorkKey
     succeeded: bool
@@ -26,7 +26,7 @@ class FinishedAttempt(NamedTuple):
 def beyond_limit(
     finished: Collection[FinishedAttempt], limit: int | None, needed: Collection[str]
 ) -> list[FinishedAttempt]:
-    """The Jobs to remove so that no more than the limit are left.
+    """The Jobs to remove so that at most ``limit`` remain.
 
     Args:
         finished: All finished Jobs of the project.
@@ -41,7 +41,7 @@ def beyond_limit(
 def in_order(finished: Iterable[FinishedAttempt], needed: Collection[str]) -> list[FinishedAttempt]:
     """The Jobs that may be removed, in the order in which they are.
 
-    The last Job of a task that will run again stays: the next attempt is given what it has left.
+    The last Job of a task that will run again stays: the next attempt gets feedback from it.
     """
     found = sorted(finished, key=lambda job: job.key.attempt)
     last = {job.key.task: job for job in found}

@@ -1,8 +1,8 @@
-"""When a project's work is published, and what became of it. Pure.
+"""When a project's work is published, and with what result. Pure.
 
-An attempt of a publishing belongs to one revision (``revision``). Publishing twice does no harm (it looks before it
-opens anything), so nothing is written down but how the last one ended. Where each level has a pull request
-that is merged when its checks pass, the next level waits for that.
+An attempt of a publishing belongs to one revision (``revision``). Publishing is idempotent (it checks before it
+opens anything), so only the result of the last attempt is recorded. Where each level has a pull request that is merged
+when its checks pass, the next level waits for that.
 """
 
 import json
@@ -17,23 +17,23 @@ from parallelproject.core.times import doubling, epoch, iso
 Json = dict[str, Any]
 
 TRIES = 10
-"""Most attempts for one revision."""
+"""Maximum number of attempts for one revision."""
 FIRST_WAIT, LONGEST_WAIT = 10.0, 1800.0
-"""Seconds between two attempts, doubled with each: somebody may have to fix a token, or a check takes its time."""
+"""Seconds between two attempts, doubled with each: a person may have to fix a token, or a check may take long."""
 LONGEST_AWAITED = 600.0
-"""The same while tasks wait for the merge, which may be done by hand: it is looked at for as long as they wait."""
+"""The same while tasks wait for the merge, which a person may do: attempts continue as long as tasks wait."""
 WELL = {"Open": "Opened", "Draft": "Opened", "Merged": "Merged", "Nothing": "NothingToPublish"}
-"""How a publishing ends that did what was asked, and the condition's reason then; of several the first counts."""
+"""Results of a publishing that is complete, with the condition's reason for each; of several the first counts."""
 _BADLY = frozenset({"ChecksFailed", "Conflict", "Closed", "Refused"})
-"""How it ends where a person has to do something. After anything else it is tried again."""
+"""Results for which a person has to act. After any other result publishing is retried."""
 _STUCK = frozenset({"Waiting"})
-"""How one ends that waits for such a one."""
+"""Results of pull requests that wait for one of those."""
 _MESSAGE_MAX = 1000
 _PULLS_MAX, _PULLS_NAMED = 100, 3
 
 
 class PublishAttempt(NamedTuple):
-    """One attempt at publishing, as it is observed."""
+    """One observed attempt at publishing."""
 
     number: int
     revision: str
@@ -42,23 +42,23 @@ class PublishAttempt(NamedTuple):
     ended: float | None = None
     exit_code: int | None = None
     is_forbidden: bool = False
-    """Whether what was asked for is not allowed, which another attempt cannot fix."""
+    """Whether the request is not allowed, which another attempt cannot fix."""
     message: str = ""
-    """What it said at its end: JSON."""
+    """Its report at its end: JSON."""
 
 
 class Publishing(NamedTuple):
-    """What to do about publishing, and how it stands."""
+    """What to do about publishing, and its state."""
 
     launch: int | None
     """The number of the attempt to start."""
     condition: tuple[str, str, str]
     """Status, reason and message of the condition Published."""
     record: Json | None
-    """``status.publication``: what the last publishing found."""
+    """``status.publication``: the result of the last publishing."""
     wake_at: float | None = None
     is_settled: bool = False
-    """Whether nothing more will be done for this revision."""
+    """Whether no further attempt follows for this revision."""
 
 
 def publishing(
@@ -68,10 +68,10 @@ def publishing(
 
     Args:
         revision: What is to be published (``revision_of``).
-        last: The status written before.
-        seen: All attempts at publishing that are seen, of any revision.
+        last: The previous status.
+        seen: All observed attempts at publishing, of any revision.
         now: Seconds since the epoch.
-        awaited_levels: So many levels have to be merged before other tasks can start.
+        awaited_levels: Number of levels that have to be merged before other tasks can start.
     """
     written = last.get("publication")
     known: Json | None = written if isinstance(written, dict) else None
@@ -79,31 +79,31 @@ def publishing(
         return Publishing(None, ("Unknown", "Waiting", "nothing has landed yet"), known, None, True)
     count = _count(known)
     record = known if known is not None and not is_elsewhere(revision, str(known.get("revision"))) else None
-    # What was published before another revision was is not what is there now.
-    floor = max((told.number for told in seen if told.revision != revision), default=0)
+    # What was published of an older revision does not describe this one.
+    floor = max((attempt.number for attempt in seen if attempt.revision != revision), default=0)
     is_same = record is not None and record.get("revision") == revision and count >= floor
-    mine = [told for told in seen if told.revision == revision and told.number > floor]
-    ended = sorted((told for told in mine if told.has_ended), key=_by_number)
-    # Where Jobs or pods are gone, and with them what they said, what was written down counts.
-    news = [told for told in ended if told.number > count or (told.number == count and told.message)]
+    mine = [attempt for attempt in seen if attempt.revision == revision and attempt.number > floor]
+    ended = sorted((attempt for attempt in mine if attempt.has_ended), key=_by_number)
+    # Where Jobs or pods were deleted, and their reports with them, what was recorded counts.
+    news = [attempt for attempt in ended if attempt.number > count or (attempt.number == count and attempt.message)]
     final: Publishing | None = None
     if news:
         final = _result(revision, news[-1], _tries(ended, record if is_same else None), record, now)
         record = final.record
     is_awaited = merged_levels(record) < awaited_levels
     if not news and is_same and record is not None and (is_awaited or ended or not mine):
-        final = Publishing(None, _said(record), record, None, _said(record)[0] != "Unknown")
+        final = Publishing(None, _condition(record), record, None, _condition(record)[0] != "Unknown")
     is_settled = final is not None and final.is_settled
     if final is not None and is_settled and not is_awaited:
         return final
     waiting = ("Unknown", "Publishing", "" if final is None else final.condition[2])
-    # What is settled, and only looked at again, stands until it is found to be otherwise.
+    # A settled result that is only checked again stays until a check finds something else.
     meanwhile = final.condition if final is not None and is_settled else waiting
-    if any(not told.has_ended for told in seen):
+    if any(not attempt.has_ended for attempt in seen):
         return Publishing(None, meanwhile, record)
     start = -1.0
     if final is not None and record is not None:
-        # What is written down is not in the future, whatever the clock says by which the Job ended.
+        # A recorded time is never in the future, whatever clock the Job's end was taken from.
         found = (ended[-1].ended if ended else None, epoch(record.get("completionTime")))
         at = min((at for at in found if at is not None), default=None)
         longest = LONGEST_AWAITED if is_awaited else LONGEST_WAIT
@@ -111,34 +111,36 @@ def publishing(
             start = at + doubling(FIRST_WAIT, _number(record, "tries"), longest)
     if start > now:
         return Publishing(None, final.condition if final else waiting, record, start)
-    return Publishing(max([told.number for told in seen] + [count]) + 1, meanwhile, record)
+    return Publishing(max([attempt.number for attempt in seen] + [count]) + 1, meanwhile, record)
 
 
 def _tries(ended: Sequence[PublishAttempt], record: Mapping[str, Any] | None) -> int:
-    """How many attempts at a revision have ended since one of them got any further.
+    """How many attempts at a revision have ended since the last one that made progress.
 
     Args:
-        ended: Those that are seen, in their order.
-        record: What is written down of this revision.
+        ended: Those that are observed, in order.
+        record: What is recorded for this revision.
     """
     count, tries = (_count(record), _number(record, "tries")) if record else (0, 0)
-    for told in ended:
-        if told.number > count:
-            tries = 1 if _json(told.message).get("progress") is True else tries + 1
+    for attempt in ended:
+        if attempt.number > count:
+            tries = 1 if _json(attempt.message).get("progress") is True else tries + 1
     return tries
 
 
 def merged_now(revision: str, record: Mapping[str, Any] | None, plan: Plan) -> tuple[int, int]:
-    """How many levels are merged with all that has succeeded in them, and how many tasks those are."""
+    """How many levels are merged with all that has succeeded in them, and the number of those tasks."""
     snapshot = plan.ledger.snapshot
-    if record is None or not revision or record.get("revision") != revision or snapshot is None:
+    if snapshot is not None and not revision:  # all tasks of the levels that are done were skipped: nothing to merge
+        return plan.level, snapshot.succeeded_below(plan.level)
+    if record is None or record.get("revision") != revision or snapshot is None:
         return 0, 0
     levels = min(merged_levels(record), len(snapshot.graph.levels))
     return levels, snapshot.succeeded_below(levels)
 
 
 def merged_levels(record: object) -> int:
-    """How many levels from the first on are merged, by what is written down."""
+    """How many levels from the first on are merged, by what is recorded."""
     found = record.get("mergedLevels") if isinstance(record, Mapping) else None
     return found if isinstance(found, int) and found > 0 else 0
 
@@ -151,35 +153,36 @@ def _number(record: Mapping[str, Any] | None, key: str) -> int:
 def _result(
     revision: str, ended: PublishAttempt, tries: int, before: Mapping[str, Any] | None, now: float
 ) -> Publishing:
-    """What an attempt that has ended means."""
-    said = _json(ended.message)
-    found = said.get("branches")
+    """The result of an attempt that has ended."""
+    report = _json(ended.message)
+    found = report.get("branches")
     branches: list[Json] = [b for b in found if isinstance(b, dict)] if isinstance(found, list) else []
-    counted = said.get("ends")
+    counted = report.get("ends")
     ends = counted if isinstance(counted, dict) else Counter(str(b.get("end", "")) for b in branches)
     is_read = isinstance(counted, dict) or bool(branches)
     pulls = _pulls(branches)
     merged: int | None = None
     if not ended.succeeded:
-        reason = str(said.get("reason") or "PublishingFailed")[:64]
-        message = str(said.get("message") or f"the publishing Job failed with exit code {ended.exit_code}")
+        reason = str(report.get("reason") or "PublishingFailed")[:64]
+        message = str(report.get("message") or f"the publishing Job failed with exit code {ended.exit_code}")
         is_final = ended.is_forbidden or tries >= TRIES
     elif not is_read and ended.message:
-        reason, message, is_final = "PublishingFailed", "what the publishing Job said cannot be read", tries >= TRIES
-    elif not is_read:  # what it said is gone with its pod
+        message = "the report of the publishing Job cannot be read"
+        reason, is_final = "PublishingFailed", tries >= TRIES
+    elif not is_read:  # its pod was deleted, and its report with it
         reason, message, is_final = "Published", "", True
     else:
         bad = [end for end in ends if end not in WELL]
-        # Where others may still get further, what is in somebody's way alone does not end it.
+        # As long as other pull requests may proceed, one that is blocked does not end it.
         is_stuck = any(end in _BADLY for end in bad) and all(end in _BADLY or end in _STUCK for end in bad)
         is_final = not bad or is_stuck or tries >= TRIES
         well = next((word for end, word in WELL.items() if end in ends), "NothingToPublish")
         reason = (next((end for end in bad if end in _BADLY), bad[0]) if bad else well) or "PublishingFailed"
         message = _message(branches, ends)
-        merged = merged_levels(said) if "mergedLevels" in said else None
+        merged = merged_levels(report) if "mergedLevels" in report else None
     good = ended.succeeded and all(end in WELL for end in ends) and (is_read or not ended.message)
     status = "True" if good else "False" if is_final else "Unknown"
-    # Of very many only some are told each time; how the others were left stays as it was told last.
+    # If there are very many, an attempt reports only some; for the others the last report stays.
     latest = {pull["branch"]: pull for pull in [*_pulls((before or {}).get("pullRequests")), *pulls]}
     record: Json = {
         "revision": revision, "attempts": ended.number, "tries": tries, "published": status, "reason": reason[:64],
@@ -190,11 +193,11 @@ def _result(
         merged = merged_levels(before) or None
     if merged is not None:
         record["mergedLevels"] = merged
-    return Publishing(None, _said(record), record, None, is_final)
+    return Publishing(None, _condition(record), record, None, is_final)
 
 
 def _pulls(branches: object) -> list[Json]:
-    """Pull requests as they are written down."""
+    """Pull requests as they are recorded."""
     found = []
     for b in branches if isinstance(branches, list) else ():
         if isinstance(b, dict) and isinstance(b.get("number"), int) and b["number"] > 0:
@@ -213,7 +216,7 @@ def _pulls(branches: object) -> list[Json]:
 
 
 def _message(branches: Sequence[Json], ends: Mapping[str, Any]) -> str:
-    """Where the pull requests are, and what is in their way; of many, how many stand where."""
+    """The addresses of the pull requests and what blocks them; of many, how many are in which state."""
     urls = [str(b["url"]) for b in branches if b.get("url")]
     words = [str(b.get("message") or "") for b in branches if b.get("message")]
     if len(urls) <= _PULLS_NAMED:
@@ -223,15 +226,15 @@ def _message(branches: Sequence[Json], ends: Mapping[str, Any]) -> str:
     return "; ".join([counts, *open_[:_PULLS_NAMED], *words[:_PULLS_NAMED]])
 
 
-def _said(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The condition that a record was written with."""
+def _condition(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The condition of a record."""
     status = record.get("published")
     known = status if status in ("True", "False", "Unknown") else "Unknown"
     return str(known), str(record.get("reason") or "Publishing"), str(record.get("message") or "")
 
 
 def _count(record: Mapping[str, Any] | None) -> int:
-    """The number of the last attempt that is written down."""
+    """The number of the last recorded attempt."""
     return _number(record, "attempts")
 
 

@@ -1,7 +1,7 @@
-"""What of a project is published: its revision, and the instruction of its publishing. Pure.
+"""Which part of a project is published: its revision, and the instructions for publishing it. Pure.
 
-What is to be published is known by its ``revision``, a function of the levels that are done: it is published when a
-level ends and when the project does.
+The ``revision`` identifies what is published. It is a function of the levels that are done: work is published when a
+level ends and when the project ends.
 """
 
 import hashlib
@@ -10,32 +10,32 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.failures import all_done, is_done
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import ENDED_STATES, TaskState
 
 Json = dict[str, Any]
 
-_TERMINAL = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 _WHERE = 6
 
 
 def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
-    """The tasks that can be reported: those of the levels that are done, or all at the end."""
+    """The tasks that are reported: those of the levels that are done, or all tasks at the end."""
     last = len(graph.levels) if plan.completed else plan.level
-    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in _TERMINAL]
+    return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in ENDED_STATES]
 
 
 def stage(plan: Plan) -> tuple[int, bool, int]:
-    """What changes when ``revision_of`` may, apart from the spec; itself quick to tell."""
+    """A value that changes when ``revision_of`` may change, apart from the spec. It is fast to compute."""
     snapshot = plan.ledger.snapshot
-    # A task of a level that is done may succeed late, after it was given up.
+    # A task of a level that is done may succeed late, after it counted as failed.
     return plan.level, plan.completed, sum(snapshot.unfinished[: plan.level]) if snapshot else 0
 
 
 def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
-    """What is to be published, as a short word; empty where no work of a level that is done has succeeded."""
+    """A short fingerprint of what is to be published; empty if no task of a finished level has succeeded."""
     done = done_tasks(graph, plan)
     if spec.git is None or not any(plan.states[i] is TaskState.SUCCEEDED for i in done):
         return ""
@@ -50,8 +50,7 @@ def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
 
 
 def is_elsewhere(revision: str, other: str) -> bool:
-    """Whether two revisions are of another repository or another kind of branches: nothing found of one counts for the
-    other."""
+    """Whether two revisions have different repositories or kinds of branches: no result of one counts for the other."""
     return revision[:_WHERE] != other[:_WHERE]
 
 
@@ -60,14 +59,14 @@ def _digest(value: object) -> str:
 
 
 def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, title: int) -> Json:
-    """The fields of ``pproj-publish``, without where the repository is and how it is reached.
+    """The fields of ``pproj-publish``, without the address of the repository and its credentials.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
-        plan: Where the tasks stand.
+        plan: The states of the tasks.
         project: The project's name.
-        title: Most characters of a task's title.
+        title: Maximum number of characters of a task's title.
     """
     git, wanted = spec.git, (spec.git.pull_request if spec.git else None) or PullRequest()
     fields: Json = {
@@ -85,35 +84,35 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["title"] = wanted.title
     if wanted.body:
         fields["body"] = wanted.body
-    is_whole = plan.completed and all(state is TaskState.SUCCEEDED for state in plan.states)
+    is_whole = plan.completed and all_done(graph, plan.states)
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:
         for row in fields["tasks"]:
-            if needs := [graph.ids[parent] for parent in graph.parents[graph.index[row["id"]]]]:
-                row["after"] = needs
+            if needs := _needs(graph, plan, graph.index[row["id"]]):
+                row["after"] = [graph.ids[i] for i in needs]
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}
-        # What has landed is not always known to have: of an attempt that was cut off after that, it shows later.
-        begun = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
-        if above := [graph.ids[i] for i in begun if i is not None and graph.level[i] >= done]:
+        # It may not be known yet that work has landed: if the attempt was interrupted right after, it is known later.
+        started = (graph.index.get(task) for task, record in plan.ledger.records.items() if record.attempts)
+        if above := [graph.ids[i] for i in started if i is not None and graph.level[i] >= done]:
             fields["above"] = above
         for row in fields["tasks"]:
             if level := graph.level[graph.index[row["id"]]]:
                 row["level"] = level
-    elif not is_whole:  # only then is it merged
+    elif not is_whole:  # it is merged only then
         fields["merge"] = MergeMode.MANUAL.value
     return fields
 
 
 def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
-    """What is reported of each task that can be.
+    """The report on each task that can be reported.
 
     Args:
         graph: The compiled spec.
-        plan: Where the tasks stand.
-        title: Most characters of a task's title.
+        plan: The states of the tasks.
+        title: Maximum number of characters of a task's title.
     """
     rows = []
     for i in done_tasks(graph, plan):
@@ -136,16 +135,29 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
     return rows
 
 
+def _needs(graph: CompiledGraph, plan: Plan, task: int) -> list[int]:
+    """The tasks that it depends on directly; those of a skipped one in its place, since that has no branch."""
+    found: dict[int, None] = {}
+    known: set[int] = set()
+    open_ = list(reversed(graph.parents[task]))
+    while open_:
+        parent = open_.pop()
+        if plan.states[parent] is not TaskState.SKIPPED:
+            found[parent] = None
+        elif parent not in known:
+            known.add(parent)
+            open_ += reversed(graph.parents[parent])
+    return list(found)
+
+
 def _done_levels(graph: CompiledGraph, plan: Plan) -> int:
     return len(graph.levels) if plan.completed else plan.level
 
 
 def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
-    """How many levels from the first on may be merged: those that are done, up to one in which something failed."""
+    """How many levels from the first on may be merged: those that are done, up to the first one with a failure."""
     done = _done_levels(graph, plan)
     if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
         return done
-    broken = (
-        level for level in range(done) if any(plan.states[i] is not TaskState.SUCCEEDED for i in graph.levels[level])
-    )
+    broken = (level for level in range(done) if not all(is_done(graph, i, plan.states[i]) for i in graph.levels[level]))
     return next(broken, done)

@@ -1,4 +1,4 @@
-"""Names the cycles of a graph that should have none, shortest first, in bounded time."""
+"""Finds the cycles of a graph, shortest first, in bounded time."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 CYCLES_MAX = 100
-"""Most cycles named: a graph can have more than there are atoms."""
+"""Maximum number of cycles that are reported: a graph can have astronomically many."""
 _STEPS_MAX = 500_000
 
 
@@ -15,19 +15,19 @@ class Cycles(NamedTuple):
 
     named: list[tuple[int, ...]]
     complete: bool
-    """Whether these are all that there are."""
+    """Whether these are all cycles."""
 
 
 def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
-    """Every simple cycle; ``CYCLES_MAX`` of them at most, and fewer of a big graph that has more.
+    """Every simple cycle, at most ``CYCLES_MAX``; fewer for a big graph that has more.
 
-    Among them is a shortest one through as many of its edges as the bound on work allows (about half a
+    They include a shortest one through as many edges as the bound on work allows (about half a
     million steps).
 
     Args:
         parents: By task, the tasks that it waits for.
     """
-    import networkx as nx  # half of the start-up time, and needed only where there is a cycle
+    import networkx as nx  # takes half of the start-up time, and is needed only if there is a cycle
 
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(parents)))
@@ -46,7 +46,7 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
             steps += size * len(some)
             if len(some) <= count:
                 continue
-        complete = False  # too many: then at least the shortest ones
+        complete = False  # too many: report at least the shortest ones
         for task, above in inner.items():
             for parent in above:
                 if steps > _STEPS_MAX or len(found) > 10 * CYCLES_MAX:
@@ -59,7 +59,7 @@ def find_cycles(parents: Sequence[Sequence[int]]) -> Cycles:
 
 
 def _shortest(inner: Mapping[int, Sequence[int]], start: int, goal: int) -> tuple[list[int], int]:
-    """The tasks on a shortest way from ``start`` to ``goal``, without ``goal``; and the edges looked at."""
+    """The tasks on a shortest way from ``start`` to ``goal``, without ``goal``; and the number of edges visited."""
     came: dict[int, int] = {start: start}
     queue = deque([start])
     steps = 0

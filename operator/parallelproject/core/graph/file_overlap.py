@@ -1,9 +1,9 @@
-"""Which declared files overlap: the pure part of keeping tasks that write the same path apart.
+"""Which declared files overlap, so that tasks that write the same path do not run at the same time. Pure.
 
 A pattern is a path or a glob relative to the repository: ``*`` and ``?`` stay within a folder, ``**``
 crosses folders, a folder means all below it. Two patterns overlap when some path fits both. A last name
-with a dot in it (``app.py``, ``*.md``) is taken for a file, with nothing below it, unless the other pattern
-names it as a folder.
+with a dot in it (``app.py``, ``*.md``) counts as a file, with nothing below it, unless the other pattern names it as a
+folder.
 """
 
 import re
@@ -16,7 +16,7 @@ from functools import lru_cache
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 
 WORK_MAX = 500_000
-"""Most steps of comparing globs for one project (below a second or two): no object can keep the planner busy."""
+"""Maximum number of steps to compare the globs of one project (one or two seconds): no object can block the planner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +32,10 @@ class FileLocks:
     overlaps: tuple[tuple[int, ...], ...]
     """By pattern: the patterns that it overlaps with, itself included."""
     touched: tuple[tuple[int, ...], ...]
-    """By task: all patterns that those of it overlap with."""
+    """By task: all patterns that its patterns overlap with."""
 
     def overlapping(self, pattern: str) -> tuple[int, ...]:
-        """The patterns that a normalised one overlaps with. It need not be among them: then all are compared."""
+        """The patterns that a normalised one overlaps with. If it is not one of them, all are compared."""
         at = bisect_left(self.patterns, pattern)
         if at < len(self.patterns) and self.patterns[at] == pattern:
             return self.overlaps[at]
@@ -51,7 +51,7 @@ class Conflict:
 
 
 def normalise(pattern: str, place: str) -> str:
-    """A pattern in the one form that is compared: no ``./``, no empty folders, a folder's ``/`` as ``/**``.
+    """A pattern in the normal form that is compared: no ``./``, no empty folders, a folder's ``/`` as ``/**``.
 
     Raises:
         ProblemsError: the pattern is absolute or leaves the repository.
@@ -112,7 +112,7 @@ def lock_files(files: Sequence[Sequence[str]]) -> FileLocks:
 
 
 def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
-    """The paths that more than one task writes, each with those tasks; the same tasks are named once."""
+    """The paths that more than one task writes, each with those tasks; a set of tasks is named only once."""
     writers: list[set[int]] = [set() for _ in locks.patterns]
     for task, patterns in enumerate(locks.touched):
         for pattern in patterns:
@@ -121,7 +121,7 @@ def conflicts(locks: FileLocks) -> tuple[Conflict, ...]:
     for pattern, tasks in enumerate(writers):
         name = locks.patterns[pattern]
         key = tuple(sorted(tasks))
-        # The plainest path stands for all that the same tasks share.
+        # The plainest path represents all paths that the same tasks share.
         if len(key) > 1 and (key not in found or (_is_glob(found[key]) and not _is_glob(name))):
             found[key] = name
     return tuple(sorted((Conflict(name, tasks) for tasks, name in found.items()), key=lambda c: c.path))
@@ -137,10 +137,10 @@ def overlap(a: str, b: str) -> bool:
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Whether a path is one of those that a normalised pattern stands for.
+    """Whether a normalised pattern matches a path.
 
     Args:
-        path: Of a file, relative to the repository; taken literally, whatever characters it has.
+        path: Path of a file, relative to the repository; taken literally, also with special characters.
         pattern: As in ``files``. Character classes are those of the shell.
     """
     return _spells(_open(pattern.split("/")), path.split("/"), "**", _name_fits)
@@ -161,7 +161,7 @@ def _character_fits(wanted: str, character: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _characters(segment: str) -> tuple[str, ...]:
-    """A segment's characters, each class as a regular expression."""
+    """The characters of a segment, each class as a regular expression."""
     found = []
     i = 0
     while i < len(segment):
@@ -177,9 +177,9 @@ def _characters(segment: str) -> tuple[str, ...]:
 
 
 def _spells(pattern: Sequence[str], items: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
-    """Whether a pattern, with ``star`` for any run of items, gives exactly these items. At most len × len steps."""
+    """Whether a pattern, with ``star`` for any run of items, matches exactly these items. At most len × len steps."""
     i = j = 0
-    again: tuple[int, int] | None = None  # where to go on when the star before takes one item more
+    again: tuple[int, int] | None = None  # where to resume when the previous star takes one more item
     while j < len(items):
         if i < len(pattern) and pattern[i] == star:
             i, again = i + 1, (i + 1, j + 1)
@@ -207,7 +207,7 @@ def _plain_paths_above(name: str, number: dict[str, int]) -> Iterator[int]:
 
 
 class _Folder:
-    """Patterns by their names from the root on, so that a glob meets only those that are near it."""
+    """Patterns in a tree by folder names, so that a glob is compared only with patterns near it."""
 
     __slots__ = ("globs", "here", "plain")
 
@@ -223,9 +223,9 @@ class _Folder:
         at.here.append(pattern)
 
     def near(self, segments: Sequence[str]) -> Iterator[int | None]:
-        """The patterns that may overlap with this one; None for each step on the way.
+        """The patterns that may overlap with this one; None for each step of the search.
 
-        Without some that have a ``**`` further up than this one: those find this one themselves.
+        Patterns that have a ``**`` higher up than this one may be missing: their own search finds this one.
         """
         folders = [self]
         for segment in segments:
@@ -275,8 +275,8 @@ def _characters_overlap(a: str, b: str) -> bool:
 def _meet(a: Sequence[str], b: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
     """Whether two patterns have an instance in common, where ``star`` stands for any run of items.
 
-    With a star in both, only what stands before the first and after the last stars can keep them apart: all
-    between fits one after the other, taken in by the other's stars. A pattern without one is matched like a text.
+    If both have a star, only the parts before the first star and after the last star can differ: the stars of the other
+    pattern match everything between. A pattern without a star is matched like a text.
     """
     if star in a and star in b:
         for x, y in zip(a, b, strict=False):

@@ -1,7 +1,7 @@
-"""What is seen of a task's attempts, what is written down of the task, and how the first updates the second.
+"""The observed attempts of a task, the record of the task, and how the first update the second.
 
-Everything rests on ``settle`` here: a recorded success stays, an attempt is counted once however often
-and in whatever order it is seen, and the next attempt's number comes from what was recorded or seen.
+``settle`` is the central rule: a recorded success stays, an attempt is counted once however often and in whatever
+order it is observed, and the next attempt's number follows from what was recorded or observed.
 """
 
 from collections.abc import Sequence
@@ -12,90 +12,90 @@ from parallelproject.core.planner.claim import Claim
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
-"""Why an attempt is stopped whose own deadline passed while its Job was suspended: that is a failure of the task.
+"""The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
 
 
 class Phase(Enum):
-    """Where one attempt stands."""
+    """The phase of one attempt."""
 
     LAUNCHING = auto()
-    """Asked for, and not known to be there: it holds a slot, but is not written down before it is known to exist.
-    Else a crash in between would make an attempt that never was into one that was lost."""
+    """Requested, and not known to exist: it holds a slot, but is not recorded before it is known to exist. Otherwise a
+    crash in between would turn an attempt that never existed into a lost one."""
     ACTIVE = auto()
-    """There, and not known to have ended."""
+    """It exists, and is not known to have ended."""
     SUCCEEDED = auto()
     FAILED = auto()
     STOPPED = auto()
-    """Ended because we stopped it: no failure of the task."""
+    """Ended because the operator stopped it: not a failure of the task."""
     REFUSED = auto()
-    """The API server has refused to create it and may allow it later. It does not exist, and holds nothing."""
+    """The API server refused to create it and may allow it later. It does not exist, and holds nothing."""
     LOST = auto()
-    """It was there and is gone, and nobody knows how it ended."""
+    """It existed and was deleted, and its result is not known."""
 
 
 class DeliveryNotes(NamedTuple):
-    """What is remarkable in a task's work: paths that nothing had announced, and what did not land."""
+    """What a person should know about a task's work: undeclared paths, and work that did not land."""
 
     undeclared: int = 0
-    """Besides those that it declares, where it declares any."""
+    """Paths that it changed and does not declare, if it declares any."""
     shared: int = 0
-    """Changed as well by work that landed while it ran. It merged, but nothing kept the two apart."""
+    """Paths that work which landed while it ran also changed. It merged, but no declared files kept the two apart."""
     kept: int = 0
-    """Pieces of work that it left elsewhere than in its files, as on another branch: kept, not landed."""
+    """Work that it left outside of its files, such as on another branch: kept, not landed."""
 
 
 NO_NOTES = DeliveryNotes()
 
 
 class Attempt(NamedTuple):
-    """One attempt as an executor sees it now. Times are seconds since the epoch."""
+    """One attempt as an executor observes it now. Times are seconds since the epoch."""
 
     number: int
     phase: Phase
     running: bool = False
-    """Whether it holds a slot: from the request to start it until its pod or its Job has ended."""
+    """Whether it holds a slot: from the request to start it until its pod or its Job ends."""
     stopping: bool = False
-    """Whether a stop has been asked for."""
+    """Whether a stop was requested."""
     started: float | None = None
     ended: float | None = None
     reason: str | None = None
-    """Why it failed; of one that is there, what keeps it from beginning; of one that is not, why its last creation was
-    refused. ``started`` is then the time of that creation, and ``ended`` the time before which there is no other."""
+    """Why it failed. If it exists: what keeps it from starting. If it does not: why its last creation was refused;
+    ``started`` is then the time of that creation, and ``ended`` the time before which it is not retried."""
     exit_code: int | None = None
     name: str | None = None
-    """What it is called where it runs: the Job's name."""
+    """Its name in the executor: the Job's name."""
     claim: Claim | None = None
-    """What it holds: the claim that its task had when it was started. None: the one that its task has now."""
+    """What it holds: the claim of its task when it was started. None: the claim that its task has now."""
     commit: str | None = None
-    """The short name of the commit that its work landed as."""
+    """The short hash of the commit of its work."""
     notes: DeliveryNotes = NO_NOTES
     is_queued: bool = False
-    """Of one that is suspended, whether it was so from the first on: it has not begun."""
+    """Whether it was created suspended, and has not started."""
 
     @property
     def is_suspended(self) -> bool:
-        """Whether it is there, and somebody else keeps it from running for now."""
+        """Whether it exists, and someone other than the operator keeps it from running for now."""
         return self.reason == Reason.JOB_SUSPENDED and self.phase is Phase.ACTIVE
 
     @property
     def cannot_begin(self) -> bool:
-        """Whether it is there and never will begin, so that nothing but its deadline would end it."""
+        """Whether it exists and will never start, so that only its deadline would end it."""
         return self.reason == Reason.START_ERROR and self.phase is Phase.ACTIVE
 
 
 class Record(NamedTuple):
-    """What is written down of one task; ``NEW`` before anything is.
+    """What is recorded of one task; ``NEW`` before anything is.
 
-    ``state`` is RUNNING while attempt number ``attempts`` is not known to have ended, SUCCEEDED for good;
-    FAILED, SKIPPED and PENDING follow from the rest and the spec, and are decided anew by every plan.
+    ``state`` is RUNNING while attempt number ``attempts`` is not known to have ended. SUCCEEDED is final. FAILED,
+    SKIPPED and PENDING follow from the rest and the spec, and every plan decides them again.
     """
 
     state: TaskState = TaskState.PENDING
     attempts: int = 0
-    """Attempts started: the last one's number."""
+    """Number of attempts started, which is the number of the last one."""
     failures: int = 0
-    """Attempts that failed or were lost, without those of ``conflicts``."""
+    """Number of attempts that failed or were lost, without ``conflicts``."""
     reason: str | None = None
     """Why the last failed attempt failed."""
     exit_code: int | None = None
@@ -103,10 +103,15 @@ class Record(NamedTuple):
     ended: float | None = None
     job: str | None = None
     conflicts: int = 0
-    """Attempts whose work did not fit on what had landed."""
+    """Number of attempts whose work conflicted with work that had landed before."""
     commit: str | None = None
-    """The commit that its work landed as."""
+    """The commit of its work on the branch."""
     notes: DeliveryNotes = NO_NOTES
+
+    @property
+    def took(self) -> float | None:
+        """Duration of the last attempt, in seconds; None if it has not started or not ended."""
+        return None if self.started is None or self.ended is None else max(0.0, self.ended - self.started)
 
 
 NEW = Record()
@@ -115,30 +120,30 @@ _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskSta
 _CONFLICT = Reason.CONFLICT
 _ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
-"""Attempts that are not known to exist: nothing of them is written down."""
+"""Attempts that are not known to exist: they are not recorded."""
 
 
 def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
-    """The record brought up to date with the attempts seen.
+    """The record, updated with the observed attempts.
 
-    Idempotent, and the same from any earlier record, as long as the attempts since are seen. A gap in the
-    numbers counts as lost attempts: attempt n is only ever started when all before it have ended.
+    Idempotent, and the same from any earlier record, as long as the later attempts are observed. A gap in the numbers
+    counts as lost attempts: attempt n is only ever started when all before it have ended.
 
     Returns:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
-    if record is NEW and len(attempts) == 1:  # a short way for what a restart meets most, and by the thousands
-        found, phase, _, _, began, end, _, _, name, _, commit, beside, _ = attempts[0]
+    if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _ = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, beside)
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes)
     state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
     if state is _SUCCEEDED:
-        # What it landed as may be heard later than that it did: another object tells it.
-        heard = None if landed else next((seen for seen in attempts if seen.commit), None)
-        return record._replace(commit=heard.commit, notes=heard.notes) if heard else record
+        # The commit may become known after the success: another object reports it.
+        landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
+        return record._replace(commit=landed_as.commit, notes=landed_as.notes) if landed_as else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, beside, _ = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _ = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -149,11 +154,11 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 failures, reason, code = failures + missed, "Lost", None
             number, started, ended = found, None, None
         if phase is _WELL:
-            # Also of an attempt that was given up as lost: work that is done is not done again.
+            # Also for an attempt that counted as lost: work that is done is not repeated.
             began = began or (started if found == number else None)
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
-            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, beside)
+            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes)
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
@@ -170,10 +175,10 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
 
 
 def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:
-    """The same for a task that runs again from the start: attempts up to number ``floor`` do not count.
+    """Like ``settle``, for a task that runs again from the start: attempts up to number ``floor`` do not count.
 
-    One of them that still runs is waited for. The next attempt has a higher number than they, so that no result of
-    theirs can be taken for one of its own.
+    If one of them still runs, the task waits for its end. The next attempt has a higher number, so their results cannot
+    be mistaken for its result.
     """
     if record.state is not _RUNNING or record.attempts > floor:
         attempts = [attempt for attempt in attempts if attempt.number > floor]

@@ -1,7 +1,7 @@
 """What an attempt holds while it is active, as data: on the attempt, and as text on its Job.
 
-An attempt keeps the claim that it was started with, whatever becomes of the spec: one that an earlier spec started has
-another claim, and no other rule.
+An attempt keeps the claim that it was started with, even if the spec changes. An attempt of an earlier spec only has
+another claim; the rules are the same.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 
 _FILES_MAX, _PATTERN_MAX, _SLOTS_MAX = 100, 258, 1000
-"""No claim of ours holds more; one that somebody has written must not keep the planner busy."""
+"""The operator's claims are smaller. A claim that someone else wrote must not block the planner."""
 
 
 class Claim(NamedTuple):
@@ -20,31 +20,32 @@ class Claim(NamedTuple):
     role: str | None = None
     """The role that runs it, which may have a limit."""
     files: tuple[str, ...] = ()
-    """The normalised patterns of the files that it may write: nothing that overlaps runs at the same time."""
+    """The normalised patterns of the files that it may write: no attempt with overlapping files runs at the same
+    time."""
     slots: int = 1
-    """How many of the slots of ``spec.parallelism`` it takes."""
+    """How many slots of ``spec.parallelism`` it takes."""
 
     def to_json(self) -> str:
-        """The claim as compact JSON, without what is at its default: an annotation of the Job."""
+        """The claim as compact JSON, without default values: an annotation of the Job."""
         fields = {key: value for key, value in self._asdict().items() if value != self._field_defaults[key]}
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Claim | None":
-        """The claim that a text says; None where it says none.
+        """The claim in a text; None if it has none.
 
-        Reads also the text of Jobs that releases up to 0.1 have made: the role, then the files, a line each. Others
-        can change the text: whatever in it is not as we write it counts as absent, and unknown fields are ignored.
+        Also reads the text of Jobs of releases up to 0.1: the role, then the files, a line each. Others can change the
+        text: a part that is not in our format counts as absent, and unknown fields are ignored.
         """
         return _parsed(text)
 
 
 def claim_of(graph: CompiledGraph, task: int) -> Claim:
-    """What an attempt of a task holds that is started now."""
+    """The claim of an attempt that is started now."""
     return Claim(graph.role[task], graph.files[task])
 
 
-@lru_cache(maxsize=4096)  # each change of a Job is one of a text that is known
+@lru_cache(maxsize=4096)  # most changes of a Job leave this text unchanged
 def _parsed(text: str) -> Claim | None:
     if not text:
         return None

@@ -1,6 +1,6 @@
-"""Why a task waits, in words: what an answer consists of, and the facts that it is made from.
+"""Why a task waits, as text: the parts of an answer, and the facts that it is derived from.
 
-The facts are those of a status, whoever wrote it. The sentences themselves stand with the constraints.
+The facts are those of a status, of any origin. The sentences are in the constraints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.status import REFUSALS, Reason, TaskState
 
 NAMED = 8
-"""Most tasks named in one sentence."""
+"""Maximum number of tasks named in one sentence."""
 
 
 class Explanation(NamedTuple):
@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
     job: str | None = None
     """The Job to look at."""
     fix: str = ""
-    """What could be done about it: ``resume``, ``graph`` or nothing."""
+    """What a user could do about it: ``resume``, ``graph`` or nothing."""
 
 
 class Row(NamedTuple):
@@ -38,23 +38,23 @@ class Row(NamedTuple):
     state: str
     """Pending, Running, Succeeded, Failed or Skipped."""
     reason: str
-    """Empty where there is none."""
+    """Empty if there is no reason."""
     record: Record
 
 
-class Said(NamedTuple):
-    """What a condition says."""
+class ConditionText(NamedTuple):
+    """The text of a condition."""
 
     reason: str
     message: str
 
 
-_NO_ROW, _NOT_SAID = Row(TaskState.PENDING.value, "", NEW), Said("", "")
+_NO_ROW, _NO_CONDITION = Row(TaskState.PENDING.value, "", NEW), ConditionText("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A project as its status says it stands; read only."""
+    """The state of a project by its status; read only."""
 
     graph: CompiledGraph
     spec: Spec
@@ -62,20 +62,20 @@ class View:
     """Seconds since the epoch."""
     rows: Mapping[int, Row] = field(default_factory=dict)
     """By task."""
-    conditions: Mapping[str, Said] = field(default_factory=dict)
+    conditions: Mapping[str, ConditionText] = field(default_factory=dict)
     """By type."""
     merged_levels: int = 0
-    """So many levels from the first on are merged."""
+    """Number of merged levels, from the first on."""
     pull_requests: Mapping[int, str] = field(default_factory=dict)
     """By level, the address of its pull request."""
 
     def row(self, i: int) -> Row:
-        """What is said of a task."""
+        """The row of a task."""
         return self.rows.get(i, _NO_ROW)
 
-    def said(self, condition: str) -> Said:
-        """What a condition says; empty where there is none."""
-        return self.conditions.get(condition, _NOT_SAID)
+    def condition(self, condition: str) -> ConditionText:
+        """The text of a condition; empty if it is absent."""
+        return self.conditions.get(condition, _NO_CONDITION)
 
     def state(self, i: int) -> str:
         """The state of a task."""
@@ -85,15 +85,20 @@ class View:
         """What is recorded of a task."""
         return self.row(i).record
 
+    def is_done(self, i: int) -> bool:
+        """Whether nobody waits for a task: it has succeeded, or is skipped by request."""
+        state, reason, _ = self.row(i)
+        return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
+
     def is_open(self, i: int) -> bool:
         """Whether a task has not ended."""
         return self.state(i) in (TaskState.PENDING, TaskState.RUNNING)
 
     def active(self, counts: Callable[[int], bool] | None = None, expected: int = 0) -> list[int]:
-        """The tasks that hold a slot, of those that count: running, or just being started.
+        """Of the tasks that count, those that hold a slot: running, or being started.
 
-        Where they are fewer than expected, also those whose refused creation may be tried at this moment: their rows
-        do not say so.
+        If they are fewer than expected, also those whose refused creation may be retried at this moment: their rows do
+        not show that.
         """
         counted = [i for i in range(len(self.graph.ids)) if counts is None or counts(i)]
         found = [i for i in counted if self.state(i) == TaskState.RUNNING or self.row(i).reason == Reason.STARTING]
@@ -108,7 +113,7 @@ class View:
         return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
     def described(self, i: int) -> str:
-        """A task with what it does: ``a (running for 12 s)``."""
+        """A task with its state: ``a (running for 12 s)``."""
         state, reason, record = self.row(i)
         if state == TaskState.RUNNING:
             what = f"running{self.since(record, short=True)}"
@@ -119,7 +124,7 @@ class View:
         return f"{self.graph.ids[i]} ({what})"
 
     def since(self, record: Record, short: bool = False) -> str:
-        """Since when an attempt runs, as the end of a sentence; empty where that is not known."""
+        """Since when an attempt runs, as the end of a sentence; empty if that is not known."""
         if record.started is None:
             return ""
         long = duration(max(0.0, self.now - record.started))
@@ -130,12 +135,14 @@ def failure(record: Record) -> str:
     """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
+    if record.reason == Reason.GATE_FAILED:
+        return f"a check of its work that failed with exit code {record.exit_code}"
     code = f" {record.exit_code}" if record.exit_code is not None else ""
-    return f"{record.reason or 'no reason told'}{code}"
+    return f"{record.reason or 'unknown reason'}{code}"
 
 
 def holding(view: View, holders: Sequence[int], before: str) -> str:
-    """Who holds something; where nobody does any more, the status is a moment old."""
+    """The tasks that hold something. If none does any more, the status is slightly out of date."""
     if not holders:
-        return "one has just become free: it starts at the operator's next look"
+        return "a slot has just become free: it starts in the operator's next round"
     return f"{before} {view.named(holders)}"

@@ -1,4 +1,4 @@
-"""Which tasks have failed for good, and which will not run because of them."""
+"""Which tasks have failed for good, which are skipped because of them, and which leave nothing to do."""
 
 from collections.abc import Sequence
 
@@ -29,10 +29,20 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
     return failures >= graph.max_attempts[task] or (failures > 0 and record.reason in FINAL_REASONS)
 
 
+def is_done(graph: CompiledGraph, task: int, state: TaskState) -> bool:
+    """Whether nothing of a task is missing: it has succeeded, or it is skipped by request."""
+    return state is TaskState.SUCCEEDED or (state is TaskState.SKIPPED and task in graph.skipped)
+
+
+def all_done(graph: CompiledGraph, states: Sequence[TaskState]) -> bool:
+    """Whether that holds for all tasks: then the whole has succeeded."""
+    return all(is_done(graph, i, state) for i, state in enumerate(states))
+
+
 def skipped_after(
     graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int], states: Sequence[TaskState]
 ) -> dict[int, str]:
-    """The pending tasks that will not run because others have failed, and why.
+    """The pending tasks that are skipped because others have failed, and why.
 
     Args:
         graph: The compiled spec.

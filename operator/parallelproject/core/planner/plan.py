@@ -1,9 +1,9 @@
 """The planner: what to start, what to stop, and why everything else waits.
 
-``plan`` is a function of what is written down (``Ledger``), what is seen (attempts) and the time. A restart needs no
-recovery: whoever calls it with the same facts gets the same answer. What a ledger carries beyond the facts
-(``Snapshot``) only saves working it out again. The laws that the planner holds, each a property test: never over a
-cap, never before a dependency, results monotone, the same answer for the same facts, and an end.
+``plan`` is a function of what is recorded (``Ledger``), what is observed (attempts) and the time. A restart needs no
+recovery: the same facts give the same answer. What a ledger has in addition to the facts (``Snapshot``) only saves
+computing it again. The laws of the planner, each a property test: never over a limit, never before a dependency,
+results are monotone, the same answer for the same facts, and it terminates.
 """
 
 import math
@@ -30,19 +30,19 @@ _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What is written down of a project."""
+    """What is recorded of a project."""
 
     records: Mapping[str, Record] = field(default_factory=dict)
-    """By task id; tasks without one have not started. Tasks that left the spec may be among them."""
+    """By task id; tasks without one have not started. It may have tasks that were removed from the spec."""
     start_time: float | None = None
     completion_time: float | None = None
     peak: int = 0
     """Largest number of tasks that ran at once."""
     merged: tuple[int, int] | None = None
-    """So many levels from the first on are merged, with so many tasks that had succeeded in them: where another one has
-    since, they are not. What a level may wait for; None: none does."""
+    """The number of merged levels, from the first on, and of the tasks that had succeeded in them: if another one has
+    succeeded since, they are not merged. A level may wait for this; None: no level does."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
-    """What the plan that made this ledger found out. It counts only with these very records and the same graph."""
+    """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
 
 class Launch(NamedTuple):
@@ -54,43 +54,44 @@ class Launch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What to do now, and where every task stands. Sequences are by task, in spec order."""
+    """What to do now, and the state of every task. Sequences are by task, in spec order."""
 
     launches: Sequence[Launch]
     """In the order in which they should start."""
     stops: Sequence[Stop]
-    """Attempts that are running and should not be; those already being stopped are not named again."""
+    """Attempts that are running and should not be, without those that are already being stopped."""
     unseen: Sequence[Unseen]
-    """To be looked up: only an attempt that is known to be gone counts as lost."""
+    """Attempts to look up: only one that is known to be deleted counts as lost."""
     states: Sequence[TaskState]
     removed: Mapping[str, TaskState]
-    """Tasks that are no longer in the spec: those that finished, and those still being stopped."""
+    """Tasks that are no longer in the spec: finished ones, and those that are still being stopped."""
     running: int
     """Attempts that hold a slot, launches included."""
     wanted: int
-    """Further attempts that would start now, were it not for what this project shares with others."""
+    """Further attempts that would start now without the limits that this project shares with others."""
     share: Share | None
-    """What it was allowed to start; None: all."""
+    """The share that it was allowed to start; None: unlimited."""
     level: int
-    """The lowest level with unfinished tasks; the number of levels when there is none."""
+    """The lowest level with unfinished tasks; the number of levels if no task is unfinished."""
     completed: bool
     """Nothing runs and nothing will."""
     stopped: Reason | None
-    """STOPPED or DEADLINE_EXCEEDED where that keeps tasks from running."""
+    """STOPPED or DEADLINE_EXCEEDED if that keeps tasks from running."""
     wake_at: float | None
-    """When to plan again even if nothing happens: the end of a backoff or of a deadline."""
+    """When to plan again even without an event: the end of a backoff or of a deadline."""
     ledger: Ledger
-    """What to write down: the prior of the next plan."""
+    """What to record: the prior of the next plan."""
     _explain: Callable[[], Sequence[str | None]] = field(repr=False)
 
     @cached_property
     def reasons(self) -> Sequence[str | None]:
-        """Of a pending, failed or skipped task. Worked out when asked for: only who shows them needs them all."""
+        """The reasons of pending, failed and skipped tasks. Computed on access: only code that shows them needs them
+        all."""
         return self._explain()
 
     @property
     def settled(self) -> list[str]:
-        """The tasks seen that have succeeded and hold nothing: a plan that is not told of them any more is the same."""
+        """The observed tasks that have succeeded and hold nothing: a plan without them is the same."""
         snapshot = self.ledger.snapshot
         if snapshot is None:
             return []
@@ -109,19 +110,17 @@ def plan(
 ) -> Plan:
     """Decides what to do next.
 
-    The first takes under 5 ms for 5,000 tasks with 15,000 dependencies, the next ones hardly longer than what changed
-    asks for.
+    The first takes under 5 ms for 5,000 tasks with 15,000 dependencies, the next ones take time for what changed.
 
     Args:
         graph: The compiled spec.
         spec: The spec that it was compiled from.
-        prior: What was written down last.
-        observed: By task id, every attempt that is seen, also of tasks that are no longer in the spec; those
-            ``settled`` may be left out. An attempt whose start was asked for is seen as LAUNCHING until it is known
-            to be there or refused.
+        prior: The last ledger.
+        observed: By task id, every observed attempt, also of tasks that are no longer in the spec; those of ``settled``
+            may be absent. An attempt that was requested is LAUNCHING until it is known to exist or to be refused.
         now: Seconds since the epoch.
         share: What of all that projects share this one may use; None: nothing is shared.
-        constraints: The rules that say who may start, in their order.
+        constraints: The rules that block tasks, in their order.
     """
     # 1. What is active: it holds slots, roles and files.
     snapshot = prior.snapshot
@@ -131,7 +130,7 @@ def plan(
         snapshot = Snapshot.of(graph, prior.records, observed)
     states = snapshot.states.copy()
 
-    # 2. What has failed for good, and whom that keeps from running.
+    # 2. What has failed for good, and which tasks that skips.
     failed = [
         i for i in sorted(snapshot.failing) if states[i] is _PENDING and is_final(graph, spec, i, snapshot.record(i))
     ]
@@ -149,16 +148,16 @@ def plan(
             unfinished[graph.level[i]] -= 1
     level = next(compress(count(), unfinished), len(unfinished))
 
-    # Nothing has ended in the future: a wait begins when the failure was observed, at the latest. Another machine's
-    # clock may be ahead, and a wait must not be longer than it is.
+    # Nothing has ended in the future: a wait starts when the failure was observed, at the latest. The clock of
+    # another machine may be ahead, and that must not make a wait longer.
     ahead = [i for i in snapshot.failing if states[i] is _PENDING and (snapshot.record(i).ended or 0.0) > now]
     if ahead:
         snapshot = snapshot.ended_by(now, ahead)
 
-    # 3. Whether the whole is to end.
+    # 3. Whether the project ends.
     may_run = bool(snapshot.usage.slots) or any(unfinished)
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
-    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _begins_anew(snapshot, prior):
+    if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
     if may_run:
         start_time = min(start_time, now)  # written by a clock that was ahead
@@ -173,11 +172,11 @@ def plan(
             if state is _PENDING:
                 states[i], closed[i] = _SKIPPED, Reason.STOPPED
 
-    # 4. Who starts.
+    # 4. Which tasks start.
     admission = Admission(constraints, Situation(graph, spec, snapshot, unfinished, level, prior.merged, now, share))
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
-    would = admission  # how it were if nothing was shared
+    would = admission  # without shared limits
     wanted = 0
     for place in () if stopped else snapshot.ready:
         if would.is_closed():
@@ -195,11 +194,11 @@ def plan(
             would = admission.alone() if would is admission else would
             wanted += 1
         would.take(i)
-    for i in snapshot.failing | snapshot.refused.keys():  # also where no slot was left to ask for them
+    for i in snapshot.failing | snapshot.refused.keys():  # also if no slot was left for them
         if states[i] is _PENDING and (block := admission.blocks(i)) is not None:
             wake = min(wake, block.until)
 
-    # 5. How it stands then.
+    # 5. The resulting state.
     starting = snapshot.launching | {launch.task for launch in launches}
     for i in snapshot.launching:
         if states[i] is _RUNNING:
@@ -211,6 +210,9 @@ def plan(
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
+        for i in graph.skipped:
+            if states[i] is _SKIPPED:
+                reasons[i] = Reason.SKIP_REQUESTED
         for i, state in enumerate(states):
             if state is _PENDING:
                 if i in starting:
@@ -240,8 +242,8 @@ def plan(
     )
 
 
-def _begins_anew(snapshot: Snapshot, prior: Ledger) -> bool:
-    """Whether results that were written down no longer count as of now: their tasks run again from the start."""
+def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
+    """Whether recorded results no longer count from now on: their tasks run again from the start."""
     for i, floor in snapshot.graph.rerun_after.items():
         reset = Record(attempts=floor)
         if snapshot.record(i) == reset != prior.records.get(snapshot.graph.ids[i], reset):

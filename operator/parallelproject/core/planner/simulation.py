@@ -1,11 +1,13 @@
-"""A run that is only imagined: how long a graph would take, by the constraints that the planner goes by.
+"""A simulated run: how long a graph would take, by the constraints of the planner.
 
-A list schedule (Graham, 1966) in the planner's order: at each moment those start that no constraint holds back. Every
-task takes as long as is expected of it, and none fails.
+A list schedule (Graham, 1966) in the planner's order: at each moment the tasks start that no constraint blocks. Every
+task takes its expected time, and none fails.
 """
 
 import heapq
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from itertools import compress, count
+from types import MappingProxyType
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
@@ -18,12 +20,12 @@ from parallelproject.model.status import TaskState
 def makespan(
     graph: CompiledGraph, spec: Spec, parallelism: int, constraints: Sequence[type[Constraint]] = CONSTRAINTS
 ) -> int:
-    """Seconds from the first start to the last end, of a project that begins now and is never suspended.
+    """Seconds from the first start to the last end, of a project that starts now and is never suspended.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
-        parallelism: Taken in place of ``spec.parallelism``.
+        parallelism: Used in place of ``spec.parallelism``.
         constraints: The rules, in their order.
 
     Raises:
@@ -33,9 +35,24 @@ def makespan(
     return _Simulation(graph, spec, constraints).run()
 
 
+def remaining(graph: CompiledGraph, spec: Spec, ended: Collection[int], running: Mapping[int, int]) -> int:
+    """Seconds until the end of a project that has started.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        ended: The tasks that have ended or will not run.
+        running: By task that runs, the seconds that it is expected to need from now on.
+
+    Raises:
+        RuntimeError: some tasks would never start.
+    """
+    return _Simulation(graph, spec, CONSTRAINTS, ended, running).run()
+
+
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
-    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … up to where more does not help."""
-    work = sum(graph.seconds)
+    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … until more does not help."""
+    work = work_of(graph)
     if not work:
         return {}
     speedup: dict[int, float] = {}
@@ -50,26 +67,48 @@ def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
     return dict(sorted(speedup.items()))
 
 
+def work_of(graph: CompiledGraph) -> int:
+    """The expected seconds of all tasks, without those that are skipped by request."""
+    return sum(seconds for i, seconds in enumerate(graph.seconds) if i not in graph.skipped)
+
+
 _READY: Hashable = ("ready",)
 
 
 class _Simulation:
-    """One run. Tasks that are ready stand in lines, by what they wait for: only the first of a line is asked for."""
+    """One run. Ready tasks are in queues, by what they wait for: only the first of a queue is checked."""
 
-    def __init__(self, graph: CompiledGraph, spec: Spec, constraints: Sequence[type[Constraint]]) -> None:
+    def __init__(
+        self,
+        graph: CompiledGraph,
+        spec: Spec,
+        constraints: Sequence[type[Constraint]],
+        ended: Collection[int] = frozenset(),
+        running: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
+        ended = {*ended, *(graph.skipped - running.keys())}
         unfinished = list(map(len, graph.levels))
-        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, 0, None, 0.0))
-        self._waiting = [len(above) for above in graph.parents]
-        self._lines: dict[Hashable, list[int]] = {}  # of places in the plan's order, each a heap
-        self._running: list[tuple[int, int]] = []  # a heap: when it ends, and the task
+        for task in ended:
+            unfinished[graph.level[task]] -= 1
+            self._snapshot.states[task] = TaskState.SUCCEEDED
+        level = next(compress(count(), unfinished), len(unfinished))
+        self._admission = Admission(constraints, Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0))
+        self._waiting = [sum(parent not in ended for parent in above) for above in graph.parents]
+        self._lines: dict[Hashable, list[int]] = {}  # positions in the plan's order, each a heap
+        self._running = [(left, task) for task, left in running.items()]  # a heap: when it ends, and the task
+        heapq.heapify(self._running)
+        for task in running:
+            self._snapshot.states[task] = TaskState.RUNNING
+            self._admission.take(task)
+        self._started = {*ended, *running}
 
     def run(self) -> int:
-        """To the end; when that is."""
+        """Runs to the end; returns its time."""
         graph, now = self._graph, 0
         for task, above in enumerate(self._waiting):
-            if not above:
+            if not above and task not in self._started:
                 self._stand(_READY, task)
         self._start(now)
         while self._running:
@@ -78,20 +117,20 @@ class _Simulation:
             self._admission.release(task)
             for child in graph.children[task]:
                 self._waiting[child] -= 1
-                if not self._waiting[child]:
+                if not self._waiting[child] and child not in self._started:
                     self._stand(_READY, child)
             self._start(now)
         if self._lines:
             task = graph.order[next(iter(self._lines.values()))[0]]
             block = self._admission.blocks(task)
-            raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'nobody knows why'}")
+            raise RuntimeError(f"{graph.ids[task]} never starts: {block.reason if block else 'unknown reason'}")
         return now
 
     def _stand(self, line: Hashable, task: int) -> None:
         heapq.heappush(self._lines.setdefault(line, []), self._graph.place[task])
 
     def _start(self, now: int) -> None:
-        """Starts all that may start, in the plan's order."""
+        """Starts all tasks that may start, in the plan's order."""
         admission, lines, graph = self._admission, self._lines, self._graph
         heads = [(places[0], number, line) for number, (line, places) in enumerate(lines.items())]
         heapq.heapify(heads)
@@ -101,7 +140,7 @@ class _Simulation:
             block = admission.blocks(task)
             into = None if block is None else (block.reason, task if block.line is None else block.line)
             if into == line:
-                continue  # it still waits, and so do those behind it
+                continue  # it still waits, and so does the rest of its queue
             heapq.heappop(lines[line])
             if into is not None:
                 self._stand(into, task)

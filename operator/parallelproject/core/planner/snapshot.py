@@ -1,9 +1,9 @@
-"""The facts of a plan: where every task stands by what is recorded and observed, and what active attempts hold.
+"""The facts of a plan: the state of every task by what is recorded and observed, and what active attempts hold.
 
-A function of the graph, the records and the attempts seen. It is worked out from scratch where there is none yet,
-and otherwise from the one before by what changed, so that a plan costs about the same for a large project as for a
-small one. Both ways lead to the same, which the laws of the planner hold. A snapshot that was given out stays as it is:
-the next one is a copy with the differences.
+A function of the graph, the records and the observed attempts. The first one is computed from scratch, each further one
+from the previous one and what changed, so that a plan costs about the same for a large project as for a small one. Both
+ways give the same result, which a property test checks. A snapshot never changes after it was returned: the next one is
+a copy with the differences.
 """
 
 from bisect import bisect_left
@@ -18,10 +18,11 @@ from parallelproject.model.status import Reason, TaskState
 
 _SUSPENDED = Reason.JOB_SUSPENDED
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
+_SKIPPED = TaskState.SKIPPED
 
 
 class Unseen(NamedTuple):
-    """An attempt that is recorded as running and of which nothing is seen."""
+    """An attempt that is recorded as running and not observed."""
 
     id: str
     number: int
@@ -30,36 +31,38 @@ class Unseen(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Snapshot:
-    """Where every task stands, and what holds slots, roles and files."""
+    """The state of every task, and what holds slots, roles and files."""
 
     graph: CompiledGraph
     records: dict[str, Record]
-    """By task id, settled with what is seen. A task that left the spec is kept while it runs or once it has ended."""
+    """By task id, settled with what is observed. A task that was removed from the spec is kept while it runs or after
+    it has ended."""
     seen: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """All that is seen, which they are settled with; also of tasks that are forgotten."""
+    """All observed attempts, which the records are settled with; also of tasks without a record."""
     states: list[TaskState] = field(default_factory=list)
-    """By task: PENDING, RUNNING or SUCCEEDED. RUNNING is also a task that holds a slot for another reason, by an
-    attempt that is only asked for, or one that counts as ended: nothing starts beside it."""
+    """By task: PENDING, RUNNING, SUCCEEDED, or SKIPPED if ``spec.skip`` lists it and nothing of it runs. A task is also
+    RUNNING if it holds a slot for another reason: an attempt that was only requested, or one that counts as ended. No
+    other attempt of it starts then."""
     ready: list[int] = field(default_factory=list)
-    """The pending tasks whose dependencies have all succeeded, as places in ``graph.order``, in order."""
+    """The pending tasks that are free (``is_free``), as places in ``graph.order``, in order."""
     unfinished: list[int] = field(default_factory=list)
-    """By level: how many of its tasks have not succeeded."""
+    """By level: how many of its tasks have not succeeded and are not skipped."""
     failing: set[int] = field(default_factory=set)
-    """Tasks that have failed or met a conflict before and not succeeded."""
+    """Tasks that have failed or had a conflict, and have not succeeded."""
     launching: set[int] = field(default_factory=set)
-    """Tasks that an attempt is asked for."""
+    """Tasks with a requested attempt."""
     refused: dict[int, Attempt] = field(default_factory=dict)
-    """By task: its attempt whose last creation was refused, also while another creation is under way."""
+    """By task: its attempt whose last creation was refused, also while it is created again."""
     live: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     """By task id: its running attempts."""
     unseen: dict[str, Unseen] = field(default_factory=dict)
-    """By task id. It may be there, so it holds a slot until it was looked up."""
+    """By task id. It may exist, so it holds a slot until it was looked up."""
     surplus: set[str] = field(default_factory=set)
-    """Those of ``live`` with an attempt that nobody wants any more (``surplus_for``)."""
+    """Those of ``live`` with an attempt that is no longer needed (``surplus_for``)."""
     suspended: set[str] = field(default_factory=set)
-    """Those of ``live`` with an attempt that somebody else has suspended: its deadline is ours to hold."""
+    """Those of ``live`` with an attempt that someone else suspended: the operator enforces its deadline."""
     strangers: dict[str, None] = field(default_factory=dict)
-    """The tasks of ``records`` that left the spec, in that order."""
+    """The tasks of ``records`` that were removed from the spec, in that order."""
     held: dict[str, tuple[Held, ...]] = field(default_factory=dict)
     """By task id: what its attempts hold that are running, or may be."""
     usage: Usage = field(default_factory=Usage)
@@ -69,6 +72,8 @@ class Snapshot:
     def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
         """From scratch."""
         new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
+        for skipped in graph.skipped:
+            new.states[skipped] = _SKIPPED
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
             i = graph.index.get(task_id)
@@ -79,7 +84,8 @@ class Snapshot:
             if i is None:
                 new.strangers[task_id] = None
             else:
-                new.states[i] = record.state
+                if record.state is not _PENDING:
+                    new.states[i] = record.state
                 if (record.failures or record.conflicts) and record.state is not _SUCCEEDED:
                     new.failing.add(i)
         changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
@@ -88,8 +94,8 @@ class Snapshot:
         return new
 
     def after(self, observed: Mapping[str, Sequence[Attempt]]) -> Self:
-        """The snapshot when this is seen."""
-        seen = self.seen  # by identity: to take in again what is merely equal is no harm
+        """The snapshot with these observed attempts."""
+        seen = self.seen  # by identity: reading an equal value again does no harm
         changes = {i: tuple(attempts) for i, attempts in observed.items() if attempts is not seen.get(i)}
         if len(observed) < len(seen) + sum(task_id not in seen for task_id in changes):
             changes.update((task_id, ()) for task_id in seen.keys() - observed.keys())
@@ -97,14 +103,14 @@ class Snapshot:
             return self
         new = self._copy()
         moved = new._settle(changes)
-        if len(moved) > len(new.states) // 8:
+        if len(moved) > len(new.states) // 8 or not self.graph.skipped.isdisjoint(moved):
             new._derive()
         else:
             new._move(moved)
         return new
 
     def ended_by(self, now: float, tasks: Sequence[int]) -> Self:
-        """The snapshot where the last attempts of these tasks had ended by now."""
+        """The snapshot in which the last attempts of these tasks ended at ``now`` at the latest."""
         new = self._copy()
         for i in tasks:
             new.records[self.graph.ids[i]] = self.record(i)._replace(ended=now)
@@ -115,21 +121,24 @@ class Snapshot:
         return sum(map(len, self.graph.levels[:level])) - sum(self.unfinished[:level])
 
     def record(self, i: int) -> Record:
-        """What is written down of a task."""
+        """What is recorded of a task."""
         return self.records.get(self.graph.ids[i], NEW)
 
     def surplus_for(self, task_id: str, attempt: Attempt) -> str | None:
-        """Why an attempt is running for nothing; None: it is not."""
+        """Why an attempt is no longer needed; None: it is needed."""
         if task_id not in self.graph.index:
             return "Removed"
         if self.records.get(task_id, NEW).state is _SUCCEEDED:
             return "Succeeded"
+        if self.graph.index[task_id] in self.graph.skipped:
+            return Reason.SKIP_REQUESTED
         return Reason.START_ERROR if attempt.cannot_begin else None
 
     def is_free(self, i: int) -> bool:
-        """Whether all dependencies of a task have succeeded."""
-        for parent in self.graph.parents[i]:  # noqa: SIM110 - all() takes twice as long, and all tasks are asked for
-            if self.states[parent] is not _SUCCEEDED:
+        """Whether all dependencies of a task have succeeded, or are skipped."""
+        for parent in self.graph.parents[i]:  # all() takes twice as long, and all tasks are asked for
+            state = self.states[parent]
+            if state is not _SUCCEEDED and state is not _SKIPPED:
                 return False
         return True
 
@@ -154,8 +163,8 @@ class Snapshot:
         )
 
     def _settle(self, changes: Mapping[str, tuple[Attempt, ...]]) -> list[int]:
-        """Takes in what is seen of some tasks now; the tasks whose state is another."""
-        # The one loop that sees every task after a restart, and so is made for speed: by number, not by name.
+        """Updates what is observed of some tasks; returns the tasks whose state changed."""
+        # The only loop over every task after a restart, so it is written for speed: by number, not by name.
         records, seen, states, index = self.records, self.seen, self.states, self.graph.index
         known_live, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
         moved = []
@@ -164,7 +173,7 @@ class Snapshot:
             i = index.get(task_id)
             if i in rerun_after:
                 record = records[task_id] = settle_after(record, attempts, rerun_after[i])
-            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # tells a commit
+            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # has a commit
                 record = records[task_id] = settle(record, attempts)
             state = record[0]
             live: tuple[Attempt, ...] = ()
@@ -188,6 +197,8 @@ class Snapshot:
                 self.refused[i] = attempts[-1]
             elif i in self.refused:
                 del self.refused[i]
+            if state is _PENDING and i in self.graph.skipped:
+                state = _SKIPPED
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
@@ -197,7 +208,7 @@ class Snapshot:
         return moved
 
     def _hold(self, task_id: str, i: int | None, record: Record, live: tuple[Attempt, ...], is_unseen: bool) -> None:
-        """What a task holds now, instead of what it held."""
+        """Replaces what a task holds."""
         for held in self.held.pop(task_id, ()):
             self.usage.add(held, -1)
         self.live.pop(task_id, None)
@@ -221,7 +232,7 @@ class Snapshot:
             (self.launching.add if is_asked_for else self.launching.discard)(i)
 
     def _let_go(self) -> None:
-        """Of the tasks that left the spec, those are forgotten that neither run nor have ended: they were stopped."""
+        """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped."""
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
@@ -231,16 +242,16 @@ class Snapshot:
                 self.records.pop(task_id, None)
 
     def _derive(self) -> None:
-        """What follows from the states of all tasks."""
+        """Computes what follows from the states of all tasks."""
         graph, states = self.graph, self.states
         self.ready = [place for place, i in enumerate(graph.order) if states[i] is _PENDING and self.is_free(i)]
         self.unfinished = list(map(len, graph.levels))
         for level, state in zip(graph.level, states, strict=True):
-            if state is _SUCCEEDED:
+            if state is _SUCCEEDED or state is _SKIPPED:
                 self.unfinished[level] -= 1
 
     def _move(self, moved: Sequence[int]) -> None:
-        """The same, where only these tasks have another state than before."""
+        """The same, if only these tasks have a new state."""
         graph, states, ready = self.graph, self.states, self.ready
         touched = list(moved)
         for i in moved:

@@ -21,13 +21,13 @@ class Stop(NamedTuple):
 
 
 def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str | None, now: float) -> list[Stop]:
-    """What to stop now; what is being stopped already is not named again.
+    """What to stop now, without what is already being stopped.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
-        snapshot: What is active.
-        of_all: Why all that runs is stopped; None: it is not.
+        snapshot: The active attempts.
+        of_all: Why everything that runs is stopped; None: it is not.
         now: Seconds since the epoch.
     """
     tasks = snapshot.live if of_all else [*snapshot.surplus, *(snapshot.suspended - snapshot.surplus)]
@@ -41,7 +41,7 @@ def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str 
 
 
 def stops_of_all(observed: Mapping[str, Sequence[Attempt]]) -> list[Stop]:
-    """What to stop of a project that is to end and whose spec cannot be planned: all that runs."""
+    """What to stop of a project that ends and whose spec cannot be planned: everything that runs."""
     return [
         Stop(task_id, attempt, Reason.STOPPED)
         for task_id, attempts in observed.items()
@@ -63,8 +63,8 @@ def next_overdue(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, now: floa
 def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt) -> float:
     """When a suspended attempt is over its deadline, in seconds since the epoch; inf if never.
 
-    The Job controller's clock stands still for a suspended Job, so ours counts: from the attempt's start, the time
-    suspended included. One that a queue has not let begin is not over it.
+    The Job controller does not count time while a Job is suspended, so this clock counts: from the attempt's start,
+    including the time suspended. An attempt that a queue has not started yet is not over it.
     """
     i = graph.index.get(task_id)
     if i is None or not attempt.is_suspended or attempt.is_queued or attempt.started is None:
@@ -74,7 +74,7 @@ def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Att
 
 
 def _can_be_stopped(attempt: Attempt) -> bool:
-    """What is not there yet cannot be, and what is being stopped need not."""
+    """An attempt that does not exist yet cannot be stopped, and one that is being stopped need not be."""
     return not attempt.stopping and attempt.phase is not Phase.LAUNCHING
 
 

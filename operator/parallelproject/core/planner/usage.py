@@ -1,7 +1,7 @@
 """What is in use: the sum of the claims of all active attempts.
 
-There is one rule for all of them. An attempt that an earlier spec has started, or one of a task that was removed, just
-has another claim than its task has now.
+One rule holds for all of them. An attempt of an earlier spec, or of a task that was removed, only has another claim
+than its task has now.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ K = TypeVar("K")
 
 
 class Held(NamedTuple):
-    """A claim, by the numbers of one graph."""
+    """A claim, in the numbers of one graph."""
 
     slots: int
     role: str | None
@@ -28,13 +28,13 @@ def held_by(graph: CompiledGraph, task: int | None, claim: Claim | None) -> Held
     Args:
         graph: The graph as it is now.
         task: Its task; None where that is no longer in the graph.
-        claim: What it was started with; None: what its task claims now.
+        claim: The claim that it was started with; None: what its task claims now.
     """
     if task is None:
         files: tuple[str, ...] = claim.files if claim else ()
         touched: tuple[int, ...] = ()
     else:
-        # Also what its task writes now: who judges by the spec as it is must not find two that write the same.
+        # Also what its task writes now: by the current spec, no two active tasks may write the same file.
         files = claim.files if claim and claim.files != graph.files[task] else ()
         touched = graph.locks.touched[task]
     if files:
@@ -46,7 +46,7 @@ def held_by(graph: CompiledGraph, task: int | None, claim: Claim | None) -> Held
 
 @dataclass(slots=True)
 class Usage:
-    """Sums; what is not used is not in them."""
+    """Sums; unused entries are absent."""
 
     slots: int = 0
     roles: dict[str | None, int] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Usage:
     """By pattern of ``graph.locks``, how many hold it."""
 
     def add(self, held: Held, sign: int = 1) -> None:
-        """Adds what one attempt holds; with a sign of -1 takes it away."""
+        """Adds what one attempt holds; with a sign of -1 subtracts it."""
         slots, role, patterns = held
         self.slots += sign * slots
         _count(self.roles, role, sign * slots)
@@ -63,7 +63,7 @@ class Usage:
             _count(self.patterns, pattern, sign)
 
     def copy(self) -> Self:
-        """Another one of the same sums."""
+        """A copy."""
         return type(self)(self.slots, self.roles.copy(), self.patterns.copy())
 
 

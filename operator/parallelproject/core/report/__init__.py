@@ -1,1 +1,1 @@
-"""What is said of a project: its status, why a task waits, figures, overviews. Pure."""
+"""Reports on a project: its status, why a task waits, figures, overviews. Pure."""

@@ -1,9 +1,9 @@
 """What happened to a project between two of its states. Pure.
 
-One vocabulary (``Event``) and one derivation (``changes``) for everybody who reports: Kubernetes Events, metrics,
+One vocabulary (``Event``) and one derivation (``changes``) for everything that reports: Kubernetes Events, metrics,
 traces, live views, logs. A state is a ledger, a plan or a status document; ``readings`` gives each of them the same
-small form. What is recorded already is in the first state, so an attempt that is seen again makes no event, and
-neither does one that a restarted process finds written down.
+small interface. The first state has what is recorded already, so an attempt that is observed again makes no event, and
+neither does one that a restarted process finds recorded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,31 +15,31 @@ from parallelproject.model.status import Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
 _ATTEMPTS_MAX = 100
-"""Most attempts of a task that are reported at once."""
+"""Maximum number of attempts of a task that are reported at once."""
 _SHOWN_WAITS = frozenset({Reason.BACKOFF.value})
-"""Reasons of a wait whose begin and end a person wants to see."""
+"""Reasons of a wait whose start and end are worth an event."""
 
 
 class What(StrEnum):
     """Kinds of events."""
 
     FOUND = "Found"
-    """A process begins with this state. Nothing has happened; who keeps no memory may look at it."""
-    # Of the spec
+    """A process starts with this state. Nothing has happened; a consumer without memory may read it."""
+    # About the spec
     ACCEPTED = "Accepted"
     REJECTED = "Rejected"
     SUSPENDED = "Suspended"
     RESUMED = "Resumed"
-    # Of an attempt
+    # About an attempt
     STARTED = "Started"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     """Also by a conflict, with that reason. Another attempt may follow: see TASK_FAILED."""
     STOPPED = "Stopped"
     """By the project's end or an edit: no failure of its task."""
-    # Of a task
+    # About a task
     LANDED = "Landed"
-    """Its work is now known to be a commit on the branch."""
+    """The commit of its work on the branch is now known."""
     TASK_FAILED = "TaskFailed"
     """For good."""
     SKIPPED = "Skipped"
@@ -49,74 +49,74 @@ class What(StrEnum):
     SHARED = "SharedFiles"
     KEPT = "WorkKept"
     CHANGED = "Changed"
-    """It is in another state, or its wait for another attempt has begun or ended, and nothing above says so."""
-    # Of the whole
+    """Its state has changed, or its wait for another attempt has started or ended, and no other event says so."""
+    # About the project
     LEVEL_COMPLETED = "LevelCompleted"
     COMPLETED = "Completed"
     REPORTED = "Reported"
-    """Something that no state shows: who finds it reports it."""
+    """Something that no state shows: the code that finds it reports it."""
 
 
-_BESIDE = (What.UNDECLARED, What.SHARED, What.KEPT)
+_NOTES = (What.UNDECLARED, What.SHARED, What.KEPT)
 """As the fields of ``DeliveryNotes``."""
 
 
 class Event(NamedTuple):
-    """Something that happened. Fields that do not belong to its kind, or are not known, are empty."""
+    """One event. Fields that do not belong to its kind, or are not known, are empty."""
 
     what: What
     task: str = ""
     number: int = 0
-    """Of the attempt."""
+    """Number of the attempt."""
     took: float | None = None
-    """Seconds that an attempt took."""
+    """Duration of an attempt, in seconds."""
     reason: str = ""
-    """Why, as a word for programs."""
+    """The reason, as one word for programs."""
     exit_code: int | None = None
     commit: str | None = None
-    """The short name of the commit that the work landed as."""
+    """The short hash of the commit of the work."""
     amount: int = 0
-    """Paths, pieces of work, or of a level the tasks that succeeded."""
+    """Number of paths or pieces of work; for a level, of the tasks that succeeded."""
     total: int = 0
-    """Of a level its tasks."""
+    """For a level, the number of its tasks."""
     level: int | None = None
     """From 0."""
     message: str = ""
-    """A sentence for people, where the state itself has one."""
+    """A sentence for people, if the state has one."""
     warning: bool = False
-    """Whether a person should look at it."""
+    """Whether a person should check it."""
     job: str = ""
     log: str = ""
-    """Where an attempt's output is, on this machine."""
+    """Path of an attempt's output, on this machine."""
     again_in: float | None = None
-    """After a failure of a local run: seconds until the next attempt; None where there is none."""
+    """After a failure of a local run: seconds until the next attempt; None if none follows."""
     changed_nothing: bool = False
-    """Whether an attempt has succeeded and left nothing to land."""
+    """Whether an attempt succeeded and had no changes to land."""
     notes: tuple[str, ...] = ()
-    """What else an attempt left, and where that is kept."""
+    """What else an attempt left, and where it is kept."""
 
 
 Subject = TypeVar("Subject", contravariant=True)
 
 
 class Consumer(Protocol[Subject]):
-    """Who hears what happened. It must not wait, and whatever fails in it harms nobody else."""
+    """A consumer of events. It must not block, and its errors do not affect other consumers."""
 
     def take(self, project: Subject, events: Sequence[Event]) -> None:
-        """Takes in what has happened to a project, in order."""
+        """Receives the events of a project, in order."""
 
 
-class Row(NamedTuple):
+class StatusRow(NamedTuple):
     """One task of a state."""
 
     state: TaskState = TaskState.PENDING
     record: Record = NEW
     reason: str = ""
-    """Why it is in this state."""
+    """The reason of this state."""
 
 
 class Level(NamedTuple):
-    """A level whose tasks are all over."""
+    """A level whose tasks have all ended."""
 
     number: int
     """From 0."""
@@ -125,40 +125,42 @@ class Level(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """What a state says of the project as a whole."""
+    """What a state says about the project as a whole."""
 
     accepted: bool | None = None
     """None: not decided."""
     generation: object = None
-    """Of the spec that ``accepted`` is about."""
+    """Generation of the spec that ``accepted`` is about."""
     verdict: tuple[str, str] = ("", "")
     """Reason and message of ``accepted``."""
     suspended: bool = False
+    suspension: tuple[str, str] = ("", "")
+    """Reason and message of ``suspended``."""
     completed: object = None
-    """What tells one end from another; None while it has not ended."""
+    """Identifies the end; None while the project has not ended."""
     succeeded: bool = False
     result: tuple[str, str] = ("", "")
     """Reason and message of the end."""
 
 
 class Reading(Protocol):
-    """One state, as far as events are derived from it."""
+    """One state, as the source of events."""
 
     @property
     def whole(self) -> Whole:
         """The project as a whole."""
 
     def changed_since(self, before: Self) -> Iterable[str]:
-        """The tasks that may be different, in the order in which events are to come; asked of the later state."""
+        """The tasks that may have changed, in the order of their events; called on the later state."""
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """One task."""
 
     def attempts(self, task: str) -> Sequence[Attempt] | None:
-        """All that is seen of a task's attempts; None where this state has only records."""
+        """All observed attempts of a task; None if this state has only records."""
 
     def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterable[Level]:
-        """The levels that have ended since, where these tasks have changed."""
+        """The levels that have ended since, given that these tasks have changed."""
 
 
 R = TypeVar("R", bound=Reading)
@@ -167,10 +169,10 @@ R = TypeVar("R", bound=Reading)
 def changes(before: R | None, after: R) -> list[Event]:
     """What happened, in order: to the spec, to each task, to levels, to the project.
 
-    It takes as long as what changed asks for, however large the project is.
+    Its run time depends on the number of changes, not on the size of the project.
 
     Args:
-        before: The earlier state; None for a process that begins with ``after``.
+        before: The earlier state; None for a process that starts with ``after``.
         after: The later one, of the same form.
     """
     if before is None:
@@ -196,10 +198,11 @@ def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
         elif not old.accepted and new.accepted:
             yield Event(What.ACCEPTED, reason=reason, message=message)
     if new.suspended != old.suspended:
-        yield Event(What.SUSPENDED if new.suspended else What.RESUMED)
+        reason, message = new.suspension if new.suspended else ("", "")
+        yield Event(What.SUSPENDED if new.suspended else What.RESUMED, reason=reason, message=message)
 
 
-def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> list[Event]:
+def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] | None) -> list[Event]:
     record = new.record
     events = _of_attempts(task, old.record, record, seen)
     if record.commit and not old.record.commit:
@@ -216,7 +219,7 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
         elif old.reason == Reason.JOB_SUSPENDED and new.state is _RUNNING:
             events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
     if old.record.notes != record.notes:
-        for what, was, amount in zip(_BESIDE, old.record.notes, record.notes, strict=True):
+        for what, was, amount in zip(_NOTES, old.record.notes, record.notes, strict=True):
             if amount and not was:
                 events.append(Event(what, task, record.attempts, commit=record.commit, amount=amount, warning=True))
     if not events and _shown(old) != _shown(new):
@@ -224,7 +227,7 @@ def _of_task(task: str, old: Row, new: Row, seen: Sequence[Attempt] | None) -> l
     return events
 
 
-def _shown(row: Row) -> tuple[object, ...]:
+def _shown(row: StatusRow) -> tuple[object, ...]:
     return row.state, row.record.attempts, row.reason in _SHOWN_WAITS
 
 
@@ -232,7 +235,7 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
     """Starts and ends of a task's attempts, by number."""
     if new is old:
         return []
-    # A status that somebody has tampered with may claim a million attempts: the last of them are enough.
+    # A status that someone edited may claim a million attempts: the last ones are enough.
     old = old._replace(
         attempts=max(old.attempts, new.attempts - _ATTEMPTS_MAX),
         failures=max(old.failures, new.failures - _ATTEMPTS_MAX),
@@ -258,7 +261,7 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
 
 
 def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tuple[What, str]]:
-    """How attempts have ended, and why: failures, conflicts, stops, then the success."""
+    """How attempts ended, and why: failures, conflicts, stops, then the success."""
     ends: list[tuple[What, str]] = []
     failures = new.failures - old.failures
     if failures > 0:
@@ -273,7 +276,7 @@ def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tupl
 def _numbered(
     ends: list[tuple[What, str]], first: int, last: int, known: dict[int, Attempt]
 ) -> Iterator[tuple[int, tuple[What, str]]]:
-    """The ends with the numbers of their attempts: as they are seen, the others in order."""
+    """The ends with the numbers of their attempts: as observed, the others in order."""
     left, numbers = list(ends), []
     for number in range(first + 1, last + 1):
         end = _end_of(known[number]) if number in known else None
@@ -282,7 +285,7 @@ def _numbered(
             yield number, end
         else:
             numbers.append(number)
-    for place, end in enumerate(left):  # of one that had been given up, there may be more ends than numbers
+    for place, end in enumerate(left):  # one that counted as lost may end again: more ends than numbers
         yield numbers[place] if place < len(numbers) else last, end
 
 
@@ -296,12 +299,12 @@ def _end_of(attempt: Attempt) -> tuple[What, str]:
 
 
 def _reasons(ended: int, attempts: Sequence[Attempt], failures: int) -> list[str]:
-    """Why so many attempts failed; those of which nothing is seen are lost.
+    """The reasons of new failures; attempts that are not observed are lost.
 
     Args:
-        ended: So many attempts had ended before.
-        attempts: All that are seen.
-        failures: How many of them count as failures now.
+        ended: Number of attempts that had ended before.
+        attempts: All observed attempts.
+        failures: Number of failures now.
     """
     reasons = [
         _end_of(attempt)[1]
@@ -313,11 +316,11 @@ def _reasons(ended: int, attempts: Sequence[Attempt], failures: int) -> list[str
 
 
 def _recorded(record: Record, failures: int) -> list[str]:
-    """The same by the record alone, which has the reason of the last."""
+    """The same from the record alone, which has the reason of the last failure."""
     last = str(record.reason or "") if record.reason != Reason.CONFLICT else ""
     return [""] * (failures - 1) + [last]
 
 
 def over(record: Record) -> int:
-    """How many attempts have ended."""
+    """The number of attempts that have ended."""
     return record.attempts - (record.state is _RUNNING)

@@ -1,4 +1,4 @@
-"""What happened to a project's attempts, counted. Pure."""
+"""Counts what happened to a project's attempts. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -31,11 +31,11 @@ class Tally(NamedTuple):
     """Counts."""
 
     started: int = 0
-    """Attempts that are there and were not before, or were refused for good."""
+    """New attempts, and those that were refused for good."""
     retries: int = 0
-    """Those of them that are not the first of their task."""
+    """Those of them that are not the first attempt of their task."""
     landed: int = 0
-    """Tasks whose work is now known to be a commit on the branch."""
+    """Tasks whose commit on the branch became known."""
     ended: Counter[End] = Counter()
 
 
@@ -44,7 +44,7 @@ _RESULTS = {What.SUCCEEDED: Result.SUCCEEDED, What.FAILED: Result.FAILED, What.S
 
 
 def count(events: Iterable[Event]) -> Tally:
-    """Counts events of attempts; the others count for nothing."""
+    """Counts events of attempts and ignores all others."""
     started = retries = landed = 0
     ended: Counter[End] = Counter()
     for event in events:
@@ -60,10 +60,10 @@ def count(events: Iterable[Event]) -> Tally:
 
 
 def tally(before: Ledger, after: Ledger) -> Tally:
-    """Counts what a plan has taken in.
+    """Counts what a plan has recorded.
 
     Args:
-        before: The ledger that the plan was given.
-        after: The one that it gave.
+        before: The ledger before the plan.
+        after: The ledger after it.
     """
     return count(changes(LedgerReading(before), LedgerReading(after)))

@@ -1,4 +1,4 @@
-"""What tasks have really changed, beside what they had declared. Pure."""
+"""What tasks have really changed, compared with what they declare. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from parallelproject.core.graph.walk import reachable
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A path that tasks changed which nothing had kept apart: they may have been running at the same time."""
+    """A path that several tasks changed which may have run at the same time."""
 
     path: str
     tasks: tuple[str, ...]
@@ -19,15 +19,15 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The difference between what was declared and what was done."""
+    """The difference between declared and changed files."""
 
     undeclared: Mapping[str, tuple[str, ...]]
-    """By task, what it changed beside what it had declared; tasks that declared nothing are not among them."""
+    """By task, the undeclared paths that it changed; without tasks that declare nothing."""
     overlaps: tuple[Overlap, ...]
 
 
 def compare(graph: CompiledGraph, changed: Mapping[str, Sequence[str]]) -> Comparison:
-    """Compares.
+    """Compares declared with changed files.
 
     Args:
         graph: The compiled spec.
@@ -39,10 +39,10 @@ def compare(graph: CompiledGraph, changed: Mapping[str, Sequence[str]]) -> Compa
     for task_id, paths in changed.items():
         i = graph.index[task_id]
         declared = graph.files[i]
-        beside = tuple(path for path in paths if not any(fits(path, pattern) for pattern in declared))
-        silent.update((i, path) for path in beside)
-        if declared and beside:
-            undeclared[task_id] = beside
+        extra = tuple(path for path in paths if not any(fits(path, pattern) for pattern in declared))
+        silent.update((i, path) for path in extra)
+        if declared and extra:
+            undeclared[task_id] = extra
         for path in paths:
             writers[path].append(i)
     above: dict[int, set[int]] = {}
@@ -60,12 +60,12 @@ def compare(graph: CompiledGraph, changed: Mapping[str, Sequence[str]]) -> Compa
 
 
 def _ordered(graph: CompiledGraph, i: int, j: int, above: dict[int, set[int]]) -> bool:
-    """Whether one of two tasks waits for the other."""
+    """Whether one of two tasks depends on the other."""
     return i in _above(graph, j, above) or j in _above(graph, i, above)
 
 
 def _above(graph: CompiledGraph, i: int, known: dict[int, set[int]]) -> set[int]:
-    """All that a task waits for, directly or not."""
+    """All dependencies of a task, direct and indirect."""
     if i not in known:
         known[i] = set(reachable([i], graph.parents))
     return known[i]

@@ -1,12 +1,17 @@
-"""What events are called where people read them outside of a picture: the message of each, in one place. Pure."""
+"""The messages of events, in one place: what happened, and what comes next. Pure."""
 
 from collections.abc import Sequence
 
 from parallelproject.core.report.changes import Event, What
+from parallelproject.model.names import level_name
+from parallelproject.model.problem import listed
+from parallelproject.model.status import Reason
+
+_LEVELS_SHOWN = 10
 
 
 def message(event: Event) -> str:
-    """An event in a sentence; empty for those that need none."""
+    """What happened, as a sentence; empty for events without a message."""
     task, commit = event.task, event.commit
     match event.what:
         case What.STARTED:
@@ -14,10 +19,13 @@ def message(event: Event) -> str:
         case What.SUCCEEDED:
             return f"{task}: attempt {event.number} succeeded"
         case What.STOPPED:
-            return f"{task}: attempt {event.number} was stopped"
-        case What.FAILED | What.TASK_FAILED:
-            code = "" if event.exit_code is None else f" {event.exit_code}"
-            return f"{task}: {event.reason}{code} in attempt {event.number}"
+            return f"{task}: attempt {event.number} was stopped, which is no failure"
+        case What.FAILED if event.reason == Reason.CONFLICT:
+            return f"{task}: attempt {event.number} did not merge with what landed while it ran (Conflict)"
+        case What.FAILED:
+            return f"{task}: attempt {event.number} failed ({_cause(event)})"
+        case What.TASK_FAILED:
+            return f"{task}: failed for good with attempt {event.number} ({_cause(event)})"
         case What.LANDED:
             return f"{task}: landed as {commit}"
         case What.SKIPPED:
@@ -27,18 +35,73 @@ def message(event: Event) -> str:
         case What.JOB_RESUMED:
             return f"{task}: its Job {event.job} is no longer suspended"
         case What.UNDECLARED:
-            return f"{task}: {event.amount} besides the files that it declares, in {commit}"
+            return f"{task}: commit {commit} changed {_paths(event)} that its files do not declare"
         case What.SHARED:
-            return f"{task}: {event.amount} changed by others while it ran, in {commit}; it merged"
+            return f"{task}: commit {commit} changed {_paths(event)} that others changed while it ran; it merged"
         case What.KEPT:
-            kept = "not among its files, kept and not landed: see the log of its container git"
-            return f"{task}: {event.amount} {kept}"
+            pieces = "1 piece of work was" if event.amount == 1 else f"{event.amount} pieces of work were"
+            return f"{task}: {pieces} not in its workspace; that is kept, and has not landed"
+        case What.SUSPENDED:
+            return f"{event.message or 'suspended: no new task starts'}; running tasks finish"
+        case What.RESUMED:
+            return "no longer suspended"
         case What.LEVEL_COMPLETED:
             return levels_message([event])
     return event.message
 
 
 def levels_message(events: Sequence[Event]) -> str:
-    """Several levels that ended together: a chain of short tasks ends several a second."""
-    names = ("level " if len(events) == 1 else "levels ") + ", ".join(str((event.level or 0) + 1) for event in events)
-    return f"{names}: {sum(event.amount for event in events)} of {sum(event.total for event in events)}"
+    """The message of levels that ended together: a chain of short tasks ends several per second."""
+    names = listed([level_name(event.level or 0) for event in events], _LEVELS_SHOWN)
+    good, total = sum(event.amount for event in events), sum(event.total for event in events)
+    return f"{names} done: {good} of {total} task{'' if total == 1 else 's'} succeeded"
+
+
+def next_step(event: Event, project: str) -> str:
+    """What comes next, or what a person can do; empty where nothing does.
+
+    Args:
+        event: What happened.
+        project: The name that commands are given.
+    """
+    task = event.task
+    match event.what:
+        case What.ACCEPTED:
+            return "tasks without dependencies start"
+        case What.REJECTED:
+            return "fix the spec and apply it again; pproj lint FILE checks it before"
+        case What.SUSPENDED if event.reason == "Requested":
+            return f"pproj resume {project}"
+        case What.SUSPENDED:
+            return "it resumes by itself"
+        case What.RESUMED:
+            return "ready tasks start"
+        case What.FAILED:
+            return f"attempt {event.number + 1}"
+        case What.TASK_FAILED:
+            return f"pproj why {project} {task} explains it; pproj retry {project} {task} runs it again"
+        case What.JOB_SUSPENDED:
+            return f"pproj why {project} {task} has the command that resumes it"
+        case What.JOB_RESUMED:
+            return "its pod starts"
+        case What.UNDECLARED | What.SHARED:
+            return "declare them in the files of the task, so that writers of the same file take turns"
+        case What.KEPT:
+            return "the log of its container git names the ref that has it"
+        case What.LEVEL_COMPLETED:
+            return level_name((event.level or 0) + 1)
+        case What.COMPLETED if not event.warning:
+            return "nothing is left to run"
+        case What.COMPLETED if event.reason == "TasksFailed":
+            return f"pproj why {project} TASK explains a failure; pproj retry {project} runs what failed again"
+        case What.COMPLETED:
+            return f"pproj get {project} shows what has not run"
+    return ""
+
+
+def _cause(event: Event) -> str:
+    return event.reason if event.exit_code is None else f"{event.reason} {event.exit_code}"
+
+
+def _paths(event: Event) -> str:
+    return "1 path" if event.amount == 1 else f"{event.amount} paths"

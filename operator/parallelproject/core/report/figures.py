@@ -1,10 +1,11 @@
-"""Figures of a run, as the field defines them: speedup = work / wall, efficiency = speedup / parallelism used."""
+"""Figures of a run, by their usual definitions: speedup = work / wall, efficiency = speedup / parallelism used."""
 
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.plan import Ledger
+from parallelproject.model.status import TaskState
 
 
 class Figures(NamedTuple):
@@ -12,23 +13,23 @@ class Figures(NamedTuple):
 
     wall: float
     work: float
-    """Sum of the times that the tasks' last attempts took."""
+    """Sum of the times of the tasks' last attempts."""
     critical_path: float
-    """Longest chain of dependent work, by the times taken."""
+    """Longest chain of dependent tasks, by the times that they took."""
     speedup: float
     efficiency: float
     retries: int
-    """Attempts beyond each task's first."""
+    """Attempts that followed one that failed or whose work conflicted; not those that followed one that was stopped."""
     peak: int
     """Largest number of tasks that ran at once."""
     conflict_rate: float | None
-    """Conflicts divided by landings tried; None where nothing was to land."""
+    """Conflicts divided by attempts to land; None if nothing had to land."""
 
 
 def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
-    """The figures of a run, up to its end or to now."""
+    """The figures of a run, until its end or until now."""
     records = [ledger.records.get(task_id, NEW) for task_id in graph.ids]
-    took = [max(0.0, r.ended - r.started) if r.started is not None and r.ended is not None else 0.0 for r in records]
+    took = [record.took or 0.0 for record in records]
     end = ledger.completion_time if ledger.completion_time is not None else now
     wall = max(0.0, end - (ledger.start_time if ledger.start_time is not None else end))
     work = sum(took)
@@ -41,10 +42,19 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
         critical_path=_longest_chain(graph, took),
         speedup=speedup,
         efficiency=speedup / ledger.peak if ledger.peak else 0.0,
-        retries=sum(max(0, r.attempts - graph.rerun_after.get(i, 0) - 1) for i, r in enumerate(records)),
+        retries=sum(_retries(graph, i, record) for i, record in enumerate(records)),
         peak=ledger.peak,
         conflict_rate=conflicts / landings if landings else None,
     )
+
+
+def _retries(graph: CompiledGraph, task: int, record: Record) -> int:
+    """An attempt that was stopped is no failure, so the one that follows it is no retry."""
+    has_failed = record.state is TaskState.PENDING and (
+        record.failures - graph.forgiven.get(task, 0) >= graph.max_attempts[task]  # the last one, and none follows
+    )
+    followed = record.attempts - graph.rerun_after.get(task, 0) - 1
+    return max(0, min(followed, record.failures + record.conflicts - has_failed))
 
 
 def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:

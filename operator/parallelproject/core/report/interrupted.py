@@ -1,6 +1,6 @@
-"""The status of a local run of which nothing runs any more, though it had not ended. Pure.
+"""The status of an interrupted local run: no process of it runs, and it has not ended. Pure.
 
-Whoever was cut off could not write that down. Whoever reads the document knows, and shows it so.
+The interrupted process could not record that. The reader of the document knows it, and shows it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from parallelproject.model.status import ConditionType, Reason, TaskState
 Json = dict[str, Any]
 
 INTERRUPTED = "Interrupted"
-"""Reason of such a run, and of its tasks that are not over."""
+"""Reason of such a run, and of its unfinished tasks."""
 _PENDING, _RUNNING = TaskState.PENDING.value, TaskState.RUNNING.value
 
 
@@ -21,17 +21,23 @@ def is_open(status: Mapping[str, Any]) -> bool:
     return condition(status, ConditionType.COMPLETED).get("status") == "False"
 
 
-def interrupted(status: Mapping[str, Any], goes_on: str) -> Json:
-    """The status where nothing runs: what was running waits, and the whole has ended for now.
+def is_interrupted(status: Mapping[str, Any]) -> bool:
+    """Whether a status is a result of ``interrupted``."""
+    found = condition(status, ConditionType.COMPLETED)
+    return found.get("status") == "True" and found.get("reason") in (INTERRUPTED, Reason.SUSPENDED.value)
+
+
+def interrupted(status: Mapping[str, Any], resume_command: str) -> Json:
+    """The status of a run whose processes have ended: running tasks wait, and the project has ended for now.
 
     Args:
-        status: As it was written last.
-        goes_on: The command that goes on with the run; empty where it is not known.
+        status: The last written status.
+        resume_command: The command that resumes the run; empty if it is not known.
     """
     is_suspended = condition(status, ConditionType.SUSPENDED).get("status") == "True"
     reason = Reason.SUSPENDED.value if is_suspended else INTERRUPTED
     done = f"{status.get('progress')} tasks succeeded; nothing runs"
-    message = f"{done} ({goes_on} goes on)" if goes_on else done
+    message = f"{done} ({resume_command} resumes it)" if resume_command else done
     verdicts = {ConditionType.COMPLETED: "True", ConditionType.SUCCEEDED: "False", ConditionType.READY: "False"}
     conditions = [
         {**entry, "status": verdicts[entry["type"]], "reason": reason, "message": message}

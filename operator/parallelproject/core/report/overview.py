@@ -1,4 +1,4 @@
-"""What is worth knowing of a graph before it runs: the content of ``pproj plan``. Pure; words it for nobody."""
+"""Facts about a graph before it runs: the content of ``pproj plan``. Pure, and without texts."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
-from parallelproject.core.planner.simulation import makespan, predicted_speedup
+from parallelproject.core.planner.simulation import makespan, predicted_speedup, work_of
 from parallelproject.model.spec import Scheduling, Spec
 
 Json = dict[str, Any]
@@ -19,14 +19,14 @@ class Bottleneck:
 
     id: str
     tasks: int
-    """How many tasks wait for it, directly or not."""
+    """Number of tasks that depend on it, directly or indirectly."""
     seconds: int
     """Their expected work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A plan before anything has run. Ids are in plan order: who goes first stands first.
+    """A plan before anything has run. Ids are in plan order.
 
     Seconds are expected ones; where no task has an estimate every task counts as 1, and ``estimated`` is false.
     """
@@ -35,9 +35,9 @@ class Outline:
     estimated: bool
     work_seconds: int
     levels: tuple[tuple[str, ...], ...]
-    """By dependencies alone."""
+    """Levels by dependencies alone."""
     waves: tuple[tuple[str, ...], ...]
-    """The levels with tasks that write the same files set apart."""
+    """Levels in which tasks that write the same files are in different waves."""
     set_back: tuple[str, ...]
     """The tasks that are in a later wave than level."""
     critical_path: tuple[str, ...]
@@ -46,7 +46,7 @@ class Outline:
     conflicts: tuple[tuple[str, tuple[str, ...]], ...]
     """(path, the tasks that write it)."""
     roles: dict[str, int]
-    """By role, its tasks; tasks without a role are not in it."""
+    """By role, its tasks; without tasks that have no role."""
     speedup: dict[int, float]
     """By parallelism: expected work divided by the makespan."""
     seconds: dict[int, int]
@@ -58,7 +58,7 @@ class Outline:
 
 
 def outline(graph: CompiledGraph, spec: Spec) -> Outline:
-    """Everything that can be said of a graph before it runs."""
+    """The overview of a graph."""
 
     def named(tasks: tuple[int, ...]) -> tuple[str, ...]:
         return tuple(graph.ids[i] for i in tasks)
@@ -66,7 +66,7 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
     speedup = predicted_speedup(graph, spec)
     by_level = spec.scheduling is Scheduling.LEVELS
     other = spec.model_copy(update={"scheduling": Scheduling.GRAPH if by_level else Scheduling.LEVELS})
-    work = sum(graph.seconds)
+    work = work_of(graph)
     return Outline(
         tasks=len(graph.ids),
         estimated=any(task.estimate_seconds for task in graph.tasks),
@@ -108,7 +108,7 @@ def document(found: Outline) -> Json:
 
 
 def enough(speedup: dict[int, float]) -> int:
-    """The parallelism beyond which the next larger one gains less than 15 %; 1 where nothing is known."""
+    """The parallelism beyond which the next larger one gains less than 15 %; 1 if nothing is known."""
     steps = list(speedup.items())
     for (parallelism, factor), (_, larger) in pairwise(steps):
         if larger < 1.15 * factor:

@@ -1,7 +1,7 @@
 """The states that events are derived from: a ledger, a plan of a local run, a status document. Pure.
 
-They differ in what they know. A ledger has every attempt and is exact, and says nothing of levels or of the end. A plan
-has both. A document is what users see, a second later, and all that another process can read.
+They have different facts. A ledger has every attempt and is exact, but has no levels and no end. A plan has both. A
+document is what users see, up to a second later, and all that another process can read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,14 +14,13 @@ from typing import Any, Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt
 from parallelproject.core.planner.plan import Ledger, Plan
-from parallelproject.core.report.changes import Level, Row, Whole
+from parallelproject.core.report.changes import Level, StatusRow, Whole
 from parallelproject.core.report.status import condition, read_row, result_of
-from parallelproject.model.status import ConditionType, TaskState
+from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState
 
-_NOTHING = Row()
+_NOTHING = StatusRow()
 _UNKNOWN = Whole()
 _STATES = {state.value: state for state in TaskState}
-_OVER = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,11 @@ class LedgerReading:
 
     @property
     def whole(self) -> Whole:
-        """Nothing: a ledger does not say."""
+        """Nothing: a ledger does not have it."""
         return _UNKNOWN
 
     def changed_since(self, before: Self) -> Iterator[str]:
-        """The tasks of which something else is seen, and whose record is another."""
+        """The tasks whose observed attempts or record changed."""
         now, then = self.ledger.snapshot, before.ledger.snapshot
         if now is None or now is then:
             return
@@ -46,30 +45,30 @@ class LedgerReading:
             if attempts is not known.get(task) and records.get(task, NEW) is not earlier.get(task, NEW):
                 yield task
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """The record."""
         record = self.ledger.records.get(task)
-        return _NOTHING if record is None else Row(record.state, record)
+        return _NOTHING if record is None else StatusRow(record.state, record)
 
     def attempts(self, task: str) -> Sequence[Attempt]:
         """Those that the plan was made with."""
         return self.ledger.snapshot.seen.get(task, ()) if self.ledger.snapshot is not None else ()
 
     def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterable[Level]:
-        """None: a ledger does not say."""
+        """None: a ledger does not have them."""
         return ()
 
 
 @dataclass(frozen=True, eq=False)
 class PlanReading:
-    """A plan of a local run, and what it has asked for."""
+    """A plan of a local run, and the attempts that it has requested."""
 
     graph: CompiledGraph
     plan: Plan
     asked: Mapping[str, int] = field(default_factory=dict)
-    """By task, the number of its attempt that is running or asked for: that counts as started."""
-    heard: Sequence[str] = ()
-    """The tasks of which something was heard since the state before, in that order."""
+    """By task, the number of its attempt that is running or requested: both count as started."""
+    reported: Sequence[str] = ()
+    """The tasks with news since the previous state, in order."""
 
     @cached_property
     def whole(self) -> Whole:
@@ -80,23 +79,23 @@ class PlanReading:
         return Whole(True, completed=self.plan.ledger.completion_time, succeeded=succeeded, result=(reason, message))
 
     def changed_since(self, before: Self) -> list[str]:
-        """Those that were heard of, then those in another state, then those that are asked for now."""
-        found = dict.fromkeys(self.heard)
+        """First the tasks with news, then those with a changed state, then those that are requested now."""
+        found = dict.fromkeys(self.reported)
         if before._has_failures or self._has_failures:
             moved = compress(self.graph.ids, map(is_not, before.plan.states, self.plan.states))
             found |= dict.fromkeys(moved)
         found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
         return list(found)
 
-    def row(self, task: str) -> Row:
-        """State and record; an attempt that is asked for is running."""
+    def row(self, task: str) -> StatusRow:
+        """State and record; a requested attempt counts as running."""
         i = self.graph.index[task]
         record, state = self.plan.ledger.records.get(task, NEW), self.plan.states[i]
         number = self.asked.get(task, 0)
         if number >= max(1, record.attempts):
             record, state = record._replace(state=TaskState.RUNNING, attempts=number), TaskState.RUNNING
         reason = self.plan.reasons[i] if state in (TaskState.SKIPPED, TaskState.FAILED) else None
-        return Row(state, record, reason or "")
+        return StatusRow(state, record, reason or "")
 
     def attempts(self, task: str) -> Sequence[Attempt]:
         """Those that the plan was made with."""
@@ -104,27 +103,27 @@ class PlanReading:
         return snapshot.seen.get(task, ()) if snapshot is not None else ()
 
     def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterator[Level]:
-        """The levels of these tasks that are over, of which one was not before."""
-        graph, states = self.graph, self.plan.states
+        """The levels of these tasks that have ended since."""
+        graph, states, earlier = self.graph, self.plan.states, before.plan.states
         places = [graph.index[task] for task in tasks]
-        ended = {graph.level[i] for i in places if states[i] in _OVER and before.plan.states[i] not in _OVER}
+        ended = {graph.level[i] for i in places if states[i] in ENDED_STATES and earlier[i] not in ENDED_STATES}
         snapshot = self.plan.ledger.snapshot
         for level in sorted(ended):
             unfinished = snapshot.unfinished[level] if snapshot is not None else 1
             tasks_of = graph.levels[level]
-            if not unfinished or (self._has_failures and all(states[i] in _OVER for i in tasks_of)):
+            if not unfinished or (self._has_failures and all(states[i] in ENDED_STATES for i in tasks_of)):
                 yield Level(level, len(tasks_of) - unfinished, len(tasks_of))
 
     @cached_property
     def _has_failures(self) -> bool:
-        """Whether tasks may be failed or skipped; else all that changes is heard of or asked for."""
+        """Whether tasks may be failed or skipped; else each change is reported or requested."""
         snapshot = self.plan.ledger.snapshot
-        return snapshot is None or bool(snapshot.failing) or self.plan.stopped is not None
+        return snapshot is None or bool(snapshot.failing or self.graph.skipped) or self.plan.stopped is not None
 
 
 @dataclass(frozen=True, eq=False)
 class StatusReading:
-    """A status document, as it is written or read; whatever in it is not as we write it says nothing."""
+    """A status document, as it is written or read; parts that are not in our format are ignored."""
 
     status: Mapping[str, Any]
 
@@ -140,36 +139,38 @@ class StatusReading:
         """What the conditions say."""
         accepted = condition(self.status, ConditionType.ACCEPTED)
         is_completed = condition(self.status, ConditionType.COMPLETED).get("status") == "True"
+        suspended = condition(self.status, ConditionType.SUSPENDED)
         result = condition(self.status, ConditionType.SUCCEEDED)
         return Whole(
             accepted={"True": True, "False": False}.get(str(accepted.get("status"))),
             generation=accepted.get("observedGeneration"),
             verdict=_words(accepted),
-            suspended=condition(self.status, ConditionType.SUSPENDED).get("status") == "True",
+            suspended=suspended.get("status") == "True",
+            suspension=_words(suspended),
             completed=(str(self.status.get("completionTime")) if is_completed else None),
             succeeded=result.get("status") == "True",
             result=_words(result),
         )
 
     def changed_since(self, before: Self) -> list[str]:
-        """The tasks whose row is another, in the order of the spec."""
+        """The tasks whose row changed, in the order of the spec."""
         earlier = before.rows
         return [task for task, row in self.rows.items() if row != earlier.get(task)]
 
-    def row(self, task: str) -> Row:
+    def row(self, task: str) -> StatusRow:
         """The row."""
         row = self.rows.get(task)
         if row is None:
             return _NOTHING
         state = _STATES.get(str(row.get("state")), TaskState.PENDING)
-        return Row(state, read_row(row), str(row.get("reason") or ""))
+        return StatusRow(state, read_row(row), str(row.get("reason") or ""))
 
     def attempts(self, task: str) -> None:
-        """A row has no more than the last one."""
+        """A row has only the last attempt."""
         return
 
     def levels_since(self, before: Self, tasks: Sequence[str]) -> Iterator[Level]:
-        """Those that were not over before."""
+        """The levels that had not ended before."""
         known = {level.number for level in before._ended()}
         return (level for level in self._ended() if level.number not in known)
 

@@ -1,10 +1,12 @@
 """A project's run as the spans of a trace: the project, its levels, their tasks, the attempts. Pure.
 
-Made of what is written down at the end, so that whoever makes it makes the same: ids are functions of the project's
-uid, of when it ended, and of the place in it. A project that goes on after its end and ends again is another trace.
+Derived from what is recorded at the end, so that any process derives the same spans: ids are functions of the project's
+uid, of the time of its end, and of the place in it. A project that resumes after its end and ends again is another
+trace.
 
-Times are whole seconds, as Kubernetes has them. The status has those of each task's last attempt; those of earlier ones
-are known as long as their Jobs are there, and an attempt without both has no span. A task that never started has none.
+Times are whole seconds, as Kubernetes has them. The status has the times of each task's last
+attempt. Times of earlier ones are known as long as their Jobs exist. An attempt without times has no span. A task that
+never started has none.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.attempt import Attempt, Phase, Record
 from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
+from parallelproject.model.names import level_name
 from parallelproject.model.status import TaskState
 
 Value = str | int | bool
@@ -28,18 +31,18 @@ _ENDED = (TaskState.SUCCEEDED.value, TaskState.FAILED.value)
 
 
 class Span(NamedTuple):
-    """Something that took a time. Times are seconds since the epoch."""
+    """Something with a duration. Times are seconds since the epoch."""
 
     name: str
     id: int
     """64 bits, never 0."""
     parent: int
-    """The id of the span that it is a part of; 0 for the first."""
+    """The id of its parent span; 0 for the first."""
     start: float
     end: float
     attributes: Mapping[str, Value]
     failed: str | None = None
-    """Why it failed; None where it did not."""
+    """Why it failed; None if it did not."""
 
 
 class Trace(NamedTuple):
@@ -48,7 +51,7 @@ class Trace(NamedTuple):
     id: int
     """128 bits, never 0."""
     spans: Sequence[Span]
-    """Each after the one that it is a part of."""
+    """Each after its parent."""
 
 
 class Subject(NamedTuple):
@@ -60,12 +63,12 @@ class Subject(NamedTuple):
 
 
 def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Sequence[Attempt]]) -> Trace | None:
-    """The trace of a project that has ended; None where its status does not say when.
+    """The trace of a project that has ended; None if its status has no time of its end.
 
     Args:
-        project: Which one it is.
+        project: Its identity.
         status: As it is written.
-        seen: By task id, the attempts that are seen.
+        seen: By task id, the observed attempts.
     """
     start, end = epoch(status.get("startTime")), epoch(status.get("completionTime"))
     if start is None or end is None:
@@ -90,20 +93,20 @@ def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Seq
             levels.setdefault(row.get("level"), []).append(found)
     for level, tasks in levels.items():
         parent = root
-        if level is not None:  # a task that left the spec has none
+        if level is not None:  # a task that was removed from the spec has none
             parent = _id(f"{run}/{level}", 8)
             first, last = min(task[0].start for task in tasks), max(task[0].end for task in tasks)
             failures = sum(task[0].failed is not None for task in tasks)
             why = f"{failures} failed" if failures else None
-            told: dict[str, Value] = {"parallelproject.level": level + 1, "parallelproject.tasks.started": len(tasks)}
-            spans.append(Span(f"level {level + 1}", parent, root, first, last, told, why))
+            facts: dict[str, Value] = {"parallelproject.level": level, "parallelproject.tasks.started": len(tasks)}
+            spans.append(Span(level_name(level), parent, root, first, last, facts, why))
         for task in tasks:
             spans += [task[0]._replace(parent=parent), *task[1:]]
     return Trace(_id(run, 16), spans)
 
 
 def _task(run: str, row: Mapping[str, Any], seen: Sequence[Attempt]) -> Iterator[Span]:
-    """The span of a task, then those of its attempts; nothing where no time is known."""
+    """The span of a task, then those of its attempts; empty if no time is known."""
     record = read_row(row)
     me = _id(f"{run}//{row['id']}", 8)
     attempts = list(_attempts(run, row, record, seen, me))
@@ -131,7 +134,7 @@ def _attempts(run: str, row: Mapping[str, Any], record: Record, seen: Sequence[A
     for number in sorted(known.keys() | ({record.attempts} if record.attempts else set())):
         attempt = known.get(number)
         start, end = (attempt.started, attempt.ended) if attempt else (None, None)
-        if number == record.attempts:  # what is written counts: it is what another one would find
+        if number == record.attempts:  # the recorded value counts: another process would find the same
             start, end = record.started or start, record.ended or end
         if start is None or end is None:
             continue
@@ -158,7 +161,7 @@ def _attempts(run: str, row: Mapping[str, Any], record: Record, seen: Sequence[A
 def _result(
     row: Mapping[str, Any], record: Record, number: int, attempt: Attempt | None
 ) -> tuple[str, str | None, int | None, str | None]:
-    """How an attempt ended, why, its exit code and its Job; by the row where it is not seen."""
+    """How an attempt ended, why, its exit code and its Job; from the row if it is not observed."""
     if attempt is not None and attempt.phase in _RESULTS:
         reason = "Lost" if attempt.phase is Phase.LOST else attempt.reason
         return _RESULTS[attempt.phase], reason, attempt.exit_code, attempt.name
@@ -168,5 +171,5 @@ def _result(
 
 
 def _id(place: str, size: int) -> int:
-    """So many bytes that are always the same for a place, and never all 0."""
+    """An id of the given number of bytes: the same for the same place, and never all 0."""
     return int.from_bytes(hashlib.sha256(place.encode()).digest()[:size]) or 1

@@ -1,6 +1,6 @@
 """The status of a project as it is written, from a plan; and a ledger from a status as it is read.
 
-Rows are plain dictionaries, short and in spec order; fields that say nothing are left out.
+Rows are plain dictionaries, short and in spec order; fields with default values are omitted.
 """
 
 from collections import Counter, defaultdict
@@ -11,10 +11,12 @@ from typing import Any
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
+from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
+from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
 from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
@@ -22,16 +24,16 @@ from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskSt
 Json = dict[str, Any]
 
 ATTEMPT_MAX = 1_000_000
-"""No task has more attempts; a higher number was not written by us."""
+"""No task has more attempts; the operator writes no higher number."""
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
-"""Most tasks of one refusal that are named, and most refusals."""
+"""Maximum number of tasks named for one refusal, and of refusals."""
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
 def read_status(status: Mapping[str, Any]) -> Ledger:
-    """What is written down in a status; whatever in it is not as we write it counts as not written."""
+    """The ledger in a status; parts that are not in our format are ignored."""
     found = status.get("metrics")
     peak = found.get("peakParallelism") if isinstance(found, dict) else 0
     return Ledger(
@@ -39,12 +41,12 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         start_time=epoch(status.get("startTime")),
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
-        merged=(0, 0),  # what was published is compared with what there is before it counts
+        merged=(0, 0),  # the published state is compared with the current one before it counts
     )
 
 
 def read_row(row: Mapping[str, Any]) -> Record:
-    """The record that a row tells of."""
+    """The record of a row."""
     state = _STATES.get(row.get("state", ""), _PENDING)
     attempts = _count(row, "attempts")
     if state is _RUNNING and not attempts:
@@ -80,12 +82,12 @@ def render_status(
     """The status after a plan.
 
     Args:
-        last: The status written before: conditions keep their times from it where they did not change.
+        last: The status written before: conditions that did not change keep their times.
         generation: metadata.generation of the spec.
-        published: How publishing stands; None where nothing is published.
-        troubles: By task, what keeps the attempt that is there from beginning.
-        refusals: By task, with what words the API server has refused to create its Job.
-        deletion: That the project was deleted, and what keeps it.
+        published: The state of publishing; None if nothing is published.
+        troubles: By task, what keeps its existing attempt from starting.
+        refusals: By task, the message with which the API server refused to create its Job.
+        deletion: The deletion of the project, and what keeps it.
     """
     records = plan.ledger.records
     rows = [
@@ -106,6 +108,7 @@ def render_status(
         "completionTime": None,
         "progress": f"{counts[_SUCCEEDED]}/{total}",
         "level": f"{min(plan.level + 1, levels)}/{levels}",
+        "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
         "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals, deletion),
         "levels": [
@@ -121,8 +124,8 @@ def render_status(
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
             if pull.get("level", levels) < levels:
-                told = {key: pull[key] for key in ("number", "url", "state")}
-                status["levels"][pull["level"]]["pullRequest"] = told
+                pull_request = {key: pull[key] for key in ("number", "url", "state")}
+                status["levels"][pull["level"]]["pullRequest"] = pull_request
     return status
 
 
@@ -134,13 +137,13 @@ def rejected_status(
     now: float,
     deletion: Deletion | None = None,
 ) -> Json:
-    """The status of a spec that is not accepted: nothing starts; what runs is still written down."""
+    """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
     rows = []
     for row in _rows(last):
         before = read_row(row)
-        # Without an accepted spec nobody knows which earlier results no longer count, so none of them is taken again.
-        told = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
-        record = settle(before, told)
+        # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
+        later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
+        record = settle(before, later)
         state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
@@ -159,7 +162,7 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    kept = {key: last[key] for key in ("startTime", "level", "publication") if key in last}
+    kept = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
     return (
         kept
         | {
@@ -173,7 +176,7 @@ def rejected_status(
 
 
 def _counted(rows: Sequence[Json]) -> Json:
-    """Counts, progress and levels from the rows alone, where the graph is not known."""
+    """Counts, progress and levels from the rows alone, if the graph is not known."""
     if not rows:
         return {}
     counts = Counter(_STATES[row["state"]] for row in rows)
@@ -190,13 +193,13 @@ def _counted(rows: Sequence[Json]) -> Json:
 
 
 def says_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two statuses differ only in what changes by itself as time goes by, or in nothing."""
+    """Whether two statuses are equal apart from values that change with time alone."""
     keys = (a.keys() | b.keys()) - {"metrics"}
-    return all(a.get(key) == b.get(key) for key in keys)  # null and absent are the same
+    return all(a.get(key) == b.get(key) for key in keys)  # null equals absent
 
 
 def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """The condition of one type; empty where there is none."""
+    """The condition of one type; empty if it is absent."""
     found = status.get("conditions")
     for entry in found if isinstance(found, list) else ():
         if isinstance(entry, dict) and entry.get("type") == kind:
@@ -205,7 +208,7 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def render_row(task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record) -> Json:
-    """One row: at most some 130 bytes for a task that went well."""
+    """One row: at most about 130 bytes for a task that succeeded."""
     row: Json = {"id": task_id, "state": state.value}
     if level is not None:
         row["level"] = level
@@ -235,9 +238,9 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
 
 
 def _shown(removed: Mapping[str, TaskState], records: Mapping[str, Record], room: int) -> list[str]:
-    """Tasks that left the spec, as many as there is room for: those still running, then the latest.
+    """Tasks that were removed from the spec, up to a limit: first those that still run, then the latest.
 
-    By what is written down and nothing else: who comes next must not find them in another order.
+    The order depends only on what is recorded: the next process must find the same order.
     """
 
     def place(task_id: str) -> tuple[Any, ...]:
@@ -300,9 +303,11 @@ def _conditions(
 
 
 def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
-    """How a completed plan ended: a reason, a sentence, and whether all tasks have succeeded."""
+    """How a completed plan ended: a reason, a sentence, and whether all tasks succeeded."""
     good = sum(state is _SUCCEEDED for state in plan.states)
     done = f"{good} of {len(graph.ids)} tasks succeeded"
+    if skipped := sum(plan.states[i] is TaskState.SKIPPED for i in graph.skipped):
+        done += f", {skipped} skipped by request"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     if plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
@@ -310,13 +315,13 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), good == len(graph.ids)
+    return reason, _cut(message), all_done(graph, plan.states)
 
 
 def _health(
     completed: tuple[str, str, str], succeeded: tuple[str, str, str], refused: tuple[str, str] | None
 ) -> list[tuple[str, str, str, str]]:
-    """The conditions that kstatus knows: a project is healthy as a Job is, when it has done its work."""
+    """The conditions that kstatus knows: like a Job, a project is ready when it has done its work."""
     if completed[0] != "True":
         reason, message = refused or (succeeded[1], completed[2])
         return [(ConditionType.READY, "Unknown", reason, message)]
@@ -325,27 +330,28 @@ def _health(
 
 
 def _refused(graph: CompiledGraph, plan: Plan, refusals: Mapping[str, str]) -> tuple[str, str] | None:
-    """Reason and message where Jobs of tasks that could start are refused; None where none is.
+    """Reason and message if Jobs of tasks that could start are refused; None if none is.
 
-    The message names the tasks by what the API server said of them: mostly that is the same of all.
+    The message groups the tasks by the API server's message, which is usually the same for all.
     """
     if not refusals:
         return None
     waiting = [i for i, reason in enumerate(plan.reasons) if reason in REFUSALS]
-    told: defaultdict[str, list[str]] = defaultdict(list)
+    by_message: defaultdict[str, list[str]] = defaultdict(list)
     for i in waiting:
         if message := refusals.get(graph.ids[i]):
-            told[message].append(graph.ids[i])
-    if not told:
+            by_message[message].append(graph.ids[i])
+    if not by_message:
         return None
     counts = Counter(str(plan.reasons[i]) for i in waiting)
-    parts = [f"{listed(tasks, _REFUSED_NAMED)}: {message}" for message, tasks in list(told.items())[:_REFUSED_NAMED]]
+    groups = list(by_message.items())[:_REFUSED_NAMED]
+    parts = [f"{listed(tasks, _REFUSED_NAMED)}: {message}" for message, tasks in groups]
     what = "1 task" if len(waiting) == 1 else f"{len(waiting)} tasks"
     return counts.most_common(1)[0][0], _cut(f"the API server refuses Jobs of {what}; {'; '.join(parts)}")
 
 
 def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
-    """The condition of a project that was deleted; none where it was not."""
+    """The condition of a project that was deleted; none if it was not."""
     return [] if deletion is None else [(ConditionType.TERMINATING, "True", "Deleted", _cut(deletion.message))]
 
 

@@ -12,16 +12,16 @@ from parallelproject.model.spec import Spec
 log = logging.getLogger(__name__)
 
 Check = Callable[[Spec, str], list[Problem]]
-"""What keeps a valid spec from running, in a project of this name."""
+"""The problems that keep a valid spec from running, in a project of this name."""
 
 
 def checks_of(executor: object) -> Check:
-    """The checks of an executor; one without any takes every valid spec."""
+    """The checks of an executor; an executor without checks accepts every valid spec."""
     return executor.problems if isinstance(executor, ChecksSpecs) else lambda spec, project: []
 
 
 def judged(spec: Spec, project: str, check: Check) -> tuple[CompiledGraph | None, list[Problem]]:
-    """The graph of a spec, None where it makes none; and everything that keeps the spec from running.
+    """The graph of a spec, None if it has no valid one, and all problems that keep the spec from running.
 
     Args:
         spec: The spec.
@@ -45,14 +45,14 @@ def accepted(data: object, project: str, check: Check) -> tuple[Spec, CompiledGr
         check: The executor's checks.
 
     Raises:
-        ProblemsError: It cannot run; has every problem that ``pproj lint --cluster`` reports.
+        ProblemsError: it cannot run. The error has every problem that ``pproj lint --cluster`` reports.
     """
     try:
         spec = parse_spec({} if data is None else data)
         graph, problems = judged(spec, project, check)
     except ProblemsError:
         raise
-    except Exception as error:  # one odd object must not stop the others
+    except Exception as error:  # one malformed object must not stop the others
         log.exception("reading the spec of project %s failed", project)
         raise ProblemsError([Problem("spec", f"could not be read: {type(error).__name__}")]) from None
     if problems or graph is None:

@@ -1,4 +1,4 @@
-"""Creations of objects that are under way or were refused: what is known of attempts whose object is not there."""
+"""Creations of objects that are in progress or were refused: what is known of attempts whose object does not exist."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -17,42 +17,42 @@ class Refusal(NamedTuple):
 
     reason: Reason
     message: str
-    """The API server's words, without the name of the object: the same for all tasks that are refused for the same."""
+    """The API server's message, without the name of the object: the same for all tasks with the same cause."""
     at: float
-    """When it was tried last."""
+    """The time of the last try."""
     until: float
-    """It is not tried again before."""
+    """The earliest time of the next try."""
     tries: int
     claim: str
 
 
 class Creations:
-    """Those of one project."""
+    """The creations of one project."""
 
     def __init__(self) -> None:
         self.under_way: dict[WorkKey, str] = {}
-        """What was asked for and is neither observed nor refused, with its claim."""
+        """Requested attempts that are neither observed nor refused, with their claims."""
         self._refused: dict[WorkKey, tuple[Reason, float, str]] = {}  # for good; with the claim
         self._denied: dict[WorkKey, Refusal] = {}  # for now; also while they are tried again
 
     @property
     def refusals(self) -> Mapping[WorkKey, Refusal]:
-        """Those that were refused last time, and may be allowed later."""
+        """The creations that were refused last time, and may be allowed later."""
         return self._denied
 
     def launching(self, key: WorkKey, claim: str, now: float) -> None:
-        """An object was asked for."""
+        """An object was requested."""
         self.under_way[key] = claim
         if key in self._denied:
             self._denied[key] = self._denied[key]._replace(at=now)
 
     def succeeded(self, key: WorkKey) -> None:
-        """The object is there."""
+        """The object exists."""
         self.under_way.pop(key, None)
         self._denied.pop(key, None)
 
     def over(self, key: WorkKey) -> None:
-        """The object was there, and is gone."""
+        """The object existed, and was deleted."""
         self.under_way.pop(key, None)
 
     def denied(self, key: WorkKey, reason: Reason, message: str, now: float, *, waits: bool) -> None:
@@ -65,21 +65,21 @@ class Creations:
             self.under_way.pop(key, None)
 
     def refused(self, key: WorkKey, reason: Reason | None, now: float) -> None:
-        """The object was certainly not made: for good with a reason, else to be planned again."""
+        """The object was certainly not created: finally if there is a reason, else to be planned again."""
         claim = self.under_way.pop(key, "")
         if reason is not None:
             self._denied.pop(key, None)
             self._refused[key] = (reason, now, claim)
 
     def quota_has_room(self) -> Iterable[WorkKey]:
-        """What was refused by a quota may be tried at once; names it."""
+        """Allows a retry of everything that a quota refused; returns the attempts."""
         full = [key for key, refusal in self._denied.items() if refusal.reason is Reason.WAITING_FOR_QUOTA]
         for key in full:
             self._denied[key] = self._denied[key]._replace(at=0.0, until=0.0)
         return full
 
     def allow(self) -> Iterable[WorkKey]:
-        """Forgets all that was refused for now; names it."""
+        """Forgets all refusals that are not final; returns the attempts."""
         allowed = list(self._denied)
         self._denied.clear()
         return allowed
@@ -89,12 +89,12 @@ class Creations:
         self._denied.pop(key, None)
 
     def claim(self, key: WorkKey) -> str:
-        """What an attempt whose object is not there was to hold; empty where that is not known."""
+        """The claim of an attempt whose object does not exist; empty if it is not known."""
         refused = self._refused.get(key)
         return refused[2] if refused else self.under_way.get(key, "")
 
     def attempt(self, key: WorkKey) -> Attempt | None:
-        """Where an attempt stands whose object is not there; None where nothing is known of it."""
+        """The state of an attempt whose object does not exist; None if nothing is known of it."""
         denied = self._denied.get(key)
         if key in self.under_way:
             attempt = Attempt(key.attempt, Phase.LAUNCHING, running=True, claim=Claim.from_json(self.under_way[key]))

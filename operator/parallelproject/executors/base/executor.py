@@ -1,7 +1,7 @@
-"""What runs attempts in a cluster: the part that every executor has. ``optional`` has what some have as well.
+"""What runs attempts in a cluster: the part that every executor has. The optional parts are in ``optional``.
 
 An attempt is one object of an API server: its name is a function of the attempt, and it belongs to its project. An
-executor says which objects those are, what one looks like, how it is stopped, and what it says about its attempt. It
+executor defines which objects those are, how they are built and stopped, and what they report about their attempt. It
 sends nothing: the controller creates, looks up and changes the objects, the same for all executors.
 """
 
@@ -58,8 +58,8 @@ class Change(NamedTuple):
     method: str = "PATCH"
 
 
-class View(Protocol):
-    """What matters of the object of an attempt. It is kept in place of the object, which may be large."""
+class ObjectView(Protocol):
+    """The relevant part of the object of an attempt. It is kept in place of the object, which may be large."""
 
     @property
     def name(self) -> str:
@@ -75,26 +75,26 @@ class View(Protocol):
 
     @property
     def claim(self) -> str:
-        """What its task held when it was started, or what it publishes."""
+        """The claim of its task when it was started, or what it publishes."""
 
     def after(self, known: Self) -> Self:
-        """The same, with what an earlier view had of this object and others may have removed since."""
+        """This view, with fields of an earlier view that others may have removed since."""
 
 
 class Part(Protocol):
-    """What matters of an object that the object of an attempt controls, as a Job its pods."""
+    """The relevant part of an object that the object of an attempt controls, such as a pod of a Job."""
 
     @property
     def is_live(self) -> bool:
-        """Whether it may still do something."""
+        """Whether it may still run."""
 
     def after(self, known: Self | None) -> Self | None:
-        """The same, with what an earlier view had of it; None where it was never a part of ours."""
+        """This view, with fields of an earlier view; None if it was never part of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStart:
-    """An attempt at a task that is to start."""
+    """An attempt at a task that will be started."""
 
     key: WorkKey
     owner: Owner
@@ -105,18 +105,18 @@ class TaskStart:
     task: int
     """The task, as its number in the graph."""
     claim: str
-    """What the task holds while it runs, as text: found again on the object, see ``identity.metadata``."""
+    """The claim of the task, as text: it is written on the object, see ``identity.metadata``."""
     records: Mapping[str, Record]
     """By task id; at least those of the task's dependencies."""
     earlier: Sequence[Any] = ()
-    """Views of the parts of the attempt before this one."""
+    """Views of the parts of the previous attempt."""
     templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
     """What was read of the templates that the spec names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishStart:
-    """An attempt at publishing that is to start."""
+    """An attempt at publishing that will be started."""
 
     key: WorkKey
     owner: Owner
@@ -125,12 +125,12 @@ class PublishStart:
     spec: Spec
     graph: CompiledGraph
     plan: Plan
-    """Where the tasks stand."""
+    """The states of the tasks."""
     revision: str
     """What is published."""
 
 
-V = TypeVar("V", bound=View)
+V = TypeVar("V", bound=ObjectView)
 
 
 class Executor(Protocol[V]):
@@ -148,19 +148,19 @@ class Executor(Protocol[V]):
 
         Args:
             known: Its object, where that was observed.
-            why: The reason, which is to be found on the object.
+            why: The reason, which is written on the object.
         """
 
     def view(self, obj: Mapping[str, Any]) -> V:
         """Reads the object of an attempt."""
 
     def attempt(self, number: int, found: V | None, parts: Sequence[Any], is_gone: bool) -> Attempt:
-        """Where an attempt stands.
+        """The state of an attempt.
 
         Args:
             number: Its number.
-            found: Its object, where one is or was observed.
-            parts: Those that are labelled as its own.
-            is_gone: Whether the object is known to be deleted. Only then can the attempt be lost: what is merely not
-                observed may be there.
+            found: Its object, if one is or was observed.
+            parts: The parts with its labels.
+            is_gone: Whether the object is known to be deleted. Only then can the attempt be lost: an
+                object that is only not observed may exist.
         """

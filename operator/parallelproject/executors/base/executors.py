@@ -7,14 +7,15 @@ from typing import Any
 from parallelproject.executors.base.acceptance import checks_of
 from parallelproject.executors.base.executor import Executor
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Executor as Name
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import ExecutorKind, Spec
 
 
 class Executors:
-    """One that is always there, and others that are enabled."""
+    """The default executor, and others that are enabled."""
 
-    def __init__(self, usual: Executor[Any], others: Mapping[Name, Executor[Any]] = MappingProxyType({})) -> None:
+    def __init__(
+        self, usual: Executor[Any], others: Mapping[ExecutorKind, Executor[Any]] = MappingProxyType({})
+    ) -> None:
         """Takes them.
 
         Args:
@@ -36,7 +37,7 @@ class Executors:
 
     def problems(self, spec: Spec, project: str) -> list[Problem]:
         """What keeps a valid spec from running, in a project of this name."""
-        if spec.executor is Name.JOB or spec.executor in self._others:
+        if spec.executor is ExecutorKind.JOB or spec.executor in self._others:
             return checks_of(self.of({"executor": spec.executor.value}))(spec, project)
         found = f"{spec.executor.value} is not enabled in this operator"
         hint = "have the administrator set executors.workflow.enabled in the chart, or use Job"

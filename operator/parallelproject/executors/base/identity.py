@@ -1,6 +1,6 @@
-"""How an object says which attempt it is of: its name, its labels and its owner. Pure.
+"""Which attempt an object belongs to, by its name, its labels and its owner. Pure.
 
-The name is a function of the attempt, so that creating it twice cannot make two. Labels alone prove nothing.
+The name is a function of the attempt, so that creating it twice makes only one. Labels alone prove nothing.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _OF_WORK = (names.LABEL_KIND, names.LABEL_TASK, names.LABEL_STEP)
 
 
 def labels(owner: Owner, key: WorkKey) -> dict[str, str]:
-    """The labels of everything that is made for an attempt.
+    """The labels of every object of an attempt.
 
     Those of an attempt at a task name no kind: they are the same in every release.
     """
@@ -38,9 +38,9 @@ def labels(owner: Owner, key: WorkKey) -> dict[str, str]:
 
 
 def key_of(marks: Mapping[str, str]) -> WorkKey | None:
-    """The attempt that labels name; None where they name none.
+    """The attempt in the labels; None if they name none.
 
-    Publishing was labelled as an attempt at the task "" before there were kinds; such Jobs may still run.
+    Earlier releases labelled publishing as an attempt at the task ""; such Jobs may still run.
     """
     kind, task = marks.get(names.LABEL_KIND), marks.get(names.LABEL_TASK)
     if kind is None and task is None:
@@ -61,7 +61,7 @@ def metadata(owner: Owner, key: WorkKey, claim: str) -> Json:
     Args:
         owner: The project.
         key: The attempt.
-        claim: What it holds or publishes, for whoever finds it later.
+        claim: What it holds or publishes, for processes that find it later.
     """
     return {
         "name": names.job_name(owner.name, owner.uid, key),
@@ -73,10 +73,10 @@ def metadata(owner: Owner, key: WorkKey, claim: str) -> Json:
 
 
 def is_ours(obj: Mapping[str, Any], owner: Owner, key: WorkKey, uid: str = "") -> bool:
-    """Whether an object is that of this very attempt, whatever others have done to its labels and owner references.
+    """Whether an object belongs to this attempt, even if others changed its labels and owner references.
 
-    Its name is a function of the attempt. Also, the project must control it, or nobody does and its labels name the
-    project; or it is known already, by its uid.
+    Its name is a function of the attempt. In addition, the project must control it, or nothing controls it and its
+    labels name the project, or its uid is known.
 
     Args:
         obj: The object.
@@ -94,7 +94,7 @@ def is_ours(obj: Mapping[str, Any], owner: Owner, key: WorkKey, uid: str = "") -
 
 
 def controller_of(obj: Mapping[str, Any]) -> str:
-    """The uid of what controls an object; empty where nothing does."""
+    """The uid of an object's controller; empty if it has none."""
     owners = (obj.get("metadata") or {}).get("ownerReferences") or ()
     return next((str(ref.get("uid") or "") for ref in owners if ref.get("controller")), "")
 
@@ -108,6 +108,6 @@ def is_intact(obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
 
 
 def restore_patch(owner: Owner, key: WorkKey, uid: str) -> Json:
-    """A strategic merge patch that gives an object back the labels and the owner that others have taken from it."""
+    """A strategic merge patch that restores the labels and the owner of an object."""
     marks = dict.fromkeys(_OF_WORK) | labels(owner, key)
     return {"metadata": {"uid": uid, "labels": marks, "ownerReferences": [owner.reference]}}

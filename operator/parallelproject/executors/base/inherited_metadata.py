@@ -9,7 +9,8 @@ from parallelproject.model.spec import JobMetadata
 
 
 class Inherited(NamedTuple):
-    """What reaches Jobs and pods. Their own labels and annotations go before it, and those of a template."""
+    """Metadata that Jobs and pods inherit. Their own labels and annotations, and those of a template, take
+    precedence."""
 
     labels: Mapping[str, str] = MappingProxyType({})
     annotations: Mapping[str, str] = MappingProxyType({})
@@ -36,5 +37,5 @@ def _chosen(names: list[str], found: object) -> dict[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a label or annotation says what a Job is: it is not a user's to set."""
+    """Whether a label or annotation identifies a Job, so that a user may not set it."""
     return name == LABEL_MANAGED_BY or name.partition("/")[0] == GROUP

@@ -1,15 +1,15 @@
-"""How deep data of a user is nested: what is too deep can be neither written down nor read again. Pure."""
+"""How deep data of a user is nested: too deep data cannot be serialised. Pure."""
 
 from collections.abc import Iterable
 
 from parallelproject.model.base import Model
 
 DEPTH_MAX = 100
-"""A PodTemplateSpec needs some 15 levels, a Workflow some 25."""
+"""A PodTemplateSpec needs about 15 levels, a Workflow about 25."""
 
 
 def is_deep(found: object) -> bool:
-    """Whether something is nested more than ``DEPTH_MAX`` levels deep; itself without recursion."""
+    """Whether something is nested more than ``DEPTH_MAX`` levels deep; checked without recursion."""
     level = [found]
     for _ in range(DEPTH_MAX):
         level = [child for node in level for child in _children(node)]

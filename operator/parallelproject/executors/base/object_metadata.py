@@ -1,4 +1,4 @@
-"""The metadata of the object that an attempt at a task is: whose it is, what it inherits, and what holds it. Pure."""
+"""The metadata of an attempt's object: identity, inherited labels and finalizers. Pure."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -25,10 +25,10 @@ def object_metadata(
     Args:
         owner: The project.
         key: The attempt.
-        claim: What it holds or publishes, for whoever finds it later.
-        more_labels: Labels that say more of it than whose it is.
-        inherited: Labels and annotations that it has besides ours.
-        finalizers: What holds it when it is deleted.
+        claim: What it holds or publishes, for processes that find it later.
+        more_labels: Further labels, in addition to those of its identity.
+        inherited: Labels and annotations of the project, in addition to ours.
+        finalizers: Finalizers that keep it when it is deleted.
     """
     found = metadata(owner, key, claim)
     found["labels"] = {**inherited.labels, **found["labels"], **more_labels}

@@ -1,7 +1,7 @@
-"""All that is observed of one project's attempts, kept up to date object by object, whatever executor runs them.
+"""Everything observed of one project's attempts, updated object by object, for any executor.
 
-Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are worked
-out again only for the task that something happened to.
+Holds views, not objects: a project of thousands of tasks must fit into some megabytes. Attempts are computed again only
+for a task with a change.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from parallelproject.core.followups.job_history import FinishedAttempt
 from parallelproject.core.followups.publishing import PublishAttempt
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.base.creations import Creations, Refusal
-from parallelproject.executors.base.executor import Executor, Part, View
+from parallelproject.executors.base.executor import Executor, ObjectView, Part
 from parallelproject.executors.base.optional import (
     HasParts,
     HoldsEvidence,
@@ -39,33 +39,35 @@ class ObservedAttempts:
         self._reads = executor if isinstance(executor, WatchesMetadata) else None
         self._notices = executor if isinstance(executor, NoticesSilence) else None
         self._late = _late(executor)
-        self._views: dict[WorkKey, View] = {}
+        self._views: dict[WorkKey, ObjectView] = {}
         self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
         self._orphans: set[WorkKey] = set()
-        self._not_begun: dict[str, float] = {}  # by task whose object is there, and nobody begins with it: since when
+        self._not_started: dict[
+            str, float
+        ] = {}  # by task whose object exists and is not started by its controller: since when
         self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is observed."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
-        """Those of tasks that are not settled: what ``plan`` is given."""
+        """The attempts of tasks that are not settled: the input of ``plan``."""
         self._others: dict[Work, tuple[Attempt, ...]] = {}  # of work that the planner does not decide on
         self.counts_finished = False
-        """Whether it is a change, too, that an object has ended whose parts had ended before."""
+        """Whether the end of an object whose parts had ended before is also a change."""
         self.changed = True
-        """Whether that, or what is unconfirmed, is another than when this was last set to False. Most of what happens
-        to objects changes nothing: planning only when it does saves two plans of three."""
+        """Whether that, or what is unconfirmed, has changed since this was last set to False. Most events of objects
+        change nothing: planning only after changes saves two plans of three."""
 
-    def found(self, key: WorkKey, view: View) -> None:
-        """The object of an attempt is there. An older state than the one known is skipped: the answer to a creation
-        may come after the watch has said how it ended."""
+    def found(self, key: WorkKey, view: ObjectView) -> None:
+        """The object of an attempt exists. A state older than the known one is skipped: the answer to a creation may
+        come after the watch has reported the end."""
         self._creations.succeeded(key)
         known = self._views.get(key)
         is_older = False
         if known is not None and known.uid == view.uid:
-            # What was read says more than the metadata of the same state.
+            # An object that was read has more than the metadata of the same version.
             was_asked_for = known.version == view.version and self._is_to_be_read(known)
             is_older = known.version >= view.version and not was_asked_for
             view = view.after(known)
@@ -80,7 +82,7 @@ class ObservedAttempts:
         """The object is known to be deleted; if it had ended, how it ended still counts."""
         known = self._views.get(key)
         if uid and (known is None or known.uid != uid):
-            return  # it was none of ours
+            return  # it did not belong to an attempt
         self._creations.over(key)
         self._gone[key] = uid or (known.uid if known else "")
         self._refresh(key)
@@ -88,10 +90,10 @@ class ObservedAttempts:
             self._refresh(other)
 
     def part_found(self, key: WorkKey, uid: str, part: Part) -> None:
-        """A part of an attempt is there."""
+        """A part of an attempt exists."""
         known = self._parts[key].get(uid) if key in self._parts else None
         taken = part.after(known)
-        if taken is not None and taken != known:  # most of what happens to a part is none of our business
+        if taken is not None and taken != known:  # most events of a part are irrelevant
             self._parts[key][uid] = taken
             self._refresh(key)
 
@@ -103,7 +105,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def launching(self, key: WorkKey, claim: str, now: float = 0.0) -> None:
-        """An object was asked for: it holds a slot, and what its task claims, until it is observed or refused."""
+        """An object was requested: it holds a slot and the claim of its task until it is observed or refused."""
         self._creations.launching(key, claim, now)
         self._refresh(key)
 
@@ -113,9 +115,9 @@ class ObservedAttempts:
         Args:
             key: The attempt. It does not count: the next one that is created has its number.
             reason: One of ``model.status.REFUSALS``.
-            message: What the API server said.
+            message: The API server's message.
             now: Seconds since the epoch.
-            waits: Whether it is certainly not there and gives back its slot; else it is still being created.
+            waits: Whether it certainly does not exist and releases its slot; else it is still being created.
         """
         self._creations.denied(key, reason, message, now, waits=waits)
         self._refresh(key)
@@ -136,7 +138,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def forget(self, key: WorkKey) -> None:
-        """Drops an attempt; for projects that are gone themselves."""
+        """Drops an attempt; for projects that were deleted."""
         self._views.pop(key, None)
         self._parts.pop(key, None)
         self._gone.pop(key, None)
@@ -144,7 +146,7 @@ class ObservedAttempts:
         self._refresh(key)
 
     def publishings(self) -> list[PublishAttempt]:
-        """All attempts at publishing that are observed or under way."""
+        """All attempts at publishing that are observed or requested."""
         found: list[PublishAttempt] = []
         if self._publishes is None:
             return found
@@ -158,18 +160,18 @@ class ObservedAttempts:
             found.append(
                 PublishAttempt(
                     attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.said(parts),
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.report(parts),
                 )
             )  # fmt: skip
         return found
 
     def settle(self, tasks: Iterable[str]) -> None:
-        """A plan has taken in all that is observed of these tasks; it needs them again only when that changes."""
+        """A plan has recorded everything observed of these tasks; it needs them again only after a change."""
         for task in tasks:
             self.unsettled.pop(task, None)
 
     def troubles(self, now: float) -> dict[str, str]:
-        """By task, what keeps an attempt that is there from beginning."""
+        """By task, what keeps an existing attempt from starting."""
         found = {
             task: attempt.reason
             for task, attempts in self.unsettled.items()
@@ -179,15 +181,15 @@ class ObservedAttempts:
         if self._late is None:
             return found
         seconds, reason = self._late
-        late: dict[str, str] = {task: reason for task, since in self._not_begun.items() if since + seconds <= now}
+        late: dict[str, str] = {task: reason for task, since in self._not_started.items() if since + seconds <= now}
         return late | found
 
     def next_trouble(self, now: float) -> float | None:
-        """When it is to be reported next that nobody begins with an attempt."""
+        """When to report next that an attempt is not started by its controller."""
         if self._late is None:
             return None
         seconds, _ = self._late
-        return min((at for since in self._not_begun.values() if (at := since + seconds) > now), default=None)
+        return min((at for since in self._not_started.values() if (at := since + seconds) > now), default=None)
 
     def of(self, work: Work) -> Sequence[Attempt]:
         """The attempts at a piece of work."""
@@ -200,7 +202,7 @@ class ObservedAttempts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is observed or under way."""
+        """Whether nothing is observed or requested."""
         return not (self._views or self._parts or self._gone or self._creations.under_way)
 
     @property
@@ -209,15 +211,15 @@ class ObservedAttempts:
         return frozenset(self._orphans)
 
     def is_active(self, key: WorkKey) -> bool:
-        """Whether an attempt is there and not known to have ended."""
+        """Whether an attempt exists and is not known to have ended."""
         return any(a.number == key.attempt and a.phase is Phase.ACTIVE for a in self.of(key.work))
 
     def is_running(self, key: WorkKey) -> bool:
         """Whether an attempt is observed that holds a slot."""
         return any(a.number == key.attempt and a.running for a in self.of(key.work))
 
-    def view(self, key: WorkKey) -> View | None:
-        """The attempt's object, where it was observed and is not known to be gone."""
+    def view(self, key: WorkKey) -> ObjectView | None:
+        """The attempt's object, if it was observed and is not known to be deleted."""
         return None if key in self._gone else self._views.get(key)
 
     def parts(self, key: WorkKey) -> list[Part]:
@@ -229,22 +231,22 @@ class ObservedAttempts:
         return next((key for key, view in self._views.items() if view.uid == uid), None)
 
     def is_held(self, key: WorkKey) -> bool:
-        """Whether we hold the attempt's object."""
+        """Whether our finalizer holds the attempt's object."""
         view = self.view(key)
         return view is not None and self._holds is not None and self._holds.is_held(view)
 
-    def held(self) -> list[View]:
-        """The objects that we hold."""
+    def held(self) -> list[ObjectView]:
+        """The objects that our finalizer holds."""
         if self._holds is None:
             return []
         return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
 
     def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
-        """Attempts whose object need not be held any longer: what is known of them is written down, or their object is
-        being deleted before its end.
+        """Attempts whose object need not be held any longer: their result is recorded, or their object is being deleted
+        before its end.
 
         Args:
-            is_recorded: Says of an attempt that has ended, and its task, whether that is written down.
+            is_recorded: Whether the end of an attempt of a task is recorded.
         """
         for key in self._settled_holds:
             attempt = next((a for a in self.of(key.work) if a.number == key.attempt), None)
@@ -252,7 +254,7 @@ class ObservedAttempts:
                 yield key
 
     def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:
-        """The objects of tasks that are there and have ended, and whose result is written down."""
+        """The existing objects of tasks that have ended, and whose result is recorded."""
         found: list[FinishedAttempt] = []
         if self._removes is None:
             return found
@@ -283,9 +285,9 @@ class ObservedAttempts:
                 attempts.append(found)
         self._note_hold(key, own)
         if not work.is_task:
-            self._others[work], self.changed = tuple(attempts), True  # what its parts say is not in the attempt
+            self._others[work], self.changed = tuple(attempts), True  # the report of its parts is not in the attempt
             return
-        self._note_begun(key.task, attempts)
+        self._note_not_started(key.task, attempts)
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
         self.changed = True
@@ -295,28 +297,29 @@ class ObservedAttempts:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
-    def _note_begun(self, task: str, attempts: Sequence[Attempt]) -> None:
-        """Since when nobody begins with a task's object. Noted when it changes: each plan asks for it, of hundreds."""
+    def _note_not_started(self, task: str, attempts: Sequence[Attempt]) -> None:
+        """Since when an object of a task is not started. Updated on changes, since each plan reads it for hundreds of
+        tasks."""
         if self._late is None:
             return
         since = [
             attempt.started
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.running and not attempt.is_suspended
-            if attempt.started is not None and self._is_not_begun(WorkKey.of_task(task, attempt.number))
+            if attempt.started is not None and self._is_not_started(WorkKey.of_task(task, attempt.number))
         ]
         if since:
-            self._not_begun[task] = min(since)
+            self._not_started[task] = min(since)
         else:
-            self._not_begun.pop(task, None)
+            self._not_started.pop(task, None)
 
-    def _is_not_begun(self, key: WorkKey) -> bool:
+    def _is_not_started(self, key: WorkKey) -> bool:
         if self._notices is not None:
             view = self._views.get(key)
             return view is not None and self._notices.is_silent(view)
         return not self._parts.get(key)
 
-    def _is_to_be_read(self, view: View) -> bool:
+    def _is_to_be_read(self, view: ObjectView) -> bool:
         return self._reads is not None and self._reads.is_to_be_read(view)
 
     def _note_hold(self, key: WorkKey, found: Attempt | None) -> None:
@@ -339,7 +342,7 @@ class ObservedAttempts:
 
 
 def _late(executor: Executor[Any]) -> tuple[float, Reason] | None:
-    """After how many seconds it is reported that nobody begins with an object, and by which word."""
+    """After how many seconds an object that is not started is reported, and the reason."""
     if isinstance(executor, NoticesSilence):
         return executor.silent_seconds, executor.silence
     if isinstance(executor, HasParts):

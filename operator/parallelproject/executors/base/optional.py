@@ -1,6 +1,6 @@
-"""What some executors have as well. Each is asked for by ``isinstance``; who does not have it goes without.
+"""The optional parts of executors. The controller checks for each by ``isinstance`` and works without it.
 
-Each part stands alone, as the optional interfaces of Kueue's job framework do.
+Each part is independent, like the optional interfaces of Kueue's job framework.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class ChecksSpecs(Protocol):
 
 @runtime_checkable
 class HasParts(Protocol):
-    """The object of an attempt controls others, which say how the attempt goes."""
+    """The object of an attempt controls other objects, which report its progress."""
 
     @property
     def parts(self) -> Sequence[Resource]:
@@ -56,11 +56,11 @@ class HasParts(Protocol):
 
     @property
     def part_seconds(self) -> float:
-        """An object that has no part for so long is in trouble."""
+        """After this time without a part an object is in trouble."""
 
     @property
     def part_missing(self) -> Reason:
-        """What that trouble is called."""
+        """The reason of that report."""
 
     def part(self, obj: Mapping[str, Any]) -> Part:
         """Reads one."""
@@ -73,25 +73,25 @@ class Publishes(Protocol):
     def publishing(self, start: PublishStart) -> Json:
         """The object of an attempt at publishing."""
 
-    def said(self, parts: Sequence[Any]) -> str:
-        """What an attempt at publishing said at its end: JSON, or nothing."""
+    def report(self, parts: Sequence[Any]) -> str:
+        """The report of an attempt at publishing at its end: JSON, or empty."""
 
 
 @runtime_checkable
 class HoldsEvidence(Protocol):
-    """Objects are held when they are deleted, until how they ended is written down."""
+    """A finalizer keeps deleted objects until their result is recorded."""
 
     def is_held(self, found: Any) -> bool:
-        """Whether we hold an object."""
+        """Whether our finalizer holds an object."""
 
     def is_going(self, found: Any) -> bool:
-        """Whether it goes as soon as nothing holds it."""
+        """Whether it is deleted as soon as no finalizer holds it."""
 
     def hold(self, found: Any) -> Hold:
         """What holds an object."""
 
     def release(self, hold: Hold) -> Change:
-        """What no longer holds it; what others hold it by stays. HTTP 409 where it is not as ``hold`` says."""
+        """The change that removes our finalizer; other finalizers stay. HTTP 409 if ``hold`` is outdated."""
 
 
 @runtime_checkable
@@ -99,18 +99,18 @@ class RemovesFinished(Protocol):
     """Objects stay after their end, and may be too many."""
 
     def finished_at(self, found: Any) -> float | None:
-        """When an object has ended, in seconds since the epoch; None where it has not, or is going."""
+        """When an object has ended, in seconds since the epoch; None if it has not, or is being deleted."""
 
     def is_full(self, refused: Refused) -> bool:
-        """Whether a creation was refused since there are too many objects."""
+        """Whether a creation was refused because there are too many objects."""
 
 
 @runtime_checkable
 class ReadsRefusals(Protocol):
-    """Knows what an API server means that does not create an object; for others each refusal is for now."""
+    """Interprets the refusals of an API server; without it every refusal is temporary."""
 
     async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
-        """Why an API server has refused an object; None where nobody knows whether it is there.
+        """Why an API server has refused an object; None if it is not known whether it exists.
 
         Args:
             api: An open connection.
@@ -122,56 +122,56 @@ class ReadsRefusals(Protocol):
 
 @runtime_checkable
 class RestoresMarks(Protocol):
-    """Gives objects back what others take from them: the labels and the owner by which they are watched and deleted."""
+    """Restores the labels and the owner of objects, by which they are watched and deleted."""
 
     def is_intact(self, obj: Mapping[str, Any], owner: Owner, key: WorkKey) -> bool:
         """Whether an object has all of that."""
 
     def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
-        """What gives it back."""
+        """The patch that restores it."""
 
 
 @runtime_checkable
 class WatchesMetadata(Protocol):
-    """Its objects may be large: the metadata alone is watched, and an object is read when that is not enough."""
+    """Has large objects: only their metadata is watched, and an object is read when that is not enough."""
 
     def is_to_be_read(self, found: Any) -> bool:
-        """Whether there is more to know of an object than its metadata says."""
+        """Whether the whole object must be read: its metadata is not enough."""
 
 
 @runtime_checkable
 class NoticesSilence(Protocol):
-    """Knows by an object whether anybody has begun with it."""
+    """Knows from an object whether its controller has started it."""
 
     @property
     def silent_seconds(self) -> float:
-        """An object with which nobody has begun for so long is in trouble."""
+        """After this time an object that is not started is reported."""
 
     @property
     def silence(self) -> Reason:
-        """What that trouble is called."""
+        """The reason of that report."""
 
     def is_silent(self, found: Any) -> bool:
-        """Whether nobody has begun with it."""
+        """Whether its controller has not started it."""
 
 
 @runtime_checkable
 class ReadsTemplates(Protocol):
-    """Runs what other objects describe: they are read before anything starts."""
+    """Runs templates, which are read before anything starts."""
 
     def templates(self, spec: Spec) -> Sequence[TemplateRef]:
         """The objects that a spec names."""
 
     def template(self, obj: Mapping[str, Any]) -> Any:
-        """What matters of one."""
+        """The relevant part of one."""
 
     def template_problems(self, spec: Spec, found: Mapping[TemplateRef, Any]) -> list[Problem]:
-        """What keeps a spec from running with these; a template that is not among them was not found."""
+        """What keeps a spec from running with these templates; a missing one was not found."""
 
 
 @runtime_checkable
 class SaysMore(Protocol):
-    """An object says in a sentence how it ended."""
+    """Has a sentence about the end of an object."""
 
     def said_at_end(self, found: Any) -> str:
-        """The sentence; empty where there is none, or where all went well."""
+        """The sentence; empty after a success."""

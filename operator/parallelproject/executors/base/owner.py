@@ -16,7 +16,7 @@ class Owner:
 
     @property
     def reference(self) -> dict[str, Any]:
-        """The owner reference of what belongs to it: gone with it."""
+        """The owner reference of its objects: they are deleted with it."""
         return {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,

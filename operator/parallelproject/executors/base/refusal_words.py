@@ -1,4 +1,4 @@
-"""What an API server's refusal says by its words, whatever the object: quotas, policies, webhooks, missing rights."""
+"""The reason in the words of an API server's refusal, for any object: quotas, policies, webhooks, missing rights."""
 
 import re
 
@@ -7,9 +7,9 @@ from parallelproject.kube.client import ApiError
 from parallelproject.model.status import Reason
 
 MAYBE_OBJECT = frozenset({400, 413, 422})
-"""Codes by which a broken object is refused, and by which policies and webhooks deny as well."""
+"""Codes by which a broken object is refused, and by which policies and webhooks also deny."""
 _FORBIDDEN = re.compile(r'[a-z]+(?:\.[a-z0-9.-]+)?(?: "[^"]*")? is forbidden: (.*)', re.DOTALL)
-"""The words of admission plugins, after the resource: no validation of an object has them."""
+"""Phrases of admission plugins, after the resource, which never occur in a validation error."""
 _WEBHOOK = 'admission webhook "'
 _NO_WEBHOOK = "Internal error occurred: failed calling webhook "
 _QUOTA = ("exceeded quota", "failed quota", "status unknown for quota", "insufficient quota")
@@ -18,7 +18,7 @@ _GOING = "NamespaceTerminating"
 
 
 def by_words(error: ApiError) -> Refused | None:
-    """What an answer says by itself; None where it may be about the object, or is none."""
+    """The reason that is clear from an answer; None if it may be about the object, or is no refusal."""
     message = str(error)
     if message.startswith(_WEBHOOK):  # with any code, also 500
         return Refused(Reason.REFUSED_BY_POLICY, message)

@@ -1,4 +1,4 @@
-"""What a task is told: its task file and its environment. Pure, and the same in a pod and on a laptop."""
+"""The inputs of a task: its task file and its environment. Pure, and the same in a pod and on a laptop."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.model import names
+from parallelproject.model.status import TaskState
 
 
 def task_document(
@@ -24,7 +25,7 @@ def task_document(
         task: The task, as its number in the graph.
         attempt: Number of the attempt, from 1.
         records: By task id; at least those of its dependencies.
-        outputs: By task id and file name, the paths of what its dependencies put out, where they can be reached.
+        outputs: By task id and file name, the paths of the outputs of its dependencies, if they are accessible.
     """
     described = graph.tasks[task]
     dependencies = []
@@ -33,7 +34,7 @@ def task_document(
         dependencies.append(
             {
                 "id": graph.ids[parent],
-                "state": record.state.value,
+                "state": _state(graph, parent, record).value,
                 "attempts": record.attempts,
                 "outputs": dict((outputs or {}).get(graph.ids[parent], {})),
                 **({"commit": record.commit} if record.commit else {}),
@@ -50,8 +51,14 @@ def task_document(
     }
 
 
+def _state(graph: CompiledGraph, task: int, record: Record) -> TaskState:
+    """A dependency that is skipped by request has no record that says so."""
+    is_skipped = task in graph.skipped and record.state is not TaskState.SUCCEEDED
+    return TaskState.SKIPPED if is_skipped else record.state
+
+
 def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> dict[str, str]:
-    """The variables of an attempt, without those that hold paths."""
+    """The variables of an attempt, without those for paths."""
     parameters = {names.parameter_variable(p.name): p.value for p in graph.tasks[task].parameters}
     return parameters | {
         names.ENV_PROJECT: project,
@@ -62,17 +69,31 @@ def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> 
     }
 
 
-def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:
-    """What the attempt after a conflict is told.
+def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
+    """What the attempt after a check that failed gets.
 
     Args:
-        number: Of the attempt whose work did not fit.
-        paths: The paths that both it and what had landed have changed.
+        number: Of the attempt whose work the check was of.
+        found: How the check failed, with its command.
+        printed: The end of what the check printed.
+        kept: A line that says where the work is kept; may be empty.
+    """
+    lines = [f"The command of attempt {number} succeeded, but its work did not land: {found}"]
+    lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
+    return "\n".join([*lines, "", kept] if kept else lines) + "\n"
+
+
+def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:
+    """The feedback for the attempt after a conflict.
+
+    Args:
+        number: Of the attempt whose work was in conflict.
+        paths: The paths that both it and the landed work changed.
         kept: A line that says where its work is kept; may be empty.
     """
     lines = [
-        f"Attempt {number} did its work on an older state of the branch, and it does not fit on what has landed "
-        "since. Do the task again on the files as they are now. Both have changed:",
+        f"Attempt {number} worked on an older state of the branch, and its work conflicts with work that landed "
+        "since. Do the task again on the current files. Both changed:",
         *paths,
     ]
     return "\n".join([*lines, "", kept] if kept else lines) + "\n"

@@ -1,1 +1,1 @@
-"""Attempts as Kubernetes Jobs: what is created, and what is observed of them."""
+"""Attempts as Kubernetes Jobs: what is created, and what is observed."""

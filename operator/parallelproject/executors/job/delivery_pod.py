@@ -1,4 +1,4 @@
-"""What a pod gets so that its task's work lands: ``prepare`` before the task's container, ``git`` beside it.
+"""The containers that land a task's work: ``prepare`` before the task's container, ``git`` next to it.
 
 Pure. The task's container sees the checkout, and what runs its command; the private git directory and the credentials
 are mounted in the two others only.
@@ -34,33 +34,33 @@ from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
 PREPARE, GIT = "prepare", "git"
 """Names of the containers."""
 IMAGE = "parallelproject-git"
-"""Image of both, where the operator is told no other."""
+"""Image of both, unless the operator is configured with another one."""
 DELIVERY_FILE = "delivery.json"
 PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
 _STATE, _TOOLS = "/pproj/state", "/pproj/bin"
 _CREDENTIALS_VOLUME = "pproj-credentials"
 _DEADLINE = 86_400
-"""Longest that an attempt takes which names no deadline: ``git`` waits for a command, also for one whose container
-cannot be started."""
+"""Maximum time of an attempt without a deadline: ``git`` waits for the command, even if its container cannot be
+started."""
 BODY_MAX = 8_000
-"""Characters of a description that stand in a commit; instruction and task file together must fit annotations."""
+"""Maximum characters of a description in a commit; instruction and task file together must fit into the annotations."""
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
 
 def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
-    """What ``pproj-git`` is told of an attempt.
+    """The instruction of ``pproj-git`` for an attempt.
 
     Args:
         spec: The project's spec.
         git: Its ``git``.
         project: The project's name.
-        uid: The project's uid, which its refs and trailers are known by.
+        uid: The project's uid, which identifies its refs and trailers.
         graph: The compiled spec.
         task: The task, as its number in the graph.
         number: Of the attempt.
     """
     described = graph.tasks[task]
-    told: Json = {
+    fields: Json = {
         "url": git.url,
         "branch": landing_branch(git, project),
         "baseRef": git.base_ref,
@@ -81,14 +81,14 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         "private": PRIVATE,
     }
     if git.author:
-        told["author"] = told["committer"] = {"name": git.author.name, "email": git.author.email}
+        fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if git.credentials_secret_ref:
-        told["credentials"] = CREDENTIALS
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        fields["credentials"] = CREDENTIALS
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
-    """What keeps the work of a spec from landing from a cluster as it asks for."""
+    """The problems that keep the work of a spec from landing from a cluster."""
     git, found = spec.git, list[Problem]()
     if git is None:
         if spec.workspace != Workspace():
@@ -125,7 +125,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
 
 
 def _offered(spec: Spec, git: Git, project: str) -> list[str]:
-    """The branches that will be offered."""
+    """The branches that will be published."""
     branch = offered_branch(git, project)
     if git.is_by_task:
         return [task_branch(branch, task.id) for task in spec.tasks]
@@ -148,7 +148,7 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
         trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
         agent["env"] = joined([{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust], agent["env"])
 
-    told = f"{TASK_FOLDER}/{DELIVERY_FILE}"
+    instruction_file = f"{TASK_FOLDER}/{DELIVERY_FILE}"
     result = ["--result", "/dev/termination-log"]
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
     if given := credentials_of(git):
@@ -158,22 +158,22 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     prepare = {
         "name": PREPARE,
         **common,
-        "command": ["pproj-git", "prepare", told, "--state", _STATE, "--tools", _TOOLS, *result],
+        "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", _TOOLS, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE), folder(_TOOLS)],
     }
-    beside = {
+    git_container = {
         "name": GIT,
         **common,
-        "command": ["pproj-git", "deliver", told, "--state", _STATE, *result],
+        "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True)],
     }
-    # Before those of the template, which may have something to do in the checkout.
+    # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
-    pod["containers"].append(beside)
+    pod["containers"].append(git_container)
 
 
 def credentials_of(git: Git) -> tuple[Json, Json] | None:
-    """The mount and the volume of git's credentials, for containers of ours alone; None where none are named."""
+    """The mount and the volume of git's credentials, for our containers only; None if the spec names none."""
     if git.credentials_secret_ref is None:
         return None
     mount = {"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True}
@@ -181,12 +181,12 @@ def credentials_of(git: Git) -> tuple[Json, Json] | None:
 
 
 def deadline_of(given: int | None) -> int:
-    """Longest time of an attempt's Job, in seconds."""
+    """Maximum time of an attempt's Job, in seconds."""
     return given or _DEADLINE
 
 
 def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
-    """What in a template does not go with delivery: where, what it is, and the hint."""
+    """What in a template is not compatible with landing: the place, the finding, and the hint."""
     pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
     for field in ("shareProcessNamespace", "hostPID"):
         if pod.get(field):
@@ -194,23 +194,23 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
     for container in (*entries(pod.get("initContainers")), *entries(pod.get("containers"))):
         name = container.get("name")
         if name in (PREPARE, GIT):
-            yield "", f"has a container {name}, which is the name of one that lands the work", "rename it"
+            yield "", f"has a container {name}; that name is reserved for a container that lands the work", "rename it"
         for mount in entries(container.get("volumeMounts")):
             volume, part = mount.get("name"), mount.get("subPath")
             ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)
             if ours or volume == _CREDENTIALS_VOLUME:
                 hint = f"mount {WORK_VOLUME} with subPath workspace or outputs"
-                yield "", f"mounts {volume}, which holds what a task must not see, in {name}", hint
+                yield "", f"mounts {volume} in {name}; a task must not see its content", hint
 
 
 def _secrets(git: Git) -> set[str]:
-    """Names of the Secrets that only containers of ours are to have."""
+    """Names of the Secrets that only our containers may use."""
     forge = git.forge.token_secret_ref if git.forge else None
     return {ref.name for ref in (git.credentials_secret_ref, forge) if ref is not None}
 
 
 def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, str, str]]:
-    """Where a template gives its own containers what lands the work: where, what it is, and the hint."""
+    """Secrets of the landing that a template gives to its own containers: the place, the finding, and the hint."""
     pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
     named: list[tuple[str, object]] = []
     for i, volume in enumerate(entries(pod.get("volumes"))):
@@ -226,14 +226,14 @@ def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, 
                 named.append((f".{kind}[{i}].envFrom", mapping(source.get("secretRef")).get("name")))
     for where, name in named:
         if name in secrets:
-            hint = "give the task a Secret of its own, with fewer rights, if it needs one"
-            yield where, f"gives the task the Secret {name}, by which its work lands", hint
+            hint = "if the task needs a Secret, give it its own, with fewer rights"
+            yield where, f"gives the task the Secret {name}, which is only for landing its work", hint
 
 
 def locked_down(pod: Mapping[str, Any]) -> Json:
-    """Security context and resources of a container of ours: as little as it needs.
+    """Security context and resources of our containers: the minimum that they need.
 
-    As the user of the pod's first container where one is named: what is theirs is ours then.
+    They run as the user of the pod's first container if it names one, so that both can access each other's files.
     """
     agent = mapping((entries(pod.get("containers")) or [{}])[0].get("securityContext"))
     whole = mapping(pod.get("securityContext"))

@@ -1,4 +1,4 @@
-"""Attempts as Kubernetes Jobs: what the controller has to know of Jobs and pods, and all of it. Sends nothing."""
+"""Attempts as Kubernetes Jobs: everything that the controller needs to know about Jobs and pods. Sends nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,8 @@ class JobExecutor:
     resource = Resource("Job", "/apis/batch/v1", "jobs")
     parts = (Resource("Pod", "/api/v1", "pods"),)
     part_seconds = 15.0
-    """A Job that has no pod for so long is reported: the API server refuses it, or the Job controller is far behind."""
+    """After this time a Job without a pod is reported: the API server refuses the pod, or the Job controller is
+    behind."""
     part_missing = Reason.POD_NOT_CREATED
 
     def __init__(self, git_image: str = IMAGE) -> None:
@@ -63,7 +64,7 @@ class JobExecutor:
     def stop(self, known: JobView | None, why: str) -> Change:
         """What ends a Job, and leaves it as evidence of how it ended."""
         if known is not None and known.stop_undone and known.is_suspended:
-            # Whoever suspends it again (a queue) does not let it end. Deleted, it is held as evidence.
+            # A queue that suspends it again prevents its end. When it is deleted, the finalizer keeps it as evidence.
             body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}
             return Change(body, method="DELETE")
         return Change(task_job.stop_patch(why), MERGE_PATCH)
@@ -77,11 +78,11 @@ class JobExecutor:
         return view_pod(obj)
 
     def attempt(self, number: int, found: JobView | None, parts: Sequence[PodView], is_gone: bool) -> Attempt:
-        """Where an attempt stands, by its Job and its pods."""
+        """The state of an attempt, by its Job and its pods."""
         return attempt_of(number, found, parts, is_gone)
 
-    def said(self, parts: Sequence[PodView]) -> str:
-        """What a pod that has published said at its end."""
+    def report(self, parts: Sequence[PodView]) -> str:
+        """The report of a pod that has published."""
         return next((pod.message for pod in parts if not pod.is_live), "")
 
     def is_held(self, found: JobView) -> bool:
@@ -89,23 +90,23 @@ class JobExecutor:
         return found.held
 
     def is_going(self, found: JobView) -> bool:
-        """Whether a Job goes as soon as nothing holds it."""
+        """Whether a Job is deleted as soon as no finalizer holds it."""
         return found.deleting
 
     def hold(self, found: JobView) -> Hold:
-        """What holds a Job; ours is taken from it by its name."""
+        """What holds a Job; ours is removed by its name."""
         return Hold(found.uid, str(found.version))
 
     def release(self, hold: Hold) -> Change:
-        """What takes our finalizer from a Job."""
+        """The patch that removes our finalizer from a Job."""
         return Change(release_patch(hold.uid), STRATEGIC_PATCH)
 
     def finished_at(self, found: JobView) -> float | None:
-        """When a Job has ended; None where it has not, or is going."""
+        """When a Job has ended; None if it has not, or is being deleted."""
         return (found.ended or 0.0) if found.outcome and not found.deleting else None
 
     def is_full(self, refused: Refused) -> bool:
-        """Whether a quota counts Jobs, and there are as many."""
+        """Whether a quota of Jobs is reached."""
         return refused.reason is Reason.WAITING_FOR_QUOTA and "count/jobs.batch" in refused.message
 
     async def refusal(self, api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
@@ -117,15 +118,15 @@ class JobExecutor:
         return is_intact(obj, owner, key)
 
     def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
-        """What gives a Job its labels and its owner back."""
+        """The patch that restores the labels and the owner of a Job."""
         return Change(restore_patch(owner, key, uid), STRATEGIC_PATCH)
 
 
 def _feedback(start: TaskStart) -> str:
-    """What the attempt before this one has left to be heeded."""
+    """The feedback of the previous attempt."""
     before = start.key.attempt - 1
     conflict = conflict_of(start.earlier)
     if conflict is None:
         return ""
-    kept = f"What attempt {before} did is kept in the repository: {conflict.ref}" if conflict.ref else ""
+    kept = f"The work of attempt {before} is kept in the repository: {conflict.ref}" if conflict.ref else ""
     return conflict_feedback(before, conflict.paths, kept)

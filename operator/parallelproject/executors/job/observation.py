@@ -1,7 +1,7 @@
-"""What Jobs and pods say about attempts.
+"""What Jobs and pods report about attempts.
 
-A pod that succeeded is believed at once: the Job controller tells of it up to a second later. A failure
-counts only when the Job has failed, since a Job replaces a pod that was evicted.
+A pod that succeeded counts at once: the Job controller reports it up to a second later. A failure counts only when the
+Job has failed, since a Job replaces a pod that was evicted.
 """
 
 import json
@@ -25,30 +25,30 @@ from parallelproject.model.names import (
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
-"""Why work did not land, by the exit code of the container that was to land it; any other code is TRANSIENT."""
+"""Why work did not land, by the exit code of the container that lands it; any other code is TRANSIENT."""
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
-"""Attempts that we ended because of what they did: they have failed, by the word on their Job."""
+"""Reasons on a Job for which the operator stopped the attempt as a failure."""
 _COMMIT = 10
-"""Characters of a commit's name that are written down."""
+"""Characters of a commit's hash that are recorded."""
 
 
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
-"""The kubelet says both in turn, as long as it tries."""
+"""The kubelet alternates between both while it retries."""
 _ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 class Delivered(NamedTuple):
-    """What became of a pod's work."""
+    """What happened to a pod's work."""
 
     reason: Reason | None = None
-    """Why it did not land; None where it did, or where the task's own container failed."""
+    """Why it did not land; None if it did, or if the task's own container failed."""
     commit: str | None = None
-    """The short name of the task's commit on the branch."""
+    """The short hash of the task's commit on the branch."""
     paths: tuple[str, ...] = ()
     """The paths of a conflict."""
     ref: str | None = None
-    """Where work is kept that did not land."""
+    """The ref of work that did not land."""
     notes: DeliveryNotes = NO_NOTES
 
 
@@ -56,7 +56,7 @@ _NOT_DELIVERED = Delivered()
 
 
 class JobView(NamedTuple):
-    """What matters of a Job."""
+    """The relevant part of a Job."""
 
     name: str
     uid: str
@@ -71,32 +71,32 @@ class JobView(NamedTuple):
     claim: str = ""
     """The ``Claim`` that its task had when it was started, as text."""
     is_suspended: bool = False
-    """Whether somebody keeps it from having a pod: by ``suspend``, or a parallelism of 0."""
+    """Whether ``suspend`` or a parallelism of 0 keeps it from having a pod."""
     is_queued: bool = False
-    """Whether it was suspended from the first on, as by a queue, and has not begun."""
+    """Whether it was created suspended, as by a queue, and has not started."""
     is_idle: bool = False
-    """Whether the Job controller says that it is suspended and has no pod."""
+    """Whether the Job controller reports that it is suspended and has no pod."""
     may_replace: bool = False
-    """Whether the Job makes another pod after one that has failed."""
+    """Whether the Job creates another pod after a failed one."""
     stop_undone: bool = False
-    """Whether it was stopped, and somebody has taken that back before it ended."""
+    """Whether it was stopped, and someone reverted that before it ended."""
     deleting: bool = False
-    """Whether it goes as soon as nothing holds it."""
+    """Whether it is deleted as soon as no finalizer holds it."""
     held: bool = False
-    """Whether we hold it: its result is not known to be written down."""
+    """Whether our finalizer holds it: its result is not known to be recorded."""
 
     def after(self, known: "JobView") -> "JobView":
-        """The same, with the annotations that an earlier view had: somebody else may have removed them since."""
+        """This view, with the annotations of an earlier view: someone may have removed them since."""
         return self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
 
     @property
     def has_ended_by_stop(self) -> bool:
-        """Whether it was stopped and deleted while suspended: no pod of it is there, and none will be made."""
+        """Whether it was stopped and deleted while suspended: it has no pod, and gets none."""
         return self.deleting and self.is_idle and bool(self.stopped_for)
 
 
 class PodView(NamedTuple):
-    """What matters of a pod."""
+    """The relevant part of a pod."""
 
     job_uid: str
     """Uid of the Job that controls it; labels alone prove nothing."""
@@ -107,19 +107,20 @@ class PodView(NamedTuple):
     container_reason: str
     delivered: Delivered = _NOT_DELIVERED
     message: str = ""
-    """What its container said at its end, where it publishes."""
+    """The report of its container, if it publishes."""
     trouble: str | None = None
-    """What keeps it from beginning."""
+    """What keeps it from starting."""
     deleting: bool = False
-    """Whether somebody has deleted it; it may still run."""
+    """Whether it was deleted; it may still run."""
 
     @property
     def is_live(self) -> bool:
-        """Whether it may still do something."""
+        """Whether it may still run."""
         return self.phase not in ("Succeeded", "Failed")
 
     def after(self, known: "PodView | None") -> "PodView | None":
-        """The same. A pod that no Job controls was never ours, or was made to outlive its Job and still is."""
+        """Like ``JobView.after``. A pod that no Job controls never belonged to an attempt, or was detached from its
+        Job."""
         if self.job_uid:
             return self
         return None if known is None else self._replace(job_uid=known.job_uid)
@@ -150,7 +151,7 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         stopped_for=stopped_for,
         claim=marks.get(ANNOTATION_CLAIM, ""),
         is_suspended=suspend or not has_slots,
-        is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec counts it up
+        is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec increments it
         is_idle=is_idle,
         may_replace=spec.get("backoffLimit") != 0,
         stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
@@ -160,10 +161,10 @@ def view_job(job: Mapping[str, Any]) -> JobView:
 
 
 def view_pod(pod: Mapping[str, Any]) -> PodView:
-    """Reads a pod; its exit code is that of the task's container, or else of the first in order that did not end well.
+    """Reads a pod; its exit code is that of the task's container, else of the first container that failed.
 
-    Containers are known by their names: something on a pod's way may have put others before them. Those that land its
-    work tell by a word how they ended, and have no exit code that would say anything of the task.
+    Containers are identified by name: admission may have put others before them. The containers that land the work
+    report their result as a reason; their exit codes say nothing about the task.
     """
     status = pod.get("status") or {}
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
@@ -204,28 +205,28 @@ def _main(pod: Mapping[str, Any]) -> str:
     marks = (pod.get("metadata") or {}).get("annotations") or {}
     if marked := marks.get(ANNOTATION_CONTAINER) or marks.get(KUBECTL_CONTAINER):
         return str(marked)
-    # A pod of an operator that did not write it down yet, as it was made.
+    # A pod of an older operator, which did not record it.
     containers: list[Mapping[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]
     return str(containers[0].get("name") or "")
 
 
 def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -> str | None:
-    """What keeps a pod from beginning: a word of the kubelet's or the scheduler's.
+    """What keeps a pod from starting: a reason of the kubelet or the scheduler.
 
     Args:
         status: The pod's.
         main: The container that runs the task.
-        waits_for_command: Whether a container of ours waits there for one that may never start.
+        waits_for_command: Whether one of our containers waits there for one that may never start.
     """
     if status.get("phase") not in (None, "Pending", "Running"):
         return None
     found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     states = {container.get("name"): container.get("state") or {} for container in found}
-    has_begun = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
+    has_started = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
     for name, state in states.items():
         waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
-        if has_begun and name not in (main, delivery_pod.GIT):
-            continue  # a proxy that is started again keeps nothing from beginning
+        if has_started and name not in (main, delivery_pod.GIT):
+            continue  # a proxy that restarts does not keep the task from starting
         if name == main and ended.get("reason") in _NOT_STARTED and waits_for_command:
             return Reason.START_ERROR
         if reason := str(waiting.get("reason") or ""):
@@ -248,7 +249,7 @@ def _said(status: Mapping[str, Any], main: str) -> str:
 
 
 def _delivered(pod: Mapping[str, Any]) -> Delivered:
-    """What the containers that land a pod's work say of it; each says it in its termination message."""
+    """What the containers that land a pod's work report about it, in their termination messages."""
     status = pod.get("status") or {}
     agent = _main(pod)
     ends = {
@@ -257,22 +258,22 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
     }
     for name in (delivery_pod.PREPARE, delivery_pod.GIT):
         ended = ends.get(name) or {}
-        code, told = ended.get("exitCode"), _message(ended)
-        commit, paths = told.get("commit"), told.get("paths")
-        ref = told["ref"] if isinstance(told.get("ref"), str) else None
+        code, report = ended.get("exitCode"), _message(ended)
+        commit, paths = report.get("commit"), report.get("paths")
+        ref = report["ref"] if isinstance(report.get("ref"), str) else None
         if code and not (ends.get(agent) or {}).get("exitCode"):
             reason = _BY_CODE.get(code, Reason.TRANSIENT)
             conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
             return Delivered(reason, None, tuple(map(str, conflict)), ref)
         if name == delivery_pod.GIT and code == 0:
-            notes = DeliveryNotes(_length(told, "undeclared"), _length(told, "shared"), _length(told, "kept"))
+            notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
             return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes)
     return _NOT_DELIVERED
 
 
-def _length(told: Mapping[str, Any], name: str) -> int:
-    """How long a list was before it was cut to have room."""
-    found, total = told.get(name), told.get(f"{name}Total")
+def _length(report: Mapping[str, Any], name: str) -> int:
+    """The length of a list before it was cut to fit."""
+    found, total = report.get(name), report.get(f"{name}Total")
     return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
 
 
@@ -286,15 +287,15 @@ def _message(ended: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
-    """Where an attempt stands.
+    """The state of an attempt.
 
     Args:
         number: Its number.
-        job: Its Job, where one is or was seen.
-        pods: Pods that are labelled as its own; more than one where some were evicted. Where the Job is known,
-            only those that it controls count.
-        job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is
-            merely not seen may be there.
+        job: Its Job, if one is or was observed.
+        pods: Pods with its labels; more than one if some were evicted. If the Job is known, only those that it
+            controls count.
+        job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is only
+            not observed may exist.
     """
     pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
     name = job.name if job else None
@@ -304,9 +305,15 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
-        told = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
+        delivered = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
         return Attempt(
-            number, Phase.SUCCEEDED, started=started, ended=ended, name=name, commit=told.commit, notes=told.notes
+            number,
+            Phase.SUCCEEDED,
+            started=started,
+            ended=ended,
+            name=name,
+            commit=delivered.commit,
+            notes=delivered.notes,
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
@@ -332,9 +339,9 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         return Attempt(number, phase, started=started, ended=ended, name=name)
     if job is None:
         return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
-    # A Job that has failed has ended its pods first: what they say of it is on its way. That a pod has failed gives the
-    # slot away a second before its Job says so, where nothing can come after it: a Job that is resumed, or has tries
-    # left, makes another pod.
+    # A Job that has failed has ended its pods first: their report will follow. A failed pod releases the slot a second
+    # before its Job reports it, if no other pod can follow: a Job that is resumed, or has tries left, creates another
+    # pod.
     is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
     running = not job.outcome and not is_last
     stopping = stopped and not job.stop_undone
@@ -350,7 +357,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
 
 
 def conflict_of(pods: Iterable[PodView]) -> Delivered | None:
-    """What an attempt's work met with that did not fit on what had landed; None where it did, or is not known."""
+    """The conflict of an attempt's work with landed work; None if it had none, or none is known."""
     return next((pod.delivered for pod in pods if pod.delivered.reason is Reason.CONFLICT), None)
 
 

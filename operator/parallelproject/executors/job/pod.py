@@ -1,6 +1,6 @@
-"""Where things are in a task's pod, and how a template of any shape is added to. Pure.
+"""Paths and volumes of a task's pod, and how to extend a template of any shape. Pure.
 
-What in a template is of another kind than it should be is left as it is: the API server says so better.
+A value of the wrong type in a template is not changed: the API server reports it better.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from typing import Any
 Json = dict[str, Any]
 
 TASK_FOLDER = "/pproj/task"
-"""What the task is told."""
+"""The folder of the task file."""
 WORKSPACE = "/pproj/workspace"
 OUTPUTS = "/pproj/outputs"
 TASK_VOLUME = "pproj-task"
 WORK_VOLUME = "pproj-work"
-"""One volume for all folders of an attempt, each a subPath of its own: a volume more takes an API server some 4 %
-longer for all that happens to a pod."""
+"""One volume for all folders of an attempt, each a subPath of its own: each further volume costs an API server about 4
+% more time for every event of a pod."""
 
 
 def folder(path: str, *, read_only: bool = False) -> Json:
@@ -30,7 +30,7 @@ def joined(ours: Sequence[Json], theirs: object) -> object:
 
 
 def child(parent: Json, key: str) -> Json:
-    """A mapping within the template, made where there is none."""
+    """A mapping within the template, created if absent."""
     found = parent.get(key)
     if not isinstance(found, dict):
         found = parent[key] = {}
@@ -38,7 +38,7 @@ def child(parent: Json, key: str) -> Json:
 
 
 def mapping(value: object) -> Json:
-    """A value that should be a mapping; empty where it is none."""
+    """A value that should be a mapping; empty if it is not one."""
     return value if isinstance(value, dict) else {}
 
 

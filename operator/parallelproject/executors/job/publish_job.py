@@ -18,24 +18,24 @@ from parallelproject.model.spec import Git, PullRequest, Spec
 from parallelproject.model.work import WorkKey
 
 WAIT_SECONDS = 1800
-"""How long one attempt waits for checks and approvals."""
+"""Maximum time that one attempt waits for checks and approvals."""
 PUBLISH = "publish"
 """Name of the container."""
 _FILE = "publish.json"
 _TOKEN = "/pproj/token"
 _MARGIN = 1800
 _KEPT_SECONDS = 6 * 3600
-"""How long a Job is kept, with its log, after its end; how it ended is in the status."""
+"""How long a Job is kept, with its log, after its end; its result is in the status."""
 _BYTES_MAX = 200_000
-"""Of an instruction; annotations have 256 KiB."""
+"""Maximum size of an instruction; annotations have 256 KiB."""
 _ROW_BYTES, _NAME_BYTES = 120, 3
-"""Of what is told of a task besides ids, and beside each id that it depends on."""
+"""Size of a task's row without ids, and of the separator of each dependency's id."""
 _TITLES = (200, 60, 0)
-"""Characters of a title that are told, tried in turn until all rows have room."""
+"""Maximum characters of a title, tried in turn until all rows fit."""
 
 
 def problems_of(spec: Spec) -> list[Problem]:
-    """More tasks than can be told of, where none may be left out: each is offered, or decides where a level ends."""
+    """Too many tasks for an instruction that needs every one: each is published, or decides where a level ends."""
     git = spec.git
     if git is None or git.forge is None or not (git.is_by_task or git.is_by_level):
         return []
@@ -46,8 +46,8 @@ def problems_of(spec: Spec) -> list[Problem]:
         size += len(task.id) + _ROW_BYTES + sum(len(need) + _NAME_BYTES for need in needs)
     if size <= _BYTES_MAX:
         return []
-    found = f"what has to be told to publish them would be some {size:,} bytes; there is room for {_BYTES_MAX:,}"
-    hint = "give them shorter ids, make it several projects, or offer all of it in one pull request"
+    found = f"the instruction to publish them needs about {size:,} bytes; the maximum is {_BYTES_MAX:,}"
+    hint = "use shorter ids, split it into several projects, or use one pull request for all of it"
     return [Problem("spec.tasks", found, hint)]
 
 
@@ -121,7 +121,7 @@ def publish_manifest(
 
 
 def _pull_secrets(spec: Spec) -> Json:
-    """By which the pods of tasks pull images, ours among them."""
+    """The image pull secrets of the pods of tasks, which also pull our images."""
     found: dict[str, Json] = {}
     for role in spec.roles:
         if role.pod_template is not None:
@@ -131,7 +131,7 @@ def _pull_secrets(spec: Spec) -> Json:
 
 
 def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
-    """What ``pproj-publish`` is told."""
+    """The instruction of ``pproj-publish``."""
     where: Json = {
         "url": git.url,
         "base": git.base_ref.removeprefix("refs/heads/"),
@@ -148,20 +148,20 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
         if git.forge.token_secret_ref:
             where["forge"]["token"] = f"{_TOKEN}/token"
     for length in _TITLES:
-        told = where | published.instruction(graph, spec, plan, owner.name, length)
-        text = _json(told)
+        fields = where | published.instruction(graph, spec, plan, owner.name, length)
+        text = _json(fields)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text
-    # Those that failed first, and of them all as many as there is room for.
+    # Failed tasks first, and as many rows as fit.
     rows = sorted(
-        ({key: row[key] for key in row if key != "role"} for row in told.pop("tasks")),
+        ({key: row[key] for key in row if key != "role"} for row in fields.pop("tasks")),
         key=lambda row: "failed" not in row,
     )
-    room = _BYTES_MAX - len(_json(told).encode(errors="replace"))
+    room = _BYTES_MAX - len(_json(fields).encode(errors="replace"))
     kept = takewhile(
         lambda used: used <= room, accumulate(len(_json(row).encode(errors="replace")) + 1 for row in rows)
     )
-    return _json(told | {"tasks": rows[: sum(1 for _ in kept)]})
+    return _json(fields | {"tasks": rows[: sum(1 for _ in kept)]})
 
 
 def _json(value: Json) -> str:

@@ -1,8 +1,8 @@
-"""What the API server means when it does not create a Job: never by its status code alone.
+"""Why the API server does not create a Job: never derived from its status code alone.
 
 A policy may answer with any code (422 by default, as for a broken template), and a webhook that changes a Job may
-break it. So an answer that may be about the template is checked by trying the template where no policy for Jobs
-denies: by the dry run of a PodTemplate, which the API server validates as that of a Job.
+break it. So an answer that may be about the template is checked with a dry run of a PodTemplate, to which policies for
+Jobs do not apply and which the API server validates like the template of a Job.
 """
 
 from parallelproject.executors.base.executor import Json
@@ -17,7 +17,7 @@ async def refusal_of(api: Api, namespace: str, manifest: Json, error: ApiError) 
 
     Args:
         api: An open connection.
-        namespace: Where the Job was to be.
+        namespace: The namespace of the Job.
         manifest: The Job.
         error: The answer to its creation.
     """
@@ -29,14 +29,14 @@ async def refusal_of(api: Api, namespace: str, manifest: Json, error: ApiError) 
         await _try_template(api, namespace, manifest)
     except ApiError as answer:
         if by_words(answer) is None and answer.status not in MAYBE_OBJECT:
-            return Refused(Reason.FAILED_CREATE, message)  # it could not be tried: nothing is known of it yet
+            return Refused(Reason.FAILED_CREATE, message)  # the dry run failed: nothing is known yet
     else:
         return Refused(Reason.REFUSED_BY_POLICY, _without_name(message, manifest))
     return Refused(Reason.INVALID_POD_TEMPLATE, message)
 
 
 async def _try_template(api: Api, namespace: str, manifest: Json) -> None:
-    """Has the API server check a Job's pod template, without creating anything; ApiError where it refuses it."""
+    """Has the API server check a Job's pod template, without creating anything; ApiError if it is refused."""
     metadata = {"generateName": "pproj-check-", "namespace": namespace}
     body = {"metadata": metadata, "template": manifest["spec"]["template"]}
     path = f"/api/v1/namespaces/{namespace}/podtemplates"

@@ -1,6 +1,6 @@
-"""A Job that runs its pod once: what attempts of tasks and of publishing have in common. Pure.
+"""A Job that runs its pod once: the common part of attempts at tasks and at publishing. Pure.
 
-Exactly once rests on: a name that is a function of the attempt, ``backoffLimit: 0`` (a failure is counted by us),
+Exactly once rests on: a name that is a function of the attempt, ``backoffLimit: 0`` (the operator counts failures),
 ``podReplacementPolicy: Failed`` (never two pods of it alive), and Ignore for DisruptionTarget (an eviction is not the
 task's fault).
 """
@@ -31,12 +31,12 @@ def manifest(
     Args:
         owner: The project.
         key: The attempt.
-        claim: What it holds or publishes, for whoever finds it later.
+        claim: What it holds or publishes, for processes that find it later.
         template: A PodTemplateSpec.
-        deadline: Longest time that it may take, in seconds.
-        more_labels: Labels that say more of it than whose it is.
-        inherited: Labels and annotations that it has besides ours.
-        finalizers: What holds it when it is deleted.
+        deadline: Maximum time, in seconds.
+        more_labels: Further labels, in addition to those of its identity.
+        inherited: Labels and annotations of the project, in addition to ours.
+        finalizers: Finalizers that keep it when it is deleted.
     """
     body: Json = {
         "backoffLimit": 0,
@@ -55,5 +55,5 @@ def manifest(
 
 
 def release_patch(uid: str) -> Json:
-    """A strategic merge patch that no longer holds a Job; other finalizers stay."""
+    """A strategic merge patch that removes our finalizer from a Job; other finalizers stay."""
     return {"metadata": {"uid": uid, "$deleteFromPrimitiveList/finalizers": [names.FINALIZER_RECORDED]}}

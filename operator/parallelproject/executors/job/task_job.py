@@ -1,4 +1,4 @@
-"""The Job of an attempt: one object per attempt, its name a function of what it is for.
+"""The Job of an attempt: one object per attempt, whose name is a function of the attempt.
 
 Pure: builds and checks manifests, sends nothing. The task's text reaches the pod as an annotation and a
 downward-API volume, never formatted into a command or into YAML.
@@ -36,32 +36,32 @@ from parallelproject.model.work import WorkKey
 _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
-_TOLD_BYTES, _TOLD_MARGIN, _TOLD_OF_EACH = 262_144, 8_192, 80
-"""Bytes of all annotations of a pod; what is in them besides texts; what is told of a dependency, besides its id."""
+_TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
+"""Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
 _ROW_BYTES = 200
-"""What a task's row in the status takes, and a little more."""
+"""Size of a task's row in the status, with a margin."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
-    """What keeps a spec that is valid from running in a cluster.
+    """The problems that keep a valid spec from running in a cluster.
 
-    A role without a template, a first container without a command, and more than one object can hold.
+    A role without a template, a first container without a command, and a project too large for one object.
     """
     problems: list[Problem] = []
     for kind in ("labels", "annotations"):
         for i, name in enumerate(getattr(spec.job_metadata, kind)):
             if is_ours(name):
-                found, hint = f"{quoted(name)} says what a Job is, and is the operator's", "remove it"
+                found, hint = f"{quoted(name)} is reserved: the operator uses it to identify its Jobs", "remove it"
                 problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, hint))
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
-        problems.append(Problem("spec.roles", "is empty: nothing says how a task is run", hint))
+        problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
-            problems.append(Problem(place, "is missing", "say how a task of this role is run"))
+            problems.append(Problem(place, "is missing", "define how a task of this role runs"))
         elif not role.pod_template.spec.containers[0].command:
-            hint = "set what runs the task; an image's own entry point is not known here"
+            hint = "set the command that runs the task; the entry point of an image is not known here"
             where = f"{place}.spec.containers[0].command"
             problems.append(Problem(where, "is missing", hint, "CommandRequired"))
         elif is_deep(role.pod_template):
@@ -71,15 +71,15 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         or delivery_pod.problems_of(spec, project)
         or publish_job.problems_of(spec)
         or list(_too_much_to_tell(spec))
-    )  # which reads templates that are known to be sound
+    )  # which reads templates that were checked above
     if problems:
         return problems
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     size += _ROW_BYTES * len(spec.tasks)
     if size > _OBJECT_BYTES:
-        found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"
-        problems.append(Problem("spec", found, "shorten descriptions, or make it several projects"))
+        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
+        problems.append(Problem("spec", found, "shorten descriptions, or split it into several projects"))
     return problems
 
 
@@ -88,11 +88,11 @@ def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
     for i, task in enumerate(spec.tasks):
         texts = [task.title, task.description, task.description[: delivery_pod.BODY_MAX] if spec.git else ""]
         texts += [*(parameter.value for parameter in task.parameters), *task.files]
-        size = _TOLD_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
-        size += sum(2 * len(need) + _TOLD_OF_EACH for need in task.dependencies)
-        if size > _TOLD_BYTES:
-            found = f"what the task is told would be some {size:,} bytes; a pod's annotations hold {_TOLD_BYTES:,}"
-            hint = "shorten its texts, or put one task between it and those that it waits for"
+        size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
+        size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
+        if size > _TEXT_BYTES:
+            found = f"its task file needs about {size:,} bytes; the annotations of a pod hold {_TEXT_BYTES:,}"
+            hint = "shorten its texts, or put a task between it and its dependencies"
             yield Problem(f"spec.tasks[{i}]", found, hint)
 
 
@@ -117,8 +117,8 @@ def job_manifest(
         task: The task, as its number in the graph.
         number: Of the attempt, from 1.
         records: By task id; at least those of the task's dependencies.
-        git_image: The image that lands work, where the spec has ``git``.
-        feedback: What the attempt before has left to be heeded.
+        git_image: The image that lands work, if the spec has ``git``.
+        feedback: The feedback of the previous attempt.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     template = _pod_template(spec, graph.role[task])
@@ -129,8 +129,8 @@ def job_manifest(
     if feedback:
         files[_FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
-        told = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
-        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, told)
+        instruction = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, instruction)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
@@ -139,7 +139,7 @@ def job_manifest(
         names.KUBECTL_CONTAINER: agent["name"],
         **inherited.annotations,
         **_theirs(metadata.get("annotations")),
-        # Ours as well: kubectl's is for people, who may change it, and what the pod says is read by ours.
+        # Our annotation as well: people may change that of kubectl, and the operator reads the pod by its own.
         names.ANNOTATION_CONTAINER: agent["name"],
         **dict(files.values()),
     }
@@ -148,6 +148,7 @@ def job_manifest(
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
     ours = environment(owner.name, graph, task, number) | {
+        names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,
@@ -177,10 +178,10 @@ def job_manifest(
 
 
 def stop_patch(why: str) -> Json:
-    """A merge patch that ends a Job: its pods are killed, and it stays as evidence of how it ended.
+    """A merge patch that ends a Job: its pods are killed, and the Job stays as evidence of its end.
 
-    Deleting it would lose that. A Job that somebody has suspended ends as well: the deadline of a suspended Job never
-    passes, so it is resumed; with a parallelism of 0 no pod of it starts in the second that is left.
+    Deleting it would lose that. A suspended Job ends too: its deadline would never pass, so it is resumed; with a
+    parallelism of 0 no pod of it starts in the remaining second.
     """
     ended = {"activeDeadlineSeconds": 1, "parallelism": 0, "suspend": False}
     return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
@@ -194,10 +195,10 @@ def _pod_template(spec: Spec, role: str | None) -> Json:
 
 
 def _theirs(found: object) -> Json:
-    """Labels or annotations of a template, without those by which pods are told what they are."""
+    """Labels or annotations of a template, without those that identify pods."""
     return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
 
 
 def _literal(value: str) -> str:
-    """A variable's value that the kubelet gives on as it is: it would replace ``$(NAME)``, and make ``$`` of ``$$``."""
+    """The value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
     return value.replace("$", "$$")

@@ -1,1 +1,1 @@
-"""Attempts as Argo Workflows: what the controller has to know of them, and all of it. Sends nothing."""
+"""Attempts as Argo Workflows: all that the controller needs to know. Sends nothing."""

@@ -1,7 +1,7 @@
-"""The arguments of a Workflow: what a task is told, by names that a template may declare. Pure.
+"""The arguments of a Workflow: facts about its task, by names that a template may declare. Pure.
 
-Argo replaces ``{{…}}`` in templates, and again in what came of that. So no value has ``{{`` in it: in the task file,
-which is JSON, the second brace is written as an escape and reads the same; in all others a space is put between.
+Argo replaces ``{{…}}`` in templates, and again in the result. So no value has ``{{`` in it: in the task file,
+which is JSON, the second brace is written as an escape and reads the same; all others get a space between.
 """
 
 import json
@@ -29,7 +29,7 @@ TASK_FILE = argument(names.ENV_TASK_FILE)
 FEEDBACK = argument(names.ENV_FEEDBACK)
 TITLE, DESCRIPTION, PROMPT, BRANCH = "pproj-title", "pproj-description", "pproj-prompt", "pproj-branch"
 OURS = frozenset({*map(argument, _OF_ENVIRONMENT), TASK_FILE, FEEDBACK, TITLE, DESCRIPTION, PROMPT, BRANCH})
-"""The arguments that every task has. Besides these there is one for each parameter of the task, by its own name."""
+"""The arguments that every task has. Each parameter of the task is another one, by its own name."""
 
 
 class Declared(NamedTuple):
@@ -40,11 +40,11 @@ class Declared(NamedTuple):
     unset: frozenset[str]
     """Those that have no value and no default of their own."""
     artifacts: tuple[str, ...]
-    """Artifacts that somebody has to give."""
+    """Artifacts without a location."""
 
 
 def declared(spec: Mapping[str, Any]) -> Declared:
-    """Reads the arguments that a spec declares; what is not as it should be is left to Argo."""
+    """Reads the arguments that a spec declares; Argo checks malformed ones."""
     arguments = spec.get("arguments")
     arguments = arguments if isinstance(arguments, Mapping) else {}
     parameters: dict[str, str | None] = {}
@@ -62,7 +62,7 @@ def declared(spec: Mapping[str, Any]) -> Declared:
 
 
 _NO_LOCATION = frozenset({"name", "path", "mode", "optional", "description", "archive", "deleted"})
-"""Fields of an artifact that do not say where it is."""
+"""Fields of an artifact other than its location."""
 
 
 def lacking(found: Declared, task: Task) -> list[str]:
@@ -89,16 +89,16 @@ def values(
         task: The task, as its number in the graph.
         number: Of the attempt, from 1.
         records: By task id; at least those of the task's dependencies.
-        feedback: What the attempt before has left to be heeded.
+        feedback: The feedback of the previous attempt.
     """
     described = graph.tasks[task]
-    told = environment(project, graph, task, number)
+    variables = environment(project, graph, task, number)
     title = described.title or described.id
     document = json.dumps(
         task_document(project, graph, task, number, records), ensure_ascii=False, separators=(",", ":")
     )
     texts = {parameter.name: parameter.value for parameter in described.parameters} | {
-        **{argument(name): told[name] for name in _OF_ENVIRONMENT},
+        **{argument(name): variables[name] for name in _OF_ENVIRONMENT},
         TITLE: title,
         DESCRIPTION: described.description,
         PROMPT: f"{title}\n\n{described.description}".rstrip(),
@@ -110,7 +110,7 @@ def values(
 
 
 def filled(found: Declared, given: Mapping[str, str]) -> list[dict[str, str]]:
-    """The parameters of a Workflow: of the declared ones those that are given, or have but a default."""
+    """The parameters of a Workflow: the declared ones that have a value or a default."""
     chosen = {name: given.get(name, default) for name, default in found.parameters.items()}
     return [{"name": name, "value": value} for name, value in chosen.items() if value is not None]
 

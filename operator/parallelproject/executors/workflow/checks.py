@@ -23,18 +23,18 @@ _NOT_INLINE = {
 
 
 def problems_of(spec: Spec) -> list[Problem]:
-    """What can be said without the templates that are named."""
+    """The problems that are known without reading templates."""
     return [*_metadata(spec), *_roles(spec), *_git(spec), *_inline_arguments(spec)] or [*_size(spec)]
 
 
 def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:
-    """What can be said with them: those that are not there, and what they ask for and no task gives."""
+    """The problems with templates: missing ones, and declared arguments without a value."""
     missing = []
     for i, role in enumerate(spec.roles):
         ref = template_of(role)
         if ref is not None and ref not in templates and _tasks_of(spec, role):
             where = "" if ref.is_cluster_wide else " in the namespace of the project"
-            found = f"there is no {ref.resource.kind} {quoted(ref.name)}{where}"
+            found = f"{ref.resource.kind} {quoted(ref.name)} does not exist{where}"
             place = f"spec.roles[{i}].workflowTemplateRef"
             missing.append(Problem(place, found, "create it, or correct the name", "TemplateNotFound"))
     return missing or [
@@ -49,20 +49,20 @@ def _metadata(spec: Spec) -> Iterator[Problem]:
     for kind in ("labels", "annotations"):
         for i, name in enumerate(getattr(spec.job_metadata, kind)):
             if is_ours(name):
-                found = f"{quoted(name)} says what a Workflow is, and is the operator's"
+                found = f"{quoted(name)} is reserved: the operator uses it to identify its Workflows"
                 yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
 
 
 def _roles(spec: Spec) -> Iterator[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a workflowTemplateRef or a workflowSpec"
-        yield Problem("spec.roles", "is empty: nothing says how a task is run", hint)
+        yield Problem("spec.roles", "is empty: no role defines how a task runs", hint)
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}]"
         given = [name for name in ("workflowTemplateRef", "workflowSpec") if _given(role, name)]
         if not given and _tasks_of(spec, role):
-            hint = "add workflowTemplateRef or workflowSpec: with executor Workflow no podTemplate is run"
-            yield Problem(place, "says no Workflow", hint, "WorkflowRequired")
+            hint = "add workflowTemplateRef or workflowSpec: executor Workflow does not use podTemplate"
+            yield Problem(place, "has no Workflow", hint, "WorkflowRequired")
         elif len(given) > 1:
             yield Problem(f"{place}.workflowSpec", "is given next to workflowTemplateRef", "remove one of the two")
         elif role.workflow_spec is not None:
@@ -96,7 +96,7 @@ def _arguments(spec: Spec, role: Role, found: Declared, where: str) -> Iterator[
             text = f"{where} declares the argument {quoted(name)}, and task {task.id} has no value for it"
             yield Problem(f"spec.tasks[{i}].parameters", text, hint, "ArgumentRequired")
     if found.artifacts and _tasks_of(spec, role):
-        text = f"{where} declares the artifact {quoted(found.artifacts[0])} without saying where it is"
+        text = f"{where} declares the artifact {quoted(found.artifacts[0])} without a location"
         yield Problem("spec.roles", text, "give it a location in the template: tasks have no artifacts")
 
 
@@ -111,5 +111,5 @@ def _size(spec: Spec) -> Iterator[Problem]:
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     size += _ROW_BYTES * len(spec.tasks)
     if size > _OBJECT_BYTES:
-        found = f"{size:,} bytes with its status are more than an object can hold ({_OBJECT_BYTES:,})"
-        yield Problem("spec", found, "shorten descriptions, or make it several projects")
+        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
+        yield Problem("spec", found, "shorten descriptions, or split it into several projects")

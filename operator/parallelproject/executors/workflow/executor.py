@@ -1,4 +1,4 @@
-"""Attempts as Argo Workflows: what the controller has to know of them, and all of it. Sends nothing."""
+"""Attempts as Argo Workflows: all that the controller needs to know. Sends nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,11 +32,11 @@ class WorkflowExecutor:
 
     resource = WORKFLOW
     silent_seconds = 20.0
-    """A Workflow that has no phase for so long is reported: Argo's controller gives one within a second or two."""
+    """A Workflow without a phase is reported after this time: Argo's controller gives one within a second or two."""
     silence = Reason.NO_CONTROLLER
 
     def problems(self, spec: Spec, project: str) -> list[Problem]:
-        """What keeps a valid spec from running, whatever its templates say."""
+        """What keeps a valid spec from running with any templates."""
         return checks.problems_of(spec)
 
     def templates(self, spec: Spec) -> Sequence[TemplateRef]:
@@ -58,7 +58,7 @@ class WorkflowExecutor:
         return workflow_manifest(start)
 
     def stop(self, known: WorkflowView | None, why: str) -> Change:
-        """What ends a Workflow, and leaves it as evidence of how it ended."""
+        """The patch that ends a Workflow and keeps it, with its result."""
         return Change(stop_patch(why), MERGE_PATCH)
 
     def view(self, obj: Mapping[str, Any]) -> WorkflowView:
@@ -66,7 +66,7 @@ class WorkflowExecutor:
         return view_workflow(obj)
 
     def is_to_be_read(self, found: WorkflowView) -> bool:
-        """Whether there is more to know of a Workflow than its metadata says."""
+        """Whether the whole Workflow must be read: its metadata is not enough."""
         return found.is_to_be_read
 
     def is_silent(self, found: WorkflowView) -> bool:
@@ -74,11 +74,11 @@ class WorkflowExecutor:
         return not found.phase
 
     def attempt(self, number: int, found: WorkflowView | None, parts: Sequence[Any], is_gone: bool) -> Attempt:
-        """Where an attempt stands, by its Workflow."""
+        """The state of an attempt, by its Workflow."""
         return attempt_of(number, found, is_gone)
 
     def said_at_end(self, found: WorkflowView) -> str:
-        """The message of a Workflow that did not end well."""
+        """The message of a Workflow that did not succeed."""
         return observation.said_at_end(found)
 
     def is_held(self, found: WorkflowView) -> bool:

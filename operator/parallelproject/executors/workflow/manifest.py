@@ -1,6 +1,6 @@
-"""The Workflow of an attempt at a task: one object an attempt, its name a function of what it is for. Pure.
+"""The Workflow of an attempt at a task: its name is a function of the attempt. Pure.
 
-With a template that is named, only fields are set that Argo allows where templates are enforced
+Next to the name of a template only those fields are set that Argo allows when templates are enforced
 (``workflowRestrictions``): the arguments and the deadline.
 """
 
@@ -20,7 +20,7 @@ WORKFLOW = Resource("Workflow", GROUP, "workflows", is_custom=True)
 TEMPLATE = Resource("WorkflowTemplate", GROUP, "workflowtemplates", is_custom=True)
 CLUSTER_TEMPLATE = Resource("ClusterWorkflowTemplate", GROUP, "clusterworkflowtemplates", is_custom=True)
 STOP = "Terminate"
-"""How a Workflow is stopped: nothing of it runs any more, its exit handlers neither."""
+"""How a Workflow is stopped: nothing of it continues, and no exit handler runs."""
 
 
 def template_of(role: Role) -> TemplateRef | None:
@@ -32,7 +32,7 @@ def template_of(role: Role) -> TemplateRef | None:
 
 
 def inline_spec(role: Role) -> Json:
-    """The Workflow's spec that a role holds; empty where it names a template."""
+    """The spec of the Workflow in a role; empty if the role names a template."""
     found = role.workflow_spec
     return found.model_dump(by_alias=True, exclude_unset=True, mode="json") if found else {}
 
@@ -44,7 +44,7 @@ def declared_by(role: Role, templates: Mapping[TemplateRef, Declared]) -> Declar
 
 
 def deadline_of(spec: Spec, own: int | None) -> int | None:
-    """The longest time that an attempt may take, in seconds; None where only its template may say so."""
+    """The maximum time of an attempt, in seconds; None if only its template may limit it."""
     return own or spec.defaults.active_deadline_seconds
 
 

@@ -1,7 +1,7 @@
-"""What Workflows say about attempts.
+"""What Workflows report about attempts.
 
-A Workflow may be megabytes, mostly of the tree of its nodes, and it changes with each of its pods. So its metadata
-alone is watched: Argo writes the phase into a label in the same update as into the status. The whole object is read
+A Workflow may be megabytes, mostly of the tree of its nodes, and it changes with each of its pods. So only its
+metadata is watched: Argo writes the phase into a label in the same update as into the status. The whole object is read
 once for each attempt, when that label says that it has ended, and after others have changed its spec (to suspend it).
 """
 
@@ -24,16 +24,16 @@ _EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
 _DEADLINE = re.compile(r"deadline", re.IGNORECASE)
 """``Step exceeded its deadline``, ``Pod was active on the node longer than the specified deadline`` and the like."""
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
-"""Attempts that we ended because of what they did: they have failed, by the word on their Workflow."""
+"""Reasons for which the operator ends an attempt that count as failures."""
 _MESSAGE_MAX = 1024
 _CREATION_SECONDS = 1.0
-"""By so much the times may differ that the API server notes for one creation: both are whole seconds."""
+"""Maximum difference between the times that the API server notes for one creation: both are whole seconds."""
 
 Marks = tuple[tuple[str, str], ...]
 
 
 class WorkflowEnd(NamedTuple):
-    """How a Workflow ended, as its status says."""
+    """How a Workflow ended, by its status."""
 
     phase: str
     message: str = ""
@@ -44,7 +44,7 @@ class WorkflowEnd(NamedTuple):
 
 
 class WorkflowView(NamedTuple):
-    """What matters of a Workflow."""
+    """The relevant part of a Workflow."""
 
     name: str
     uid: str
@@ -52,31 +52,31 @@ class WorkflowView(NamedTuple):
     """Its resourceVersion: of two views the one with the higher is newer."""
     created: float | None
     changed: float | None
-    """When anybody last changed anything of it."""
+    """When it was last changed by anyone."""
     phase: str
-    """Pending, Running, Succeeded, Failed or Error; empty until Argo's controller has looked at it."""
+    """Pending, Running, Succeeded, Failed or Error; empty before Argo's controller starts it."""
     completed: bool
     """Whether it has ended, by its label or its status."""
     stopped_for: str
     claim: str = ""
     deleting: bool = False
-    """Whether it goes as soon as nothing holds it."""
+    """Whether it is deleted as soon as no finalizer holds it."""
     finalizers: tuple[str, ...] = ()
     spec_marks: Marks = ()
-    """Who has last changed its spec, and when."""
+    """The last writer of its spec, and when it wrote."""
     is_whole: bool = False
-    """Whether this was read of the whole object, not of its metadata."""
+    """Whether the whole object was read, not only its metadata."""
     result: WorkflowEnd | None = None
     """How it ended; None before, and while only its metadata is known."""
     is_suspended: bool = False
     stop_undone: bool = False
-    """Whether it was stopped, and somebody has taken that back before it ended."""
+    """Whether it was stopped, and another user took that back before it ended."""
     read_marks: Marks | None = None
     """``spec_marks`` when the whole object was last read; None before."""
 
     @property
     def held(self) -> bool:
-        """Whether we hold it: its result is not known to be written down."""
+        """Whether our finalizer holds it: its result may not be recorded."""
         return FINALIZER_RECORDED in self.finalizers
 
     @property
@@ -88,18 +88,18 @@ class WorkflowView(NamedTuple):
 
     @property
     def is_to_be_read(self) -> bool:
-        """Whether there is more to know than its metadata says; of one that is not held, all is written down."""
+        """Whether the whole object must be read; one that is not held is fully recorded."""
         if self.is_whole or not self.held or self.result is not None:
             return False
         return self.completed or self.has_other_spec
 
     def after(self, known: "WorkflowView") -> "WorkflowView":
-        """The same, with what was read of the object before, and the annotations that others may have removed."""
+        """This view, with earlier results and annotations that others may have removed since."""
         kept = self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
         kept = kept._replace(result=self.result or known.result)
         if self.is_whole:
             return kept
-        # The watch may bring it before the answer to its creation comes: then it is as it was created.
+        # The watch may report it before the answer to its creation arrives: then it is as it was created.
         is_as_created = known.read_marks is None and not known.has_other_spec
         read_marks = known.spec_marks if is_as_created else known.read_marks
         return kept._replace(is_suspended=known.is_suspended, stop_undone=known.stop_undone, read_marks=read_marks)
@@ -155,18 +155,18 @@ def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> WorkflowEnd |
 
 
 def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attempt:
-    """Where an attempt stands.
+    """The state of an attempt.
 
     Args:
         number: Its number.
-        found: Its Workflow, where one is or was seen.
+        found: Its Workflow, if one is or was observed.
         is_gone: Whether that is known to be deleted. Only then can the attempt be lost.
     """
     if found is None:
         return Attempt(number, Phase.LOST)
     result = found.result
     if result is None and found.completed and found.phase in _ENDS and (is_gone or not found.held):
-        result = WorkflowEnd(found.phase, ended=found.changed)  # its status cannot be read any more, or need not be
+        result = WorkflowEnd(found.phase, ended=found.changed)  # its status can no longer be read, or need not be
     if result is not None:
         return _ended(number, found, result)
     if is_gone:
@@ -209,7 +209,7 @@ def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
 
 
 def said_at_end(found: WorkflowView) -> str:
-    """The message of a Workflow that did not end well."""
+    """The message of a Workflow that did not succeed."""
     result = found.result
     return "" if result is None or result.phase == SUCCEEDED or found.stopped_for else result.message
 

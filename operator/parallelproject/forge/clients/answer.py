@@ -1,4 +1,4 @@
-"""What a forge answers, and how long it asks to be left alone. Pure."""
+"""An answer of a forge, and how long it asks us to wait. Pure."""
 
 import json
 import re
@@ -24,15 +24,15 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """What the JSON says; None where there is none."""
+        """The JSON of the answer; None if it has none."""
         try:
             return json.loads(self.content)
         except ValueError:
             return None
 
     @property
-    def said(self) -> str:
-        """The forge's words for people."""
+    def detail(self) -> str:
+        """The forge's message for people."""
         body = self.body
         if not isinstance(body, dict):
             return self.content[:600].decode(errors="replace")
@@ -40,7 +40,7 @@ class Answer:
         return " ".join(part if isinstance(part, str) else json.dumps(part) for part in words if part)
 
     def wait(self, now: float, tries: int) -> float | None:
-        """Seconds that the forge wants us to wait before the same request again; None: it is not about that.
+        """Seconds that the forge wants us to wait before a retry; None: the answer is not about a limit.
 
         GitHub: 403 or 429 with ``retry-after``, or ``x-ratelimit-remaining: 0`` and ``x-ratelimit-reset``, or else at
         least a minute, growing (docs.github.com/rest, "Rate limits for the REST API", Exceeding the rate limit).
@@ -48,13 +48,13 @@ class Answer:
 
         Args:
             now: Seconds since 1970.
-            tries: How many such answers there have been before.
+            tries: Number of such answers before.
         """
         asked = self.headers.get("Retry-After")
         spent = "0" in (self.headers.get("x-ratelimit-remaining"), self.headers.get("RateLimit-Remaining"))
         limited = (
             self.status == 429
-            or (self.status == 403 and bool(asked or spent or _LIMITED.search(self.said)))
+            or (self.status == 403 and bool(asked or spent or _LIMITED.search(self.detail)))
             or (self.status == 503 and bool(asked))
         )
         if not limited:
@@ -68,21 +68,21 @@ class Answer:
                 pass
         reset = self.headers.get("x-ratelimit-reset") or self.headers.get("RateLimit-Reset") or ""
         if spent and reset.isdecimal():
-            return max(0.0, float(reset) - now) + 1.0  # the moment is given in whole seconds
+            return max(0.0, float(reset) - now) + 1.0  # the time is in whole seconds
         return _SECONDARY_SECONDS * 2.0 ** min(tries, 6)
 
 
 class AnswerError(Exception):
-    """A refusal. The message holds no credential."""
+    """A refusal. The message contains no credential."""
 
-    def __init__(self, status: int, message: str, said: str) -> None:
+    def __init__(self, status: int, message: str, detail: str) -> None:
         super().__init__(message)
         self.status = status
-        self.said = said
-        """The forge's own words, cleaned."""
+        self.detail = detail
+        """The forge's own message, cleaned."""
 
     def as_outcome(self) -> DeliveryError:
-        """The end that it means for a publishing."""
+        """The resulting error of a publishing."""
         if self.status in (301, 302, 303, 307, 308, 401, 403, 404):
             return AuthOrProtectedError("ForgeRefused", str(self))
         if self.status >= 500:
@@ -91,4 +91,4 @@ class AnswerError(Exception):
 
 
 class LostAnswerError(Exception):
-    """The request may have been carried out or not: look."""
+    """The request may have been executed or not: check."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryClock:
-    """Where time comes from, and how it is spent."""
+    """The source of time, and how to wait."""
 
     monotonic: Callable[[], float] = time.monotonic
     """Seconds that only grow."""
     now: Callable[[], float] = time.time
-    """Seconds since 1970, as forges name moments."""
+    """Seconds since 1970, as forges write times."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def back_off(self, tries: int, longest: float = 30.0) -> None:
-        """Waits, about twice as long with each try, from half a second on."""
+        """Waits, about twice as long with each try, starting at half a second."""
         await self.sleep(backoff(tries, longest))
 
 
 def backoff(tries: int, longest: float = 30.0) -> float:
-    """Seconds to wait after so many tries (0: the first), with jitter."""
+    """Seconds to wait after a number of tries (0: the first), with jitter."""
     return random.uniform(0.5, 1.0) * min(longest, 2.0 ** min(tries, 16))

@@ -1,4 +1,4 @@
-"""Comments that are made once, though whoever makes them may be cut off and begin again."""
+"""Comments that are made once, even if the process is interrupted and starts again."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ _TRIES = 3
 async def say_once(
     session: ForgeSession, path: str, text: str, key: str, params: Mapping[str, str | int], *, full: int
 ) -> None:
-    """Adds a comment, unless there is one with this key: it carries the key where nobody sees it.
+    """Adds a comment, unless one with this key exists: the key is in an invisible part of the text.
 
     Args:
         session: The forge.
         path: Of the list of comments.
-        text: What is said, in Markdown.
-        key: One word for what it is about.
+        text: The text, in Markdown.
+        key: One word for its subject.
         params: The list's query.
         full: A page with fewer rows is the last.
     """

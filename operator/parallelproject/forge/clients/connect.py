@@ -25,16 +25,16 @@ _KINDS: dict[ForgeType, type[GitHub] | type[GitLab] | type[Gitea]] = {
 async def connected(
     kind: ForgeType, branches: Branches, server: Server | None = None, clock: RetryClock | None = None
 ) -> AsyncIterator[ForgeClient]:
-    """A forge that can be asked, within the block.
+    """A connected forge, within the block.
 
     Args:
         kind: Which one.
         branches: The repository, as git sees it.
-        server: Where the forge is (``server.locate``); not needed for ``None``.
+        server: The address of the forge (``server.locate``); not needed for ``None``.
         clock: Another one in tests.
 
     Raises:
-        PolicyError: a forge is named without its address.
+        PolicyError: a forge has no address.
     """
     if kind is ForgeType.NONE:
         yield NoForge(branches)

@@ -1,4 +1,4 @@
-"""Gitea and Forgejo (docs.gitea.com/api; where it leaves something open, its source, routers/api/v1/repo/pull.go)."""
+"""Gitea and Forgejo (docs.gitea.com/api; where it is not precise, its source, routers/api/v1/repo/pull.go)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ from parallelproject.forge.clients.verdict import verdict
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 _PREFIX = "WIP:"
-# A server may be set to give fewer rows than are asked for: only an empty page is surely the last.
+# A server may return fewer rows than requested: only an empty page is certainly the last.
 _FULL, _PAGE = 1, 50
 _WHOLE = 1_000_000
 """Of a list without pages."""
@@ -58,8 +58,8 @@ class Gitea:
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """See ``Forge``.
 
-        There is an address for a base and a head, but of several it gives any (GetPullRequestByBaseHeadInfo), so it
-        serves to learn that there is none, or an open one. A base with a slash does not pass every proxy in it.
+        There is an endpoint for a base and a head, but it returns any of several (GetPullRequestByBaseHeadInfo), so it
+        only shows that none exists, or an open one. Not every proxy passes a base with a slash.
         """
         if "/" not in base:
             path = f"{self._repository}/pulls/{segment(base)}/{segment(head, '/')}"
@@ -78,11 +78,10 @@ class Gitea:
         return await self._with_head(_pull(await self.session.get(self._path(pull))))
 
     async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
-        """See ``Forge``. 409: there is an open one for this base and head.
+        """See ``Forge``. 409: an open one exists for this base and head.
 
-        Gitea looks whether there is one and then opens one, without a lock in between (CreatePullRequest): asked
-        twice at the same time, it opens two. Their numbers are given out one after the other, each seen by the next,
-        so the later one makes way.
+        Gitea checks for one and then opens one, without a lock (CreatePullRequest): two requests at the same time open
+        two. Their numbers are assigned in order, so the later one is closed.
         """
         body = {"title": titled(words, _PREFIX), "body": words.body, "head": head, "base": base}
         made = await self.session.create(f"{self._repository}/pulls", body, lambda error: error.status == 409)
@@ -109,7 +108,7 @@ class Gitea:
             await self.session.call("POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": ids})
 
     async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
-        """See ``Forge``. What the base requires are patterns, and shown to everyone who can read it."""
+        """See ``Forge``. The required checks of the base are patterns, and visible to everyone who can read it."""
         found: dict[str, Checks] = {}
         path = f"{self._repository}/commits/{sha}/status"
         async for row in self.session.rows(path, {"limit": _PAGE}, full=_FULL, key="statuses"):
@@ -121,7 +120,7 @@ class Gitea:
     async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
         """See ``Forge``.
 
-        404: closed meanwhile, or not for us to see, which another look will tell; 405: merged already, a draft, not
+        404: closed meanwhile, or not visible for us, which the next read shows; 405: merged already, a draft, not
         ready, or "Please try again later" while it looks for conflicts; 409: the head is not ``head_commit_id`` ("head
         out of date"), the base moved ("merge push out of date"), a conflict, or a push that a hook refused
         (MergePullRequest).
@@ -132,13 +131,13 @@ class Gitea:
         except LostAnswerError:
             return Merging(Merge.LOST)
         except AnswerError as error:
-            if error.status == 405 and "not allowed to merge" in error.said:
+            if error.status == 405 and "not allowed to merge" in error.detail:
                 raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
-            if error.status == 404 or (error.status == 409 and "out of date" in error.said):
-                return Merging(Merge.MOVED, error.said)
+            if error.status == 404 or (error.status == 409 and "out of date" in error.detail):
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (405, 409):
-                behind = "behind the base" in error.said
-                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.said)
+                behind = "behind the base" in error.detail
+                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.detail)
             raise
         return Merging(Merge.DONE)
 
@@ -148,7 +147,7 @@ class Gitea:
 
     async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> ForgePullRequest | None:
         """The newest of this state."""
-        # In the order in which they were opened: it is the same from one page to the next.
+        # In the order in which they were opened: it is stable across pages.
         query: dict[str, str | int] = {"state": state, "base_branch": base, "limit": _PAGE}
         rows = self.session.rows(f"{self._repository}/pulls", query, full=_FULL)
         seen = 0
@@ -160,9 +159,9 @@ class Gitea:
         return None
 
     async def _with_head(self, pull: ForgePullRequest) -> ForgePullRequest:
-        """With the last head of one that has ended: it shows that of the branch, which may have gone on since.
+        """With the last head of one that has ended: it shows that of the branch, which may have moved since.
 
-        (services/convert/pull.go: ``head.sha`` is the branch's as long as there is one.)
+        (services/convert/pull.go: ``head.sha`` is the branch's as long as the branch exists.)
         """
         if pull.state is PullState.OPEN:
             return pull
@@ -178,9 +177,9 @@ class Gitea:
         return replace(pull, sha=sha)
 
     async def _label(self, name: str) -> int:
-        """The number of a label, of the repository or its organisation; made where there is none.
+        """The number of a label, of the repository or its organisation; created if it does not exist.
 
-        Gitea makes a second one of the same name without a word. Of those made at the same time the first counts.
+        Gitea silently creates a second one of the same name. Of labels created at the same time the first counts.
         """
         for _ in range(2):
             if (known := await self._known_labels()).get(name.casefold()):
@@ -195,7 +194,7 @@ class Gitea:
             if first != made:
                 await self.session.call("DELETE", f"{self._repository}/labels/{made}")
             return first
-        raise AnswerError(500, f"the label {name!r} could not be made", "")
+        raise AnswerError(500, f"the label {name!r} could not be created", "")
 
     async def _known_labels(self) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -205,7 +204,7 @@ class Gitea:
                     key, number = row["name"].casefold(), int(row["id"])
                     found[key] = min(number, found.get(key, number))
             except AnswerError as error:
-                if error.status not in (403, 404):  # it belongs to a user, who has none
+                if error.status not in (403, 404):  # it belongs to a user, who has no labels
                     raise
         return found
 
@@ -220,7 +219,7 @@ class Gitea:
 
 
 def _fitting(rows: Iterable[dict[str, Any]], head: str, base: str) -> Iterator[dict[str, Any]]:
-    """Those for this head and base, without those of forks, and without those that have made way for another."""
+    """Those for this head and base, without those of forks, and without those that were closed as duplicates."""
     for row in rows:
         own = row["head"]["repo_id"] == row["base"]["repo_id"]
         if (
@@ -238,7 +237,7 @@ def _pull(row: dict[str, Any]) -> ForgePullRequest:
         number=row["number"],
         url=row["html_url"],
         state=PullState.MERGED if merged else PullState(row["state"]),
-        # "label" is the branch's name; "ref" becomes refs/pull/N/head when the branch is gone.
+        # "label" is the branch's name; "ref" becomes refs/pull/N/head when the branch is deleted.
         head=row["head"]["label"],
         base=row["base"]["label"],
         sha=row["head"]["sha"],

@@ -32,7 +32,7 @@ _STATUS = {"success": Checks.PASSED, "pending": Checks.PENDING}
 # "neutral" and "skipped" count as successful (docs.github.com, "Troubleshooting required status checks").
 _CONCLUSION = dict.fromkeys(("success", "neutral", "skipped"), Checks.PASSED)
 _METHODS = (("allow_merge_commit", "merge"), ("allow_rebase_merge", "rebase"), ("allow_squash_merge", "squash"))
-# REST cannot change the draft state of a pull request that is there; these mutations of GraphQL can.
+# REST cannot change the draft state of an existing pull request; these mutations of GraphQL can.
 _DRAFT = "mutation($id:ID!){convertPullRequestToDraft(input:{pullRequestId:$id}){clientMutationId}}"
 _READY = "mutation($id:ID!){markPullRequestReadyForReview(input:{pullRequestId:$id}){clientMutationId}}"
 
@@ -76,12 +76,12 @@ class GitHub:
             query = {"query": _DRAFT if words.draft else _READY, "variables": {"id": pull.handle}}
             answer = (await self.session.call("POST", self._graphql(), query)).body
             if isinstance(answer, dict) and answer.get("errors"):
-                said = str(answer["errors"][0].get("message", ""))
-                raise AnswerError(422, f"the draft state of #{pull.number} cannot be changed: {said}", said)
+                detail = str(answer["errors"][0].get("message", ""))
+                raise AnswerError(422, f"the draft state of #{pull.number} cannot be changed: {detail}", detail)
         if labels := missing_labels(pull, words):
             await self.session.call(
                 "POST", f"{self._repository}/issues/{pull.number}/labels", {"labels": labels}
-            )  # a label that is not there yet is made; adding one twice does nothing
+            )  # a missing label is created; adding one twice does nothing
 
     async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """See ``Forge``. Statuses and check runs are two lists, and either may be required."""
@@ -99,8 +99,8 @@ class GitHub:
         """See ``Forge``.
 
         405: the base was modified, or something is missing; 409: the head is not ``sha`` (docs.github.com/rest,
-        "Merge a pull request"). The words of a 405 tell the two apart: "Base branch was modified. Review and try the
-        merge again.".
+        "Merge a pull request"). The message of a 405 distinguishes the two: "Base branch was modified. Review and try
+        the merge again.".
         """
         body = {"sha": sha, "merge_method": await self._merge_method()}
         try:
@@ -108,12 +108,12 @@ class GitHub:
         except LostAnswerError:
             return Merging(Merge.LOST)
         except AnswerError as error:
-            if error.status == 409 or (error.status == 405 and "was modified" in error.said):
-                return Merging(Merge.MOVED, error.said)
+            if error.status == 409 or (error.status == 405 and "was modified" in error.detail):
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (405, 422):
                 now = await self.session.get(self._path(pull))
                 behind = now.get("mergeable_state") == "behind"
-                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.said)
+                return Merging(Merge.BEHIND if behind else Merge.BLOCKED, error.detail)
             raise
         return Merging(Merge.DONE)
 
@@ -124,7 +124,7 @@ class GitHub:
     async def _required(self, base: str) -> list[str]:
         """The checks that the base requires, by its protection and by rule sets: both can be read without admin rights.
 
-        Neither is there on every plan and version: then nothing is known to be required.
+        Not every plan and version has them: then no check is known to be required.
         """
         branch = segment(base, "/")
         names: list[str] = []
@@ -147,10 +147,10 @@ class GitHub:
             raise
 
     async def _merge_method(self) -> str:
-        """How this repository lets us merge; with a merge commit if it can be, which keeps the tested commit."""
+        """The allowed merge method of this repository; preferably a merge commit, which keeps the tested commit."""
         if self._method is None:
             repository = await self.session.get(self._repository)
-            # Shown to those who may push only; then the answer to the merge decides.
+            # Only visible with push rights; otherwise the answer to the merge decides.
             self._method = next((method for field, method in _METHODS if repository.get(field, True)), "merge")
         return self._method
 
@@ -163,7 +163,7 @@ class GitHub:
 
 
 def _says_it_is_there(error: AnswerError) -> bool:
-    return error.status == 422 and "already exists" in error.said
+    return error.status == 422 and "already exists" in error.detail
 
 
 def _pull(row: dict[str, Any]) -> ForgePullRequest:
@@ -181,7 +181,7 @@ def _pull(row: dict[str, Any]) -> ForgePullRequest:
             tuple(label["name"] for label in row["labels"]),
             bool(row.get("draft")),
         ),
-        # Of one that is open it names a trial merge.
+        # For an open one it names a trial merge.
         merge_commit=row.get("merge_commit_sha") if merged else None,
         handle=row["node_id"],
     )

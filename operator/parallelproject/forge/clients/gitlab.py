@@ -33,7 +33,7 @@ _STATE = {
     "merged": PullState.MERGED,
     "closed": PullState.CLOSED,
 }
-"""``locked``: a merge is on its way."""
+"""``locked``: a merge is in progress."""
 _RESULT = {
     "success": Checks.PASSED,
     "skipped": Checks.PASSED,
@@ -41,7 +41,7 @@ _RESULT = {
     "canceled": Checks.FAILED,
     "canceling": Checks.FAILED,
 }
-"""Anything else is on its way, or waits for somebody."""
+"""Everything else is in progress, or waits for a person."""
 
 
 class GitLab:
@@ -81,7 +81,7 @@ class GitLab:
         return None if made is None else _pull(made)
 
     async def update(self, pull: ForgePullRequest, words: Words) -> None:
-        """See ``Forge``. Of the fields only those that differ are sent: each would be a note on the merge request."""
+        """See ``Forge``. Only changed fields are sent: each creates a note on the merge request."""
         body = new_title(pull.words, words, _PREFIX)
         if not same_text(pull.words.body, words.body):
             body["description"] = words.body
@@ -93,9 +93,9 @@ class GitLab:
     async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
         """See ``Forge``.
 
-        The head pipeline decides, where it is one of this commit. One for merged results runs on a commit of its own
-        (``refs/merge-requests/N/merge``); it is of the head that the merge request has. Statuses from outside have no
-        pipeline where no runner is active: then the commit's own statuses decide.
+        The head pipeline decides, if it belongs to this commit. One for merged results runs on a separate commit
+        (``refs/merge-requests/N/merge``); it belongs to the head of the merge request. External statuses have no
+        pipeline if no runner is active: then the commit's own statuses decide.
         """
         now = await self.session.get(self._path(pull))
         if now["sha"] != sha:
@@ -115,8 +115,8 @@ class GitLab:
         """See ``Forge``.
 
         401: no permission; 405: not open, a draft, a pipeline that is not done; 409: ``sha`` is not the head; 422 (406
-        until 16): it failed to merge (docs.gitlab.com, "Merge a merge request"). 405 is also said of conflicts (issue
-        364102), so a refusal does not tell what is in the way.
+        until 16): it failed to merge (docs.gitlab.com, "Merge a merge request"). 405 is also used for conflicts (issue
+        364102), so a refusal does not show the cause.
         """
         body = {"sha": sha, "should_remove_source_branch": False}
         try:
@@ -127,10 +127,10 @@ class GitLab:
             if error.status == 401:
                 raise AuthOrProtectedError("ForgeRefused", f"this token may not merge: {error}") from None
             if error.status == 409:
-                return Merging(Merge.MOVED, error.said)
+                return Merging(Merge.MOVED, error.detail)
             if error.status in (400, 405, 406, 422):
                 why = str((await self.session.get(self._path(pull))).get("detailed_merge_status") or "")
-                return Merging(Merge.BEHIND if why == "need_rebase" else Merge.BLOCKED, f"{error.said} {why}".strip())
+                return Merging(Merge.BEHIND if why == "need_rebase" else Merge.BLOCKED, f"{error.detail} {why}".strip())
             raise
         return Merging(Merge.DONE)
 
@@ -145,7 +145,7 @@ class GitLab:
 def _pull(row: dict[str, Any]) -> ForgePullRequest:
     state = _STATE[row["state"]]
     title, draft = without_prefix(row["title"])
-    # A fast-forward makes no commit: the head itself is in the target then.
+    # A fast-forward makes no commit: then the head itself is in the target.
     merged_as = row.get("merge_commit_sha") or row.get("squash_commit_sha") or row["sha"]
     return ForgePullRequest(
         number=row["iid"],

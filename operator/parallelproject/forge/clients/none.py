@@ -26,7 +26,7 @@ class NoForge:
         self._branches = branches
 
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
-        """The branch; None: there is none."""
+        """The branch; None: it does not exist."""
         tip = (await asyncio.to_thread(self._branches.tips, head))[head]
         if tip is None:
             return None
@@ -41,14 +41,14 @@ class NoForge:
         return await self.find(pull.head, pull.base) or replace(pull, state=PullState.CLOSED)
 
     async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
-        """Nothing has to be opened."""
+        """Nothing to open."""
         return await self.find(head, base)
 
     async def update(self, pull: ForgePullRequest, words: Words) -> None:
-        """Nothing to be read on it."""
+        """Nothing to update."""
 
     async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
-        """None are made."""
+        """No checks."""
         return Checks.NONE
 
     async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
@@ -57,4 +57,4 @@ class NoForge:
         return Merging(Merge.DONE if done else Merge.BEHIND)
 
     async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
-        """Nowhere to say it."""
+        """No place for comments."""

@@ -1,4 +1,4 @@
-"""What every forge can do, in one vocabulary."""
+"""What every forge can do, in one protocol."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,54 +7,54 @@ from typing import Protocol
 
 
 class PullState(StrEnum):
-    """Where a pull request stands."""
+    """The state of a pull request."""
 
     OPEN = "open"
     MERGED = "merged"
     CLOSED = "closed"
-    """By somebody, without a merge."""
+    """By a person, without a merge."""
 
 
 class Checks(StrEnum):
-    """What the checks say about one commit."""
+    """The result of the checks of one commit."""
 
     PENDING = "pending"
     PASSED = "passed"
     FAILED = "failed"
     NONE = "none"
-    """None is required, and none has shown up."""
+    """None is required, and none exists."""
 
 
 class Merge(Enum):
-    """What came of asking for a merge."""
+    """The result of a merge request."""
 
     DONE = "done"
     MOVED = "moved"
-    """Base or head is not what it was: look again."""
+    """Base or head has moved: read again."""
     BEHIND = "behind"
-    """The target wants the branch to be brought up to date first."""
+    """The target requires the branch to be up to date first."""
     BLOCKED = "blocked"
-    """Something is missing: an approval, a check, or the forge's own opinion on conflicts."""
+    """Something is missing: an approval, a check, or the forge's check for conflicts."""
     LOST = "lost"
-    """The answer was lost. It may have happened: look."""
+    """The answer was lost. The merge may have happened: check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """The answer to a merge, with the forge's own words."""
+    """The answer to a merge, with the forge's own message."""
 
     merge: Merge
-    said: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is to be read on a pull request."""
+    """The texts of a pull request."""
 
     title: str
     body: str = ""
     labels: tuple[str, ...] = ()
-    """Added where they are missing; others' labels stay."""
+    """Missing ones are added; other labels stay."""
     draft: bool = False
 
 
@@ -68,18 +68,18 @@ class ForgePullRequest:
     head: str
     """The branch with the work."""
     base: str
-    """The branch that it is to be merged into."""
+    """The branch that it will be merged into."""
     sha: str
-    """The head's commit, as far as the forge has noticed; of one that has ended, the last it had. Empty: unknown."""
+    """The head's commit, as known to the forge; if it has ended, the last one. Empty: unknown."""
     words: Words
     merge_commit: str | None = None
     handle: str = ""
-    """Whatever else the forge needs to find it again."""
+    """Further data of the forge to find it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextLimits:
-    """How long texts may be, in UTF-16 units: no forge counts a character as more than that."""
+    """Maximum length of texts, in UTF-16 units: no forge counts a character as more than that."""
 
     title: int
     body: int
@@ -88,46 +88,46 @@ class TextLimits:
 class ForgeClient(Protocol):
     """One repository on one forge.
 
-    All methods raise ``AnswerError`` where the forge refuses, and ``DeliveryError`` where it cannot be asked.
+    All methods raise ``AnswerError`` if the forge refuses, and ``DeliveryError`` if it is not reachable.
     """
 
     limits: TextLimits
     has_checks: bool
-    """Whether checks can show up some time after a push."""
+    """Whether checks may start some time after a push."""
     needs_base: bool
     """Whether only a branch that contains its base's tip can be merged."""
 
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
-        """The open pull request of a branch; where there is none, the newest of those that have ended."""
+        """The open pull request of a branch; otherwise the newest of those that have ended."""
         ...
 
     async def read(self, pull: ForgePullRequest) -> ForgePullRequest:
-        """The same pull request as it is now."""
+        """The current state of a pull request."""
         ...
 
     async def create(self, head: str, base: str, words: Words) -> ForgePullRequest | None:
-        """Opens one. None: it may be there now, by us or by another: look before trying again."""
+        """Opens one. None: it may exist now, opened by us or by others: check before a retry."""
         ...
 
     async def update(self, pull: ForgePullRequest, words: Words) -> None:
-        """Brings title, body, draft state and labels up to date; asks for nothing where nothing differs."""
+        """Updates title, body, draft state and labels; sends nothing if nothing differs."""
         ...
 
     async def checks(self, pull: ForgePullRequest, sha: str) -> Checks:
-        """What the checks say about this commit: those that the base requires, or all where it requires none."""
+        """The result of the checks of this commit: those that the base requires, or all if it requires none."""
         ...
 
     async def merge(self, pull: ForgePullRequest, sha: str) -> Merging:
-        """Merges, if the head still is this commit. Asked once; the answer says whether to look again."""
+        """Merges, if the head is still this commit. Sent once; the answer shows whether to read again."""
         ...
 
     async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
-        """Says something, once for each key."""
+        """Adds a comment, once for each key."""
         ...
 
 
 def chosen(pulls: Iterable[ForgePullRequest], head: str, base: str) -> ForgePullRequest | None:
-    """The one that ``find`` is to give, of those that a forge has listed, newest first."""
+    """The result of ``find``, from the list of a forge, newest first."""
     fitting = [pull for pull in pulls if (pull.head, pull.base) == (head, base)]
     return next((pull for pull in fitting if pull.state is PullState.OPEN), fitting[0] if fitting else None)
 
@@ -139,5 +139,5 @@ def missing_labels(pull: ForgePullRequest, words: Words) -> list[str]:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two bodies differ in nothing but what forges make of line ends."""
+    """Whether two bodies are equal apart from line ends."""
     return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()

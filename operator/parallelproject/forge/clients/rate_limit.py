@@ -1,4 +1,4 @@
-"""Keeping below a forge's limits, rather than running into them."""
+"""Keeps requests below a forge's limits."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ from parallelproject.forge.clients.clock import RetryClock
 
 
 class Pace:
-    """Lets at most so many requests pass in any stretch of so many seconds."""
+    """Lets a maximum number of requests pass in any period of the given length."""
 
     def __init__(self, clock: RetryClock, *limits: tuple[int, float]) -> None:
         self._clock = clock
@@ -14,7 +14,7 @@ class Pace:
         self._passed: deque[float] = deque(maxlen=max((count for count, _ in limits), default=1))
 
     async def turn(self) -> None:
-        """Waits until one more may pass."""
+        """Waits until the next request may pass."""
         while (wait := self._wait()) > 0:
             await self._clock.sleep(wait)
         self._passed.append(self._clock.monotonic())

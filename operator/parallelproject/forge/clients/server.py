@@ -1,4 +1,4 @@
-"""Where a forge is, and what the repository is called there."""
+"""The address of a forge, and the name of the repository there."""
 
 import ipaddress
 import ssl
@@ -18,15 +18,15 @@ _GITHUB = "https://api.github.com"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The API of a forge, a repository on it, and the file that holds the token."""
+    """The API of a forge, a repository on it, and the file with the token."""
 
     api: str
     """``https://host[:port]/…``, without a slash at its end."""
     project: str
-    """``owner/name``; at GitLab with any number of groups."""
+    """``owner/name``; on GitLab with any number of groups."""
     token: Path
     authority: Path | None = None
-    """Certificates of a server of one's own, in PEM."""
+    """Certificates of a private server, in PEM."""
 
     @property
     def origin(self) -> str:
@@ -36,24 +36,24 @@ class Server:
 
     @property
     def proxy(self) -> str | None:
-        """The proxy that the environment gives for it."""
+        """The proxy for it from the environment."""
         return proxy_for(self.api)
 
     @property
     def context(self) -> ssl.SSLContext | bool:
-        """Whom it must prove itself to."""
+        """The TLS context that verifies it."""
         return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
 
     @property
     def owner(self) -> str:
-        """The user or organisation that the repository belongs to."""
+        """The user or organisation that owns the repository."""
         return self.project.rpartition("/")[0]
 
     def read_token(self) -> str:
-        """The token, as it is in the file now: tokens expire, and are written anew.
+        """The current token from the file: tokens expire, and are replaced.
 
         Raises:
-            AuthOrProtectedError: there is none that could be sent.
+            AuthOrProtectedError: no usable token.
         """
         try:
             value = self.token.read_text().strip()
@@ -62,7 +62,7 @@ class Server:
                 "CredentialMissing", f"forge token: {self.token.name}: {type(error).__name__}"
             ) from None
         if not value or not value.isascii() or not value.isprintable() or " " in value:
-            raise AuthOrProtectedError("CredentialMissing", f"forge token: {self.token.name} holds no token")
+            raise AuthOrProtectedError("CredentialMissing", f"forge token: {self.token.name} contains no token")
         return value
 
 
@@ -74,19 +74,19 @@ def locate(
     Args:
         kind: Which forge it is.
         url: The forge's address, as ``https://git.example`` or that of its API; None: the repository's host.
-        repository: The repository's address, as git is given it.
-        token: The file that holds the token.
-        authority: Certificates of a server of one's own.
+        repository: The repository's address, as git gets it.
+        token: The file with the token.
+        authority: Certificates of a private server.
         project: The repository's name there; by default taken from its address.
 
     Raises:
-        PolicyError: they give no address, or one that no token may be sent to.
+        PolicyError: they give no address, or one to which no token may be sent.
     """
     remote = parse(repository, local=bool(project))
     if url is None:
         host = _host(repository) if remote.scheme == "ssh" else remote.origin.removeprefix("https://")
         if not host:
-            raise PolicyError("InvalidUrl", "forge url: the repository is on this machine: name the forge's address")
+            raise PolicyError("InvalidUrl", "forge url: the repository is on this machine: set the forge's address")
         url = f"https://{host}"
     at = urlsplit(url.rstrip("/"))
     if at.scheme != "https" and not (at.scheme == "http" and _is_this_machine(at.hostname or "")):
@@ -98,7 +98,7 @@ def locate(
     api = f"{at.scheme}://{at.netloc}{root}{suffix}"
     if kind is ForgeType.GITHUB and at.hostname in ("github.com", "www.github.com", "api.github.com"):
         api, root = _GITHUB, ""
-    elif kind is ForgeType.GITHUB and at.hostname.endswith(".ghe.com"):  # GitHub's own cloud for enterprises
+    elif kind is ForgeType.GITHUB and at.hostname.endswith(".ghe.com"):  # GitHub Enterprise Cloud
         api, root = f"https://api.{at.hostname.removeprefix('api.')}", ""
     return Server(api, _project(kind, project or _path(repository, root)), token, authority)
 

@@ -1,6 +1,6 @@
-"""Requests to a forge: with its token, within its limits, again where that does no harm.
+"""Requests to a forge: with its token, within its limits, with retries where that is safe.
 
-The token is read from its file for each try, is sent to the configured origin only, and stands in no message.
+The token is read from its file for each try, is sent to the configured origin only, and is in no message.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from parallelproject.git.plumbing.failure import clean
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, TransientError
 
 SECONDS = 60.0
-"""Longest that one request may take."""
+"""Maximum time of one request."""
 PATIENCE = 900.0
-"""Longest that a request is tried again, in seconds."""
+"""Maximum time of retries of a request, in seconds."""
 _TRIES = 8
-"""How often a request is made that meets with trouble rather than with an answer."""
+"""Maximum number of tries of a request that gets no answer."""
 _REDIRECTS = 3
 _PAGES = 40
 _IN_TROUBLE = (408, 500, 502, 503, 504)
@@ -69,7 +69,7 @@ class ForgeSession:
 
         Raises:
             AnswerError: the forge refuses.
-            DeliveryError: it cannot be asked.
+            DeliveryError: it is not reachable.
         """
         return (await self.call("GET", path, params=params)).body
 
@@ -99,20 +99,20 @@ class ForgeSession:
         params: Mapping[str, str | int] | None = None,
         once: bool = False,
     ) -> Answer:
-        """One request, made again as long as the forge is out of reach or asks for patience.
+        """One request, retried while the forge is not reachable or asks us to wait.
 
         Args:
             method: Of HTTP.
             path: Below the API's address, quoted; or a whole address of the same origin.
             body: What is sent, as JSON.
             params: The query.
-            once: Never made again when it may have been carried out: creating and merging.
+            once: Never retried if it may have been executed: creating and merging.
 
         Raises:
             AnswerError: the forge refuses.
-            LostAnswerError: ``once``, and it may have been carried out.
-            TransientError: it was in trouble, or wanted to be left alone, for too long.
-            AuthOrProtectedError: there is no token, or the answer is a redirect to another host.
+            LostAnswerError: ``once``, and it may have been executed.
+            TransientError: it failed, or asked us to wait, for too long.
+            AuthOrProtectedError: no token, or a redirect to another host.
         """
         deadline = self.clock.monotonic() + self._patience
         limited = troubled = 0
@@ -124,7 +124,7 @@ class ForgeSession:
             answer, trouble = await self._try(method, path, body, params)
             if answer is None or answer.status in _IN_TROUBLE:
                 wait = answer.wait(self.clock.now(), limited) if answer else None
-                # Refused before it was sent, or asked to come back later: it has done nothing.
+                # Refused before it was sent, or limited: it had no effect.
                 if once and wait is None and trouble is not _NOT_SENT:
                     raise LostAnswerError(f"{method} {_shown(path)}: {trouble or (answer and answer.status)}")
                 wait, troubled = backoff(troubled) if wait is None else wait, troubled + 1
@@ -134,8 +134,8 @@ class ForgeSession:
             elif (asked := answer.wait(self.clock.now(), limited)) is not None:
                 wait, limited = asked, limited + 1
             elif answer.status >= 300:
-                said = await self._cleaned(answer.said)
-                raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {said}", said)
+                detail = await self._cleaned(answer.detail)
+                raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {detail}", detail)
             elif answer.content.strip() and answer.body is None:
                 raise AnswerError(502, f"{method} {_shown(path)}: HTTP {answer.status}, but no JSON", "")
             else:
@@ -146,16 +146,16 @@ class ForgeSession:
             await self.clock.sleep(wait)
 
     async def create(self, path: str, body: Any, is_there: Callable[[AnswerError], bool]) -> Any:
-        """Makes something, once; None where it may be there already, and is to be looked for.
+        """Creates something, once; None if it may exist already, and has to be looked up.
 
         Args:
             path: Where.
             body: What, as JSON.
-            is_there: Whether a refusal says that it is there.
+            is_there: Whether a refusal says that it exists.
 
         Raises:
             AnswerError: the forge refuses.
-            DeliveryError: it cannot be asked.
+            DeliveryError: it is not reachable.
         """
         try:
             return (await self.call("POST", path, body, once=True)).body
@@ -169,7 +169,7 @@ class ForgeSession:
     async def _try(
         self, method: str, path: str, body: Any, params: Mapping[str, str | int] | None
     ) -> tuple[Answer | None, str]:
-        """One try: an answer, or what went wrong."""
+        """One try: an answer, or the error."""
         url = path if path.startswith(self.server.origin + "/") else self.server.api + path
         assert self._session
         for _ in range(_REDIRECTS):
@@ -181,7 +181,7 @@ class ForgeSession:
                 ) as response:  # fmt: skip
                     answer = Answer(response.status, response.headers, await response.read())
             except aiohttp.ClientConnectorCertificateError:
-                found = f"{self.server.origin} does not prove who it is: its certificate is not trusted"
+                found = f"{self.server.origin} is not trusted: its certificate cannot be verified"
                 raise AuthOrProtectedError("CertificateRefused", found) from None
             except aiohttp.ClientConnectorError:
                 return None, _NOT_SENT
@@ -198,7 +198,7 @@ class ForgeSession:
         return answer, ""
 
     async def _cleaned(self, text: str) -> str:
-        """Words of the forge without the token, should it repeat it."""
+        """A message of the forge without the token, in case it repeats it."""
         try:
             token = await asyncio.to_thread(self.server.read_token)
         except AuthOrProtectedError:
@@ -210,7 +210,7 @@ _NOT_SENT = "no connection"
 
 
 class _BrokenError(Exception):
-    """The connection broke while a request was on its way."""
+    """The connection broke during a request."""
 
 
 async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -8,7 +8,7 @@ _DRAFT = re.compile(r"^\s*(?:\[draft\]|\(draft\)|draft:|\[wip\]|wip:)\s*", re.IG
 
 
 def with_prefix(title: str, prefix: str, *, draft: bool) -> str:
-    """The title with the prefix of a draft, or without any: what a task is called makes no draft of it."""
+    """The title with or without the prefix of a draft: a task's own title never makes a draft."""
     bare = title
     while (shorter := _DRAFT.sub("", bare)) != bare:
         bare = shorter
@@ -16,18 +16,18 @@ def with_prefix(title: str, prefix: str, *, draft: bool) -> str:
 
 
 def titled(words: Words, prefix: str) -> str:
-    """The title of a pull request with these words."""
+    """The title of a pull request with this text."""
     return with_prefix(words.title, prefix, draft=words.draft)
 
 
 def new_title(has: Words, wanted: Words, prefix: str) -> dict[str, str]:
-    """The field to change of a pull request whose title or draft state is another; empty where neither is."""
+    """The field to change if a pull request's title or draft state differs; empty if neither does."""
     if (has.title, has.draft) == (with_prefix(wanted.title, "", draft=False), wanted.draft):
         return {}
     return {"title": titled(wanted, prefix)}
 
 
 def without_prefix(title: str) -> tuple[str, bool]:
-    """A title's words, and whether it is that of a draft."""
+    """A title's text, and whether it is that of a draft."""
     bare = _DRAFT.sub("", title)
     return bare, bare != title

@@ -1,4 +1,4 @@
-"""What many checks say together. Pure."""
+"""The combined result of many checks. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -8,7 +8,7 @@ _WORST = (Checks.FAILED, Checks.PENDING, Checks.PASSED)
 
 
 def worst(found: Iterable[Checks]) -> Checks:
-    """The one that decides: a failure, else one that is not done yet."""
+    """The check that decides: a failure, else one that is not done yet."""
     present = set(found)
     return next((checks for checks in _WORST if checks in present), Checks.NONE)
 
@@ -16,15 +16,15 @@ def worst(found: Iterable[Checks]) -> Checks:
 def verdict(
     found: Mapping[str, Checks], required: Iterable[str], fits: Callable[[str, str], bool] = str.__eq__
 ) -> Checks:
-    """What the checks of a commit say.
+    """The result of the checks of a commit.
 
-    Where the base requires some, those decide, and one that has not shown up yet is pending. Where it requires none,
-    all that have shown up decide.
+    If the base requires some, those decide, and a missing one is pending. If it requires none, all existing checks
+    decide.
 
     Args:
         found: By the check's name.
         required: The names, or patterns, that the base requires.
-        fits: Whether a name is of a pattern.
+        fits: Whether a name matches a pattern.
     """
     patterns = list(required)
     if not patterns:

@@ -1,4 +1,4 @@
-"""Publishing a branch, or several that are merged one at a time in their order.
+"""Publishes a branch, or several that are merged one at a time in order.
 
 Both may be killed at any moment and called again.
 """
@@ -20,23 +20,23 @@ from parallelproject.model.spec import MergeMode
 
 _SHOWN_PATHS, _SHOWN_BRANCHES = 20, 3
 _APPROVAL = 60.0
-"""Seconds for which others wait until one is approved whose checks have passed."""
+"""Seconds that others wait for the approval of one whose checks have passed."""
 
 
 async def publish_one(
     forge: ForgeClient, branches: Branches, proposal: Proposal, merge: MergeMode, waiting: Waiting | None = None
 ) -> PublishResult:
-    """Publishes one branch: its pull request is opened or brought up to date, and merged if that is asked for.
+    """Publishes one branch: opens or updates its pull request, and merges it if requested.
 
     Args:
         forge: Where its pull request is.
         branches: The repository.
-        proposal: The branch, and the words of its pull request.
+        proposal: The branch, and the texts of its pull request.
         merge: Manual: a person merges it.
         waiting: How long to wait for its checks.
 
     Raises:
-        DeliveryError: it could not be published; called again, it goes on.
+        DeliveryError: it could not be published; a further call resumes.
     """
     waiting = waiting or Waiting()
     try:
@@ -55,13 +55,13 @@ async def publish_in_order(
     merge: MergeMode,
     waiting: Waiting | None = None,
     *,
-    anew: bool = True,
+    rebased: bool = True,
 ) -> list[PublishResult]:
     """Publishes several branches, and merges them one at a time in this order.
 
-    Each is brought up to date with what the ones before it have brought in, and checked as it will be merged. What
-    does not merge, or fails its checks, is left open; the next one's turn comes, unless it builds on that. A branch is
-    deleted when the target contains its merge.
+    Each is updated with the merges before it, and checked as it will be merged. A branch that does not merge, or fails
+    its checks, stays open; the next one follows, unless it builds on that. A branch is deleted when the target contains
+    its merge.
 
     Args:
         forge: Where the pull requests are.
@@ -69,11 +69,11 @@ async def publish_in_order(
         proposals: The branches, each after those that it builds on.
         merge: Manual: people merge them.
         waiting: How long to wait for the checks of all.
-        anew: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is made
-            anew there. Others are brought up to date, by a merge, where the target asks for it.
+        rebased: Whether they are tasks' own branches: each must contain its base's tip when it is checked, and is
+            rebased for that. Others are updated by a merge, if the target requires it.
 
     Raises:
-        DeliveryError: the forge or the remote was in trouble, or refuses us; called again, it goes on.
+        DeliveryError: the forge or the remote failed, or refuses; a further call resumes.
     """
     waiting = waiting or Waiting()
     queue: list[tuple[Proposal, ForgePullRequest | None, str]] = []
@@ -99,16 +99,16 @@ async def publish_in_order(
             elif pull is None or merge is MergeMode.MANUAL or pull.state is not PullState.OPEN or proposal.is_held:
                 found = _left(proposal, pull)
                 if pull is not None and found.end is PublishEnd.MERGED and merge is not MergeMode.MANUAL:
-                    await _delete(branches, pull)  # by somebody, or by an earlier process that was killed
+                    await _delete(branches, pull)  # by a person, or by an earlier process that was killed
             elif before:
                 found = result_of(
                     proposal, PublishEnd.WAITING, pull, f"waits for the merge of {listed(before, _SHOWN_BRANCHES)}"
                 )
             elif left <= 0:
-                found = result_of(proposal, PublishEnd.NOT_IN_TIME, pull, "its turn has not come yet")
+                found = result_of(proposal, PublishEnd.NOT_IN_TIME, pull, "it is not next in the queue yet")
             else:
                 found = await _in_turn(
-                    forge, branches, proposal, pull, replace(waiting, seconds=left, approval=_APPROVAL), anew=anew
+                    forge, branches, proposal, pull, replace(waiting, seconds=left, approval=_APPROVAL), rebased=rebased
                 )
             done.append(found)
             if found.end.is_merged:
@@ -119,11 +119,17 @@ async def publish_in_order(
 
 
 async def _in_turn(
-    forge: ForgeClient, branches: Branches, proposal: Proposal, pull: ForgePullRequest, waiting: Waiting, *, anew: bool
+    forge: ForgeClient,
+    branches: Branches,
+    proposal: Proposal,
+    pull: ForgePullRequest,
+    waiting: Waiting,
+    *,
+    rebased: bool,
 ) -> PublishResult:
-    """Merges one, when its turn has come."""
+    """Merges one, when it is next in the queue."""
     try:
-        tried = await bring_in(forge, branches, pull, waiting, queued=anew)
+        tried = await bring_in(forge, branches, pull, waiting, queued=rebased)
         if tried.end is PublishEnd.CONFLICT:
             await _say_conflict(forge, tried)
     except (AnswerError, PolicyError) as error:
@@ -134,7 +140,7 @@ async def _in_turn(
 
 
 async def _delete(branches: Branches, pull: ForgePullRequest) -> None:
-    """Deletes a branch whose merge the target contains, unless somebody has added to it since."""
+    """Deletes a branch whose merge the target contains, unless someone has added to it since."""
     tip = (await asyncio.to_thread(branches.tips, pull.head))[pull.head]
     if tip is None or not pull.merge_commit:
         return
@@ -146,15 +152,15 @@ async def _delete(branches: Branches, pull: ForgePullRequest) -> None:
 async def _say_conflict(forge: ForgeClient, tried: Tried) -> None:
     shown = "\n".join(f"- {code(path)}" for path in tried.paths[:_SHOWN_PATHS])
     more = f"\n- and {len(tried.paths) - _SHOWN_PATHS} more" if len(tried.paths) > _SHOWN_PATHS else ""
-    text = f"This does not merge into {code(tried.pull.base)} as it is now:\n\n{shown}{more}"
+    text = f"This does not merge into the current {code(tried.pull.base)}:\n\n{shown}{more}"
     await forge.comment(tried.pull, text, f"conflict {tried.pull.sha[:12]}")
 
 
 def _own_fault(error: AnswerError | PolicyError) -> str:
-    """What is wrong with one pull request alone.
+    """The error of one pull request alone.
 
     Raises:
-        DeliveryError: it would be wrong with every other, too.
+        DeliveryError: it would also affect every other one.
     """
     outcome = error.as_outcome() if isinstance(error, AnswerError) else error
     if not isinstance(outcome, PolicyError):
@@ -163,7 +169,7 @@ def _own_fault(error: AnswerError | PolicyError) -> str:
 
 
 def _left(proposal: Proposal, pull: ForgePullRequest | None) -> PublishResult:
-    """The result where nothing is merged by us."""
+    """The result if we do not merge."""
     ends = {
         PullState.OPEN: PublishEnd.OPEN,
         PullState.MERGED: PublishEnd.MERGED,

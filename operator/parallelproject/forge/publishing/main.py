@@ -1,8 +1,8 @@
 """The command that publishing Jobs run: ``pproj-publish [FILE]``.
 
 Its instruction is JSON: the fields of ``PublishRequest`` in camelCase, in FILE or in ``PPROJ_PUBLISH``. Its result is
-JSON of at most 4 KiB: how many branches ended how, and what became of each. Exit codes are those of ``pproj-git``; 0
-also where a pull request was left open, as the result says.
+JSON of at most 4 KiB: how many branches had which result, and the result of each. Exit codes are those of
+``pproj-git``; 0 also if a pull request stays open, as the result says.
 """
 
 import argparse
@@ -28,10 +28,10 @@ _RESULT_MAX = 4000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publishes, and gives the exit code."""
+    """Publishes, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="pproj-publish", description="Publish a project's branch.")
-    parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; without it, {VARIABLE} holds it")
-    parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
+    parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; by default the content of {VARIABLE}")
+    parser.add_argument("--result", type=Path, help="the file for the result; by default standard output")
     asked = parser.parse_args(arguments)
     try:
         request = instructions.as_type(PublishRequest, instructions.parse(instructions.asked(asked.file, VARIABLE)))
@@ -44,31 +44,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summary(request: PublishRequest, published: Sequence[PublishResult]) -> dict[str, Any]:
-    """What is reported of all: how many ended how, and of as many as have room what became of them.
+    """The report on all branches: how many had which result, and the results of as many as fit.
 
-    Those first that somebody has to look at, the first in the queue before those that wait for it; of the others the
-    last, which has changed last.
+    First those that need a person, the first in the queue before those that wait for it; then the latest of the others.
     """
-    said: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
+    report: dict[str, Any] = {"ends": dict(Counter(one.end.value for one in published)), "branches": []}
     if any(one.is_news for one in published):
-        said["progress"] = True
+        report["progress"] = True
     if request.scope is PullRequestScope.LEVEL:
         open_ = [one.level for one in published if one.level is not None and not one.end.is_merged]
-        said["mergedLevels"] = min([request.levels, *open_])
-    room = _RESULT_MAX - len(instructions.encode(said | {"branchesTotal": len(published)}, _RESULT_MAX))
+        report["mergedLevels"] = min([request.levels, *open_])
+    room = _RESULT_MAX - len(instructions.encode(report | {"branchesTotal": len(published)}, _RESULT_MAX))
     well = [one for one in reversed(published) if one.end.is_well]
     for one in [*(one for one in published if not one.end.is_well), *well]:
         row = brief(one)
         room -= len(json.dumps(row)) + 2
         if room < 0:
-            said["branchesTotal"] = len(published)
+            report["branchesTotal"] = len(published)
             break
-        said["branches"].append(row)
-    return said
+        report["branches"].append(row)
+    return report
 
 
 def brief(published: PublishResult) -> dict[str, Any]:
-    """What is reported of one branch, short enough that how it ended is never cut off."""
+    """The report on one branch, short enough that its result is never cut off."""
     kept = replace(published, merge_commit=None, paths=published.paths[:_PATHS], message=published.message[:_MESSAGE])
     return {key: value for key, value in instructions.shown(asdict(kept)).items() if key != "isNews"}
 

@@ -1,4 +1,4 @@
-"""Merging what was tested, and nothing else: the commit whose checks have passed is named in the request."""
+"""Merges exactly what was tested: the request names the commit whose checks have passed."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import ConflictError
 
 ROUNDS = 3
-"""How often all is read again, the checks too, when others have moved the branch or its base."""
+"""How often everything, including the checks, is read again after others moved the branch or its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Waiting:
 
     seconds: float = 3600.0
     settle: float = 30.0
-    """As long a commit must have no check at all before that counts as "none is required": they start with delay."""
+    """How long a commit must have no check before that counts as "none is required": checks start with a delay."""
     longest: float = 30.0
-    """Longest time between two looks; the first are closer together."""
+    """Maximum time between two reads; the first ones are closer together."""
     approval: float = math.inf
-    """How long to wait where the checks have passed and the forge still does not merge: somebody has to approve."""
+    """How long to wait if the checks have passed and the forge still does not merge: a person has to approve."""
     clock: RetryClock = field(default_factory=RetryClock)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of an attempt to merge a pull request."""
+    """The result of an attempt to merge a pull request."""
 
     end: PublishEnd
     pull: ForgePullRequest
@@ -50,7 +50,7 @@ async def bring_in(
         pull: Open, or merged by an earlier process.
         waiting: How long to wait.
         queued: Whether it is a task's own branch, in a merge queue: it must contain its base's tip when it is checked,
-            and is made anew there. Any other branch is brought up to date, by a merge, when the target asks for it.
+            and is rebased there. Any other branch is brought up to date, by a merge, when the target asks for it.
     """
     up_to_date = queued or forge.needs_base
     deadline = waiting.clock.monotonic() + waiting.seconds
@@ -61,7 +61,7 @@ async def bring_in(
         pull = await forge.read(pull)
         if pull.state is PullState.OPEN and not pull.words.draft and up_to_date:
             try:
-                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, anew=queued)
+                sha = await asyncio.to_thread(branches.onto, pull.head, pull.base, rebased=queued)
             except ConflictError as conflict:
                 return Tried(PublishEnd.CONFLICT, pull, str(conflict), conflict.paths)
         else:
@@ -90,31 +90,31 @@ async def _merge(
             checks = await forge.checks(pull, sha)
             if checks is Checks.FAILED:
                 return Tried(PublishEnd.CHECKS_FAILED, pull, f"checks of {sha[:12]} have failed")
-            said = f"the checks of {sha[:12]} are {checks}"
+            text = f"the checks of {sha[:12]} are {checks}"
             if checks is Checks.PASSED or (checks is Checks.NONE and clock.monotonic() >= settled):
-                # Asked again only after another look, since the answer to the last may have been lost.
+                # Requested again only after another read, since the last answer may have been lost.
                 answer = await forge.merge(pull, sha)
-                said = answer.said or "the merge is on its way"
+                text = answer.detail or "the merge is in progress"
                 if answer.merge is Merge.BEHIND:
-                    return Tried(PublishEnd.BEHIND, pull, said)
+                    return Tried(PublishEnd.BEHIND, pull, text)
                 if answer.merge is Merge.DONE:
                     pause = 0
                 if answer.merge is Merge.MOVED:
-                    return Tried(PublishEnd.MOVED, pull, said)
+                    return Tried(PublishEnd.MOVED, pull, text)
                 if answer.merge is Merge.BLOCKED and (paths := await _conflicts(branches, pull)):
-                    return Tried(PublishEnd.CONFLICT, pull, said, paths)
+                    return Tried(PublishEnd.CONFLICT, pull, text, paths)
                 if answer.merge is Merge.BLOCKED:
                     deadline = min(deadline, clock.monotonic() + waiting.approval)
         elif (await asyncio.to_thread(branches.tips, pull.head))[pull.head] != sha:
-            return Tried(PublishEnd.MOVED, pull, f"{pull.head} is not at {sha[:12]} any more")
+            return Tried(PublishEnd.MOVED, pull, f"{pull.head} is no longer at {sha[:12]}")
         else:
-            said = f"the forge has not noticed {sha[:12]} yet"
+            text = f"the forge has not noticed {sha[:12]} yet"
         if clock.monotonic() >= deadline:
-            return Tried(PublishEnd.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {said}")
+            return Tried(PublishEnd.NOT_IN_TIME, pull, f"after {waiting.seconds:.0f} s: {text}")
         await clock.back_off(pause, waiting.longest)
     raise AssertionError
 
 
 async def _conflicts(branches: Branches, pull: ForgePullRequest) -> tuple[str, ...]:
-    """The paths in conflict: forges refuse to merge with the same words for this as for a missing approval."""
+    """The paths in conflict: forges use the same message for this as for a missing approval."""
     return await asyncio.to_thread(branches.conflicts, pull.head, pull.base)

@@ -1,4 +1,4 @@
-"""The publishing of one project: its branch or branches get pull requests, are brought up to date, and merged.
+"""The publishing of one project: its branch or branches get pull requests, are updated, and merged.
 
 May be killed at any moment and called again.
 """
@@ -22,13 +22,13 @@ from parallelproject.model.spec import LandingStrategy, MergeMode, PullRequestSc
 
 
 async def publish(request: PublishRequest) -> list[PublishResult]:
-    """Publishes a project as its work stands on the remote now.
+    """Publishes the current work of a project on the remote.
 
     Returns:
-        Where it was left: one branch, or one for each level or task.
+        The results: one branch, or one for each level or task.
 
     Raises:
-        DeliveryError: it could not be published; called again, it goes on.
+        DeliveryError: it could not be published; a further call resumes.
     """
     branches, state = request.branches, request.branches
     if request.state:
@@ -76,9 +76,9 @@ async def _publish(
             return await publish_in_order(forge, branches, proposals, request.merge, waiting)
         level_of = {row.id: row.level for row in request.tasks}
         proposals = await split.levels(level_of, request.whole_levels, above)
-        done = await publish_in_order(forge, branches, proposals, request.merge, waiting, anew=False)
+        done = await publish_in_order(forge, branches, proposals, request.merge, waiting, rebased=False)
         is_merged = request.merge is MergeMode.WHEN_CHECKS_PASS and all(one.end.is_merged for one in done)
-        if is_merged and request.state is None:  # else it is a copy of somebody's branch, who goes on with that
+        if is_merged and request.state is None:  # else it is a copy of a person's branch, who continues to use that
             await asyncio.to_thread(shared.follow)
         return done
 

@@ -1,4 +1,4 @@
-"""A branch has exactly one pull request: the one that is there, or the one that is opened now."""
+"""A branch has exactly one pull request: the existing one, or the one that is opened now."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,38 +14,38 @@ _TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A pull request as it is to be: its branch, its base and its words."""
+    """The intended pull request: its branch, its base and its texts."""
 
     branch: str
     base: str
     words: Words
     task: str | None = None
-    """Whose branch it is, where each task has one."""
+    """The task of the branch, if each task has one."""
     level: int | None = None
-    """The level that it ends with, where each has one."""
+    """The last level that it contains, if each level has one."""
     after: tuple[str, ...] = ()
-    """The branches whose work it contains and not only its own: it is merged after them."""
+    """The other branches whose work it contains: it is merged after them."""
     is_held: bool = False
-    """Whether it is left to a person, whatever is asked for: something of it has failed."""
+    """Whether only a person may merge it: a part of it has failed."""
     obstacle: str = ""
-    """Why it gets no pull request: it builds on what was rejected."""
+    """Why it gets no pull request: it builds on rejected work."""
 
 
 async def ensure_pull_request(
     forge: ForgeClient, branches: Branches, proposal: Proposal, clock: RetryClock
 ) -> ForgePullRequest | None:
-    """The pull request of a branch, open and with these words on it, or the one that has dealt with the same work.
+    """The pull request of a branch, open and with these texts, or the ended one for the same work.
 
-    One that has ended counts as long as the branch has gained nothing since. Forges refuse a second open one for the
-    same head and base, so what arrives late after its answer was lost makes none. Gitea looks for it without a lock:
-    of several that were opened in the same moment all but one are closed again (``gitea.Gitea.create``).
+    One that has ended counts as long as the branch has nothing new. Forges refuse a second open one for the same head
+    and base, so a late request whose answer was lost opens none. Gitea checks that without a lock: of several that were
+    opened at the same moment all but one are closed again (``gitea.Gitea.create``).
 
     Returns:
-        None: the branch is gone, or has nothing that its base has not, and was in no pull request.
+        None: the branch was deleted, or has nothing new over its base, and was in no pull request.
 
     Raises:
-        PolicyError: the base is no branch.
-        TransientError: after several lost answers there still is none.
+        PolicyError: the base is not a branch.
+        TransientError: after several lost answers none exists.
     """
     tips = await asyncio.to_thread(branches.tips, proposal.branch, proposal.base)
     if tips[proposal.base] is None:

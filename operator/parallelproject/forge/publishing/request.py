@@ -1,4 +1,4 @@
-"""What is asked of a publishing, as plain data: a project's repository, its branches, its forge and its tasks."""
+"""The request of a publishing, as plain data: a project's repository, its branches, its forge and its tasks."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,24 +8,24 @@ from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, PullRequestScope
 
 _AUTHORITY, _SIGNING_KEY = "ca.crt", "signing-key"
-"""In the folder of credentials: the certificates of a server of one's own, and what commits are signed with."""
+"""In the folder of credentials: the certificates of a private server, and the signing key of commits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One task as it stands."""
+    """One task and its state."""
 
     id: str
     title: str = ""
     attempts: int = 1
     role: str = ""
     failed: bool = False
-    """Whether it has failed for good. Of the others, those whose work has landed are reported."""
+    """Whether it has failed for good. Of the others, only those whose work has landed are reported."""
     reason: str = ""
-    """Why it failed, or had to be tried again."""
+    """Why it failed, or was retried."""
     level: int = 0
     after: tuple[str, ...] = ()
-    """The tasks that it depends on directly; given where each has a branch."""
+    """The tasks that it depends on directly; set if each task has a branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,38 +36,39 @@ class ForgeAt:
     url: str | None = None
     """By default the repository's host."""
     token: Path | None = None
-    """The file that holds the token."""
+    """The file with the token."""
     project: str = ""
-    """What the repository is called there; by default taken from its address."""
+    """The name of the repository there; by default taken from its address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
-    """What is to be published, and where."""
+    """What to publish, and where."""
 
     url: str
     """The repository."""
     base: str
-    """The branch that the work is to be merged into."""
+    """The branch that the work will be merged into."""
     branch: str
-    """The branch with the pull request; where there are several, what their names begin with."""
+    """The branch with the pull request; if there are several, the prefix of their names."""
     line: str = ""
-    """The branch that all tasks land on, where it is another one."""
+    """The branch that all tasks land on, if it is another one."""
     strategy: LandingStrategy = LandingStrategy.SHARED_BRANCH
     scope: PullRequestScope = PullRequestScope.PROJECT
     levels: int = 0
-    """So many levels from the first on are done."""
+    """Number of levels that are done, from the first on."""
     whole_levels: int = 0
-    """So many levels from the first on may be merged, where each has a pull request: nothing of them has failed."""
+    """Number of levels that may be merged, from the first on, if each has a pull request: nothing in them has
+    failed."""
     project: str
     run: str
     """The run's name in refs."""
     forge: ForgeAt = field(default_factory=ForgeAt)
     credentials: Path | None = None
     local: bool = False
-    """Whether the repository may be one on this machine."""
+    """Whether the repository may be on this machine."""
     private: Path
-    """A folder of our own."""
+    """Our private folder."""
     state: Path | None = None
     """The repository on this machine that has the tasks' refs; by default they are in the one that is published."""
     title: str | None = None
@@ -76,8 +77,8 @@ class PublishRequest:
     draft: bool = False
     merge: MergeMode = MergeMode.MANUAL
     is_whole: bool = False
-    """Whether all tasks have succeeded. Once that is merged, refs are kept of what did not land, and of nothing else;
-    on one's own machine of all, for who looks at the run later."""
+    """Whether all tasks have succeeded. After the merge, only refs of work that did not land are kept; in a
+    local run all refs are kept, for later inspection."""
     wait_seconds: float = 3600.0
     """How long to wait for checks and approvals."""
     tasks: tuple[TaskRow, ...] = ()
@@ -94,10 +95,10 @@ class PublishRequest:
 
     @property
     def server(self) -> Server | None:
-        """The forge's API; None: there is no forge.
+        """The forge's API; None: no forge.
 
         Raises:
-            PolicyError: there can be none there.
+            PolicyError: the forge cannot exist there.
         """
         at = self.forge
         if at.type is ForgeType.NONE:

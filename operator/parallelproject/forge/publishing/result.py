@@ -1,4 +1,4 @@
-"""How the publishing of each branch ended."""
+"""The result of publishing each branch."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,34 +9,34 @@ from parallelproject.forge.publishing.pull_request import Proposal
 
 
 class PublishEnd(StrEnum):
-    """How the publishing of a branch ended."""
+    """The result of publishing a branch."""
 
     MERGED = "Merged"
     OPEN = "Open"
-    """It waits for a person, as was asked for."""
+    """It waits for a person, as requested."""
     DRAFT = "Draft"
     """To be merged when its checks pass, but a draft."""
     CHECKS_FAILED = "ChecksFailed"
     NOT_IN_TIME = "NotInTime"
-    """Checks, approvals or the forge took longer than we were to wait. Called again, it waits on."""
+    """Checks, approvals or the forge took longer than the limit. A further call waits again."""
     MOVED = "Moved"
-    """Somebody else moved the branch or its base at each try."""
+    """Someone else moved the branch or its base at each try."""
     BEHIND = "Behind"
-    """The target wants the branch to be brought up to date."""
+    """The target requires the branch to be up to date."""
     CONFLICT = "Conflict"
-    """It does not merge: the task has to run again, on what the target has now."""
+    """It does not merge: the task has to run again, on the current target."""
     CLOSED = "Closed"
     """By a person, without a merge. It is not opened again, and no other one is opened."""
     NOTHING = "Nothing"
-    """The branch has nothing that its target has not."""
+    """The branch has nothing new over its target."""
     REFUSED = "Refused"
-    """By the forge, for this pull request alone."""
+    """Refused by the forge, for this pull request alone."""
     WAITING = "Waiting"
     """To be merged after others that it builds on, which are not merged yet."""
 
     @property
     def is_well(self) -> bool:
-        """Whether what was asked for is done."""
+        """Whether the request is fulfilled."""
         return self.value in WELL
 
     @property
@@ -47,31 +47,31 @@ class PublishEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishResult:
-    """What became of one branch."""
+    """The result of one branch."""
 
     branch: str
     end: PublishEnd
     number: int = 0
-    """Of the pull request; 0: there is none."""
+    """Number of the pull request; 0: none."""
     url: str = ""
     state: PullState | None = None
     merge_commit: str | None = None
-    """What brought it into the target, there."""
+    """The commit that merged it into the target."""
     message: str = ""
     paths: tuple[str, ...] = ()
-    """Those in conflict."""
+    """The paths in conflict."""
     task: str | None = None
-    """Whose branch it is, where each task has one."""
+    """The task of the branch, if each task has one."""
     level: int | None = None
-    """The level that it ends with, where each has a branch."""
+    """The last level that it contains, if each level has a branch."""
     is_news: bool = False
-    """Whether it was merged by this very call."""
+    """Whether this call merged it."""
 
 
 def result_of(
     proposal: Proposal, end: PublishEnd, pull: ForgePullRequest | None, message: str = "", paths: tuple[str, ...] = ()
 ) -> PublishResult:
-    """The result for a branch and its pull request, where there is one."""
+    """The result for a branch and its pull request, if it has one."""
     found = PublishResult(
         branch=proposal.branch, end=end, message=message, paths=paths, task=proposal.task, level=proposal.level
     )  # fmt: skip

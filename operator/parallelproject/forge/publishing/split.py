@@ -1,6 +1,6 @@
-"""Branches cut from the shared branch, each with a pull request of its own: one for each level, or for each task.
+"""Branches derived from the shared branch, each with its own pull request: one for each level, or for each task.
 
-There each task is one commit, and conflicts have been dealt with.
+On the shared branch each task is one commit, and conflicts are resolved.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ from parallelproject.model.problem import listed
 _NAMED = 3
 
 Write = Callable[[Sequence[TaskLine], int | None, Sequence[str], str], Words]
-"""The words of a pull request: of these tasks, of this level, after these tasks, with this commit as its last."""
+"""The texts of a pull request: of these tasks, of this level, after these tasks, with this commit as its last."""
 
 
 @dataclass(frozen=True, slots=True)
 class BranchSplit:
-    """The shared branch, and what is reported of the tasks on it."""
+    """The shared branch, and the report on its tasks."""
 
     forge: ForgeClient
     shared: SharedBranch
     branch: str
-    """What the names of the branches begin with."""
+    """The prefix of the names of the branches."""
     run: str
-    """The run. What has the same name and is of another does not count."""
+    """The run. Objects of another run with the same name do not count."""
     rows: Mapping[str, TaskLine]
     """By task: those that have landed, and those that have failed."""
     write: Write
 
     async def levels(self, level_of: Mapping[str, int], whole: int, above: Sequence[str]) -> list[Proposal]:
-        """A branch for each level, made or brought up to date. Each contains those before it.
+        """A branch for each level, created or updated. Each contains the previous ones.
 
-        What lands after work of a later level, because it was tried again, is reported with that.
+        Work that lands after work of a later level, because of a retry, is reported with that level.
 
         Args:
             level_of: By task, its level.
-            whole: So many levels from the first on may be merged.
+            whole: Number of levels that may be merged, from the first on.
             above: Commits of levels that are not done.
         """
         later = {f"\0{i}": commit for i, commit in enumerate(above)}
@@ -102,7 +102,7 @@ class BranchSplit:
                 else:
                     merged.add(task)
         landed = {task: line.commit for task, line in self.rows.items() if line.commit}
-        # Of one that builds on more than it names, the branch has all that the shared branch had when it landed.
+        # If a task builds on more than it names, its branch has everything of the shared branch at its landing.
         found_in = await asyncio.to_thread(self.shared.contained, there, landed)
         proposals = []
         for task in order:
@@ -113,7 +113,7 @@ class BranchSplit:
             ]
             turned_down = [other for other in before if other in closed]
             is_proposed = task in there or task in merged or task in closed
-            obstacle = "" if is_proposed else f"builds on {listed(turned_down, _NAMED)}, which was turned down"
+            obstacle = "" if is_proposed else f"builds on {listed(turned_down, _NAMED)}, which was rejected"
             words = self.write([self.rows[task]], None, before, self.rows[task].commit or "")
             after = tuple(map(self._branch, before))
             proposals.append(
@@ -124,8 +124,8 @@ class BranchSplit:
     async def _cut(
         self, task: str, before: Sequence[str], below: Mapping[str, frozenset[str]], there: Mapping[str, str]
     ) -> bool:
-        """Makes a task's branch, on that of the one before it that has the most of what it needs; says whether it is
-        there."""
+        """Creates a task's branch, on the branch of an earlier task that has the most of its dependencies; returns
+        whether it exists."""
         on = max((other for other in before if other in there), key=lambda other: len(below[other]), default=None)
         rest = [other for other in before if on is None or (other != on and other not in below[on])]
         commits = [commit for other in (*rest, task) if (commit := self.rows[other].commit)]
@@ -136,7 +136,7 @@ class BranchSplit:
         return await asyncio.to_thread(self.shared.order, {**landed, **others})
 
     async def _ours(self, branch: str) -> tuple[ForgePullRequest | None, str]:
-        """This run's pull request of a branch, open or ended, and the last commit that it proposals."""
+        """This run's pull request of a branch, open or ended, and the last commit that it proposes."""
         found = await self.forge.find(branch, self.shared.base)
         proposed = proposed_commit(found.words.body, self.run) if found is not None else None
         return (None, "") if proposed is None else (found, proposed)
@@ -146,7 +146,7 @@ class BranchSplit:
 
 
 def _below(order: Sequence[str], needs: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """By task, all those on the shared branch that it depends on, directly or not."""
+    """By task, all its direct and indirect dependencies on the shared branch."""
     known: dict[str, frozenset[str]] = {}
 
     def found(task: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """Titles and texts of pull requests, by templates.
 
-Templates are Jinja2, in its sandbox: they see the report and nothing else, and whatever they put out by ``{{ }}`` is
-escaped. A template that never ends or fills the memory harms whoever wrote it: it runs where publishing runs, in the
-author's own namespace or on the author's own machine.
+Templates are Jinja2, in its sandbox: they see only the report, and all output of ``{{ }}`` is escaped. A template
+that never ends or fills the memory affects only its author: it runs where publishing runs, in the author's own
+namespace or on the author's own machine.
 """
 
 import re
@@ -17,7 +17,7 @@ from parallelproject.model.problem import quoted
 
 TITLE = (
     "{{ project }}{% if task %}: {{ task.title or task.id }}"
-    "{% else %}{% if level is not none %}: level {{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
+    "{% else %}{% if level is not none %}: L{{ level }}{% endif %} ({{ landed|length }} of {{ total }} tasks)"
     "{% endif %}"
 )
 BODY = """\
@@ -59,19 +59,19 @@ merge that first.
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """What is reported of one task. Its words are not trusted."""
+    """The report on one task. Its texts are untrusted."""
 
     id: str
     title: str = ""
     commit: str | None = None
-    """On the branch; None: nothing of it has landed."""
+    """Its commit on the branch; None: it has not landed."""
     attempts: int = 1
     role: str = ""
     reason: str = ""
-    """Why it failed, or had to be tried again."""
+    """Why it failed, or was retried."""
     failed: bool = False
     salvage: str | None = None
-    """The ref that keeps the work of one that failed."""
+    """The ref with the work of a failed task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,15 @@ class WorkReport:
     project: str
     tasks: tuple[TaskLine, ...] = ()
     level: int | None = None
-    """Where a level has a pull request of its own."""
+    """Set if each level has its own pull request."""
     branch: str = ""
     base: str = ""
     after: tuple[str, ...] = ()
-    """The tasks whose work it builds on, where each has a pull request of its own and theirs are not merged."""
+    """The tasks whose work it builds on, if each task has its own pull request and theirs are not merged."""
     task: TaskLine | None = None
-    """Where each task has a pull request of its own."""
+    """Set if each task has its own pull request."""
     omitted: int = field(default=0, kw_only=True)
-    """Landed tasks for which there was no room."""
+    """Number of landed tasks that did not fit."""
 
     def shown(self) -> dict[str, Any]:
         """The variables of a template."""
@@ -111,7 +111,7 @@ class WorkReport:
 
 
 class _Safe(str):
-    """Markdown that is meant."""
+    """Trusted Markdown."""
 
     __slots__ = ()
 
@@ -128,9 +128,9 @@ def render_title(report: WorkReport, limits: TextLimits, template: str | None = 
 
 
 def render_body(report: WorkReport, limits: TextLimits, template: str | None = None) -> str:
-    """The text of a pull request, in Markdown. Where it would be too long, it lists as many tasks as fit.
+    """The text of a pull request, in Markdown. If it would be too long, it lists as many tasks as fit.
 
-    Tasks that failed come first: their work has to be found again.
+    Failed tasks come first: their work has to be found.
 
     Raises:
         PolicyError: the template is wrong.
@@ -142,7 +142,7 @@ def render_body(report: WorkReport, limits: TextLimits, template: str | None = N
     whole = text(len(report.tasks))
     if markdown.length(whole) <= limits.body:
         return whole
-    least, most = 0, len(report.tasks)  # with the first there is room, with the second there is not
+    least, most = 0, len(report.tasks)  # the first fits, the second does not
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if markdown.length(text(middle)) <= limits.body else (least, middle)
@@ -163,13 +163,13 @@ def marked(body: str, run: str, commit: str, limits: TextLimits) -> str:
 
 
 def proposed_commit(body: str, run: str) -> str | None:
-    """The last commit of a pull request with this text; None: it is not one of this run's."""
+    """The last commit of a pull request with this text; None: it does not belong to this run."""
     found = re.search(rf"<!-- parallelproject run {re.escape(run)} at ([0-9a-f]*) -->", body)
     return found[1] if found else None
 
 
 def _shortened(report: WorkReport, count: int) -> WorkReport:
-    """The report with so many tasks, in their order."""
+    """The report with the first tasks, in order."""
     if count >= len(report.tasks):
         return report
     places = sorted(range(len(report.tasks)), key=lambda i: not report.tasks[i].failed)[:count]
@@ -178,7 +178,7 @@ def _shortened(report: WorkReport, count: int) -> WorkReport:
 
 
 def _render(name: str, template: str, report: WorkReport, escape: Callable[[object], str]) -> str:
-    # Here, and not above: it takes longer to import than all of publishing, and most runs publish nothing.
+    # A late import: it takes longer than all of publishing, and most runs publish nothing.
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -186,7 +186,7 @@ def _render(name: str, template: str, report: WorkReport, escape: Callable[[obje
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Last of all, so that no filter can undo it or cut an escape in two.
+        # Last, so that no filter can undo it or split an escape.
         finalize=lambda value: value if isinstance(value, _Safe) else "" if value is None else escape(value),
     )
     environment.globals = {

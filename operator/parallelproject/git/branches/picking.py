@@ -1,6 +1,6 @@
-"""The commits of tasks, taken to another place: which of them are there already, and their changes on top of it.
+"""The commits of tasks on another branch: which of them it already has, and their changes on top of it.
 
-A forge may merge a commit as another one: squashed, rebased, or made anew by us. Its trailers say whose work it is.
+A forge may merge a commit as another one: squashed, or rebased by the forge or by us. Its trailers identify its task.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,21 @@ _COMMITS_MAX = 200
 
 
 def has_arrived(store: GitStore, commit: str, base: str) -> bool:
-    """Whether a ref has a task's work, be it as another commit."""
+    """Whether a ref has a task's work, possibly as another commit."""
     if store.git.run("merge-base", "--is-ancestor", commit, base, codes=(0, 1)).returncode == 0:
         return True
     return _owner(store, commit) in _owners(store, f"{commit}..{base}")
 
 
 def task_commits(store: GitStore, base: str, head: str) -> Sequence[str]:
-    """The commits of a branch that are the work of tasks and have not arrived in its base, in their order.
+    """The commits of a branch that are the work of tasks and are not in its base yet, in order.
 
-    Empty where the branch holds anything else, as a merge or somebody's own commit: it is not ours to make anew.
+    Empty if the branch has anything else, such as a merge or a person's commit: then we must not rebase it.
     """
-    told = store.text("rev-list", "--reverse", "--parents", f"--max-count={_COMMITS_MAX + 1}", f"{base}..{head}", "--")
-    rows = [line.split() for line in lines_of(told)]
+    printed = store.text(
+        "rev-list", "--reverse", "--parents", f"--max-count={_COMMITS_MAX + 1}", f"{base}..{head}", "--"
+    )
+    rows = [line.split() for line in lines_of(printed)]
     if len(rows) > _COMMITS_MAX or any(len(row) != 2 for row in rows):
         return []
     owners = {row[0]: _owner(store, row[0]) for row in rows}
@@ -43,9 +45,9 @@ def picked(store: GitStore, commit: str, onto: str) -> str:
     """The tree of one commit's changes on top of another commit.
 
     Raises:
-        ConflictError: they do not fit.
+        ConflictError: they do not merge.
     """
-    # git before 2.40 merges from where two commits have parted, whatever it is told: this one parts at the right place.
+    # git before 2.40 always merges from the common ancestor of two commits: this commit gives it the right ancestor.
     names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     other = make_commit(store, f"{onto}^{{tree}}", [f"{commit}^"], "onto\n", names, signed=False)
     return combine(store, f"{commit}^", other, commit)

@@ -1,7 +1,7 @@
 """Whole branches of a remote, for publishing: is the work in its target, bring it up to date, move the target forward.
 
-No work tree and no task's workspace. Every change of the remote is a compare-and-swap, so each function may be cut
-off at any moment and called again.
+No work tree and no task's workspace. Every change of the remote is a compare-and-swap, so each function may be
+interrupted at any moment and called again.
 """
 
 import hashlib
@@ -25,19 +25,19 @@ from parallelproject.model.problem import quoted
 
 _TRIES = 10
 _AT_ONCE = 200
-"""Most refs that are removed by one push."""
+"""Maximum number of refs that one push removes."""
 _US = Person("parallelproject", "parallelproject@localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branches:
-    """A remote repository, and a private git directory to look at its branches with."""
+    """A remote repository, and a private git directory to read its branches."""
 
     url: str
     private: Path
-    """A folder of our own. It may be kept from one publishing to the next: only what is new is fetched then."""
+    """Our folder. It may be kept from one publishing to the next: then only new commits are fetched."""
     local: bool = False
-    """Whether the repository may be one on this machine."""
+    """Whether the repository may be on this machine."""
     credentials: Path | None = None
     committer: Person = _US
     signing_key: Path | None = None
@@ -46,39 +46,39 @@ class Branches:
         _ = self._delivery
 
     def tips(self, *names: str) -> dict[str, str | None]:
-        """The commit at the tip of each branch; None: there is no such branch.
+        """The commit at the tip of each branch; None: no such branch.
 
         Raises:
-            DeliveryError: the remote cannot be asked.
+            DeliveryError: the remote cannot be read.
         """
         with self.open() as store:
             return self.tips_in(store, *names)
 
     def tips_in(self, store: GitStore, *names: str) -> dict[str, str | None]:
-        """The same, asked with a directory that is open."""
+        """The same, with an open directory."""
         refs = {check_branch(name, "branch"): name for name in names}
         url = store.git.address.url
-        said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
-        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in lines_of(said.decode()))}
+        output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, *refs)).stdout
+        found = {ref: commit for commit, _, ref in (line.partition("\t") for line in lines_of(output.decode()))}
         return {name: found.get(ref) for ref, name in refs.items()}
 
     def task_refs(self, run: str, tasks: Iterable[str]) -> dict[str, dict[str, str]]:
-        """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for.
+        """By task, its refs as in ``landed`` or ``salvage/1``, with their commits.
 
         Raises:
-            DeliveryError: the remote cannot be asked.
+            DeliveryError: the remote cannot be read.
         """
         pattern = f"{TaskRefs(run, 'x').run_folder}/*"
         with self.open() as store:
             url = store.git.address.url
-            said = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
-        lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
+            output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
+        lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
         return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
 
     def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:
-        """Removes the refs that keep a run's tasks from landing twice: for a run whose work is merged, and has ended.
+        """Removes the refs that prevent a run's tasks from landing twice: for a run that is merged and has ended.
 
-        Work that did not land stays. What is not removed, because the remote is in trouble, does no harm.
+        Work that did not land stays. Refs that are not removed, because the remote has a problem, do no harm.
 
         Args:
             run: The run.
@@ -97,7 +97,7 @@ class Branches:
         return commit in self.among(base, [commit])
 
     def among(self, base: str, commits: Iterable[str]) -> set[str]:
-        """Those of the commits that are on the branch ``base``."""
+        """The commits that are on the branch ``base``."""
         with self.open() as store:
             self.fetch(store, base)
             return {
@@ -126,20 +126,21 @@ class Branches:
                 return conflict.paths
             return ()
 
-    def onto(self, branch: str, base: str, *, anew: bool = False) -> str:
-        """Brings a branch up to date with ``base``, and gives its tip.
+    def onto(self, branch: str, base: str, *, rebased: bool = False) -> str:
+        """Brings a branch up to date with ``base``, and returns its tip.
 
-        ``base`` is merged into it, so that it only moves forward. Nothing is done where ``base`` has nothing new. A tip
-        that somebody has pushed meanwhile is never overwritten: it is looked at again.
+        ``base`` is merged into it, so that it only moves forward. Nothing is done if ``base`` has nothing new. A tip
+        that someone pushed meanwhile is never overwritten: it is read again.
 
         Args:
             branch: The branch.
-            base: What it is to contain.
-            anew: The commits of tasks that ``base`` does not have are made anew on its tip instead, as landing does, so
-                that a task stays one commit on a linear history. For branches that nobody else works on.
+            base: What it must contain.
+            rebased: The commits of tasks that ``base`` does not have are rebased on its tip instead, as landing does,
+                so that
+                a task stays one commit on a linear history. For branches that no one else works on.
 
         Raises:
-            ConflictError: it does not merge; the branch is as it was.
+            ConflictError: it does not merge; the branch is unchanged.
             ExhaustedError: the branch moved at each try.
         """
         with self.open() as store:
@@ -148,7 +149,9 @@ class Branches:
                 tip, target = (store.text("rev-parse", seen_ref(name)) for name in (branch, base))
                 if is_ancestor(store, target, tip):
                     return tip
-                update = Update(check_branch(branch, "branch"), tip, self._updated(store, branch, base, anew=anew))
+                update = Update(
+                    check_branch(branch, "branch"), tip, self._updated(store, branch, base, rebased=rebased)
+                )
                 if push(store.git, [update]) is Pushed.DONE:
                     return str(update.new)
                 pause(tries)
@@ -158,8 +161,8 @@ class Branches:
         """Moves ``base`` forward to a commit of ``branch``. False: it has work that the commit does not have.
 
         Raises:
-            AuthOrProtectedError: the remote does not let us.
-            ExhaustedError: the branch moved, or the remote was in trouble, at each try.
+            AuthOrProtectedError: the remote refuses.
+            ExhaustedError: the branch moved, or the remote had a problem, at each try.
         """
         ref = check_branch(base, "base")
         with self.open() as store:
@@ -174,7 +177,7 @@ class Branches:
         raise ExhaustedError("BranchBusy", f"the branch {base} moved at each of {_TRIES} tries")
 
     def delete(self, branch: str, tip: str) -> bool:
-        """Deletes a branch that still has this tip, and says whether it is gone."""
+        """Deletes a branch that still has this tip; returns whether it is deleted."""
         with self.open() as store:
             for tries in range(_TRIES):
                 pushed = push(store.git, [Update(check_branch(branch, "branch"), tip, None)])
@@ -183,10 +186,10 @@ class Branches:
                 pause(tries)
         return self.tips(branch)[branch] is None
 
-    def _updated(self, store: GitStore, branch: str, base: str, *, anew: bool) -> str:
+    def _updated(self, store: GitStore, branch: str, base: str, *, rebased: bool) -> str:
         """The commit that brings the branch up to date."""
         head, target = seen_ref(branch), seen_ref(base)
-        if anew and (own := task_commits(store, target, head)):
+        if rebased and (own := task_commits(store, target, head)):
             with suppress(ConflictError):
                 return self._remade_on(store, target, own)
         tree = combined(store, target, head)
@@ -199,10 +202,10 @@ class Branches:
         return at
 
     def remade(self, store: GitStore, tree: str, parent: str, commit: str) -> str:
-        """A commit made anew elsewhere: the same words, author and dates, so that it is the same each time."""
+        """A rebased commit: the same message, author and dates, so that it is the same each time."""
         form = "%an%x00%ae%x00%ad%x00%B"
-        said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
-        name, email, date, text = said.split("\0", 3)
+        output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+        name, email, date, text = output.split("\0", 3)
         people = {
             "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
             "GIT_COMMITTER_NAME": self.committer.name, "GIT_COMMITTER_EMAIL": self.committer.email,
@@ -210,7 +213,7 @@ class Branches:
         return make_commit(store, tree, [parent], text, people, signed=True)
 
     def joined(self, store: GitStore, tree: str, parents: Sequence[str], text: str) -> str:
-        """A merge of ours."""
+        """A merge commit by us."""
         us = self.committer
         people = {f"GIT_{who}_NAME": us.name for who in ("AUTHOR", "COMMITTER")}
         people |= {f"GIT_{who}_EMAIL": us.email for who in ("AUTHOR", "COMMITTER")}
@@ -218,8 +221,8 @@ class Branches:
 
     @property
     def _delivery(self) -> Delivery:
-        # What opens a private git directory asks for a task's delivery; of this one only the remote and the
-        # people are used.
+        # Opening a private git directory requires a task's delivery; only the remote and the people of this one are
+        # used.
         return Delivery(
             url=self.url, branch="publish", run="publish", task="publish", local=self.local, committer=self.committer,
             credentials=self.credentials, signing_key=self.signing_key,
@@ -230,7 +233,7 @@ class Branches:
         """The private git directory.
 
         Raises:
-            DeliveryError: in place of what git says of a failure.
+            DeliveryError: in place of git's error message.
         """
         try:
             with opened(self._delivery, Place(self.private / "no-workspace", self.private)) as store:
@@ -242,8 +245,8 @@ class Branches:
         """Fetches branches, to be found as ``seen_ref``.
 
         Raises:
-            PolicyError: one of them is not there.
-            GitFailedError: the remote cannot be asked.
+            PolicyError: one of them does not exist.
+            GitFailedError: the remote cannot be read.
         """
         refspecs = [f"+{check_branch(name, 'branch')}:{seen_ref(name)}" for name in names]
         try:
@@ -256,12 +259,12 @@ class Branches:
 
 def _missing(names: Sequence[str], error: GitFailedError) -> PolicyError:
     shown = " or no ".join(map(quoted, names))
-    return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.said}")
+    return PolicyError("BranchMissing", f"the repository has no branch {shown}: {error.detail}")
 
 
 def seen_ref(name: str) -> str:
-    """Where a branch is kept here."""
-    # By a digest: a branch "a" that is gone and a branch "a/b" that came after it must not be in each other's way.
+    """The local ref of a branch."""
+    # By a digest: a deleted branch "a" and a later branch "a/b" must not exclude each other.
     return f"refs/seen/heads/{hashlib.sha256(name.encode()).hexdigest()[:20]}"
 
 
@@ -274,10 +277,10 @@ def combined(store: GitStore, target: str, head: str) -> str:
     """The tree of two branches merged.
 
     Raises:
-        ConflictError: there is none; without any paths, they have no commit in common.
+        ConflictError: they do not merge; without paths if they have no common commit.
     """
     found = store.git.run("merge-base", target, head, codes=(0, 1))
     base = found.stdout.decode().split()
     if not base:
-        raise ConflictError("UnrelatedHistories", "the branch and its target have no commit in common")
+        raise ConflictError("UnrelatedHistories", "the branch and its target have no common commit")
     return combine(store, base[0], target, head)

@@ -1,6 +1,7 @@
-"""The branch that all tasks land on, a commit each, and the branches cut from it for pull requests of their own.
+"""The branch that all tasks land on, a commit each, and the branches for separate pull requests that are derived from
+it.
 
-Every change of the remote is a compare-and-swap, so each function may be cut off at any moment and called again.
+Every change of the remote is a compare-and-swap, so each function may be interrupted at any moment and called again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,23 +29,23 @@ class SharedBranch:
     name: str
     """The branch."""
     base: str
-    """The branch that its work is to be merged into."""
+    """The branch that its work will be merged into."""
 
     def order(self, landed: Mapping[str, str]) -> list[str]:
         """The tasks in the order in which they landed.
 
         Args:
-            landed: By task, its commit. Those whose commit is not on the branch any more are skipped.
+            landed: By task, its commit. Those whose commit is no longer on the branch are skipped.
 
         Raises:
-            DeliveryError: the remote cannot be asked, or has no such branch.
+            DeliveryError: the remote cannot be read, or has no such branch.
         """
         if not landed:
             return []
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             there = [commit for commit in landed.values() if store.commit_of(commit)]
-            # The first of them: they lie on one branch, and what is below it may be the history of many years.
+            # The first of them: they are on one branch, and the history below it may be long.
             asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
             first = asked.stdout.decode().split() if asked else []
             below = [f"^{first[0]}^@"] if first else []
@@ -53,7 +54,7 @@ class SharedBranch:
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
 
     def covers(self, offered: str, commit: str) -> bool:
-        """Whether a commit of the branch is among those up to another one that was offered."""
+        """Whether a commit of the branch is at or before another one that was published."""
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
             return store.commit_of(offered) is not None and is_ancestor(store, commit, offered)
@@ -62,7 +63,7 @@ class SharedBranch:
         """By branch's key, the tasks whose commits on the line are in it and not in the base.
 
         Args:
-            branches: Branches that are there, by any key.
+            branches: Existing branches, by any key.
             landed: By task, its commit on the line.
         """
         if not branches:
@@ -80,11 +81,11 @@ class SharedBranch:
             }
 
     def reach(self, branch: str, commit: str) -> None:
-        """Has a branch contain a commit of the line: made there, moved forward, or by a merge where others have
-        pushed to it. None is made of what the base has already.
+        """Makes a branch contain a commit of the line: creates it there, moves it forward, or merges if others have
+        pushed to it. No branch is created for work that the base already has.
 
         Raises:
-            ConflictError: what others have pushed does not merge with it.
+            ConflictError: what others pushed does not merge with it.
             DeliveryError: the branch could not be moved.
         """
         ref = check_branch(branch, "branch")
@@ -103,18 +104,18 @@ class SharedBranch:
         raise ExhaustedError("BranchBusy", f"the branch {branch} moved at each of {_TRIES} tries")
 
     def cut(self, branch: str, commits: Sequence[str], on: str | None = None) -> bool:
-        """Makes a branch with the changes of a task and of those that it builds on; one that is there is left as it is.
+        """Makes a branch with the changes of a task and of its dependencies; an existing one is not changed.
 
-        Says whether it is there. It is not where it would have nothing that the branch before it has not: what was
-        merged is not offered again.
+        Returns whether it exists. It does not if it would have nothing new over the previous branch: merged work is not
+        published again.
 
-        Each commit is made anew on the one before it. Where that cannot be, since one of them builds on more than is
-        known, the branch is the line up to the last of them.
+        Each commit is rebased on the previous one. If that fails, since one of them builds on more than is known, the
+        branch is the line up to the last of them.
 
         Args:
             branch: The branch.
-            commits: On the line, in their order there; the last one is the task's.
-            on: The branch to begin with; by default the base.
+            commits: On the line, in order; the last one is the task's.
+            on: The branch to start from; by default the base.
 
         Raises:
             DeliveryError: the branch could not be made.
@@ -128,7 +129,7 @@ class SharedBranch:
                     return True
                 if has_arrived(store, commits[-1], seen_ref(self.base)):
                     return False
-                new = self._anew(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
+                new = self._rebased(store, store.text("rev-parse", seen_ref(start)), commits) or commits[-1]
                 if store.text("rev-parse", f"{new}^{{tree}}") == store.text("rev-parse", f"{seen_ref(start)}^{{tree}}"):
                     return False
                 if push(store.git, [Update(ref, None, new)]) is Pushed.DONE:
@@ -137,30 +138,30 @@ class SharedBranch:
         raise ExhaustedError("BranchBusy", f"the branch {branch} could not be made in {_TRIES} tries")
 
     def follow(self) -> None:
-        """Moves the line forward to its base, which has all its work: what lands next stands on what was merged.
+        """Moves the line forward to its base, which has all its work: later work lands on what was merged.
 
         Raises:
-            DeliveryError: the remote is in trouble.
+            DeliveryError: the remote has a problem.
         """
         tips = self.branches.tips(self.name, self.base)
         target = tips[self.base]
         if tips[self.name] and target and not self.branches.fast_forward(self.name, self.base, target):
-            with suppress(ConflictError):  # somebody else's work is in the way: landing goes on where it was
+            with suppress(ConflictError):  # other work conflicts: landing continues from the previous tip
                 self.branches.onto(self.name, self.base)
 
     def _tip(self, store: GitStore, branch: str) -> str | None:
-        """Where the branch is now; it, the line and the base are fetched."""
+        """The tip of the branch; fetches it, the line and the base."""
         tip = self.branches.tips_in(store, branch)[branch]
         self.branches.fetch(store, self.name, self.base, *([branch] if tip else []))
         return store.commit_of(seen_ref(branch)) if tip else None
 
-    def _anew(self, store: GitStore, start: str, commits: Sequence[str]) -> str | None:
-        """The last of the commits, made anew after the others; None: they do not fit."""
+    def _rebased(self, store: GitStore, start: str, commits: Sequence[str]) -> str | None:
+        """The last of the commits, after all were rebased; None: they do not merge."""
         at = start
         for commit in commits:
             if store.commit_of(f"{commit}^") == at:
-                # It stands there already. Made anew it would be another commit, unless it was made and landed in the
-                # same second, and branches that are the line itself would not fit on it.
+                # It is there already. A rebase would make another commit, unless it was made and landed in the same
+                # second, and branches that are the line itself would not merge with it.
                 at = commit
                 continue
             try:

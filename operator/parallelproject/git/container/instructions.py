@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
 
 RESULT_MAX = 1536
-"""Most bytes of a result. The kubelet keeps 4 KiB of a container's termination message, and 12 KiB of all that a pod
-has: with this, those of eight containers."""
+"""Maximum bytes of a result. The kubelet keeps 4 KiB of a container's termination message, and 12 KiB per pod: with
+this limit, those of eight containers fit."""
 T = TypeVar("T")
 
 
@@ -20,7 +20,7 @@ def parse(text: str) -> dict[str, Any]:
     """The fields of an instruction, in snake_case.
 
     Raises:
-        PolicyError: it is no JSON object.
+        PolicyError: it is not a JSON object.
     """
     try:
         content = _snake(json.loads(text))
@@ -50,23 +50,23 @@ def as_type(kind: type[T], fields: Mapping[str, Any]) -> T:
 
 
 def of_error(error: Exception) -> tuple[int, dict[str, Any]]:
-    """The exit code and the result of what did not reach its end."""
+    """The exit code and the result of a step that failed."""
     if isinstance(error, DeliveryError):
-        said = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
-        return error.exit_code, shown({**said, "paths": error.paths, "ref": error.ref})
-    # Without the message: what is in it is not known, and it must hold no credential.
+        output = {"outcome": error.outcome, "reason": error.reason, "message": str(error)}
+        return error.exit_code, shown({**output, "paths": error.paths, "ref": error.ref})
+    # Without the message, which might contain a credential.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
     return TransientError.exit_code, shown({"outcome": Outcome.TRANSIENT, "reason": "InternalError", "message": text})
 
 
 def asked(file: Path | None, variable: str) -> str:
-    """The text of an instruction: that of a file, or of an environment variable."""
+    """The text of an instruction, from a file or an environment variable."""
     return file.read_text() if file else os.environ.get(variable, "")
 
 
 def answer(result: Mapping[str, Any], file: Path | None, most: int = RESULT_MAX) -> None:
-    """Writes a result of at most so many bytes into a file, or to standard output."""
+    """Writes a result with a maximum size into a file, or to standard output."""
     text = encode(result, most)
     if file:
         file.write_text(text)
@@ -75,7 +75,7 @@ def answer(result: Mapping[str, Any], file: Path | None, most: int = RESULT_MAX)
 
 
 def encode(result: Mapping[str, Any], most: int = RESULT_MAX) -> str:
-    """A result as JSON of at most so many bytes: long lists are cut, each with its full length."""
+    """A result as JSON with a maximum size: long lists are cut, and their full length is added."""
     kept = dict(result)
     text = json.dumps(kept)
     lists = [key for key, value in kept.items() if isinstance(value, list)]
@@ -91,7 +91,7 @@ def encode(result: Mapping[str, Any], most: int = RESULT_MAX) -> str:
 
 
 def shown(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result's fields as they are written: camelCase, text that every reader takes, nothing that is empty."""
+    """A result's fields as they are written: camelCase, printable text, without empty values."""
     return {_camel(key): _text(value) for key, value in result.items() if value not in (None, (), "")}
 
 

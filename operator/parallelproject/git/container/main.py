@@ -2,8 +2,8 @@
 
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
-those of ``outcome``; an error in the program itself is 25, since the work is where it was. ``deliver`` is ``land`` for
-the container next to a task's: it waits for the command to end, and keeps what one that failed has left.
+those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
+the container next to a task's: it waits for the command to end, and keeps the work of a command that failed.
 """
 
 import argparse
@@ -26,33 +26,35 @@ VARIABLE = "PPROJ_GIT"
 _SIGNING_KEY = "signing-key"
 """In the folder of credentials: the key that commits on the branch are signed with."""
 _LEFT_OUT = {
-    "notLanded": "it is no task's work",
-    "hidden": "the base's rules or rules that the task has added ignore it",
+    "notLanded": "it is never part of a task's work",
+    "hidden": "rules of the base, or rules that the task added, ignore it",
 }
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one step, and gives its exit code."""
-    parser = argparse.ArgumentParser(prog="pproj-git", description="Deliver one attempt's work by git.")
+    """Runs one step, and returns its exit code."""
+    parser = argparse.ArgumentParser(prog="pproj-git", description="Deliver the work of one attempt with git.")
     parser.add_argument("step", choices=_STEPS)
-    parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; without it, {VARIABLE} holds it")
-    parser.add_argument("--result", type=Path, help="where the result is written; standard output without it")
+    parser.add_argument("file", nargs="?", type=Path, help=f"the instruction; by default the content of {VARIABLE}")
+    parser.add_argument("--result", type=Path, help="the file for the result; by default standard output")
     parser.add_argument("--state", type=Path, help="in a pod: the folder shared with the task's container")
-    parser.add_argument("--tools", type=Path, help="in a pod: where prepare puts what runs the task's command")
-    parser.add_argument("--wrapper", type=Path, default=sidecar.WRAPPER, help="what prepare puts there")
+    parser.add_argument(
+        "--tools", type=Path, help="in a pod: the folder where prepare puts the program that runs the task's command"
+    )
+    parser.add_argument("--wrapper", type=Path, default=sidecar.WRAPPER, help="the program that prepare puts there")
     asked = parser.parse_args(arguments)
     if asked.step == "deliver" and not asked.state:
         parser.error("deliver needs --state")
     if asked.step == "prepare" and bool(asked.state) != bool(asked.tools):
         parser.error("--state and --tools go together")
     if asked.step in ("land", "salvage"):
-        # Nothing is gained by stopping half-way: what is not safe yet would be lost.
+        # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         delivery, place = read(instructions.asked(asked.file, VARIABLE))
         ended = _step(asked, delivery, place)
-        # Of a command whose end is not known it must not look as if its work had landed.
+        # If the end of a command is not known, the result must not look as if its work had landed.
         code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _log(result: Mapping[str, Any]) -> None:
-    """What people may look for, in the container's log."""
+    """Writes what people may look for to the container's log."""
     lines = [*result.get("notes", ()), *result.get("kept", ())]
     for name, why in _LEFT_OUT.items():
         lines += [f"{path} has not landed: {why}" for path in result.get(name, ())]
@@ -92,7 +94,7 @@ def read(text: str) -> tuple[Delivery, Place]:
     """Reads an instruction.
 
     Raises:
-        PolicyError: it is none; the message names the fields.
+        PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}

@@ -1,10 +1,10 @@
 """The git container next to a task's: it waits until the command has ended, and lands or keeps what it left.
 
-The two containers share a folder of their pod, ``SidecarFolder``. The task can write there, so nothing in it is trusted
-further than the task's own word on how it ended. That it has ended it cannot say: its work is read by a process that
-sees credentials, and as long as the task runs it could put links to those in place of files that are being read. So the
-end is that of the wrapper's lock, on a file that was made before the task began and is known by its inode. What there
-is to do is known from the private git directory alone.
+The two containers share a folder of their pod, ``SidecarFolder``. The task can write there, so its content is trusted
+only for how the task ended. It cannot prove that the task has ended: a process that has credentials reads its work, and
+a running task could put links to those in place of files that are being read. So the end is the release of the
+wrapper's lock, on a file that was made before the task started and is identified by its inode. What to do is derived
+from the private git directory alone.
 """
 
 import errno
@@ -25,10 +25,10 @@ from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
 from parallelproject.git.workspace.prepare import Prepared, prepare, prepared_base
 
 WRAPPER = Path("/usr/local/bin/pproj-wrap")
-"""What runs a task's command in its own container (operator/wrapper): linked statically, so that it needs nothing of
+"""What runs a task's command in its own container (operator/wrapper): linked statically, so that it needs nothing from
 that container's image."""
 STOPPED = 143
-"""Exit code of one that was asked to end before the command had begun."""
+"""Exit code after a stop before the command had started."""
 _POLL = 0.05
 _CODE_MAX = 16
 _LOCK = "state-lock"
@@ -37,21 +37,21 @@ _LOCK = "state-lock"
 
 @dataclass(frozen=True, slots=True)
 class SidecarFolder:
-    """The folder in which the two containers meet. The names in it are those of ``operator/wrapper/main.go``."""
+    """The folder that the two containers share. The names in it are those of ``operator/wrapper/main.go``."""
 
     folder: Path
 
     def skip(self) -> None:
-        """Has the command not run: there is nothing left to do for it."""
+        """Prevents the command from running: there is nothing left to do for it."""
         (self.folder / "skip").touch()
 
     def has_started(self) -> bool:
-        """Whether the lock has been taken."""
+        """Whether the lock was taken."""
         return os.path.lexists(self.folder / "started")
 
     def make_lock(self) -> int:
-        """Makes the file that the wrapper locks, unless it is there; its inode, which no other file has as long as
-        the wrapper runs."""
+        """Creates the file that the wrapper locks, unless it exists; returns its inode, which no other file has as long
+        as the wrapper runs."""
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             return os.fstat(lock).st_ino
@@ -59,13 +59,13 @@ class SidecarFolder:
             os.close(lock)
 
     def wait_end(self, inode: int) -> int | None:
-        """Waits until nobody holds the lock; the command's exit code, or None: it was killed with its wrapper.
+        """Waits until the lock is free; returns the command's exit code, or None: it was killed with its wrapper.
 
         Args:
-            inode: What ``make_lock`` gave.
+            inode: The result of ``make_lock``.
 
         Raises:
-            ReplacedError: the task has put something else in the lock's place, so its end is not known.
+            ReplacedError: the task has replaced the lock, so its end is not known.
         """
         lock = _open(self.folder / "lock")
         if lock is None:
@@ -88,26 +88,26 @@ class SidecarFolder:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The command did not come to a good end."""
+    """The command failed."""
 
     outcome: Outcome
     """``COMMAND_FAILED``."""
     exit_code: int | None = None
-    """None: it was killed from outside, as by a lack of memory, or could not say how it ended."""
+    """None: it was killed from outside, for example for lack of memory, or its result could not be read."""
     ref: str | None = None
-    """Where what it left is kept."""
+    """The ref of the work that it left."""
     kept: tuple[str, ...] = ()
-    """Work that was not among the files of the workspace, and where each is kept."""
+    """Work outside of the files of the workspace, and where each piece is kept."""
     message: str = ""
     """Why it could not be kept."""
 
 
 class StoppedError(Exception):
-    """It was asked to end before there was anything to do."""
+    """It was stopped before there was anything to do."""
 
 
 class ReplacedError(Exception):
-    """The task has removed the lock that tells when it has ended."""
+    """The task has removed the lock that shows when it has ended."""
 
 
 def prepare_pod(
@@ -116,16 +116,16 @@ def prepare_pod(
     """Prepares the workspace, and what the task's container needs to run its command.
 
     Args:
-        delivery: What is to be delivered.
+        delivery: The delivery.
         place: Where.
-        state: Where the two containers meet.
+        state: The folder that the two containers share.
         tools: The folder that the wrapper is copied to.
         wrapper: The wrapper.
 
     Raises:
         DeliveryError: with what it means for the task.
     """
-    os.umask(0)  # the task's container may be another user
+    os.umask(0)  # the task's container may run as another user
     tools.mkdir(exist_ok=True)
     shutil.copyfile(wrapper, tools / WRAPPER.name)
     (tools / WRAPPER.name).chmod(0o755)
@@ -138,10 +138,10 @@ def prepare_pod(
 
 
 def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | Failed:
-    """Waits for the end of the command, then lands its work, or keeps it where the command failed.
+    """Waits for the end of the command, then lands its work, or keeps it if the command failed.
 
     Raises:
-        StoppedError: SIGTERM came before the command had begun.
+        StoppedError: SIGTERM came before the command had started.
         DeliveryError: it did not land.
     """
     stopping = False
@@ -150,7 +150,7 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
         nonlocal stopping
         stopping = True
 
-    # Once there is work, nothing is gained by stopping half-way: what is not safe yet would be lost.
+    # As soon as there is work, stopping half-way has no benefit: work that is not safe yet would be lost.
     signal.signal(signal.SIGTERM, stop)
     if prepared_base(place) is None:
         return land(delivery, place)
@@ -161,8 +161,8 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
     try:
         code = state.wait_end(int((place.private / _LOCK).read_text()))
     except ReplacedError:
-        # It may be running still: nothing of it is read.
-        lost = "the task has removed its lock, so nobody knows when it ends; nothing of its work is kept"
+        # It may still run: nothing of it is read.
+        lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
         return land(delivery, place)
@@ -174,7 +174,7 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
 
 
 def _open(path: Path) -> int | None:
-    """A plain file of the task's, opened without following or waiting for whatever else it has put there."""
+    """A plain file of the task, opened without following links or waiting on pipes."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""After the command: its work becomes one commit on the branch, once.
+"""After the command: its work becomes one commit on the branch, exactly once.
 
-First the work is pushed to ``result``: from there on it is safe. Then, in a loop: look at the branch, put the work on
-its tip, and push branch, ``landed`` and the removal of ``result`` together, each as a compare-and-swap. The new commit
-stands on the tip that the swap asks for, so the branch only ever moves forward. ``landed`` is created, never
+First the work is pushed to ``result``: from then on it is safe. Then, in a loop: read the branch, put the work on its
+tip, and push branch, ``landed`` and the removal of ``result`` together, each as a compare-and-swap. The parent of the
+new commit is the expected tip of the swap, so the branch only moves forward. ``landed`` is created, never
 changed: of any number of landers, one succeeds.
 """
 
@@ -49,7 +49,7 @@ _NOTES = "notes.json"
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A task whose work needs nothing more."""
+    """The result of a task whose work is done."""
 
     outcome: Outcome
     """``LANDED``, ``ALREADY_LANDED`` or ``NO_CHANGE``."""
@@ -57,28 +57,28 @@ class Landed:
     """The task's commit on the branch."""
     base: str | None = None
     paths: tuple[str, ...] = ()
-    """What it changed."""
+    """The paths that it changed."""
     undeclared: tuple[str, ...] = ()
-    """Those of them that the task had not declared."""
+    """The undeclared ones of them."""
     shared: tuple[str, ...] = ()
-    """Those of them that work changed as well which has landed since its base: it merged."""
+    """Those of them that work which landed since its base also changed: it merged."""
     pushes: int = 0
-    """How often the branch was tried."""
+    """Number of tries to push the branch."""
     kept: tuple[Other, ...] = ()
-    """Work that was not among the files that the task left, and so has not landed."""
+    """Work outside of the files of the workspace, which has not landed."""
     not_landed: tuple[str, ...] = ()
-    """Changed paths that are no task's work."""
+    """Changed paths that are never part of a task's work."""
     hidden: tuple[str, ...] = ()
-    """New paths that did not land since rules of the base, or rules that the task has added, ignore them."""
+    """New paths that did not land because rules of the base, or rules that the task added, ignore them."""
 
 
 def land(delivery: Delivery, place: Place) -> Landed:
     """Lands what the task left in its workspace, or what an earlier run of it left in ``result``.
 
-    Called again after it was cut off at any moment, it goes on.
+    After an interruption at any moment it can be called again and resumes.
 
     Raises:
-        DeliveryError: with what it means for the task, and where the work is kept.
+        DeliveryError: with the outcome for the task, and where the work is kept.
     """
     with opened(delivery, place) as store:
         try:
@@ -100,7 +100,7 @@ def _own_work(store: GitStore, base: str) -> LandingWork | None:
     """The commit of what the task left; None: nothing."""
     commit = store.kept(_SNAPSHOT)
     if commit is None:
-        check_workspace(store.place.workspace)  # before anything in it is read: it may be a link to the user's
+        check_workspace(store.place.workspace)  # before anything in it is read: it may be a link to the user's files
         observed = observe(store)
         start = observed.start(base)
         try:
@@ -121,7 +121,7 @@ def _own_work(store: GitStore, base: str) -> LandingWork | None:
 
 
 def _kept_moved(store: GitStore, observed: ObservedGit, base: str, start: str, moved: MovedError) -> ConflictError:
-    """The error for such work, after what may be kept of it has been."""
+    """The error for such work, after the allowed part of it was kept."""
     changed = changes(store.git, start, moved.commit)
     kept = keep_other_work(store, observed, base, changed)
     tree, without = allowed(store, start, f"{moved.commit}^{{tree}}")
@@ -158,18 +158,18 @@ def _no_change(delivery: Delivery, base: str) -> Landed:
 
 
 class _Landing:
-    """The loop, with what it has to remember from one look at the remote to the next."""
+    """The loop, with its state between two reads of the remote."""
 
     def __init__(self, store: GitStore, mine: LandingWork | None) -> None:
         self.store = store
         self.mine = mine
         self.current = mine
-        """The work that is landing: ours, or what was found in ``result``."""
+        """The work that is landing: ours, or the work in ``result``."""
         self.made: set[str] = set()
-        """Our commits that were pushed to the branch and may have arrived."""
+        """Our commits that were pushed to the branch and may be on it."""
         self.pushes = 0
         self.rootless = False
-        """Our base is in no ref of the remote."""
+        """No ref of the remote contains our base."""
 
     def land(self) -> Landed:
         if self.mine:
@@ -195,7 +195,7 @@ class _Landing:
                 seen, place = glance(store)
                 is_ours = seen.result == self.mine.commit and seen.landed is None
                 if is_ours and seen.tip and not self.rootless and place is not None and place >= AT_ONCE:
-                    return None  # where many begin in the same moment, all but one would try for nothing
+                    return None  # if many start in the same moment, all but one would fail
             if seen is None or not self._is_alone(seen):
                 seen = store.look()
         except GitFailedError as error:
@@ -208,7 +208,7 @@ class _Landing:
             self._adopt(seen.result)
             return None
         if seen.tip is None:
-            raise self._rewritten(seen, f"the branch {store.delivery.branch} is gone")
+            raise self._rewritten(seen, f"the branch {store.delivery.branch} was deleted")
         if self.rootless:
             raise self._rewritten(seen, f"nothing on the remote contains {self._base()}, which the work is based on")
         if self.current is None or seen.result is None:
@@ -217,7 +217,7 @@ class _Landing:
         return self._onto(self.current, seen, seen.tip)
 
     def _is_alone(self, seen: Seen) -> bool:
-        """Whether nothing has happened on the remote since the base but the push of our work."""
+        """Whether nothing changed on the remote since the base except the push of our work."""
         work = self.mine
         return work is not None and seen == Seen(work.base, work.commit, None)
 
@@ -230,10 +230,10 @@ class _Landing:
             raise self._rewritten(seen, text)
         refs = store.delivery.refs
         if history.landed:
-            # By an earlier life, whose record was removed: write it down again.
+            # By an earlier run, whose record was removed: record it again.
             commit = history.landed
             done = push(store.git, [Update(refs.landed, None, commit), Update(refs.result, work.commit, None)])
-            return self._told(Outcome.ALREADY_LANDED, work, commit) if done is Pushed.DONE else None
+            return self._result(Outcome.ALREADY_LANDED, work, commit) if done is Pushed.DONE else None
         try:
             tree = f"{work.commit}^{{tree}}" if tip == work.base else self._merged(work, tip)
         except ConflictError as conflict:
@@ -247,17 +247,17 @@ class _Landing:
             Update(refs.landed, None, commit),
             Update(refs.result, work.commit, None),
         ]
-        return self._told(Outcome.LANDED, work, commit) if push(store.git, updates) is Pushed.DONE else None
+        return self._result(Outcome.LANDED, work, commit) if push(store.git, updates) is Pushed.DONE else None
 
     def _merged(self, work: LandingWork, tip: str) -> str:
         """The tree of the work on this tip."""
         return combine(work.store, work.base, tip, work.commit, work.store.delivery.policy.land)
 
     def _conflict(self, work: LandingWork, conflict: ConflictError) -> None:
-        """Moves the work out of the way.
+        """Moves the work to its conflict ref.
 
         Raises:
-            ConflictError: unless it was another attempt's and ours is still to be tried.
+            ConflictError: unless it was another attempt's and ours has not been tried.
         """
         refs = work.store.delivery.refs
         ref = save(work.store, refs.conflict(work.attempt), work.commit, Update(refs.result, work.commit, None))
@@ -268,16 +268,16 @@ class _Landing:
         self._push_again()
 
     def _push_again(self) -> None:
-        """``result`` is not there: its push was lost, or somebody else has dealt with what was in it."""
+        """``result`` does not exist: its push was lost, or another process has handled its content."""
         if self.mine is None:
             raise TransientError(
-                "ResultGone", "the work that was left to land is no longer there: run the command again"
+                "ResultGone", "the work that was kept for landing no longer exists: run the command again"
             )
         self.current = self.mine
         self._push_result(self.mine)
 
     def _push_result(self, work: LandingWork) -> None:
-        """Makes the work safe. Whether it is shows in the next look."""
+        """Pushes the work to ``result``. The next read of the remote shows whether that worked."""
         pushed = push(work.store.git, [Update(work.store.delivery.refs.result, None, work.commit)])
         self.rootless = pushed is Pushed.ROOTLESS
 
@@ -285,31 +285,31 @@ class _Landing:
         return self.current.base[:12] if self.current else "the commit"
 
     def _adopt(self, commit: str) -> None:
-        """Takes up the work that is in ``result``: that of an earlier life, of a copy, or of another attempt."""
+        """Continues with the work in ``result``: of an earlier run, of a copy, or of another attempt."""
         if self.mine and self.store.commit_of(f"{commit}^") == self.mine.base:
             self.current = work_of(self.store, commit)
             return
-        # Its history may lie below what was fetched here, which cannot be told apart from a rewritten branch.
+        # Its history may be below what was fetched here, which looks the same as a rewritten branch.
         store = self.store.another()
         patiently(lambda: store.fetch([f"+{store.delivery.refs.result}:refs/seen/task/result"], depth=2))
         found = store.commit_of("refs/seen/task/result")
         self.current = work_of(store, found) if found else self.mine
 
     def _landed(self, store: GitStore, seen: Seen, commit: str) -> Landed:
-        """The task is on the branch: by us, or by somebody else."""
+        """The task is on the branch: by us, or by another process."""
         forget_result(store, seen)
         if commit in self.made and self.current:
-            return self._told(Outcome.LANDED, self.current, commit)
+            return self._result(Outcome.LANDED, self.current, commit)
         self._keep_ours(attempt_of(store, commit))
         return Landed(Outcome.ALREADY_LANDED, commit, pushes=self.pushes)
 
     def _keep_ours(self, landed: str) -> None:
-        """Keeps our work where another attempt's is the one that has landed."""
+        """Keeps our work if that of another attempt has landed."""
         if self.mine and landed != str(self.mine.attempt):
             save(self.mine.store, self.mine.store.delivery.refs.salvage(self.mine.attempt), self.mine.commit)
 
     def _rewritten(self, seen: Seen, text: str) -> DeliveryError:
-        """Moves the work out of the way, so that a new attempt starts on the branch as it is."""
+        """Moves the work to its conflict ref, so that a new attempt starts on the current branch."""
         ref = None
         work = self.current
         if work:
@@ -318,7 +318,7 @@ class _Landing:
             ref = save(work.store, refs.salvage(work.attempt), work.commit, result)
         return BranchRewrittenError("BranchRewritten" if seen.tip else "BranchGone", text, ref=ref)
 
-    def _told(self, outcome: Outcome, work: LandingWork, commit: str) -> Landed:
+    def _result(self, outcome: Outcome, work: LandingWork, commit: str) -> Landed:
         self._keep_ours(str(work.attempt))
         changed = changes(work.store.git, work.base, work.commit)
         more = undeclared(changed, work.store.delivery.policy)
@@ -326,7 +326,7 @@ class _Landing:
         return Landed(outcome, commit, work.base, tuple(c.path for c in changed), more, shared, self.pushes)
 
     def _shared(self, work: LandingWork, commit: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
-        """What the work and what has landed since its base have both changed."""
+        """The paths that both the work and what landed since its base changed."""
         parent = work.store.text("rev-parse", f"{commit}^")
         if parent == work.base:
             return ()

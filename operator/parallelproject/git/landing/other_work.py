@@ -1,9 +1,9 @@
-"""Work that a task left elsewhere than in its workspace's files: other branches, a stash, further work trees, commits
-that were taken back. None of it lands, and none of it is lost: each is kept in a ref of the task's, and reported.
+"""Work that a task left outside of its workspace's files: other branches, a stash, further work trees, commits that
+were reverted. None of it lands, and none of it is lost: each piece is kept in a ref of the task, and reported.
 
-What counts is content. A commit whose changes are in the work that lands needs no keeping, however it came there, nor
-do the steps of the branch that is checked out. Each is kept as one commit on the base: the history that a task made
-may hold what no ref may, such as a credential that a later commit removed.
+Only content counts. A commit whose changes are in the work that lands need not be kept, and neither do the steps of the
+branch that is checked out. Each piece is kept as one commit on the base: the history that a task made may contain what
+no ref may, such as a credential that a later commit removed.
 """
 
 import json
@@ -29,7 +29,7 @@ from parallelproject.git.workspace.snapshot import is_unowned
 from parallelproject.git.workspace.work_tree import WorkTree
 
 _KEPT_MAX = 20
-"""Most pieces of other work that are kept of one attempt."""
+"""Maximum number of pieces of other work that are kept for one attempt."""
 _TIME_MAX = 2**33
 """The latest time of a kept commit, in seconds since the epoch."""
 _NOTE = "other-work.json"
@@ -38,14 +38,14 @@ _NOT_IN_REFS = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A piece of work that is not among what landed."""
+    """A piece of work that did not land."""
 
     what: str
     """Where it was, as in ``branch x`` or ``stash``."""
     ref: str | None
     """Where it is kept; None: it could not be."""
     note: str = ""
-    """What is not kept of it, or why nothing is."""
+    """What is not kept of it, or why nothing is kept."""
 
     def __str__(self) -> str:
         where = f"is kept in {self.ref}" if self.ref else "is not kept"
@@ -59,22 +59,22 @@ class _OtherWork:
     subject: str
     time: int = 1_000_000_000
     without: tuple[str, ...] = ()
-    """What is not in the tree, since it cannot be taken."""
+    """What is not in the tree, since it cannot be read."""
 
 
 def keep_other_work(
     store: GitStore, observed: ObservedGit, base: str, landing: Sequence[PathChange]
 ) -> tuple[Other, ...]:
-    """Keeps what is not among the work that lands. Called again, it gives the same.
+    """Keeps work that does not land. Idempotent.
 
     Args:
         store: The private git directory.
-        observed: What the task's own git has.
+        observed: The content of the task's own git.
         base: The commit that was checked out.
         landing: What lands: the changes of the workspace since the base.
 
     Raises:
-        DeliveryError: the remote does not take it.
+        DeliveryError: the remote refuses it.
     """
     note = store.place.private / _NOTE
     if note.exists():
@@ -87,7 +87,7 @@ def keep_other_work(
 
 
 def kept_before(store: GitStore) -> tuple[Other, ...]:
-    """What ``keep_other_work`` has kept of this attempt."""
+    """What ``keep_other_work`` kept for this attempt."""
     try:
         return tuple(Other(**entry) for entry in json.loads((store.place.private / _NOTE).read_bytes()))
     except FileNotFoundError:
@@ -105,15 +105,15 @@ def _keep_all(store: GitStore, observed: ObservedGit, base: str, landing: Sequen
                 yield Other("more work", None, f"only {_KEPT_MAX} pieces of an attempt are kept")
                 return
             yield _keep(observed.store, base, found)
-    except GitFailedError as error:  # of what the task has prepared: it must not keep the rest from landing
-        yield Other("what was committed in the workspace", None, f"its .git is broken: {error.said}")
+    except GitFailedError as error:  # an error of the task's own repository must not prevent the rest from landing
+        yield Other("what was committed in the workspace", None, f"its .git is broken: {error.detail}")
 
 
 def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
-    """What a ref names that is not there, or is broken."""
+    """A ref whose commit does not exist or is broken."""
     named = {commit: what for what, commit in observed.refs.named.items() if commit not in observed.commits}
-    said = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
-    for line in lines_of(said)[:_KEPT_MAX]:
+    output = store.git.run("cat-file", "--batch-check", stdin="\n".join([*named, ""]).encode()).stdout.decode()
+    for line in lines_of(output)[:_KEPT_MAX]:
         commit, _, found = line.partition(" ")
         if found == "missing" and observed.store.commit_of(commit) is None:
             what, _ = _without_credentials(store, _shown(named[commit]))
@@ -121,7 +121,7 @@ def _unreadable(store: GitStore, observed: ObservedGit) -> Iterator[Other]:
 
 
 class _Finder:
-    """Finds what is not among the work that lands."""
+    """Finds the work that does not land."""
 
     def __init__(self, observed: ObservedGit, base: str, landing: Sequence[PathChange]) -> None:
         self._observed, self._store, self._base = observed, observed.store, base
@@ -134,17 +134,17 @@ class _Finder:
             yield from self._work_tree(name, folder)
         head = commits.get(refs.head or "")
         if head and self._is_lost(head.tree, is_step=True):
-            yield _OtherWork("commits that the task took back", head.tree, head.subject, head.time)
+            yield _OtherWork("commits that the task reverted", head.tree, head.subject, head.time)
         done = self._observed.below([head.name] if head else [])
         names = {commit: what for what, commit in reversed(refs.named.items()) if commit in commits}
         parents = {parent for commit in commits.values() for parent in commit.parents}
         merged = {parent for name in done for parent in commits[name].parents[1:]}
-        # A later state of the same file takes the place of these, and of no other commit.
+        # A later state of the same file replaces these, and no other commit.
         steps = done | {name for name in self._observed.refs.logs.rewritten if name in commits}
         trees = {commits[name].tree for name in done}
         for name, commit in sorted(commits.items(), key=lambda item: item[0] not in names):
-            # What another one stands on is looked at with that one, but not what has a name or was merged: the other
-            # one may have taken it back.
+            # An ancestor of another commit is checked with that one, but not if it has a name or was merged: the other
+            # commit may have reverted it.
             if (head and name == head.name) or (name in parents and name not in names and name not in merged):
                 continue
             tree, what = self._tree(commit), names.get(name)
@@ -154,11 +154,11 @@ class _Finder:
                 yield _OtherWork(where, tree, commit.subject, commit.time)
 
     def _is_lost(self, tree: str, *, is_step: bool) -> bool:
-        """Whether it has something that does not land. A later state of the same file covers that of a step."""
+        """Whether it has something that does not land. A later state of the same file replaces that of a step."""
         try:
             changed = changes(self._store.git, f"{self._base}^{{tree}}", tree)
         except GitFailedError:
-            return True  # it is broken, which keeping it will report
+            return True  # it is broken; keeping it will report that
         for change in changed:
             if is_unowned(change.path, self._store.delivery.policy):
                 continue
@@ -168,7 +168,7 @@ class _Finder:
         return False
 
     def _tree(self, commit: OwnCommit) -> str:
-        """Its tree; that of a stash together with the files that were not tracked, which stand in its third parent."""
+        """Its tree; that of a stash includes the untracked files, which are in its third parent."""
         apart = self._observed.commits.get(commit.parents[-1]) if len(commit.parents) > 2 else None
         if apart is None or apart.parents:
             return commit.tree
@@ -179,7 +179,7 @@ class _Finder:
         return git.run("write-tree", environment=where).stdout.decode().strip()
 
     def _work_tree(self, name: str, folder: Path) -> Iterator[_OtherWork]:
-        """What stands in a further work tree and was not committed there."""
+        """Uncommitted content of a further work tree."""
         git, index = self._store.git, self._store.git.directory / "worktree-index"
         commit = self._observed.refs.named.get(f"worktree-{name}")
         at = commit if commit and self._store.commit_of(commit) else self._base
@@ -197,7 +197,7 @@ class _Finder:
 
 
 def _takeable(work: WorkTree, paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The files to take in, with those of repositories within, and the paths that cannot be."""
+    """The files to add, including those of nested repositories, and the paths that cannot be added."""
     add, without, waiting = list[str](), list[str](), list(reversed(paths))
     while waiting:
         path = waiting.pop()
@@ -217,15 +217,15 @@ def _shown(name: str) -> str:
 
 
 def _without_credentials(store: GitStore, what: str, subject: str = "") -> tuple[str, str]:
-    """Where a piece was and its subject, or what may be shown of them."""
+    """The place of a piece and its subject, or the part of them that may be shown."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     if any(find(f"{what} {subject}".encode(errors="surrogateescape"), known)):
-        return what.partition(" ")[0], "not shown, since its words hold a credential"
+        return what.partition(" ")[0], "not shown, since its text contains a credential"
     return what, subject
 
 
 def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
-    """Keeps a tree as a commit on the base, without what no ref may hold."""
+    """Keeps a tree as a commit on the base, without what no ref may contain."""
     what, subject = _without_credentials(store, found.what, found.subject)
     try:
         tree, without = allowed(store, base, found.tree)
@@ -236,7 +236,7 @@ def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
         date = f"@{min(max(found.time, 0), _TIME_MAX)} +0000"
         commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt, title=title, date=date)
     except GitFailedError as error:
-        return Other(what, None, f"it is broken: {error.said}")
+        return Other(what, None, f"it is broken: {error.detail}")
     name = _NOT_IN_REFS.sub("-", what).strip("-.")
     name = name if not ref_problem(name) else "work"
     try:
@@ -247,7 +247,7 @@ def _keep(store: GitStore, base: str, found: _OtherWork) -> Other:
 
 
 def allowed(store: GitStore, base: str, tree: str) -> tuple[str, list[str]]:
-    """A tree without what may not even be kept, and the paths that it is without."""
+    """A tree without what may not be kept, and the removed paths."""
     changed = changes(store.git, f"{base}^{{tree}}", tree)
     policy = store.delivery.policy
     found = violations(store.git, changed, policy, store.delivery.access.secrets())

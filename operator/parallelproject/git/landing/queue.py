@@ -1,7 +1,7 @@
-"""Standing in line: who waits to land on a busy branch, and when it is one's turn to try.
+"""The queue of landers on a busy branch, and when each may try.
 
-The line is the run's ``result`` refs, in the order of their names, and there is no lock in it: whoever stands before us
-and makes no headway is passed. Without it, each of n landers that try at once would be refused about n/4 times.
+The queue consists of the run's ``result`` refs, in the order of their names. It has no lock: a lander before us that
+makes no progress is passed. Without it, each of n concurrent landers would be refused about n/4 times.
 """
 
 import random
@@ -13,12 +13,13 @@ from parallelproject.git.plumbing.retrying import pause
 from parallelproject.git.plumbing.store import GitStore, Seen
 
 AT_ONCE = 2
-"""So many may try at once: the second is ready when the first has landed."""
+"""Maximum number of concurrent tries: the second is ready when the first has landed."""
 _STANDSTILL = 5.0
-"""After so many seconds without headway those before us are passed; on a slow machine, after as many tries' time."""
+"""After this many seconds without progress the landers before us are passed; on a slow machine, after the time of that
+many tries."""
 _STANDSTILL_TRIES = 8
 _FIRST_STANDSTILL = 1.0
-"""The same before the first try. Of an attempt that is gone for good ``result`` may stand there for ever."""
+"""The same before the first try. The ``result`` of an attempt that no longer runs may stay forever."""
 _SHORTEST, _LONGEST = 0.05, 10.0
 
 
@@ -26,8 +27,8 @@ def wait_for_turn(store: GitStore, tries: int, took: float, deadline: float) -> 
     """Waits after a try that was refused.
 
     Args:
-        store: Whose ``result`` stands in the line.
-        tries: How many tries there have been; where the line cannot be seen, the wait grows with it.
+        store: Its ``result`` is in the queue.
+        tries: Number of tries so far; if the queue cannot be read, the wait grows with it.
         took: How long the last one took, in seconds.
         deadline: When to stop waiting, in seconds of the monotonic clock.
     """
@@ -54,20 +55,20 @@ def wait_for_turn(store: GitStore, tries: int, took: float, deadline: float) -> 
 
 
 def glance(store: GitStore) -> tuple[Seen, int | None]:
-    """The remote's refs as they are now, without what they stand for, and how many stand in the line before us.
+    """The remote's refs as they are now, without their commits, and our position in the queue.
 
-    Half as dear as a look: enough where nobody else has landed.
+    Half the cost of a full read: enough if no one else has landed.
 
     Returns:
-        The refs, and our place from 0; None: we do not stand in the line.
+        The refs, and our position from 0; None: we are not in the queue.
 
     Raises:
         GitFailedError: the remote cannot be asked.
     """
     refs, branch = store.delivery.refs, store.delivery.branch_ref
     names = (branch, refs.landed, f"{refs.run_folder}/*/result")
-    said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
-    lines = (line.partition("\t") for line in lines_of(said.decode(errors="replace")))
+    output = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, *names).stdout
+    lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
     found = {name: commit for commit, _, name in lines}
     waiting = sorted(name for name in found if name.startswith(f"{refs.run_folder}/") and name.endswith("/result"))
     place = waiting.index(refs.result) if refs.result in waiting else None

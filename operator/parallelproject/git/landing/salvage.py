@@ -1,4 +1,4 @@
-"""Keeping work that does not land: on the remote, where a person can get it back."""
+"""Keeps work that does not land: on the remote, where a person can restore it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ _SALVAGED = "salvaged"
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What became of the work of an attempt that failed."""
+    """The result for the work of an attempt that failed."""
 
     outcome: Outcome
     """``SALVAGED``, or ``NO_CHANGE``: it left nothing."""
     ref: str | None = None
     commit: str | None = None
     left_out: tuple[str, ...] = ()
-    """Paths that may not even be kept: credentials, files that are too large."""
+    """Paths that may not be kept: credentials, files that are too large."""
     kept: tuple[Other, ...] = ()
-    """Work that was not among the files of the workspace."""
+    """Work outside of the files of the workspace."""
 
 
 def salvage(delivery: Delivery, place: Place) -> Salvaged:
-    """Pushes what a failed attempt left to its salvage ref. Called again, it goes on.
+    """Pushes the work of a failed attempt to its salvage ref. After an interruption it can be called again and resumes.
 
     Raises:
         DeliveryError: it could not be kept.
@@ -50,7 +50,7 @@ def salvage(delivery: Delivery, place: Place) -> Salvaged:
 
 
 def keep(store: GitStore, base: str) -> Salvaged:
-    """Keeps what is in the workspace, without what no ref may hold."""
+    """Keeps the content of the workspace, without what no ref may contain."""
     left_out: tuple[str, ...] = ()
     commit = store.kept(_SALVAGED)
     if commit is None:
@@ -59,11 +59,11 @@ def keep(store: GitStore, base: str) -> Salvaged:
             found = {violation.path for violation in taken.violations if violation.leave_out}
             if not found:
                 break
-            # Looked through again: whoever still writes there could have put into it what the look before did not see.
+            # Checked again: a process that still writes there may have added something since the previous check.
             left_out = tuple(sorted({*left_out, *found}))
             taken = snapshot(store, base, left_out, keeping=True)
         else:
-            raise TransientError("NotKept", f"the work changed each of {_LOOKS} times that it was read")
+            raise TransientError("NotKept", f"the work changed during each of {_LOOKS} reads")
         kept = keep_other_work(store, observe(store), base, taken.changed)
         if taken.commit is None:
             return Salvaged(Outcome.SALVAGED if kept else Outcome.NO_CHANGE, left_out=left_out, kept=kept)
@@ -76,7 +76,7 @@ def keep(store: GitStore, base: str) -> Salvaged:
 
 
 def refused(store: GitStore, base: str, violations: Sequence[Violation]) -> PolicyError:
-    """The error for work that may not land, after what may be kept of it has been."""
+    """The error for work that may not land, after the allowed part of it was kept."""
     text = explain(violations)
     ref = None
     try:

@@ -1,4 +1,4 @@
-"""Putting work into a ref of its own on the remote, where a person can get it back."""
+"""Puts work into its own ref on the remote, where a person can restore it."""
 
 from parallelproject.git.plumbing.commit import replant
 from parallelproject.git.plumbing.failure import GitFailedError
@@ -11,19 +11,19 @@ _TRIES = 10
 
 
 def save(store: GitStore, ref: str, commit: str, instead_of: Update | None = None) -> str:
-    """Puts a commit in a ref of its own.
+    """Puts a commit into its own ref.
 
     Args:
         store: Where the commit is.
-        ref: The ref's name; when another commit has it, one with the commit's own name at its end is taken.
+        ref: The ref's name; if another commit has it, the hash of the commit is appended.
         commit: The commit.
-        instead_of: A ref that goes away in the same moment.
+        instead_of: A ref that is deleted in the same push.
 
     Returns:
         The name of the ref.
 
     Raises:
-        TransientError: it could not be said to have happened.
+        TransientError: the push could not be confirmed.
         AuthOrProtectedError: the remote refuses.
     """
     for tries in range(_TRIES):
@@ -35,11 +35,11 @@ def save(store: GitStore, ref: str, commit: str, instead_of: Update | None = Non
             if pushed is not Pushed.MOVED:
                 break
             if not instead_of and _has(store, name, commit):
-                return name  # by a try whose answer was lost, or by one before we were cut off
+                return name  # by a try whose answer was lost, or before an interruption
         if pushed is Pushed.ROOTLESS:
             commit = replant(store, commit)
             continue
-        # What was to go away may be gone since a try whose answer was lost.
+        # The ref to delete may have been deleted by a try whose answer was lost.
         if instead_of and pushed is Pushed.MOVED:
             seen = store.look()
             if seen.result != instead_of.old:
@@ -49,9 +49,9 @@ def save(store: GitStore, ref: str, commit: str, instead_of: Update | None = Non
 
 
 def _has(store: GitStore, ref: str, commit: str) -> bool:
-    """Whether the remote's ref stands for the commit."""
+    """Whether the remote's ref is at the commit."""
     try:
-        said = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref).stdout.decode()
+        output = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref).stdout.decode()
     except GitFailedError:
         return False
-    return said.partition("\t")[0] == commit
+    return output.partition("\t")[0] == commit

@@ -1,4 +1,4 @@
-"""The index of the workspace's own ``.git``, as data: which paths a sparse checkout has taken out of the folder."""
+"""The index of the workspace's own ``.git``, as data: which paths a sparse checkout has removed from the folder."""
 
 import os
 from collections.abc import Collection
@@ -14,10 +14,10 @@ _MOST = 256 * 1024 * 1024
 
 
 def skipped(store: GitStore, gone: Collection[str]) -> frozenset[str]:
-    """Those of the paths that are not in the folder and were not deleted either.
+    """The paths that are not in the folder and were not deleted.
 
-    A sparse checkout (``git sparse-checkout``, ``--skip-worktree``) marks them in the index. What the task wrote there
-    counts for this alone: that such a path is not taken for deleted.
+    A sparse checkout (``git sparse-checkout``, ``--skip-worktree``) marks them in the index. The index of the
+    task is used only for this: such a path does not count as deleted.
     """
     own = own_directory(store.place.workspace) if gone else None
     if own is None:
@@ -26,22 +26,22 @@ def skipped(store: GitStore, gone: Collection[str]) -> frozenset[str]:
     if copied is None:
         return frozenset()
     try:
-        said = store.git.run("ls-files", "-t", "-z", environment={"GIT_INDEX_FILE": str(copied)}).stdout
+        output = store.git.run("ls-files", "-t", "-z", environment={"GIT_INDEX_FILE": str(copied)}).stdout
     except GitFailedError:
-        return frozenset()  # it is no index
-    marked = {line[2:] for line in split(said) if line.startswith("S ")}
+        return frozenset()  # not an index
+    marked = {line[2:] for line in split(output) if line.startswith("S ")}
     return frozenset(marked.intersection(gone))
 
 
 def copy_index(index: Path, to: Path) -> Path | None:
-    """A copy of an index that the task may have written; None: there is none.
+    """A copy of an index that the task may have written; None: it does not exist.
 
-    The copy is dated before all files: git then compares their content where size and time are those of the index,
-    which a change in the second of the index has as well (racy-git).
+    The copy is dated before all files: git then compares the content even if size and time are equal to the index, as
+    after a change in the same second (racy-git).
     """
     content = read_plain(index, _MOST)
     if content is None:
         return None
     to.write_bytes(content)
-    os.utime(to, (1, 1))  # 0 would mean that git need not look
+    os.utime(to, (1, 1))  # 0 would mean that git need not compare
     return to

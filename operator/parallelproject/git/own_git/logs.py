@@ -23,14 +23,14 @@ _WORK_TREES_MAX = 1_000
 
 @dataclass(slots=True)
 class OwnLogs:
-    """What the reflogs of a repository say, which nobody has checked."""
+    """The unverified content of a repository's reflogs."""
 
     made: set[str] = field(default_factory=set)
     """The commits that were made here, and not fetched."""
     branches: set[str] = field(default_factory=set)
-    """The branches whose reflog says something, as in ``refs/heads/x``."""
+    """The branches with a reflog, as in ``refs/heads/x``."""
     rewritten: set[str] = field(default_factory=set)
-    """The commits that another took the place of, by an amend or a rebase."""
+    """The commits that were replaced, by an amend or a rebase."""
 
 
 def read_logs(own: Path) -> OwnLogs:

@@ -1,9 +1,9 @@
-"""The objects that a task has made in its workspace's ``.git``, copied to where they can be looked at.
+"""The objects that a task has made in its workspace's ``.git``, copied to where they can be read.
 
-They are copied one plain file at a time into a git directory of our own, next to the private one, from which it reads
-what the base has. So nothing that the task wrote takes the place of an object that commits are made from, and links,
-alternates and settings of the workspace's ``.git`` count for nothing. Whatever is wrong with an object is found by
-git when it is read; the remote computes every name anew when it is pushed.
+They are copied one plain file at a time into a separate git directory, next to the private one, from which it reads the
+objects of the base. So nothing that the task wrote replaces an object that commits are made from, and links, alternates
+and settings of the workspace's ``.git`` are ignored. git detects a broken object when it reads it; the remote computes
+every hash again when it is pushed.
 """
 
 import re
@@ -24,13 +24,13 @@ _FILES_MAX = 200_000
 
 
 class TooMuchError(Exception):
-    """There is more than may be looked at."""
+    """There are more objects than may be read."""
 
 
 def new_files(store: GitStore, own: Path) -> list[tuple[Path, str]]:
     """The files of objects that the private git directory does not have, with their names below ``objects``.
 
-    Of one that it has, its own counts, whatever became of this.
+    If it has an object, its own copy counts.
     """
     known = store.git.directory / "objects"
     return [(path, name) for path, name in _files(own / "objects") if not (known / name).exists()]
@@ -72,12 +72,12 @@ def copied(store: GitStore, files: Sequence[tuple[Path, str]]) -> tuple[GitStore
 
 
 def commits_among(store: GitStore, private: GitStore, names: list[str]) -> list[str]:
-    """Those of the objects that are commits, and that the private git directory does not have."""
+    """The objects that are commits and that the private git directory does not have."""
     if not names:
         return []
     text = "\n".join([*dict.fromkeys(names), ""]).encode()
-    said = store.git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=text).stdout.decode()
-    made = [line.split(" ")[1] for line in lines_of(said) if line.startswith("commit ")]
+    output = store.git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=text).stdout.decode()
+    made = [line.split(" ")[1] for line in lines_of(output) if line.startswith("commit ")]
     asked = private.git.run("cat-file", "--batch-check", stdin="\n".join([*made, ""]).encode()).stdout.decode()
     return [line.split(" ")[0] for line in lines_of(asked) if line.endswith(" missing")]
 

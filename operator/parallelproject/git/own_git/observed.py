@@ -1,4 +1,4 @@
-"""What the task's own git says that it did: the commits that it made, what its refs name, what it has checked out."""
+"""What the task's own git shows: the commits that it made, its refs, what it has checked out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ class OwnCommit:
     tree: str
     parents: tuple[str, ...]
     time: int
-    """When, in seconds since the epoch, as it says itself."""
+    """Its own time, in seconds since the epoch."""
     subject: str
 
 
@@ -29,15 +29,15 @@ class ObservedGit:
     """The task's own git, as far as it can be read."""
 
     store: GitStore
-    """Has the objects that the task made, on top of those of the base."""
+    """The objects that the task made, on top of those of the base."""
     refs: OwnRefs = field(default_factory=OwnRefs)
     commits: Mapping[str, OwnCommit] = field(default_factory=dict)
-    """Those that the task made, newest first."""
+    """The commits that the task made, newest first."""
     trouble: str = ""
     """Why it could not be read."""
 
     def start(self, base: str) -> str:
-        """The commit that the task's files started from: an older one than the base, where it has checked that out."""
+        """The commit that the task's files started from: older than the base if the task has checked that out."""
         head = self.refs.head
         if head is None or head == base or self.store.commit_of(head) is None:
             return base
@@ -59,10 +59,10 @@ class ObservedGit:
 
 
 def observe(store: GitStore) -> ObservedGit:
-    """Looks at the workspace's ``.git``."""
+    """Reads the workspace's ``.git``."""
     own = own_directory(store.place.workspace)
     if own is None:
-        return ObservedGit(store, trouble="its .git is gone, or is no folder")
+        return ObservedGit(store, trouble="its .git was removed, or is not a folder")
     refs = read_refs(own)
     files = new_files(store, own)
     if not files and not refs.worktrees:
@@ -74,8 +74,8 @@ def observe(store: GitStore) -> ObservedGit:
     except TooMuchError:
         return ObservedGit(store, refs, trouble="its .git is too large")
     except GitFailedError as error:
-        return ObservedGit(store, refs, trouble=f"its .git is broken: {error.said}")
-    # A task may fetch or push its own: what it made is its work, wherever else it is.
+        return ObservedGit(store, refs, trouble=f"its .git is broken: {error.detail}")
+    # A task may fetch or push its own commits: what it made is its work, even if it is also elsewhere.
     fetched = made.below(refs.fetched) - refs.logs.made
     return ObservedGit(seen, refs, {name: one for name, one in made.commits.items() if name not in fetched})
 
@@ -83,11 +83,11 @@ def observe(store: GitStore) -> ObservedGit:
 def _peeled(store: GitStore, refs: OwnRefs) -> OwnRefs:
     """The refs with the commits of annotated tags in the place of the tags."""
     asked = list({*refs.named.values(), *refs.fetched})
-    said = store.git.run(
+    output = store.git.run(
         "cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}^{{commit}}\n" for name in asked).encode()
     ).stdout.decode()
-    # What is missing or is no commit keeps its name.
-    commits = {name: line for name, line in zip(asked, lines_of(said), strict=True) if " " not in line}
+    # A ref whose object is missing or not a commit keeps its name.
+    commits = {name: line for name, line in zip(asked, lines_of(output), strict=True) if " " not in line}
     named = {what: commits.get(name, name) for what, name in refs.named.items()}
     return replace(refs, named=named, fetched={commits.get(name, name) for name in refs.fetched})
 
@@ -97,12 +97,12 @@ def _described(store: GitStore, names: Sequence[str]) -> dict[str, OwnCommit]:
         return {}
     if len(names) > _COMMITS_MAX:
         raise TooMuchError
-    said = store.git.run(
+    output = store.git.run(
         "log", "--no-walk=unsorted", "--stdin", "--format=%H%x00%T%x00%P%x00%ct%x00%s",
         stdin="\n".join([*names, ""]).encode(),
     ).stdout.decode(errors="replace")  # fmt: skip
     found = []
-    for line in said.split("\n"):
+    for line in output.split("\n"):
         if line.count("\0") >= 4:
             name, tree, parents, time, subject = line.split("\0", 4)
             found.append(OwnCommit(name, tree, tuple(parents.split()), int(time or 0), subject))

@@ -1,7 +1,7 @@
 """The workspace's own ``.git``, as data: which commits its refs name. git never runs in it.
 
-Everything in it may have been prepared by the task: links, pipes, files without an end. What is not a plain file of
-the form that git writes counts as not there.
+Everything in it may have been prepared by the task: links, pipes, files without an end. Everything that is not a plain
+file in git's format is ignored.
 """
 
 import os
@@ -22,22 +22,22 @@ _REFS_MAX = 10_000
 
 @dataclass(slots=True)
 class OwnRefs:
-    """What the refs of a repository name. All are commits as it says, which nobody has checked."""
+    """What the refs of a repository name. It says that all are commits, which is not verified."""
 
     head: str | None = None
     """What is checked out."""
     named: dict[str, str] = field(default_factory=dict)
     """By a name for people, as in ``branch-x``, ``stash``, ``tag-v1`` or ``worktree-y``."""
     fetched: set[str] = field(default_factory=set)
-    """What came from another repository."""
+    """Commits from another repository."""
     worktrees: dict[str, Path] = field(default_factory=dict)
     """By name, the folders of its further work trees."""
     logs: OwnLogs = field(default_factory=OwnLogs)
-    """What its reflogs say."""
+    """The content of its reflogs."""
 
 
 def own_directory(workspace: Path) -> Path | None:
-    """The workspace's ``.git``; None: it is not a folder any more."""
+    """The workspace's ``.git``; None: it is no longer a folder."""
     own = workspace / ".git"
     return own if is_plain_folder(own) else None
 
@@ -55,7 +55,7 @@ def read_refs(own: Path) -> OwnRefs:
     for ref, commit in {**_packed(own), **dict(_loose(own))}.items():
         _sort(found, ref, commit)
         if ref == "refs/stash" or (ref.startswith("refs/heads/") and ref not in found.logs.branches):
-            found.logs.made.add(commit)  # nothing says where it came from: better kept than lost
+            found.logs.made.add(commit)  # its origin is unknown: keeping it is safer
     for line in _lines(own / "FETCH_HEAD"):
         if _NAME.fullmatch(line.partition("\t")[0]):
             found.fetched.add(line.partition("\t")[0])
@@ -70,16 +70,16 @@ def read_refs(own: Path) -> OwnRefs:
 
 
 def read_head(own: Path) -> str | None:
-    """The commit that is checked out in a git directory; None: it is not known."""
+    """The commit that is checked out in a git directory; None: unknown."""
     return _resolve(own, own / "HEAD")
 
 
 def _resolve(own: Path, file: Path) -> str | None:
-    said = (read_plain(file, _REF_MAX) or b"").decode(errors="replace").strip()
-    if _NAME.fullmatch(said):
-        return said
-    ref = said.removeprefix("ref:").strip()
-    if not said.startswith("ref:") or not ref.startswith("refs/") or ".." in ref or "\0" in ref:
+    output = (read_plain(file, _REF_MAX) or b"").decode(errors="replace").strip()
+    if _NAME.fullmatch(output):
+        return output
+    ref = output.removeprefix("ref:").strip()
+    if not output.startswith("ref:") or not ref.startswith("refs/") or ".." in ref or "\0" in ref:
         return None
     at = own
     for part in ref.split("/")[:-1]:
@@ -106,16 +106,16 @@ def _sort(found: OwnRefs, ref: str, commit: str) -> None:
 
 
 def _worktree(found: OwnRefs, own: Path, name: str) -> None:
-    """One of its further work trees, if its folder says the same: nobody is led to another folder by this."""
+    """One of its further work trees, if its folder points back: no other folder can be read through this."""
     entry = own / "worktrees" / name
     if not is_plain_folder(entry):
         return
     commit = _resolve(own, entry / "HEAD")
     if commit:
         found.named[f"worktree-{name}"] = commit
-    said = (read_plain(entry / "gitdir", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
-    if said.endswith("/.git") and said.startswith("/") and "\0" not in said:
-        folder = Path(said).parent
+    output = (read_plain(entry / "gitdir", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
+    if output.endswith("/.git") and output.startswith("/") and "\0" not in output:
+        folder = Path(output).parent
         back = (read_plain(folder / ".git", _REF_MAX) or b"").decode(errors="surrogateescape").strip()
         is_itself = is_plain_folder(folder) and os.path.realpath(folder) == str(folder)
         if is_itself and os.path.realpath(back.removeprefix("gitdir: ")) == os.path.realpath(entry):
@@ -129,9 +129,9 @@ def _packed(own: Path) -> dict[str, str]:
 
 def _loose(own: Path) -> Iterator[tuple[str, str]]:
     for path, name in files_below(own / "refs"):
-        said = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
-        if _NAME.fullmatch(said):
-            yield f"refs/{name}", said
+        output = (read_plain(path, _REF_MAX) or b"").decode(errors="replace").strip()
+        if _NAME.fullmatch(output):
+            yield f"refs/{name}", output
 
 
 def _lines(file: Path) -> list[str]:

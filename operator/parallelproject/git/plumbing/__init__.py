@@ -1,1 +1,1 @@
-"""Calling git and speaking to remotes: commands, credentials, refs, commits, merges."""
+"""Calls of git and access to remotes: commands, credentials, refs, commits, merges."""

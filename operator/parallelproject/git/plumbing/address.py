@@ -1,4 +1,4 @@
-"""The address of a repository: which are allowed, and what each may do."""
+"""The address of a repository: which are allowed, and which protocol each may use."""
 
 import re
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ _SCHEMES = ("http", "https", "ssh", "git", "file", "ftp", "ftps", "ext", "fd")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A repository's address that has been checked. Holds no credential."""
+    """A validated address of a repository. Contains no credential."""
 
     url: str
-    """As git is given it."""
+    """The address for git."""
     scheme: str
     """``https``, ``ssh`` or ``file``: the only protocol that git may use for it."""
     origin: str = ""
-    """``https://host:port``: where a password may be sent."""
+    """``https://host:port``: the only place where a password may be sent."""
 
 
 def parse(url: str, *, local: bool = False) -> Address:
@@ -38,7 +38,7 @@ def parse(url: str, *, local: bool = False) -> Address:
         local: Whether a repository on this machine is allowed.
 
     Raises:
-        PolicyError: anything else. The message does not repeat what may be a password.
+        PolicyError: any other address. The message does not repeat what may be a password.
     """
     if len(url) > _LONGEST or not url:
         raise _refused("is empty" if not url else f"is longer than {_LONGEST} characters")
@@ -67,7 +67,7 @@ def _with_scheme(url: str) -> Address:
         allowed = "https and ssh are allowed"
         raise _refused(f"has the scheme {quoted(url.partition('://')[0], 20)} ({allowed})")
     if parts.password is not None or (parts.scheme == "https" and user is not None):
-        raise _refused("holds a user or a password (give them as credentials, in a file)")
+        raise _refused("contains a user or a password (give them as credentials, in a file)")
     if parts.query or parts.fragment:
         raise _refused("has a query or a fragment")
     shown = f"[{host}]" if ":" in host else host

@@ -12,13 +12,13 @@ SYMLINK = "120000"
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """A path whose content or mode is another one."""
+    """A path with a changed content or mode."""
 
     path: str
     mode: str
-    """Of the new content, as git writes it; ``000000``: deleted."""
+    """Mode of the new content, as git writes it; ``000000``: deleted."""
     old: str | None
-    """The blob before; None: there was none."""
+    """The blob before; None: new."""
     new: str | None
     """The blob now; None: deleted."""
 
@@ -41,10 +41,10 @@ def changes(git: GitCommand, old: str, new: str) -> tuple[PathChange, ...]:
 def sizes(git: GitCommand, blobs: Iterable[str]) -> dict[str, int]:
     """By blob, its size in bytes."""
     asked = list(dict.fromkeys(blobs))
-    said = git.run(
+    output = git.run(
         "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="\n".join([*asked, ""]).encode()
     ).stdout
-    return {blob: int(size) for blob, _, size in (line.partition(" ") for line in lines_of(said.decode()))}
+    return {blob: int(size) for blob, _, size in (line.partition(" ") for line in lines_of(output.decode()))}
 
 
 def contents(git: GitCommand, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -52,10 +52,10 @@ def contents(git: GitCommand, blobs: Iterable[str]) -> Iterator[tuple[str, bytes
     asked = list(dict.fromkeys(blobs))
     if not asked:
         return
-    said = git.run("cat-file", "--batch", stdin="\n".join([*asked, ""]).encode()).stdout
+    output = git.run("cat-file", "--batch", stdin="\n".join([*asked, ""]).encode()).stdout
     at = 0
     for _ in asked:
-        end = said.index(b"\n", at)
-        blob, _, size = said[at:end].decode().split(" ")
-        yield blob, said[end + 1 : end + 1 + int(size)]
+        end = output.index(b"\n", at)
+        blob, _, size = output[at:end].decode().split(" ")
+        yield blob, output[end + 1 : end + 1 + int(size)]
         at = end + 1 + int(size) + 1

@@ -1,7 +1,7 @@
-"""Calling git: by argument list, with an environment made from nothing and a configuration that executes nothing.
+"""Calling git: by argument list, with a clean environment and a configuration that executes nothing.
 
-Whatever a repository or a work tree holds is data here: no hook, filter, fsmonitor, pager, editor or prompt runs,
-no file of the machine's or a user's configuration is read, and no protocol but the remote's own is spoken.
+The content of a repository or a work tree is only data here: no hook, filter, fsmonitor, pager, editor or prompt runs,
+no configuration file of the machine or of a user is read, and only the remote's protocol is used.
 """
 
 import os
@@ -16,9 +16,9 @@ from parallelproject.git.plumbing.credentials import Access, Credentials
 from parallelproject.git.plumbing.failure import GitFailedError, clean
 
 SECONDS = 300.0
-"""Longest that a call of git may take on this machine."""
+"""Maximum time of a call of git on this machine."""
 REMOTE_SECONDS = 900.0
-"""The same for one that talks to the remote; a connection that stands still is given up after a minute."""
+"""The same for a call that uses the remote; an idle connection is closed after a minute."""
 
 _CONFIG = (
     ("core.hooksPath", "/dev/null"),
@@ -32,9 +32,9 @@ _CONFIG = (
     ("core.protectHFS", "true"),
     ("core.askPass", ""),
     ("core.logAllRefUpdates", "false"),
-    # Of what is private: after a loss of power the attempt begins anew. What was pushed is the remote's to keep.
+    # For private data: after a loss of power the attempt starts again. Pushed data are the remote's responsibility.
     ("core.fsync", "none"),
-    ("credential.helper", ""),  # empty: forgets every helper named before
+    ("credential.helper", ""),  # empty: resets all earlier helpers
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),
     ("push.recurseSubmodules", "no"),
@@ -45,7 +45,7 @@ _CONFIG = (
     ("maintenance.auto", "false"),
     ("i18n.commitEncoding", "UTF-8"),
     ("diff.renames", "false"),
-    # A rename is a guess: among equal files it can put one task's edit into the wrong one. See merge.
+    # A rename is a guess: with equal files it can put one task's edit into the wrong one. See merge.
     ("merge.renames", "false"),
     ("merge.directoryRenames", "false"),
     ("http.followRedirects", "false"),
@@ -58,9 +58,9 @@ _CONFIG = (
     ("protocol.ext.allow", "never"),
 )
 _KEPT = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "ALL_PROXY")
-"""What is taken from our own environment: where programs are, and how the network is reached."""
-# In a repository of this machine our own receive-pack runs, which leaves its housekeeping and its hooks alone. Whatever
-# its settings say, no work tree is changed or left behind its branch, and refs of ours may be removed.
+"""The inherited variables: for finding programs and for network access."""
+# In a repository of this machine our own receive-pack runs, without its housekeeping and its hooks. Regardless of its
+# settings, no work tree is changed or left behind its branch, and our refs may be removed.
 LOCAL_RECEIVE_PACK = (
     "git -c core.hooksPath=/dev/null -c receive.autogc=false -c gc.auto=0 "
     "-c receive.denyCurrentBranch=refuse -c receive.denyDeletes=false receive-pack"
@@ -73,11 +73,11 @@ class GitCommand:
 
     directory: Path
     home: Path
-    """A folder of our own for what git thinks is the user's home, and for temporary files."""
+    """Our folder that git uses as the user's home and for temporary files."""
     address: Address
     credentials: Credentials = field(default_factory=Credentials)
     inherit: tuple[int, ...] = ()
-    """Open files that git holds too: a lock that lasts as long as any of its processes."""
+    """Open files that git inherits: a lock that lasts as long as any of its processes."""
 
     @property
     def name_length(self) -> int:
@@ -98,15 +98,15 @@ class GitCommand:
 
         Args:
             command: As in ``commit-tree``.
-            arguments: Its arguments; whatever is not ours has been checked, or stands behind ``--``.
+            arguments: Its arguments; foreign values were validated, or are after ``--``.
             stdin: What it reads.
             environment: Variables of git on top of those of every call.
             config: Settings on top of those of every call.
             folder: The working directory.
-            codes: Exit codes that are answers.
+            codes: Exit codes that are not failures.
 
         Raises:
-            GitFailedError: it ended with another code, or not in time.
+            GitFailedError: it ended with another code, or timed out.
         """
         access = Access(tuple(config), environment)
         return self._call(command, arguments, stdin, access, folder, codes, SECONDS, ())
@@ -120,10 +120,10 @@ class GitCommand:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Runs a command of git that talks to the remote, by the remote's protocol alone.
+        """Runs a command of git that uses the remote, with the remote's protocol only.
 
         Raises:
-            GitFailedError: it ended with another code, or not in time.
+            GitFailedError: it ended with another code, or timed out.
             AuthOrProtectedError: a credential that it needs is missing.
         """
         with self.credentials.access(self.address) as given:
@@ -153,10 +153,10 @@ class GitCommand:
             env=self._environment(access),
             cwd=folder or self.home,
             pass_fds=self.inherit,
-            start_new_session=True,  # so that a Ctrl-C meant for us does not cut it off, and all of it can be killed
+            start_new_session=True,  # so that a Ctrl-C for us does not interrupt it, and the whole group can be killed
         )
         try:
-            out, said = process.communicate(stdin, seconds)
+            out, output = process.communicate(stdin, seconds)
         except subprocess.TimeoutExpired:
             raise GitFailedError(command, -signal.SIGKILL, f"no end after {seconds:g} s", timed_out=True) from None
         finally:
@@ -164,8 +164,8 @@ class GitCommand:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         if process.returncode not in codes:
-            raise GitFailedError(command, process.returncode, clean(said or out, secrets))
-        return subprocess.CompletedProcess([command], process.returncode, out, clean(said, secrets).encode())
+            raise GitFailedError(command, process.returncode, clean(output or out, secrets))
+        return subprocess.CompletedProcess([command], process.returncode, out, clean(output, secrets).encode())
 
     def _environment(self, access: Access) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

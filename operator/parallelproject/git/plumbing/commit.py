@@ -1,4 +1,4 @@
-"""Making commits: who, what words, and how they are signed."""
+"""Makes commits: their author, message and signature."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK, message
 
 
 def replant(store: GitStore, commit: str) -> str:
-    """The same work on a root of its own, which has the content of its base: for a base that the remote has lost."""
+    """The same work on a new root with the content of its base: for a base that the remote no longer has."""
     people = {f"GIT_{who}_{what}": "parallelproject" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     dates = dict.fromkeys(
         ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "1000000000 +0000"
@@ -34,12 +34,12 @@ def commit_tree(
     Args:
         store: Where it is made.
         tree: Its content.
-        parent: The one commit that it stands on.
-        signed: Whether it is signed, where the delivery has a key.
+        parent: Its parent.
+        signed: Whether it is signed, if the delivery has a key.
         attempt: The attempt whose work it is.
         author_date: When the work was done, as ``seconds zone``; now when empty.
         title: Its first line; the task's when empty, with the task's text below it.
-        date: When it was made, in the same form: for a commit that is to be the same each time; now when empty.
+        date: When it was made, in the same form: for a commit that must be the same each time; now when empty.
 
     Raises:
         GitFailedError: also when the key does not sign.
@@ -63,7 +63,7 @@ def commit_tree(
 def make_commit(
     store: GitStore, tree: str, parents: Sequence[str], text: str, people: Mapping[str, str], *, signed: bool
 ) -> str:
-    """A commit with these parents and words, by the people and dates that git's variables name.
+    """A commit with these parents and this message, with the people and dates of git's variables.
 
     Raises:
         GitFailedError: also when the key does not sign.

@@ -1,9 +1,8 @@
-"""Credentials for a remote: files that somebody mounted, read again at each use.
+"""Credentials for a remote: mounted files, read again at each use.
 
-They reach git by a credential helper (a password) or as a file of their own (a key): never in an argument, an
+They reach git by a credential helper (a password) or as a separate file (a key): never in an argument, an
 address, a log or an error. Keys of the folder are those of Kubernetes' basic-auth and ssh-auth Secrets:
-``username``, ``password`` (or ``token``), ``ssh-privatekey``, ``known_hosts``, and ``ca.crt`` for a
-server of one's own.
+``username``, ``password`` (or ``token``), ``ssh-privatekey``, ``known_hosts``, and ``ca.crt`` for a private server.
 """
 
 import base64
@@ -32,7 +31,7 @@ _SSH = (
     "-oServerAliveInterval=15", "-oServerAliveCountMax=4",
 )  # fmt: skip
 _SHORTEST = 6
-"""A text shorter than this is not looked for as a secret: it would be found everywhere."""
+"""A shorter text is not searched for as a secret: it would be found everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,16 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A folder of mounted files; None: the remote needs none."""
+    """A folder of mounted files; None: the remote needs no credentials."""
 
     folder: Path | None = None
 
     @contextmanager
     def access(self, address: Address) -> Iterator[Access]:
-        """How git reaches the remote, valid within the block.
+        """How git accesses the remote, valid within the block.
 
         Raises:
-            AuthOrProtectedError: what the address needs is not there.
+            AuthOrProtectedError: a credential for the address is missing.
         """
         if self.folder is None or address.scheme == "file":
             yield Access()
@@ -68,14 +67,14 @@ class Credentials:
             known = self.folder / "known_hosts"
             for needed in (known, self.folder / "ssh-privatekey"):
                 if not needed.is_file():
-                    raise AuthOrProtectedError("CredentialMissing", f"credentials: there is no {needed.name} for ssh")
+                    raise AuthOrProtectedError("CredentialMissing", f"credentials: no {needed.name} for ssh")
             with usable_key(self.folder / "ssh-privatekey") as key:
                 # ssh takes a file name with spaces only in quotes of its own, within those of the shell.
                 command = shlex.join([*_SSH, "-i", str(key), f'-oUserKnownHostsFile="{known}"'])
                 yield Access((), {"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"})
 
     def secrets(self) -> tuple[str, ...]:
-        """The values that nobody may see, in the forms in which they could show up."""
+        """The secret values, in all forms in which they could appear."""
         if self.folder is None:
             return ()
         found: list[str] = []
@@ -93,9 +92,9 @@ class Credentials:
 
 @contextmanager
 def usable_key(key: Path) -> Iterator[Path]:
-    """The key in a form that OpenSSH takes: readable by us alone, ending with a newline.
+    """The key in a form that OpenSSH accepts: readable only by us, ending with a newline.
 
-    Mounted files are often neither. A copy is held in memory, so it is on no disk and gone with this process.
+    Mounted files are often neither. A copy is kept in memory, so it is on no disk and ends with this process.
 
     Raises:
         AuthOrProtectedError: the key cannot be read.

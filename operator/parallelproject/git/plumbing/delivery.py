@@ -1,4 +1,4 @@
-"""What is to be delivered: one attempt of one task, and where it works."""
+"""A delivery: one attempt of one task, and its workspace."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class LandPolicy(StrEnum):
     MERGE = "Merge"
     """What merges without a conflict, file by file; renames are not followed."""
     DISJOINT = "Disjoint"
-    """Only work on paths that nobody else has changed since its base."""
+    """Only work on paths that no one else has changed since its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,23 @@ class Person:
     def __post_init__(self) -> None:
         for value in (self.name, self.email):
             if not value.strip(" .,:;\"'") or _NOT_IN_NAMES.search(value) or len(value) > 200:
-                raise PolicyError("InvalidPerson", f"author: {quoted(value)} is no name or address for a commit")
+                raise PolicyError(
+                    "InvalidPerson", f"author: {quoted(value)} is not a valid name or address for a commit"
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a task's work must keep to."""
+    """The rules for a task's work."""
 
     land: LandPolicy = LandPolicy.MERGE
     files: tuple[str, ...] = ()
     """The paths and globs that the task has declared."""
     enforce_files: bool = False
-    """Refuse changes outside ``files``; without declared files there is nothing to enforce."""
+    """Refuse changes outside ``files``; has no effect without declared files."""
     max_file_bytes: int = 50 * MIB
     max_bytes: int = 500 * MIB
-    """Of all changed files together."""
+    """Maximum size of all changed files together."""
     secrets: bool = True
     """Refuse work that adds what looks like a credential."""
     no_change_fails: bool = False
@@ -58,8 +60,8 @@ class Policy:
     """Lines of gitignore(5): what the user's own git ignores, next to the ``.gitignore`` files of the work tree. The
     text of ``core.excludesFile`` (or its default place) and of ``.git/info/exclude``, in this order."""
     not_landed: tuple[str, ...] = TRACKERS
-    """Paths and globs, as in ``files``, that are no task's work: changes to them are left out and reported. Callers add
-    the task file of the run."""
+    """Paths and globs, as in ``files``, that are never part of a task's work: changes to them are skipped and reported.
+    Callers add the task file of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,9 @@ class Delivery:
     depth: int = 1
     """How many commits of history are fetched; 0: all, with the tags and the base branch."""
     submodules: bool = False
-    """Whether the submodules of the base are checked out, too."""
+    """Whether the submodules of the base are also checked out."""
     lfs: bool = False
-    """Whether files that git-lfs keeps are checked out and landed by git-lfs."""
+    """Whether git-lfs checks out and lands the files that it manages."""
     ref_prefix: str = PREFIX
 
     def __post_init__(self) -> None:
@@ -117,7 +119,7 @@ class Delivery:
 
     @property
     def access(self) -> Credentials:
-        """How the remote is reached."""
+        """How the remote is accessed."""
         return Credentials(self.credentials)
 
 

@@ -1,4 +1,4 @@
-"""What git said when it failed, sorted by what can be done about it."""
+"""Git's error messages, classified by what can be done about them."""
 
 import re
 from collections.abc import Iterable
@@ -7,17 +7,17 @@ from enum import Enum
 from parallelproject.git.plumbing.outcome import AuthOrProtectedError, DeliveryError, PolicyError, TransientError
 
 LONGEST = 600
-"""Most characters of git's own words in a message."""
+"""Maximum characters of git's own message in ours."""
 
 
 class Cause(Enum):
     """Why a call failed."""
 
     REFUSED = "refused"
-    """By the remote, which will do so again."""
+    """Refused by the remote, which will refuse again."""
     MISSING_REF = "missing ref"
     NETWORK = "network"
-    """Out of reach, or in trouble: for now."""
+    """Not reachable, or a temporary problem."""
     INCOMPLETE = "incomplete"
     """The remote lacks objects that its own commits need, as a partial clone does."""
     OTHER = "other"
@@ -43,44 +43,44 @@ _NETWORK = re.compile(
 
 
 class GitFailedError(Exception):
-    """A call of git that ended otherwise than it should."""
+    """A call of git that failed."""
 
-    def __init__(self, command: str, code: int, said: str, *, timed_out: bool = False) -> None:
-        super().__init__(f"git {command} failed ({code}): {said}")
+    def __init__(self, command: str, code: int, output: str, *, timed_out: bool = False) -> None:
+        super().__init__(f"git {command} failed ({code}): {output}")
         self.command = command
         self.code = code
-        self.said = said
-        """Its own words, cleaned: printable, short, no credential."""
-        self.cause = Cause.NETWORK if timed_out else cause(said)
+        self.detail = output
+        """Its error message, cleaned: printable, short, no credential."""
+        self.cause = Cause.NETWORK if timed_out else cause(output)
 
     def as_outcome(self) -> DeliveryError:
-        """The end that it means for a step."""
+        """The resulting error of a step."""
         if self.cause is Cause.INCOMPLETE:
             text = "the repository lacks objects that its commits need, as a partial or damaged clone does"
             fix = 'fetch them with "git fetch --refetch --no-filter", or give a complete clone'
-            return PolicyError("IncompleteRepository", f"git: {text}: {fix} ({self.said})")
+            return PolicyError("IncompleteRepository", f"git: {text}: {fix} ({self.detail})")
         if self.cause is Cause.REFUSED:
-            return AuthOrProtectedError("RemoteRefused", self.said)
+            return AuthOrProtectedError("RemoteRefused", self.detail)
         return TransientError("RemoteUnreachable" if self.cause is Cause.NETWORK else "GitFailed", str(self))
 
 
-def cause(said: str) -> Cause:
-    """Sorts the words of a failed call."""
-    if _MISSING.search(said):
+def cause(output: str) -> Cause:
+    """Classifies the message of a failed call."""
+    if _MISSING.search(output):
         return Cause.MISSING_REF
-    if _INCOMPLETE.search(said):
+    if _INCOMPLETE.search(output):
         return Cause.INCOMPLETE
-    if _REFUSED.search(said):
+    if _REFUSED.search(output):
         return Cause.REFUSED
-    return Cause.NETWORK if _NETWORK.search(said) else Cause.OTHER
+    return Cause.NETWORK if _NETWORK.search(output) else Cause.OTHER
 
 
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 
 
-def clean(said: bytes, secrets: Iterable[str]) -> str:
-    """git's words as they may stand in a message: text, printable, the last ``LONGEST`` characters, no credential."""
-    text = said.decode(errors="replace")
+def clean(output: bytes, secrets: Iterable[str]) -> str:
+    """git's message in a form for our messages: text, printable, the last ``LONGEST`` characters, no credential."""
+    text = output.decode(errors="replace")
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     text = _LOGIN.sub("", text)

@@ -1,11 +1,14 @@
-"""What commits say about themselves: whose work they are, and what has happened since a base."""
+"""What commits contain about themselves: their task, and what has happened since a base."""
 
+import re
 from dataclasses import dataclass
 
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.store import GitStore
 from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class LandingWork:
 
 @dataclass(frozen=True, slots=True)
 class LandedHistory:
-    """The way from a base to the tip of the branch."""
+    """The commits from a base to the tip of the branch."""
 
     rewritten: bool
     """The tip does not contain the base."""
@@ -31,7 +34,7 @@ class LandedHistory:
 
 
 def trailer_format(key: str) -> str:
-    """What has git print a trailer's value."""
+    """The format that makes git print a trailer's value."""
     return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
 
 
@@ -39,12 +42,13 @@ def work_of(store: GitStore, commit: str) -> LandingWork:
     """Reads a commit made by ``snapshot``.
 
     Raises:
-        PolicyError: it is none of this task.
+        PolicyError: it does not belong to this task.
     """
     form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
-    said = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
-    base, date, run, task, attempt = said.split("\0")
-    if (run, task) != (store.delivery.run, store.delivery.task) or not attempt.isdecimal() or len(base.split()) != 1:
+    output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
+    base, date, run, task, attempt = output.split("\0")
+    is_ours = (run, task) == (store.delivery.run, store.delivery.task) and _NUMBER.fullmatch(attempt)
+    if not is_ours or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
     return LandingWork(commit, base, int(attempt), date, store)
 
@@ -64,5 +68,5 @@ def since(store: GitStore, base: str, tip: str) -> LandedHistory:
 
 
 def attempt_of(store: GitStore, commit: str) -> str:
-    """The number of the attempt that a commit came from; empty when it does not say."""
+    """The number of the attempt that a commit came from; empty if it has none."""
     return store.text("log", "-1", "--no-walk", f"--format={trailer_format(ATTEMPT)}", commit)

@@ -2,9 +2,9 @@
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text of git's, none of an empty one.
+    """The lines of git's output; empty for an empty text.
 
-    Only a newline ends a line. ``str.splitlines`` also breaks at what Unicode takes for an end of line, as U+0085 and
-    U+2028, which names of refs and files, trailers and subjects may hold.
+    Only a newline ends a line. ``str.splitlines`` also breaks at Unicode line ends such as U+0085 and U+2028, which
+    names of refs and files, trailers and subjects may contain.
     """
     return text.removesuffix("\n").split("\n") if text else []

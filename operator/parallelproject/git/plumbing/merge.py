@@ -14,28 +14,28 @@ def combine(store: GitStore, base: str, tip: str, work: str, policy: LandPolicy 
     """The tree of ``work``'s changes since ``base`` on top of ``tip``, by the rules of landing.
 
     Raises:
-        ConflictError: with the paths that are in the way.
+        ConflictError: with the conflicting paths.
     """
     ours = {change.path: change for change in changes(store.git, base, work)}
     theirs = {change.path: change for change in changes(store.git, base, tip)}
     both = sorted(ours.keys() & theirs.keys())
     if both and policy is LandPolicy.DISJOINT:
-        raise ConflictError("ChangedSinceBase", "what has landed since changed the same files", both)
-    # git's merge takes a deleted file for renamed when a likely one was added, and moves the other's edit there.
+        raise ConflictError("ChangedSinceBase", "work that landed since changed the same files", both)
+    # git's merge treats a deleted file as renamed if a similar one was added, and moves the other edit there.
     half_deleted = [path for path in both if (ours[path].new is None) != (theirs[path].new is None)]
     if half_deleted:
-        raise ConflictError("MergeConflict", "one deleted what the other changed", half_deleted)
+        raise ConflictError("MergeConflict", "one side deleted what the other changed", half_deleted)
     return merge(store, base, tip, work)
 
 
 def merge(store: GitStore, base: str, tip: str, work: str) -> str:
     """The tree of ``work``'s changes since ``base`` on top of ``tip``.
 
-    Renames are followed by git before 2.50 whatever is asked (its ``ort`` strategy did not heed ``merge.renames``),
+    Renames are followed by git before 2.50 whatever is asked (its ``ort`` strategy ignored ``merge.renames``),
     so no path may be deleted on one side and changed on the other: see ``combine``.
 
-    The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base: the work
-    itself has no say.
+    The attributes that decide how a file is merged (``-merge``, ``merge=union``) are those of the base, not of the
+    work.
 
     Raises:
         ConflictError: with the paths that both have changed.
@@ -51,7 +51,7 @@ def merge(store: GitStore, base: str, tip: str, work: str) -> str:
     tree, *paths = done.stdout.decode(errors="surrogateescape").rstrip("\0").split("\0")
     if done.returncode == 0:
         return tree
-    raise ConflictError("MergeConflict", "both this task and what has landed since changed the same lines", paths)
+    raise ConflictError("MergeConflict", "this task and work that landed since changed the same lines", paths)
 
 
 def attributes_folder(store: GitStore, base: str) -> Path:

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 
 class Outcome(StrEnum):
-    """The word for the end of a step: what results and conditions say."""
+    """The outcome of a step, as in results and conditions."""
 
     PREPARED = "Prepared"
     """The base is checked out: run the command."""
     LAND_ONLY = "LandOnly"
-    """The work of an earlier run of the command is safe on the remote: only landing is left."""
+    """The work of an earlier run of the command is safe on the remote: it only has to land."""
     LANDED = "Landed"
     ALREADY_LANDED = "AlreadyLanded"
     """This task's work was on the branch before."""
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     """The task changed nothing."""
     SALVAGED = "Salvaged"
     COMMAND_FAILED = "Failed"
-    """The task's command did not come to a good end."""
+    """The task's command failed."""
     CONFLICT = "Conflict"
     BRANCH_REWRITTEN = "BranchRewritten"
     POLICY = "Policy"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class DeliveryError(Exception):
-    """A step that did not reach its end. The message is for people and holds no credential."""
+    """A step that failed. The message is for people and contains no credential."""
 
     outcome: ClassVar[Outcome]
     exit_code: ClassVar[int]
@@ -37,7 +37,7 @@ class DeliveryError(Exception):
     def __init__(self, reason: str, message: str, paths: Sequence[str] = (), ref: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """One word in CamelCase, more exact than the outcome."""
+        """One word in CamelCase, more specific than the outcome."""
         self.paths = tuple(paths)
         """The paths that it is about."""
         self.ref = ref
@@ -45,7 +45,7 @@ class DeliveryError(Exception):
 
 
 class ConflictError(DeliveryError):
-    """The work does not fit on what has landed: the task has to run again, on that."""
+    """The work conflicts with landed work: the task has to run again, on the new state."""
 
     outcome, exit_code = Outcome.CONFLICT, 20
 
@@ -57,13 +57,13 @@ class BranchRewrittenError(DeliveryError):
 
 
 class PolicyError(DeliveryError):
-    """The work, or what was asked for, is not allowed."""
+    """The work, or the request, is not allowed."""
 
     outcome, exit_code = Outcome.POLICY, 22
 
 
 class AuthOrProtectedError(DeliveryError):
-    """The remote refuses us, and will do so again."""
+    """The remote refuses, and will refuse again."""
 
     outcome, exit_code = Outcome.AUTH_OR_PROTECTED, 23
 

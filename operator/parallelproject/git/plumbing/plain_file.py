@@ -1,4 +1,4 @@
-"""Reading a task's files one by one: plain files only, never through a link, never waiting, with a limit."""
+"""Reads a task's files one by one: plain files only, never through a link, never waiting, with a limit."""
 
 import os
 import stat
@@ -10,9 +10,9 @@ _DEPTH_MAX = 20
 
 
 def read_plain(path: Path, most: int) -> bytes | None:
-    """The content of a plain file; None: there is none, or it has more than ``most`` bytes.
+    """The content of a plain file; None: it does not exist, or has more than ``most`` bytes.
 
-    The folders that it stands in must have been checked before: see ``is_plain_folder``.
+    Its parent folders must have been checked before: see ``is_plain_folder``.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -30,7 +30,7 @@ def read_plain(path: Path, most: int) -> bytes | None:
 
 
 def is_plain_folder(path: Path) -> bool:
-    """Whether a folder is there that is no link."""
+    """Whether a folder exists and is not a link."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def is_plain_folder(path: Path) -> bool:
 
 
 def names_in(folder: Path) -> list[str]:
-    """The names in a folder, in their order; none where it cannot be read."""
+    """The names in a folder, in their order; empty if it cannot be read."""
     try:
         return sorted(path.name for path in folder.iterdir())
     except OSError:
@@ -46,8 +46,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, str]]:
-    """What stands in a folder and in the plain folders below it, with the path from there; no more than git itself
-    would have in one."""
+    """The content of a folder and of the plain folders below it, with relative paths; limited to what git itself would
+    have in one."""
     waiting, count = [(folder, "", 0)], 0
     while waiting:
         at, above, depth = waiting.pop()

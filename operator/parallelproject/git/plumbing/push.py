@@ -11,20 +11,20 @@ from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 
 class Pushed(Enum):
-    """What became of a push."""
+    """The result of a push."""
 
     DONE = "done"
     MOVED = "moved"
-    """A ref was not what it was expected to be: look again."""
+    """A ref did not have the expected value: read it again."""
     ROOTLESS = "rootless"
-    """What the commit stands on is in no ref of the remote any more."""
+    """No ref of the remote contains the parent of the commit any more."""
     UNKNOWN = "unknown"
-    """The connection broke, or the remote is in trouble: it may have happened or not."""
+    """The connection broke, or the remote has a problem: the push may have succeeded or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One ref: what it has to be, and what it becomes. Never anything but forward, see ``land``."""
+    """One ref: its expected and its new value. It only moves forward, see ``land``."""
 
     ref: str
     old: str | None
@@ -35,7 +35,7 @@ class Update:
 
 _LINE = re.compile(r"^(?P<flag>[ +\-*!=])\t[^\t]*\t(?P<summary>.*)$", re.MULTILINE)
 _WHY = re.compile(r"\[(?P<who>rejected|remote rejected|remote failure|no match)\] \((?P<why>.*)\)$")
-# What receive-pack, and the servers in front of it, say when a ref has moved under their hands.
+# Messages of receive-pack and of servers in front of it after a ref has moved.
 _RACE = re.compile(
     r"stale info|fetch first|non-fast-forward|needs force|already exists|cannot lock ref|failed to update ref|"
     r"incorrect old value|reference already exists|unable to lock|atomic|failed to report status|unexpected object"
@@ -49,13 +49,13 @@ _FINAL = re.compile(
 
 
 def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
-    """Tries to update refs on the remote, atomically, each only when it still is what was expected.
+    """Tries to update refs on the remote, atomically, each only if it still has the expected value.
 
-    The expectation is exact (``--force-with-lease=REF:OLD``): a branch that was set back to an ancestor is noticed,
-    where a plain push would have brought back what somebody removed.
+    The expectation is exact (``--force-with-lease=REF:OLD``): a branch that was reset to an ancestor is detected,
+    where a plain push would restore what someone removed.
 
     Raises:
-        AuthOrProtectedError: the remote refuses, and will do so again.
+        AuthOrProtectedError: the remote refuses, and will refuse again.
     """
     options = [f"--receive-pack={LOCAL_RECEIVE_PACK}"] if git.address.scheme == "file" else []
     options += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
@@ -69,7 +69,7 @@ def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
         return Pushed.UNKNOWN
     if done.returncode == 0:
         return Pushed.DONE
-    said = done.stderr.decode(errors="replace")
+    output = done.stderr.decode(errors="replace")
     reasons = []
     for line in _LINE.finditer(done.stdout.decode(errors="replace")):
         if line["flag"] == "!":
@@ -79,9 +79,9 @@ def push(git: GitCommand, updates: Sequence[Update]) -> Pushed:
         return Pushed.ROOTLESS
     for reason in reasons:
         if _FINAL.search(reason) and not _RACE.search(reason):
-            raise AuthOrProtectedError("PushRefused", f"the remote refused the push: {reason} ({said})")
+            raise AuthOrProtectedError("PushRefused", f"the remote refused the push: {reason} ({output})")
     if reasons:
         return Pushed.MOVED if any(_RACE.search(reason) for reason in reasons) else Pushed.UNKNOWN
-    if cause(said) is Cause.REFUSED:
-        raise AuthOrProtectedError("PushRefused", said)
+    if cause(output) is Cause.REFUSED:
+        raise AuthOrProtectedError("PushRefused", output)
     return Pushed.UNKNOWN

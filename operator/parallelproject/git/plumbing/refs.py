@@ -10,10 +10,10 @@ from parallelproject.model.problem import quoted
 PREFIX = "refs/parallelproject"
 """Where the state of all runs is kept."""
 PREFIX_FOR_BRANCHES_ONLY = "refs/heads/parallelproject"
-"""The same for servers that take nothing but branches."""
+"""The same for servers that accept only branches."""
 
 OTHER = "kept"
-"""Among a task's refs, the folder of work that was not among what it left to land."""
+"""In a task's refs, the folder of work outside of its workspace's files."""
 
 _ATTEMPT = re.compile(r"[0-9]+")
 _LONGEST = 200  # bytes; with the prefix and ".lock" it must fit a file name's 255
@@ -23,14 +23,14 @@ _TASK = re.compile(r"[A-Za-z0-9](?:[-._A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 
 
 def ref_problem(name: str) -> str | None:
-    """Why this is no name below ``refs/…/`` by the rules of git-check-ref-format(1); None when it is one.
+    """Why this is not a valid name below ``refs/…/`` by git-check-ref-format(1); None if it is valid.
 
-    Stricter than git in what has no use: a leading ``-`` (an option to some command), names longer than a file's,
+    Stricter than git for useless names: a leading ``-`` (an option to some command), names longer than a file's,
     and what is not Unicode text.
     """
     found = _FORBIDDEN.search(name)
     if not name or name == "@":
-        return "is no name"
+        return "is empty"
     if any("\ud800" <= character <= "\udfff" for character in name):
         return "is not text"
     if len(name.encode()) > _LONGEST:
@@ -41,7 +41,7 @@ def ref_problem(name: str) -> str | None:
         return f"starts or ends with {quoted(name[0] if name[0] in '-/' else name[-1])}"
     for part in name.split("/"):
         if part.startswith(".") or part.endswith(".lock"):
-            return f"has the part {quoted(part)}, which git keeps for itself"
+            return f"has the part {quoted(part)}, which git reserves"
     return None
 
 
@@ -50,10 +50,10 @@ def check_branch(name: str, place: str) -> str:
 
     Args:
         name: As in ``parallel/checkout``, without ``refs/heads/``.
-        place: The field that it comes from, for the error.
+        place: Its field, for the error.
 
     Raises:
-        PolicyError: it is no valid name of a branch.
+        PolicyError: it is not a valid name of a branch.
     """
     problem = ref_problem(name)
     if problem is None and (name == "HEAD" or name.startswith("refs/")):
@@ -64,12 +64,12 @@ def check_branch(name: str, place: str) -> str:
 
 
 def task_branch(branch: str, task: str) -> str:
-    """The branch of one task, where each has its own; without ``refs/heads/``.
+    """The branch of one task, if each has its own; without ``refs/heads/``.
 
-    There can be no branch ``branch`` next to it: git keeps a folder of that name.
+    A branch ``branch`` cannot exist next to it: git has a folder of that name.
 
     Raises:
-        PolicyError: that is no valid name of a branch.
+        PolicyError: that is not a valid name of a branch.
     """
     if not _TASK.fullmatch(task):
         raise PolicyError("InvalidRef", f"task: {quoted(task)} is not a task's id")
@@ -96,11 +96,11 @@ class TaskRefs:
 
     def __post_init__(self) -> None:
         if not _RUN.fullmatch(self.run):
-            raise PolicyError("InvalidRef", f"run: {quoted(self.run)} is not a name for a run")
+            raise PolicyError("InvalidRef", f"run: {quoted(self.run)} is not a valid name of a run")
         if not _TASK.fullmatch(self.task):
             raise PolicyError("InvalidRef", f"task: {quoted(self.task)} is not a task's id")
         if not self.prefix.startswith("refs/") or ref_problem(self.prefix):
-            raise PolicyError("InvalidRef", f"refPrefix: {quoted(self.prefix)} is not a place for refs")
+            raise PolicyError("InvalidRef", f"refPrefix: {quoted(self.prefix)} is not a valid prefix of refs")
 
     @property
     def run_folder(self) -> str:
@@ -119,19 +119,19 @@ class TaskRefs:
 
     @property
     def landed(self) -> str:
-        """The task's commit on the branch. Created once, with it: this is what makes it once."""
+        """The task's commit on the branch. It is created once, together with it, which makes landing exactly once."""
         return f"{self.folder}/landed"
 
     def salvage(self, attempt: int) -> str:
-        """What an attempt left that failed or was overtaken."""
+        """Work of an attempt that failed or was superseded."""
         return f"{self.folder}/salvage/{attempt}"
 
     def conflict(self, attempt: int) -> str:
-        """An attempt's work that did not fit on what had landed."""
+        """An attempt's work that conflicted with landed work."""
         return f"{self.folder}/conflict/{attempt}"
 
     def kept(self, attempt: int, name: str) -> str:
-        """Work of an attempt that was not among what it left to land, as on another branch of its own."""
+        """Work of an attempt outside of its workspace's files, such as on another branch."""
         return f"{self.folder}/{OTHER}/{attempt}/{name}"
 
 
@@ -140,8 +140,8 @@ def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]
 
     Args:
         run: Name of the run.
-        tasks: Ids of its tasks; others are left out.
-        refs: Names of refs, and the commits that they stand for.
+        tasks: Ids of its tasks; others are skipped.
+        refs: Names of refs, and their commits.
 
     Returns:
         By task, its refs as in ``landed`` or ``salvage/1``, with their commits.
@@ -156,7 +156,7 @@ def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]
 
 
 def kept_work(refs: Iterable[str]) -> list[str]:
-    """Of a task's refs those that keep work which did not land, in the order of their attempts."""
+    """The refs of a task that keep work which did not land, in the order of their attempts."""
 
     def attempt(name: str) -> tuple[int, str]:
         number = _ATTEMPT.match(name.partition("/")[2])

@@ -1,4 +1,4 @@
-"""Trying again: how long to wait, and when to give up."""
+"""Retries: how long to wait, and when to stop."""
 
 import random
 import time
@@ -13,15 +13,15 @@ _TRIES = 6
 
 
 def pause(tries: int) -> None:
-    """Waits a random time, longer with each try, as those who want the same ref must not all come back at once."""
+    """Waits a random time, longer with each try, so that processes that want the same ref do not all retry at once."""
     time.sleep(random.uniform(0, min(2.0, 0.05 * 1.6**tries)))
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Calls, again and again while the network is in trouble; about five seconds in all.
+    """Calls, with retries while the network has a problem; about five seconds in total.
 
     Raises:
-        GitFailedError: the last one.
+        GitFailedError: the last failure.
     """
     for tries in range(_TRIES):
         try:

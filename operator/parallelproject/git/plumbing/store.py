@@ -1,4 +1,5 @@
-"""The private git directory of one attempt: opened by one process at a time, and mended after one that was killed."""
+"""The private git directory of one attempt: opened by one process at a time, and repaired after a process was
+killed."""
 
 import fcntl
 import os
@@ -17,11 +18,11 @@ from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import TransientError
 
 PATIENCE = 120.0
-"""Longest wait, in seconds, for the git of a process that was killed to end."""
+"""Maximum wait, in seconds, for the end of git processes of a killed process."""
 _POLL = 0.05
 _SEEN = "refs/seen"
 _SHA256 = 64
-"""Hexadecimal digits of a name."""
+"""Hexadecimal digits of a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,18 @@ class GitStore:
     place: Place
 
     def text(self, command: str, *arguments: str) -> str:
-        """What a command of git prints, without the newline at its end."""
+        """The output of a git command, without the newline at its end."""
         return self.git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
 
     def commit_of(self, name: str) -> str | None:
-        """The commit that a name stands for; None when it is not here."""
+        """The commit of a name; None if it does not exist here."""
         asked = self.git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", codes=(0, 1, 128)
         )
         return asked.stdout.decode().strip() or None if asked.returncode == 0 else None
 
     def look(self, depth: int = 0) -> Seen:
-        """Fetches the branch and the task's refs as they are now.
+        """Fetches the current branch and the task's refs.
 
         Args:
             depth: How many commits of history to fetch; 0: all that is missing.
@@ -62,7 +63,7 @@ class GitStore:
             GitFailedError: the remote cannot be asked.
         """
         folder = self.delivery.refs.folder
-        # By pattern, since a ref that is not there would be an error: result, and landed.
+        # By pattern, since a missing ref would be an error: result, and landed.
         task = [f"+{folder}/{first}*:{_SEEN}/task/{first}*" for first in "rl"]
         try:
             self.fetch([f"+{self.delivery.branch_ref}:{_SEEN}/branch", *task], depth)
@@ -78,10 +79,10 @@ class GitStore:
         return Seen(tip, refs.get(f"{_SEEN}/task/result"), refs.get(f"{_SEEN}/task/landed"))
 
     def fetch(self, refspecs: Sequence[str], depth: int = 0) -> None:
-        """Fetches refs, without tags and without anything more that git would do with it.
+        """Fetches refs, without tags and without any other action of git.
 
         Raises:
-            GitFailedError: a ref is not there, or the remote cannot be asked.
+            GitFailedError: a ref does not exist, or the remote cannot be read.
         """
         options = [f"--depth={depth}"] if depth else []
         quiet = ("--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
@@ -89,8 +90,8 @@ class GitStore:
         try:
             fetch()
         except GitFailedError as error:
-            # Only now the remote has said how it names objects. Nothing is here yet that could be lost.
-            if "mismatched algorithms" not in error.said or self.object_format == "sha256":
+            # Only now the object format of the remote is known. Nothing is here yet that could be lost.
+            if "mismatched algorithms" not in error.detail or self.object_format == "sha256":
                 raise
             remove(self.git.directory)
             make(self.git, "sha256")
@@ -101,7 +102,7 @@ class GitStore:
         return self.commit_of(f"refs/kept/{name}")
 
     def keep(self, name: str, commit: str) -> None:
-        """Remembers a commit: it is made once, whatever happens to the workspace later."""
+        """Remembers a commit: it is made once, even if the workspace changes later."""
         self.git.run("update-ref", f"refs/kept/{name}", commit)
 
     def another(self) -> "GitStore":
@@ -120,10 +121,10 @@ class GitStore:
 
 @contextmanager
 def opened(delivery: Delivery, place: Place) -> Iterator[GitStore]:
-    """The attempt's private git directory, made when it is not there.
+    """The attempt's private git directory, created if it does not exist.
 
-    The lock on it is held by our git processes too: when we are killed, whoever comes next waits until they have
-    ended, and then removes the lock files of git that nobody holds any more.
+    Our git processes also hold its lock: after we are killed, the next process waits until they have ended, and then
+    removes the unused lock files of git.
 
     Raises:
         TransientError: another process has it for longer than ``PATIENCE``.
@@ -150,7 +151,7 @@ def opened(delivery: Delivery, place: Place) -> Iterator[GitStore]:
 
 
 def make(git: GitCommand, object_format: str = "sha1") -> None:
-    """Makes an empty git directory of our own."""
+    """Creates an empty private git directory."""
     options = ("--quiet", "--bare", "--template=", "--initial-branch=none", f"--object-format={object_format}")
     git.run("init", *options)
 

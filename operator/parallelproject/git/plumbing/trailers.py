@@ -1,7 +1,7 @@
-"""Commit messages: a task's words, and below them the trailers that say whose work it is. Pure.
+"""Commit messages: a task's text, and below it the trailers that identify its task. Pure.
 
-Trailers are found again by git's own rules (git-interpret-trailers(1)). Nothing in a task's text can pass for one
-of ours: lines that look like one are taken out, before ours are added.
+Trailers are found by git's own rules (git-interpret-trailers(1)). A task's text cannot forge one of our trailers: lines
+that look like one are removed before ours are added.
 """
 
 import re
@@ -15,7 +15,7 @@ _SUBJECT_MAX = 200
 _BODY_MAX = 20_000
 # git takes a key in any case, and spaces before the colon.
 _OURS = re.compile(r"\s*parallel-[a-z0-9-]*\s*:", re.IGNORECASE)
-# Below such a line git reads nothing more (wt_status_locate_end), our trailers neither.
+# git ignores everything below such a line (wt_status_locate_end), including our trailers.
 _SCISSORS = re.compile(r"# -+ >8 -+")
 _TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -26,7 +26,7 @@ def message(title: str, body: str, trailers: Mapping[str, str]) -> str:
 
     Args:
         title: The first line; longer or of several lines, it is cut.
-        body: Any text. Trailers of others at its end (``Co-authored-by``) stay trailers.
+        body: Any text. Other trailers at its end (``Co-authored-by``) stay trailers.
         trailers: Ours, each of one line.
     """
     subject = " ".join(_without_ours(title).split()) or "Task"

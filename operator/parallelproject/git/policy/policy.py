@@ -1,4 +1,4 @@
-"""Whether a task's work is one that may land."""
+"""Whether a task's work may land."""
 
 from collections.abc import Sequence, Set
 
@@ -11,13 +11,13 @@ from parallelproject.git.policy.secret_files import looks_secret
 from parallelproject.git.policy.violation import Violation
 
 _SCANNED_MAX = 20 * MIB
-"""A larger file is not looked through for secrets."""
+"""A larger file is not searched for secrets."""
 _AT_ONCE = 64 * MIB
-"""Most bytes of content held in memory at once."""
+"""Maximum bytes of content in memory at once."""
 
 
 def undeclared(changed: Sequence[PathChange], policy: Policy) -> tuple[str, ...]:
-    """The changed paths that the task has not declared; none when it has declared nothing."""
+    """The changed paths that the task has not declared; empty if it declares none."""
     if not policy.files:
         return ()
     return tuple(change.path for change in changed if not any(fits(change.path, pattern) for pattern in policy.files))
@@ -29,10 +29,10 @@ def violations(
     """Everything about a task's changes that its policy forbids."""
     found = []
     if policy.enforce_files:
-        outside = "is not among the files that the task has declared"
+        outside = "is not in the files that the task declares"
         found += [Violation("UndeclaredFile", path, outside, False) for path in undeclared(changed, policy)]
     found += [
-        Violation("NestedRepository", change.path, "is a repository of its own", True)
+        Violation("NestedRepository", change.path, "is a separate repository", True)
         for change in changed
         if change.mode == GITLINK
     ]
@@ -58,7 +58,7 @@ def too_large(path: str, size: int, policy: Policy) -> Violation:
 
 
 def _together(files: Sequence[PathChange], size: dict[str, int], policy: Policy) -> list[Violation]:
-    """The largest files, as many as are too many."""
+    """The largest files, as many as exceed the limit."""
     total = whole = sum(size[change.new or ""] for change in files)
     found = list[Violation]()
     for change in sorted(files, key=lambda change: size[change.new or ""], reverse=True):

@@ -1,6 +1,6 @@
 """Credentials in a task's work, by their patterns.
 
-Only forms that are unmistakable, so that few innocents are refused.
+Only unmistakable forms, so that there are few false positives.
 """
 
 import re
@@ -24,11 +24,11 @@ _KINDS = tuple(_PATTERNS)
 
 
 def find(content: bytes, known: Iterable[bytes] = ()) -> Iterator[tuple[bytes, int, str]]:
-    """Yields (what was found, its line, what it is), for the caller to compare; it must not be shown to anyone.
+    """Yields (what was found, its line, what it is), for the caller to compare; it must not be shown.
 
     Args:
         content: A file's content.
-        known: The credentials mounted here, which no work may contain.
+        known: The mounted credentials, which no work may contain.
     """
     for found in _ALL.finditer(content):
         yield found[0], content.count(b"\n", 0, found.start()) + 1, _KINDS[(found.lastindex or 1) - 1]

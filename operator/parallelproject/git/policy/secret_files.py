@@ -1,7 +1,7 @@
-"""Files that hold credentials by their name or form, as tools leave them in a work tree. Pure.
+"""Files that contain credentials, by their name or form, as tools leave them in a work tree. Pure.
 
-``secret_patterns`` knows a credential by its own form. This knows the files that programs keep credentials in, whatever
-those look like: an environment file, a private key, a registry's login.
+``secret_content`` detects a credential by its own form. This file detects the files in which programs keep credentials
+of any form: an environment file, a private key, a registry's login.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 _ANY = rb"\S"
 _VALUE = rb"""[ \t]*[=: ][ \t]*["']?(?!\$|<|\{|%|["'\s]|x{3}|null\b)[^\s"'$<{]{4,}"""
-"""A value that is written out: no variable and no placeholder."""
+"""A literal value: no variable and no placeholder."""
 
 
 def _is_set(*names: bytes) -> bytes:
@@ -78,13 +78,13 @@ _FIXTURES = frozenset(
 
 
 def looks_secret(path: str, content: bytes) -> str | None:
-    """What a newly added file seems to hold; None: nothing that is known.
+    """What a new file seems to contain; None: nothing known.
 
-    Examples and templates, encrypted files, public keys, and what stands in a folder of tests are not meant.
+    Examples and templates, encrypted files, public keys, and files in a folder of tests are ignored.
 
     Args:
         path: Relative to the repository.
-        content: Its content; of a large file, as much as was read.
+        content: Its content; for a large file, the part that was read.
     """
     *folders, name = PurePosixPath(path).parts
     if not content.strip() or _EXAMPLE.search(name) or not _FIXTURES.isdisjoint(part.casefold() for part in folders):

@@ -1,4 +1,4 @@
-"""Why work may not land: the reason, what is kept of it, and what fixes it. Pure."""
+"""Why work may not land: the reason, what is kept of it, and the fix. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ _SHOWN = 5
 
 FIXES = {
     "UndeclaredFile": "add the path to the task's files, or set spec.conflicts.enforceFiles to false",
-    "NestedRepository": "have the task remove the repository's .git, or name its folder in .gitignore",
-    "TooLarge": "name the file in .gitignore, or keep it with git-lfs",
-    "Secret": "have the task read it from the environment instead; if it is none, commit it to the base branch first",
-    "SecretFile": "name it in .gitignore; if it belongs in the repository, commit it to the base branch first",
-    "UnsafePath": "have the task give the file another name",
-    "Unreadable": "have the task make the file readable, in the encoding that .gitattributes gives it",
+    "NestedRepository": "let the task remove the .git of that repository, or add its folder to .gitignore",
+    "TooLarge": "add the file to .gitignore, or manage it with git-lfs",
+    "Secret": "let the task read it from the environment; if it is no credential, commit it to the base branch first",
+    "SecretFile": "add it to .gitignore; if it belongs in the repository, commit it to the base branch first",
+    "UnsafePath": "let the task rename the file",
+    "Unreadable": "let the task write a readable file, in its encoding by .gitattributes",
     "Filtered": "set spec.workspace.lfs for files of git-lfs; commit files of other filters by hand",
-    "Submodule": "commit and push it in the submodule's own repository, then point the submodule to that commit",
+    "Submodule": "commit and push it in the submodule's repository, then set the submodule to that commit",
 }
-"""By reason, what a person can do."""
+"""The fix for each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Violation:
     reason: str
     path: str
     found: str
-    """As a sentence's end, for people."""
+    """As the end of a sentence, for people."""
     leave_out: bool
-    """Whether the path may not even be kept in a salvage ref."""
+    """Whether the path may also not be kept in a salvage ref."""
 
     def __str__(self) -> str:
         return f"{quoted(self.path)} {self.found}"

@@ -1,4 +1,4 @@
-"""The ``.git`` that the task sees: for its log and diff. It is made once and never read back."""
+"""The ``.git`` that the task sees: for its log and diff. It is created once and never read back."""
 
 import shutil
 from pathlib import Path
@@ -7,11 +7,11 @@ from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.store import GitStore
 
 TAGS, BASES = "refs/seen/tags", "refs/seen/bases"
-"""Where ``prepare`` puts the names that the task finds, too, where it has all of the history."""
+"""Where ``prepare`` also puts the refs for the task, if it has the full history."""
 
 
 def make_agent_git(store: GitStore, base: str) -> None:
-    """Makes a repository in the workspace, on the branch's name at its base.
+    """Creates a repository in the workspace, on the branch's name at its base.
 
     It has no remote and no credential.
     """
@@ -22,19 +22,19 @@ def make_agent_git(store: GitStore, base: str) -> None:
     head.write_text(f"{base}\n")
     if names := _names(store):
         (own / "packed-refs").write_text(names)
-    # Last: without it, it is no repository.
+    # Last: without it, this is not a repository.
     (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n")
 
 
 def copy_git(store: GitStore, own: Path, worktree: str = "") -> None:
-    """Copies a git directory of ours to where the task may write, without refs and without ``HEAD``.
+    """Copies one of our git directories to where the task may write, without refs and without ``HEAD``.
 
     Copies, not links: what the task writes over its own objects must not reach those that commits are made from.
 
     Args:
         store: Has the git directory.
         own: Where the copy is made.
-        worktree: The folder of its files, where that is not the one that it stands in.
+        worktree: The folder of its files, if that is not its parent.
     """
     private, author = store.git.directory, store.delivery.author
     (own / "refs" / "heads").mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Filling the submodules of a checkout: their files, and a git of their own for the task to look at.
+"""Checks out submodules: their files, and their own git for the task to read.
 
-A ``.gitmodules`` is somebody's work, so it is data: an address in it must be one that the repository itself could have,
-and another server than the repository's own gets no credential. Submodules of submodules stay empty.
+A ``.gitmodules`` is untrusted data: an address in it must be valid for a repository, and another server than the
+repository's own gets no credential. Submodules of submodules stay empty.
 """
 
 import posixpath
@@ -35,8 +35,8 @@ def fill(store: GitStore, base: str) -> None:
     """Fills all submodules of the base.
 
     Raises:
-        PolicyError: one has no address that may be used.
-        DeliveryError: a server cannot be reached, or does not have the commit.
+        PolicyError: one has no allowed address.
+        DeliveryError: a server is not reachable, or does not have the commit.
     """
     for number, module in enumerate(_modules(store, base)):
         directory = store.place.private / "modules" / str(number)
@@ -45,7 +45,7 @@ def fill(store: GitStore, base: str) -> None:
 
 
 def unfilled(store: GitStore) -> list[str]:
-    """The submodules of what is checked out that are empty there."""
+    """The empty submodules of the checkout."""
     return [path for path in gitlinks(store) if not (store.place.workspace / path / ".git").exists()]
 
 
@@ -58,7 +58,7 @@ def _fill(store: GitStore, module: _Module, directory: Path) -> None:
         reached = replace(git, address=address, credentials=store.git.credentials if own else Credentials())
         within = replace(store, git=reached)
         try:
-            # By name: with git's second protocol a server gives every commit that a ref leads to.
+            # By name: with git's second protocol a server returns every commit that is reachable from a ref.
             patiently(partial(within.fetch, [f"{module.commit}:refs/seen/module"], store.delivery.depth))
             break
         except GitFailedError as failed:
@@ -80,7 +80,7 @@ def _fill(store: GitStore, module: _Module, directory: Path) -> None:
 
 
 def _addresses(store: GitStore, module: _Module) -> Iterator[Address]:
-    """Where a submodule's commit may be had; of a repository on this machine first what was fetched there before."""
+    """The sources of a submodule's commit; for a repository on this machine first what was fetched there before."""
     own = store.git.address
     local = own.scheme == "file"
     before = Path(own.url) / "modules" / module.name

@@ -1,4 +1,4 @@
-"""Rules of git that ignore paths: those of the base, which hold whatever a task does to them, and those of the task.
+"""Rules of git that ignore paths: those of the base, which apply even if a task changes them, and those of the task.
 
 What they ignore does not land. Where the task has changed them, it is reported.
 """
@@ -18,7 +18,7 @@ _RULES_MAX = 1024 * 1024
 
 
 _ALL = frozenset((b"*", b"**", b"/*", b".*", b"/.*", b".gitignore", b"/.gitignore"))
-"""Rules by which a ``.gitignore`` is no change itself. In a folder they are common: it is that of some tool."""
+"""Rules by which a ``.gitignore`` itself is not a change. Tools often add such a file to their folder."""
 
 
 def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[PathChange]) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[P
 
 
 def hidden_by_base(store: GitStore, work: WorkTree, base: str, paths: Iterable[str]) -> set[str]:
-    """Those of the paths that the user or the base ignores, whatever rules the task has put in their place."""
+    """The paths that the user or the base ignores, even if the task has replaced those rules."""
     return WorkTree(work.git, _base_rules(store, base), work.index, work.policy).hidden(paths)
 
 

@@ -1,7 +1,7 @@
-"""Files that git-lfs keeps: filled in a checkout, taken from it, and their content put on the server.
+"""Files of git-lfs: downloaded in a checkout, committed from it, and their content uploaded to the server.
 
-Only git-lfs itself runs, under the one name ``lfs`` and with the repository's own address: what a repository or a task
-has in its ``.lfsconfig`` counts for nothing.
+Only git-lfs itself runs, under the one name ``lfs`` and with the repository's own address: the ``.lfsconfig`` of a
+repository or a task is ignored.
 """
 
 import re
@@ -28,7 +28,7 @@ _AT_ONCE = 100
 
 
 def settings(git: GitCommand) -> list[tuple[str, str]]:
-    """What has git run git-lfs, and git-lfs talk to the repository alone."""
+    """The settings that make git run git-lfs, and limit git-lfs to the repository's server."""
     url = f"file://{git.address.url}" if git.address.scheme == "file" else git.address.url
     server = url if git.address.scheme != "https" else f"{url.removesuffix('.git')}.git/info/lfs"
     return [
@@ -46,7 +46,7 @@ def settings(git: GitCommand) -> list[tuple[str, str]]:
 
 
 def check(git: GitCommand) -> None:
-    """Refuses to go on where git-lfs is not installed.
+    """Fails if git-lfs is not installed.
 
     Raises:
         PolicyError: it is not.
@@ -56,10 +56,10 @@ def check(git: GitCommand) -> None:
 
 
 def check_out(store: GitStore, folder: Path) -> None:
-    """Writes all files of the index into a folder, those of git-lfs with their content.
+    """Writes all files of the index into a folder, files of git-lfs with their content.
 
     Raises:
-        GitFailedError: the server does not have one of them, or cannot be reached.
+        GitFailedError: the server does not have one of them, or is not reachable.
     """
     where = {"GIT_WORK_TREE": str(folder)}
     options = ("--all", "--index", "--quiet")
@@ -67,17 +67,17 @@ def check_out(store: GitStore, folder: Path) -> None:
 
 
 def copy_content(store: GitStore) -> None:
-    """Gives the task's own git what was filled, so that its ``git status`` is clean and ``git lfs`` finds it."""
+    """Copies the downloaded content to the task's own git, so that ``git status`` is clean and ``git lfs`` finds it."""
     content = store.git.directory / "lfs" / "objects"
     if content.is_dir():
         shutil.copytree(content, store.place.workspace / ".git" / "lfs" / "objects", dirs_exist_ok=True)
 
 
 def upload(store: GitStore, changed: Sequence[PathChange]) -> None:
-    """Puts the content of changed files on the server, before the commit that names it.
+    """Uploads the content of changed files, before the commit that refers to it.
 
     Raises:
-        GitFailedError: it cannot be put there.
+        GitFailedError: the upload failed.
     """
     names = [name for _, name in _pointers(store.git, changed)]
     for at in range(0, len(names), _AT_ONCE):
@@ -86,7 +86,7 @@ def upload(store: GitStore, changed: Sequence[PathChange]) -> None:
 
 
 def secrets_in(store: GitStore, changed: Sequence[PathChange], policy: Policy) -> list[Violation]:
-    """Credentials in the content that the pointers stand for."""
+    """Credentials in the content of the pointers."""
     known = [value.encode(errors="surrogateescape") for value in store.delivery.access.secrets()]
     found = []
     for change, name in _pointers(store.git, changed):
@@ -99,7 +99,7 @@ def secrets_in(store: GitStore, changed: Sequence[PathChange], policy: Policy) -
 
 
 def _pointers(git: GitCommand, changed: Sequence[PathChange]) -> list[tuple[PathChange, str]]:
-    """The changed files that are pointers whose content is here, with the names of that."""
+    """The changed files that are pointers with local content, with the names of that content."""
     size = sizes(git, [change.new for change in changed if change.new])
     small = [change for change in changed if change.new and size.get(change.new, _POINTER_MAX) < _POINTER_MAX]
     content = dict(contents(git, [change.new for change in small if change.new]))

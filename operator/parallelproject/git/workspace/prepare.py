@@ -1,4 +1,4 @@
-"""Before the command: the branch is there, its tip is checked out, or there is nothing left to run."""
+"""Before the command: the branch exists and its tip is checked out, or there is nothing to run."""
 
 import json
 import os
@@ -29,25 +29,25 @@ _STARTED = "checking-out"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What there is to do."""
+    """What to do."""
 
     outcome: Outcome
     """``PREPARED``: run the command. ``LAND_ONLY``: skip it and land. ``ALREADY_LANDED``: nothing."""
     base: str | None = None
     """The commit that was checked out."""
     commit: str | None = None
-    """The task's commit on the branch, where it has landed; the work that is left to land."""
+    """The task's commit on the branch, if it has landed; else the work that has to land."""
     notes: tuple[str, ...] = ()
-    """What the task does not find in its checkout as it would elsewhere, a sentence each."""
+    """Differences of the checkout from a normal one, one sentence each."""
 
 
 def prepare(delivery: Delivery, place: Place) -> Prepared:
     """Checks the tip of the branch out into an empty workspace, unless this task's work is safe or landed already.
 
-    Called again after it was cut off, it goes on; called again after it was done, it says the same.
+    After an interruption it can be called again and resumes; after its end it returns the same.
 
     Raises:
-        DeliveryError: with what it means for the task.
+        DeliveryError: with the outcome for the task.
     """
     with opened(delivery, place) as store:
         base = prepared_base(place)
@@ -70,7 +70,7 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
 
 
 def prepared_base(place: Place) -> str | None:
-    """The commit that the workspace was made from; None: it was not."""
+    """The commit of the workspace; None: it does not exist yet."""
     try:
         content = json.loads((place.private / _PREPARED).read_bytes())
     except FileNotFoundError:
@@ -79,20 +79,20 @@ def prepared_base(place: Place) -> str | None:
 
 
 def forget_result(store: GitStore, seen: Seen) -> None:
-    """Removes a ``result`` that nobody needs, since the task has landed."""
+    """Removes a ``result`` that is not needed, since the task has landed."""
     if seen.result:
         push(store.git, [Update(store.delivery.refs.result, seen.result, None)])
 
 
 def _branch(store: GitStore) -> Seen:
-    """The remote's refs, with a branch: made at the base where there is none."""
+    """The remote's refs, with a branch: created at the base if it does not exist."""
     depth = store.delivery.depth
     for tries in range(_TRIES):
         seen = patiently(lambda: store.look(depth))
         if seen.tip or seen.landed or seen.result:
             return seen
         base = _base(store)
-        # Losing this to another task is fine: the next look sees its branch.
+        # Another task may be faster: the next read sees its branch.
         push(store.git, [Update(store.delivery.branch_ref, None, base)])
         if tries:
             _check_room(store)
@@ -101,7 +101,7 @@ def _branch(store: GitStore) -> Seen:
 
 
 def _check_room(store: GitStore) -> None:
-    """Refuses a branch that cannot exist next to one that does: ``a`` and ``a/b`` exclude each other.
+    """Refuses a branch that cannot exist next to an existing one: ``a`` and ``a/b`` exclude each other.
 
     Raises:
         PolicyError: with the name of the other.
@@ -113,8 +113,8 @@ def _check_room(store: GitStore) -> None:
     found = [line.partition("\t")[2].removeprefix("refs/heads/") for line in lines_of(listed)]
     other = next((name for name in found if name in above or name.startswith(f"{branch}/")), None)
     if other:
-        text = f"git: the repository has a branch {quoted(other)}, beside which there can be none {quoted(branch)}"
-        raise PolicyError("BranchInTheWay", f"{text}: delete it, or set another spec.git.branch")
+        text = f"git: the repository has a branch {quoted(other)}, so it cannot have a branch {quoted(branch)}"
+        raise PolicyError("BranchInTheWay", f"{text}: delete the existing one, or set another spec.git.branch")
 
 
 def _base(store: GitStore) -> str:
@@ -134,11 +134,11 @@ def _base(store: GitStore) -> str:
 
 
 def _fetch_names(store: GitStore) -> None:
-    """Fetches what a task may want to compare with: the tags, and the branch that its work is to be merged into."""
+    """Fetches what a task may compare with: the tags, and the branch that its work will be merged into."""
     refspecs = [f"+refs/tags/*:{TAGS}/*"]
     name = store.delivery.base_ref
     if not name.startswith("refs/") or name.startswith("refs/heads/"):
-        # By pattern: it may be a tag, or gone.
+        # By pattern: it may be a tag, or deleted.
         ref = f"refs/heads/{name.removeprefix('refs/heads/')}"
         refspecs.append(f"+{ref[:-1]}*:{BASES}/{ref.removeprefix('refs/heads/')[:-1]}*")
     patiently(partial(store.fetch, refspecs))
@@ -150,13 +150,13 @@ def _check_out(store: GitStore, base: str) -> None:
     workspace, private = store.place.workspace, store.place.private
     workspace.mkdir(parents=True, exist_ok=True)
     if (private / _STARTED).exists():
-        _clear(workspace)  # ours: a checkout that was cut off
+        _clear(workspace)  # ours: an interrupted checkout
     elif any(workspace.iterdir()):
         raise PolicyError("WorkspaceNotEmpty", f"the workspace {workspace} is not empty")
     (private / _STARTED).touch()
     where = {"GIT_WORK_TREE": str(workspace)}
     store.git.run("read-tree", base)
-    # With the files' states written to the index, so that a snapshot hashes only what has changed.
+    # The states of the files are written to the index, so that a snapshot hashes only changed files.
     try:
         if store.delivery.lfs:
             lfs.check_out(store, workspace)
@@ -174,20 +174,20 @@ def _check_out(store: GitStore, base: str) -> None:
 
 
 def _notes(store: GitStore, base: str) -> tuple[str, ...]:
-    """What is not filled in."""
+    """What is missing in the checkout."""
     paths = split(store.git.run("ls-files", "-z").stdout)
     names = Counter(filters_of(store, base, paths).values())
     if store.delivery.lfs:
         names.pop(lfs.NAME, None)
     notes = [
         f'{count} {"file needs" if count == 1 else "files need"} the filter "{name}", which does not run: '
-        "the task finds their raw content, and a change of them is refused"
+        "the task gets their raw content, and a change of them is refused"
         for name, count in sorted(names.items())
     ]
     empty = unfilled(store)
     if empty:
         shown = listed(empty, 3)
-        notes.append(f"submodules are empty ({shown}): set spec.workspace.submodules to fill them")
+        notes.append(f"submodules are empty ({shown}): set spec.workspace.submodules to check them out")
     return tuple(notes)
 
 

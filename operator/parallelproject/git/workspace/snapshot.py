@@ -1,7 +1,7 @@
-"""What a task left in its workspace, as a commit on its base. Nothing in the workspace is trusted.
+"""The content of a workspace after its task, as a commit on its base. Nothing in the workspace is trusted.
 
-git lists what has changed and hashes it, from the private index made by ``prepare``; it never looks into a repository
-within the workspace, where a configuration could execute something. Symbolic links are recorded, never followed.
+git lists what has changed and hashes it, from the private index made by ``prepare``; it never reads a nested
+repository, whose configuration could execute something. Symbolic links are recorded, never followed.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from parallelproject.git.workspace.work_tree import WorkTree, check_workspace
 
 
 class MovedError(Exception):
-    """The work is on an older commit that the task has checked out, and does not fit on the base."""
+    """The work is on an older commit that the task has checked out, and conflicts with the base."""
 
     def __init__(self, conflict: ConflictError, commit: str, left_out: Collection[str]) -> None:
         super().__init__(str(conflict))
@@ -36,7 +36,7 @@ class MovedError(Exception):
         self.commit = commit
         """The work on the older commit. It is not yet known whether it may be kept."""
         self.left_out = tuple(left_out)
-        """Paths that could not be taken in."""
+        """Paths that could not be added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +49,28 @@ class WorkSnapshot:
     changed: tuple[PathChange, ...]
     violations: tuple[Violation, ...]
     not_landed: tuple[str, ...] = ()
-    """Changed paths that are no task's work, left as they are in the base."""
+    """Changed paths that are never part of a task's work, kept as in the base."""
     hidden: tuple[str, ...] = ()
-    """New paths that rules of the base ignore which the task has changed, or rules that the task has added."""
+    """New paths that are ignored by rules of the base that the task changed, or by rules that the task added."""
 
 
 def snapshot(
     store: GitStore, base: str, leave_out: Collection[str] = (), *, start: str | None = None, keeping: bool = False
 ) -> WorkSnapshot:
-    """Commits what the workspace holds, ignored files aside, on its base.
+    """Commits the content of the workspace, without ignored files, on its base.
 
     Args:
         store: The private git directory, with the index as ``prepare`` left it.
         base: The commit that was checked out.
-        leave_out: Paths to keep as they are in the base.
-        start: The older commit that the task has checked out instead, if it has: what it changed since then is its
-            work, not the way back.
-        keeping: Whether it is for a salvage ref: with the files of repositories within, as plain files.
+        leave_out: Paths to keep as in the base.
+        start: The older commit that the task has checked out instead, if it has: its work is what it changed since
+            then.
+        keeping: Whether it is for a salvage ref: with the files of nested repositories, as plain files.
 
     Raises:
         GitFailedError: the workspace could not be read.
-        PolicyError: it is gone, or reached through a link.
-        MovedError: what it changed since ``start`` does not fit on the base.
+        PolicyError: it was removed, or is reached through a link.
+        MovedError: what it changed since ``start`` conflicts with the base.
     """
     policy = store.delivery.policy
     with _opened(store) as work:
@@ -81,7 +81,7 @@ def snapshot(
             try:
                 tree = combine(store, start, base, own, policy.land)
             except ConflictError as error:
-                # As every refusal keeps them: with the files of repositories within, as plain files.
+                # As every refusal keeps them: with the files of nested repositories, as plain files.
                 found, _, _ = _take(store, work, base, leave_out, keeping=True)
                 own = commit_tree(store, work.tree(), start, signed=False, attempt=store.delivery.attempt)
                 raise MovedError(error, own, [one.path for one in found if one.leave_out]) from error
@@ -98,12 +98,13 @@ def snapshot(
 def _take(
     store: GitStore, work: WorkTree, base: str, leave_out: Collection[str], *, keeping: bool
 ) -> tuple[list[Violation], list[str], list[str]]:
-    """Brings the index up to the work tree; what may not be, what is nobody's work, and what the base ignores."""
+    """Updates the index from the work tree; returns violations, paths that are never a task's work, and ignored
+    paths."""
     gone, changed = work.changed()
-    away = skipped(store, gone)  # a sparse checkout has taken them out of the folder, not out of the work
+    away = skipped(store, gone)  # a sparse checkout has removed them from the folder, not from the work
     new = work.new()
     for path in own_work_trees(work.folder) if any(path.endswith("/") for path in new) else ():
-        new = [name for name in new if name != f"{path}/"]  # its work is found with that of other branches
+        new = [name for name in new if name != f"{path}/"]  # its work is found with the other branches
     shown = sorted(hidden_by_base(store, work, base, new))
     candidates = dict.fromkeys(new, False) | dict.fromkeys(changed, True)
     for path in shown:
@@ -134,14 +135,14 @@ def _take(
 
 
 def _inside(store: GitStore, work: WorkTree, base: str, path: str) -> list[str]:
-    """The files of a repository within, without what the rules around it ignore."""
+    """The files of a nested repository, without what the outer rules ignore."""
     names = list(work.inside(path))
     hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
     return [name for name in names if name not in hidden]
 
 
 def is_unowned(path: str, policy: Policy) -> bool:
-    """Whether a path is no task's work."""
+    """Whether a path is never part of a task's work."""
     return any(fits(path.rstrip("/"), pattern) for pattern in policy.not_landed)
 
 
@@ -149,7 +150,7 @@ def is_unowned(path: str, policy: Policy) -> bool:
 def _opened(store: GitStore) -> Iterator[WorkTree]:
     check_workspace(store.place.workspace)
     index = store.git.directory / "snapshot-index"
-    # With its time: git takes a file that was changed in the index's own second for changed, and only then looks.
+    # With its time: git treats a file from the same second as the index as changed, and compares it only then.
     shutil.copy2(store.git.directory / "index", index)
     filters = tuple(lfs.settings(store.git)) if store.delivery.lfs else ()
     work = WorkTree(store.git, store.place.workspace, index, store.delivery.policy, filters)

@@ -18,14 +18,14 @@ _LINK_MAX = 4096
 
 
 def gitlinks(store: GitStore) -> dict[str, str]:
-    """By path, the commit that a submodule of the base stands at."""
+    """By path, the commit of a submodule of the base."""
     listed = split(store.git.run("ls-files", "-s", "-z").stdout)
     entries = (line.partition("\t") for line in listed if line.startswith(f"{GITLINK} "))
     return {path: entry.split(" ")[1] for entry, _, path in entries}
 
 
 def changed_below(store: GitStore, work: WorkTree) -> tuple[list[str], list[Violation]]:
-    """The files that are to be kept, and why their submodules keep the work from landing."""
+    """The files to keep, and why their submodules prevent the work from landing."""
     files, found = list[str](), list[Violation]()
     for path, commit in gitlinks(store).items():
         folder = work.folder / path
@@ -34,7 +34,7 @@ def changed_below(store: GitStore, work: WorkTree) -> tuple[list[str], list[Viol
         below = sorted(set(_changed(store, work, path, commit)))
         if below:
             files += below
-            text = f"is a submodule, and {len(below)} files in it are changed, first {below[0]!r}"
+            text = f"is a submodule, and {len(below)} files in it changed, first {below[0]!r}"
             found.append(Violation("Submodule", path, text, False))
     return files, found
 
@@ -44,10 +44,10 @@ def module_directory(workspace: Path, path: str) -> Path | None:
     own = workspace / path / ".git"
     if is_plain_folder(own):
         return own
-    said = read_plain(own, _LINK_MAX)
-    if said is None or not said.startswith(b"gitdir:"):
+    output = read_plain(own, _LINK_MAX)
+    if output is None or not output.startswith(b"gitdir:"):
         return None
-    target = said.removeprefix(b"gitdir:").strip().decode(errors="surrogateescape")
+    target = output.removeprefix(b"gitdir:").strip().decode(errors="surrogateescape")
     full = posixpath.normpath(posixpath.join(str(workspace / path), target))
     inside = f"{workspace}/"
     if not full.startswith(inside) or "\0" in full or not _is_within(workspace, full.removeprefix(inside)):
@@ -59,14 +59,14 @@ def _changed(store: GitStore, work: WorkTree, path: str, commit: str) -> Iterato
     directory = module_directory(work.folder, path)
     index = copy_index(directory / "index", store.git.home / "module-index") if directory else None
     if directory is None or index is None or read_head(directory) != commit:
-        # Another commit than that of the base, or none: nobody can say which of its files are the task's.
+        # Another commit than that of the base, or none: it is unknown which of its files are the task's.
         yield from work.inside(path)
         return
     module = WorkTree(store.git, work.folder / path, index, work.policy)
     try:
         gone, changed = module.changed()
         names = [*changed, *module.new()]
-    except GitFailedError:  # it is no index
+    except GitFailedError:  # not an index
         yield from work.inside(path)
         return
     for name in (*names, *gone):
@@ -77,7 +77,7 @@ def _changed(store: GitStore, work: WorkTree, path: str, commit: str) -> Iterato
 
 
 def _is_within(workspace: Path, path: str) -> bool:
-    """Whether no folder on the way is a link."""
+    """Whether no folder of the path is a link."""
     at = workspace
     for part in path.split("/"):
         at = at / part

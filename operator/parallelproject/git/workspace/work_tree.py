@@ -1,7 +1,7 @@
-"""A folder of files and an index of our own: what differs between them, and what goes into a tree.
+"""A folder of files and our index: how they differ, and what goes into a tree.
 
-git runs on our own git directory. Of the folder it reads files alone: no repository within it, no configuration, no
-hook and no filter. Symbolic links are recorded, never followed.
+git runs on our git directory. It reads only files of the folder: no nested repository, no configuration, no hook and
+no filter. Symbolic links are recorded, never followed.
 """
 
 import os
@@ -25,7 +25,7 @@ WORKSPACE_GONE = "WorkspaceGone"
 """The reason of ``check_workspace``."""
 _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _INSIDE_MAX = 100_000
-"""Most files of repositories within the folder that are kept."""
+"""Maximum number of files of nested repositories that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class WorkTree:
     index: Path
     policy: Policy
     filters: tuple[tuple[str, str], ...] = ()
-    """Settings by which files are taken in."""
+    """Settings for adding files."""
 
     def run(self, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
-        """What a command of git prints that looks at the folder."""
+        """The output of a git command that reads the folder."""
         return self._call(command, *arguments, stdin=stdin, codes=codes).stdout
 
     def _call(
@@ -55,26 +55,26 @@ class WorkTree:
         )
 
     def changed(self) -> tuple[list[str], list[str]]:
-        """The paths of the index that are gone, and those that look changed; a closed folder with ``/`` at its end."""
-        # "all": a submodule is not asked for its state, since that would run git within it.
+        """The deleted paths of the index, and those that look changed; an unreadable folder with ``/`` at its end."""
+        # "all": the state of a submodule is not read, since that would run git within it.
         raw = ("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all")
         done = self._call(*raw)
         fields = split(done.stdout)
         pairs = list(zip(fields[::2], fields[1::2], strict=True))
-        # What stands behind a symbolic link counts as gone, so that it is not looked at.
+        # Files behind a symbolic link count as deleted, so that they are not read.
         gone = [path for letter, path in pairs if letter == "D"]
         changed = [path for letter, path in pairs if letter != "D"]
-        if done.stderr:  # git takes a file that it cannot look at for unchanged, and only warns
+        if done.stderr:  # git treats a file that it cannot read as unchanged, and only warns
             indexed = split(self.run("ls-files", "-z"))
             changed += [path for path in self._closed() if any(each.startswith(path) for each in indexed)]
         return gone, changed
 
     def new(self) -> list[str]:
-        """The paths that are neither in the index nor ignored; a repository within, and a folder that cannot be read,
-        with ``/`` at its end."""
+        """The paths that are neither in the index nor ignored; a nested repository, and a folder that cannot be
+        read, with ``/`` at its end."""
         done = self._call("ls-files", "-z", "--others", "--exclude-standard")
         found = split(done.stdout)
-        if done.stderr:  # git passes over a folder that it cannot read, and only warns
+        if done.stderr:  # git skips a folder that it cannot read, and only warns
             closed = self._closed()
             hidden = self.hidden(closed)
             found += [path for path in closed if path not in hidden]
@@ -91,7 +91,7 @@ class WorkTree:
         return found
 
     def inside(self, path: str) -> Iterator[str]:
-        """The files in a repository within the folder, without its ``.git`` and what its own files ignore; a folder
+        """The files of a nested repository, without its ``.git`` and what its own rules ignore; a folder
         that cannot be read with ``/`` at its end."""
         folder = self.folder / path
         if not is_plain_folder(folder):
@@ -112,12 +112,12 @@ class WorkTree:
                 yield f"{path}/{file}"
 
     def kind(self, path: str, *, tracked: bool = False) -> bool | Violation:
-        """True: take it in; False: it is no file; or why it cannot be taken in."""
+        """True: add it; False: it is not a file; or why it cannot be added."""
         if path.endswith("/"):
             path = path.rstrip("/")
             return nested(path) if _is_open(self.folder / path) else unreadable(path)
         if any(_passes_for_git(part) for part in path.split("/")):
-            return Violation("UnsafePath", path, "has a name that git keeps for itself", True)
+            return Violation("UnsafePath", path, "has a name that git reserves", True)
         file = self.folder / path
         try:
             status = os.lstat(file)
@@ -135,22 +135,22 @@ class WorkTree:
         return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
 
     def take(self, add: Sequence[str], remove: Sequence[str]) -> list[Violation]:
-        """Takes files into the index, and others out of it.
+        """Adds files to the index, and removes others.
 
         Returns:
-            Those that git cannot convert, which are taken as they are, and those that it does not take.
+            Those that git cannot convert, which are added unchanged, and those that it refuses.
         """
         if remove:
-            # As "mode name\0path": mode 0 takes the path out, without a look at the work tree.
+            # As "mode name\0path": mode 0 removes the path, without reading the work tree.
             zero = "0" * self.git.name_length
             self.run("update-index", "-z", "--index-info", stdin=lines(f"0 {zero}\t{path}" for path in remove))
         return [*self._add(add), *self._passed_over(add)] if add else []
 
     def _passed_over(self, paths: Sequence[str]) -> list[Violation]:
-        """Those that git was to take and has not: it says no more than "Ignoring path"."""
+        """Those that git did not add: it only prints "Ignoring path"."""
         taken = set(split(self.run("ls-files", "-z")))
         return [
-            Violation("UnsafePath", path, "has a name that git does not take", True)
+            Violation("UnsafePath", path, "has a name that git does not accept", True)
             for path in paths
             if path not in taken and self.kind(path, tracked=True) is True  # and was not deleted meanwhile
         ]
@@ -159,15 +159,15 @@ class WorkTree:
         try:
             self.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines(paths))
         except GitFailedError as error:
-            if len(paths) > 1:  # one of them must not keep the others out
+            if len(paths) > 1:  # one of them must not block the others
                 middle = len(paths) // 2
                 return self._add(paths[:middle]) + self._add(paths[middle:])
-            # A file that is refused is refused again; what a call failed of once, as a full disk, says nothing of it.
+            # A refused file is refused again; a single failure of a call, such as a full disk, is not about the file.
             return [self._add_raw(paths[0], error)] if again else self._add(paths, again=True)
         return []
 
     def _add_raw(self, path: str, error: GitFailedError) -> Violation:
-        """Takes a file in without the conversion that failed, as a wrong ``working-tree-encoding`` makes it."""
+        """Adds a file without the failed conversion, for example after a wrong ``working-tree-encoding``."""
         plain = not any(_is_link(self.folder / above) for above in _above(path))
         content = read_plain(self.folder / path, self.policy.max_file_bytes) if plain else None
         if content is None:
@@ -175,21 +175,21 @@ class WorkTree:
         blob = self.git.run("hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
         mode = "100755" if os.access(self.folder / path, os.X_OK) else "100644"
         self.run("update-index", "--replace", "-z", "--index-info", stdin=lines([f"{mode} {blob}\t{path}"]))
-        return Violation("Unreadable", path, f"cannot be taken in by git: {error.said}", False)
+        return Violation("Unreadable", path, f"cannot be added by git: {error.detail}", False)
 
     def tree(self) -> str:
         """The index as a tree."""
         return self.run("write-tree").decode().strip()
 
     def hidden(self, paths: Iterable[str]) -> set[str]:
-        """Those of the paths that the patterns of the user, or of the folder's files, ignore."""
-        # A link in its place would lead git out of the folder: such a path is not asked for.
+        """The paths that the patterns of the user, or of the folder's files, ignore."""
+        # A link in its place would lead git out of the folder: such a path is skipped.
         asked = [path for path in paths if not any(_is_link(self.folder / above) for above in _above(path))]
         if not asked:
             return set()
-        names = lines(f"./{path}" for path in asked)  # so that no name reads as a pattern, as ":(top)" does
-        said = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
-        return {name.removeprefix("./") for name in split(said)}
+        names = lines(f"./{path}" for path in asked)  # so that no name is parsed as a pattern, such as ":(top)"
+        output = self.run("check-ignore", "--no-index", "-z", "--stdin", stdin=names, codes=(0, 1))
+        return {name.removeprefix("./") for name in split(output)}
 
     def close(self) -> None:
         """Removes the index."""
@@ -199,32 +199,32 @@ class WorkTree:
 
 
 def check_workspace(folder: Path) -> None:
-    """Refuses a workspace that is not in its place: what stands behind a link may be the user's.
+    """Refuses a workspace that is not in its place: files behind a link may be the user's.
 
     Raises:
-        PolicyError: the workspace is gone, or reached through a link.
+        PolicyError: the workspace was removed, or is reached through a link.
     """
     if folder.is_dir() and os.path.realpath(folder) == str(folder):
         return
-    found = "the task has removed or replaced its workspace, so there is nothing to land"
-    fix = "have the task work in its folder; the next attempt, or --fresh, removes it"
-    raise PolicyError(WORKSPACE_GONE, f"{found}; what is left stands in {folder.parent} ({fix})")
+    found = "the task removed or replaced its workspace, so there is nothing to land"
+    fix = "let the task work in its folder; the next attempt, or --fresh, removes it"
+    raise PolicyError(WORKSPACE_GONE, f"{found}; the rest is in {folder.parent} ({fix})")
 
 
 def nested(path: str) -> Violation:
-    """A repository within another."""
-    return Violation("NestedRepository", path, "is a repository of its own", True)
+    """A nested repository."""
+    return Violation("NestedRepository", path, "is a separate repository", True)
 
 
 def unreadable(path: str) -> Violation:
-    """A file or folder that is closed to us."""
+    """A file or folder without read permission."""
     return Violation("Unreadable", path, "cannot be read", True)
 
 
 def _is_link(path: Path) -> bool:
     try:
         return stat.S_ISLNK(os.lstat(path).st_mode)
-    except OSError:  # gone, or in a closed folder
+    except OSError:  # deleted, or in an unreadable folder
         return False
 
 
@@ -240,5 +240,5 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _passes_for_git(name: str) -> bool:
-    """Whether some file system takes the name for ``.git``; git refuses those anywhere."""
+    """Whether some file system treats the name as ``.git``; git refuses those anywhere."""
     return _IGNORED_BY_HFS.sub("", name).rstrip(" .").split(":")[0].casefold() in (".git", "git~1")

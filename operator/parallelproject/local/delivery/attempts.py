@@ -10,7 +10,7 @@ from typing import Any
 import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
@@ -22,7 +22,7 @@ from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Spec, WorkspaceHistory
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
 
 _SHOWN = 10
@@ -40,7 +40,12 @@ class Deliveries:
     """The deliveries of one run."""
 
     def __init__(
-        self, target: LandingTarget, spec: Spec, directory: StateDirectory, source: Path | None = None
+        self,
+        target: LandingTarget,
+        spec: Spec,
+        directory: StateDirectory,
+        source: Path | None = None,
+        check: str | None = None,
     ) -> None:
         """Describe them.
 
@@ -49,12 +54,14 @@ class Deliveries:
             spec: What is to be done.
             directory: The state.
             source: The file that the tasks come from: no task's work.
+            check: For the shell: what must succeed in a workspace before its work lands.
 
         Raises:
             ProblemsError: the spec asks for what cannot be delivered.
         """
         self.target = target
         self._directory = directory
+        self._check = check
         settings = target.repository.settings
         self._policy: dict[str, Any] = {
             "enforce_files": spec.conflicts.enforce_files,
@@ -82,7 +89,7 @@ class Deliveries:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
 
         Raises:
-            OSError: what it is told cannot be written.
+            OSError: its instruction cannot be written.
         """
         described = graph.tasks[task]
         files = list(graph.files[task])
@@ -93,15 +100,17 @@ class Deliveries:
             "body": described.description,
             "policy": self._policy | {"files": files},
         }
-        told = instruction(
+        instructions = instruction(
             state=self._directory.path,
             argv=list(order.argv),
             deadline=order.deadline,
             grace=order.grace,
             delivery=delivery,
+            check=self._check,
+            log=order.log,
         )
         file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
-        file.write_text(json.dumps(told))
+        file.write_text(json.dumps(instructions))
         argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
         return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
@@ -110,7 +119,7 @@ class Deliveries:
         """Where an attempt works."""
         return str(Places(self._directory.path, task).of(number).workspace)
 
-    def told(self, row: AttemptRow) -> AttemptRow:
+    def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""
         result = self.result(row.task, row.number)
         if result is None or row.ended is None:
@@ -122,7 +131,7 @@ class Deliveries:
         return row._replace(reason=result.reason) if row.phase == FAILED else row
 
     def result(self, task: str, number: int) -> DeliveryResult | None:
-        """What an attempt has told of its end."""
+        """What an attempt has reported of its end."""
         return delivery_result.read(Places(self._directory.path, task).result(number))
 
     def commit(self, row: AttemptRow) -> str | None:
@@ -141,7 +150,7 @@ class Deliveries:
         if result is None:
             return ()
         rules = "the base's rules or rules that the task has added"
-        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}: that has not landed"
+        hidden = f"{rules} ignore {listed(result.hidden, _SHOWN)}, so it did not land"
         return (*result.kept, *([hidden] if result.hidden else []))
 
     def remarks(self, records: Mapping[str, Record]) -> list[str]:
@@ -154,23 +163,27 @@ class Deliveries:
                 unowned |= dict.fromkeys(result.not_landed)
         lines = [f"Changed nothing: {listed(nothing, _SHOWN)}"] if nothing else []
         if unowned:
-            why = "no task's work, so changes of it do not land"
+            why = "no task's work, so changes to it do not land"
             lines.append(f"Left as it is on {self.target.branch}: {listed(list(unowned), _SHOWN)} ({why})")
         return lines
 
     def feedback(self, task: str, number: int) -> str:
-        """The file that tells the next attempt why this one failed.
+        """The file that says to the next attempt why this one failed.
 
         Raises:
             OSError: it cannot be written.
         """
         result = self.result(task, number)
-        if result is None or result.outcome != Outcome.CONFLICT:
+        if result is None or (result.outcome != Outcome.CONFLICT and result.reason != Reason.GATE_FAILED):
             return self._directory.log(task, number)
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
         where = self.target.repository.address.url
         kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
-        file.write_text(conflict_feedback(number, result.paths, kept), errors="surrogateescape")
+        if result.outcome == Outcome.CONFLICT:
+            text = conflict_feedback(number, result.paths, kept)
+        else:
+            text = check_feedback(number, result.message, result.printed, kept)
+        file.write_text(text, errors="surrogateescape")
         return str(file)
 
 

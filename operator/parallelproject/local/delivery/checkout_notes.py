@@ -6,6 +6,7 @@ from pathlib import Path
 
 from parallelproject.git.plumbing.changes import GITLINK
 from parallelproject.local.delivery.repository import Repository
+from parallelproject.model.names import CONFIG_FILE
 from parallelproject.model.problem import listed
 
 _SHOWN = 3
@@ -27,11 +28,15 @@ def notes(
     if repository.folder != repository.top and repository.top in repository.folder.parents:
         yield f"--repo names a folder of {repository.top}: tasks have all of it, and start at its top"
     own = set(repository.paths_of(source))
-    paths = [path for path in repository.uncommitted() if path not in own] if not repository.is_bare else []
+    paths = (
+        [path for path in repository.uncommitted() if path not in own and not _is_config(path)]
+        if not repository.is_bare
+        else []
+    )
     if paths:
-        files = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
-        names = listed(paths, _SHOWN)
-        yield f"{files} changed or new in {repository.top}, so no task has them: {names} (commit them first)"
+        files, are = ("1 file", "is") if len(paths) == 1 else (f"{len(paths)} files", "are")
+        where = f"in {repository.top} {are} not committed, so tasks do not see these changes"
+        yield f"{files} {where}: {listed(paths, _SHOWN)} (commit them first)"
     modes = repository.tree(base)
     links = [path for path, (mode, _) in modes.items() if mode == GITLINK]
     if links and not submodules:
@@ -59,3 +64,8 @@ def notes(
                 f"{shown} are pointers of git-lfs in workspaces, and changes of them are kept, not landed "
                 "(spec.workspace.lfs: true has git-lfs fill them)"
             )
+
+
+def _is_config(path: str) -> bool:
+    """Whether a path is our own file of options, which no task needs."""
+    return path.rpartition("/")[2] == CONFIG_FILE

@@ -97,8 +97,8 @@ def owner_settings(directory: Path, top: Path) -> OwnerSettings:
     values = {key: value for key, _, value in (entry.partition("\n") for entry in listed.split("\0") if entry)}
     named = None
     if "core.excludesfile" in values:  # asked for by itself, since git knows what ~ is
-        said = _git(directory, "config", "--path", "--get", "core.excludesFile").stdout
-        named = said.decode(errors="surrogateescape").rstrip("\n")
+        printed = _git(directory, "config", "--path", "--get", "core.excludesFile").stdout
+        named = printed.decode(errors="surrogateescape").rstrip("\n")
         return OwnerSettings(directory, values, top / named if named else None)
     return OwnerSettings(directory, values, _default_excludes())
 
@@ -123,4 +123,4 @@ def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Com
     try:
         return subprocess.run(command, env=environment, input=stdin, capture_output=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise RunError(f"git {arguments[0]} in {directory}: no end after {_SECONDS} s") from None
+        raise RunError(f"git {arguments[0]} in {directory} did not end within {_SECONDS} s") from None

@@ -47,7 +47,7 @@ class Places:
         return self.of(attempt).private.is_dir()
 
     def note_end(self, attempt: int, code: int) -> None:
-        """Notes how the command ended: a good end is landed, whoever does it."""
+        """Notes how the command ended: a good end is landed, by any process."""
         file = self.of(attempt).private / _ENDED
         new = file.with_name(f"{_ENDED}.new")
         new.write_text(json.dumps({"code": code}))

@@ -31,11 +31,15 @@ from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 
 STOPPED = 143
-"""Exit code of an attempt that was asked to end before its command had begun, as a shell has it for SIGTERM."""
+"""Exit code of an attempt that was asked to end before its command had started, as a shell has it for SIGTERM."""
 _SHOWN = 10
 """Most paths that are named in one line."""
 _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
+_PRINTED_MAX = 64 * 1024
+"""Bytes of what a check has printed that the next attempt is given; the whole is in the log."""
+_OVERDUE, _GATE_FAILED = "DeadlineExceeded", "GateFailed"
+"""Reasons, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
 """Ends after which the work still has to land."""
 
@@ -66,8 +70,10 @@ def instruction(
     deadline: float | None,
     grace: float,
     delivery: Mapping[str, Any],
+    check: str | None = None,
+    log: str = "",
 ) -> dict[str, Any]:
-    """What ``main`` is told, as plain data.
+    """The settings of ``main``, as plain data.
 
     Args:
         state: The state directory of the run.
@@ -75,23 +81,26 @@ def instruction(
         deadline: Seconds that the command may take.
         grace: Seconds that it then has to end by itself.
         delivery: The fields of ``Delivery``, without those that are always the same here.
+        check: For the shell: what must succeed before the work lands.
+        log: The file that the attempt's output goes to.
     """
     path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
     return {
         "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
+        "check": check, "log": log,
     }  # fmt: skip
 
 
 class LandingAttempt:
     """One attempt, from its start to its end."""
 
-    def __init__(self, told: Mapping[str, Any], environment: dict[str, str]) -> None:
-        self._told = told
+    def __init__(self, settings: Mapping[str, Any], environment: dict[str, str]) -> None:
+        self._settings = settings
         self._environment = environment
-        os.environ["PATH"] = told["path"]
-        self._delivery = delivery_of(told["delivery"])
+        os.environ["PATH"] = settings["path"]
+        self._delivery = delivery_of(settings["delivery"])
         self._number = self._delivery.attempt
-        self._state = Path(told["state"])
+        self._state = Path(settings["state"])
         self._places = Places(self._state, self._delivery.task)
         self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
@@ -113,19 +122,45 @@ class LandingAttempt:
             return self._land(self._delivery, self._place)
         if self._runner.is_stopping:
             return None
-        told = self._told
+        settings = self._settings
         self._make_outputs()
-        ended = self._runner.run(
-            told["argv"], self._place.workspace, self._environment, told["deadline"], told["grace"]
-        )
-        check_workspace(self._place.workspace)
-        code = 124 if ended.overdue and not ended.code else ended.code
-        self._places.note_end(self._number, code)
-        if code == 0:
+        began = time.monotonic()
+        failed = self._run(settings["argv"], settings["deadline"])
+        if failed is None and settings["check"]:
+            left = settings["deadline"] and max(0.001, settings["deadline"] - (time.monotonic() - began))
+            failed = self._checked(settings["check"], left)
+        self._places.note_end(self._number, failed.exit_code if failed else 0)
+        if failed is None:
             return self._land(self._delivery, self._place)
         kept = salvage(self._delivery, self._place)
-        reason = "DeadlineExceeded" if ended.overdue else "ExitCode"
-        return DeliveryResult(FAILED, reason, exit_code=code, ref=kept.ref, kept=tuple(map(str, kept.kept)))
+        return failed._replace(ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
+        """Runs a command in the workspace; how it failed, if it did."""
+        ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._settings["grace"])
+        check_workspace(self._place.workspace)
+        code = 124 if ended.overdue and not ended.code else ended.code
+        return DeliveryResult(FAILED, _OVERDUE if ended.overdue else "ExitCode", exit_code=code) if code else None
+
+    def _checked(self, check: str, deadline: float | None) -> DeliveryResult | None:
+        """Runs what must succeed before the work lands; how it failed, if it did."""
+        if self._runner.is_stopping:
+            return DeliveryResult(FAILED, "ExitCode", exit_code=STOPPED)
+        _print(f"check: {check}")
+        log = Path(self._settings["log"])
+        start = log.stat().st_size
+        failed = self._run(["/bin/sh", "-c", check], deadline)
+        if failed is None:
+            _print("the check passed")
+            return None
+        if failed.reason == _OVERDUE or self._runner.is_stopping:
+            return failed
+        with log.open("rb") as file:
+            file.seek(max(start, log.stat().st_size - _PRINTED_MAX))
+            printed = file.read().decode(errors="replace")
+        found = f"the check failed with exit code {failed.exit_code}: {check}"
+        _print(found)
+        return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""

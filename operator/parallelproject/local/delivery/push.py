@@ -16,24 +16,24 @@ _SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class PushedBranch:
-    """What was pushed, for whoever publishes it."""
+    """What was pushed, for the process that publishes it."""
 
     url: str
     """The remote's address, as the repository's owner has set it."""
     target: LandingTarget
-    told: Mapping[str, Any]
+    instruction: Mapping[str, Any]
     """What is to be published (``core.followups.revision.instruction``)."""
 
 
 Publish = Callable[[PushedBranch], list[str]]
-"""Publishes, and gives lines to be told. Raises RunError."""
+"""Publishes, and gives lines for the user. Raises RunError."""
 
 
 def remote_of(target: LandingTarget) -> str:
     """The name of the remote.
 
     Raises:
-        RunError: there is none to be told.
+        RunError: its remote or address is missing.
     """
     name = target.repository.remote(target.base.name)
     if name is None:
@@ -58,7 +58,7 @@ def push(target: LandingTarget) -> str:
             command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise RunError(f"--push: no end after {_SECONDS} s") from None
+        raise RunError(f"--push: git push did not end within {_SECONDS} s") from None
     if done.returncode:
         raise RunError(f"--push: {target.branch} was not pushed to {remote}: {clean(done.stderr, ())}")
     return remote

@@ -1,6 +1,7 @@
 """The caller's repository, as far as a run needs to know it. Nothing here touches what is checked out."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,9 @@ from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
 from parallelproject.local.errors import RunError
+from parallelproject.model.branches import CHECKED_OUT
 
-_OLDEST = (2, 38)
+OLDEST_GIT = (2, 38)
 """The first git with ``merge-tree --write-tree``."""
 
 
@@ -39,7 +41,7 @@ class Repository:
             home: A folder of our own, for git's temporary files.
 
         Raises:
-            RunError: there is none, or git is missing or too old.
+            RunError: it is missing, or git is missing or too old.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - without ".."
@@ -73,39 +75,38 @@ class Repository:
         """The commit that a branch or a tag stands for; by default what is checked out.
 
         Raises:
-            RunError: there is none.
+            RunError: it is missing.
         """
-        if name is None:
+        if name is None or name == CHECKED_OUT:
             commit = self._commit("HEAD")
             branch = self._own.run("symbolic-ref", "--short", "--quiet", "HEAD", codes=(0, 1)).stdout.decode().strip()
             if commit is None:
                 if self._text("for-each-ref", "--count=1", "refs/heads/"):
                     found = f"the branch {branch}, which is checked out in {self.folder}, has no commit yet"
-                    raise RunError(found, "commit something first, or spec.git.baseRef says where the work starts")
+                    raise RunError(found, "commit something first, or give --base BRANCH")
                 raise RunError(f"{self.folder} has no commit yet", "commit something first")
             return Base(branch or commit[:10], commit)
         for ref in [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}"]:
             commit = self._commit(ref)
             if commit:
                 return Base(name, commit)
-        hint = "spec.git.baseRef says where the work starts"
+        hint = "--base BRANCH, or spec.git.baseRef, says where the work starts"
         raise RunError(f"{self.folder} has neither a branch nor a tag {name}", hint)
 
     def checked_out(self, branch: str) -> Path | None:
         """The work tree in which a branch is checked out."""
-        tree = None
-        for line in lines_of(self._text("worktree", "list", "--porcelain")):
-            what, _, value = line.partition(" ")
-            if what == "worktree":
-                tree = Path(value)
-            elif what == "branch" and value == check_branch(branch, "branch"):
-                return tree
-        return None
+        ref = check_branch(branch, "branch")
+        return next((Path(tree["worktree"]) for tree in self._work_trees() if tree.get("branch") == ref), None)
 
     def work_trees(self) -> list[Path]:
         """All work trees of the repository."""
-        lines = lines_of(self._text("worktree", "list", "--porcelain"))
-        return [Path(line.removeprefix("worktree ")) for line in lines if line.startswith("worktree ")]
+        return [Path(tree["worktree"]) for tree in self._work_trees()]
+
+    def _work_trees(self) -> list[dict[str, str]]:
+        """What git says of each, by label. With ``-z``: a path may hold a newline."""
+        said = self._text("worktree", "list", "--porcelain", "-z")
+        trees = [tree.split("\0") for tree in said.split("\0\0") if tree]
+        return [{label: value for label, _, value in (line.partition(" ") for line in tree)} for tree in trees]
 
     def paths_of(self, file: Path | None) -> list[str]:
         """The paths that a file has within the repository, as those who have a checkout of it know it."""
@@ -127,14 +128,14 @@ class Repository:
         config = [("core.excludesFile", str(settings.excludes_file or "/dev/null")), *settings.without_filters]
         found: set[str] = set()
         for command in commands:
-            said = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
-            found |= {path for path in said.stdout.decode(errors="surrogateescape").split("\0") if path}
+            done = self._own.run(*command, environment=where, folder=self.top, config=config, codes=(0, 1, 128))
+            found |= {path for path in done.stdout.decode(errors="surrogateescape").split("\0") if path}
         return sorted(found)
 
     def tree(self, commit: str) -> dict[str, tuple[str, str]]:
         """By path, the mode and the object of all that a commit has."""
-        said = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
-        entries = (entry.partition("\t") for entry in said.split("\0") if entry)
+        printed = self._git.run("ls-tree", "-r", "-z", "--full-tree", commit).stdout.decode(errors="surrogateescape")
+        entries = (entry.partition("\t") for entry in printed.split("\0") if entry)
         return {path: (fields.split(" ")[0], fields.split(" ")[2]) for fields, _, path in entries}
 
     def contents(self, blobs: list[str]) -> list[tuple[str, bytes]]:
@@ -161,20 +162,20 @@ class Repository:
         other = self.branch_in_the_way(branch)
         if other:
             found = f"there can be no branch {branch} in {self.folder}, since it has a branch {other}"
-            raise RunError(found, f"git branch -m {other} OTHER-NAME, or another name by spec.git.branch")
+            raise RunError(found, f"git branch -m {other} OTHER-NAME, or give --branch NAME")
         try:
             # What is in this repository is not ours: it outlives a loss of power as its owner's own refs do.
             self._git.run("update-ref", ref, base.commit, "0" * len(base.commit), config=[("core.fsync", "default")])
         except GitFailedError as error:
             if self._commit(ref):
                 return False
-            raise RunError(f"the branch {branch} cannot be made: {error.said}") from None
+            raise RunError(f"the branch {branch} cannot be made: {error.detail}") from None
         return True
 
     def commits(self, base: str, branch: str) -> int:
         """How many commits a branch has that its base has not."""
-        said = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
-        return int(said.stdout or 0)
+        done = self._git.run("rev-list", "--count", f"{base}..{check_branch(branch, 'branch')}", "--", codes=(0, 128))
+        return int(done.stdout or 0)
 
     def task_refs(self, run: str, tasks: list[str]) -> dict[str, dict[str, str]]:
         """By task, its refs as in ``landed`` or ``salvage/1``, with the commits that they stand for."""
@@ -184,21 +185,37 @@ class Repository:
             run, tasks, ((name, commit) for name, _, commit in (line.partition(" ") for line in listed))
         )
 
+    def refs_of_run(self, run: str) -> dict[str, str]:
+        """All refs that a run has made for its tasks, with the commits that they stand for."""
+        root = TaskRefs(run, "x").run_folder
+        listed = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
+        return {name: commit for name, _, commit in (line.partition(" ") for line in listed)}
+
+    def delete_refs(self, refs: Mapping[str, str]) -> None:
+        """Removes refs, all or none of them: each must stand for its commit still.
+
+        Raises:
+            GitFailedError: one does not, or cannot be removed.
+        """
+        lines = [f"delete {name} {commit}\n" for name, commit in refs.items()]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+
     def forget_landed(self, run: str) -> None:
         """Removes the refs that say what has landed of a run. Those of work that did not land stay."""
-        root = TaskRefs(run, "x").run_folder
-        found = lines_of(self._text("for-each-ref", "--format=%(refname) %(objectname)", f"{root}/"))
-        lines = [f"delete {line}\n" for line in found if line.partition(" ")[0].endswith("/landed")]
-        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+        self.delete_refs({name: commit for name, commit in self.refs_of_run(run).items() if name.endswith("/landed")})
+
+    def branch_commit(self, branch: str) -> str | None:
+        """The commit of a branch; None where it does not exist."""
+        return self._commit(check_branch(branch, "branch"))
 
     def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
         """By commit, the paths that it changed."""
         found: dict[str, list[str]] = {}
         if commits:
             options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--root")
-            said = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
+            printed = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
             known, at = set(commits), ""
-            for field in said.decode(errors="surrogateescape").split("\0"):
+            for field in printed.decode(errors="surrogateescape").split("\0"):
                 if field.rstrip("\n") in known:
                     at = field.rstrip("\n")
                 elif field:
@@ -206,7 +223,7 @@ class Repository:
         return {commit: tuple(paths) for commit, paths in found.items()}
 
     def remote(self, base: str) -> str | None:
-        """The remote that the base is followed from; else ``origin``, or the only one. None: there is none."""
+        """The remote that the base is followed from; else ``origin``, or the only one. None: no such remote."""
         names = lines_of(self._text("remote"))
         followed = self._git.run("config", "--get", f"branch.{base}.remote", codes=(0, 1)).stdout.decode().strip()
         if followed in names:
@@ -241,7 +258,7 @@ def _git_directory(folder: Path) -> Path | None:
 
 
 def _check_version(git: GitCommand) -> None:
-    said = git.run("version").stdout.decode().split()
-    numbers = said[2].split(".") if len(said) > 2 else []
-    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < _OLDEST:
-        raise RunError(f"git {'.'.join(map(str, _OLDEST))} or newer is needed", f"found {' '.join(said[2:])}")
+    words = git.run("version").stdout.decode().split()
+    numbers = words[2].split(".") if len(words) > 2 else []
+    if tuple(int(n) for n in numbers[:2] if n.isdecimal()) < OLDEST_GIT:
+        raise RunError(f"git {'.'.join(map(str, OLDEST_GIT))} or newer is needed", f"found {' '.join(words[2:])}")

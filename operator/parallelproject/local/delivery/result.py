@@ -38,6 +38,9 @@ class DeliveryResult(NamedTuple):
     hidden: Sequence[str] = ()
     """New paths that did not land, since rules of the base, or rules that the task itself has added, ignore them."""
 
+    printed: str = ""
+    """Of a check that failed: the end of what it printed."""
+
     @property
     def is_good(self) -> bool:
         """Whether the task needs nothing more."""

@@ -45,7 +45,7 @@ class LandingTarget:
         if tree:
             raise RunError(
                 f"the branch {self.branch} is checked out in {tree}: its files would no longer be those of its commit",
-                f"git -C {tree} switch --detach, or another branch by spec.git.branch",
+                f"git -C {tree} switch --detach, or give --branch NAME",
             )
         made = self.repository.make_branch(self.branch, self.base)
         self.repository.settings.fetch_missing([self.base.commit, f"refs/heads/{self.branch}"])
@@ -56,7 +56,7 @@ class LandingTarget:
         ahead = 0 if made else self.repository.commits(self.base.commit, self.branch)
         if ahead:
             commits = f"{ahead} commit{'s' if ahead > 1 else ''}"
-            say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work goes on top")
+            say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work lands on top")
         file = directory.repository_note
         new = file.with_name(f"{file.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
@@ -70,7 +70,7 @@ def find_target(
     given: Path | None,
     directory: StateDirectory,
     run: str,
-    has_begun: bool,
+    has_started: bool,
     source: Path | None = None,
 ) -> LandingTarget | None:
     """Where the work lands. None: the run is without a repository.
@@ -81,7 +81,7 @@ def find_target(
         given: The folder of a repository; by default ``spec.git.url`` names it.
         directory: The state of the run.
         run: The run's id.
-        has_begun: Whether attempts have been made.
+        has_started: Whether attempts have been made.
         source: The file of the project: a relative ``spec.git.url`` is so to its folder.
 
     Raises:
@@ -105,8 +105,8 @@ def find_target(
         raise ProblemsError([Problem("spec.git.branch", str(error).partition(": ")[2])]) from None
     repository = Repository(folder, directory.path / "git" / "home")
     if noted is None:
-        if has_begun:
-            found = f"the run in {directory.path} was begun without a repository"
+        if has_started:
+            found = f"the run in {directory.path} was started without a repository"
             raise RunError(found, "--fresh forgets it, --state-dir DIR keeps it")
         return LandingTarget(repository, branch, repository.base(spec.git.base_ref if spec.git else None), run, True)
     here = (repository.address.url, branch)

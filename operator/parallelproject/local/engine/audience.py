@@ -1,15 +1,15 @@
-"""All who see a run while it goes on: its views, and whoever else hears what happens."""
+"""All who see a run while it runs: its views, and the other consumers of its events."""
 
 from collections.abc import Sequence
 
 from parallelproject.core.report.changes import Consumer, Event
-from parallelproject.local.engine.board import Board, View
+from parallelproject.local.engine.board import Board, BoardView
 
 
 class Audience:
-    """Several views, and consumers of events, as one view. A consumer that fails hears no more."""
+    """Several views, and consumers of events, as one view. A consumer that fails receives no more."""
 
-    def __init__(self, views: Sequence[View], consumers: Sequence[Consumer[Board]] = ()) -> None:
+    def __init__(self, views: Sequence[BoardView], consumers: Sequence[Consumer[Board]] = ()) -> None:
         self._views = tuple(views)
         self._consumers = list(consumers)
 
@@ -22,10 +22,12 @@ class Audience:
                 consumer.take(project, events)
             except Exception as error:
                 self._consumers.remove(consumer)
-                self.say(f"{type(consumer).__name__} failed and hears no more: {type(error).__name__}: {error}")
+                self.say(
+                    f"{type(consumer).__name__} failed and receives no more events: {type(error).__name__}: {error}"
+                )
 
     def say(self, notice: str) -> None:
-        """Tells all views something about the run as a whole."""
+        """Reports something about the run as a whole to all views."""
         for view in self._views:
             view.say(notice)
 

@@ -8,6 +8,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.changes import Consumer
 from parallelproject.local.engine.clock import Clock
+from parallelproject.local.state.requests import Asked
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
@@ -35,8 +36,14 @@ class Board:
     plan: Plan | None = None
     notice: str | None = None
     """What a person should know now: that it is being stopped, or that the disk is full."""
+    requests: int = 0
+    """The version of what people have asked of it (``local.state.requests``) that the plan is made with."""
+    stop_requested: bool = False
+    """Whether that stops it."""
+    suspend_requested: bool = False
+    """Whether that suspends it: it waits, and does not end."""
     interrupted: bool = False
-    """Whether a person has interrupted it: what is stopped by that is not over, and another session goes on with it."""
+    """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
@@ -46,17 +53,22 @@ class Board:
         self.plan = plan
         self.states = Counter(plan.states)
 
+    def heed(self, asked: Asked, graph: CompiledGraph, spec: Spec) -> None:
+        """Takes note of what people have asked for, and of graph and spec with that."""
+        self.graph, self.spec, self.requests = graph, spec, asked.version
+        self.stop_requested, self.suspend_requested = bool(asked.spec.get("stop")), bool(asked.spec.get("suspend"))
+
     @property
     def progress(self) -> str:
         """Tasks that succeeded, of all."""
         return f"{self.states[TaskState.SUCCEEDED]}/{len(self.graph.ids)}"
 
 
-class View(Consumer[Board], Protocol):
-    """A way to show a run while it goes on, which hears what happens. No view may hold up or break the run."""
+class BoardView(Consumer[Board], Protocol):
+    """A way to show a run while it runs, which receives its events. No view may hold up or break the run."""
 
     def say(self, notice: str) -> None:
-        """Tells something about the run as a whole."""
+        """Reports something about the run as a whole."""
 
     def draw(self) -> float | None:
         """Brings the picture up to date where there is one; returns the seconds until it wants to be called again."""

@@ -1,4 +1,4 @@
-"""Which tasks are no longer what they were when they succeeded: their success counts all the same, and is told."""
+"""Which tasks are no longer what they were when they succeeded: their success counts all the same, and is reported."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def changed_since(graph: CompiledGraph, records: Mapping[str, Record], directory
             document = json.loads(Path(directory.task_file(task.id, record.attempts)).read_bytes())
             then = document["task"]
         except (OSError, ValueError, TypeError, KeyError):
-            continue  # a task file that was removed tells nothing
+            continue  # a task file that was removed says nothing
         now = task.model_dump(by_alias=True, exclude_defaults=True, mode="json", include=set(_TEXTS))
         if any(then.get(field) != now.get(field) for field in _TEXTS):
             found.append(task.id)
@@ -39,4 +39,4 @@ def notice(tasks: list[str]) -> str:
     what = "1 task has" if one else f"{len(tasks)} tasks have"
     again = "is not run again" if one else "are not run again"
     since = f"{what} changed since {'it' if one else 'they'} succeeded"
-    return f"{since}, and {again}: {listed(tasks, _SHOWN)} (--fresh runs all anew)"
+    return f"{since}, and {again}: {listed(tasks, _SHOWN)} (--fresh runs all again)"

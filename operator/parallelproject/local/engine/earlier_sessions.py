@@ -41,7 +41,7 @@ def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | No
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
-    count as stopped. Only to be called with the lock held. Of ``deliveries`` it counts what they tell of their ends.
+    count as stopped. Only to be called with the lock held. Of ``deliveries`` it counts what they report of their ends.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -59,7 +59,7 @@ def recover(store: Store, spill: Spill, now: float, deliveries: "Deliveries | No
         store.write([row._replace(phase=STOPPED, ended=now, reason=INTERRUPTED) for row in running])
         rows = store.attempts()
     if deliveries:
-        rows = [deliveries.told(row) for row in rows]
+        rows = [deliveries.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None
     return _read(rows, store.sessions(), now, commit)
 

@@ -15,12 +15,15 @@ from parallelproject.core.planner.constraints.backoff import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes
 from parallelproject.core.report.readings import PlanReading
-from parallelproject.local.engine.board import Board, Running, View
+from parallelproject.local.engine.board import Board, BoardView, Running
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.engine.executor import ProcessExecutor
+from parallelproject.local.engine.inbox import Inbox
+from parallelproject.local.engine.resume import Basis
 from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
+from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, AttemptRow
 from parallelproject.local.supervisor.handle import Processes, Report
@@ -35,7 +38,7 @@ _ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
 _ENDS = frozenset({What.SKIPPED, What.LEVEL_COMPLETED, What.COMPLETED})
 
 
-class End(Enum):
+class RunEnd(Enum):
     """Why the loop ended."""
 
     COMPLETED = auto()
@@ -57,11 +60,16 @@ class Engine:
         directory: StateDirectory,
         processes: Processes,
         interrupts: Interrupts,
-        view: View,
+        view: BoardView,
         grace: float,
+        basis: Basis,
+        inbox: Inbox,
         deliveries: "Deliveries | None" = None,
     ) -> None:
         self._board = board
+        self._basis = basis
+        self._inbox = inbox
+        self._is_held = False  # suspended by request: it waits for resume
         self._graph: CompiledGraph = board.graph
         self._spec: Spec = board.spec
         self._clock = board.clock
@@ -86,13 +94,15 @@ class Engine:
         self._selector.register(processes.channel, selectors.EVENT_READ)
         self._selector.register(interrupts, selectors.EVENT_READ)
 
-    def run(self) -> End:
+    def run(self) -> RunEnd:
         """Runs to the end.
 
         Raises:
             SupervisorLostError: the supervisor died.
         """
         wake_at: float | None = None
+        self._inbox.mark()
+        self._say_requests()
         if self._reading:
             self._view.take(self._board, [*changes(None, self._reading), *self._skipped(self._reading.plan)])
         while True:
@@ -169,23 +179,25 @@ class Engine:
         if orders:
             self._processes.start(orders)
 
-    def _end(self) -> End | None:
+    def _end(self) -> RunEnd | None:
         """Whether it is over."""
         if self._observed or self._again:
             return None
         if self._interrupted:
-            return End.INTERRUPTED
+            return RunEnd.INTERRUPTED
         if self._trouble.hopeless:
-            return End.TROUBLE
+            return RunEnd.TROUBLE
         if self._trouble.what:
             return None
+        if self._heed(at_once=True):
+            return None
         if self._board.plan and self._board.plan.completed:
-            return End.COMPLETED
-        return End.SUSPENDED if self._spec.suspend else None
+            return RunEnd.COMPLETED
+        return RunEnd.SUSPENDED if self._spec.suspend and not self._is_held else None
 
     def _wait(self, wake_at: float | None) -> None:
         """Sleeps until something happens, is due, or wants to be drawn."""
-        times = [self._view.draw(), self._trouble.next_time]
+        times = [self._view.draw(), self._trouble.next_time, self._inbox.wait()]
         if wake_at is not None:
             times.append(wake_at - self._clock.now())
         timeout = min((t for t in times if t is not None), default=None)
@@ -197,7 +209,8 @@ class Engine:
         self._processes.channel.flush()
 
     def _hear(self) -> None:
-        """Takes in what the supervisor and the terminal say."""
+        """Takes in what the supervisor, the terminal and other commands say."""
+        self._heed()
         report = self._processes.receive()
         if report:
             self._take(report)
@@ -214,6 +227,40 @@ class Engine:
                 self._processes.kill("Stopped")
         if self._trouble.probe():
             self._processes.probe()
+
+    def _heed(self, *, at_once: bool = False) -> bool:
+        """Takes in what was asked of the run; whether that is something new."""
+        asked = self._inbox.news(at_once=at_once)
+        if self._inbox.trouble:
+            self._say(self._inbox.trouble)
+            self._inbox.trouble = None
+        if asked is None:
+            self._inbox.mark()
+            return False
+        self._inbox.mark()  # first: a run that is killed now has stopped as well
+        try:
+            self._graph, self._spec = self._basis.with_requests(asked)
+        except RunError as error:
+            self._say(str(error))
+            return False
+        self._board.heed(asked, self._graph, self._spec)
+        if self._interrupted:
+            self._spec = self._spec.model_copy(update={"stop": True})
+        self._again = True
+        self._view.take(self._board, [])
+        self._say_requests()
+        return True
+
+    def _say_requests(self) -> None:
+        """Says what holds the run back because somebody has asked for it, and when nothing does any more."""
+        was_held, self._is_held = self._is_held, self._board.suspend_requested
+        if self._board.stop_requested:
+            self._say("stopping, as requested: running tasks are stopped, and the run ends")
+        elif self._is_held and not was_held:
+            self._say("suspended, as requested: running tasks finish, no new ones start until pproj resume")
+        elif was_held and not self._is_held:
+            self._view.say("resumed, as requested")
+            self._board.notice = None
 
     def _take(self, report: Report) -> None:
         for row in report.started:
@@ -245,12 +292,12 @@ class Engine:
 
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):
-            self._say(f"{what}; running tasks go on, nothing new starts until that is mended")
+            self._say(f"{what}; running tasks continue; nothing new starts until that is fixed")
 
     def _all_well(self) -> None:
         if self._trouble.over():
             self._board.notice = None
-            self._view.say("the state can be written again: going on")
+            self._view.say("the state can be written again: tasks start")
 
     def _say(self, notice: str) -> None:
         self._board.notice = notice

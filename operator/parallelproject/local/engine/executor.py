@@ -93,7 +93,7 @@ class ProcessExecutor:
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
-        return self._deliveries.told(row) if self._deliveries else row
+        return self._deliveries.reported(row) if self._deliveries else row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.

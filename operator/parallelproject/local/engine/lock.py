@@ -1,7 +1,7 @@
 """One run at a time on one state directory.
 
 The lock (flock(2)) belongs to the engine and, by inheritance, to its supervisor: it is free only when both are
-gone. So whoever gets it knows that nobody writes the state any more.
+gone. So the process that gets it knows that nobody writes the state any more.
 """
 
 import fcntl
@@ -29,15 +29,18 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
     Raises:
         RunError: another run has it; the message names its process and its start.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = _open(path)
     deadline = time.monotonic() + patience
-    told = False
+    has_said = False
     try:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                if _is_at(lock, path):
+                    break
+                os.close(lock)  # of a state that was deleted meanwhile: the next process has another file
+                lock = _open(path)
+                continue
             except BlockingIOError:
                 pid, ticks, since = _holder(lock)
             if pid and is_alive(pid, ticks):
@@ -50,9 +53,9 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
                     f"{path.parent} is still being cleaned up after process {pid} ended",
                     f"see who holds {path}",
                 )
-            if not told and time.monotonic() > deadline - patience + 0.2:
+            if not has_said and time.monotonic() > deadline - patience + 0.2:
                 say(f"waiting for the tasks of the run that was cut off (process {pid}) to be stopped …")
-                told = True
+                has_said = True
             time.sleep(_POLL)
         own = process(os.getpid())
         content = {"pid": os.getpid(), "ticks": own.start if own else None, "since": time.time()}
@@ -62,6 +65,19 @@ def acquire(path: Path, say: Callable[[str], None], patience: float = PATIENCE) 
         os.close(lock)
         raise
     return lock
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _is_at(lock: int, path: Path) -> bool:
+    """Whether a file that is open is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_held(path: Path) -> bool:

@@ -4,16 +4,20 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from parallelproject.model.spec import Scheduling, Spec
+from parallelproject.model.spec import FailurePolicy, Scheduling, Spec, Task
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
     from parallelproject.local.delivery.push import Publish
     from parallelproject.local.engine.board import Board
 
-View = Literal["auto", "live", "plain"]
+View = Literal["auto", "live", "plain", "json"]
+TASK_SECONDS = 2 * 3600
+"""Longest time of an attempt where nobody says: a task that hangs must not hold its slot for good."""
+_ESTIMATES = 3
+"""A task with an estimate may take so many times that, where this is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,27 @@ class RunOptions:
     """Instead of the spec's."""
     scheduling: Scheduling | None = None
     """Instead of the spec's."""
+    failure_policy: FailurePolicy | None = None
+    """Instead of the spec's."""
+    seconds: int | None = None
+    """Longest time of the whole run, instead of the spec's."""
+    max_attempts: int | None = None
+    """Of every task, instead of what the spec says."""
+    task_seconds: int | None = None
+    """Longest time of an attempt of every task, instead of what the spec says. 0: no limit."""
+    skip: Sequence[str] = ()
+    """Ids of tasks that are not run, also to those of the spec."""
     state_dir: Path | None = None
     """Where the run keeps its state; by default ``.pproj/NAME`` below the current directory."""
     fresh: bool = False
     """Whether to forget an earlier run and start over."""
     view: View = "auto"
-    """auto: live on a terminal, else plain."""
+    """auto: live on a terminal, else plain. json: an event a line, and nothing else on stdout."""
     no_color: bool = False
     repository: Path | None = None
     """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
+    check: str | None = None
+    """For the shell: what must succeed in a task's workspace before its work lands."""
     push: bool = False
     """Whether the branch is pushed to a remote of the repository at the end."""
     publish: "Publish | None" = None
@@ -44,15 +60,49 @@ class RunOptions:
     source: Path | None = None
     """The file that the project was read from, so that no other one's state is taken for its own."""
     finished: Callable[[Sequence[str]], bool] | None = None
-    """Is told at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
+    """Receives at the end which tasks have succeeded, in all sessions of the run; False: it could not do its part."""
     consumers: "Sequence[Consumer[Board]]" = ()
-    """Who else hears what happens."""
+    """Other consumers of the run's events."""
     rerun: str = "pproj run FILE"
     """The command that started this, for the advice that is given at the end."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
 
     def applied_to(self, spec: Spec) -> Spec:
-        """The spec with what is asked for in its place."""
-        asked = {"parallelism": self.parallelism, "scheduling": self.scheduling}
-        return spec.model_copy(update={key: value for key, value in asked.items() if value is not None})
+        """The spec with what is asked for in its place, and a deadline for tasks that have none."""
+        asked: dict[str, Any] = {
+            "parallelism": self.parallelism,
+            "scheduling": self.scheduling,
+            "failure_policy": self.failure_policy,
+            "active_deadline_seconds": self.seconds,
+        }
+        of_tasks = {"max_attempts": self.max_attempts, "active_deadline_seconds": self.task_seconds or None}
+        of_tasks = {key: value for key, value in of_tasks.items() if value is not None}
+        cleared = set(of_tasks) | ({"active_deadline_seconds"} if self.task_seconds is not None else set())
+        defaults = spec.defaults.model_copy(update=dict.fromkeys(cleared & {"active_deadline_seconds"}) | of_tasks)
+        tasks = [_without(task, cleared) for task in spec.tasks] if cleared else spec.tasks
+        if self.has_default_deadline(spec):
+            defaults = defaults.model_copy(update={"active_deadline_seconds": TASK_SECONDS})
+            tasks = [_with_time(task) for task in tasks]
+        if self.skip:
+            asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
+        changed = {key: value for key, value in asked.items() if value is not None}
+        return spec.model_copy(update=changed | {"defaults": defaults, "tasks": tasks})
+
+    def has_default_deadline(self, spec: Spec) -> bool:
+        """Whether an attempt has a deadline that nobody has asked for: ``TASK_SECONDS``."""
+        is_open = any(task.active_deadline_seconds is None for task in spec.tasks)
+        return is_open and self.task_seconds is None and spec.defaults.active_deadline_seconds is None
+
+
+def _without(task: Task, fields: set[str]) -> Task:
+    """A task that sets none of these fields by itself."""
+    own = [field for field in fields if getattr(task, field) is not None]
+    return task.model_copy(update=dict.fromkeys(own)) if own else task
+
+
+def _with_time(task: Task) -> Task:
+    """A task that may take much longer than it is expected to, however long that is."""
+    expected = _ESTIMATES * (task.estimate_seconds or 0)
+    is_long = expected > TASK_SECONDS and task.active_deadline_seconds is None
+    return task.model_copy(update={"active_deadline_seconds": expected}) if is_long else task

@@ -3,18 +3,52 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from parallelproject.core.graph.graph import CompiledGraph, forgiven_by
+from parallelproject.core.graph.graph import CompiledGraph, forgiven_by, skipped_by
+from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
+from parallelproject.local.errors import RunError
+from parallelproject.local.state.requests import Asked
 from parallelproject.local.state.store import Store
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Retry, Spec
 from parallelproject.model.status import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a session goes by, without what people ask of it meanwhile."""
+
+    graph: CompiledGraph
+    spec: Spec
+    failures: Mapping[str, int]
+    """By task, its failures that no longer count since the run was started again."""
+    conflicts: Mapping[str, int]
+    """The same of conflicts."""
+
+    def with_requests(self, asked: Asked) -> tuple[CompiledGraph, Spec]:
+        """Graph and spec with what people ask for.
+
+        Raises:
+            RunError: what they ask for is not of this tool.
+        """
+        spec = self.spec
+        wanted = asked.over({"skip": spec.skip} if asked.skip else {})
+        if wanted:
+            try:
+                fields = parse_spec(wanted)
+            except ProblemsError as error:
+                raise RunError(f"what was asked of the run cannot be read: {error.problems[0]}") from None
+            spec = spec.model_copy(update={name: getattr(fields, name) for name in wanted})
+        return _forgiving(self.graph, spec, self.failures, self.conflicts)
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """What a session starts from."""
 
+    basis: Basis
     graph: CompiledGraph
     spec: Spec
     ledger: Ledger
@@ -23,14 +57,17 @@ class Resumption:
     """Whether all tasks have succeeded already, so that there is nothing to do."""
 
 
-def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now: float) -> Resumption:
-    """Finds out where to go on.
+def resume(
+    graph: CompiledGraph, spec: Spec, store: Store, history: History, now: float, asked: Asked | None = None
+) -> Resumption:
+    """Finds out where to continue.
 
-    A run that was cut off goes on as if it had not been. One that had come to its end with failures tries
+    A run that was cut off continues as if it had not been. One that had come to its end with failures tries
     the failed tasks again: their failures so far no longer count, which is written down.
     """
-    forgiven, reruns = store.retries(), store.reruns()
-    graph, spec = _forgiving(graph, spec, forgiven, reruns)
+    asked = asked or Asked()
+    basis = Basis(graph, spec, store.retries(), store.reruns())
+    graph, spec = basis.with_requests(asked)
     # Time between the sessions is not the run's: it could not work.
     ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak)
     found = plan(graph, spec, ledger, history.attempts, now)
@@ -40,11 +77,12 @@ def resume(graph: CompiledGraph, spec: Spec, store: Store, history: History, now
         conflicts = {i: found.ledger.records[i].conflicts for i in failed if found.ledger.records[i].conflicts}
         if failed:
             store.forgive(again, conflicts)
-            graph, spec = _forgiving(graph, spec, forgiven | again, reruns | conflicts)
+            basis = replace(basis, failures={**basis.failures, **again}, conflicts={**basis.conflicts, **conflicts})
+            graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
-    done = all(state is TaskState.SUCCEEDED for state in found.states)
+    done = all_done(graph, found.states)
     ledger = replace(ledger, records=found.ledger.records)
-    return Resumption(graph, spec, ledger, found, done)
+    return Resumption(basis, graph, spec, ledger, found, done)
 
 
 def _forgiving(
@@ -62,4 +100,5 @@ def _forgiving(
         )
     spec = spec.model_copy(update={"retries": retries})
     forgiven, reruns = forgiven_by(spec, graph.index)
-    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns), spec
+    skipped = skipped_by(spec, graph.index)
+    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns, skipped=skipped), spec

@@ -47,4 +47,4 @@ class Interrupts:
         return sum(number in _SIGNALS for number in received)
 
 
-_note: Callable[[int, FrameType | None], None] = lambda *_: None  # noqa: E731 - the wakeup file tells it
+_note: Callable[[int, FrameType | None], None] = lambda *_: None  # noqa: E731 - the wakeup file reports it

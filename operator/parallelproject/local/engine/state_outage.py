@@ -41,7 +41,7 @@ class Trouble:
         return news
 
     def probe(self) -> bool:
-        """Whether it is time to try; each time is told once."""
+        """Whether it is time to try; each time is reported once."""
         if time.monotonic() < self._probe_at:
             return False
         self._probe_at = time.monotonic() + PROBE_EVERY

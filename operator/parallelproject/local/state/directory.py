@@ -11,6 +11,7 @@ from typing import Any
 from parallelproject.folder_removal import remove
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.document import Document
+from parallelproject.local.state.requests import RunRequests
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"
@@ -32,6 +33,10 @@ class StateDirectory:
         """Where the work lands, if it does."""
         self.document = Document(self.path)
         """What others read of the run."""
+        self.requests = RunRequests(self.path)
+        """What others ask of it."""
+        self.output = self.path / "output.log"
+        """What a run in the background prints."""
 
     @classmethod
     def default(cls, project: str, folder: Path | None = None) -> "StateDirectory":
@@ -77,7 +82,7 @@ class StateDirectory:
         return None
 
     def empty(self) -> None:
-        """Removes all but the lock, and the workspaces wherever they are.
+        """Removes all but the lock and what a run that starts is printing to, and the workspaces wherever they are.
 
         Raises:
             OSError: something cannot be removed, since it belongs to another user.
@@ -85,8 +90,17 @@ class StateDirectory:
         if self.path.is_dir():
             workspaces.forget_root(self.path)
             for entry in list(self.path.iterdir()):
-                if entry != self.lock:
+                if entry != self.lock and not entry.name.startswith(f".{self.output.name}."):
                     remove(entry)
+
+    def remove(self) -> None:
+        """Removes all of it. Only to be called with the lock held, by who uses nothing of it any more.
+
+        Raises:
+            OSError: something cannot be removed, since it belongs to another user.
+        """
+        workspaces.forget_root(self.path)
+        remove(self.path)
 
     def log(self, task: str, attempt: int) -> str:
         """The output of one attempt."""

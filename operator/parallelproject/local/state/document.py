@@ -1,7 +1,7 @@
 """What others read of a run: the project as it runs, and its status, as the operator keeps them in one object.
 
 Two files, since one is written once a session and may be large. Each is replaced as a whole, so a reader finds the old
-one or the new one, and a run that is killed leaves the last. They are for readers only: a run goes on from its store.
+one or the new one, and a run that is killed leaves the last. They are for readers only: a run continues from its store.
 """
 
 import json
@@ -35,7 +35,7 @@ class Document:
         _replace(self.status, status)
 
     def read_status(self) -> Json:
-        """The status; empty where there is none that can be read."""
+        """The status; empty where none can be read."""
         return _read(self.status) or {}
 
     def read(self) -> Json | None:

@@ -23,7 +23,7 @@ _SHOWN = 3
 
 
 def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | None, directory: StateDirectory) -> None:
-    """Refuses to go on from a state with numbers for tasks that are known by their text now.
+    """Refuses to continue from a state with numbers for tasks that are known by their text now.
 
     Args:
         graph: The tasks of now.
@@ -32,7 +32,7 @@ def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | No
         directory: The state.
 
     Raises:
-        RunError: the state has such numbers; with the ways to go on.
+        RunError: the state has such numbers; with the ways to continue.
     """
     ids = set(done)
     numbered = _PLACE if source is not None and source.suffix.lower() in _MARKDOWN else _LINE
@@ -46,7 +46,7 @@ def refuse_numbered(graph: CompiledGraph, done: Iterable[str], source: Path | No
         return
     shown = [f"{id} was {quoted(then[id], 40)}" if then[id] else id for id in same or numbers]
     found = f"the state in {directory.path} numbers tasks by their place in the file: {listed(shown, _SHOWN)}"
-    fix = "give the tasks these ids in the file to go on, as in - [ ] 1. Title; --fresh runs all tasks again"
+    fix = "give the tasks these ids in the file to continue, as in - [ ] 1. Title; --fresh runs all tasks again"
     raise RunError(f"{found}; tasks without an id are known by their text now", fix)
 
 

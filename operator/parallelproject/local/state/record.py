@@ -9,7 +9,7 @@ from parallelproject.local.state.store import AttemptRow, Store
 
 
 class AttemptLog:
-    """The store and the spill as one. Made where an earlier one was lost, it goes on with what that had spilled."""
+    """The store and the spill as one. Made where an earlier one was lost, it continues with what that had spilled."""
 
     def __init__(self, store: Store, spill: Spill) -> None:
         self._store = store

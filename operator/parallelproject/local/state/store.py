@@ -1,4 +1,4 @@
-"""What a local run has written down: every attempt, in SQLite, so that a run that was cut off goes on.
+"""What a local run has written down: every attempt, in SQLite, so that a run that was cut off continues.
 
 Only attempts are kept; where tasks stand follows from them by ``core.attempt.settle``. At any moment one
 process writes: the supervisor while it lives, the engine before and after. Standard library only, because
@@ -48,7 +48,7 @@ class SessionRow(NamedTuple):
 
     started: float
     ended: float
-    """Of one that was lost: when it was last known to go on."""
+    """Of one that was lost: when it was last known to run."""
     completed: bool
     """Whether the run had come to its end with it."""
 

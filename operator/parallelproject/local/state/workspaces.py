@@ -92,6 +92,15 @@ def forget_root(state: Path, *, only_empty: bool = False) -> None:
     link.unlink()
 
 
+def abandoned_roots(environment: Mapping[str, str]) -> list[Path]:
+    """Folders of workspaces whose state directory was removed by hand, and in which no process works."""
+    found = []
+    for parent in dict.fromkeys(_elsewhere(environment)):
+        with suppress(OSError):
+            found += [root for root in sorted(parent.iterdir()) if _is_abandoned(root)]
+    return found
+
+
 def make_around(workspace: Path) -> None:
     """Makes the folder around a workspace, its attempt's own."""
     workspace.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +166,26 @@ def _is_ours(link: Path, state: Path) -> bool:
         with suppress(OSError):
             (link / _OWNER).write_text(f"{state}\n")
     return not is_copy
+
+
+def _is_abandoned(root: Path) -> bool:
+    try:
+        if root.is_symlink() or root.stat().st_uid != os.geteuid():
+            return False
+        owner = Path((root / _OWNER).read_text().rstrip("\n"))
+    except OSError:
+        return False
+    return owner.is_absolute() and not owner.exists() and not _is_used(root)
+
+
+def _is_used(root: Path) -> bool:
+    """Whether a process has its working directory in it, as far as the system shows that."""
+    inside = f"{os.path.realpath(root)}/"
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{os.readlink(process / 'cwd')}/".startswith(inside):  # noqa: PTH115
+                return True
+    return False
 
 
 def _stop(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tasks' processes as the supervisor holds them: started, stopped, and told how they ended.
+"""The tasks' processes as the supervisor holds them: started, stopped, and asked how they ended.
 
 Each task leads a session and process group of its own. When its first process ends, the task has ended, and
 whatever it left behind is killed, as in a container.
@@ -21,9 +21,7 @@ from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDE
 from parallelproject.local.supervisor import process_tree
 from parallelproject.local.supervisor.roster import Cut, Roster
 from parallelproject.local.supervisor.start_failure import start_failure
-
-ENV_RUN = "PPROJ_RUN"
-"""In the environment of every process of a run: the run's id, by which its processes are found again."""
+from parallelproject.model.names import ENV_RUN
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All: a shell that starts us in the background ignores some, and its tasks would inherit that."""
@@ -100,14 +98,14 @@ class Children:
         self._by_pid[pid] = self._by_attempt[task, number] = child
         if order["deadline"]:
             self._set_timer(order["deadline"], child, "deadline")
-        # When it began is left to whoever writes it down: many have ended by then, and asking costs much.
+        # When it began is left to the process that writes it down: many have ended by then, and asking costs much.
         return AttemptRow(task, number, RUNNING, started, pid=pid)
 
     def ended(self) -> list[AttemptRow]:
         """Takes note of every task that has ended, and kills its group.
 
         Their processes stay zombies until ``release``: should we be killed before their ends are written down,
-        whoever inherits them can still learn how they ended.
+        the process that inherits them can still learn how they ended.
         """
         while (found := zombie(os.P_ALL, 0)) and found.si_pid not in self._by_pid:
             os.waitpid(found.si_pid, 0)  # left behind by a task
@@ -216,7 +214,7 @@ class Children:
 
 
 def zombie(kind: int, id: int) -> Any:
-    """What is known of a child that has ended (waitid(2)); it stays as it is. None when there is none."""
+    """What is known of a child that has ended (waitid(2)); it stays as it is. None when no child has ended."""
     try:
         return os.waitid(kind, id, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -57,7 +57,7 @@ class Processes:
 
     def __init__(self) -> None:
         """Starts the supervisor: it is loaded while we find out what there is to do, and waits for ``begin``."""
-        self._begun = False
+        self._has_started = False
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
         source = str(Path(parallelproject.__file__).parent.parent)
@@ -76,7 +76,7 @@ class Processes:
     def begin(self, *, store: Path, spill: Path, lock: int, errors: Path, clock: float, orphan_grace: float) -> None:
         """Gives it the state, with the lock; what it has to say of its own errors goes to a file from now on."""
         with errors.open("wb") as stderr:
-            self._begun = True
+            self._has_started = True
             self.channel.send_files(Settings(str(store), str(spill), clock, orphan_grace), [lock, stderr.fileno()])
 
     def start(self, orders: Iterable[Order]) -> None:
@@ -115,7 +115,7 @@ class Processes:
 
     def close(self) -> None:
         """Lets the supervisor end, with whatever still runs, and waits until it and all below it are gone."""
-        if not self._begun:
+        if not self._has_started:
             self._process.kill()
         self.channel.send({"end": True})
         self.channel.wait_closed()
@@ -124,6 +124,6 @@ class Processes:
 
 
 def _how_it_ended(code: int) -> str:
-    """In words; the guard tells of a signal by 128 and its number."""
+    """In words; the guard reports a signal as 128 and its number."""
     number = -code if code < 0 else code - 128
     return f"signal {number}" if number > 0 else f"exit code {code}"

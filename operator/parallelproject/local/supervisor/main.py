@@ -22,7 +22,7 @@ def main(end: int) -> None:
             held for as long as we live, and a file for errors.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the engine hears them, and tells us
+        signal.signal(number, signal.SIG_IGN)  # the engine receives them, and passes them on
     signal.signal(signal.SIGCHLD, lambda *_: None)
     os.set_inheritable(end, False)
     process_tree.adopt_orphans()

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor import process_tree
-from parallelproject.local.supervisor.children import ENV_RUN, zombie
+from parallelproject.local.supervisor.children import zombie
 from parallelproject.local.supervisor.roster import Cut, Entry, Key
 from parallelproject.model import names
+from parallelproject.model.names import ENV_RUN
 
 INTERRUPTED = "Interrupted"
 """Reason of attempts that were stopped because the engine or the supervisor was gone."""
@@ -26,7 +27,7 @@ class Orphans:
             running: The attempts that are written down as running.
             roster: Those that the supervisor had noted last.
             run_id: What their processes carry in their environment.
-            now: Tells the time.
+            now: Gives the time.
         """
         self._rows = {(row.task, row.number): row for row in running}
         self._pids = _leaders(run_id) | {key: entry.pid for key, entry in roster.items() if entry.pid}
@@ -81,7 +82,7 @@ class Orphans:
 
 
 def _leaders(run_id: str) -> dict[Key, int]:
-    """The first processes of a run's attempts, told by their environment: those that have ended have none any more."""
+    """The first processes of a run's attempts, known by their environment: those that have ended have none any more."""
     found: dict[Key, process_tree.Process] = {}
     for process in process_tree.marked(ENV_RUN, run_id):
         environment = process_tree.environment(process.pid)

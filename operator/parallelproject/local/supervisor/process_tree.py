@@ -1,6 +1,6 @@
 """Finding and stopping processes that nobody named to us: strays of a task, and what a lost run left behind.
 
-All of it reads /proc; where there is none (not Linux) nothing is found, and only process groups are stopped.
+All of it reads /proc; where it is missing (not Linux) nothing is found, and only process groups are stopped.
 """
 
 import os
@@ -17,7 +17,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Process(NamedTuple):
-    """A process as /proc/PID/stat tells of it."""
+    """A process as /proc/PID/stat shows it."""
 
     pid: int
     state: str
@@ -36,13 +36,13 @@ def adopt_orphans() -> None:
 
 
 def process(pid: int) -> Process | None:
-    """What is known of a process; None when there is none with this id."""
+    """What is known of a process; None when no process has this id."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the call
             stat = file.read()
     except OSError:
         return None
-    # The name stands in parentheses and may hold anything; what follows the last one is regular.
+    # The name is in parentheses and may hold anything; what follows the last one is regular.
     fields = stat[stat.rindex(b")") + 2 :].split()
     return Process(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
 

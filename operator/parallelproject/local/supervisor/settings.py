@@ -1,4 +1,4 @@
-"""What the engine tells the supervisor at its start."""
+"""What the engine passes to the supervisor at its start."""
 
 import time
 from typing import NamedTuple

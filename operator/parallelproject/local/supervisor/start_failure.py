@@ -1,4 +1,4 @@
-"""Programs that cannot be started, as a shell tells of them. Imports nothing, for programs that have to start fast."""
+"""Programs that cannot be started, as a shell reports them. Imports nothing, for programs that have to start fast."""
 
 import errno
 

@@ -1,6 +1,6 @@
 """The supervisor: a small process between the engine and the tasks, so that neither can be lost alone.
 
-It starts tasks, and writes down how they end before anyone hears of it. When the engine is gone it stops
+It starts tasks, and writes down how they end before anyone learns of it. When the engine is gone it stops
 them all, writes that down and ends. It decides nothing: what runs when is the engine's. It is started with
 the standard library only, in a session of its own, with a guard that takes over should it be lost. Both hold
 the lock of the state as long as they live.
@@ -106,7 +106,7 @@ class Supervisor:
         self._channel.flush()
 
     def _pass_on(self, ended: list[AttemptRow]) -> None:
-        """Writes down what has ended, and tells it then."""
+        """Writes down what has ended, and then reports it."""
         for row in ended:
             self._pids.pop((row.task, row.number), None)
         self._write(ended)
@@ -192,7 +192,7 @@ class Supervisor:
         return logs, refused, trouble
 
     def _write_pids(self) -> None:
-        """Writes down which processes the attempts are, and that all goes on.
+        """Writes down which processes the attempts are, and that all of it runs.
 
         Without room the mark in their environment has to do.
         """

@@ -78,38 +78,42 @@ def warnings(account: Account) -> list[str]:
     lines = []
     overlaps = account.comparison.overlaps
     if overlaps:
-        lines.append("Changed by tasks that nothing kept apart (it merged; declare the file in their files):")
+        lines.append(
+            "Changed by several tasks that could run at the same time (merged; declare the paths in the tasks' files):"
+        )
         lines += [f"  {overlap.path}: {listed(overlap.tasks, _SHOWN)}" for overlap in overlaps[:_SHOWN]]
         lines += _more(len(overlaps))
     undeclared = account.comparison.undeclared
     if undeclared:
-        lines.append("Changed besides the files that the task declares:")
+        lines.append("Changed, but not declared in the task's files:")
         lines += [f"  {task}: {listed(paths, _SHOWN)}" for task, paths in list(undeclared.items())[:_SHOWN]]
         lines += _more(len(undeclared))
     return lines
 
 
-def commands(account: Account) -> list[tuple[str, str]]:
-    """Commands to look at it, each with what it does."""
+def commands(account: Account, *, is_done: bool) -> list[tuple[str, str]]:
+    """Commands to look at it, and to take it once all is done, each with what it does."""
     target = account.target
     git = _git(target.repository.folder)
     base, branch = shlex.quote(target.base.name), shlex.quote(target.branch)
     found = []
     if account.landed:
         found += [
-            (f"{git} log --oneline {base}..{branch}", "shows what landed, a commit a task"),
-            (f"{git} diff {base}...{branch}", "shows all of it as one change"),
+            (f"{git} log --oneline {base}..{branch}", "Show what landed, a commit for each task"),
+            (f"{git} diff {base}...{branch}", "Show all of it as one change"),
         ]
+        if is_done and not target.repository.is_bare:
+            found.append((f"{git} merge {branch}", "Merge it into the branch that is checked out"))
     last = next((refs[-1] for refs in account.kept.values()), None)
     if last:
         ref = shlex.quote(last)
         found += [
-            (f"{git} show {ref}", "shows work that did not land"),
-            (f"{git} branch recovered {ref}", "gets it back, as a branch"),
+            (f"{git} show {ref}", "Show work that did not land"),
+            (f"{git} branch recovered {ref}", "Get it back, as a branch"),
         ]
     if account.earlier:
         folder = f"{PREFIX}/{target.run}/"
-        found.append((f"{git} for-each-ref {shlex.quote(folder)}", "lists all that is kept of the run"))
+        found.append((f"{git} for-each-ref {shlex.quote(folder)}", "List all that is kept of the run"))
     return found
 
 
@@ -120,7 +124,7 @@ def _to_show(refs: Sequence[str]) -> list[str]:
 
 
 def _git(folder: Path) -> str:
-    """The command, for whoever stands where the run was started."""
+    """The command, for a user in the folder where the run was started."""
     here = Path.cwd()
     if here == folder or folder in here.parents:
         return "git"

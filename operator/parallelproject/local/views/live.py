@@ -5,7 +5,6 @@ window is resized. The cursor stays visible and the main screen is used, so that
 the terminal usable.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -16,11 +15,16 @@ from rich.text import Text
 
 from parallelproject.core.report.changes import Event, What
 from parallelproject.local.engine.board import Board
-from parallelproject.local.views.picture import picture
+from parallelproject.local.views.forecast import Forecast
+from parallelproject.local.views.picture import Scene, picture
 from parallelproject.local.views.plain import SHOWN
+from parallelproject.local.views.window import window
 
 FRAME = 0.1
 """Least seconds between two pictures."""
+_SHARE = 40
+"""A picture that takes longer than a fortieth of that has the next one come later by as much: on a machine that is busy
+with tasks, showing them must not cost them time."""
 PULSE = 0.5
 """Seconds after which times and log lines are brought up to date even if nothing has happened."""
 _RECENT = 50
@@ -30,22 +34,34 @@ _TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
 class LiveView:
-    """The header, what is running, what has lately ended, and what waits for what."""
+    """The header, what failed for good, what is running, what has lately ended, and what waits for what."""
 
     def __init__(self, board: Board, out: TextIO, *, no_color: bool = False) -> None:
         self._board = board
         self._out: TextIO | None = out
         self._console = Console(file=out, no_color=no_color or None, highlight=False)
         self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._failures: dict[str, Event] = {}
+        """By task that failed for good, its last attempt: these stay in sight."""
+        self._forecast = Forecast(board)
         self._shown: list[int] = []
         """By line of the picture on the screen, its length in cells."""
         self._size = self._window()
         self._changed = True
         self._drawn_at = -PULSE
+        self._spacing = 0.0
 
     def take(self, project: Board, events: Sequence[Event]) -> None:
         """Keeps what has ended, to be shown."""
-        self._recent.extend(event for event in events if event.what in SHOWN and event.what is not What.STARTED)
+        for event in events:
+            if event.what is What.STARTED:
+                self._failures.pop(event.task, None)
+            elif event.what is What.FAILED and event.again_in is None:
+                self._failures[event.task] = event
+                kept = [each for each in self._recent if each.task != event.task]
+                self._recent = deque(kept, maxlen=_RECENT)
+            elif event.what in SHOWN:
+                self._recent.append(event)
         self._changed |= bool(events)
 
     def say(self, notice: str) -> None:
@@ -57,7 +73,7 @@ class LiveView:
         if self._out is None:
             return None
         resized = self._window() != self._size
-        due = self._drawn_at + (FRAME if self._changed or resized else PULSE)
+        due = self._drawn_at + max(self._spacing, FRAME if self._changed or resized else PULSE)
         left = due - time.monotonic()
         if left > 0:
             return left
@@ -65,7 +81,9 @@ class LiveView:
         self._drawn_at = time.monotonic()
         self._size = self._window()
         width, height = self._size
-        self._place(picture(self._board, self._recent, width - 1, height - 1))
+        scene = Scene(self._board, self._recent, self._failures, self._forecast.ends_at())
+        self._place(picture(scene, width - 1, height - 1))
+        self._spacing = _SHARE * (time.monotonic() - self._drawn_at)
         return PULSE
 
     def close(self) -> None:
@@ -73,12 +91,9 @@ class LiveView:
         self._place([])
 
     def _window(self) -> tuple[int, int]:
-        """Columns and lines, asked anew each time."""
-        try:
-            size = os.get_terminal_size(self._out.fileno()) if self._out else None
-        except (OSError, ValueError):
-            size = None
-        return (max(20, size.columns), max(4, size.lines)) if size and size.columns else (80, 24)
+        """Columns and lines, asked again each time."""
+        columns, lines = window(self._out) or (80, 24)
+        return max(20, columns), max(4, lines)
 
     def _place(self, lines: Sequence[Text]) -> None:
         """Puts lines where the last ones are."""
@@ -96,7 +111,7 @@ class LiveView:
             self._out.write("".join(text))
             self._out.flush()
         except (OSError, ValueError):
-            self._out = None  # the terminal is gone: the run goes on all the same
+            self._out = None  # the terminal is gone: the run continues all the same
 
     def _styled(self, line: Text) -> str:
         with self._console.capture() as captured:

@@ -1,22 +1,26 @@
 """What the live view shows, as lines of text that fit a given size; knows nothing of terminals."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from rich.text import Text
 
 from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
-from parallelproject.local.views.plain import sentence
-from parallelproject.local.views.tail import last_lines, printable
+from parallelproject.local.views.header import clock_time, header
+from parallelproject.local.views.tail import last_lines
+from parallelproject.local.views.task_rows import ShownTask, table
+from parallelproject.local.views.words import cause, follow_up, landed
 from parallelproject.model.status import Reason, TaskState
 
-_BAR = 20
-_NAME_MAX = 30
-_TITLE_MIN, _TITLE_MAX = 8, 40
 _RECENT_MIN, _RECENT_MAX = 3, 8
+_FAILURE_LINES = 2
+_FAILURES_SHARE = 3
+"""Failures take at most this part of the screen."""
 _LOOKS = {
     What.SUCCEEDED: ("✓", "green"),
     What.FAILED: ("✗", "red"),
@@ -32,31 +36,57 @@ _WAITS = {
     Reason.WAITING_FOR_SLOT: "for a slot",
     Reason.WAITING_FOR_FILES: "for files that others write",
     Reason.WAITING_FOR_ROLE: "for their role",
-    Reason.BACKOFF: "to be tried again",
+    Reason.BACKOFF: "for a retry",
     Reason.SUSPENDED: "for the end of suspension",
-    Reason.STARTING: "to be started",
+    Reason.STARTING: "to start",
 }
 
 
-def picture(board: Board, recent: Sequence[Event], width: int, height: int) -> list[Text]:
-    """At most ``height`` lines of at most ``width`` cells: the header, what is running, what has ended, what waits.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a picture is made of."""
 
-    Args:
-        board: The run.
-        recent: What has ended, the latest last.
-        width: Cells in a line.
-        height: Lines.
-    """
+    board: Board
+    recent: Sequence[Event] = ()
+    """What has ended, the latest last."""
+    failures: Mapping[str, Event] = field(default_factory=dict)
+    """By task that failed for good, its last attempt, the latest last."""
+    ends_at: float | None = None
+    """When the run is expected to end; None where nobody can know."""
+
+
+def picture(scene: Scene, width: int, height: int) -> list[Text]:
+    """At most ``height`` lines of at most ``width`` cells: the header, what failed for good, what is running, what has
+    ended, what waits."""
+    board = scene.board
+    now = board.clock.now()
     ends = [line for line in (_waiting(board), _notice(board)) if line]
     room = height - 1 - len(ends)  # the header, and the lines at the end
-    now = board.clock.now()
-    name_width = min(_NAME_MAX, width // 3, max(map(len, board.graph.ids), default=0))
+    shown = min(len(scene.failures), room // _FAILURES_SHARE // _FAILURE_LINES)
+    failures = list(scene.failures.values())[len(scene.failures) - shown :]
+    room -= shown * _FAILURE_LINES + (1 if shown else 0) + (1 if len(scene.failures) > shown else 0)
     # However much is running, what has ended last stays in sight.
-    running = _running(board, now, (width, name_width), max(1, room - 2 - min(_RECENT_MIN, len(recent))))
-    room -= len(running) + 1
-    shown = max(0, min(_RECENT_MAX, room - 1, len(recent)))
-    finished = [_finished(event, board, name_width) for event in list(recent)[len(recent) - shown :]]
-    blocks = [[_header(board, now, width)], running, finished, ends]
+    left = max(1, room - 2 - min(_RECENT_MIN, len(scene.recent)))
+    count = len(board.running)
+    running = count if count <= left else max(0, left - 1)
+    room -= min(count, left) + 1
+    recent = max(0, min(_RECENT_MAX, room - 1, len(scene.recent)))
+    rows = [_failed(event, board) for event in failures]
+    rows += _running(board, now, running)
+    rows += [_finished(event, board) for event in list(scene.recent)[len(scene.recent) - recent :]]
+    lines = table(rows, board.graph, width)
+    blocks = [
+        [header(board, now, scene.ends_at, width)],
+        _with_logs(lines[:shown], failures, len(scene.failures), width),
+        lines[shown : shown + running] + _more(count - running, "running"),
+        lines[shown + running :],
+        ends,
+    ]
+    return _fitted(blocks, width, height)
+
+
+def _fitted(blocks: Sequence[Sequence[Text]], width: int, height: int) -> list[Text]:
+    """The blocks with empty lines between them, as far as there is room for those."""
     lines: list[Text] = []
     for block in blocks:
         if block and lines and len(lines) + len(block) < height:
@@ -68,87 +98,44 @@ def picture(board: Board, recent: Sequence[Event], width: int, height: int) -> l
     return lines
 
 
-def clock_time(seconds: float) -> str:
-    """``0:07``, ``12:31``, ``1:02:03``."""
-    whole = int(seconds)
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02}"
-    return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"
+def _with_logs(lines: Sequence[Text], failures: Sequence[Event], total: int, width: int) -> list[Text]:
+    """Below each failure where its log is."""
+    found: list[Text] = []
+    for line, event in zip(lines, failures, strict=True):
+        found += [line, Text(f"  └ {_short(event.log, width - 4)}", "dim")]
+    return found + _more(total - len(lines), "failed")
 
 
-def _header(board: Board, now: float, width: int) -> Text:
-    total = len(board.graph.ids)
-    states = board.states
-    good, failed = states[TaskState.SUCCEEDED], states[TaskState.FAILED]
-    bar = max(0, min(_BAR, width - 60))
-    full = round(bar * good / total) if total else bar
-    levels = len(board.graph.levels)
-    level = min((board.plan.level if board.plan else 0) + 1, levels)
-    line = Text.assemble(
-        (board.name, "bold"),
-        "  ",
-        ("━" * full, "green"),
-        ("─" * (bar - full), "dim"),
-        "  ",
-        (board.progress, "bold"),
-        f"  level {level}/{levels}  {clock_time(now - board.began)}",
-        f"  {len(board.running)}/{board.spec.parallelism} running",
-    )
-    if failed:
-        line.append(f"  {failed} failed", "bold red")
-    if states[TaskState.SKIPPED]:
-        line.append(f"  {states[TaskState.SKIPPED]} skipped", "dim")
-    return line
+def _more(count: int, what: str) -> list[Text]:
+    return [Text(f"  and {count} more {what}", "dim")] if count > 0 else []
 
 
-def _running(board: Board, now: float, widths: tuple[int, int], room: int) -> list[Text]:
-    """A line for each attempt: id, title, how long, what it said last. ``widths``: of a line, and of an id."""
-    count = len(board.running)
-    shown = count if count <= room else max(0, room - 1)
-    width, name_width = widths
-    titles = _titles(board, list(islice(board.running, shown)), (width - name_width) // 2 - 6)
-    lines = []
-    for task, running in islice(board.running.items(), shown):
-        said = last_lines(running.log, 1)
-        again = f" attempt {running.number}" if running.number > 1 else ""
-        lines.append(
-            Text.assemble(
-                ("▶ ", "cyan"),
-                f"{_cut(task, name_width)}  ",
-                titles.get(task, ""),
-                f"{clock_time(now - running.started):>5}",
-                (again, "yellow"),
-                "  ",
-                (said[0] if said else "", "dim"),
-            )
-        )
-    if count > shown:
-        lines.append(Text(f"  and {count - shown} more running", "dim"))
-    return lines
+def _failed(event: Event, board: Board) -> ShownTask:
+    note = f"failed: {cause(event.reason, event.exit_code)}"
+    return ShownTask("✗", "bold red", event.task, duration(event.took or 0.0), note, "red")
 
 
-def _titles(board: Board, tasks: Sequence[str], room: int) -> dict[str, Text]:
-    """The titles of tasks as a column of at most ``room`` cells; none where there is no room, or they say nothing."""
-    room = min(room, _TITLE_MAX)
-    written = {task: board.graph.tasks[board.graph.index[task]].title for task in tasks}
-    titles = {task: Text(printable(" ".join(title.split()))) for task, title in written.items() if title != task}
-    column = min(room, max((title.cell_len for title in titles.values()), default=0))
-    if room < _TITLE_MIN or not column:
-        return {}
-    found = {}
-    for task in tasks:
-        title = titles.get(task, Text())
-        title.truncate(column, overflow="ellipsis", pad=True)
-        found[task] = title.append("  ")
-    return found
+def _running(board: Board, now: float, count: int) -> list[ShownTask]:
+    """The attempts that run: for how long, and what each printed last."""
+    rows = []
+    for task, running in islice(board.running.items(), count):
+        line = last_lines(running.log, 1)
+        again = f"attempt {running.number}  " if running.number > 1 else ""
+        text = again + (line[0] if line else "")
+        rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
+    return rows
 
 
-def _finished(event: Event, board: Board, name_width: int) -> Text:
+def _finished(event: Event, board: Board) -> ShownTask:
     sign, style = _LOOKS.get(event.what, (" ", ""))
-    landed = f", landed as {event.commit}" if event.commit else ""
-    good = event.what is What.SUCCEEDED
-    what = f"succeeded in {duration(event.took or 0.0)}{landed}" if good else sentence(event, board)
-    return Text.assemble((f"{sign} ", style), f"{_cut(event.task, name_width)}  ", (what, style))
+    if event.what is What.FAILED:
+        note = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
+    elif event.what is What.SUCCEEDED:
+        note = landed(event)
+    else:
+        note = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
+    took = "" if event.what is What.SKIPPED else duration(event.took or 0.0)
+    return ShownTask(sign, style, event.task, took, note, style)
 
 
 def _waiting(board: Board) -> Text | None:
@@ -162,16 +149,14 @@ def _waiting(board: Board) -> Text | None:
     if not reasons:
         return None
     parts = [f"{reasons[reason]} {words}" for reason, words in _WAITS.items() if reasons[reason]]
-    return Text(f"{sum(reasons.values())} wait: {' · '.join(parts)}", "dim")
+    return Text(f"{sum(reasons.values())} waiting: {' · '.join(parts)}", "dim")
 
 
 def _notice(board: Board) -> Text | None:
     return Text(board.notice, "bold yellow") if board.notice else None
 
 
-def _cut(text: str, width: int) -> str:
-    """A name as wide as all others; of a long one the middle is left out, since names differ at their ends."""
-    if len(text) <= width:
-        return f"{text:{width}}"
-    end = width // 2
-    return f"{text[: width - end - 1]}…{text[-end:]}"
+def _short(path: str, width: int) -> str:
+    """A path relative to where the user is; of a long one the end, which names the task."""
+    shown = path.removeprefix(f"{Path.cwd()}/")
+    return shown if len(shown) <= width else f"…{shown[max(1, len(shown) - width + 1) :]}"

@@ -8,6 +8,8 @@ from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.tail import last_lines
+from parallelproject.local.views.words import cause, follow_up, landed
+from parallelproject.model.status import TaskState
 
 LOG_LINES = 5
 """Lines of its log that are shown of a failure."""
@@ -27,10 +29,12 @@ class PlainView:
         """One line each; a failure also with the end of its log."""
         now = time.strftime("%H:%M:%S")
         lines = []
+        done = project.states[TaskState.SUCCEEDED] - sum(event.what is What.SUCCEEDED for event in events)
         for event in events:
             if event.what not in SHOWN:
                 continue
-            lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project)}")
+            done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
+            lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
             lines += [f"           ! {note}" for note in event.notes]
             if event.what is What.FAILED and event.log:
                 lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
@@ -54,33 +58,26 @@ class PlainView:
             self._out.write("\n".join(lines) + "\n")
             self._out.flush()
         except (OSError, ValueError):
-            self._out = None  # nobody reads any more: the run goes on all the same
+            self._out = None  # nobody reads any more: the run continues all the same
 
 
-def sentence(event: Event, board: Board) -> str:
-    """What happened, without the task's name: ``failed (exit code 1) after 0.3 s; attempt 2 in 10 s``."""
+def sentence(event: Event, board: Board, done: int) -> str:
+    """What happened, without the task's name: ``failed (exit code 1) after 0.3 s; attempt 2 in 10 s``.
+
+    Args:
+        event: What happened.
+        board: The run.
+        done: How many tasks had succeeded with that.
+    """
+    took = duration(event.took or 0.0)
     if event.what is What.STARTED:
         return "started" if event.number == 1 else f"started, attempt {event.number}"
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
-        landed = f", landed as {event.commit}" if event.commit else ", changed nothing" if event.changed_nothing else ""
-        return f"succeeded in {_length(event)}{again}{landed} ({board.progress})"
+        work = f", {landed(event)}" if landed(event) else ""
+        return f"succeeded in {took}{again}{work} ({done}/{len(board.graph.ids)})"
     if event.what is What.FAILED:
-        after = f"failed ({cause(event.reason, event.exit_code)}) after {_length(event)}"
-        if event.again_in is None:
-            return f"{after}; no attempts left"
-        return f"{after}; attempt {event.number + 1} in {duration(event.again_in)}"
+        return f"failed ({cause(event.reason, event.exit_code)}) after {took}; {follow_up(event, board)}"
     if event.what is What.STOPPED:
-        return f"stopped after {_length(event)} ({event.reason})"
+        return f"stopped after {took} ({event.reason})"
     return f"skipped ({event.reason})"
-
-
-def _length(event: Event) -> str:
-    return duration(event.took or 0.0)
-
-
-def cause(reason: str | None, exit_code: int | None) -> str:
-    """Why an attempt failed, in words."""
-    if reason == "ExitCode":
-        return f"exit code {exit_code}"
-    return reason or "unknown"

@@ -25,31 +25,38 @@ _SHARE = 50
 """A write that takes longer than a fiftieth of that has the next one come later by as much."""
 COMMAND = "parallelproject.io/command"
 """The annotation that says by which command line the run was started."""
+REQUESTS = "parallelproject.io/requests"
+"""The annotation that says how many requests (``local.state.requests``) are counted in the generation."""
 
 
 class StatusFile:
-    """Keeps it up to date while the run goes on. A disk that is full costs the document, not the run."""
+    """Keeps it up to date while it runs. A disk that is full costs the document, not the run."""
 
-    def __init__(self, board: Board, document: Document, generation: int) -> None:
+    def __init__(self, board: Board, document: Document, session: int) -> None:
         """Prepares it; ``begin`` writes the first one.
 
         Args:
             board: The run.
             document: Where it is written.
-            generation: Another number for each session: the file of tasks may have changed since the last.
+            session: The number of the session: the file of tasks may have changed since the last.
         """
         self._board = board
         self._document = document
-        self._generation = generation
+        self._session = session
         self._status: dict[str, Any] = {}
         self._changed = False
         self._next_write = 0.0
 
+    @property
+    def _generation(self) -> int:
+        """Another number for each session and for each request: a reader knows what the run has seen."""
+        return self._session + self._board.requests
+
     def begin(self, uid: str, created: float, command: str) -> None:
-        """Writes the project as it runs now, and where it stands.
+        """Writes the project as it runs now, and its state.
 
         Args:
-            uid: What tells this run from one that was forgotten.
+            uid: What distinguishes this run from one that was forgotten.
             created: When it was first started, in seconds since the epoch.
             command: By which command line.
         """
@@ -59,7 +66,7 @@ class StatusFile:
             "uid": uid,
             "generation": self._generation,
             "creationTimestamp": iso(int(created)),
-            "annotations": {COMMAND: command},
+            "annotations": {COMMAND: command, REQUESTS: str(board.requests)},
         }
         spec = board.spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")
         self._status = self._document.read_status()

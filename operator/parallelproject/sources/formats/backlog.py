@@ -25,7 +25,7 @@ from parallelproject.sources.text.ids import as_id
 from parallelproject.sources.text.texts import clean, without_comments
 
 STATUSES = ("To Do", "In Progress", "Done")
-"""Backlog.md's own, where the configuration names none."""
+"""The default of Backlog.md, if the configuration names none."""
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _DONE = frozenset({"done", "complete", "completed", "closed"})
 _OPEN = frozenset({"to-do", "todo", "in-progress", "open", "backlog", "ready", "new"})
@@ -51,7 +51,7 @@ class File:
 
 
 def front_matter(text: str) -> str | None:
-    """The YAML between the first two lines ``---``; None where there is none."""
+    """The YAML between the first two lines ``---``; None if there are no such lines."""
     found = _FRONT.match(text)
     return found[1] if found else None
 
@@ -92,7 +92,9 @@ def read_backlog(
     taken = {item.id for item in selection.taken}
     for status, ids in reader.doubtful.items():
         doubtful = [id for id in ids if id in taken]
-        fields.warn_of_doubtful(doubtful, f"in the state {status}", "move to the last state what shall not", findings)
+        fields.warn_of_doubtful(
+            doubtful, f"in the state {status}", "move tasks that must not run to the last state", findings
+        )
     return build(selection, Format.BACKLOG, name, options, findings, unread=reader.keys.tell(findings))
 
 
@@ -162,7 +164,7 @@ class _Reader:
     def _data(self, file: File) -> dict[str, Any] | None:
         front = front_matter(file.text)
         if front is None:
-            self._findings.warn(file.place, "has no front matter, and so is no task", "begin it with --- and an id")
+            self._findings.warn(file.place, "has no front matter, so it is not a task", "start it with --- and an id")
             return None
         try:
             return _first(yaml_text.parse(f"\n{front}", self._findings.of_file(file.place)))
@@ -175,12 +177,12 @@ class _Reader:
         if kind == "completed" or status in last or status in _DONE:
             item.state = ItemState.DONE
         elif kind == "archive":
-            item.state, item.why = ItemState.LEFT_OUT, "archived"
+            item.state, item.why = ItemState.SKIPPED, "archived"
             item.satisfies = self._options.cancelled_satisfies
         elif kind == "drafts" or status == "draft":
-            item.state, item.why = ItemState.LEFT_OUT, "draft"
+            item.state, item.why = ItemState.SKIPPED, "draft"
         elif status not in self._words and status not in _OPEN:
-            found = f"status: {quoted(value)} is no state that is known; it will run"
+            found = f"status: {quoted(value)} is not a known state; the task will run"
             self._findings.warn(item.place, found, f"one of {', '.join(self._words)}")
         elif status not in self._words[:1] and status not in _OPEN:
             self.doubtful.setdefault(str(value), []).append(item.id)

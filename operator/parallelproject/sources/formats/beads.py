@@ -1,7 +1,7 @@
 """Reads Beads' issues: a line of JSON each (``issues.jsonl``, ``bd export``), or one list (``bd list --json``).
 
-Epics, molecules and milestones only contain others: to wait for an open one is to wait for all within it, or for what
-it waits for itself where nothing is in it. A child waits for what its parents wait for, except for what lies within
+Epics, molecules and milestones only contain others: to wait for an open one is to wait for all of its children, or, if
+it is empty, for its own dependencies. A child waits for what its parents wait for, except for what lies within
 those parents themselves (an epic is often made to wait for its own tasks). What Beads' states mean here:
 
 * ``closed``: done; what waits for a closed epic does not wait for what is still open in it.
@@ -49,7 +49,7 @@ _REMARKS = frozenset(
         "duplicates", "related", "relates-to", "replies-to", "supersedes", "tracks", "until", "validates",
     }
 )  # fmt: skip
-"""Types of dependency that hold nothing up."""
+"""Types of dependency that block nothing."""
 _TYPES = [*_BLOCKING, "parent-child", "conditional-blocks", *_REMARKS]
 _PRIORITY = 2
 _DOUBTFUL = {"blocked": "marked as blocked", "hooked": "on an agent's hook"}
@@ -92,7 +92,7 @@ def read_beads(entries: list[Entry], findings: Findings, options: Options, name:
     Args:
         entries: The issues with their places, in the file's order.
         findings: Where to note what is wrong.
-        options: What is taken; subtasks are always tasks of their own.
+        options: What is taken; subtasks are always separate tasks.
         name: Name of the project, where the options give none.
 
     Raises:
@@ -162,7 +162,7 @@ class _Reader:
             self._note_links(entry, item)
 
     def link(self, known: dict[str, Item]) -> None:
-        """Sets what items wait for and lie within; what depends on another's failure is left out."""
+        """Sets dependencies and parents of items; an item that depends on a failure is skipped."""
         parents: dict[str, list[str]] = {}
         unknown: dict[str, tuple[str, int]] = {}
         for owner, type, target, place in self._links:
@@ -182,8 +182,8 @@ class _Reader:
                 unknown[type] = (first, count + 1)
         for type, (place, count) in unknown.items():
             more = f", here and {count - 1:,} times more" if count > 1 else ""
-            fix = self._findings.did_you_mean(type, _TYPES) or "write blocks where it does"
-            self._findings.warn(place, f"the type {quoted(type)} is not known, so it holds nothing up{more}", fix)
+            fix = self._findings.did_you_mean(type, _TYPES) or "write blocks if it does"
+            self._findings.warn(place, f"the type {quoted(type)} is not known, so it blocks nothing{more}", fix)
         for item in known.values():
             own = parents.get(item.id) or self._other_parents(item, known)
             item.parents = tuple(dict.fromkeys(id for id in own if id != item.id))
@@ -196,10 +196,10 @@ class _Reader:
                 known[owner].needs += [Need(child, place) for child in children.get(spawner, ()) if child != owner]
 
     def warn_of_doubtful(self, taken: set[str]) -> None:
-        """Names what will run although Beads has it in a state that may mean otherwise."""
+        """Lists the tasks that will run although their state in Beads may mean otherwise."""
         for status, meaning in _DOUBTFUL.items():
             ids = [id for id in self._doubtful.get(status, ()) if id in taken]
-            fields.warn_of_doubtful(ids, meaning, "close or defer what shall not", self._findings)
+            fields.warn_of_doubtful(ids, meaning, "close or defer issues that must not run", self._findings)
 
     def warn_of_gates(self, because: Mapping[str, str]) -> None:
         """Names the open gates, and what each holds."""
@@ -215,20 +215,20 @@ class _Reader:
         status = fields.status_word("open" if entry.get("status") in (None, "") else entry["status"])
         no_work = _no_work(entry, type, status)
         if entry.get("_type") == "memory" or status == "tombstone":
-            item.state, item.satisfies = ItemState.LEFT_OUT, True
+            item.state, item.satisfies = ItemState.SKIPPED, True
             item.why = "tombstone" if status == "tombstone" else "memory"
         elif status == "closed":
             item.state = ItemState.DONE
             if no_work and self._include_done:
-                item.state, item.why, item.satisfies = ItemState.LEFT_OUT, no_work, True
+                item.state, item.why, item.satisfies = ItemState.SKIPPED, no_work, True
         elif no_work:
-            item.state, item.why = ItemState.LEFT_OUT, no_work
+            item.state, item.why = ItemState.SKIPPED, no_work
             if no_work == "gate":
                 item.why, item.holds = "open gate", "held by a gate"
                 condition = " ".join(one_line(entry.get(key)) for key in ("await_type", "await_id") if entry.get(key))
                 self._gates.append((item, f" ({condition})" if condition else ""))
         elif status == "deferred" or self._is_later(entry.get("defer_until"), _at(item.place, "defer_until")):
-            item.state, item.why = ItemState.LEFT_OUT, "deferred"
+            item.state, item.why = ItemState.SKIPPED, "deferred"
         elif status in _DOUBTFUL:
             self._doubtful.setdefault(status, []).append(item.id)
         elif status not in ("open", "in-progress"):
@@ -242,7 +242,7 @@ class _Reader:
             until = datetime.fromisoformat(as_text(value))
             return (until if until.tzinfo else until.replace(tzinfo=UTC)) > self._now
         except (ValueError, OverflowError):
-            self._findings.warn(place, f"{quoted(value)} is no time; not used", "as in 2027-01-31T00:00:00Z")
+            self._findings.warn(place, f"{quoted(value)} is not a time; ignored", "as in 2027-01-31T00:00:00Z")
             return False
 
     def _note_links(self, entry: dict[str, Any], item: Item) -> None:
@@ -288,9 +288,9 @@ class _Reader:
 
     def _leave_out_conditional(self, item: Item, place: str) -> None:
         if item.state is ItemState.TODO:
-            item.state, item.why = ItemState.LEFT_OUT, "conditional"
-            found = f"{quoted(item.id)} runs only if another fails, which a project cannot say; it is left out"
-            self._findings.warn(place, found, "run it by hand when it is needed")
+            item.state, item.why = ItemState.SKIPPED, "conditional"
+            found = f"{quoted(item.id)} runs only if another fails, which a project cannot express; it is skipped"
+            self._findings.warn(place, found, "run it by hand if needed")
 
     def _other_parents(self, item: Item, known: dict[str, Item]) -> list[str]:
         """The parent by its field, or by the id: ``bd-a1b2.1`` is a child of ``bd-a1b2``."""
@@ -302,7 +302,7 @@ class _Reader:
     def _priority(self, value: object, place: str) -> int:
         number = _PRIORITY if value is None else fields.number_of(value)
         if number is None or not 0 <= number < len(PRIORITIES):
-            found = f"{quoted(value)} is no priority; {_PRIORITY} is taken"
+            found = f"{quoted(value)} is not a priority; {_PRIORITY} is used"
             self._findings.warn(place, found, f"a number from 0 (highest) to {len(PRIORITIES) - 1}")
             number = _PRIORITY
         return PRIORITIES[number]

@@ -110,7 +110,7 @@ def read_features(data: Any, findings: Findings, options: Options, name: str) ->
         path, entries = key, data[key]
         around.note(data, findings.file)
     if not isinstance(entries, list):
-        findings.stop(findings.file, "holds no list of features", 'write [{"description": …, "passes": false}, …]')
+        findings.stop(findings.file, "contains no list of features", 'write [{"description": …, "passes": false}, …]')
     fields.bound(entries, findings)
     reader = _Reader(findings, options)
     objects = [entry if isinstance(entry, dict) else {} for entry in entries]
@@ -124,9 +124,9 @@ def read_features(data: Any, findings: Findings, options: Options, name: str) ->
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
         doubtful = [id for id in reader.doubtful.get(status, ()) if id in taken]
-        fields.warn_of_doubtful(doubtful, meaning, "mark as done or deferred what shall not", findings)
+        fields.warn_of_doubtful(doubtful, meaning, "mark tasks that must not run as done or deferred", findings)
     if len(taken) > 1 and reader.ranked and not any(item.needs for item in selection.taken):
-        found = "no entry names what it depends on: a priority says who goes first, not who waits"
+        found = "no entry has dependencies: a priority only sets the order of ready tasks"
         findings.warn(findings.file, found, "add dependsOn, or run one at a time with --parallelism 1")
     unread = around.tell(findings) | keys.tell(findings)
     return build(selection, Format.FEATURES, name, options, findings, unread=unread)
@@ -198,16 +198,16 @@ class _Reader:
                 item.state = ItemState.DONE if value else ItemState.TODO
                 return
             if value is not None:
-                found = f"{quoted(value)} is neither true nor false; not used"
+                found = f"{quoted(value)} is neither true nor false; ignored"
                 self._findings.warn(f"{item.place}.{flag}", found, "write true or false")
         status = fields.status_word(entry.get("status"))
         if status in _DONE:
             item.state = ItemState.DONE
         elif status in _LEFT_OUT:
-            item.state, item.why = ItemState.LEFT_OUT, "cancelled" if _LEFT_OUT[status] else "deferred"
+            item.state, item.why = ItemState.SKIPPED, "cancelled" if _LEFT_OUT[status] else "deferred"
             item.satisfies = _LEFT_OUT[status] and self._options.cancelled_satisfies
         elif status in _DOUBTFUL:
             self.doubtful.setdefault(status, []).append(item.id)
         elif status not in _RUN:
-            found = f"{quoted(entry['status'])} is no state that is known; it will run"
+            found = f"{quoted(entry['status'])} is not a known state; the task will run"
             self._findings.warn(f"{item.place}.status", found, "as in pending or done")

@@ -37,7 +37,7 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 _CONTAINERS = frozenset({"epic", "type: epic", "type:epic", "kind/epic", "tracking", "meta"})
-_ABSENT = "export closed issues too, by gh issue list --state all --limit 1000, or go on without it by --dangling warn"
+_ABSENT = "export closed issues too with gh issue list --state all --limit 1000, or drop it with --dangling warn"
 _NAME = r"[\w.-]{1,100}/[\w.-]{1,100}"
 _REFERENCE = rf"(?:https://github\.com/({_NAME})/(?:issues|pull)/|({_NAME})?\#|\bGH-)(\d{{1,9}})\b"
 """A reference to an issue: its repository as a link or a name has it, and its number."""
@@ -180,7 +180,7 @@ class _Reader:
                 continue
             number = _number(part.get("number") if isinstance(part, dict) else part)
             if number is None:
-                self._findings.warn(place, f"{quoted(part)} is no issue; not used", "give its number")
+                self._findings.warn(place, f"{quoted(part)} is not an issue; ignored", "give its number")
             elif not (isinstance(part, dict) and str(part.get("state")).lower() == "closed"):
                 found.append(number)
         return found
@@ -189,13 +189,13 @@ class _Reader:
         state = as_text(entry.get("state")).lower()
         reason = as_text(entry.get("stateReason") or entry.get("state_reason")).lower().replace("_", " ")
         if entry.get("pull_request") or entry.get("isPullRequest") is True:
-            item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "pull request", state != "open"
+            item.state, item.why, item.satisfies = ItemState.SKIPPED, "pull request", state != "open"
         elif state == "closed" and reason in ("not planned", "duplicate"):
-            item.state, item.why, item.satisfies = ItemState.LEFT_OUT, reason, self._options.cancelled_satisfies
+            item.state, item.why, item.satisfies = ItemState.SKIPPED, reason, self._options.cancelled_satisfies
         elif state in ("closed", "merged"):
             item.state = ItemState.DONE
         elif state not in ("open", ""):
-            self._findings.warn(f"{item.place}.state", f"{quoted(state)} is no state that is known; it will run")
+            self._findings.warn(f"{item.place}.state", f"{quoted(state)} is not a known state; the task will run")
 
 
 def _number(value: object) -> str | None:

@@ -89,9 +89,9 @@ def _set_state(item: Item, value: object, options: Options, findings: Findings) 
     if status in _DONE:
         item.state = ItemState.DONE
     elif status in ("cancelled", "canceled"):
-        item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "cancelled", options.cancelled_satisfies
+        item.state, item.why, item.satisfies = ItemState.SKIPPED, "cancelled", options.cancelled_satisfies
     elif status == "deferred":
-        item.state, item.why = ItemState.LEFT_OUT, "deferred"
+        item.state, item.why = ItemState.SKIPPED, "deferred"
     elif status not in _STATES:
-        found = f"{quoted(value)} is no state that is known; it will run"
+        found = f"{quoted(value)} is not a known state; the task will run"
         findings.warn(f"{item.place}.status", found, "as in pending or done")

@@ -29,9 +29,9 @@ class ManifestError(ProblemsError):
 
 
 def read_manifest(text: str, findings: Findings, options: Options, default_name: str) -> Imported:
-    """Reads the one ParallelProject among the documents of ``text``; other objects are left to kubectl.
+    """Reads the one ParallelProject among the documents of ``text``; other objects are ignored.
 
-    The status of an object taken from a cluster is left away. A manifest without a name gets
+    The status of an object from a cluster is dropped. A manifest without a name gets
     ``default_name``, with a warning.
 
     Raises:
@@ -67,7 +67,7 @@ def read_manifest(text: str, findings: Findings, options: Options, default_name:
     if findings.errors or wrong:
         salvage = Salvage(written)
         problems = dict.fromkeys([*wrong, *salvage.problems()])
-        findings.errors.extend(_told(problem, document, at(problem.place)) for problem in problems)
+        findings.errors.extend(_problem_at(problem, document, at(problem.place)) for problem in problems)
         raise ManifestError(findings, metadata, salvage)
     project = ParallelProject(metadata=metadata, spec=spec)
     count = len(spec.tasks)
@@ -85,15 +85,15 @@ def is_project(data: object) -> bool:
 def _only_project(documents: list[yaml_text.YamlDocument], findings: Findings) -> yaml_text.YamlDocument:
     projects = [document for document in documents if is_project(document.data)]
     if not projects:
-        findings.stop(findings.file, f"holds no {KIND}", f"write apiVersion: {API_VERSION} and kind: {KIND}")
+        findings.stop(findings.file, f"contains no {KIND}", f"write apiVersion: {API_VERSION} and kind: {KIND}")
     if len(projects) > 1:
         places = ", ".join(str(project.line) for project in projects[:5])
         found = f"holds {len(projects)} {KIND}s, on lines {places}"
-        findings.stop(findings.line(projects[1].line), found, "give each a file of its own")
+        findings.stop(findings.line(projects[1].line), found, "give each its own file")
     others = sum(document.data is not None for document in documents) - 1
     if others:
         found = f"{others} other object{'s' if others > 1 else ''} in it not read"
-        findings.warn(findings.file, found, "kubectl apply takes them")
+        findings.warn(findings.file, found, "apply them with kubectl")
     if projects[0].data.get("kind") != KIND:
         findings.error(findings.line(projects[0].line), "kind: is not that of a project", f"write kind: {KIND}")
     return projects[0]
@@ -111,7 +111,7 @@ def _metadata(
     if options.name is not None:
         metadata = {**metadata, "name": options.name}
     elif name is None and "generateName" not in metadata:
-        findings.warn(at("metadata"), f'has no name; "{default_name}" is taken', "give it metadata.name")
+        findings.warn(at("metadata"), f'has no name; "{default_name}" is used', "give it metadata.name")
         metadata = {**metadata, "name": default_name}
     elif name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
         hint = "small letters, digits, - and ., at most 253"
@@ -119,7 +119,7 @@ def _metadata(
     return metadata
 
 
-def _told(problem: Problem, document: yaml_text.YamlDocument, place: str) -> Problem:
+def _problem_at(problem: Problem, document: yaml_text.YamlDocument, place: str) -> Problem:
     hint = problem.hint
     if "valid string" in problem.found:
         spelled = document.spelled.get(problem.place)

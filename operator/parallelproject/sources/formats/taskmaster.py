@@ -7,8 +7,8 @@ number, else the task at the top. What TaskMaster's states mean here:
 * ``done``, ``completed``: done, and so are all subtasks of such a task.
 * ``pending``, ``in-progress``: to run. What was in progress when the file was written starts again.
 * ``review``, ``blocked``: to run, with a warning that names them.
-* ``cancelled``: left out; what needs it runs all the same, unless the options say otherwise.
-* ``deferred``: left out, with what needs it.
+* ``cancelled``: skipped; tasks that need it run anyway, unless the options say otherwise.
+* ``deferred``: skipped, with tasks that need it.
 * anything else: to run, with a warning.
 
 A priority is low 25, medium or none 50, high 75, critical 100; a subtask without one has its parent's.
@@ -89,7 +89,7 @@ def read_taskmaster(
     taken = {item.id for item in selection.taken}
     for status, meaning in _DOUBTFUL.items():
         doubtful = [id for id in tree.doubtful.get(status, ()) if id in taken]
-        fields.warn_of_doubtful(doubtful, meaning, "mark as done or deferred what shall not", findings)
+        fields.warn_of_doubtful(doubtful, meaning, "mark tasks that must not run as done or deferred", findings)
     findings.errors.extend(tree.ambiguous(items, taken))
     _explain_cycles(selection, tree, options, findings)
     if tagged.tag is not None:
@@ -213,14 +213,14 @@ class _Tree:
         if status in _DONE or (parent is not None and parent.state is ItemState.DONE):
             item.state = ItemState.DONE
         elif status in ("cancelled", "canceled"):
-            item.state, item.why = ItemState.LEFT_OUT, "cancelled"
+            item.state, item.why = ItemState.SKIPPED, "cancelled"
             item.satisfies = self._options.cancelled_satisfies
         elif status == "deferred":
-            item.state, item.why = ItemState.LEFT_OUT, "deferred"
+            item.state, item.why = ItemState.SKIPPED, "deferred"
         elif status in _DOUBTFUL:
             self.doubtful.setdefault(status, []).append(item.id)
         elif status not in _RUN:
-            found = f"{quoted(value)} is no state that is known; it will run"
+            found = f"{quoted(value)} is not a known state; the task will run"
             self._findings.warn(f"{item.place}.status", found, "one of TaskMaster's, as in pending or done")
 
 

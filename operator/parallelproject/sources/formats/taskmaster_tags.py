@@ -48,11 +48,11 @@ def tasks_of(data: Any, findings: Findings, wanted: str | None, current: str | N
         tag = _choose(tags, findings, wanted, current)
         others = tuple(_shown(key) for key in tags if key != tag)
         if isinstance(data.get("tasks"), list):
-            findings.warn(findings.at("tasks"), "is a list beside tags; not read", "put it below a tag")
+            findings.warn(findings.at("tasks"), "is a list next to tags; not read", "put it below a tag")
         return Tagged(data[tag]["tasks"], f"tags.{_shown(tag)}.tasks", _shown(tag), others)
     tasks = data.get("tasks") if isinstance(data, dict) else None
     if not isinstance(tasks, list):
-        found = "holds no list of tasks" if tasks is None else f"tasks: {quoted(tasks)} is not a list"
+        found = "contains no list of tasks" if tasks is None else f"tasks: {quoted(tasks)} is not a list"
         findings.stop(findings.file, found, 'TaskMaster writes {"tasks": […]}, also below the name of a tag')
     return _untagged(tasks, "tasks", findings, wanted)
 
@@ -65,7 +65,7 @@ def project_name(name: str, tag: str) -> str:
 
 def _untagged(tasks: list[Any], path: str, findings: Findings, wanted: str | None) -> Tagged:
     if wanted is not None and wanted != _MAIN:
-        findings.stop(findings.file, f"has no tags, so none is called {quoted(wanted)}", "leave --tag away")
+        findings.stop(findings.file, f"has no tags, so it has no tag {quoted(wanted)}", "remove --tag")
     return Tagged(tasks, path)
 
 

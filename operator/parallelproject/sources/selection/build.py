@@ -48,8 +48,8 @@ def build(
     """
     count = len(selection.taken)
     if count > TASKS_MAX:
-        found = f"holds {count:,} tasks to run; a project holds at most {TASKS_MAX:,}"
-        findings.error(findings.file, found, "split it, or leave out what can wait")
+        found = f"holds {count:,} tasks to run; a project has at most {TASKS_MAX:,}"
+        findings.error(findings.file, found, "split it, or remove tasks that can wait")
     others = [row.id for row in selection.left_out]
     ids = label_values([*(item.id for item in selection.taken), *others, *selection.because.values()])
     maker = _Maker(ids, selection, options, findings)
@@ -75,7 +75,7 @@ def build(
 
 
 def _add_errors_of_graph(selection: Selection, tasks: list[Task], findings: Findings) -> None:
-    """What is wrong as a whole, which other errors must not hide; without them whoever makes the graph tells it."""
+    """Problems of the whole graph, which other errors must not hide; without them the compiled graph reports it."""
     try:
         compile_graph(Spec(tasks=tasks))
     except ProblemsError as error:
@@ -99,7 +99,7 @@ class _Maker:
         self._table: RoleTable = options.roles or default_roles()
 
     def task(self, item: Item) -> Task:
-        """The item as a task of ours."""
+        """The item as our task."""
         id = self._ids[item.id]
         if id != item.id:
             self._findings.warn(item.place, f"{quoted(item.id)} cannot be a label value; it becomes {quoted(id)}")
@@ -115,13 +115,13 @@ class _Maker:
         needs = self._selection.needs[item.id]
         if len(needs) > DEPENDENCIES_MAX:
             found = f"waits for {len(needs):,} tasks; a task can wait for at most {DEPENDENCIES_MAX}"
-            self._findings.error(item.place, found, "put one task between, that waits for them")
+            self._findings.error(item.place, found, "put a task between that waits for them")
             needs = needs[:DEPENDENCIES_MAX]
         self._edges += len(needs)
         if self._edges > EDGES_MAX:
             if self._edges - len(needs) <= EDGES_MAX:  # reported once
-                found = f"with this one the tasks wait for more than {EDGES_MAX:,} others in all"
-                self._findings.error(item.place, found, "put one task between large groups, that waits for the first")
+                found = f"with this task the file has more than {EDGES_MAX:,} dependencies"
+                self._findings.error(item.place, found, "put a task between large groups that waits for the first")
             needs = []
         return Task(
             id=id,

@@ -1,8 +1,8 @@
 """Decides which items run and what each waits for: the rules that all tools' files share. Pure.
 
-Done items count as succeeded: they neither run nor are waited for. What is left out (deferred, say) takes
-with it what needs it. To need a container is to need all within it; what a container waits for, all
-within it wait for. It looks for no cycles: ``core`` does, on what comes out of this.
+Done items count as succeeded: they neither run nor are waited for. If a task is skipped (deferred,
+for example), tasks that need it are skipped too. To need a container is to need all of its tasks; the dependencies of a
+container apply to all of its tasks. ``core`` checks the result for cycles.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from parallelproject.sources.selection.report import LeftOut
 from parallelproject.sources.text.findings import Findings
 
 INHERITED = frozenset({"deferred", "cancelled", "conditional", "ephemeral", "template"})
-"""Reasons for being left out that hold for all within a container too."""
+"""Reasons for skipping a container that also apply to all of its tasks."""
 DEPTH_MAX = 200
 """Most items that an item may lie within."""
 STEPS_MAX = 5_000_000
@@ -40,7 +40,7 @@ class Selection:
 
 
 def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selection:
-    """Sorts items into those that run, those done and those left out.
+    """Sorts items into those that run, those that are done and those that are skipped.
 
     A dependency that names no item is an error (noted in ``findings``) or, with ``options.dangling``
     ``warn``, dropped; those of items that are not to run play no part.
@@ -65,7 +65,7 @@ def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selec
         left_out=[
             LeftOut(item.id, why.get(item.id) or item.why)
             for item in runs
-            if item.state is ItemState.LEFT_OUT or item.id in because
+            if item.state is ItemState.SKIPPED or item.id in because
         ],
         because=because,
         containers=len(known) - len(runs),
@@ -74,26 +74,26 @@ def choose(items: Sequence[Item], options: Options, findings: Findings) -> Selec
 
 
 def _standing(item: Item, known: Mapping[str, Item], family: Family, options: Options) -> Item:
-    """The item with the state that counts here: that of what contains it, where that is left out."""
+    """The item with the state that counts here: that of its container, if that is skipped."""
     if item.state is ItemState.DONE:
         return replace(item, state=ItemState.TODO) if options.include_done else item
     if item.state is ItemState.TODO:
         for id in family.ancestors(item.id):
             above = known[id]
-            if above.state is ItemState.LEFT_OUT and above.why in INHERITED:
-                return replace(item, state=ItemState.LEFT_OUT, why=above.why, satisfies=above.satisfies)
+            if above.state is ItemState.SKIPPED and above.why in INHERITED:
+                return replace(item, state=ItemState.SKIPPED, why=above.why, satisfies=above.satisfies)
     return item
 
 
 class _Needs:
-    """Works out what items wait for."""
+    """Computes what items wait for."""
 
     def __init__(self, known: Mapping[str, Item], family: Family, options: Options, findings: Findings) -> None:
         self._known = known
         self._family = family
         self._warn_only = options.dangling == "warn"
         self._findings = findings
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._steps = 0
 
     def of_all(self, todo: Sequence[Item]) -> dict[str, list[str]]:
@@ -125,7 +125,7 @@ class _Needs:
     def _meant(self, target: str, place: str, seen: frozenset[str] = frozenset()) -> list[str]:
         """What there is to wait for in a target: itself, what it contains, or what an empty container needs."""
         item = self._known[target]
-        if item.state is ItemState.DONE or (item.state is ItemState.LEFT_OUT and item.satisfies):
+        if item.state is ItemState.DONE or (item.state is ItemState.SKIPPED and item.satisfies):
             return []
         if not item.container:
             return [target]
@@ -140,23 +140,23 @@ class _Needs:
             if len(seen) < DEPTH_MAX:
                 further = (self._meant(need, place, seen | {target}) for need in onward if need != target)
                 return list(dict.fromkeys(id for ids in further for id in ids))
-        return [target, *blocking] if item.state is ItemState.LEFT_OUT else blocking
+        return [target, *blocking] if item.state is ItemState.SKIPPED else blocking
 
     def _dangling(self, target: str, place: str, fix: str) -> None:
-        if place in self._told:
+        if place in self._reported:
             return
-        self._told.add(place)
+        self._reported.add(place)
         hint = fix or self._findings.did_you_mean(target, self._known.keys())
         found = f"{quoted(target)} is not a task"
         if self._warn_only:
             self._findings.warn(place, f"{found}; the dependency is dropped", hint)
         else:
-            hint = hint or "remove it, add the task, or go on without it by --dangling warn"
+            hint = hint or "remove it, add the task, or drop it with --dangling warn"
             self._findings.error(place, found, hint, reason="UnknownDependency")
 
     def _once(self, place: str, found: str, hint: str = "") -> None:
-        if place not in self._told:
-            self._told.add(place)
+        if place not in self._reported:
+            self._reported.add(place)
             self._findings.warn(place, found, hint)
 
 
@@ -165,7 +165,7 @@ def _a(adjective: str) -> str:
 
 
 def _open(item: Item) -> bool:
-    return item.state is ItemState.TODO or (item.state is ItemState.LEFT_OUT and not item.satisfies)
+    return item.state is ItemState.TODO or (item.state is ItemState.SKIPPED and not item.satisfies)
 
 
 def _spread(
@@ -179,7 +179,7 @@ def _spread(
     because: dict[str, str] = {}
     why: dict[str, str] = {}
     for root in needed_by:
-        if known[root].state is not ItemState.LEFT_OUT:
+        if known[root].state is not ItemState.SKIPPED:
             continue
         queue = [root]
         for id in queue:  # grows while it is walked

@@ -32,7 +32,7 @@ def priority_of(value: object, place: str, findings: Findings) -> int:
     number = PRIORITIES.get(value.strip().lower()) if isinstance(value, str) else None
     if number is None:
         known = ", ".join(PRIORITIES)
-        findings.warn(place, f"{quoted(value)} is no priority that is known; medium is taken", f"one of {known}")
+        findings.warn(place, f"{quoted(value)} is not a known priority; medium is used", f"one of {known}")
         return PRIORITIES["medium"]
     return number
 
@@ -75,7 +75,7 @@ def references(value: object, place: str, findings: Findings) -> list[Need]:
         if id is None:
             findings.error(at, f"{quoted(part)} is not an id", "write the id of a task")
         elif not listed and " " in id:
-            findings.warn(at, f"{quoted(part)} is a text, not an id; not used", "write a list of ids, as in [1, 2]")
+            findings.warn(at, f"{quoted(part)} is a text, not an id; ignored", "write a list of ids, as in [1, 2]")
         else:
             needs.append(Need(id, at))
     return needs
@@ -96,7 +96,7 @@ def files_of(value: object, place: str, findings: Findings) -> tuple[str, ...]:
         good = declared_path(path)
         if good is None:
             hint = "give a path relative to the repository"
-            findings.warn(f"{place}[{index}]", f"{quoted(path)} is no path of the repository; not used", hint)
+            findings.warn(f"{place}[{index}]", f"{quoted(path)} is not a path of the repository; ignored", hint)
         else:
             found[good] = None
     return tuple(found)
@@ -119,7 +119,7 @@ def role_of(data: Mapping[str, object], place: str, findings: Findings) -> str |
                 continue
             if isinstance(value, str) and is_role(value):
                 return value
-            found = f"{prefix}{field}: {quoted(value)} is not the name of a role; not used"
+            found = f"{prefix}{field}: {quoted(value)} is not the name of a role; ignored"
             findings.warn(place, found, "small letters, digits and -")
     return None
 

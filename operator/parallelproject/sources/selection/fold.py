@@ -11,8 +11,8 @@ from parallelproject.sources.text.texts import one_line, sections
 def fold(items: Sequence[Item]) -> list[Item]:
     """The items at the top, each with the texts, files and dependencies of all within it.
 
-    One whose parts are all done (or left out, at least one done) is done itself. Dependencies among its
-    own parts are its own affair, and those of done parts play no part.
+    An item whose parts are all done (or skipped, at least one done) is done itself. Dependencies between its own parts,
+    and those of done parts, are ignored.
     """
     known = {item.id: item for item in items}
     family = Family(known)
@@ -39,14 +39,14 @@ def fold(items: Sequence[Item]) -> list[Item]:
                 state=ItemState.DONE if finished and item.state is ItemState.TODO else item.state,
                 container=False,
                 needs=needs,
-                sections=[*item.sections, ("Subtasks", _told(steps))],
+                sections=[*item.sections, ("Subtasks", _step_list(steps))],
                 files=tuple(dict.fromkeys(path for one in whole for path in one.files)),
             )
         )
     return folded
 
 
-def _told(parts: Sequence[Item]) -> str:
+def _step_list(parts: Sequence[Item]) -> str:
     rows = []
     for part in parts:
         box = "x" if part.state is ItemState.DONE else " "

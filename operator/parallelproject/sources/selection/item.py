@@ -5,11 +5,11 @@ from enum import StrEnum
 
 
 class ItemState(StrEnum):
-    """Where a task stands in its own tool."""
+    """The state of a task in its own tool."""
 
     TODO = "to do"
     DONE = "done"
-    LEFT_OUT = "left out"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Need:
     target: str
     """An item's id; of no item: dangling."""
     place: str
-    """Where it stands in the file."""
+    """Its place in the file."""
     fix: str = ""
     """What to do where it is dangling; by default what holds for all formats."""
 
@@ -33,11 +33,11 @@ class Item:
     title: str
     state: ItemState = ItemState.TODO
     why: str = ""
-    """Of one left out: an adjective, as in ``deferred``; what needs it "needs a deferred task"."""
+    """If skipped: an adjective, as in ``deferred``; a task that needs it "needs a deferred task"."""
     satisfies: bool = False
-    """Of one left out: whether what needs it may run all the same."""
+    """If skipped: whether tasks that need it may run anyway."""
     holds: str = ""
-    """Of one left out: why what needs it does not run; by default "needs a WHY task"."""
+    """If skipped: why tasks that need it do not run; by default "needs a WHY task"."""
     container: bool = False
     """Whether it only contains others: it does not run, and to need it is to need all within it."""
     parents: tuple[str, ...] = ()

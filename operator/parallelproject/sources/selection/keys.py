@@ -39,7 +39,7 @@ class Keys:
     """Takes note of the keys of a file's tasks that are not read."""
 
     read: Collection[str]
-    """Keys that are read, besides those for dependencies."""
+    """Keys that are read, in addition to those for dependencies."""
     known: Collection[str]
     """Keys that tools of the format write, and that say nothing of how tasks run."""
     _known_found: dict[str, int] = field(default_factory=dict)
@@ -70,5 +70,5 @@ class Keys:
             else:
                 others.append(quoted(key, 40))
         if others:
-            findings.warn(findings.file, f"not read, as no task file has them: {listed(others, _LISTED)}")
+            findings.warn(findings.file, f"unknown keys, not read: {listed(others, _LISTED)}")
         return dict(sorted(self._known_found.items()))

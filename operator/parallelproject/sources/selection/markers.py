@@ -32,11 +32,11 @@ def take_marker(text: str, place: str, findings: Findings) -> tuple[str, str]:
         return UNNAMED, text[round_one.end() :]
     if found is None:
         if _UNCLOSED.match(text):
-            problem = f"the marker of {quoted(text, 40)} has no end, so it does not count"
+            problem = f"the marker of {quoted(text, 40)} has no end, so it is ignored"
             findings.warn(place, problem, "close it with ]")
         return SEQUENTIAL, text
     if not _LABELS.fullmatch(text[: found.start()].strip()):
-        message = f"the marker {quoted(found[0])} is not at the start; it counts all the same"
+        message = f"the marker {quoted(found[0])} is not at the start; it is used anyway"
         findings.warn(place, message, "put it before the text")
     group = (found[1] or "").strip() or UNNAMED
     others = {match[0] for match in MARKER.finditer(text)} - {found[0]}
@@ -71,13 +71,13 @@ def needs_in(
         start = re.split(r"\s(?:[—–]|-)\s|:", clause)[0]
         if names_only_ids(start):
             found.update(dict.fromkeys(id for id in known.references(start) if id in known.ids))
-    said = bool(found)
+    is_stated = bool(found)
     for line in body:
         match = _LINE.match(line)
         if match is None:
             continue
         if names_only_ids(match[1]):
-            said = True
+            is_stated = True
             for id in known.references(match[1]):
                 if id in known.ids:
                     found[id] = None
@@ -85,16 +85,16 @@ def needs_in(
                     hint = findings.did_you_mean(id, known.ids) or "write the ids of tasks of this file"
                     findings.warn(place, f"waits for {quoted(id)}, which is not a task; it is not waited for", hint)
         elif _NONE.fullmatch(match[1]):
-            said = True
+            is_stated = True
     if own in found:
         findings.warn(
             place, f"{quoted(own)} names itself; it does not wait for itself", "name another task, or remove it"
         )
-    return [Need(id, place) for id in found if id != own], said
+    return [Need(id, place) for id in found if id != own], is_stated
 
 
 def ids_of(entries: Sequence[object], title_of: Callable[[Mapping[str, object]], str]) -> list[str | None]:
-    """The ids of a JSON list's entries: their own, or where there is none one of their text, wherever they stand.
+    """The ids of a JSON list's entries: their own, or one derived from their text.
 
     Args:
         entries: The entries; what is no object has no id.

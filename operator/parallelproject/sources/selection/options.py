@@ -35,7 +35,7 @@ class Options:
     subtasks: Literal["leaves", "parents"] = "leaves"
     """TaskMaster and Markdown lists: the subtasks are the tasks, or the tasks at the top with all within them."""
     cancelled_satisfies: bool = True
-    """What needs a cancelled task runs without it; otherwise it is left out."""
+    """Tasks that need a cancelled task run without it; otherwise they are skipped."""
     infer_roles: bool = True
     """A task that names no role gets one by the words of its text."""
     roles: RoleTable | None = None

@@ -72,7 +72,7 @@ class Stories:
                     parts[story].append(item)
                     last = story
                     continue
-                if story and last and all(self._beside(story, name) for name in parts):
+                if story and last and all(self._is_parallel(story, name) for name in parts):
                     blocks[-1].append((story, []))
                 else:
                     blocks.append([(story, [])])
@@ -80,7 +80,7 @@ class Stories:
             blocks[-1][-1][1].append(item)
         return blocks
 
-    def _beside(self, story: str, other: str) -> bool:
+    def _is_parallel(self, story: str, other: str) -> bool:
         return self.side_by_side or frozenset((story, other)) in self.pairs
 
     def _of(self, outline: TextOutline, section: int) -> str:

@@ -25,7 +25,7 @@ class LeftOut(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """Something that looks like a task and is none."""
+    """Something that looks like a task but is not one."""
 
     line: int
     why: str
@@ -57,7 +57,7 @@ class ImportReport:
     left_out: tuple[LeftOut, ...] = ()
     """The others, in the file's order."""
     because: Mapping[str, str] = field(default_factory=dict)
-    """For a task left out because of another: that other's id."""
+    """For a task that is skipped because of another one: the id of that one."""
     containers: int = 0
     """Tasks with subtasks, and epics."""
     tag: str | None = None
@@ -73,13 +73,13 @@ class ImportReport:
     unread: Mapping[str, int] = field(default_factory=dict)
     """Keys of the format that are not read, and how many tasks have each."""
     places: Mapping[str, str] = field(default_factory=dict)
-    """Where each task of the project stands in the file."""
+    """The place of each task of the project in the file."""
     optional: tuple[str, ...] = ()
     """Tasks that the file calls optional; they run as the others do."""
     ignored: tuple[Ignored, ...] = ()
-    """Markdown: entries and headings that look like tasks and are none."""
+    """Markdown: entries and headings that look like tasks but are not."""
     warnings: tuple[Problem, ...] = ()
-    """What its author should know; none of it stops the work."""
+    """What its author should know; the work continues."""
 
     def lines(self) -> list[str]:
         """The account as lines for people; the warnings are not in it."""
@@ -87,13 +87,14 @@ class ImportReport:
         if self.done:
             first += f", {self.done:,} done"
         if self.left_out:
-            first += f", {len(self.left_out):,} left out ({_counted(row.why for row in self.left_out)})"
+            first += f", {len(self.left_out):,} skipped ({_counted(row.why for row in self.left_out)})"
         lines = [first]
         if self.left_out:
             named = [f"{row.id} ({self._why(row)})" for row in self.left_out]
             lines.append(f"skipped: {listed(named, _NAMED)}")
         if self.containers:
-            lines.append(f"{self.containers:,} more only contain{'s' if self.containers == 1 else ''} others")
+            parents = "parent task, run through its" if self.containers == 1 else "parent tasks, run through their"
+            lines.append(f"{self.containers:,} {parents} subtasks")
         if self.optional:
             lines.append(f"{len(self.optional):,} optional, to run as well: {listed(self.optional, 10)}")
         if self.ignored:
@@ -101,8 +102,8 @@ class ImportReport:
             for row in self.ignored:
                 by_why.setdefault(row.why, []).append(row.line)
             parts = (f"{why} (line{'s' * (len(rows) > 1)} {listed(rows, 5)})" for why, rows in by_why.items())
-            looks = "looks like a task and is" if len(self.ignored) == 1 else "look like tasks and are"
-            lines.append(f"{len(self.ignored):,} more {looks} none: {', '.join(parts)}")
+            looks = "looks like a task but is" if len(self.ignored) == 1 else "look like tasks but are"
+            lines.append(f"{len(self.ignored):,} more {looks} not: {', '.join(parts)}")
         if self.tag is not None and self.other_tags:
             lines.append(f"tag {self.tag}; not read: {', '.join(self.other_tags)}")
         if self.roles:
@@ -111,7 +112,7 @@ class ImportReport:
             count = len(self.files)
             lines.append(f"files found in the text of {count:,} task{'' if count == 1 else 's'}")
         if self.renamed:
-            lines.append(f"ids changed, as they cannot be label values: {len(self.renamed):,}")
+            lines.append(f"ids changed because they cannot be label values: {len(self.renamed):,}")
         return [*lines, *self.unread_lines()]
 
     def _why(self, row: LeftOut) -> str:

@@ -33,7 +33,7 @@ class RoleTable:
         """The role for a task, and the word that chose it (None: the default).
 
         Args:
-            texts: What is looked at, the most telling first: a word in the title outweighs all below.
+            texts: The texts to search, the most specific first: a word in the title takes precedence.
         """
         for text in texts:
             for role, pattern, words in _patterns(self):

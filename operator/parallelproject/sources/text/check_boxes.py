@@ -16,7 +16,7 @@ _LETTER = re.compile(r"^(?:[-*+]|\d{1,9}[.)])[ \t]+\[\w\](?![(:\[])[ \t]+\S")
 _NO_PARAGRAPH = re.compile(r"^[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|>|\||#{1,6}[ \t]|([-*_])[ \t]*(?:\1[ \t]*){2,}$)")
 _TAB = 4
 DONE, OPEN = "xX✓✔✅☑", " _>!-~/"
-"""What may be in a box: what is done; and what is to run: not begun, in progress, failed, queued."""
+"""What may be in a box: done; and to run: not started, in progress, failed, queued."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class BoxList:
 
 
 def _continues(line: TextLine) -> bool:
-    """Whether a line goes on with the paragraph above it, even where it is not indented."""
+    """Whether a line continues the paragraph above it, even if it is not indented."""
     return not line.hidden and _NO_PARAGRAPH.match(line.text) is None
 
 
@@ -99,7 +99,7 @@ def report_near_misses(outline: TextOutline, findings: Findings) -> list[int]:
             continue
         start = line.text.lstrip()[:_START_MAX]
         if _NEARLY.match(start):
-            found = f"{quoted(line.text.strip(), 40)} is no entry of a list, and so no task"
+            found = f"{quoted(line.text.strip(), 40)} is not an entry of a list, so it is not a task"
             findings.warn(findings.line(line.number), found, "write - [ ] with a blank on each side of the box")
         elif _LETTER.match(start):
             letters.append(line.number)

@@ -1,4 +1,4 @@
-"""Ids of other tools' tasks as ids of ours, which are label values. Pure functions."""
+"""Ids of other tools' tasks as our ids, which are label values. Pure functions."""
 
 import hashlib
 import re
@@ -25,7 +25,7 @@ def as_id(value: object) -> str | None:
 
 
 def is_label_value(text: str) -> bool:
-    """Whether a task of ours may have this id."""
+    """Whether our tasks may have this id."""
     return _VALID.fullmatch(text) is not None
 
 
@@ -78,8 +78,7 @@ def text_ids(texts: Sequence[str], parents: Sequence[int | None] = (), headings:
         texts: Each task's text.
         parents: The index of what each lies within, which comes before it. Its text is part of the id:
             ``Write tests`` within ``Login form`` is ``login-form.write-tests``.
-        headings: The heading that each is below, which tells those with the same texts apart. Those that
-            it does not are numbered in their order.
+        headings: The heading that each is below, which distinguishes equal texts. The rest is numbered in order.
     """
     ids: list[str] = []
     for index, text in enumerate(texts):

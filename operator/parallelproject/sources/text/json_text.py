@@ -71,7 +71,7 @@ def parse(text: str, findings: Findings, *, exact: bool = True, first_line: int 
         findings.stop(place, f"not JSON: {found}", _hint(error))
     except _NumberError as error:
         place = _place_of(error.literal, text, findings, first_line)
-        findings.stop(place, f"{quoted(error.literal, 40)} is no number that can be used here")
+        findings.stop(place, f"{quoted(error.literal, 40)} is not a usable number")
     except RecursionError:
         findings.stop(findings.line(first_line), f"nested deeper than {DEPTH_MAX} levels", "flatten it")
     for key in twice:
@@ -97,7 +97,7 @@ def check(data: object, findings: Findings, place: str, *, surrogates: bool = Fa
             elif isinstance(value, list):
                 inner = value
             elif surrogates and isinstance(value, str) and _SURROGATE.search(value):
-                findings.stop(place, f"{quoted(value)} holds half a character (a lone surrogate)", "remove it")
+                findings.stop(place, f"{quoted(value)} contains half a character (a lone surrogate)", "remove it")
             below.extend(inner)
         level = below
         if not level:

@@ -151,7 +151,7 @@ class _Comments:
     def __init__(self, rows: list[str]) -> None:
         self._rows = rows
         self._closing: list[int] = []
-        """For each line, the next one that ends a comment; past the end where there is none."""
+        """For each line, the next one that ends a comment; past the end if no line does."""
         self._blank: list[int] = []
         if any("<!--" in row for row in rows):
             closing = blank = len(rows)

@@ -29,7 +29,7 @@ _REFERENCE = rf"(?:{_WORD}|T\d+(?:\.\d+)*{_SUFFIX}|[A-Z][A-Za-z]{{0,9}}-?\d+{_SU
 _REFERENCES = re.compile(
     rf"\#?(?P<first>{_REFERENCE})(?:[ \t]*(?:-|–|—|\.\.\.?|\bto\b|\bthrough\b)[ \t]*\#?(?P<last>{_REFERENCE.replace('?P<number>', '?:')}))?"  # noqa: E501
 )
-_BESIDE = re.compile(r"(?:\s|[,;&+.`*_\[\]()–—-]|\b(?:and|tasks?|steps?|stor(?:y|ies))\b)+", re.IGNORECASE)
+_SEPARATORS = re.compile(r"(?:\s|[,;&+.`*_\[\]()–—-]|\b(?:and|tasks?|steps?|stor(?:y|ies))\b)+", re.IGNORECASE)
 _WORD_ONLY = re.compile(rf"{_WORD}$")
 _FAMILY = re.compile(r"([A-Za-z]*)-?(\d{1,9})(?!\d)")
 REFERENCES_MAX = 2_000
@@ -52,7 +52,7 @@ def written_id(text: str) -> Written | None:
     if found is None:
         return None
     rest = text[found.end() :].strip()
-    for mark in ("**", "__", "`"):  # emphasis that goes on after the id loses its start with it
+    for mark in ("**", "__", "`"):  # emphasis that continues after the id loses its start
         if found["open"].count(mark) > found["close"].count(mark):
             rest = rest.replace(mark, "", 1)
     id = found["strong"] or found["plain"] or word_id(found["word"])
@@ -124,4 +124,4 @@ class Known:
 def names_only_ids(clause: str) -> bool:
     """Whether a clause holds ids and nothing else."""
     rest, count = _REFERENCES.subn(" ", clause)
-    return count > 0 and not _BESIDE.sub("", rest)
+    return count > 0 and not _SEPARATORS.sub("", rest)

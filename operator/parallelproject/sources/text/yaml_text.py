@@ -147,8 +147,8 @@ class _Reader:
 
     def _alias(self, anchor: str, line: int) -> None:
         if anchor not in self._anchors:
-            found = f"the alias *{quoted(anchor)[1:-1]} stands for nothing before it"
-            self._findings.stop(self._findings.line(line), found, "define its anchor before, and not around it")
+            found = f"the alias *{quoted(anchor)[1:-1]} is used before its anchor is defined"
+            self._findings.stop(self._findings.line(line), found, "define its anchor earlier, and not around it")
         value, nodes = self._anchors[anchor]
         self._count(nodes, line)
         self._put(copy.deepcopy(value), line, nodes)
@@ -203,7 +203,7 @@ class _Reader:
             if tag == f"{_TAG}bool":
                 return bool(_CONSTRUCTOR.construct_yaml_bool(node))
         except (ValueError, OverflowError, KeyError):
-            found = f"{quoted(event.value, 40)} is no number that can be used here"
+            found = f"{quoted(event.value, 40)} is not a usable number"
             self._findings.stop(self._findings.line(line), found, "write text in quotes")
         if tag == f"{_TAG}null":
             return None

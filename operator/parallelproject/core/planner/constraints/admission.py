@@ -1,7 +1,7 @@
 """Who may start: the constraints in their fixed order.
 
-A new rule is a file next to the others and an entry here. The first that holds a task back is why it waits, so the
-order is part of what users see: what only time or other work takes away comes before what is a matter of room.
+A new rule is a file next to the others and an entry here. The first constraint that blocks a task is its reason, so
+users see the order: rules that end with time or with other work come before limits.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
 
 
 class Admission:
-    """The constraints that may hold somebody back in one situation."""
+    """The constraints that may block a task in one situation."""
 
     def __init__(self, constraints: Sequence[type[Constraint]], situation: Situation) -> None:
         made = [rule for constraint in constraints if (rule := constraint.of(situation)) is not None]
@@ -43,22 +43,22 @@ class Admission:
         self._shared = [rule for rule in made if rule.is_shared]
 
     def blocks(self, task: int) -> Block | None:
-        """What keeps a pending task from starting, first of all; None: nothing."""
+        """The first block of a pending task; None: it may start."""
         return self.blocks_alone(task) or self.blocks_shared(task)
 
     def blocks_alone(self, task: int) -> Block | None:
-        """The same without what projects share."""
+        """The same without the limits that projects share."""
         for rule in self._own:
             if (block := rule.blocks(task)) is not None:
                 return block
         return None
 
     def blocks_shared(self, task: int) -> Block | None:
-        """The same by what projects share alone."""
+        """The same with only the limits that projects share."""
         return next((block for rule in self._shared if (block := rule.blocks(task)) is not None), None)
 
     def is_closed(self) -> bool:
-        """Whether it is certain that nobody may start any more, apart from what projects share."""
+        """Whether it is certain that no further task may start, apart from the limits that projects share."""
         return any(rule.is_closed() for rule in self._own)
 
     def take(self, task: int) -> None:
@@ -72,7 +72,7 @@ class Admission:
             rule.release(task)
 
     def alone(self) -> Self:
-        """Another one that starts as this one is, as if nothing was shared."""
+        """A copy that starts in the same state, without the limits that projects share."""
         made = copy(self)
         made._own, made._shared = [rule.fork() for rule in self._own], []
         return made

@@ -12,15 +12,15 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
 
 BACKOFF_MAX = 360
-"""Longest wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
+"""Maximum wait between attempts, in seconds, unless backoffSeconds itself is longer; as for Jobs."""
 
 
 def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
     """When a task that has failed may start again: the wait doubles with each failure that counts.
 
-    At once where all failures so far are forgiven, and after a conflict, since what it met has landed. More forgiven
-    than there are (by hand: pproj retry forgives those that are there) must not make it fail in a loop without end:
-    then all count here, and the wait is a second at least.
+    At once if all failures so far are forgiven, and after a conflict, since the conflicting work has landed. If
+    spec.retries forgives more failures than exist (pproj retry never does), the task must not fail in an endless
+    loop: then all failures count here, and the wait is at least one second.
     """
     failures = record.failures - graph.forgiven.get(task, 0)
     if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
@@ -32,7 +32,7 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
 
 
 class Backoff(Constraint):
-    """Holds each task back by itself, until its wait is over. In a prediction nothing fails."""
+    """Blocks each failed task until its wait is over. In a prediction nothing fails."""
 
     reasons = (Reason.BACKOFF,)
 
@@ -42,7 +42,7 @@ class Backoff(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Where any has failed."""
+        """If any task has failed."""
         return cls(situation) if situation.snapshot.failing else None
 
     def blocks(self, task: int) -> Block | None:

@@ -1,7 +1,7 @@
-"""What a constraint is: one rule that says which tasks may not start now, whose dependencies have all succeeded.
+"""A constraint is one rule that blocks tasks whose dependencies have all succeeded.
 
-``plan`` asks constraints who starts, the simulation lets them rule a run that is only imagined, and ``why`` has them
-explain what they said. So a rule, its prediction and its explanation are one class in one file.
+``plan`` asks constraints which tasks start, the simulation applies them to a predicted run, and ``why`` asks them for
+an explanation. So a rule, its prediction and its explanation are one class in one file.
 """
 
 import math
@@ -18,19 +18,19 @@ from parallelproject.model.spec import Spec
 
 
 class Block(NamedTuple):
-    """That a task may not start. Who holds it back is said by ``Constraint.holders``, where that is asked for."""
+    """A task may not start. ``Constraint.holders`` returns the tasks that block it."""
 
     reason: str
     """A ``Reason``."""
     until: float = math.inf
-    """When that ends by itself, in seconds since the epoch; inf: only with something that happens."""
+    """When the block ends by itself, in seconds since the epoch; inf: only an event ends it."""
     line: Hashable = None
-    """What it waits for. While the first of those that this constraint lets wait for the same must wait, so must the
-    others: the simulation asks only for that one. None: it waits for itself alone."""
+    """What it waits for. If the first task that waits for something is blocked, so are all others that wait for the
+    same: the simulation asks only about the first. None: it waits for nothing that others wait for."""
 
 
 class Situation(NamedTuple):
-    """All that constraints are made from."""
+    """The facts that constraints are built from."""
 
     graph: CompiledGraph
     spec: Spec
@@ -44,46 +44,46 @@ class Situation(NamedTuple):
     now: float
     """Seconds since the epoch."""
     share: Share | None = None
-    """What of all that projects share this one may use; None: nothing is shared."""
+    """How much of the shared limits this project may use; None: no limit is shared."""
 
 
 class Constraint(ABC):
     """One rule. An object holds for one plan, or one simulation."""
 
     reasons: ClassVar[tuple[str, ...]]
-    """The reasons that it gives; another one gives none of them."""
+    """The reasons that it gives; no other constraint gives them."""
     is_shared: ClassVar[bool] = False
-    """Whether it is about what projects share: a plan also says what would start without."""
+    """Whether it is about limits that projects share: a plan also computes what would start without them."""
 
     @classmethod
     @abstractmethod
     def of(cls, situation: Situation) -> Self | None:
-        """The rule in a situation; None where it can hold nobody back there."""
+        """The rule in a situation; None if it cannot block any task there."""
 
     @abstractmethod
     def blocks(self, task: int) -> Block | None:
-        """What keeps a task from starting now; None: this rule does not. It changes nothing."""
+        """The block of a task by this rule; None: this rule does not block it. It has no side effect."""
 
     def is_closed(self) -> bool:
-        """Whether it is certain that it holds all tasks back, so that none need be asked for."""
+        """Whether it is certain that it blocks all tasks, so that none needs to be checked."""
         return False
 
     def take(self, task: int) -> None:  # noqa: B027 - many rules do not count
-        """A task starts. Only called where it is not blocked."""
+        """A task starts. Only called for a task that is not blocked."""
 
     def release(self, task: int) -> None:  # noqa: B027 - nothing to give back
         """A task that was taken has succeeded, in a simulation."""
 
     def fork(self) -> Self:
-        """Another one, that starts as this one is and then goes its own way."""
+        """An independent copy in the same state."""
         return copy(self)
 
     @classmethod
     def holders(cls, view: View, task: int) -> Sequence[int]:
-        """The tasks that hold back one that it blocks, by what a status says; empty where nobody in particular does."""
+        """The tasks because of which a task is blocked, by a status; empty if no specific tasks are."""
         return ()
 
     @classmethod
     @abstractmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Why a task waits that it blocks, by what a status says."""
+        """Why a blocked task waits, by a status."""

@@ -11,7 +11,7 @@ from parallelproject.model.status import Reason
 
 
 class Files(Constraint):
-    """Holds back whoever writes what an active attempt writes."""
+    """Blocks tasks that write the files of an active attempt."""
 
     reasons = (Reason.WAITING_FOR_FILES,)
 
@@ -34,12 +34,12 @@ class Files(Constraint):
         return None
 
     def take(self, task: int) -> None:
-        """It holds all patterns that overlap with its own."""
+        """The task takes all patterns that overlap with its own."""
         for pattern in self._locks.touched[task]:
             self._busy[pattern] = self._busy.get(pattern, 0) + 1
 
     def release(self, task: int) -> None:
-        """It holds them no more."""
+        """The task releases them."""
         for pattern in self._locks.touched[task]:
             self._busy[pattern] -= 1
             if not self._busy[pattern]:
@@ -58,12 +58,12 @@ class Files(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Which path it is, and who writes it."""
+        """The paths, and the tasks that write them."""
         patterns, found = view.graph.locks.patterns, list(_overlaps(view, task))
         if not found:
             return Explanation(
-                "another task was writing its files, or an attempt from before an edit of the spec still is; "
-                "after that it starts at the operator's next look"
+                "another task was writing its files, or an attempt from before the last edit of the spec still is; "
+                "then it starts in the operator's next round"
             )
         parts = []
         for holder, mine, theirs in found[:NAMED]:

@@ -6,12 +6,13 @@ from typing import Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import Scheduling
 from parallelproject.model.status import Reason
 
 
 class LevelGate(Constraint):
-    """No task of a level above the lowest one with unfinished tasks starts."""
+    """Blocks tasks of levels above the lowest level with unfinished tasks."""
 
     reasons = (Reason.WAITING_FOR_LEVEL,)
 
@@ -47,12 +48,13 @@ class LevelGate(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Which level is not done, and what is open there."""
+        """The level that is not done, and its unfinished tasks."""
         level, unfinished = view.graph.level, cls.holders(view, task)
         if not unfinished:
-            return Explanation("the levels before it are done; it starts at the operator's next look")
+            return Explanation("the levels before it are done; it starts in the operator's next round")
         return Explanation(
-            f"it is in level {level[task]}, and level {level[unfinished[0]]} is not done: {view.named(unfinished)}",
+            f"it is in {level_name(level[task])}, and {level_name(level[unfinished[0]])} is not done: "
+            f"{view.named(unfinished)}",
             ["its own dependencies are done: with scheduling Graph it could start now"],
             unfinished,
             fix="graph",

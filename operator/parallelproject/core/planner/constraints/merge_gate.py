@@ -1,10 +1,11 @@
-"""Where the pull request of each level is merged when its checks pass, the next level starts after that."""
+"""With a pull request for each level and merge WhenChecksPass, a level starts after the previous one is merged."""
 
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.model.names import level_name
 from parallelproject.model.spec import MergeMode, Spec
 from parallelproject.model.status import ConditionType, Reason
 
@@ -18,7 +19,7 @@ def waits_for_merge(spec: Spec) -> bool:
 
 
 class MergeGate(Constraint):
-    """No task of a level above those that are merged starts. A prediction takes a merge for immediate."""
+    """Blocks tasks of levels above the merged ones. A prediction assumes that a merge takes no time."""
 
     reasons = (Reason.WAITING_FOR_MERGE,)
 
@@ -27,7 +28,7 @@ class MergeGate(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Levels count as merged only as long as no other task of theirs has succeeded since."""
+        """A level counts as merged only if no further task of it has succeeded since."""
         if situation.merged is None or not waits_for_merge(situation.spec):
             return None
         levels, succeeded = situation.merged
@@ -40,12 +41,12 @@ class MergeGate(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Which pull request, and what publishing says of it."""
-        which = f"the pull request of level {view.merged_levels}"
+        """The pull request, and what publishing reports about it."""
+        which = f"the pull request of {level_name(view.merged_levels)}"
         if address := view.pull_requests.get(view.merged_levels):
             which += f", {address},"
-        answer = f"it is in level {view.graph.level[task]}, which starts when {which} is merged"
+        answer = f"it is in {level_name(view.graph.level[task])}, which starts when {which} is merged"
         if ConditionType.PUBLISHED not in view.conditions:
             return Explanation(answer)
-        published = view.said(ConditionType.PUBLISHED)
-        return Explanation(answer, [f"publishing says {': '.join(filter(None, published))}"])
+        published = view.condition(ConditionType.PUBLISHED)
+        return Explanation(answer, [f"publishing reports {': '.join(filter(None, published))}"])

@@ -1,4 +1,4 @@
-"""A task whose Job the API server refuses is tried again after a while, and of its role one at a time."""
+"""A task whose Job the API server refuses is retried after a wait, one task of its role at a time."""
 
 import math
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.model.status import ConditionType, Reason
 
 REFUSED_PACE = 1.0
-"""Seconds from one creation of a Job to the next in a role of which one is refused: what refuses one of them mostly
-refuses all, and hundreds of tries at once would help nobody."""
+"""Seconds between two creations of Jobs in a role with a refused Job: what refuses one of them usually refuses all, and
+hundreds of retries at once would not help."""
 _BEHIND: dict[str, str] = {
     Reason.REFUSED_BY_POLICY: (
         "an admission policy or webhook of the cluster denies it: change the role's podTemplate, or the policy"
     ),
     Reason.WAITING_FOR_QUOTA: "a ResourceQuota of the namespace is used up: raise it, or remove other Jobs",
-    Reason.FAILED_CREATE: "the API server, its webhooks or the rights of the operator stand in the way",
+    Reason.FAILED_CREATE: "the API server or one of its webhooks fails, or the operator lacks a right",
 }
-"""What lies behind each."""
+"""The likely cause of each reason."""
 
 
 class Refusals(Constraint):
-    """Holds back those that would only be refused again: by their own refusal, or that of another of their role.
+    """Blocks tasks that would be refused again, because of their own refusal or that of another task of their role.
 
     In a prediction nothing is refused.
     """
@@ -41,12 +41,12 @@ class Refusals(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Where any was refused."""
+        """If any was refused."""
         refused = situation.snapshot.refused
         return cls(situation.graph, refused, situation.now) if refused else None
 
     def blocks(self, task: int) -> Block | None:
-        """Whether it would only be refused again."""
+        """Whether it would be refused again."""
         mine = self._refused.get(task)
         if mine is not None and (mine.ended or 0.0) > self._now:
             return Block(_reason(mine), mine.ended or 0.0)
@@ -67,11 +67,11 @@ class Refusals(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """What the API server says, and what lies behind it."""
+        """What the API server says, and the likely cause."""
         more = (
-            view.said(ConditionType.REFUSED).message,
+            view.condition(ConditionType.REFUSED).message,
             _BEHIND[reason],
-            "it is tried again by itself, after half a minute at most",
+            "the operator retries within half a minute",
         )
         number = view.record(task).attempts + 1
         answer = f"attempt {number} cannot be created: the API server refuses its Job"

@@ -19,14 +19,14 @@ class RoleLimit(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Where a role has a limit."""
+        """If a role has a limit."""
         limits: dict[str | None, int] = {
             role.name: role.max_concurrent for role in situation.spec.roles if role.max_concurrent
         }
         return cls(situation.graph, limits, situation.snapshot.usage.roles.copy()) if limits else None
 
     def blocks(self, task: int) -> Block | None:
-        """Whether so many are active."""
+        """Whether the role has reached its limit."""
         role = self._role[task]
         limit = self._limits.get(role)
         if limit is None or self._used.get(role, 0) < limit:
@@ -55,7 +55,7 @@ class RoleLimit(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """The limit, and who is active."""
+        """The limit, and the active tasks."""
         holders = cls.holders(view, task)
         held = holding(view, holders, "that many are running:")
         answer = f"role {view.graph.role[task]} has maxConcurrent {_limit(view, task)} and {held}"

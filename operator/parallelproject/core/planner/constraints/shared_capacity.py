@@ -1,4 +1,4 @@
-"""Where projects share a limit, each starts no more than its share."""
+"""If projects share a limit, each starts no more than its share."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from parallelproject.model.status import ConditionType, Reason
 
 
 class Shared(Constraint):
-    """Holds back all beyond the share. A prediction is about a project that has all for itself."""
+    """Blocks all tasks over the share. A prediction assumes a project that shares nothing."""
 
     reasons = (Reason.WAITING_FOR_CAPACITY, Reason.WAITING_FOR_PROJECT)
     is_shared = True
@@ -20,7 +20,7 @@ class Shared(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
-        """Where anything is shared."""
+        """If a limit is shared."""
         return cls(situation.share) if situation.share is not None else None
 
     def blocks(self, task: int) -> Block | None:
@@ -33,11 +33,11 @@ class Shared(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Which limit, or which other project."""
+        """The limit, or the other project."""
         if reason == Reason.WAITING_FOR_PROJECT:
-            other = view.said(ConditionType.SUSPENDED).message or "another project goes first"
+            other = view.condition(ConditionType.SUSPENDED).message or "another project goes first"
             return Explanation(f"it could start, but {other}")
-        limit = view.said(ConditionType.LIMITED).message or "what projects share is used up"
+        limit = view.condition(ConditionType.LIMITED).message or "the limit that projects share is reached"
         own = len(view.active())
         whose = f"{own} of them {'is' if own == 1 else 'are'} this project's, whose priority is {view.spec.priority}"
         return Explanation(f"it could start, but {limit}", [whose])

@@ -1,9 +1,9 @@
-"""Who may start how many tasks, where projects share a limit.
+"""How many tasks each project may start, if projects share a limit.
 
-A limit is of one namespace, or of all together. What is free is given out one by one: to the project of the highest
-priority, among those to the one that has the least running, among those to the oldest. So a project of 500 tasks does
-not starve fifty small ones, and where there is room for all nobody notices a limit ("max-min fairness", Bertsekas and
-Gallager, Data Networks, 6.5.2, in whole tasks). What is running is never taken away.
+A limit applies to one namespace, or to all together. Free slots are assigned one by one: to the project of the highest
+priority, then to the one with the fewest running tasks, then to the oldest. So a project of 500 tasks does not starve
+fifty small ones, and if all fit, no project waits ("max-min fairness", Bertsekas and Gallager, Data Networks, 6.5.2,
+in whole tasks). Running tasks are never stopped for it.
 
 A project may also ask that those of a lower priority in its namespace start nothing until it is done.
 """
@@ -20,16 +20,16 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be running at once; None: as much as there is."""
+    """Maximum number of running tasks; None: no limit."""
 
     total: int | None = None
-    """Tasks of all projects together."""
+    """Of all projects together."""
     namespace: int | None = None
-    """Tasks of each namespace that has no limit of its own."""
+    """Of each namespace without its own limit."""
     namespaces: Mapping[str, int] = field(default_factory=dict)
     """Limits of single namespaces."""
     priorities: Mapping[str, int] = field(default_factory=dict)
-    """By namespace, the highest priority that its projects may have, as its number: a higher one counts as this."""
+    """By namespace, the highest priority of its projects, as its number: a higher one counts as this."""
 
     def of(self, namespace: str) -> int | None:
         """The limit of a namespace."""
@@ -44,7 +44,7 @@ NO_LIMITS = Limits()
 
 
 class Demand(NamedTuple):
-    """What a project has, and what it could use."""
+    """What a project uses, and what it could use."""
 
     namespace: str
     priority: int
@@ -57,14 +57,14 @@ class Demand(NamedTuple):
     """Further tasks that could start at once."""
     name: str = ""
     suspends_others: bool = False
-    """Whether those of a lower priority in its namespace are to wait until it is done."""
+    """Whether projects of a lower priority in its namespace wait until it is done."""
 
 
 class Share(NamedTuple):
     """What a project may start now."""
 
     room: int
-    """So many tasks, beside running those."""
+    """Number of tasks, in addition to the running ones."""
     reason: Reason = Reason.WAITING_FOR_CAPACITY
     """Why it is not more."""
     message: str = ""
@@ -72,12 +72,12 @@ class Share(NamedTuple):
 
 
 def shares(demands: Mapping[K, Demand], limits: Limits, gone: Mapping[str, int] | None = None) -> dict[K, Share]:
-    """What each project may start now. All that starts by it together keeps every limit.
+    """What each project may start now. All of it together stays within every limit.
 
     Args:
         demands: Of every project.
         limits: The limits.
-        gone: By namespace, running tasks of projects that are no more.
+        gone: By namespace, running tasks of deleted projects.
     """
     running = dict(gone or {})
     for demand in demands.values():
@@ -106,7 +106,7 @@ def shares(demands: Mapping[K, Demand], limits: Limits, gone: Mapping[str, int] 
 
 
 def _suspended(demands: Mapping[K, Demand], limits: Limits) -> dict[K, Share]:
-    """Those that must wait until another project is done."""
+    """The projects that must wait until another one is done."""
     first: dict[str, tuple[int, str, str]] = {}  # by namespace: priority, age and name
     for demand in demands.values():
         if demand.suspends_others:
@@ -122,11 +122,11 @@ def _suspended(demands: Mapping[K, Demand], limits: Limits) -> dict[K, Share]:
 def _share(room: int, demand: Demand, limits: Limits, running: Mapping[str, int]) -> Share:
     most = limits.of(demand.namespace)
     if most is not None and running[demand.namespace] >= most:
-        message = f"in namespace {demand.namespace} {_tasks(most)} may be running at once"
+        message = f"namespace {demand.namespace} has a limit of {_running(most)}"
     else:
-        message = f"on this cluster {_tasks(limits.total or 0)} of all projects may be running at once"
-    return Share(room, message=f"{message}, and so many are; the next free place goes by priority, then by share")
+        message = f"this cluster has a limit of {_running(limits.total or 0)} of all projects"
+    return Share(room, message=f"{message}, and it is reached; the next slot goes by priority, then by share")
 
 
-def _tasks(number: int) -> str:
-    return "1 task" if number == 1 else f"{number} tasks"
+def _running(number: int) -> str:
+    return "1 running task" if number == 1 else f"{number} running tasks"

@@ -11,7 +11,7 @@ _FULL = Block(Reason.WAITING_FOR_SLOT, line=Reason.WAITING_FOR_SLOT)
 
 
 class Slots(Constraint):
-    """Holds all back while every slot is held."""
+    """Blocks all tasks while every slot is in use."""
 
     reasons = (Reason.WAITING_FOR_SLOT,)
 
@@ -20,23 +20,23 @@ class Slots(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self:
-        """With the slots that active attempts hold."""
+        """With the slots of the active attempts."""
         return cls(situation.spec.parallelism, situation.snapshot.usage.slots)
 
     def blocks(self, task: int) -> Block | None:
-        """Whether none is free."""
+        """Whether no slot is free."""
         return _FULL if self._used >= self._slots else None
 
     def is_closed(self) -> bool:
-        """Whether none is free."""
+        """Whether no slot is free."""
         return self._used >= self._slots
 
     def take(self, task: int) -> None:
-        """One less is free."""
+        """One slot less is free."""
         self._used += 1
 
     def release(self, task: int) -> None:
-        """One more is free."""
+        """One slot more is free."""
         self._used -= 1
 
     @classmethod
@@ -46,11 +46,11 @@ class Slots(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """Who holds the slots, and how many go first."""
+        """The tasks that hold the slots, and how many start first."""
         holders, place = cls.holders(view, task), view.graph.place
         answer = f"parallelism is {view.spec.parallelism} and {holding(view, holders, 'all slots are held by')}"
         ahead = sum(place[i] < place[task] and row.reason == reason for i, row in view.rows.items())
         others = "one other is" if ahead == 1 else f"{ahead} others are"
         return Explanation(
-            answer, [f"{others} before it in the queue" if ahead else "it is the next in the queue"], holders
+            answer, [f"{others} before it in the queue" if ahead else "it is next in the queue"], holders
         )

@@ -10,7 +10,7 @@ _SUSPENDED = Block(Reason.SUSPENDED, line=Reason.SUSPENDED)
 
 
 class Suspended(Constraint):
-    """Holds all back."""
+    """Blocks all tasks."""
 
     reasons = (Reason.SUSPENDED,)
 
@@ -29,5 +29,5 @@ class Suspended(Constraint):
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
-        """That it is."""
+        """States that."""
         return Explanation("the project is suspended: no new task starts", fix="resume")

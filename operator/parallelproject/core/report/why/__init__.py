@@ -1,5 +1,5 @@
-"""Why a task stands where it stands: one answer from a spec and the rows of a status. Pure; decides nothing.
+"""Why a task is in its state: one answer from a spec and the rows of a status. Pure; decides nothing.
 
-The planner has written each row's reason. What is added here is who and what stands behind it: which dependency,
-who holds the slots, which path, until when.
+The planner has written each row's reason. This package adds the cause: which dependency, which tasks hold the slots,
+which path, until when.
 """

@@ -1,11 +1,16 @@
-"""The answer to why a task stands where it stands."""
+"""The answer to why a task is in its state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parallelproject.core.planner.explanation import View
+from parallelproject.core.times import duration
 from parallelproject.model.problem import quoted
-from parallelproject.model.spec import Executor
+from parallelproject.model.spec import ExecutorKind
+from parallelproject.model.status import Reason, TaskState
+
+_RETRIED = 3
+"""Most tasks that a command names."""
 
 
 class UnknownTaskError(Exception):
@@ -13,8 +18,9 @@ class UnknownTaskError(Exception):
 
     def __init__(self, task: str, hint: str) -> None:
         super().__init__(f"{quoted(task)} is not a task")
+        self.task = task
         self.hint = hint
-        """``did you mean "api-schema"?``, where one is close."""
+        """``did you mean "api-schema"?``, if one is close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +31,29 @@ class Why:
     state: str
     """Pending, Running, Succeeded, Failed or Skipped."""
     reason: str
-    """The word for it, as in the row; empty where the state says it all."""
+    """The reason, as in the row; empty if the state is enough."""
     answer: str
     """A sentence."""
     more: tuple[str, ...] = ()
     """Further sentences."""
     tasks: tuple[str, ...] = ()
-    """The tasks that it is because of."""
+    """The tasks that caused it."""
     job: str = ""
     """The Job of the last attempt."""
     hint: str = ""
-    """What could be done about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
+    """What a user could do about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
     look: str = ""
-    """What there is to look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
+    """What a user could look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
     container: str = ""
-    """The container whose log it is; empty: all of them."""
-    kind: str = Executor.JOB.value
+    """The container of that log; empty: all containers."""
+    kind: str = ExecutorKind.JOB.value
     """What ``job`` is: a Job or a Workflow."""
+
+    @property
+    def to_retry(self) -> tuple[str, ...]:
+        """The tasks that a retry is to name; empty: all that failed."""
+        is_itself = self.state == TaskState.FAILED or self.reason == Reason.SKIP_REQUESTED
+        return self.tasks[:_RETRIED] or ((self.task,) if is_itself else ())
 
 
 def of_task(
@@ -64,7 +76,17 @@ def of_task(
     )  # fmt: skip
 
 
+DEADLINE = "activeDeadlineSeconds"
+"""The field that a deadline is of, as answers name it."""
+
+
+def deadline(view: View, i: int) -> str:
+    """How long an attempt of a task may take; empty where nothing limits it."""
+    seconds = view.graph.tasks[i].active_deadline_seconds or view.spec.defaults.active_deadline_seconds
+    return f"an attempt of it is stopped after {duration(seconds)} ({DEADLINE})" if seconds else ""
+
+
 def container_of(view: View, i: int) -> str:
-    """The container that runs a task: others may stand before it in a pod."""
+    """The container that runs a task: in a pod others may come before it."""
     role = view.spec.role(view.graph.role[i])
     return role.pod_template.spec.containers[0].name if role and role.pod_template else ""

@@ -2,23 +2,21 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View, failure
-from parallelproject.core.report.why.answer import Why, container_of, of_task
-from parallelproject.core.report.why.delivery import BEHIND, times
+from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
+from parallelproject.core.report.why.delivery import BEHIND, look_of, times
 from parallelproject.core.times import iso
 from parallelproject.model.spec import MergeConflict
 from parallelproject.model.status import Reason
 
-_WITH_LOGS = frozenset({Reason.EXIT_CODE, Reason.POD_FAILED})
-"""Failures whose pod is still there. The Job controller deletes the pods of a Job that it ends."""
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
-"""Failures of an attempt that has no Job, or none any more."""
+"""Failures of an attempt that has no Job, or whose Job was deleted."""
 
 
 def failed(view: View, i: int) -> Why:
-    """The answer for it."""
+    """The answer for this state."""
     record, rules = view.record(i), view.spec.conflicts
-    tried = f"all {record.attempts} attempts" if record.attempts > 1 else "its only attempt"
-    answer = f"{tried} failed; the last one with {failure(record)}"
+    tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
+    answer = f"{tried} with {failure(record)}"
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
     is_of_delivery = record.reason in BEHIND
@@ -27,12 +25,13 @@ def failed(view: View, i: int) -> Why:
         again = rules.on_merge_conflict is MergeConflict.RERUN
         limit = f"maxReruns is {rules.max_reruns}" if again else "onMergeConflict is Fail"
         more.append(f"it was in conflict {times(record.conflicts)}, and {limit}")
+    if record.reason == Reason.DEADLINE_EXCEEDED and (limit := deadline(view, i)):
+        more.append(limit)
     job = None if record.reason in _WITHOUT_JOB else record.job
     if job:
         more.append(f"the {view.spec.executor.value} of the last attempt is {job}")
     below = sorted(reachable([i], view.graph.children))
     if skipped := [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]:
         more.append(f"{view.named(skipped, states=False)} did not run because of it")
-    look = "logs" if is_of_delivery or record.reason in _WITH_LOGS else "job"
     container = "" if is_of_delivery else container_of(view, i)
-    return of_task(view, i, answer, more, job=job, fix="retry", look=look, container=container)
+    return of_task(view, i, answer, more, job=job, fix="retry", look=look_of(record), container=container)

@@ -1,23 +1,23 @@
-"""A task that runs, or whose attempt is there and cannot begin."""
+"""A task that runs, or whose attempt exists and cannot start."""
 
 from parallelproject.core.planner.explanation import View, failure
-from parallelproject.core.report.why.answer import Why, container_of, of_task
+from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import conflicts
 from parallelproject.model.status import Reason
 
 _TROUBLE: dict[str, str] = {
-    Reason.UNSCHEDULABLE: "no node takes its pod: none has room, or its template asks for one that is not there",
+    Reason.UNSCHEDULABLE: "no node accepts its pod: no node has enough free resources, or none matches its template",
     Reason.IMAGE_PULL_BACK_OFF: "an image of its pod cannot be pulled: the name is wrong, or a secret is missing",
     Reason.POD_NOT_CREATED: (
         "its Job has no pod: the API server refuses it (Pod Security, a quota, a policy), or the Job controller is far "
         "behind; the events of the Job say which"
     ),
-    Reason.SCHEDULING_GATED: "its pod has scheduling gates: whoever has set them has to remove them",
+    Reason.SCHEDULING_GATED: "its pod has scheduling gates: the controller that set them has to remove them",
     Reason.JOB_SUSPENDED: (
-        "its Job is suspended, or has a parallelism of 0: it keeps its slot and its files until somebody resumes the "
+        "its Job is suspended, or its parallelism is 0: the task keeps its slot and its files until a user resumes the "
         "Job, or the task or the project is stopped"
     ),
-    Reason.JOB_TERMINATING: "its Job is being deleted; the next attempt follows when it is gone",
+    Reason.JOB_TERMINATING: "its Job is being deleted; the next attempt starts after that",
     Reason.NO_CONTROLLER: (
         "its Workflow has no phase: Argo's controller does not run, or does not watch this namespace (its "
         "--namespaced and --managed-namespace, or an instance id)"
@@ -28,11 +28,11 @@ _TROUBLE: dict[str, str] = {
     ),
     Reason.START_ERROR: "its command cannot be started; the attempt is being stopped",
 }
-"""What keeps a pod from beginning."""
+"""What keeps a pod from starting."""
 _HELD = frozenset({Reason.JOB_SUSPENDED, Reason.JOB_TERMINATING})
-"""Reasons of an attempt whose Job others have changed."""
+"""Reasons of an attempt whose Job someone else changed."""
 _LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED, Reason.NO_CONTROLLER, Reason.WORKFLOW_PENDING}
-"""Reasons that the Job explains, and no pod."""
+"""Reasons that the Job explains, not a pod."""
 
 
 def running(view: View, i: int) -> Why:
@@ -41,13 +41,15 @@ def running(view: View, i: int) -> Why:
     answer = f"attempt {record.attempts} is running{view.since(record)}"
     more = []
     if reason:
-        verb = "is held" if reason in _HELD else "cannot begin"
+        verb = "is held" if reason in _HELD else "cannot start"
         answer = f"attempt {record.attempts} {verb}{view.since(record)}"
         more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
         if reason == Reason.IMAGE_PULL_BACK_OFF and (images := _images(view, i)):
-            more.append(f"it asks for {images}")
+            more.append(f"its images: {images}")
     if record.job:
         answer += f", as {view.spec.executor.value} {record.job}"
+    if limit := deadline(view, i):
+        more.append(limit)
     if record.failures:
         failed = "one attempt" if record.failures == 1 else f"{record.failures} attempts"
         more.append(f"{failed} failed before, the last one with {failure(record)}")
@@ -60,7 +62,7 @@ def running(view: View, i: int) -> Why:
 
 
 def _images(view: View, i: int) -> str:
-    """Those that the template of a task names."""
+    """The images in the template of a task."""
     role = view.spec.role(view.graph.role[i])
     if role is None or role.pod_template is None:
         return ""

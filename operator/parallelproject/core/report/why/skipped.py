@@ -9,21 +9,24 @@ from parallelproject.model.status import ConditionType, Reason, TaskState
 
 
 def skipped(view: View, i: int) -> Why:
-    """The answer for it."""
+    """The answer for this state."""
     if view.row(i).reason == Reason.DEPENDENCY_FAILED:
         failed = [j for j in reachable([i], view.graph.parents) if view.state(j) == TaskState.FAILED]
         answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
         return of_task(view, i, answer, tasks=failed, fix="retry")
-    turn = "while it was running" if view.record(i).attempts else "before its turn came"
+    if view.row(i).reason == Reason.SKIP_REQUESTED:
+        answer = "it is skipped by request (spec.skip); what depends on it runs without it"
+        return of_task(view, i, answer, tasks=[i], fix="retry")
+    turn = "while it was running" if view.record(i).attempts else "before it started"
     if view.spec.stop:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
-    if view.said(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
+    if view.condition(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
         limit = view.spec.active_deadline_seconds or 0
-        return of_task(view, i, f"the project's deadline ({duration(limit)}) was over {turn}")
+        return of_task(view, i, f"the project's deadline ({duration(limit)}) passed {turn}")
     failed = [j for j in range(len(view.graph.ids)) if view.state(j) == TaskState.FAILED]
     policy = view.spec.failure_policy
     if failed and policy is not FailurePolicy.CONTINUE:
-        then = "all else is stopped" if policy is FailurePolicy.FAIL_FAST else "no further level starts"
-        answer = f"{view.named(failed)}, and with failurePolicy {policy} {then} then"
+        then = "all other tasks are stopped" if policy is FailurePolicy.FAIL_FAST else "no further level starts"
+        answer = f"{view.named(failed)}; with failurePolicy {policy} {then} after that"
         return of_task(view, i, answer, tasks=failed, fix="retry")
     return of_task(view, i, f"the project ended {turn}", fix="retry")

@@ -1,11 +1,11 @@
-"""A status as the explanations read it."""
+"""A status, as the explanations read it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.explanation import Row, Said, View
+from parallelproject.core.planner.explanation import ConditionText, Row, View
 from parallelproject.core.report.status import read_row
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -17,7 +17,7 @@ def rows_of(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: float) -> View:
-    """What a status says of the tasks of a graph. Whatever in it cannot be read counts as not said."""
+    """The state of the tasks of a graph by a status. Parts that cannot be read are ignored."""
     rows = {
         graph.index[task]: Row(
             str(row.get("state") or TaskState.PENDING.value), str(row.get("reason") or ""), read_row(row)
@@ -26,7 +26,7 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
         if task in graph.index
     }
     conditions = {
-        str(each.get("type")): Said(str(each.get("reason") or ""), str(each.get("message") or ""))
+        str(each.get("type")): ConditionText(str(each.get("reason") or ""), str(each.get("message") or ""))
         for each in reversed(_mappings(status.get("conditions")))  # of two of one type the first counts
     }
     pulls = {

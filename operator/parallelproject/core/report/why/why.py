@@ -37,34 +37,52 @@ def why(
     now: float,
     constraints: Sequence[type[Constraint]] = CONSTRAINTS,
 ) -> Why:
-    """Why a task stands where it stands.
+    """Why a task is in its state; the arguments are those of ``why_each``."""
+    return why_each(graph, spec, status, (task,), now, constraints)[0]
+
+
+def why_each(
+    graph: CompiledGraph,
+    spec: Spec,
+    status: Mapping[str, Any],
+    tasks: Sequence[str],
+    now: float,
+    constraints: Sequence[type[Constraint]] = CONSTRAINTS,
+) -> list[Why]:
+    """Why tasks are in their states. The project is looked at once for all of them.
 
     Args:
         graph: The compiled spec.
         spec: The spec.
         status: The project's status.
-        task: Id of the task.
-        now: Seconds since the epoch, for telling how long ago something was.
+        tasks: Ids of the tasks.
+        now: Seconds since the epoch, to compute how long ago something was.
         constraints: The rules that explain why a task waits.
 
     Raises:
-        UnknownTaskError: neither the spec nor the status has it.
+        UnknownTaskError: neither the spec nor the status has one of them.
     """
-    row = rows_of(status).get(task)
+    rows = rows_of(status)
+    view = view_of(graph, spec, status, now)
+    return [_why(view, rows, task, constraints) for task in tasks]
+
+
+def _why(view: View, rows: Mapping[str, Mapping[str, Any]], task: str, constraints: Sequence[type[Constraint]]) -> Why:
+    graph = view.graph
+    row = rows.get(task)
     i = graph.index.get(task)
     if i is None:
         if row is None:
             raise UnknownTaskError(task, did_you_mean(task, graph.ids))
         return _removed(task, row)
     if row is None:
-        return Why(task, TaskState.PENDING.value, "", "the operator has not looked at it yet")
-    view = view_of(graph, spec, status, now)
+        return Why(task, TaskState.PENDING.value, "", "the operator has not seen it yet")
     explain = _OTHERS.get(view.state(i))
     return explain(view, i) if explain else waiting(view, i, constraints)
 
 
 def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
-    """The answer where the spec was not accepted; None where it was."""
+    """The answer if the spec was not accepted; None if it was."""
     accepted = condition(status, "Accepted")
     if accepted.get("status") != "False":
         return None
@@ -76,11 +94,11 @@ def not_accepted(task: str, status: Mapping[str, Any]) -> Why | None:
 
 
 def deleted(found: Why, metadata: Mapping[str, Any]) -> Why:
-    """The answer, where the project was deleted and somebody's finalizers keep it: that comes before any other."""
+    """The answer if the project was deleted and finalizers keep it: it takes precedence over any other."""
     deletion = deletion_of(metadata)
     if deletion is None or found.state in (TaskState.SUCCEEDED, TaskState.FAILED):
         return found
-    what = "it is being stopped" if found.state == TaskState.RUNNING else "it does not start any more"
+    what = "it is being stopped" if found.state == TaskState.RUNNING else "it does not start"
     return replace(found, reason="Deleted", answer=f"{what}: the project was {deletion.message}", more=(), hint="")
 
 

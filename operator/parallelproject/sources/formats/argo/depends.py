@@ -1,4 +1,4 @@
-"""Argo's ``depends``: which tasks must have succeeded, where the expression says nothing else. Pure.
+"""Argo's ``depends``: which tasks must have succeeded, if the expression says only that. Pure.
 
 https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/: ``A`` stands for ``A.Succeeded || A.Skipped ||
 A.Daemoned``; here no task is skipped or a daemon.
@@ -15,14 +15,14 @@ _DEPTH_MAX = 50
 
 
 class DependsError(ValueError):
-    """The expression says something else than that tasks have succeeded."""
+    """The expression has a condition other than the success of tasks."""
 
 
 def succeeded(text: str) -> list[str]:
     """The tasks that an expression needs to have succeeded.
 
     Raises:
-        DependsError: it is no expression, or says something else.
+        DependsError: it is not an expression, or has another condition.
     """
     if len(text) > _LENGTH_MAX:
         raise DependsError("is too long")
@@ -40,7 +40,7 @@ def _tokens(text: str) -> list[tuple[str, str, str]]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise DependsError(f"{quoted(text[at:])} is not understood")
+            raise DependsError(f"{quoted(text[at:])} cannot be parsed")
         tokens.append((found[1] or "", found[2] or "", found[3] or ""))
         at = found.end()
     return tokens
@@ -67,14 +67,14 @@ class _Parser:
         names, state = self._operand(depth)
         if not self._is("||"):
             if state in _AS_GOOD:
-                raise DependsError(f"{names[0]}.{state} never comes true here")
+                raise DependsError(f"{names[0]}.{state} is never true here")
             return names
         states = {state}
         while self._next("||"):
             others, state = self._operand(depth)
             states.add(state)
             if others != names or len(names) != 1:
-                raise DependsError("has || between tasks: whichever succeeds, which a project cannot express")
+                raise DependsError("has || between tasks (any of them), which a project cannot express")
         if "Succeeded" not in states:
             raise DependsError(f"{names[0]} need not succeed, which a project cannot express")
         return names

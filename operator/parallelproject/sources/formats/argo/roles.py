@@ -8,7 +8,7 @@ from typing import Any
 from parallelproject.model.problem import quoted
 
 Error = Callable[[str, str, str], None]
-"""Is called with what is wrong: the path below the template, what was found, and the fix."""
+"""Called with each problem: the path below the template, what was found, and the fix."""
 
 _OF_POD = (
     "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "hostAliases", "hostNetwork",
@@ -41,7 +41,9 @@ def pod_template(template: dict[str, Any], spec: dict[str, Any], error: Error) -
     if container is None:
         kind = next((key for key in _OTHERS if key in template), None)
         if kind is not None:
-            error(f".{kind}", "is no container or script, and so no task", "use a template that runs a container")
+            error(
+                f".{kind}", "is not a container or script, so it is not a task", "use a template that runs a container"
+            )
         elif "script" not in template:
             error("", "has neither a container nor a script", "add one")
         return None
@@ -54,7 +56,7 @@ def pod_template(template: dict[str, Any], spec: dict[str, Any], error: Error) -
         error(".outputs.parameters", "are not read", "write them to files below $PPROJ_OUTPUTS")
     container = {"name": "main", **container}
     if not container.get("command"):
-        error(".container.command", "is missing", "an image's own entry point is not known here: write it")
+        error(".container.command", "is missing", "set it; the entry point of an image is not known here")
     pod: dict[str, Any] = {"containers": [container, *_list(template.get("sidecars"))]}
     if template.get("initContainers"):
         pod["initContainers"] = _list(template["initContainers"])
@@ -62,7 +64,7 @@ def pod_template(template: dict[str, Any], spec: dict[str, Any], error: Error) -
     if volumes:
         pod["volumes"] = volumes
     if spec.get("volumeClaimTemplates"):
-        error("", "uses volumeClaimTemplates of the workflow, which are not made here", "use a claim that is there")
+        error("", "uses volumeClaimTemplates of the workflow, which are not created here", "use an existing claim")
     for key in _OF_POD:
         value = template.get(key, spec.get(key))
         if value is not None:

@@ -2,8 +2,8 @@
 
 A container or script template becomes the pod template of a role, so that it runs in a cluster as it does in Argo.
 Arguments become parameters: ``{{inputs.parameters.x}}`` in a template is ``$(PPROJ_PARAM_X)`` here. ``depends`` is read
-as far as it says that tasks have succeeded. Whatever would make a task run when Argo would not run it, or other
-than Argo would run it, is an error: conditions, dynamic loops, outputs and artifacts of other tasks.
+if it only requires that tasks have succeeded. Everything that would run a task differently from Argo is an error:
+conditions, dynamic loops, outputs and artifacts of other tasks.
 """
 
 import copy
@@ -25,14 +25,15 @@ from parallelproject.sources.text.findings import Findings
 
 KIND_LINE = re.compile(r"^[\"']?apiVersion[\"']?:\s*[\"']?argoproj\.io/", re.MULTILINE)
 _KINDS = frozenset({"Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"})
+_LIMIT = re.compile(r"[0-9]{1,9}")
 _VARIABLE = re.compile(r"\{\{\s*(=?)\s*([^{}]*?)\s*\}\}")
 _TASK_READ = frozenset({"name", "template", "depends", "arguments", "withItems", "inline"})
 _REFUSED = {
     "when": "is a condition, which a project cannot express",
-    "withParam": "is a loop over what another task puts out, which is known too late",
-    "withSequence": "is a loop that is not read; withItems is",
-    "templateRef": "names a template of another object, which is not here",
-    "inline": "is a template in a task, which is not read",
+    "withParam": "is a loop over the output of another task, which is known too late",
+    "withSequence": "is an unsupported loop; withItems is supported",
+    "templateRef": "uses a template of another object, which is not in this file",
+    "inline": "is an inline template of a task, which is not supported",
     "continueOn": "lets tasks run after a failure, which a project cannot express",
 }
 _FIXES = {
@@ -65,7 +66,7 @@ def read_argo(text: str, findings: Findings, options: Options, name: str) -> Imp
     """Reads the one workflow among the documents of a text.
 
     Raises:
-        ProblemsError: everything wrong with it, by line and path; also none or more than one.
+        ProblemsError: everything wrong with it, by line and path; also if the text has no workflow or several.
     """
     if text.lstrip()[:1] == "{":
         documents = [yaml_text.YamlDocument(json_text.parse(text, findings, exact=False))]
@@ -119,7 +120,7 @@ class _Reader:
                 self._at(f"{path}.tasks"), "is not a list of tasks", "write tasks: [{name: …, template: …}]"
             )
         if dag.get("target"):
-            self._error(f"{path}.target", "says which tasks run, which is not read", "remove the other tasks")
+            self._error(f"{path}.target", "selects the tasks to run, which is not supported", "remove the other tasks")
         rows = [(f"{path}.tasks[{i}]", task) for i, task in enumerate(tasks)]
         for place, task in rows:
             self._name_copies(place, task)
@@ -140,15 +141,15 @@ class _Reader:
             for problem in error.problems:
                 self._findings.error(self._findings.file, f"{problem.place}: {problem.found}", problem.hint)
         unread = keys.tell(self._findings)
-        if parsed is not None and self._findings.errors:  # which must not hide what is wrong as a whole
+        if parsed is not None and self._findings.errors:  # which must not hide problems of the whole graph
             try:
                 compile_graph(parsed)
             except ProblemsError as error:
                 for problem in error.problems:
-                    if problem.reason == "CycleFound":  # others may only come of a task that could not be read
+                    if problem.reason == "CycleFound":  # others may only be caused by a task that could not be read
                         self._findings.error(self._at(path), problem.found, problem.hint, problem.reason)
         self._findings.stop_if_errors()
-        assert parsed is not None  # there is an error otherwise
+        assert parsed is not None  # otherwise there is an error
         named = _mapping(self._document.data.get("metadata")).get("name")
         project = ParallelProject(metadata={"name": options.name or role_name(str(named or name))[:63]}, spec=parsed)
         warnings = tuple(self._findings.warnings)
@@ -190,7 +191,7 @@ class _Reader:
         self._copies[name] = [f"{name}-{i}" for i in range(count)] if count else [name]
 
     def _tasks(self, place: str, task: dict[str, Any]) -> list[dict[str, Any]]:
-        """A task of the dag as tasks of ours."""
+        """A task of the dag as our tasks."""
         name = task.get("name")
         if not isinstance(name, str):
             return []
@@ -246,7 +247,7 @@ class _Reader:
         return list(needs)
 
     def _arguments(self, place: str, task: dict[str, Any], template: str, item: object) -> dict[str, str]:
-        """A task's parameters: its arguments, and the defaults of what its template takes."""
+        """A task's parameters: its arguments, and the defaults of its template's inputs."""
         arguments = _mapping(task.get("arguments"))
         if arguments.get("artifacts"):
             found = "are files of other tasks, which are not passed on"
@@ -272,7 +273,8 @@ class _Reader:
         return values
 
     def _text(self, place: str, text: str, item: object) -> str:
-        """A value with what it stands for; an error for what is only known when others have run."""
+        """A value with its variables replaced; an error for variables that are only known after other tasks have
+        run."""
 
         def value(found: re.Match[str]) -> str:
             name = found[2]
@@ -287,7 +289,7 @@ class _Reader:
         return _VARIABLE.sub(value, text)
 
     def _role(self, template: str, place: str) -> tuple[str, dict[str, Any]]:
-        """The role of a template, and what it says of the tasks that use it."""
+        """The role of a template, and the fields of the tasks that use it."""
         index, written = self._templates[template]
         at = f"{self._root}.templates[{index}]"
         role = role_name(template)
@@ -303,7 +305,7 @@ class _Reader:
             )
         more: dict[str, Any] = {}
         limit = _mapping(written.get("retryStrategy")).get("limit")
-        if limit is not None and str(limit).isdigit():
+        if limit is not None and _LIMIT.fullmatch(str(limit)):
             more["maxAttempts"] = int(str(limit)) + 1
         deadline = written.get("activeDeadlineSeconds")
         if isinstance(deadline, int) and not isinstance(deadline, bool):

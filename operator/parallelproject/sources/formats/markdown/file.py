@@ -37,6 +37,6 @@ def read_markdown(text: str, findings: Findings, options: Options, name: str) ->
         chosen = choose_ids(boxes, checks, outline.sections, findings)
         return read_list(outline, entries, chosen, findings, options, name)
     if not headings:
-        found = "holds no tasks: no list with check boxes, and no headings that count tasks"
-        findings.stop(findings.file, found, "write - [ ] [P:Group-A] what is to be done, or ### Task 1: Title")
+        found = "contains no tasks: no list with check boxes, and no numbered task headings"
+        findings.stop(findings.file, found, "write - [ ] [P:Group-A] what to do, or ### Task 1: Title")
     return read_plan(outline, entries, headings, findings, options, name)

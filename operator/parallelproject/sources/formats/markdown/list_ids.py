@@ -146,7 +146,7 @@ def _set_apart(boxes: Sequence[Box], tasks: Sequence[int], findings: Findings) -
 
 
 def _strangers(boxes: Sequence[Box], tasks: Sequence[int], work: Sequence[int]) -> list[int]:
-    """The entries without an id that are no steps of a task, since they lie in none, or next to tasks."""
+    """The entries without an id that are not steps of a task, because they are in none, or next to tasks."""
     known = set(tasks)
     containers = {boxes[index].parent for index in tasks}
     strangers = []

@@ -59,7 +59,7 @@ def report_ignored(outline: TextOutline, boxes: Sequence[Box], chosen: Chosen, f
     """Reports all that looks like a task of the list and is none: warns of what may have been meant as one."""
     for index in chosen.strangers:
         box = boxes[index]
-        found = f"{quoted(box.text, 40)} has no id, as the tasks of this list have, and so is no task"
+        found = f"{quoted(box.text, 40)} has no id, unlike the tasks of this list, so it is not a task"
         findings.warn(findings.line(box.line), found, "give it one")
         yield Ignored(box.line, "without an id")
     by_section: dict[str, list[int]] = {}
@@ -67,8 +67,8 @@ def report_ignored(outline: TextOutline, boxes: Sequence[Box], chosen: Chosen, f
         by_section.setdefault(title, []).append(boxes[index].line)
         yield Ignored(boxes[index].line, "in a checklist")
     for title, lines in by_section.items():
-        found = f"{quoted(title, 40)} is a checklist: its {_counted(len(lines), 'entry', 'entries')} are no tasks"
-        findings.warn(findings.line(lines[0]), found, "put what is to be done below another heading, or give it an id")
+        found = f"{quoted(title, 40)} is a checklist: its {_counted(len(lines), 'entry', 'entries')} are not tasks"
+        findings.warn(findings.line(lines[0]), found, "put tasks below another heading, or give them an id")
     for line in report_near_misses(outline, findings):
         yield Ignored(line, "a letter in the box")
     for line, why in hidden_boxes(outline):
@@ -76,7 +76,7 @@ def report_ignored(outline: TextOutline, boxes: Sequence[Box], chosen: Chosen, f
     for line, why in outline.unclosed:
         hidden = sum(row > line for row, _ in hidden_boxes(outline))
         if hidden:
-            found = f"{why} that starts here has no end, so {_counted(hidden, 'entry', 'entries')} below are no tasks"
+            found = f"{why} that starts here has no end, so {_counted(hidden, 'entry', 'entries')} below are not tasks"
             findings.warn(findings.line(line), found, "close it")
 
 
@@ -114,14 +114,14 @@ class _Reader:
 
     def items(self) -> list[Item]:
         """The tasks, and what contains them."""
-        said = []
+        stated = []
         items = []
         for index in self.chosen.tasks:
             item, says = self._item(index)
             items.append(item)
             if not item.container:
-                said.append(says)
-        self.all_say_what_they_need = len(said) > 1 and all(said)
+                stated.append(says)
+        self.all_say_what_they_need = len(stated) > 1 and all(stated)
         return items
 
     def leads(self) -> dict[str, str]:
@@ -173,7 +173,7 @@ class _Reader:
             done = boxes[above].done
             above = boxes[above].parent
         if box.mark not in DONE + OPEN:
-            found = f"the box holds {quoted(box.mark)}, which is not known; it will run"
+            found = f"the box contains {quoted(box.mark)}, which is unknown; the task will run"
             self.findings.warn(place, found, "write [ ], [x], [>] or [!]")
         item = Item(
             id=box.id,

@@ -37,7 +37,7 @@ _OPEN_TICK = re.compile(r"^\[ \]|\[ \]$|^[^\w\[*_`]+(?=\w)")
 _STATUS = re.compile(r"^[\s>*_+-]*status[*_]*[ \t]*:[*_]*[ \t]*\W*(?:done|completed?)\b", re.IGNORECASE)
 _PHASE = re.compile(r"(?:phase|milestone|stage|part|wave)[ \t]+#?\d+(?:\.\d+)*(?=\W|$)", re.IGNORECASE)
 _KINDS = ("task", "story", "dotted", "step", "phase", "number")
-"""What headings may count, the most telling first; ``dotted`` is ``### 1.2 Title``."""
+"""What headings may count, the most specific first; ``dotted`` is ``### 1.2 Title``."""
 _SURE = frozenset({"task", "story", "dotted", "step"})
 """Kinds that may be tasks although there are check boxes; the others are tasks only where there are none."""
 
@@ -54,7 +54,7 @@ class Heading:
 
 
 def task_headings(outline: TextOutline, checks: Mapping[int, str]) -> list[Heading]:
-    """The headings that count something, all of one kind: the most telling kind of those in the text."""
+    """The headings that count something, all of one kind: the most specific kind in the text."""
     found = [heading for section in outline.sections[1:] if (heading := _read(section)) is not None]
     found = [heading for heading in found if heading.section.index not in checks]
     for kind in _KINDS:
@@ -168,13 +168,13 @@ class _Reader:
 
     def items(self) -> list[Item]:
         """The tasks, and what contains them."""
-        items, said = [], []
+        items, stated = [], []
         for heading in self._headings:
             item, says = self._item(heading)
             items.append(item)
             if not item.container:
-                said.append(says)
-        self.all_say_what_they_need = len(said) > 1 and all(said)
+                stated.append(says)
+        self.all_say_what_they_need = len(stated) > 1 and all(stated)
         return items
 
     def ignored(self) -> Iterable[Ignored]:
@@ -190,8 +190,8 @@ class _Reader:
         for section in self._outline.sections[1:]:
             other = _read(section)
             if other is not None and other.kind in ("task", "story", "step") and self._task_of[section.index] is None:
-                found = f"{quoted(section.title, 40)} is no task, since the tasks are called otherwise"
-                self._findings.warn(self._findings.line(section.line), found, "call it as the others are")
+                found = f"{quoted(section.title, 40)} is not a task, because the tasks have another kind of heading"
+                self._findings.warn(self._findings.line(section.line), found, "give it the same kind of heading")
                 yield Ignored(section.line, "another kind of heading")
 
     def _parent(self, heading: Heading) -> Heading | None:

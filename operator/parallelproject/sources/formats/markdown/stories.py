@@ -85,7 +85,7 @@ def read_stories(
 
     Args:
         files: By path, the texts of the story files.
-        states: Those of the sprint file, from ``sprint_states``; None where there is none.
+        states: Those of the sprint file, from ``sprint_states``; None if there is no such file.
         findings: Gets what is wrong.
         options: What is taken.
         name: Name of the project, where the options give none.
@@ -101,23 +101,23 @@ def read_stories(
     items, doubtful, used = [], [], set()
     for path in order:
         of_file = Findings(path)
-        item, said = _story(outlines[path], ids[path], path, known, of_file)
+        item, stated = _story(outlines[path], ids[path], path, known, of_file)
         findings.warnings += of_file.warnings
         key = _key(path, ids[path], states or {})
         used.add(key)
-        _set_state(item, (states or {}).get(key, said), options, findings)
-        if fields.status_word((states or {}).get(key, said)) in _REVIEW:
+        _set_state(item, (states or {}).get(key, stated), options, findings)
+        if fields.status_word((states or {}).get(key, stated)) in _REVIEW:
             doubtful.append(item.id)
         items.append(item)
     absent = [key for key in states or {} if key not in used]
     if absent:
-        found = f"the sprint file names stories that have no file, and are no tasks: {listed(absent, 10)}"
+        found = f"the sprint file names stories without a file, which are not tasks: {listed(absent, 10)}"
         findings.warn(findings.file, found, "write the stories")
     items = fields.refuse_duplicates(items, findings)
     selection = choose(items, options, findings)
     taken = {item.id for item in selection.taken}
     waiting = [id for id in doubtful if id in taken]
-    fields.warn_of_doubtful(waiting, "in review", "mark as done or deferred what shall not", findings)
+    fields.warn_of_doubtful(waiting, "in review", "mark tasks that must not run as done or deferred", findings)
     chain(items, selection)
     return build(selection, Format.GROUPS, name, options, findings)
 
@@ -187,11 +187,11 @@ def _set_state(item: Item, value: str, options: Options, findings: Findings) -> 
     if status in _DONE:
         item.state = ItemState.DONE
     elif status in _DRAFT:
-        item.state, item.why = ItemState.LEFT_OUT, "draft"
+        item.state, item.why = ItemState.SKIPPED, "draft"
     elif status in ("cancelled", "canceled"):
-        item.state, item.why, item.satisfies = ItemState.LEFT_OUT, "cancelled", options.cancelled_satisfies
+        item.state, item.why, item.satisfies = ItemState.SKIPPED, "cancelled", options.cancelled_satisfies
     elif status == "deferred":
-        item.state, item.why = ItemState.LEFT_OUT, "deferred"
+        item.state, item.why = ItemState.SKIPPED, "deferred"
     elif status not in _RUN | _REVIEW:
-        found = f"{quoted(value)} is no state that is known; it will run"
+        found = f"{quoted(value)} is not a known state; the task will run"
         findings.warn(item.place, found, "as in ready-for-dev or done")

@@ -1,0 +1,33 @@
+"""What the spec of a project says about its tasks. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parallelproject.model.suggest import did_you_mean
+
+Json = dict[str, Any]
+
+
+def ids_of(project: Mapping[str, Any]) -> list[str]:
+    """The ids of the tasks, in spec order."""
+    return [task["id"] for task in project["spec"].get("tasks") or ()]
+
+
+def unknown_tasks(project: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """A line for each id that is not in the spec."""
+    known = ids_of(project)
+    lines = []
+    for task in wanted:
+        if task not in known:
+            close = did_you_mean(task, known)
+            lines.append(f"{project['metadata']['name']} has no task {task}" + (f" ({close})" if close else ""))
+    return lines
+
+
+def retries_with(project: Mapping[str, Any], changed: Mapping[str, Json]) -> list[Json]:
+    """``spec.retries`` with the fields of these entries set, by task; without tasks that are no longer in the spec."""
+    entries = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
+    for id, entry in changed.items():
+        entries[id] = {**entries.get(id, {}), **entry}
+    known = set(ids_of(project))
+    return [entry for id, entry in entries.items() if id in known]

@@ -1,0 +1,35 @@
+"""How attempts have ended, in words."""
+
+from parallelproject.core.report.changes import Event
+from parallelproject.core.times import duration
+from parallelproject.local.engine.board import Board
+from parallelproject.model.status import Reason
+
+_SOON = 0.1
+"""Seconds that are not worth to be named."""
+
+
+def cause(reason: str | None, exit_code: int | None) -> str:
+    """Why an attempt failed; reasons are called as in the status and in the docs."""
+    if reason == Reason.EXIT_CODE:
+        return f"exit code {exit_code}"
+    if reason == Reason.GATE_FAILED:
+        return f"the check failed with exit code {exit_code}"
+    return reason or "unknown"
+
+
+def follow_up(event: Event, board: Board) -> str:
+    """What comes after an attempt that failed."""
+    if event.again_in is None:
+        return "the run is being stopped" if board.interrupted else "no attempts left"
+    attempt = f"attempt {event.number + 1}"
+    if event.reason == Reason.CONFLICT:
+        return f"{attempt} starts from what has landed"
+    return f"{attempt} follows" if event.again_in < _SOON else f"{attempt} in {duration(event.again_in)}"
+
+
+def landed(event: Event) -> str:
+    """What became of the work of an attempt that succeeded; empty without a repository."""
+    if event.commit:
+        return f"landed as {event.commit}"
+    return "changed nothing" if event.changed_nothing else ""

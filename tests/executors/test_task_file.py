@@ -1,0 +1,14 @@
+"""What a task is told of those that it depends on."""
+
+from parallelproject.core.planner.attempt import Record
+from parallelproject.executors.base.task_file import task_document
+from parallelproject.model.status import TaskState
+from tests.core.projects import compiled
+
+
+def test_a_dependency_that_is_skipped_is_said_to_be_so() -> None:
+    tasks = [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "d", "dependencies": ["a", "b", "c"]}]
+    graph, _ = compiled(tasks=tasks, skip=["a", "b"])
+    records = {task: Record(TaskState.SUCCEEDED, 1) for task in "bc"}
+    found = task_document("demo", graph, 3, 1, records)["dependencies"]
+    assert {each["id"]: each["state"] for each in found} == {"a": "Skipped", "b": "Succeeded", "c": "Succeeded"}
