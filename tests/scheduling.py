@@ -30,7 +30,20 @@ SPREAD = (
     "tests/examples/test_examples.py",
 )
 """Files whose tests run in any worker."""
-_LONG = ("faults", "controller", "gitea", "charts", "rig", "cli", "local", "git", "forge", "security", "examples")
+_LONG = (
+    "faults",
+    "controller",
+    "argo",
+    "gitea",
+    "charts",
+    "rig",
+    "cli",
+    "local",
+    "git",
+    "forge",
+    "security",
+    "examples",
+)
 """Folders whose tests take long, the longest first; all others come after them."""
 _MADE = pytest.StashKey[set[Any]]()
 """The fixtures of the folder's conftest that were made for all of the session."""

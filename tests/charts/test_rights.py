@@ -6,8 +6,10 @@ from collections.abc import Iterable
 import pytest
 
 from rig import ControlPlane
+from tests.argo.objects import RULES
 from tests.charts.chart import CLUSTER_WIDE, NAMESPACE, Helm, Object, kinds, pick
 
+ARGO_RESOURCES = ("workflows", "workflowtemplates", "clusterworkflowtemplates")
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:parallelproject"
 PROJECTS = "parallelprojects.parallelproject.io"
 
@@ -105,6 +107,26 @@ def test_with_namespaces_of_its_own_nothing_is_cluster_wide(helm: Helm):
             "team-a",
             NAMESPACE,
         }
+
+
+def rules(objects: list[Object], resource: str) -> list[Object]:
+    return [rule for o in objects for rule in o.get("rules") or () if resource in rule["resources"]]
+
+
+def test_workflows_take_rights_only_where_they_are_enabled(helm: Helm):
+    assert not [o for o in helm.render() if "argoproj.io" in json.dumps(o.get("rules"))]
+    enabled = helm.render({"executors": {"workflow": {"enabled": True}}})
+    added = [rule for resource in ARGO_RESOURCES for rule in rules(enabled, resource)]
+    asked = {(group, resource, verb) for group, resource, verb in _each(RULES)}
+    assert set(_each(added)) == asked
+    deployment = pick(enabled, "Deployment")
+    assert "--workflows" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    some = helm.render({"executors": {"workflow": {"enabled": True}}, "scope": {"namespaces": ["team-a"]}})
+    assert not rules(some, "clusterworkflowtemplates")
+
+
+def _each(found: Iterable[Object]) -> list[tuple[str, str, str]]:
+    return [(g, r, v) for rule in found for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]]
 
 
 @pytest.mark.parametrize("namespaces", [[], ["team-a"]], ids=["all", "some"])

@@ -72,13 +72,17 @@ def writes(events: Iterable[Json]) -> list[Json]:
 
 
 def is_release(event: Json) -> bool:
-    """Whether a request lets a Job go whose result is written down, and changes nothing else: it follows that write."""
+    """Whether a request lets an object go whose result is written down, and changes nothing else: it follows that
+    write."""
     sent = event.get("requestObject") or {}
-    is_patch = event["verb"] == "patch" and event["objectRef"]["resource"] == "jobs"
-    return is_patch and sent.keys() == {"metadata"} and sent["metadata"].keys() == RELEASE_KEYS
+    keys = RELEASE_KEYS.get(event["objectRef"]["resource"])
+    return event["verb"] == "patch" and sent.keys() == {"metadata"} and sent["metadata"].keys() == keys
 
 
-RELEASE_KEYS = {"uid", "$deleteFromPrimitiveList/finalizers"}
+RELEASE_KEYS = {
+    "jobs": {"uid", "$deleteFromPrimitiveList/finalizers"},
+    "workflows": {"uid", "resourceVersion", "finalizers"},
+}
 
 
 def refusals(events: Iterable[Json], code: int) -> list[str]:
@@ -110,7 +114,7 @@ class Happened(NamedTuple):
     kind: str
     """spec, created, stopped, complete, failed, gone; pod- with created, succeeded, failed, disrupted, gone."""
     uid: str
-    """Of the Job; of the pod for pod-…."""
+    """Of the Job or the Workflow; of the pod for pod-…."""
     value: Json
 
 
@@ -146,7 +150,7 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
         if is_object and ref.get("resource") == "parallelprojects" and metadata["uid"] == project_uid:
             if "spec" in answer:  # the garbage collector gets metadata only
                 found.append(Happened(at, seconds, "spec", project_uid, answer["spec"]))
-        elif ref.get("resource") in ("jobs", "pods"):
+        elif ref.get("resource") in ("jobs", "pods", "workflows"):
             if is_object and (metadata.get("labels") or {}).get(f"{LABEL}/project-uid") == project_uid:
                 ours[path] = metadata["uid"]
                 job = _job_of(ref, metadata)
@@ -159,6 +163,7 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
                     # An API server that is killed may have written an end, and not that it has: it is in no line, and
                     # the next answer shows it. It was written after the answer before.
                     is_lost = kind in _ENDS and metadata["uid"] not in ended and ref.get("subresource") != "status"
+                    is_lost = is_lost and ref["resource"] != "workflows"  # those have no subresource
                     when = min(at, shown.get(metadata["uid"], at) + 0.5) if is_lost else at
                     found.append(Happened(when, seconds, kind, metadata["uid"], answer))
                     ended |= {metadata["uid"]} if kind in _ENDS else set()
@@ -166,7 +171,7 @@ def history(events: Iterable[Json], project_uid: str) -> list[Happened]:
             if event["verb"] in ("delete", "deletecollection") and not metadata.get("finalizers"):
                 earliest = max((rv for done, rv in finished if done <= received), default=0.0) + 0.5
                 gone = [path] if ref.get("name") else [p for p in ours if p.startswith(path.rpartition("/")[0] + "/")]
-                kind = "gone" if ref["resource"] == "jobs" else "pod-gone"
+                kind = "pod-gone" if ref["resource"] == "pods" else "gone"
                 found += [Happened(earliest, seconds, kind, ours[p], {}) for p in gone if p in ours]
     return sorted(found, key=lambda happened: happened.at)
 
@@ -201,7 +206,7 @@ def _lost(ref: Json, event: Json) -> list[str]:
 def _job_of(ref: Json, metadata: Json) -> str:
     """The uid of the Job that an object is, or that it belongs to."""
     owners = metadata.get("ownerReferences") or ()
-    uid: str = metadata["uid"] if ref["resource"] == "jobs" else next((o["uid"] for o in owners), "")
+    uid: str = next((o["uid"] for o in owners), "") if ref["resource"] == "pods" else metadata["uid"]
     return uid
 
 
@@ -220,9 +225,9 @@ def _kinds(ref: Json, event: Json, answer: Json) -> Iterator[str]:
     else:
         if (metadata.get("annotations") or {}).get(f"{LABEL}/stopped-for"):
             yield "stopped"
-        if "Complete" in true:
+        if "Complete" in true or status.get("phase") == "Succeeded":
             yield "complete"
-        elif "Failed" in true:
+        elif "Failed" in true or status.get("phase") in ("Failed", "Error"):
             yield "failed"
     if event["verb"] in ("update", "patch") and metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
         yield "pod-gone" if is_pod else "gone"

@@ -162,6 +162,10 @@ class Namespace:
         path = f"/apis/batch/v1/namespaces/{self.name}/jobs/{name}"
         self.client("DELETE", path, {"propagationPolicy": "Background"})
 
+    def workflows(self, task: str | None = None) -> list[Json]:
+        """The Workflows here, of one task or all, by attempt."""
+        return self._list("/apis/argoproj.io/v1alpha1", "workflows", task)
+
     def pods(self, task: str | None = None) -> list[Json]:
         """The pods here, of one task or all."""
         return self._list("/api/v1", "pods", task)

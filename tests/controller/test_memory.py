@@ -28,7 +28,7 @@ def controller() -> Controller:
 def sinks(controller: Controller) -> tuple[ObjectSink, PartSink]:
     registry = controller.registry
     return ObjectSink(EXECUTOR, registry, controller._actions.lookup, controller._evidence), PartSink(
-        EXECUTOR, registry
+        EXECUTOR, EXECUTOR, registry
     )
 
 
@@ -54,7 +54,7 @@ def test_nothing_is_kept_of_a_project_that_is_gone(controller: Controller) -> No
     controller.source.event("ADDED", project())
     jobs.seen(JOB)
     pods.seen(POD)
-    assert controller.registry.observed("n", "new").attempts
+    assert controller.registry.observed("n", "new", EXECUTOR).attempts
     controller.source.event("DELETED", project())
     pods.seen(POD)  # still being deleted
     jobs.gone(JOB)

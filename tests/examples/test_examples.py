@@ -17,8 +17,9 @@ FAILING = {
     "deadline": {"hangs": "Failed", "quick": "Succeeded"},
 }
 
-FOR_A_CLUSTER = {"git"}
-"""Its repository is on no machine; tests/controller/test_delivery.py runs such projects."""
+FOR_A_CLUSTER = {"git", "workflow"}
+"""The repository of one is on no machine, and Workflows run in a cluster: tests/controller/test_delivery.py and
+tests/argo/test_example.py run such projects."""
 
 
 def pproj(*args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":

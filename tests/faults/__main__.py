@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.faults.campaigns import CAMPAIGNS
-from tests.faults.graphs import GRAPHS
+from tests.faults.graphs import ALL_GRAPHS, GRAPHS, WORKFLOW_GRAPHS
 from tests.faults.lab import Lab
 from tests.faults.report import Report, say
 from tests.faults.sweep import LANES, Case, run_all, sample, without_faults
@@ -25,11 +25,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, metavar="N", help="for each campaign; what is left then is left out")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="KIND", help="only these classes of fault, as in the table")
-    parser.add_argument("--graphs", nargs="+", choices=GRAPHS, default=list(GRAPHS))
+    parser.add_argument("--graphs", nargs="+", choices=ALL_GRAPHS, help="default: all of the executor")
+    parser.add_argument("--workflows", action="store_true", help="tasks run as Workflows, not as Jobs")
     parser.add_argument("--lanes", type=int, default=LANES, help=f"runs at once (default: {LANES})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the counts of each campaign are written")
     parser.add_argument("--quiet-seconds", type=float, default=QUIET_SECONDS, help="of the last look (default: 60)")
     options = parser.parse_args()
+    options.graphs = options.graphs or list(WORKFLOW_GRAPHS if options.workflows else GRAPHS)
     if unknown := set(options.campaigns) - CAMPAIGNS.keys():
         parser.error(f"no such campaign: {', '.join(sorted(unknown))}; there are {', '.join(CAMPAIGNS)}")
     is_well = True
@@ -44,7 +46,7 @@ def main() -> int:
 
 def _run(name: str, options: argparse.Namespace) -> Report:
     """Runs one campaign."""
-    with Lab() as lab:
+    with Lab(workflows=options.workflows) as lab:
         started = time.monotonic()
         clean = without_faults(lab, options.graphs)
         counts = {graph: outcome.counts for graph, outcome in clean.items()}

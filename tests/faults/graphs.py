@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from tests.argo.objects import CLUSTER_TEMPLATE
 from tests.controller.cluster import Json, spec, task
 
 ATTEMPTS = 3
@@ -18,6 +19,7 @@ class Graph:
     tasks: Sequence[Json]
     parallelism: int
     scheduling: str = "Graph"
+    executor: str = "Job"
 
     @property
     def spec(self) -> Json:
@@ -28,6 +30,7 @@ class Graph:
             scheduling=self.scheduling,
             failurePolicy="Continue",
             defaults={"maxAttempts": ATTEMPTS},
+            **_WORKFLOWS if self.executor == "Workflow" else {},
         )
 
     @cached_property
@@ -46,8 +49,12 @@ class Graph:
 
     @property
     def jobs(self) -> int:
-        """How many Jobs it takes."""
+        """How many Jobs or Workflows it takes."""
         return sum(attempts for _, attempts, _ in self.end.values())
+
+
+_TEMPLATE = {"name": CLUSTER_TEMPLATE, "clusterScope": True}
+_WORKFLOWS = {"executor": "Workflow", "roles": [{"name": "coder", "workflowTemplateRef": _TEMPLATE}]}
 
 
 def _fails(each: Json) -> int:
@@ -127,3 +134,6 @@ def held() -> Graph:
 
 
 GRAPHS = {graph.name: graph for graph in (chain(), diamonds(), failing(), mixed(), mixed("Levels"), long())}
+WORKFLOW_GRAPHS = {f"workflow-{name}": replace(graph, executor="Workflow") for name, graph in GRAPHS.items()}
+"""The same, whose tasks run as Workflows."""
+ALL_GRAPHS = GRAPHS | WORKFLOW_GRAPHS

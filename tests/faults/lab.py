@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Coroutine
@@ -25,6 +26,8 @@ from rig.deadline import until
 from rig.operator import ACCOUNT, USER
 from rig.operator import NAMESPACE as SYSTEM
 from rig.project import project_manifests
+from tests.argo.objects import API, CLUSTER_TEMPLATE, manifest, template
+from tests.argo.standin import ArgoStandIn
 from tests.controller.audit import AuditLog, Json, by_user, told, writes
 from tests.controller.cluster import Client, Namespace
 from tests.faults.operators import Operator, Operators
@@ -43,7 +46,15 @@ _RESTARTS_MAX = 100
 class Lab:
     """A control plane with an audit log, and all that runs share; to be used in a ``with`` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, workflows: bool = False) -> None:
+        """Describes it.
+
+        Args:
+            workflows: Whether it has Argo's CRDs and a stand-in for Argo's controller, and operators run Workflows.
+        """
+        self.workflows = workflows
+        self.watched = (*_WATCHES, "watch-workflows-names") if workflows else _WATCHES
+        """The watches of an operator that is ready."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="faults", daemon=True)
         self._clients = threading.local()
@@ -55,13 +66,20 @@ class Lab:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self.cluster = stack.enter_context(ControlPlane(manifests=project_manifests(), audit=True))
+            manifests = project_manifests()
+            if self.workflows:
+                manifests.append(manifest(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            self.cluster = stack.enter_context(ControlPlane(manifests=manifests, audit=True))
             self.audit = AuditLog(self.cluster.audit_log)
             user = yaml.safe_load(self.cluster.service_account_kubeconfig(SYSTEM, ACCOUNT).read_text())
             self._token: str = user["users"][0]["user"]["token"]
             create = ("-n", SYSTEM, "create")  # each run has a Lease of its own
             self.cluster.kubectl(*create, "role", "leases", "--verb=get,create,update", "--resource=leases")
             self.cluster.kubectl(*create, "rolebinding", "leases", "--role=leases", f"--user={USER}")
+            if self.workflows:
+                path = f"{API}/clusterworkflowtemplates"
+                self.client("POST", path, template(CLUSTER_TEMPLATE, cluster=True))
+                stack.enter_context(ArgoStandIn(str(self.cluster.kubeconfig)))
             self._thread.start()
             stack.callback(self._end_loop)
             self.run(self._open())
@@ -245,7 +263,7 @@ class Run:
 
     def is_ready(self) -> bool:
         """Whether an operator is there that watches everything."""
-        return all(self.traffic.watches[kind] for kind in _WATCHES)
+        return all(self.traffic.watches[kind] for kind in self.lab.watched)
 
     def linger(self, seconds: float) -> None:
         """Let time pass: that nothing happens can only be seen by looking on."""
@@ -269,7 +287,7 @@ class Run:
             self.starts += 1
             self._operator = await self.lab.operators.start(
                 kubeconfig=self._kubeconfig, namespaces=self._namespaces, log=self.log,
-                election=asdict(self.election), patch=self._patch,
+                election=asdict(self.election), patch=self._patch, workflows=self.lab.workflows,
             )  # fmt: skip
             self.codes.append(await asyncio.shield(self._operator.ended))
             self._proxy.forget_operator()

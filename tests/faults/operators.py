@@ -77,7 +77,14 @@ class Operators:
             await self._reader
 
     async def start(
-        self, *, kubeconfig: Path, namespaces: Sequence[str], log: Path, election: dict[str, Any], patch: str = ""
+        self,
+        *,
+        kubeconfig: Path,
+        namespaces: Sequence[str],
+        log: Path,
+        election: dict[str, Any],
+        patch: str = "",
+        workflows: bool = False,
     ) -> Operator:
         """Starts one.
 
@@ -87,6 +94,7 @@ class Operators:
             log: A file that its log is appended to.
             election: Options of the operator that are about it.
             patch: Python statements that are executed in it before it starts.
+            workflows: Whether projects may have the executor Workflow.
         """
         wanted: dict[str, Any] = {
             "kubeconfig": str(kubeconfig),
@@ -94,6 +102,7 @@ class Operators:
             "log": str(log),
             "election": election,
             "patch": patch,
+            "workflows": workflows,
         }
         started: asyncio.Future[Operator] = asyncio.get_running_loop().create_future()
         self._starting.append(started)

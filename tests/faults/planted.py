@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.controller.cluster import rows
-from tests.faults.graphs import GRAPHS
+from tests.faults.graphs import ALL_GRAPHS
 from tests.faults.lab import Lab, Run
 from tests.faults.plan import Action, Fault
 from tests.faults.scenario import SECONDS, Outcome, run_one
@@ -30,7 +30,7 @@ class Try:
         """Makes it."""
         return run_one(
             lab,
-            GRAPHS[self.graph],
+            ALL_GRAPHS[self.graph],
             self.faults,
             in_turn=self.in_turn,
             patch=patch,

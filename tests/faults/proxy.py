@@ -309,8 +309,8 @@ def _dropped(request: web.BaseRequest) -> web.Response:
 
 
 def _attempt_of(request: web.BaseRequest, body: bytes | None) -> str:
-    """The attempt, as in ``a#1``, whose Job a request is to create; empty for any other request."""
-    if request.method != "POST" or not body or not request.path.endswith("/jobs"):
+    """The attempt, as in ``a#1``, whose Job or Workflow a request is to create; empty for any other request."""
+    if request.method != "POST" or not body or not request.path.endswith(("/jobs", "/workflows")):
         return ""
     marks = json.loads(body)["metadata"]["labels"]
     return f"{marks.get(LABEL_TASK, '')}#{marks[LABEL_ATTEMPT]}"

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from tests.faults.graphs import GRAPHS
+from tests.faults.graphs import ALL_GRAPHS, GRAPHS, WORKFLOW_GRAPHS
 from tests.faults.kinds import END, is_write
 from tests.faults.lab import Lab
 from tests.faults.plan import Action, Fault
@@ -21,9 +21,12 @@ from tests.faults.scenario import Outcome, run_one
 LANES = 4
 """Runs at once."""
 SMALL = ("chain", "mixed", "mixed-levels")
+SMALL_WORKFLOWS = tuple(f"workflow-{name}" for name in SMALL)
 """Graphs that have every fault; on the others, which take longer, the operator is killed."""
 RESOURCES = ("projects", "projects-names", "jobs", "pods")
 """As in the names of requests; ``projects-names`` are the projects' metadata."""
+WORKFLOW_RESOURCES = ("projects", "projects-names", "workflows-names")
+"""The same of projects whose tasks are Workflows: of those the metadata is watched."""
 _LONG_SECONDS = 3.0
 """Longer than the Job controller takes to tell of a Job, and than the operator waits between two status writes."""
 _ANSWERS = (409, 429, 500, 503)
@@ -59,7 +62,7 @@ class Case:
 
     def run(self, lab: Lab, patch: str = "") -> Outcome:
         """Makes it."""
-        return run_one(lab, GRAPHS[self.graph], self.faults, in_turn=self.in_turn, patch=patch)
+        return run_one(lab, ALL_GRAPHS[self.graph], self.faults, in_turn=self.in_turn, patch=patch)
 
     def took_place(self, outcome: Outcome) -> bool:
         """Whether all its faults did."""
@@ -76,9 +79,9 @@ def cases(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
     for action in (Action.KILL_BEFORE, Action.KILL_AFTER):
         for k in range(1, counts["write"] + 1):
             yield Case(action.value, graph, (Fault(action, "write", k),))
-    if graph == "long":
+    if graph in ("long", "workflow-long"):
         yield from _old_lists(graph, counts)
-    if graph not in SMALL:
+    if graph not in (*SMALL, *SMALL_WORKFLOWS):
         return
     for kind in [kind for kind in counts if kind == END or is_write(kind)]:
         places = _places(_surely(kind, counts))
@@ -95,12 +98,16 @@ def cases(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
         yield Case("answer-503", graph, (Fault(Action.ANSWER, kind, 1, times=4, status=503),))
     yield from _elections(graph)
     yield from _watches(graph, counts)
-    yield from _lists(graph)
+    yield from _lists(graph, _resources(graph))
     yield from _old_lists(graph, counts)
 
 
+def _resources(graph: str) -> Sequence[str]:
+    return WORKFLOW_RESOURCES if graph in WORKFLOW_GRAPHS else RESOURCES
+
+
 def _watches(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
-    for resource in RESOURCES:
+    for resource in _resources(graph):
         event, watch = f"event-of-{resource}", f"watch-{resource}"
         for k in _places(_surely(event, counts)):
             yield Case("watch-cut", graph, (Fault(Action.DROP_BEFORE, event, k),))
@@ -129,8 +136,8 @@ def _elections(graph: str) -> Iterator[Case]:
             yield Case("lease", graph, (*before, Fault(Action.ANSWER, kind, 1, status=status)))
 
 
-def _lists(graph: str) -> Iterator[Case]:
-    for resource in RESOURCES:
+def _lists(graph: str, resources: Sequence[str]) -> Iterator[Case]:
+    for resource in resources:
         name = f"list-{resource}"
         for status in (410, 429, 500, 503):
             yield Case(f"list-{status}", graph, (Fault(Action.ANSWER, name, 1, status=status),))
@@ -143,7 +150,9 @@ def _old_lists(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
     """The next operator sees the world as it was, and goes on seeing it so for a while."""
     # The last writes do not come in every run.
     for k in _places(counts["write"] * 3 // 4, 4):
-        for stale in (("projects",), ("projects-names",), ("jobs",), ("pods",), ("jobs", "pods"), RESOURCES):
+        resources = _resources(graph)
+        together = [("jobs", "pods")] if resources is RESOURCES else []
+        for stale in (*((each,) for each in resources), *together, resources):
             for age, seconds in ((1.0, _LONG_SECONDS), (0.5, 0.0)):
                 old = (Fault(Action.OLD, f"list-{r}", 2, age=age, seconds=seconds) for r in stale)
                 yield Case("old-list", graph, (Fault(Action.KILL_AFTER, "write", k), *old))
@@ -152,7 +161,7 @@ def _old_lists(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
 def _surely(kind: str, counts: Mapping[str, int]) -> int:
     """How often a request comes in every run: a slow run has more status writes, and more news, than a quick one."""
     count = counts.get(kind, 0)
-    return count if kind in (END, "create-job") else (count + 1) // 2
+    return count if kind in (END, "create-job", "create-workflow") else (count + 1) // 2
 
 
 def _places(count: int, wanted: int = 3) -> list[int]:
@@ -182,7 +191,7 @@ def without_faults(lab: Lab, graphs: Iterable[str] = GRAPHS) -> dict[str, Outcom
     """A run of each graph in which nothing goes wrong."""
     with ThreadPoolExecutor(LANES) as lanes:
         graphs = list(graphs)
-        return dict(zip(graphs, lanes.map(lambda name: run_one(lab, GRAPHS[name]), graphs), strict=True))
+        return dict(zip(graphs, lanes.map(lambda name: run_one(lab, ALL_GRAPHS[name]), graphs), strict=True))
 
 
 def run_all(

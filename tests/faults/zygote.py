@@ -39,8 +39,9 @@ def _operator(wanted: dict[str, Any], parent: int) -> None:
     exec(wanted["patch"], {"__name__": "patch"})
     configure(False, logging.INFO)
     options = OperatorOptions(
-        tuple(wanted["namespaces"]), wanted["kubeconfig"], None, "127.0.0.1", 0, "127.0.0.1", 0, **wanted["election"]
-    )
+        tuple(wanted["namespaces"]), wanted["kubeconfig"], None, "127.0.0.1", 0, "127.0.0.1", 0,
+        workflows=wanted["workflows"], **wanted["election"],
+    )  # fmt: skip
     asyncio.run(operate(options))
 
 

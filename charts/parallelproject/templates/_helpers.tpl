@@ -97,4 +97,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- if .Values.executors.workflow.enabled }}
+# Of projects with executor Workflow: a Workflow per attempt, as a Job. Argo's controller makes the pods.
+- apiGroups: [argoproj.io]
+  resources: [workflows]
+  verbs: [create, get, list, watch, patch, delete]
+# What a template asks for is known before anything starts.
+- apiGroups: [argoproj.io]
+  resources: [workflowtemplates]
+  verbs: [get]
+{{- end }}
 {{- end }}

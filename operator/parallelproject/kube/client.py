@@ -31,6 +31,7 @@ CONNECTIONS = 100
 HINT = "set KUBECONFIG or give --kubeconfig"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+"""Only of Kubernetes' own resources: a CRD's have none."""
 APPLY_PATCH = "application/apply-patch+yaml"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _LINE_MAX = 16 * 1024 * 1024

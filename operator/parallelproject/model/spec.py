@@ -10,9 +10,10 @@ from typing import Annotated
 from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.agents import AgentType
-from parallelproject.model.base import Later, Model
+from parallelproject.model.base import Model
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
+from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
 
 MAX_TASKS = 2000
 """Maximum number of tasks of a project in a cluster: spec and status must fit into one object (etcd: 1.5 MB)."""
@@ -280,7 +281,7 @@ class Limit(Model):
 
 
 class Role(Model):
-    """What does the work: a pod template, shared by the tasks of one kind."""
+    """What does the work: a pod template or a Workflow, shared by the tasks of one kind."""
 
     name: RoleName
     """Name that tasks refer to; unique in the project."""
@@ -291,8 +292,13 @@ class Role(Model):
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     pod_template: PodTemplate | None = None
-    """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster; a local run can
-    use --command instead."""
+    """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster with executor
+    Job; a local run can use --command instead."""
+    workflow_template_ref: WorkflowTemplateRef | None = None
+    """With executor Workflow: the WorkflowTemplate that runs a task. Arguments that it declares are set."""
+    workflow_spec: WorkflowSpec | None = None
+    """With executor Workflow: the spec of the Workflow that runs a task, in place of workflowTemplateRef. Arguments
+    that it declares are set."""
 
 
 class JobMetadata(Model):
@@ -398,10 +404,11 @@ class Spec(Model):
     ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=SECONDS_MAX)] | None = None
     """Time from the project's end until it is deleted with all its objects, in seconds; by default it is kept."""
     job_history_limit: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
-    """Maximum number of finished Jobs; older ones are removed with their pods and logs when their result is in the
-    status. By default all are kept, unless a quota of Jobs is reached."""
-    executor: Annotated[ExecutorKind, Later("the Argo Workflows executor", ("Workflow",))] = ExecutorKind.JOB
-    """What runs a task: a Kubernetes Job."""
+    """Maximum number of finished Jobs or Workflows; older ones are removed with their pods and logs when their result
+    is in the status. By default all are kept, unless a quota of Jobs is reached."""
+    executor: ExecutorKind = ExecutorKind.JOB
+    """What runs a task in a cluster: a Kubernetes Job, or an Argo Workflow if the operator has that enabled. A local run
+    has processes."""
     conflicts: Conflicts = Conflicts()
     """What to do about tasks that touch the same files."""
     git: Git | None = None

@@ -62,6 +62,10 @@ class Reason(StrEnum):
     """Someone other than the operator suspended the Job of the attempt, or set its parallelism to 0."""
     JOB_TERMINATING = "JobTerminating"
     """The Job of the attempt is being deleted."""
+    NO_CONTROLLER = "NoController"
+    """The Workflow of the attempt has no phase: Argo's controller has not looked at it."""
+    WORKFLOW_PENDING = "WorkflowPending"
+    """Argo's controller does not start the Workflow of the attempt yet."""
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
@@ -89,6 +93,10 @@ class Reason(StrEnum):
     """The agent changed nothing and did not declare that nothing was to be done."""
     NEEDS_INPUT = "NeedsInput"
     """The agent asks a person."""
+    WORKFLOW_FAILED = "WorkflowFailed"
+    """The Workflow ended as Failed, and no exit code is in its message."""
+    WORKFLOW_ERROR = "WorkflowError"
+    """The Workflow ended as Error: Argo's controller could not run it."""
     # Failed, by git
     CONFLICT = "Conflict"
     BRANCH_REWRITTEN = "BranchRewritten"
@@ -226,7 +234,7 @@ class TaskStatus(Model):
     completion_time: Timestamp | None = None
     """When the last attempt ended."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
-    """The Job of the last attempt, if it runs or failed."""
+    """The Job or Workflow of the last attempt, if it runs or failed."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None

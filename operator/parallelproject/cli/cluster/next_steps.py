@@ -17,6 +17,19 @@ def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[
         place: The options that mean its namespace; they start with a blank.
         suspended: Whether its spec says so.
     """
+    commands = _of_workflow(found, place) if found.kind == "Workflow" else _of_job(found, place)
+    if found.hint == "retry":
+        tasks = "".join(f" {task}" for task in found.to_retry)
+        commands.append(f"{typed()} retry{place} {name}{tasks}")
+    if found.hint == "resume" and suspended:
+        commands.append(f"{typed()} resume{place} {name}")
+    if found.hint == "graph":
+        patch = '{"spec":{"scheduling":"Graph"}}'
+        commands.append(f"kubectl patch{place} pproj {name} --type merge -p '{patch}'")
+    return commands
+
+
+def _of_job(found: "Why", place: str) -> list[str]:
     commands = []
     if found.job and found.look in ("logs", "follow"):
         which = f" -c {found.container}" if found.container else " --all-containers"
@@ -28,12 +41,18 @@ def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[
     if found.job and found.hint == "resume-job":
         patch = '{"spec":{"suspend":false,"parallelism":1}}'
         commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")
-    if found.hint == "retry":
-        tasks = "".join(f" {task}" for task in found.to_retry)
-        commands.append(f"{typed()} retry{place} {name}{tasks}")
-    if found.hint == "resume" and suspended:
-        commands.append(f"{typed()} resume{place} {name}")
-    if found.hint == "graph":
-        patch = '{"spec":{"scheduling":"Graph"}}'
-        commands.append(f"kubectl patch{place} pproj {name} --type merge -p '{patch}'")
+    return commands
+
+
+def _of_workflow(found: "Why", place: str) -> list[str]:
+    commands = []
+    pods = f"-l workflows.argoproj.io/workflow={found.job}"
+    if found.job and found.look in ("logs", "follow"):
+        commands.append(f"kubectl logs{place} {pods} --all-containers{' -f' if found.look == 'follow' else ''}")
+    if found.job and found.look == "pod":
+        commands.append(f"kubectl describe pod{place} {pods}")
+    if found.job and found.look == "job":
+        commands.append(f"kubectl describe workflow{place} {found.job}")
+    if found.job and found.hint == "resume-job":
+        commands.append(f'kubectl patch{place} workflow {found.job} --type merge -p \'{{"spec":{{"suspend":false}}}}\'')
     return commands

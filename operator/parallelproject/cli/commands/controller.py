@@ -57,6 +57,9 @@ def run(
             min=0, help="Maximum number of running tasks in each namespace without its own annotation; 0: no limit."
         ),
     ] = 0,
+    workflows: Annotated[
+        bool, typer.Option("--workflows", help="Run projects with executor Workflow, as Argo Workflows.")
+    ] = False,
     log_format: Annotated[str, typer.Option(help="json or text.")] = "json",
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")] = False,
 ) -> None:
@@ -66,7 +69,7 @@ def run(
         tuple(namespaces or ()), kubeconfig, context, health_host, health_port, metrics_host, metrics_port,
         admission_certificate, admission_host, admission_port, git_image,
         identity=identity, lease_name=lease_name, lease_seconds=lease_duration_seconds,
-        limits=Limits(max_concurrent_tasks or None, max_concurrent_tasks_per_namespace or None),
+        workflows=workflows, limits=Limits(max_concurrent_tasks or None, max_concurrent_tasks_per_namespace or None),
     )  # fmt: skip
     try:
         asyncio.run(operate(options))

@@ -24,7 +24,7 @@ from parallelproject.cli.input.task_file import located, placed, read_file
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.layout import count, listed
-from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.executors.cluster_check import check_for_cluster
 from parallelproject.model.problem import Problem, ProblemsError, Severity
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import FileOverlap

@@ -6,7 +6,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.executors.base.acceptance import judged
-from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.executors.cluster_check import check_for_cluster
 from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.local.delivery.program import delivery_of

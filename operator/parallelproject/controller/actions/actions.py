@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from parallelproject.controller.actions.creation import Creation
 from parallelproject.controller.actions.lookup import Lookup
 from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.actions.requests import Requests, pause
+from parallelproject.controller.actions.templates import Templates
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
-from parallelproject.executors.base.executor import Executor, PublishStart, TaskStart
+from parallelproject.executors.base.executor import PublishStart, TaskStart
 from parallelproject.executors.base.optional import Publishes
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
@@ -26,27 +26,25 @@ log = logging.getLogger(__name__)
 class Actions:
     """Carries out launches and stops."""
 
-    def __init__(
-        self, api: Api, executor: Executor[Any], keeper: Keeper, feed: Feed, removal: Removal, meter: Meter
-    ) -> None:
+    def __init__(self, api: Api, keeper: Keeper, feed: Feed, removal: Removal, meter: Meter) -> None:
         """Prepares them.
 
         Args:
             api: An open connection.
-            executor: Runs the attempts.
             keeper: Keeps the projects.
             feed: Reports what no status shows.
             removal: Removes finished objects if a quota counts them.
             meter: Measures when a task was released.
         """
         self._api = api
-        self._executor = executor
         self._keeper = keeper
         self._meter = meter
         self._requests = Requests(keeper)
-        self.lookup = Lookup(api, executor, keeper, self._requests, feed)
+        self.lookup = Lookup(api, keeper, self._requests, feed)
         """Looks up what is not observed, and restores removed labels and owners."""
-        self._creation = Creation(api, executor, keeper, self.lookup, removal, feed, meter)
+        self.templates = Templates(api, keeper, self._requests)
+        """Reads the templates that specs name."""
+        self._creation = Creation(api, keeper, self.lookup, removal, feed, meter)
 
     def launch(self, project: Project, launches: Sequence[Launch]) -> None:
         """Starts attempts; each counts as launching at once."""
@@ -57,9 +55,12 @@ class Actions:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
             earlier = observed.parts(key._replace(attempt=launch.number - 1))
             records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
-            start = TaskStart(key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier)
+            start = TaskStart(
+                key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
+                project.templates,
+            )  # fmt: skip
             try:
-                manifest = self._executor.task(start)
+                manifest = project.executor.task(start)
             except Exception:  # one malformed template must not stop the other tasks
                 log.exception("building the object of %s of %s failed", key, project.path)
                 observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
@@ -70,10 +71,11 @@ class Actions:
     def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
         """Starts an attempt at publishing; it counts as launching at once."""
         spec, graph, key = project.spec, project.graph, WorkKey.of_publishing(number)
-        if graph is None or spec is None or not isinstance(self._executor, Publishes):
+        publishes = project.executor if isinstance(project.executor, Publishes) else None
+        if graph is None or spec is None or publishes is None:
             return
         start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
-        self._create(project, key, self._executor.publishing(start), revision)
+        self._create(project, key, publishes.publishing(start), revision)
 
     def stop(self, project: Project, key: WorkKey, why: str) -> None:
         """Stops an attempt; no effect if that is in progress."""
@@ -101,12 +103,12 @@ class Actions:
         # Meanwhile it may have ended, or be needed again: the next plan decides.
         while self._keeper.is_current(project) and project.generation == generation and observed.is_running(key):
             try:
-                change = self._executor.stop(observed.view(key), why)
+                change = project.executor.stop(observed.view(key), why)
                 found = await self._api.request(change.method, path, change.body, content_type=change.content_type)
                 if found["kind"] == "Status":  # gone at once
                     observed.gone(key)
                     return
-                observed.found(key, self._executor.view(found))
+                observed.found(key, project.executor.view(found))
                 return
             except ApiError as error:
                 if error.status == 404:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import math
 import time
-from typing import Any
 
 from parallelproject.controller.actions.lookup import Lookup
 from parallelproject.controller.actions.removal import Removal
@@ -17,7 +16,6 @@ from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import ReadsRefusals, Refused
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
@@ -39,7 +37,6 @@ class Creation:
     def __init__(
         self,
         api: Api,
-        executor: Executor[Any],
         keeper: Keeper,
         lookup: Lookup,
         removal: Removal,
@@ -50,7 +47,6 @@ class Creation:
 
         Args:
             api: An open connection.
-            executor: Defines the objects.
             keeper: Keeps the projects.
             lookup: Finds existing objects.
             removal: Removes finished objects if a quota counts them.
@@ -58,7 +54,6 @@ class Creation:
             meter: Measures when a task was released.
         """
         self._api = api
-        self._executor = executor
         self._keeper = keeper
         self._lookup = lookup
         self._removal = removal
@@ -124,8 +119,8 @@ class Creation:
 
     async def _refusal(self, project: Project, manifest: Json, error: ApiError) -> Refused | None:
         """Why an object was refused; None if it is not known whether it exists."""
-        if isinstance(self._executor, ReadsRefusals):
-            return await self._executor.refusal(self._api, project.owner.namespace, manifest, error)
+        if isinstance(project.executor, ReadsRefusals):
+            return await project.executor.refusal(self._api, project.owner.namespace, manifest, error)
         is_sure = error.is_definite and error.status != 429
         return Refused(Reason.FAILED_CREATE, str(error)) if is_sure else None
 
@@ -140,11 +135,11 @@ class Creation:
     async def _try_create(self, project: Project, key: WorkKey, manifest: Json) -> bool:
         """Creates the object or finds it; returns whether the attempt's outcome is known then."""
         try:
-            path = self._executor.resource.path(project.owner.namespace)
+            path = project.executor.resource.path(project.owner.namespace)
             found = await self._api.request("POST", path, manifest)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
             return await self._lookup.adopt(project, key)
-        project.observed.found(key, self._executor.view(found))
+        project.observed.found(key, project.executor.view(found))
         return True

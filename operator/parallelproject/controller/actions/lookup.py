@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-from typing import Any
 
 from parallelproject.controller.actions.requests import Requests, pause
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.executor import ObjectView
 from parallelproject.executors.base.identity import is_ours
-from parallelproject.executors.base.optional import RestoresMarks
+from parallelproject.executors.base.optional import RestoresMarks, SaysMore
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.names import job_name
 from parallelproject.model.status import Reason
@@ -25,18 +24,16 @@ _RESTORE_SECONDS = 1.0
 class Lookup:
     """Reads objects of attempts from the server's store."""
 
-    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, requests: Requests, feed: Feed) -> None:
+    def __init__(self, api: Api, keeper: Keeper, requests: Requests, feed: Feed) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
-            executor: Defines the objects.
             keeper: Keeps the projects.
             requests: Runs what it starts.
             feed: Reports what no status shows.
         """
         self._api = api
-        self._executor = executor
         self._keeper = keeper
         self._requests = requests
         self._feed = feed
@@ -44,7 +41,7 @@ class Lookup:
     def path(self, project: Project, key: WorkKey) -> str:
         """The path of an attempt's object."""
         own = project.owner
-        return self._executor.resource.path(own.namespace, job_name(own.name, own.uid, key))
+        return project.executor.resource.path(own.namespace, job_name(own.name, own.uid, key))
 
     def look_up(self, project: Project, key: WorkKey) -> None:
         """Requests an object that is not observed: only an object that the server does not know is lost."""
@@ -52,8 +49,8 @@ class Lookup:
 
     def restore(self, project: Project, key: WorkKey, uid: str) -> None:
         """Restores the labels and the owner of an object, by which it is watched and deleted."""
-        if isinstance(self._executor, RestoresMarks):
-            self._requests.start(project, "restore", key, self._restore(self._executor, project, key, uid))
+        if isinstance(project.executor, RestoresMarks):
+            self._requests.start(project, "restore", key, self._restore(project.executor, project, key, uid))
 
     async def is_found(self, project: Project, key: WorkKey) -> bool:
         """Whether the object exists; retries until there is an answer."""
@@ -72,9 +69,9 @@ class Lookup:
         if found is None:
             return False  # deleted in between: create it again
         if self._takes(project, key, found):
-            project.observed.found(key, self._executor.view(found))
+            project.observed.found(key, project.executor.view(found))
         else:
-            what = f"{self._executor.resource.kind} {found['metadata']['name']}"
+            what = f"{project.executor.resource.kind} {found['metadata']['name']}"
             self._feed.warn(project, "NameConflict", f"{key.work}: {what} belongs to another owner")
             project.observed.refused(key, Reason.NAME_CONFLICT, self._api.clock.now())
         return True
@@ -87,7 +84,9 @@ class Lookup:
             try:
                 found = await self._get(project, key)
                 if found is not None and self._takes(project, key, found):
-                    project.observed.found(key, self._executor.view(found))
+                    view = project.executor.view(found)
+                    project.observed.found(key, view)
+                    self._say_end(project, key, view)
                 elif await self._is_there(project):
                     project.observed.gone(key)
                 else:
@@ -100,12 +99,20 @@ class Lookup:
                 await pause(failures, error)
         project.observed.gone(key)  # with its project, or soon: it is no longer needed
 
+    def _say_end(self, project: Project, key: WorkKey, view: ObjectView) -> None:
+        """Reports how an attempt ended where its object says it in a sentence: a status has no place for that."""
+        said = project.executor.said_at_end(view) if isinstance(project.executor, SaysMore) else ""
+        if said:
+            kind = project.executor.resource.kind
+            self._feed.remind(project, (key, view.uid), f"{kind}Ended", f"{key.work}: {kind} {view.name}: {said}")
+
     def _takes(self, project: Project, key: WorkKey, obj: Json) -> bool:
         """Whether an object belongs to the attempt; if so, its labels and owner are restored."""
         known = project.observed.view(key)
         if not is_ours(obj, project.owner, key, known.uid if known else ""):
             return False
-        if isinstance(self._executor, RestoresMarks) and not self._executor.is_intact(obj, project.owner, key):
+        restores = project.executor if isinstance(project.executor, RestoresMarks) else None
+        if restores is not None and not restores.is_intact(obj, project.owner, key):
             self.restore(project, key, obj["metadata"]["uid"])
         return True
 
@@ -126,8 +133,8 @@ class Lookup:
                 log.warning("restoring labels and owner of %s: %s", path, error)
                 await pause(failures, error)
             else:
-                kind = self._executor.resource.kind
-                project.observed.found(key, self._executor.view(found))
+                kind = project.executor.resource.kind
+                project.observed.found(key, project.executor.view(found))
                 message = f"{key.work}: labels or owner of its {kind} were removed, and are restored"
                 self._feed.warn(project, f"{kind}Restored", message)
                 return

@@ -5,7 +5,6 @@ An object is removed only when the status on the server has its result. ``core.f
 
 import asyncio
 import logging
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from parallelproject.controller.projects.feed import Feed
@@ -13,7 +12,6 @@ from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
 from parallelproject.core.followups.job_history import FinishedAttempt, beyond_limit, in_order, rerun_tasks
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.optional import Refused, RemovesFinished
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.work import WorkKey
@@ -28,18 +26,15 @@ _AGAIN_SECONDS = 30.0
 class Removal:
     """Deletes finished objects."""
 
-    def __init__(self, api: Api, executor: Executor[Any], keeper: Keeper, feed: Feed) -> None:
+    def __init__(self, api: Api, keeper: Keeper, feed: Feed) -> None:
         """Prepares it.
 
         Args:
             api: An open connection.
-            executor: Defines the objects, and when they have ended.
             keeper: Keeps the projects.
             feed: Reports what was removed.
         """
         self._api = api
-        self._resource = executor.resource
-        self._removes = executor if isinstance(executor, RemovesFinished) else None
         self._keeper = keeper
         self._feed = feed
         self._removed: WeakKeyDictionary[Project, set[WorkKey]] = WeakKeyDictionary()
@@ -69,10 +64,15 @@ class Removal:
 
         One of the same project, else of another one: the quota counts all of them.
         """
-        if self._removes is None or not self._removes.is_full(refused):
+        executor, namespace = project.executor, project.owner.namespace
+        if not isinstance(executor, RemovesFinished) or not executor.is_full(refused):
             return False
-        namespace = project.owner.namespace
-        others = [p for p in self._keeper.projects if p is not project and p.owner.namespace == namespace]
+        kind = executor.resource.kind
+        others = [
+            p
+            for p in self._keeper.projects
+            if p is not project and p.owner.namespace == namespace and p.executor is executor
+        ]
         for owner in (project, *sorted(others, key=lambda p: (not p.is_completed, p.created))):
             needed = rerun_tasks(owner.decided) if owner.decided is not None else set()
             for ended in in_order(self._finished(owner), needed):
@@ -80,9 +80,9 @@ class Removal:
                 view = owner.observed.view(ended.key)
                 if await self._delete(owner, ended):
                     of = "" if owner is project else f" for project {project.owner.name}"
-                    what = f"finished {self._resource.kind} {view.name if view else ''}"
+                    what = f"finished {kind} {view.name if view else ''}"
                     message = f"{ended.key.work}: {what} was removed{of}: {refused.message}"
-                    self._feed.say(owner, f"{self._resource.kind}Removed", message)
+                    self._feed.say(owner, f"{kind}Removed", message)
                     return True
         return False
 
@@ -97,7 +97,7 @@ class Removal:
         view = project.observed.view(finished.key)
         if view is None:
             return False
-        path = self._resource.path(project.owner.namespace, view.name)
+        path = project.executor.resource.path(project.owner.namespace, view.name)
         body = {"propagationPolicy": "Background", "preconditions": {"uid": view.uid}}
         try:
             async with self._limit:

@@ -9,11 +9,11 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from parallelproject.controller.actions.evidence import Evidence, HeldJob
+from parallelproject.controller.actions.evidence import Evidence, HeldJob, hold_of
 from parallelproject.controller.projects.project import Project
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import controller_of
-from parallelproject.executors.base.optional import HoldsEvidence
+from parallelproject.executors.base.optional import Hold, HoldsEvidence
 from parallelproject.kube.client import METADATA, Api, ApiError
 from parallelproject.kube.reflector import PAGE
 from parallelproject.model import names
@@ -48,6 +48,7 @@ class Strays:
             project_of: The project with a namespace and uid, if it is known.
         """
         self._api = api
+        self._executor = executor
         self._resource = executor.resource
         self._holds = isinstance(executor, HoldsEvidence)
         self._evidence = evidence
@@ -58,16 +59,16 @@ class Strays:
         """Releases those of a namespace, or of all namespaces if it is empty, when all projects are known."""
         while self._holds:
             try:
-                async for held in self._found(namespace):
+                async for held, hold in self._found(namespace):
                     where = f"{self._resource.kind} {held.namespace}/{held.name}"
                     log.warning("%s is held and is not an attempt: it is released", where)
-                    self._evidence.release_stray(held)
+                    self._evidence.release_stray(held, hold)
                 return
             except ApiError as error:
                 log.warning("looking for objects that are held and not watched: %s", error)
                 await asyncio.sleep(max(error.retry_after, _AGAIN_SECONDS))
 
-    async def _found(self, namespace: str) -> AsyncIterator[HeldJob]:
+    async def _found(self, namespace: str) -> AsyncIterator[tuple[HeldJob, Hold]]:
         # All are listed, with any labels: only their metadata, one page at a time.
         params = {"limit": str(PAGE)}
         while True:
@@ -76,12 +77,13 @@ class Strays:
             )
             for obj in page.get("items") or ():
                 metadata = obj["metadata"]
-                if names.FINALIZER_RECORDED not in (metadata.get("finalizers") or ()) or self._is_watched(obj):
+                hold = hold_of(metadata)
+                if names.FINALIZER_RECORDED not in hold.finalizers or self._is_watched(obj):
                     continue
                 uid = controller_of(obj) or (metadata.get("labels") or {}).get(names.LABEL_PROJECT_UID, "")
                 project = self._project_of(metadata["namespace"], uid)
                 if project is None or not _is_attempt(project, metadata["name"]):
-                    yield HeldJob(metadata["namespace"], metadata["name"], metadata["uid"])
+                    yield HeldJob(self._executor, metadata["namespace"], metadata["name"], metadata["uid"]), hold
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return

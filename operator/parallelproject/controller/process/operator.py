@@ -20,11 +20,13 @@ from parallelproject.controller.telemetry.gauges import Gauges
 from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
-from parallelproject.executors.base.acceptance import Check, checks_of
+from parallelproject.executors.base.acceptance import Check
 from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.executor import JobExecutor
+from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.kube.client import Api
 from parallelproject.kube.lease import LEASE, SECONDS, Leader
+from parallelproject.model.spec import ExecutorKind
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class OperatorOptions:
     """Limits of running tasks, over all projects."""
     lease_name: str = LEASE
     """Name of the Lease, in the operator's namespace: all operators with the same Lease elect one leader."""
+    workflows: bool = False
+    """Whether projects may have the executor Workflow."""
     lease_seconds: int = SECONDS
     """How long the Lease of a silent leader stays valid."""
 
@@ -83,12 +87,15 @@ async def operate(options: OperatorOptions) -> None:
         metrics = MetricsRegistry()
         feed = Feed(consumers(Parts(api, metrics, at_end)))
         executor = JobExecutor(options.git_image)
-        controller = Controller(api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed)
+        others = {ExecutorKind.WORKFLOW: WorkflowExecutor()} if options.workflows else {}
+        controller = Controller(
+            api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed, others
+        )  # fmt: skip
         metrics.registry.register(Gauges(controller, metrics, lambda: leader.is_leading))
         api.observe = metrics.requested
         controller.source.on_kopf_start = lambda: _on_signals(stop)
-        webhook = _webhook(api, options, checks_of(executor))
-        health = Health(leader, controller.reflectors, controller.source.kopf_runs, webhook)
+        webhook = _webhook(api, options, controller.executors.problems)
+        health = Health(leader, controller.needed_reflectors, controller.source.kopf_runs, webhook)
         works = {
             asyncio.create_task(leader.run(), name="election"),
             asyncio.create_task(controller.run(), name="controller"),

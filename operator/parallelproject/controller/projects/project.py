@@ -9,8 +9,8 @@ from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_status
-from parallelproject.executors.base.acceptance import accepted, checks_of
-from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.acceptance import Check, accepted
+from parallelproject.executors.base.executor import Executor, TemplateRef
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
@@ -28,18 +28,20 @@ class Project:
     restart loses nothing.
     """
 
-    def __init__(self, body: Mapping[str, Any], observed: ObservedAttempts, executor: Executor[Any]) -> None:
+    def __init__(self, body: Mapping[str, Any], observed: ObservedAttempts, check: Check) -> None:
         metadata = body["metadata"]
         self.created = str(metadata.get("creationTimestamp") or "")
         self.owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
         self.observed = observed
         """What is observed of its attempts."""
-        self._executor = executor
+        self._check = check
         self.metadata: Mapping[str, Any] = {}
         """Its labels and annotations."""
         self.spec: Spec | None = None
         self.graph: CompiledGraph | None = None
         self.problems: list[Problem] = []
+        self.templates: Mapping[TemplateRef, Any] = {}
+        """What was read of the templates that the spec names."""
         self.generation = -1
         self.resource_version = ""
         self.deleting = False
@@ -57,6 +59,11 @@ class Project:
         self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
         self.update(body)
         self.ledger = read_status(self.status)
+
+    @property
+    def executor(self) -> Executor[Any]:
+        """What runs its attempts."""
+        return self.observed.executor
 
     @property
     def path(self) -> str:
@@ -140,6 +147,6 @@ class Project:
         self.graph = self.spec = None
         self.problems = []
         try:
-            self.spec, self.graph = accepted(data, self.owner.name, checks_of(self._executor))
+            self.spec, self.graph = accepted(data, self.owner.name, self._check)
         except ProblemsError as error:
             self.problems = error.problems

@@ -64,10 +64,12 @@ class ObjectSink:
             return
         key, at = found
         if controller in ("", at.uid) or self._is_known(at, key, obj["metadata"]["uid"]):
+            if not self._is_run_by_this(at):
+                return
             view = self._executor.view(obj)
-            self._registry.observed(at.namespace, at.uid).found(key, view)
+            self._registry.observed(at.namespace, at.uid, self._executor).found(key, view)
             if not self._registry.touch(*at):
-                self._evidence.unowned(at.namespace, view, at.name, at.uid)
+                self._evidence.unowned(self._executor, at.namespace, view, at.name, at.uid)
             elif controller != at.uid:
                 self._restore(at, key, view.uid)
 
@@ -78,7 +80,11 @@ class ObjectSink:
         is_selected = marks.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
         if is_selected and found is not None and _is_made_by_us(metadata["name"], *found):
             return True
-        projects = [each for each in self._registry.projects if each.owner.namespace == metadata["namespace"]]
+        projects = [
+            each
+            for each in self._registry.projects
+            if each.owner.namespace == metadata["namespace"] and each.executor is self._executor
+        ]
         return any(project.observed.key_of(metadata["uid"]) is not None for project in projects)
 
     def gone(self, obj: Mapping[str, Any]) -> None:
@@ -89,21 +95,26 @@ class ObjectSink:
         if found is None or self._asks_after(*found):
             return
         key, at = found
-        known = self._registry.known_observed(at.namespace, at.uid)
+        known = self._registry.known_observed(at.namespace, at.uid, self._executor)
         if known is not None:
             known.gone(key, obj["metadata"]["uid"])
             if not self._registry.touch(*at):
                 self._registry.forget(at.namespace, at.uid, key)
 
+    def _is_run_by_this(self, at: _Place) -> bool:
+        """Whether a project that is known has its attempts run by this executor; what nobody knows yet may have."""
+        project = self._registry.find(*at)
+        return project is None or project.executor is self._executor
+
     def _is_known(self, at: _Place, key: WorkKey, uid: str) -> bool:
-        known = self._registry.known_observed(at.namespace, at.uid)
+        known = self._registry.known_observed(at.namespace, at.uid, self._executor)
         view = known.view(key) if known is not None else None
         return view is not None and view.uid == uid
 
     def _found_changed(self, obj: Mapping[str, Any], controller: str) -> None:
         """An object with changed labels: it still belongs to its attempt, if it is known."""
         metadata = obj["metadata"]
-        known = self._registry.known_observed(metadata["namespace"], controller)
+        known = self._registry.known_observed(metadata["namespace"], controller, self._executor)
         key = known.key_of(metadata["uid"]) if known is not None else None
         name = next((r.get("name") for r in metadata.get("ownerReferences") or () if r.get("uid") == controller), "")
         if known is not None and key is not None:
@@ -122,7 +133,7 @@ class ObjectSink:
         """Whether to look up an attempt whose object is reported as deleted: if it is not known to have ended, or if
         our finalizer holds it. Only its labels may have been removed, not the object."""
         project = self._registry.find(*at)
-        if project is None or project.deleting:
+        if project is None or project.deleting or project.executor is not self._executor:
             return False
         if not project.observed.is_active(key) and not project.observed.is_held(key):
             return False
@@ -133,8 +144,9 @@ class ObjectSink:
 class PartSink:
     """Receives the parts of attempts."""
 
-    def __init__(self, executor: HasParts, registry: Registry) -> None:
+    def __init__(self, executor: Executor[Any], reads: HasParts, registry: Registry) -> None:
         self._executor = executor
+        self._reads = reads
         self._registry = registry
 
     def seen(self, obj: Mapping[str, Any]) -> None:
@@ -146,12 +158,14 @@ class PartSink:
         owners = obj["metadata"].get("ownerReferences") or ()
         name = next((ref.get("name") for ref in owners if ref.get("controller")), None)
         if _is_made_by_us(name, key, at):
-            self._registry.observed(at.namespace, at.uid)
+            project = self._registry.find(*at)
+            if project is None or project.executor is self._executor:
+                self._registry.observed(at.namespace, at.uid, self._executor)
         elif name is not None:
             return
-        known = self._registry.known_observed(at.namespace, at.uid)
+        known = self._registry.known_observed(at.namespace, at.uid, self._executor)
         if known is not None:
-            known.part_found(key, obj["metadata"]["uid"], self._executor.part(obj))
+            known.part_found(key, obj["metadata"]["uid"], self._reads.part(obj))
             self._registry.touch(*at)
 
     def gone(self, obj: Mapping[str, Any]) -> None:
@@ -162,7 +176,7 @@ class PartSink:
         if found is None:
             return
         key, at = found
-        known = self._registry.known_observed(at.namespace, at.uid)
+        known = self._registry.known_observed(at.namespace, at.uid, self._executor)
         if known is not None:
             known.part_gone(key, obj["metadata"]["uid"])
             if not self._registry.touch(*at):

@@ -5,7 +5,8 @@ One queue holds each project at most once.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from parallelproject.controller.actions.actions import Actions
@@ -19,14 +20,17 @@ from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.attempt_watch import SELECTOR, ObjectSink, PartSink
+from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.reconcile import Reconciler
 from parallelproject.controller.reconcile.registry import Registry
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
-from parallelproject.executors.base.executor import Executor
-from parallelproject.executors.base.optional import HasParts
-from parallelproject.kube.client import Api
+from parallelproject.executors.base.executor import Executor, Resource
+from parallelproject.executors.base.executors import Executors
+from parallelproject.executors.base.optional import HasParts, WatchesMetadata
+from parallelproject.kube.client import JSON, METADATA, Api, Media
 from parallelproject.kube.lease import Leader
 from parallelproject.kube.reflector import Reflector, WatchSink
+from parallelproject.model.spec import ExecutorKind
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +49,19 @@ class Controller:
         limits: Limits = NO_LIMITS,
         meter: Meter | None = None,
         feed: Feed | None = None,
+        others: Mapping[ExecutorKind, Executor[Any]] = MappingProxyType({}),
     ) -> None:
         """Prepares it; ``run`` starts it.
 
         Args:
             api: An open connection.
             leader: This operator's part in the election; it does nothing before it is elected.
-            executor: Runs the attempts.
+            executor: Runs the attempts of projects that name no other one.
             namespaces: The namespaces with projects and attempts; empty: all.
             limits: Limits of running tasks, over all projects.
             meter: Measures how long its parts take; by default nothing does.
             feed: Gives events to their consumers; by default there are no consumers.
+            others: Other executors, by their name in specs. Their resources need not be served.
         """
         self.clock = api.clock
         self.left_nothing = False
@@ -63,35 +69,57 @@ class Controller:
         self._meter = meter or Unmeasured()
         feed = feed or Feed()
         self._leader = leader
-        self._evidence = Evidence(api, executor)
-        self.registry = Registry(executor, limits, self._evidence)
+        self.executors = Executors(executor, others)
+        """What runs attempts."""
+        self._evidence = Evidence(api)
+        self.registry = Registry(self.executors, limits, self._evidence)
         self._writer = Writer(api, self.registry, self._meter, feed)
-        self._removal = Removal(api, executor, self.registry, feed)
-        self._actions = Actions(api, executor, self.registry, feed, self._removal, self._meter)
+        self._removal = Removal(api, self.registry, feed)
+        self._actions = Actions(api, self.registry, feed, self._removal, self._meter)
         self.source = ProjectSource(
             api, leader, namespaces, self.registry, self._meter.kopf_ended, self._meter.project_missed
         )
-        self._reconciler = Reconciler(
-            api.clock, self.registry, self.source, self._actions, self._evidence, self._removal, self._writer,
-            feed, self._meter,
-        )  # fmt: skip
-        self._objects = ObjectSink(executor, self.registry, self._actions.lookup, self._evidence)
         self._namespaces = namespaces or ("",)
-        self._strays = Strays(api, executor, self._evidence, self._objects.is_watched, self.registry.with_uid)
-        watched: list[tuple[str, WatchSink]] = []
-        for namespace in self._namespaces:
-            watched.append((executor.resource.path(namespace), self._objects))
-            if isinstance(executor, HasParts):
-                parts = PartSink(executor, self.registry)
-                watched += [(resource.path(namespace), parts) for resource in executor.parts]
-        self._reflectors = [Reflector(api, path, SELECTOR, sink, leader) for path, sink in watched]
+        self._strays: list[Strays] = []
+        self._reflectors: list[Reflector] = []
+        self._watches = {made: self._watch(api, made) for made in self.executors}
         if not namespaces:  # else the right to list them may be missing: they are cluster-scoped
             self._reflectors.append(Reflector(api, "/api/v1/namespaces", "", self.registry.capacity, leader))
+        more = {made: found for made, found in self._watches.items() if made is not executor}
+        self._reconciler = Reconciler(
+            api.clock, self.registry, self.source, self._actions, self._evidence, self._removal, self._writer,
+            feed, self._meter, Readiness(self.registry, self._actions.templates, more),
+        )  # fmt: skip
+
+    def _watch(self, api: Api, executor: Executor[Any]) -> list[Reflector]:
+        """The watches of an executor's objects and of their parts."""
+        objects = ObjectSink(executor, self.registry, self._actions.lookup, self._evidence)
+        self._strays.append(Strays(api, executor, self._evidence, objects.is_watched, self.registry.with_uid))
+        media = METADATA if isinstance(executor, WatchesMetadata) else JSON
+        watched: list[tuple[Resource, WatchSink, Media]] = [(executor.resource, objects, media)]
+        if isinstance(executor, HasParts):
+            parts = PartSink(executor, executor, self.registry)
+            watched += [(resource, parts, JSON) for resource in executor.parts]
+        made = [
+            Reflector(
+                api, resource.path(namespace), SELECTOR, sink, self._leader, form, is_custom=resource.is_custom
+            )
+            for namespace in self._namespaces
+            for resource, sink, form in watched
+        ]  # fmt: skip
+        self._reflectors += made
+        return made
 
     @property
     def reflectors(self) -> list[Reflector]:
         """The watches of projects, attempts and namespaces."""
         return [*self.source.reflectors, *self._reflectors]
+
+    @property
+    def needed_reflectors(self) -> list[Reflector]:
+        """Those without which nothing can be done: all but the watches of resources that need not be served."""
+        found = [each for made in self._watches if made is not self.executors.usual for each in self._watches[made]]
+        return [each for each in self.reflectors if each not in found]
 
     @property
     def projects(self) -> Collection[Project]:
@@ -119,13 +147,14 @@ class Controller:
                 group.create_task(reflector.run())
             group.create_task(self.source.run())
             try:
-                for reflector in self._reflectors:
+                for reflector in self.needed_reflectors[len(self.source.reflectors) :]:
                     await reflector.synced.wait()
                 await self._wait_for_projects()
                 log.info("all projects and attempts are known; planning starts")
                 self._evidence.projects_are_known(self._is_known)
-                for namespace in self._namespaces:
-                    group.create_task(self._strays.release(namespace))
+                for strays in self._strays:
+                    for namespace in self._namespaces:
+                        group.create_task(strays.release(namespace))
                 await self._plan_for_ever()
             finally:
                 self.left_nothing = await self._actions.close()

@@ -18,6 +18,7 @@ from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.publishing import PublishingRound
+from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
@@ -25,6 +26,7 @@ from parallelproject.core.planner.plan import Plan, plan
 from parallelproject.core.planner.stops import Stop, stops_of_all
 from parallelproject.core.report.status import rejected_status, render_status
 from parallelproject.kube.clock import ServerClock
+from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import WorkKey
 
@@ -51,6 +53,7 @@ class Reconciler:
         writer: Writer,
         feed: Feed,
         meter: Meter,
+        readiness: Readiness,
     ) -> None:
         self._clock = clock
         self._registry = registry
@@ -62,6 +65,7 @@ class Reconciler:
         self._writer = writer
         self._feed = feed
         self._meter = meter
+        self._readiness = readiness
         self._publishing = PublishingRound(registry, actions)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
@@ -93,7 +97,14 @@ class Reconciler:
         for attempt in observed.unconfirmed:
             self._actions.lookup.look_up(project, attempt)
         if spec is None or graph is None:
-            self._reject(project, now)
+            self._reject(project, project.problems, now)
+            return
+        unready = self._readiness.problems(project)
+        if unready is None:
+            self._capacity.not_planned(project)
+            return
+        if unready:
+            self._reject(project, unready, now)
             return
         if project.deletion is not None:
             spec = spec.model_copy(update={"stop": True})
@@ -115,13 +126,13 @@ class Reconciler:
         if wake is not None:
             self._registry.again(project, max(0.001, wake - now))
 
-    def _reject(self, project: Project, now: float) -> None:
+    def _reject(self, project: Project, problems: list[Problem], now: float) -> None:
         """The spec was not accepted: nothing starts, and running tasks continue, unless the project was deleted."""
         self._capacity.not_planned(project)
         attempts = project.observed.attempts
         if project.deletion is not None:
             self._stop(project, stops_of_all(attempts))
-        status = rejected_status(project.problems, project.status, attempts, project.generation, now, project.deletion)
+        status = rejected_status(problems, project.status, attempts, project.generation, now, project.deletion)
         self._writer.offer(project, (project.generation, "rejected"), lambda: status)
 
     def _plan(self, project: Project, spec: Spec, graph: CompiledGraph, now: float) -> Plan:

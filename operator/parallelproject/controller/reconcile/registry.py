@@ -12,6 +12,7 @@ from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.queue import Queue
 from parallelproject.core.planner.constraints.shared_limits import Limits
 from parallelproject.executors.base.executor import Executor
+from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.model.work import WorkKey
 
@@ -21,15 +22,15 @@ log = logging.getLogger(__name__)
 class Registry:
     """Keeps the projects: a sink of the source of projects, and the ``Keeper`` for all code that acts for a project."""
 
-    def __init__(self, executor: Executor[Any], limits: Limits, evidence: Evidence) -> None:
+    def __init__(self, executors: Executors, limits: Limits, evidence: Evidence) -> None:
         """Prepares it.
 
         Args:
-            executor: Runs the attempts.
+            executors: Run the attempts.
             limits: Limits of running tasks, over all projects.
             evidence: Releases what is held for deleted projects.
         """
-        self._executor = executor
+        self._executors = executors
         self._evidence = evidence
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._observed: dict[tuple[str, str], ObservedAttempts] = {}  # by namespace and project uid
@@ -78,8 +79,9 @@ class Registry:
             self.drop(project)
             project = None
         if project is None:
-            observed = self.observed(metadata["namespace"], metadata["uid"])
-            project = self._projects[key] = Project(body, observed, self._executor)
+            executor = self._executors.of(body.get("spec"))
+            observed = self.observed(metadata["namespace"], metadata["uid"], executor)
+            project = self._projects[key] = Project(body, observed, self._executors.problems)
             log.info("project found", extra=about(project))
             self.capacity.known(project)
             self.again(project)
@@ -103,22 +105,30 @@ class Registry:
 
     # Observations of attempts.
 
-    def observed(self, namespace: str, uid: str) -> ObservedAttempts:
-        """What is observed of a project's attempts, whether or not the project itself is known yet."""
+    def observed(self, namespace: str, uid: str, executor: Executor[Any]) -> ObservedAttempts:
+        """What is observed of a project's attempts, whether or not the project itself is known yet.
+
+        Args:
+            namespace: Where the project is.
+            uid: Its uid.
+            executor: What runs its attempts. Of another one's objects, none are the project's.
+        """
         found = self._observed.get((namespace, uid))
-        if found is None:
-            found = self._observed[namespace, uid] = ObservedAttempts(self._executor)
+        if found is None or found.executor is not executor:
+            found = self._observed[namespace, uid] = ObservedAttempts(executor)
         return found
 
-    def known_observed(self, namespace: str, uid: str) -> ObservedAttempts | None:
-        """The same; None if nothing was observed."""
-        return self._observed.get((namespace, uid))
+    def known_observed(self, namespace: str, uid: str, executor: Executor[Any]) -> ObservedAttempts | None:
+        """The same; None if nothing was observed, or another executor runs them."""
+        found = self._observed.get((namespace, uid))
+        return found if found is not None and found.executor is executor else None
 
     def touch(self, namespace: str, name: str, uid: str) -> bool:
         """An attempt of a project was observed; returns whether the project is known."""
         project = self.find(namespace, name, uid)
         if project is None:
-            self.capacity.remains(namespace, uid, self.observed(namespace, uid).attempts)
+            known = self._observed.get((namespace, uid))
+            self.capacity.remains(namespace, uid, known.attempts if known is not None else {})
             return False
         if project.observed.changed:
             self.again(project)
@@ -126,7 +136,9 @@ class Registry:
 
     def forget(self, namespace: str, uid: str, key: WorkKey) -> None:
         """Drops the observations of an attempt whose project was also deleted."""
-        observed = self.observed(namespace, uid)
+        observed = self._observed.get((namespace, uid))
+        if observed is None:
+            return
         observed.forget(key)
         self.capacity.remains(namespace, uid, observed.attempts)
         if observed.is_empty:

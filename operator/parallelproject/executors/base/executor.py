@@ -6,7 +6,7 @@ sends nothing: the controller creates, looks up and changes the objects, the sam
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -29,10 +29,25 @@ class Resource(NamedTuple):
     """As in ``/apis/batch/v1``."""
     plural: str
     """As in ``jobs``."""
+    is_custom: bool = False
+    """Whether a CRD defines it."""
 
     def path(self, namespace: str, name: str = "") -> str:
         """The path of all of them or of one; without a namespace that of all namespaces."""
         return collection(self.group, namespace, self.plural) + (f"/{name}" if name else "")
+
+
+class TemplateRef(NamedTuple):
+    """An object that a spec names, and that is read before anything starts."""
+
+    resource: Resource
+    name: str
+    is_cluster_wide: bool = False
+    """Whether it is in no namespace; else it is in that of the project."""
+
+    def path(self, namespace: str) -> str:
+        """Its path, for a project of a namespace."""
+        return self.resource.path("" if self.is_cluster_wide else namespace, self.name)
 
 
 class Change(NamedTuple):
@@ -95,6 +110,8 @@ class TaskStart:
     """By task id; at least those of the task's dependencies."""
     earlier: Sequence[Any] = ()
     """Views of the parts of the previous attempt."""
+    templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
+    """What was read of the templates that the spec names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from parallelproject.core.followups.publishing import PublishAttempt
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.executors.base.creations import Creations, Refusal
 from parallelproject.executors.base.executor import Executor, ObjectView, Part
-from parallelproject.executors.base.optional import HasParts, HoldsEvidence, Publishes, RemovesFinished
+from parallelproject.executors.base.optional import (
+    HasParts,
+    HoldsEvidence,
+    NoticesSilence,
+    Publishes,
+    RemovesFinished,
+    WatchesMetadata,
+)
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import PUBLISHING, Work, WorkKey
@@ -23,17 +30,23 @@ class ObservedAttempts:
     """Objects of attempts, their parts, requests under way and refusals of one project."""
 
     def __init__(self, executor: Executor[Any]) -> None:
-        self._executor = executor
+        self.executor = executor
+        """What runs them."""
         self._has_parts = executor if isinstance(executor, HasParts) else None
         self._holds = executor if isinstance(executor, HoldsEvidence) else None
         self._removes = executor if isinstance(executor, RemovesFinished) else None
         self._publishes = executor if isinstance(executor, Publishes) else None
+        self._reads = executor if isinstance(executor, WatchesMetadata) else None
+        self._notices = executor if isinstance(executor, NoticesSilence) else None
+        self._late = _late(executor)
         self._views: dict[WorkKey, ObjectView] = {}
         self._parts: dict[WorkKey, dict[str, Part]] = defaultdict(dict)  # by uid
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
         self._orphans: set[WorkKey] = set()
-        self._without_part: dict[str, float] = {}  # by task whose object is there and has no part, since when
+        self._not_started: dict[
+            str, float
+        ] = {}  # by task whose object exists and is not started by its controller: since when
         self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -52,8 +65,11 @@ class ObservedAttempts:
         come after the watch has reported the end."""
         self._creations.succeeded(key)
         known = self._views.get(key)
-        is_older = known is not None and known.uid == view.uid and known.version >= view.version
+        is_older = False
         if known is not None and known.uid == view.uid:
+            # An object that was read has more than the metadata of the same version.
+            was_asked_for = known.version == view.version and self._is_to_be_read(known)
+            is_older = known.version >= view.version and not was_asked_for
             view = view.after(known)
         if not is_older and self._gone.get(key) != view.uid:
             if self.counts_finished and self._removes is not None and self._removes.finished_at(view) is not None:
@@ -162,18 +178,18 @@ class ObservedAttempts:
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.reason
         }
-        if self._has_parts is None:
+        if self._late is None:
             return found
-        seconds, reason = self._has_parts.part_seconds, self._has_parts.part_missing
-        late: dict[str, str] = {task: reason for task, since in self._without_part.items() if since + seconds <= now}
+        seconds, reason = self._late
+        late: dict[str, str] = {task: reason for task, since in self._not_started.items() if since + seconds <= now}
         return late | found
 
     def next_trouble(self, now: float) -> float | None:
-        """When to report next that an attempt has no part."""
-        if self._has_parts is None:
+        """When to report next that an attempt is not started by its controller."""
+        if self._late is None:
             return None
-        seconds = self._has_parts.part_seconds
-        return min((at for since in self._without_part.values() if (at := since + seconds) > now), default=None)
+        seconds, _ = self._late
+        return min((at for since in self._not_started.values() if (at := since + seconds) > now), default=None)
 
     def of(self, work: Work) -> Sequence[Attempt]:
         """The attempts at a piece of work."""
@@ -191,7 +207,7 @@ class ObservedAttempts:
 
     @property
     def unconfirmed(self) -> frozenset[WorkKey]:
-        """Attempts of which only parts are observed: their object must be looked up."""
+        """Attempts of which only parts or metadata are observed: their object must be looked up."""
         return frozenset(self._orphans)
 
     def is_active(self, key: WorkKey) -> bool:
@@ -255,7 +271,9 @@ class ObservedAttempts:
         work = key.work
         self._numbers[work].add(key.attempt)
         known = key in self._views or key in self._gone or key in self._creations.under_way
+        view = self._views.get(key)
         is_orphan = bool(self._parts.get(key)) and not known
+        is_orphan |= view is not None and key not in self._gone and self._is_to_be_read(view)
         if is_orphan != (key in self._orphans):
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
@@ -269,7 +287,7 @@ class ObservedAttempts:
         if not work.is_task:
             self._others[work], self.changed = tuple(attempts), True  # the report of its parts is not in the attempt
             return
-        self._note_parts(key.task, attempts)
+        self._note_not_started(key.task, attempts)
         if tuple(attempts) == self.attempts.get(key.task, ()):
             return
         self.changed = True
@@ -279,19 +297,30 @@ class ObservedAttempts:
             del self.attempts[key.task]
             self.unsettled.pop(key.task, None)
 
-    def _note_parts(self, task: str, attempts: Sequence[Attempt]) -> None:
-        """Since when an object of a task has no part. Updated on changes, since each plan reads it for hundreds of
+    def _note_not_started(self, task: str, attempts: Sequence[Attempt]) -> None:
+        """Since when an object of a task is not started. Updated on changes, since each plan reads it for hundreds of
         tasks."""
+        if self._late is None:
+            return
         since = [
             attempt.started
             for attempt in attempts
             if attempt.phase is Phase.ACTIVE and attempt.running and not attempt.is_suspended
-            if attempt.started is not None and not self._parts.get(WorkKey.of_task(task, attempt.number))
+            if attempt.started is not None and self._is_not_started(WorkKey.of_task(task, attempt.number))
         ]
         if since:
-            self._without_part[task] = min(since)
+            self._not_started[task] = min(since)
         else:
-            self._without_part.pop(task, None)
+            self._not_started.pop(task, None)
+
+    def _is_not_started(self, key: WorkKey) -> bool:
+        if self._notices is not None:
+            view = self._views.get(key)
+            return view is not None and self._notices.is_silent(view)
+        return not self._parts.get(key)
+
+    def _is_to_be_read(self, view: ObjectView) -> bool:
+        return self._reads is not None and self._reads.is_to_be_read(view)
 
     def _note_hold(self, key: WorkKey, found: Attempt | None) -> None:
         view = self.view(key)
@@ -308,5 +337,14 @@ class ObservedAttempts:
     def _attempt(self, key: WorkKey) -> Attempt | None:
         view, parts = self._views.get(key), self._parts.get(key)
         if view or parts or key in self._gone:
-            return self._executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
+            return self.executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
         return self._creations.attempt(key)
+
+
+def _late(executor: Executor[Any]) -> tuple[float, Reason] | None:
+    """After how many seconds an object that is not started is reported, and the reason."""
+    if isinstance(executor, NoticesSilence):
+        return executor.silent_seconds, executor.silence
+    if isinstance(executor, HasParts):
+        return executor.part_seconds, executor.part_missing
+    return None

@@ -6,7 +6,7 @@ Each part is independent, like the optional interfaces of Kueue's job framework.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource
+from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource, TemplateRef
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.problem import Problem
@@ -21,6 +21,16 @@ class Refused(NamedTuple):
     reason: Reason
     """INVALID_POD_TEMPLATE, which is final, or one of ``model.status.REFUSALS``."""
     message: str
+
+
+class Hold(NamedTuple):
+    """What holds an object, in one of its states."""
+
+    uid: str
+    version: str
+    """The resourceVersion of that state."""
+    finalizers: Sequence[str] = ()
+    """All of them, also those of others; may be empty where ``release`` does not need them."""
 
 
 @runtime_checkable
@@ -50,7 +60,7 @@ class HasParts(Protocol):
 
     @property
     def part_missing(self) -> Reason:
-        """What that trouble is called."""
+        """The reason of that report."""
 
     def part(self, obj: Mapping[str, Any]) -> Part:
         """Reads one."""
@@ -77,8 +87,11 @@ class HoldsEvidence(Protocol):
     def is_going(self, found: Any) -> bool:
         """Whether it is deleted as soon as no finalizer holds it."""
 
-    def release(self, uid: str) -> Change:
-        """The patch that removes our finalizer; other finalizers stay."""
+    def hold(self, found: Any) -> Hold:
+        """What holds an object."""
+
+    def release(self, hold: Hold) -> Change:
+        """The change that removes our finalizer; other finalizers stay. HTTP 409 if ``hold`` is outdated."""
 
 
 @runtime_checkable
@@ -116,3 +129,49 @@ class RestoresMarks(Protocol):
 
     def restore(self, owner: Owner, key: WorkKey, uid: str) -> Change:
         """The patch that restores it."""
+
+
+@runtime_checkable
+class WatchesMetadata(Protocol):
+    """Has large objects: only their metadata is watched, and an object is read when that is not enough."""
+
+    def is_to_be_read(self, found: Any) -> bool:
+        """Whether the whole object must be read: its metadata is not enough."""
+
+
+@runtime_checkable
+class NoticesSilence(Protocol):
+    """Knows from an object whether its controller has started it."""
+
+    @property
+    def silent_seconds(self) -> float:
+        """After this time an object that is not started is reported."""
+
+    @property
+    def silence(self) -> Reason:
+        """The reason of that report."""
+
+    def is_silent(self, found: Any) -> bool:
+        """Whether its controller has not started it."""
+
+
+@runtime_checkable
+class ReadsTemplates(Protocol):
+    """Runs templates, which are read before anything starts."""
+
+    def templates(self, spec: Spec) -> Sequence[TemplateRef]:
+        """The objects that a spec names."""
+
+    def template(self, obj: Mapping[str, Any]) -> Any:
+        """The relevant part of one."""
+
+    def template_problems(self, spec: Spec, found: Mapping[TemplateRef, Any]) -> list[Problem]:
+        """What keeps a spec from running with these templates; a missing one was not found."""
+
+
+@runtime_checkable
+class SaysMore(Protocol):
+    """Has a sentence about the end of an object."""
+
+    def said_at_end(self, found: Any) -> str:
+        """The sentence; empty after a success."""

@@ -6,12 +6,12 @@ from typing import Any
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
 from parallelproject.executors.base.identity import is_intact, restore_patch
-from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.inherited_metadata import inherited
+from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job import refusal, task_job
 from parallelproject.executors.job.delivery_pod import IMAGE
-from parallelproject.executors.job.inherited_metadata import inherited
 from parallelproject.executors.job.observation import JobView, PodView, attempt_of, conflict_of, view_job, view_pod
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
@@ -93,9 +93,13 @@ class JobExecutor:
         """Whether a Job is deleted as soon as no finalizer holds it."""
         return found.deleting
 
-    def release(self, uid: str) -> Change:
+    def hold(self, found: JobView) -> Hold:
+        """What holds a Job; ours is removed by its name."""
+        return Hold(found.uid, str(found.version))
+
+    def release(self, hold: Hold) -> Change:
         """The patch that removes our finalizer from a Job."""
-        return Change(release_patch(uid), STRATEGIC_PATCH)
+        return Change(release_patch(hold.uid), STRATEGIC_PATCH)
 
     def finished_at(self, found: JobView) -> float | None:
         """When a Job has ended; None if it has not, or is being deleted."""

@@ -5,22 +5,11 @@ break it. So an answer that may be about the template is checked with a dry run 
 Jobs do not apply and which the API server validates like the template of a Job.
 """
 
-import re
-
 from parallelproject.executors.base.executor import Json
 from parallelproject.executors.base.optional import Refused
+from parallelproject.executors.base.refusal_words import MAYBE_OBJECT, by_words
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
-
-_MAYBE_TEMPLATE = frozenset({400, 413, 422})
-"""Codes by which a broken template is refused, and by which policies and webhooks deny as well."""
-_FORBIDDEN = re.compile(r'(?:jobs\.batch|podtemplates)(?: "[^"]*")? is forbidden: (.*)', re.DOTALL)
-"""Phrases of admission plugins, which never occur in a validation error."""
-_WEBHOOK = 'admission webhook "'
-_NO_WEBHOOK = "Internal error occurred: failed calling webhook "
-_QUOTA = ("exceeded quota", "failed quota", "status unknown for quota", "insufficient quota")
-_NO_RIGHT = 'User "'
-_GOING = "NamespaceTerminating"
 
 
 async def refusal_of(api: Api, namespace: str, manifest: Json, error: ApiError) -> Refused | None:
@@ -33,39 +22,17 @@ async def refusal_of(api: Api, namespace: str, manifest: Json, error: ApiError) 
         error: The answer to its creation.
     """
     found = by_words(error)
-    if found is not None or error.status not in _MAYBE_TEMPLATE:
+    if found is not None or error.status not in MAYBE_OBJECT:
         return found
     message = str(error)
     try:
         await _try_template(api, namespace, manifest)
     except ApiError as answer:
-        if by_words(answer) is None and answer.status not in _MAYBE_TEMPLATE:
+        if by_words(answer) is None and answer.status not in MAYBE_OBJECT:
             return Refused(Reason.FAILED_CREATE, message)  # the dry run failed: nothing is known yet
     else:
         return Refused(Reason.REFUSED_BY_POLICY, _without_name(message, manifest))
     return Refused(Reason.INVALID_POD_TEMPLATE, message)
-
-
-def by_words(error: ApiError) -> Refused | None:
-    """The reason that is clear from an answer; None if it may be about the object, or is no refusal."""
-    message = str(error)
-    if message.startswith(_WEBHOOK):  # with any code, also 500
-        return Refused(Reason.REFUSED_BY_POLICY, message)
-    if message.startswith(_NO_WEBHOOK):
-        return Refused(Reason.FAILED_CREATE, message)
-    if not error.is_definite or error.status == 429:
-        return None
-    forbidden = _FORBIDDEN.fullmatch(message)
-    if forbidden is None:
-        return None if error.status in _MAYBE_TEMPLATE else Refused(Reason.FAILED_CREATE, message)
-    words = forbidden[1]
-    if words.startswith(_QUOTA):
-        return Refused(Reason.WAITING_FOR_QUOTA, words)
-    causes = (error.body.get("details") or {}).get("causes") or ()
-    is_going = any(isinstance(cause, dict) and cause.get("reason") == _GOING for cause in causes)
-    if is_going or words.startswith(_NO_RIGHT):
-        return Refused(Reason.FAILED_CREATE, words)
-    return Refused(Reason.REFUSED_BY_POLICY, words)
 
 
 async def _try_template(api: Api, namespace: str, manifest: Json) -> None:

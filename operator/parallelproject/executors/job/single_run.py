@@ -8,9 +8,9 @@ task's fault).
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from parallelproject.executors.base.identity import metadata
+from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
+from parallelproject.executors.base.object_metadata import object_metadata
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.job.pod import Json
 from parallelproject.model import names
 from parallelproject.model.work import WorkKey
@@ -50,11 +50,7 @@ def manifest(
     }
     if deadline:
         body["activeDeadlineSeconds"] = deadline
-    found = metadata(owner, key, claim)
-    found["labels"] = {**inherited.labels, **found["labels"], **more_labels}
-    found["annotations"] = {**inherited.annotations, **found["annotations"]}
-    if finalizers:
-        found["finalizers"] = list(finalizers)
+    found = object_metadata(owner, key, claim, more_labels, inherited, finalizers)
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": found, "spec": body}
 
 

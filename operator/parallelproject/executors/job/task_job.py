@@ -5,16 +5,17 @@ downward-API volume, never formatted into a command or into YAML.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.executors.base.identity import labels
+from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
+from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.executors.job import delivery_pod, publish_job, single_run
-from parallelproject.executors.job.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
 from parallelproject.executors.job.pod import (
     OUTPUTS,
     TASK_FOLDER,
@@ -28,13 +29,11 @@ from parallelproject.executors.job.pod import (
     mapping,
 )
 from parallelproject.model import names
-from parallelproject.model.base import Model
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import WorkKey
 
 _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
-_DEPTH_MAX = 100  # a PodTemplateSpec needs about 15
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
@@ -76,8 +75,8 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
             hint = "set the command that runs the task; the entry point of an image is not known here"
             where = f"{place}.spec.containers[0].command"
             problems.append(Problem(where, "is missing", hint, "CommandRequired"))
-        elif _is_deep(role.pod_template):
-            problems.append(Problem(place, f"is nested more than {_DEPTH_MAX} deep", "give a PodTemplateSpec"))
+        elif is_deep(role.pod_template):
+            problems.append(Problem(place, f"is nested more than {DEPTH_MAX} deep", "give a PodTemplateSpec"))
     problems = (
         problems
         or delivery_pod.problems_of(spec, project)
@@ -214,17 +213,3 @@ def _theirs(found: object) -> Json:
 def _literal(value: str) -> str:
     """The value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
     return value.replace("$", "$$")
-
-
-def _is_deep(template: object) -> bool:
-    """Whether something in it is nested too deep to be serialised; checked without recursion."""
-    level = [template]
-    for _ in range(_DEPTH_MAX):
-        level = [child for node in level for child in _children(node)]
-    return bool(level)
-
-
-def _children(node: object) -> Iterable[object]:
-    if isinstance(node, Model):
-        return [*vars(node).values(), *(node.model_extra or {}).values()]
-    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

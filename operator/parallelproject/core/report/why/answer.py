@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.times import duration
 from parallelproject.model.problem import quoted
+from parallelproject.model.spec import ExecutorKind
 from parallelproject.model.status import Reason, TaskState
 
 _RETRIED = 3
@@ -45,6 +46,8 @@ class Why:
     """What a user could look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
     container: str = ""
     """The container of that log; empty: all containers."""
+    kind: str = ExecutorKind.JOB.value
+    """What ``job`` is: a Job or a Workflow."""
 
     @property
     def to_retry(self) -> tuple[str, ...]:
@@ -67,7 +70,10 @@ def of_task(
     """The answer for a task of the graph."""
     named = tuple(view.graph.ids[j] for j in tasks)
     row = view.row(i)
-    return Why(view.graph.ids[i], row.state, row.reason, answer, tuple(more), named, job or "", fix, look, container)
+    return Why(
+        view.graph.ids[i], row.state, row.reason, answer, tuple(more), named, job or "", fix, look, container,
+        view.spec.executor.value,
+    )  # fmt: skip
 
 
 DEADLINE = "activeDeadlineSeconds"

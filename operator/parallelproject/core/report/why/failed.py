@@ -40,7 +40,7 @@ def failed(view: View, i: int) -> Why:
         more.append(limit)
     job = None if record.reason in _WITHOUT_JOB else record.job
     if job:
-        more.append(f"the Job of the last attempt is {job}")
+        more.append(f"the {view.spec.executor.value} of the last attempt is {job}")
     below = sorted(reachable([i], view.graph.children))
     if skipped := [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]:
         more.append(f"{view.named(skipped, states=False)} did not run because of it")

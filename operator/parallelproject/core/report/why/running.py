@@ -18,12 +18,20 @@ _TROUBLE: dict[str, str] = {
         "Job, or the task or the project is stopped"
     ),
     Reason.JOB_TERMINATING: "its Job is being deleted; the next attempt starts after that",
+    Reason.NO_CONTROLLER: (
+        "its Workflow has no phase: Argo's controller does not run, or does not watch this namespace (its "
+        "--namespaced and --managed-namespace, or an instance id)"
+    ),
+    Reason.WORKFLOW_PENDING: (
+        "Argo's controller does not start its Workflow yet: too many run, or a lock or a volume is missing; the status "
+        "of the Workflow says which"
+    ),
     Reason.START_ERROR: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from starting."""
 _HELD = frozenset({Reason.JOB_SUSPENDED, Reason.JOB_TERMINATING})
 """Reasons of an attempt whose Job someone else changed."""
-_LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED}
+_LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED, Reason.NO_CONTROLLER, Reason.WORKFLOW_PENDING}
 """Reasons that the Job explains, not a pod."""
 
 
@@ -39,7 +47,7 @@ def running(view: View, i: int) -> Why:
         if reason == Reason.IMAGE_PULL_BACK_OFF and (images := _images(view, i)):
             more.append(f"its images: {images}")
     if record.job:
-        answer += f", as Job {record.job}"
+        answer += f", as {view.spec.executor.value} {record.job}"
     if limit := deadline(view, i):
         more.append(limit)
     if record.failures:

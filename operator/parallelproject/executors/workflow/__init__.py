@@ -1,0 +1,1 @@
+"""Attempts as Argo Workflows: all that the controller needs to know. Sends nothing."""

@@ -1,0 +1,115 @@
+"""What keeps a valid spec from running as Workflows. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from parallelproject.executors.base.executor import TemplateRef
+from parallelproject.executors.base.inherited_metadata import is_ours
+from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
+from parallelproject.executors.workflow.arguments import Declared, declared, lacking
+from parallelproject.executors.workflow.manifest import inline_spec, template_of
+from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.spec import Role, Spec, Task
+
+_OBJECT_BYTES = 1_400_000
+"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
+_ROW_BYTES = 200
+"""What a task's row in the status takes, and a little more."""
+_NOT_INLINE = {
+    "shutdown": "it ends a Workflow before it starts",
+    "workflowTemplateRef": "a template is named by the role",
+}
+"""Fields of a Workflow's spec that a role may not hold, and why."""
+
+
+def problems_of(spec: Spec) -> list[Problem]:
+    """The problems that are known without reading templates."""
+    return [*_metadata(spec), *_roles(spec), *_git(spec), *_inline_arguments(spec)] or [*_size(spec)]
+
+
+def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:
+    """The problems with templates: missing ones, and declared arguments without a value."""
+    missing = []
+    for i, role in enumerate(spec.roles):
+        ref = template_of(role)
+        if ref is not None and ref not in templates and _tasks_of(spec, role):
+            where = "" if ref.is_cluster_wide else " in the namespace of the project"
+            found = f"{ref.resource.kind} {quoted(ref.name)} does not exist{where}"
+            place = f"spec.roles[{i}].workflowTemplateRef"
+            missing.append(Problem(place, found, "create it, or correct the name", "TemplateNotFound"))
+    return missing or [
+        problem
+        for role in spec.roles
+        if (ref := template_of(role)) is not None and ref in templates
+        for problem in _arguments(spec, role, templates[ref], f"{ref.resource.kind} {ref.name}")
+    ]
+
+
+def _metadata(spec: Spec) -> Iterator[Problem]:
+    for kind in ("labels", "annotations"):
+        for i, name in enumerate(getattr(spec.job_metadata, kind)):
+            if is_ours(name):
+                found = f"{quoted(name)} is reserved: the operator uses it to identify its Workflows"
+                yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
+
+
+def _roles(spec: Spec) -> Iterator[Problem]:
+    if spec.tasks and not spec.roles:
+        hint = "add a role with a workflowTemplateRef or a workflowSpec"
+        yield Problem("spec.roles", "is empty: no role defines how a task runs", hint)
+    for i, role in enumerate(spec.roles):
+        place = f"spec.roles[{i}]"
+        given = [name for name in ("workflowTemplateRef", "workflowSpec") if _given(role, name)]
+        if not given and _tasks_of(spec, role):
+            hint = "add workflowTemplateRef or workflowSpec: executor Workflow does not use podTemplate"
+            yield Problem(place, "has no Workflow", hint, "WorkflowRequired")
+        elif len(given) > 1:
+            yield Problem(f"{place}.workflowSpec", "is given next to workflowTemplateRef", "remove one of the two")
+        elif role.workflow_spec is not None:
+            if is_deep(role.workflow_spec):
+                yield Problem(f"{place}.workflowSpec", f"is nested more than {DEPTH_MAX} deep", "make it flatter")
+                continue
+            for name in _NOT_INLINE.keys() & inline_spec(role).keys():
+                yield Problem(f"{place}.workflowSpec.{name}", f"cannot be set: {_NOT_INLINE[name]}", "remove it")
+
+
+def _given(role: Role, name: str) -> bool:
+    return (role.workflow_spec if name == "workflowSpec" else role.workflow_template_ref) is not None
+
+
+def _git(spec: Spec) -> Iterator[Problem]:
+    if spec.git is not None:
+        found = "does not work with executor Workflow: nothing lands what a Workflow has changed"
+        yield Problem("spec.git", found, "use executor Job, or have the template push its work", "GitNotSupported")
+
+
+def _inline_arguments(spec: Spec) -> Iterator[Problem]:
+    for i, role in enumerate(spec.roles):
+        if role.workflow_spec is not None and not is_deep(role.workflow_spec):
+            yield from _arguments(spec, role, declared(inline_spec(role)), f"spec.roles[{i}].workflowSpec")
+
+
+def _arguments(spec: Spec, role: Role, found: Declared, where: str) -> Iterator[Problem]:
+    for i, task in _tasks_of(spec, role):
+        for name in lacking(found, task):
+            hint = f"add it to the parameters of the task, or give {name} a value in the template"
+            text = f"{where} declares the argument {quoted(name)}, and task {task.id} has no value for it"
+            yield Problem(f"spec.tasks[{i}].parameters", text, hint, "ArgumentRequired")
+    if found.artifacts and _tasks_of(spec, role):
+        text = f"{where} declares the artifact {quoted(found.artifacts[0])} without a location"
+        yield Problem("spec.roles", text, "give it a location in the template: tasks have no artifacts")
+
+
+def _tasks_of(spec: Spec, role: Role) -> list[tuple[int, Task]]:
+    """The tasks that a role runs, each with its place in the spec."""
+    usual = spec.defaults.role or (spec.roles[0].name if len(spec.roles) == 1 else None)
+    return [(i, task) for i, task in enumerate(spec.tasks) if (task.role or usual) == role.name]
+
+
+def _size(spec: Spec) -> Iterator[Problem]:
+    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
+    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+    size += _ROW_BYTES * len(spec.tasks)
+    if size > _OBJECT_BYTES:
+        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
+        yield Problem("spec", found, "shorten descriptions, or split it into several projects")

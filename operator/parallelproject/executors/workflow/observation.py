@@ -1,0 +1,218 @@
+"""What Workflows report about attempts.
+
+A Workflow may be megabytes, mostly of the tree of its nodes, and it changes with each of its pods. So only its
+metadata is watched: Argo writes the phase into a label in the same update as into the status. The whole object is read
+once for each attempt, when that label says that it has ended, and after others have changed its spec (to suspend it).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
+from parallelproject.core.planner.claim import Claim
+from parallelproject.core.times import epoch
+from parallelproject.executors.workflow.manifest import STOP
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.model.status import Reason
+
+LABEL_PHASE, LABEL_COMPLETED = "workflows.argoproj.io/phase", "workflows.argoproj.io/completed"
+"""Written by Argo's controller, see ``markWorkflowPhase`` in its ``operator.go``."""
+SUCCEEDED, FAILED, ERROR, PENDING = "Succeeded", "Failed", "Error", "Pending"
+_ENDS = frozenset({SUCCEEDED, FAILED, ERROR})
+_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
+_DEADLINE = re.compile(r"deadline", re.IGNORECASE)
+"""``Step exceeded its deadline``, ``Pod was active on the node longer than the specified deadline`` and the like."""
+_FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
+"""Reasons for which the operator ends an attempt that count as failures."""
+_MESSAGE_MAX = 1024
+_CREATION_SECONDS = 1.0
+"""Maximum difference between the times that the API server notes for one creation: both are whole seconds."""
+
+Marks = tuple[tuple[str, str], ...]
+
+
+class WorkflowEnd(NamedTuple):
+    """How a Workflow ended, by its status."""
+
+    phase: str
+    message: str = ""
+    started: float | None = None
+    ended: float | None = None
+    is_overdue: bool = False
+    """Whether it took as long as its deadline allows."""
+
+
+class WorkflowView(NamedTuple):
+    """The relevant part of a Workflow."""
+
+    name: str
+    uid: str
+    version: int
+    """Its resourceVersion: of two views the one with the higher is newer."""
+    created: float | None
+    changed: float | None
+    """When it was last changed by anyone."""
+    phase: str
+    """Pending, Running, Succeeded, Failed or Error; empty before Argo's controller starts it."""
+    completed: bool
+    """Whether it has ended, by its label or its status."""
+    stopped_for: str
+    claim: str = ""
+    deleting: bool = False
+    """Whether it is deleted as soon as no finalizer holds it."""
+    finalizers: tuple[str, ...] = ()
+    spec_marks: Marks = ()
+    """The last writer of its spec, and when it wrote."""
+    is_whole: bool = False
+    """Whether the whole object was read, not only its metadata."""
+    result: WorkflowEnd | None = None
+    """How it ended; None before, and while only its metadata is known."""
+    is_suspended: bool = False
+    stop_undone: bool = False
+    """Whether it was stopped, and another user took that back before it ended."""
+    read_marks: Marks | None = None
+    """``spec_marks`` when the whole object was last read; None before."""
+
+    @property
+    def held(self) -> bool:
+        """Whether our finalizer holds it: its result may not be recorded."""
+        return FINALIZER_RECORDED in self.finalizers
+
+    @property
+    def has_other_spec(self) -> bool:
+        """Whether others have changed its spec since it was last read, or since it was created."""
+        if self.read_marks is not None:
+            return self.spec_marks != self.read_marks
+        return any((epoch(time) or 0.0) > (self.created or 0.0) + _CREATION_SECONDS for _, time in self.spec_marks)
+
+    @property
+    def is_to_be_read(self) -> bool:
+        """Whether the whole object must be read; one that is not held is fully recorded."""
+        if self.is_whole or not self.held or self.result is not None:
+            return False
+        return self.completed or self.has_other_spec
+
+    def after(self, known: "WorkflowView") -> "WorkflowView":
+        """This view, with earlier results and annotations that others may have removed since."""
+        kept = self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
+        kept = kept._replace(result=self.result or known.result)
+        if self.is_whole:
+            return kept
+        # The watch may report it before the answer to its creation arrives: then it is as it was created.
+        is_as_created = known.read_marks is None and not known.has_other_spec
+        read_marks = known.spec_marks if is_as_created else known.read_marks
+        return kept._replace(is_suspended=known.is_suspended, stop_undone=known.stop_undone, read_marks=read_marks)
+
+
+def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
+    """Reads a Workflow, or the metadata of one."""
+    metadata = obj["metadata"]
+    labels, marks = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    stopped_for = marks.get(ANNOTATION_STOP, "")
+    fields = [each for each in metadata.get("managedFields") or () if isinstance(each, Mapping)]
+    times = [at for each in fields if (at := epoch(each.get("time"))) is not None]
+    spec_marks = tuple(
+        (str(each.get("manager")), str(each.get("time"))) for each in fields if "f:spec" in (each.get("fieldsV1") or ())
+    )
+    found = WorkflowView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        created=epoch(metadata.get("creationTimestamp")),
+        changed=max(times, default=None),
+        phase=str(labels.get(LABEL_PHASE) or ""),
+        completed=labels.get(LABEL_COMPLETED) == "true",
+        stopped_for=stopped_for,
+        claim=marks.get(ANNOTATION_CLAIM, ""),
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        spec_marks=spec_marks,
+    )
+    if "spec" not in obj:
+        return found
+    spec, status = _mapping(obj.get("spec")), _mapping(obj.get("status"))
+    result = _result(spec, status)
+    return found._replace(
+        phase=str(status.get("phase") or ""),
+        completed=result is not None,
+        is_whole=True,
+        result=result,
+        is_suspended=spec.get("suspend") is True,
+        stop_undone=bool(stopped_for) and spec.get("shutdown") != STOP,
+        read_marks=spec_marks,
+    )
+
+
+def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> WorkflowEnd | None:
+    phase = str(status.get("phase") or "")
+    if phase not in _ENDS:
+        return None
+    started, ended = (epoch(status.get(name)) for name in ("startedAt", "finishedAt"))
+    deadline = spec.get("activeDeadlineSeconds")
+    is_overdue = isinstance(deadline, int) and started is not None and ended is not None and ended - started >= deadline
+    return WorkflowEnd(phase, str(status.get("message") or "")[:_MESSAGE_MAX], started, ended, is_overdue)
+
+
+def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attempt:
+    """The state of an attempt.
+
+    Args:
+        number: Its number.
+        found: Its Workflow, if one is or was observed.
+        is_gone: Whether that is known to be deleted. Only then can the attempt be lost.
+    """
+    if found is None:
+        return Attempt(number, Phase.LOST)
+    result = found.result
+    if result is None and found.completed and found.phase in _ENDS and (is_gone or not found.held):
+        result = WorkflowEnd(found.phase, ended=found.changed)  # its status can no longer be read, or need not be
+    if result is not None:
+        return _ended(number, found, result)
+    if is_gone:
+        if found.stopped_for in _FAILED_BY_STOP:
+            because = _FAILED_BY_STOP[found.stopped_for]
+            return Attempt(number, Phase.FAILED, started=found.created, reason=because, name=found.name)
+        phase = Phase.STOPPED if found.stopped_for else Phase.LOST
+        return Attempt(number, phase, started=found.created, name=found.name)
+    stopping = bool(found.stopped_for) and not found.stop_undone
+    reason: str | None = None
+    if found.deleting:
+        reason = Reason.JOB_TERMINATING
+    elif found.is_suspended and not stopping:
+        reason = Reason.JOB_SUSPENDED
+    elif found.phase == PENDING:
+        reason = Reason.WORKFLOW_PENDING
+    return Attempt(
+        number, Phase.ACTIVE, not found.completed, stopping, found.created, reason=reason, name=found.name,
+        claim=Claim.from_json(found.claim),
+    )  # fmt: skip
+
+
+def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
+    started, ended = found.created, result.ended
+    if started is not None and ended is not None:
+        ended = max(started, ended)  # the clock of Argo's controller may be behind
+    if result.phase == SUCCEEDED:
+        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=found.name)
+    if found.stopped_for and found.stopped_for not in _FAILED_BY_STOP:
+        return Attempt(number, Phase.STOPPED, started=started, ended=ended, name=found.name)
+    code = _EXIT_CODE.search(result.message)
+    why, exit_code = Reason.WORKFLOW_ERROR if result.phase == ERROR else Reason.WORKFLOW_FAILED, None
+    if found.stopped_for:
+        why = _FAILED_BY_STOP[found.stopped_for]
+    elif result.is_overdue or _DEADLINE.search(result.message):
+        why = Reason.DEADLINE_EXCEEDED
+    elif code is not None and int(code[1]):
+        why, exit_code = Reason.EXIT_CODE, int(code[1])
+    return Attempt(number, Phase.FAILED, False, False, started, ended, why, exit_code, found.name)
+
+
+def said_at_end(found: WorkflowView) -> str:
+    """The message of a Workflow that did not succeed."""
+    result = found.result
+    return "" if result is None or result.phase == SUCCEEDED or found.stopped_for else result.message
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

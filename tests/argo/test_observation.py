@@ -1,0 +1,170 @@
+"""What Workflows and their metadata say about attempts, in any order."""
+
+from typing import Any
+
+import pytest
+
+from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
+from parallelproject.executors.base.observed import ObservedAttempts
+from parallelproject.executors.workflow.executor import WorkflowExecutor
+from parallelproject.executors.workflow.observation import WorkflowView, view_workflow
+from parallelproject.model.names import ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.model.work import WorkKey
+
+Json = dict[str, Any]
+
+A1 = WorkKey.of_task("a", 1)
+PHASE, COMPLETED = "workflows.argoproj.io/phase", "workflows.argoproj.io/completed"
+BEGAN = "2026-01-01T00:00:00Z"
+
+
+def metadata(
+    version: int = 1, phase: str = "", *, held: bool = True, stop: str = "", spec_at: str = BEGAN, by: str = "pproj"
+) -> Json:
+    labels = {PHASE: phase, COMPLETED: str(phase in ("Succeeded", "Failed", "Error")).lower()} if phase else {}
+    field = {"manager": by, "time": spec_at, "fieldsV1": {"f:spec": {}}}
+    return {"metadata": {
+        "name": "p-a-1", "uid": "w", "resourceVersion": str(version), "creationTimestamp": BEGAN, "labels": labels,
+        "finalizers": [FINALIZER_RECORDED] if held else [], "annotations": {ANNOTATION_STOP: stop} if stop else {},
+        "managedFields": [field],
+    }}  # fmt: skip
+
+
+def whole(version: int = 1, phase: str = "", message: str = "", spec: Json | None = None, **more: Any) -> Json:
+    status = {"phase": phase, "message": message, "startedAt": BEGAN, "finishedAt": "2026-01-01T00:01:00Z"}
+    return metadata(version, phase, **more) | {"spec": spec or {}, "status": status if phase else {}}
+
+
+@pytest.fixture
+def seen() -> ObservedAttempts:
+    return ObservedAttempts(WorkflowExecutor())
+
+
+def found(seen: ObservedAttempts, obj: Json) -> None:
+    seen.found(A1, view_workflow(obj))
+
+
+def end(seen: ObservedAttempts) -> tuple[Phase, str | None, int | None]:
+    (attempt,) = seen.attempts["a"]
+    return attempt.phase, attempt.reason, attempt.exit_code
+
+
+def test_an_end_that_the_metadata_says_is_read_once_and_stays(seen: ObservedAttempts) -> None:
+    found(seen, whole(1))
+    found(seen, metadata(2, "Running"))
+    assert seen.unconfirmed == frozenset()
+    found(seen, metadata(3, "Failed"))
+    assert seen.unconfirmed == {A1}
+    (attempt,) = seen.attempts["a"]
+    assert (attempt.phase, attempt.running) == (Phase.ACTIVE, False)
+    found(seen, whole(3, "Failed", "main: Error (exit code 7)"))  # the same state, with more in it
+    assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "ExitCode", 7), frozenset())
+    found(seen, metadata(4, "Failed"))  # a label of the archive
+    found(seen, metadata(2, "Running"))  # an old one
+    assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "ExitCode", 7), frozenset())
+
+
+def test_one_that_is_not_held_is_written_down_and_not_read(seen: ObservedAttempts) -> None:
+    found(seen, metadata(3, "Failed", held=False))
+    assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "WorkflowFailed", None), frozenset())
+
+
+@pytest.mark.parametrize(("phase", "expected"), [("Succeeded", Phase.SUCCEEDED), ("Error", Phase.FAILED)])
+def test_how_one_ended_that_is_gone_before_it_was_read_is_known_by_its_label(
+    seen: ObservedAttempts, phase: str, expected: Phase
+) -> None:
+    found(seen, metadata(3, phase))
+    seen.gone(A1, "w")
+    assert end(seen)[0] is expected
+
+
+def test_one_that_goes_before_its_end_is_lost_or_stopped(seen: ObservedAttempts) -> None:
+    found(seen, metadata(2, "Running"))
+    seen.gone(A1, "w")
+    assert end(seen)[0] is Phase.LOST
+    other = ObservedAttempts(WorkflowExecutor())
+    found(other, metadata(2, "Running", stop="Stopped"))
+    other.gone(A1, "w")
+    assert end(other)[0] is Phase.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("phase", "message", "spec", "reason", "code"),
+    [
+        ("Failed", "main: Error (exit code 3)", {}, "ExitCode", 3),
+        ("Failed", "child 'x' failed", {}, "WorkflowFailed", None),
+        ("Failed", "Step exceeded its deadline", {}, "DeadlineExceeded", None),
+        ("Failed", "child 'x' failed", {"activeDeadlineSeconds": 60}, "DeadlineExceeded", None),
+        ("Failed", "main: Error (exit code 3)", {"activeDeadlineSeconds": 61}, "ExitCode", 3),
+        ("Error", 'pods "a" is forbidden', {}, "WorkflowError", None),
+        ("Error", "OOMKilled (exit code 137)", {}, "ExitCode", 137),
+    ],
+)
+def test_why_one_failed(
+    seen: ObservedAttempts, phase: str, message: str, spec: Json, reason: str, code: int | None
+) -> None:
+    found(seen, whole(3, phase, message, spec))
+    assert end(seen) == (Phase.FAILED, reason, code)
+
+
+def test_one_that_we_stopped_has_not_failed_unless_for_what_it_did(seen: ObservedAttempts) -> None:
+    found(seen, whole(3, "Failed", "Stopped with strategy 'Terminate'", stop="Stopped"))
+    assert end(seen)[0] is Phase.STOPPED
+    other = ObservedAttempts(WorkflowExecutor())
+    found(other, whole(3, "Failed", "Stopped with strategy 'Terminate'", stop=STOP_OVERDUE))
+    assert end(other)[:2] == (Phase.FAILED, "DeadlineExceeded")
+    last = ObservedAttempts(WorkflowExecutor())
+    found(last, whole(3, "Succeeded", stop="Stopped"))  # it was quicker
+    assert end(last)[0] is Phase.SUCCEEDED
+
+
+def test_one_whose_spec_others_change_is_read(seen: ObservedAttempts) -> None:
+    found(seen, whole(1))
+    found(seen, metadata(2, "Running", spec_at="2026-01-01T00:00:09Z"))
+    assert seen.unconfirmed == {A1}
+    suspended = whole(2, "Running", spec={"suspend": True}, spec_at="2026-01-01T00:00:09Z")
+    found(seen, suspended)
+    (attempt,) = seen.attempts["a"]
+    assert (attempt.reason, attempt.running, seen.unconfirmed) == ("JobSuspended", True, frozenset())
+    found(seen, metadata(3, "Running", spec_at="2026-01-01T00:00:09Z"))
+    assert seen.attempts["a"][0].is_suspended
+
+
+def test_a_change_of_the_spec_is_noticed_also_where_the_watch_was_first(seen: ObservedAttempts) -> None:
+    found(seen, metadata(1))
+    found(seen, whole(1))  # the answer to the creation
+    found(seen, metadata(2, "Running"))
+    assert seen.unconfirmed == frozenset()
+    found(seen, metadata(3, "Running", by="argo"))  # in the same second
+    assert seen.unconfirmed == {A1}
+    found(seen, whole(3, "Running", spec={"suspend": True}, by="argo"))
+    assert (seen.attempts["a"][0].is_suspended, seen.unconfirmed) == (True, frozenset())
+
+
+def test_a_stop_that_others_take_back_is_asked_for_again(seen: ObservedAttempts) -> None:
+    found(seen, whole(2, "Running", spec={"shutdown": "Terminate"}, stop="Stopped"))
+    assert seen.attempts["a"][0].stopping
+    found(seen, whole(3, "Running", spec={}, stop="Stopped"))
+    assert not seen.attempts["a"][0].stopping
+
+
+def test_one_without_a_phase_is_in_trouble_after_a_while(seen: ObservedAttempts) -> None:
+    found(seen, whole(1))
+    (attempt,) = seen.attempts["a"]
+    assert attempt.started is not None
+    late = attempt.started + WorkflowExecutor.silent_seconds
+    assert late - attempt.started < 30
+    assert (seen.troubles(late - 1), seen.next_trouble(late - 1)) == ({}, late)
+    assert (seen.troubles(late), seen.next_trouble(late)) == ({"a": "NoController"}, None)
+    found(seen, metadata(2, "Pending"))
+    assert (seen.troubles(late), seen.next_trouble(late - 1)) == ({"a": "WorkflowPending"}, None)
+
+
+_ODD_TIMES = {"spec": {}, "status": {"phase": "Failed", "startedAt": 5, "finishedAt": "soon", "message": {}}}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"status": []}, {"spec": [], "status": "x"}, {"spec": {}, "status": {"phase": []}}, _ODD_TIMES]
+)
+def test_a_workflow_of_any_shape_is_read(odd: Json) -> None:
+    assert isinstance(view_workflow(metadata() | odd), WorkflowView)

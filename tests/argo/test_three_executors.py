@@ -1,0 +1,167 @@
+"""One project by three executors: Jobs, Workflows, and processes on this machine. The same decisions in the same order.
+
+Every attempt is held until the test releases it, so each release is one step, and what runs after it is one decision.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pytest
+
+from tests.argo.project import TEMPLATE, WorkflowNamespace
+from tests.argo.standin import RELEASE
+from tests.controller.cluster import Json, role, rows, spec, task
+from tests.local.runner import Runner, until
+
+pytestmark = pytest.mark.cluster
+
+TASKS = [
+    task("a", hold=True, priority=1),
+    task("b", hold=True),
+    task("c", "a", "d", hold=True),
+    task("d", "a", hold=True, fail_attempts=1, exit_code=4),
+    task("e", "b", "c", hold=True, files=["src/x.py"]),
+    task("f", "d", hold=True, files=["src/x.py"], priority=5),
+    task("g", "e", hold=True, fail_attempts=9, exit_code=3),
+    task("h", "g", hold=True),
+]
+FIELDS = {"scheduling": "Graph", "parallelism": 2, "failurePolicy": "Continue", "defaults": {"maxAttempts": 2}}
+STEPS = [
+    ("", {"a1", "b1"}),
+    ("a1", {"b1", "d1"}),
+    ("d1", {"b1", "d2"}),  # it failed, and runs again
+    ("d2", {"b1", "f1"}),  # f goes before c
+    ("b1", {"c1", "f1"}),
+    ("c1", {"f1"}),  # e writes what f writes
+    ("f1", {"e1"}),
+    ("e1", {"g1"}),
+    ("g1", {"g2"}),
+    ("g2", set()),
+]
+"""What is released, and what runs after that."""
+OUTCOME = {
+    "a": ("Succeeded", 1, None), "b": ("Succeeded", 1, None), "c": ("Succeeded", 1, None), "d": ("Succeeded", 2, None),
+    "e": ("Succeeded", 1, None), "f": ("Succeeded", 1, None), "g": ("Failed", 2, 3), "h": ("Skipped", 0, None),
+}  # fmt: skip
+COMMAND = """
+fifo="$HELD/$PPROJ_TASK_ID$PPROJ_ATTEMPT"
+mkfifo "$fifo.new" && mv "$fifo.new" "$fifo" && cat "$fifo" && rm "$fifo"
+[ "$PPROJ_ATTEMPT" -gt "${PPROJ_PARAM_FAIL_ATTEMPTS:-0}" ] || exit "$PPROJ_PARAM_EXIT_CODE"
+"""
+
+
+class Ended(NamedTuple):
+    """How a task ended."""
+
+    state: str
+    attempts: int
+    code: int | None
+
+
+class Stage(Protocol):
+    """Where the project runs."""
+
+    def held(self) -> set[str]:
+        """The attempts that run, as in ``a1``."""
+
+    def release(self, attempt: str) -> None:
+        """Lets one end."""
+
+    def outcome(self) -> dict[str, Ended]:
+        """How the tasks ended; waits for the end."""
+
+
+class Cluster:
+    """A namespace, where attempts are objects of one kind."""
+
+    def __init__(
+        self, ns: WorkflowNamespace, objects: Callable[[], list[Json]], is_held: Callable[[Json], bool]
+    ) -> None:
+        self._ns = ns
+        self._objects = objects
+        self._is_held = is_held
+
+    def _running(self) -> dict[str, Json]:
+        found = [each for each in self._objects() if self._is_held(each)]
+        return {_attempt(each): each for each in found}
+
+    def held(self) -> set[str]:
+        return set(self._running())
+
+    def release(self, attempt: str) -> None:
+        found = self._running()[attempt]
+        if found.get("kind") == "Workflow":
+            self._ns.change(found, {"metadata": {"annotations": {RELEASE: "true"}}})
+        else:
+            assert self._ns.release_pods([found])
+
+    def outcome(self) -> dict[str, Ended]:
+        done = rows(self._ns.wait_end())
+        return {i: Ended(row["state"], row.get("attempts", 0), row.get("exitCode")) for i, row in done.items()}
+
+
+class Machine:
+    """A run on this machine, where attempts are processes."""
+
+    def __init__(self, runner: Runner, folder: Path) -> None:
+        self._folder = folder
+        self._runner = runner
+        self._started = runner.start()
+
+    def held(self) -> set[str]:
+        return {file.name for file in self._folder.iterdir() if file.suffix != ".new"}
+
+    def release(self, attempt: str) -> None:
+        os.close(os.open(self._folder / attempt, os.O_WRONLY))
+
+    def outcome(self) -> dict[str, Ended]:
+        self._started.finish(1)
+        found = {each["id"]: Ended("Skipped", 0, None) for each in TASKS}
+        for row in self._runner.attempts():
+            is_well = row.exit_code == 0
+            found[row.task] = Ended(
+                "Succeeded" if is_well else "Failed", row.number, None if is_well else row.exit_code
+            )
+        return found
+
+
+def _attempt(obj: Json) -> str:
+    labels = obj["metadata"]["labels"]
+    return f"{labels['parallelproject.io/task']}{labels['parallelproject.io/attempt']}"
+
+
+def _is_running(workflow: Json) -> bool:
+    is_released = RELEASE in workflow["metadata"].get("annotations", {})
+    return (workflow.get("status") or {}).get("phase") == "Running" and not is_released
+
+
+@contextmanager
+def stage(executor: str, ns: WorkflowNamespace, tmp_path: Path, patch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The project, running."""
+    if executor == "Job":
+        ns.create(spec(*TASKS, **FIELDS, roles=[role()]))
+        yield Cluster(ns, ns.held, lambda pod: True)
+    elif executor == "Workflow":
+        ns.create(spec(*TASKS, **FIELDS, roles=[TEMPLATE], executor="Workflow"))
+        yield Cluster(ns, ns.workflows, _is_running)
+    else:
+        held = tmp_path / "held"
+        held.mkdir()
+        patch.setenv("HELD", str(held))
+        fields = {**FIELDS, "defaults": {"backoffSeconds": 0, **FIELDS["defaults"]}}
+        yield Machine(Runner(tmp_path, {"tasks": TASKS, **fields}, COMMAND), held)
+
+
+@pytest.mark.parametrize("executor", ["Job", "Workflow", "processes"])
+def test_each_executor_takes_the_same_decisions_in_the_same_order(
+    executor: str, ns: WorkflowNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(executor, ns, tmp_path, monkeypatch) as running:
+        for released, expected in STEPS:
+            if released:
+                running.release(released)
+            until(lambda expected=expected: running.held() == expected, what=f"{expected} after {released}")
+        assert running.outcome() == OUTCOME

@@ -1,0 +1,86 @@
+"""Bugs that are put into the operator on purpose, in how it runs Workflows."""
+
+from tests.faults.plan import Action, Fault
+from tests.faults.planted import Planted, Try
+
+_SILENT = (Fault(Action.DELAY, "watch-workflows-names", seconds=3.0),)
+"""The watch says nothing for some seconds from the start."""
+
+PLANTED = (
+    Planted(
+        "a Workflow without a phase holds no slot",
+        """
+import parallelproject.executors.workflow.executor as executor
+attempt_of = executor.attempt_of
+def idle(number, found, is_gone):
+    made = attempt_of(number, found, is_gone)
+    return made if found is None or found.phase else made._replace(running=False)
+executor.attempt_of = idle
+""",
+        (Try("workflow-diamonds", _SILENT),),
+    ),
+    Planted(
+        "a Workflow that has ended has succeeded, before it is read",
+        """
+import parallelproject.executors.workflow.executor as executor
+from parallelproject.core.planner.attempt import Phase
+attempt_of = executor.attempt_of
+def hasty(number, found, is_gone):
+    made = attempt_of(number, found, is_gone)
+    is_unread = found is not None and found.completed and found.result is None
+    return made._replace(phase=Phase.SUCCEEDED) if is_unread else made
+executor.attempt_of = hasty
+""",
+        (Try("workflow-mixed"),),
+        seconds=30,
+    ),
+    Planted(
+        "a Workflow is not read when it has ended",
+        """
+from parallelproject.executors.base.observed import ObservedAttempts
+ObservedAttempts._is_to_be_read = lambda self, view: False
+""",
+        (Try("workflow-chain"),),
+        seconds=15,
+    ),
+    Planted(
+        "a Workflow that is there already counts as a failed attempt",
+        """
+import time
+from parallelproject.controller.actions.lookup import Lookup
+from parallelproject.model.status import Reason
+async def adopt(self, project, key):
+    project.observed.refused(key, Reason.WORKFLOW_FAILED, time.time())
+    return True
+Lookup.adopt = adopt
+""",
+        (Try("workflow-chain", (Fault(Action.DOUBLE, "create-workflow"), *_SILENT)),),
+    ),
+    Planted(
+        "a Workflow's name is not the same for the next operator",
+        """
+import os
+import parallelproject.model.names as names
+import parallelproject.controller.actions.lookup as lookup
+import parallelproject.controller.reconcile.attempt_watch as attempt_watch
+job_name = names.job_name
+def mine(project, uid, key):
+    return job_name(project, uid, key) + f"-{os.getpid()}"
+names.job_name = lookup.job_name = attempt_watch._name_of = mine
+""",
+        (Try("workflow-chain", (Fault(Action.KILL_AFTER, "create-workflow", 2),)),),
+    ),
+    Planted(
+        "the phase of a Workflow that failed is not looked at",
+        """
+import parallelproject.executors.workflow.observation as observation
+result = observation._result
+def always_well(spec, status):
+    found = result(spec, status)
+    return found._replace(phase="Succeeded") if found else None
+observation._result = always_well
+""",
+        (Try("workflow-mixed"),),
+        seconds=30,
+    ),
+)
