@@ -84,7 +84,7 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
     if counts:
         shown = [f"{counts[key]} {key}" for key in ("succeeded", "running", "pending", "failed", "skipped")
                  if counts.get(key)]  # fmt: skip
-        found.append(("Tasks", f"{counts.get('total', 0)}: {', '.join(shown)}" if shown else "0"))
+        found.append(("Tasks", f"{counts.get('total', 0)} ({', '.join(shown)})" if shown else "0"))
     metrics = status.get("metrics")
     if status.get("startTime"):
         took = f", took {span(metrics.get('wallSeconds', 0))}" if metrics and status.get("completionTime") else ""
