@@ -165,8 +165,19 @@ def test_no_task_starts_before_all_its_dependencies_have_succeeded(history: Hist
         assert task.id not in skipped
 
 
+def skipping(spec: Spec, some: set[int]) -> Spec:
+    return spec.model_copy(update={"skip": [task.id for i, task in enumerate(spec.tasks) if i in some]})
+
+
 @examples(80)
-@given(st.builds(history_of, specs(scheduling=("Graph",), policies=("Continue",)), seeds, chaoses))
+@given(
+    st.builds(
+        history_of,
+        st.builds(skipping, specs(scheduling=("Graph",), policies=("Continue",)), st.sets(st.integers(0, 8))),
+        seeds,
+        chaoses,
+    )
+)
 def test_a_skipped_task_keeps_the_order_of_those_around_it(history: History) -> None:
     """Whether a task may start is the same as in the graph without the skipped ones, joined around them."""
     for planned in history.plans:
