@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def show_next(commands: Iterable[str]) -> None:
 
 def say_command(label: str, command: str) -> None:
     """Prints ``label: command`` on stderr, so that it can be copied."""
-    sys.stderr.write("\n".join(_command_lines(f"{label}: ", printable(command), width(sys.stderr))) + "\n")
+    _note("\n".join(_command_lines(f"{label}: ", printable(command), width(sys.stderr))) + "\n")
 
 
 def _command_lines(label: str, text: str, room: int) -> list[str]:
@@ -93,7 +94,7 @@ def _command_lines(label: str, text: str, room: int) -> list[str]:
 
 def say(text: str, style: str = "") -> None:
     """Prints a line on stderr, for people."""
-    sys.stderr.write("".join(_on_stderr(line, style) + "\n" for line in _fitting(printable(text), sys.stderr)))
+    _note("".join(_on_stderr(line, style) + "\n" for line in _fitting(printable(text), sys.stderr)))
 
 
 def error(text: str) -> None:
@@ -106,9 +107,16 @@ def warning(text: str) -> None:
     _headed("warning:", "yellow", text)
 
 
+def _note(text: str) -> None:
+    """Writes on stderr; a command works all the same where that takes no more."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _headed(word: str, style: str, text: str) -> None:
     first, *further = _fitting(f"{word} {printable(text)}", sys.stderr)
-    sys.stderr.write("\n".join([_on_stderr(word, style) + first.removeprefix(word), *further]) + "\n")
+    _note("\n".join([_on_stderr(word, style) + first.removeprefix(word), *further]) + "\n")
 
 
 def _fitting(text: str, stream: TextIO) -> list[str]:
