@@ -45,11 +45,13 @@ def test_a_server_that_is_not_there(pproj: Pproj, tmp_path: Path, command: list[
     assert "secret" not in result.err
 
 
-def test_no_configuration(pproj: Pproj):
+def test_no_configuration(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     result = pproj("list")
     assert result.code == 1
-    assert result.err.startswith("error: no cluster is configured: ")
-    assert "--kubeconfig" in result.err
+    error = f"error: no cluster is configured: there is no file {tmp_path}/.kube/config"
+    assert result.err == f"{error}\nset KUBECONFIG or give --kubeconfig\n"
+    assert result.out == "", "the client library prints nothing either"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "a: b", "clusters: 3", "\x00"])

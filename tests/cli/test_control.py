@@ -226,6 +226,8 @@ def test_at_every_width_commands_can_be_copied_and_words_are_whole(pproj: Pproj,
     _, _, copied = shown.out.partition("next: ")
     assert shlex.split(copied.replace("\\\n", "")) == command
     assert max(map(len, copied.splitlines())) <= width
+    told = pproj("why", "bad", width=width).out.partition("next: ")[0]
+    assert all(len(line) <= width for line in told.splitlines())
     whole = " ".join(pproj("retry").err.split())
     assert " ".join(shown.err.split()) == whole
     assert all(len(line) <= width for line in shown.err.splitlines())
@@ -237,7 +239,10 @@ def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:
     assert pproj("logs", "bad").out == pproj("logs", "demo", "bad").out == "bad 1\n"
     assert "demo has no task bda" in pproj("logs", "bda").err
     assert pproj("skip", "bad", "bda").err.startswith("local run .pproj/demo\nerror: demo has no task bda")
-    assert "no cluster is configured" in pproj("retry", "shop", "api").err  # neither is of this run
+    other = pproj("retry", "shop", "api")  # neither is of this run
+    assert other.err.startswith("error: there is no local run shop in this folder, only demo; no cluster is configured")
+    gone = pproj("delete", "shop", "--yes").err
+    assert gone.startswith("error: there is no local run shop in this folder, only demo; no cluster is configured")
     assert "no cluster is configured" in pproj("retry", "bad", "-n", "default").err
     assert "no cluster is configured" in pproj("retry", "bad", program="kubectl pproj").err
     both = pproj("delete", "demo", "shop", "--yes")

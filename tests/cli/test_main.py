@@ -108,6 +108,10 @@ def test_an_output_that_is_full_is_said_and_is_no_bug(tasks_json: Path):
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1:] == ["error: the output cannot be written: No space left on device"]
         assert "bug" not in done.stderr
+    with Path("/dev/full").open("w") as full:
+        command = [str(BIN / "pproj"), "import", str(tasks_json)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60, check=False)
+    assert done.stdout.startswith("apiVersion: "), "what it notes on stderr is not its result"
 
 
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path):

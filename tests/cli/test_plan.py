@@ -105,6 +105,9 @@ def test_the_next_command_has_what_is_set_nowhere(pproj: Pproj, tmp_path: Path, 
         return following[: next(i for i, line in enumerate(following) if "import" in line)]
 
     assert following("sub/tasks.json") == ["  pproj run sub/tasks.json --repo . --command 'CMD'"]
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(Path("sub/tasks.json").read_text())
+    assert following(elsewhere) == [f"  pproj run {elsewhere} --repo . --command 'CMD'"]
     monkeypatch.chdir("sub")
     assert following("tasks.json") == ["  pproj run tasks.json --repo .. --command 'CMD'"]
     Path(".pproj.yaml").write_text("repo: ..\ncommand: agent\n")

@@ -73,7 +73,7 @@ def test_where_the_check_never_passes_nothing_lands_and_why_says_so(pproj: Pproj
     assert "a: the check failed with exit code 7, 2 attempts" in result.out
     row = pproj("get", "demo", "-o", "json").json["status"]["tasks"][0]
     assert (row["state"], row["reason"], row["exitCode"]) == ("Failed", "GateFailed", 7)
-    assert "a check of its work that failed with exit code 7" in pproj("why", "a").out
+    assert "the last one with a failed check (exit code 7)" in pproj("why", "a").out
 
 
 def test_a_command_that_fails_is_not_checked(pproj: Pproj, checkout: Checkout, tmp_path: Path):

@@ -149,6 +149,15 @@ def test_what_only_left_out_can_be_skipped_for_good_or_retried(pproj: Pproj, fil
     assert _ran(tmp_path) == ["a.1", "c.1", "x.1", "y.1"], "the others were skipped for one session"
 
 
+def test_get_shows_the_time_that_its_speedup_is_of(pproj: Pproj, file: Path, tmp_path: Path):
+    assert pproj("run", file, "--command", "true").code == 0
+    document = tmp_path / ".pproj/demo/status.json"
+    status = json.loads(document.read_text())
+    status["metrics"]["wallSeconds"] = 84
+    document.write_text(json.dumps(status))
+    assert f"Started:      {status['startTime']}, took 84s\n" in pproj("get").out
+
+
 def test_a_failed_task_that_is_skipped_since_is_retried_once(pproj: Pproj, file: Path):
     assert pproj("run", file, "--command", "test $PPROJ_TASK_ID != a", "--max-attempts", 1).code == 1
     assert pproj("skip", "a").code == 0

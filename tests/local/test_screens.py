@@ -198,6 +198,16 @@ def test_what_to_type_next_can_be_copied(runner: Make, width: int) -> None:
     assert said.stdout.splitlines() == shlex.split(again)
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_end_of_a_failure_has_whole_words_and_the_log_in_front_of_each_line(runner: Make, width: int) -> None:
+    said = " ".join(f"word{i}" for i in range(40))
+    run = runner(tasks("a", maxAttempts=1), f"echo {said}; exit 1", options={"view": "auto"})
+    screen = Terminal(run, columns=width, lines=30).finish(1).replace("\r", "")
+    lines = [line for line in re.sub(r"\x1b\[[\d;]*m", "", screen).splitlines() if line.startswith("    │ ")]
+    assert " ".join(line.removeprefix("    │ ").strip() for line in lines).endswith(said)
+    assert all(len(line) <= width for line in lines)
+
+
 def test_attempts_that_were_stopped_are_no_failures(runner: Make) -> None:
     run = runner(
         {"failurePolicy": "Continue", "tasks": tasks("a", "b", maxAttempts=1)},

@@ -28,5 +28,12 @@ def test_a_command_stays_on_one_line_where_it_fits_on_one(width: int) -> None:
     assert all(len(line) <= width for line in lines)
 
 
+def test_a_command_with_quotes_stays_whole_and_can_be_pasted() -> None:
+    command = "pproj run --repo . --command 'claude -p < \"$PPROJ_TASK_FILE\"; echo (done)'"
+    lines = wrapped(f"demo: Interrupted: 0/4 tasks succeeded; nothing runs ({command} resumes it)", 60)
+    assert sum(command in line for line in lines) == 1
+    assert len(lines) == 2
+
+
 def test_one_that_fits_on_none_is_wrapped_between_words() -> None:
     assert " ".join(line.strip() for line in wrapped(HINT, 20)) == HINT

@@ -1,7 +1,6 @@
 """The projects of a cluster, as the commands need them; every error as what it means and what to do about it."""
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.logs import PodLogs
 from parallelproject.cli.cluster.next_steps import next_commands
-from parallelproject.cli.cluster.target import ClusterTarget
-from parallelproject.cli.output.failure import Failure
+from parallelproject.cli.cluster.target import ClusterTarget, missing_kubeconfig
+from parallelproject.cli.output.failure import Failure, NoClusterFailure
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.reader import RequestAnswer
 from parallelproject.kube.client import APPLY_PATCH, MERGE_PATCH, Api, ApiError, NoClusterError
@@ -60,9 +59,12 @@ class Cluster:
     @asynccontextmanager
     async def connect(cls, target: ClusterTarget) -> AsyncIterator["Cluster"]:
         """The cluster that the options and the kubeconfig mean."""
-        if target.kubeconfig and not await asyncio.to_thread(os.path.exists, target.kubeconfig):
-            # Here, because the client library prints a line of its own and continues.
+        missing = await asyncio.to_thread(missing_kubeconfig, target.kubeconfig)
+        if missing and target.kubeconfig:
             raise Failure(f"--kubeconfig {target.kubeconfig}: there is no such file")
+        if missing:
+            hint = "set KUBECONFIG or give --kubeconfig"
+            raise NoClusterFailure(f"no cluster is configured: there is no file {missing}", hint=hint)
         try:
             api = await Api.connect(target.kubeconfig, target.context)
         except NoClusterError as error:

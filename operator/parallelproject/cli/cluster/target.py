@@ -1,5 +1,6 @@
-"""Which namespace of which cluster a command line means. Data only."""
+"""Which namespace of which cluster a command line means, and whether a file says where that is."""
 
+import os
 from dataclasses import dataclass
 
 
@@ -23,3 +24,15 @@ class ClusterTarget:
         return ClusterTarget(
             self.namespace or other.namespace, self.context or other.context, self.kubeconfig or other.kubeconfig
         )
+
+
+def missing_kubeconfig(given: str | None) -> str | None:
+    """The kubeconfig that would be read, where it is not there and we are in no pod either.
+
+    To be asked before the client library is, which prints a line of its own and continues.
+    """
+    named = given or os.environ.get("KUBECONFIG")
+    if not named and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return None
+    files = named.split(os.pathsep) if named else [os.path.expanduser("~/.kube/config")]  # noqa: PTH111
+    return None if any(os.path.exists(file) for file in files if file) else files[0]  # noqa: PTH110

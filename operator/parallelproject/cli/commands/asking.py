@@ -72,7 +72,7 @@ def _become(words: Sequence[str]) -> None:
     """Continues as another program; does nothing where there are no words."""
     if not words:
         return
-    terminal.say(f"starting: {shlex.join(words)}")
+    terminal.say_command("starting", shlex.join(words))
     sys.stdout.flush()
     sys.stderr.flush()
     try:

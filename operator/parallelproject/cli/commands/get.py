@@ -84,12 +84,11 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
     if counts:
         shown = [f"{counts[key]} {key}" for key in ("succeeded", "running", "pending", "failed", "skipped")
                  if counts.get(key)]  # fmt: skip
-        found.append(("Tasks", f"{counts.get('total', 0)}: {', '.join(shown)}" if shown else "0"))
-    if status.get("startTime"):
-        ended = status.get("completionTime")
-        took = (epoch(ended) or 0) - (epoch(status["startTime"]) or 0)
-        found.append(("Started", f"{status['startTime']}" + (f", took {span(took)}" if ended else "")))
+        found.append(("Tasks", f"{counts.get('total', 0)} ({', '.join(shown)})" if shown else "0"))
     metrics = status.get("metrics")
+    if status.get("startTime"):
+        took = f", took {span(metrics.get('wallSeconds', 0))}" if metrics and status.get("completionTime") else ""
+        found.append(("Started", f"{status['startTime']}{took}"))
     if metrics:
         found.append(
             ("Speedup", f"{metrics.get('speedup')} (work {span(metrics.get('workSeconds', 0))}, "

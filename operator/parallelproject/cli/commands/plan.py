@@ -85,7 +85,7 @@ def _run_options(file: Path, imported: Imported) -> str:
     config = find_config(file)
     known = read_config(config).values if config else {}
     spec, options = imported.project.spec, ""
-    repository = repository_of(file if file.is_dir() else file.parent)
+    repository = repository_of(file if file.is_dir() else file.parent) or repository_of(Path())
     if repository and spec.git is None and "repo" not in known:
         options += f" --repo {shlex.quote(os.path.relpath(repository))}"
     is_known = any(role.pod_template or role.agent for role in spec.roles) or known.keys() & {"command", "agent"}

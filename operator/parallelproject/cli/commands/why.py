@@ -49,7 +49,7 @@ async def run(
     for each in found:
         title = f"{each.task}: {each.state}" + (f", {each.reason}" if each.reason else "")
         for line in (title, *(f"  {text}" for text in (each.answer, *each.more))):
-            terminal.show(terminal.printable(line))
+            terminal.show_wrapped(line)
         terminal.show_next(reader.next_commands(each, project))
     if not found:
         terminal.show(f"nothing of {name} failed, runs or waits")

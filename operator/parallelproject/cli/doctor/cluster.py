@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from parallelproject.cli.cluster.target import ClusterTarget
+from parallelproject.cli.cluster.target import ClusterTarget, missing_kubeconfig
 from parallelproject.cli.doctor.definition import APPLY, compare
 from parallelproject.cli.doctor.definition import CHECK as DEFINITION
 from parallelproject.cli.doctor.finding import Finding, error, ok, warning
@@ -28,7 +28,7 @@ _RIGHTS = (
 async def check_cluster(target: ClusterTarget) -> AsyncIterator[Finding]:
     """Lines on the cluster that a command line means."""
     fix = "set KUBECONFIG or give --kubeconfig and --context"
-    missing = await asyncio.to_thread(_missing_kubeconfig, target.kubeconfig)
+    missing = await asyncio.to_thread(missing_kubeconfig, target.kubeconfig)
     if missing is not None:  # looked at here, because the client prints a line of its own
         if target.is_given or os.environ.get("KUBECONFIG"):
             yield error("cluster", f"no cluster is configured: there is no file {missing}", fix)
@@ -55,15 +55,6 @@ async def check_cluster(target: ClusterTarget) -> AsyncIterator[Finding]:
         yield await _definition(api)
         yield await _rights(api, namespace)
         yield await _operator(api)
-
-
-def _missing_kubeconfig(given: str | None) -> str | None:
-    """The kubeconfig that would be read, where it is not there and we are in no pod either."""
-    named = given or os.environ.get("KUBECONFIG")
-    if not named and "KUBERNETES_SERVICE_HOST" in os.environ:
-        return None
-    files = named.split(os.pathsep) if named else [os.path.expanduser("~/.kube/config")]  # noqa: PTH111
-    return None if any(os.path.exists(file) for file in files if file) else files[0]  # noqa: PTH110
 
 
 def _version(found: Json, server: str) -> Finding:

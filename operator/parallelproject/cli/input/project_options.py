@@ -2,17 +2,24 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from parallelproject.cli.cluster.target import ClusterTarget
 from parallelproject.cli.input.arguments import StateDirectoryOfRun
 from parallelproject.cli.input.cluster_options import OPTIONS, Work, target_of, with_cluster, with_options
 from parallelproject.cli.local.lookup import RULE, local_runs, meant, several_runs
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure, NoClusterFailure
+from parallelproject.cli.output.program import is_plugin
+from parallelproject.local.read import runs_below
+from parallelproject.model.problem import listed
 
+_NAMED = 8
+"""Most local runs that are named in an error."""
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -43,7 +50,8 @@ def on_project(function: Work) -> Callable[..., int | None]:
         if runs is None:
             if "name" in parameters and not values["name"]:
                 raise _UsageError("Missing argument 'NAME'.", ctx)
-            return with_cluster(target, lambda cluster: function(cluster, **values))
+            names = [values["name"]] if "name" in parameters else []
+            return _in_cluster(target, names, lambda cluster: function(cluster, **values))
         if "name" in parameters:
             values["name"] = values["name"] or runs.only()
         terminal.say(runs.note)
@@ -68,7 +76,7 @@ def on_projects(function: Work) -> Callable[..., int | None]:
         if runs is None:
             if not names:
                 raise _UsageError("Missing argument 'NAME'.", ctx)
-            return with_cluster(target, lambda cluster: function(cluster, **values))
+            return _in_cluster(target, names, lambda cluster: function(cluster, **values))
         values["names"] = list(dict.fromkeys(names)) or [runs.only()]
         terminal.say(runs.note)
 
@@ -78,6 +86,20 @@ def on_projects(function: Work) -> Callable[..., int | None]:
 
     command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
     return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
+
+
+def _in_cluster(
+    target: ClusterTarget, names: Sequence[str], work: Callable[[Any], Coroutine[Any, Any, int | None]]
+) -> int | None:
+    """Works with the cluster. Where there is none, the names may be meant for local runs, which are named."""
+    try:
+        return with_cluster(target, work)
+    except NoClusterFailure as failure:
+        here = [] if target.is_given or is_plugin() else [path.name for path in runs_below(Path.cwd())]
+        if not here or not names:
+            raise
+        found = f"there is no local run {' or '.join(names)} in this folder, only {listed(here, _NAMED)}"
+        raise Failure(f"{found}; {failure.lines[0]}", hint=failure.hint) from None
 
 
 def _most(values: dict[str, Any]) -> int | None:

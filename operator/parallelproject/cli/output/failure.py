@@ -20,6 +20,10 @@ class Failure(Exception):
         """The exit code."""
 
 
+class NoClusterFailure(Failure):
+    """There is no cluster that a command could ask."""
+
+
 def of_problems(problems: Sequence[Problem], hint: str = "") -> Failure:
     """A failure that names the first ``SHOWN`` problems and says how many more there are."""
     lines = [str(problem) for problem in problems[:SHOWN]]

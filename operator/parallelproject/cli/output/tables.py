@@ -42,7 +42,7 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], indent: s
             if len(text.rstrip()) > left:
                 text = text[: max(0, left - 1)].rstrip() + "…" if left > 0 else ""
             left -= len(text)
-            style = _STYLES.get(cell, "") if colored and number else ""
+            style = _STYLES.get(cell, "") if colored and number and i else ""  # the first column has names
             line += terminal.paint(text, style)
         stream.write(line.rstrip() + "\n")
 

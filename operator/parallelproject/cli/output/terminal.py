@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -60,27 +61,40 @@ def show(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
+def show_wrapped(text: str) -> None:
+    """Prints a line for people, wrapped at the width of the terminal."""
+    show("\n".join(_fitting(printable(text), sys.stdout)))
+
+
 def show_next(commands: Iterable[str]) -> None:
     """Prints the commands that a person may type next, one below the other.
 
     Args:
         commands: Each with what it does, after two blanks and ``#``: that is omitted where there is no room for it.
     """
-    room, indent = width(sys.stdout), " " * len(_NEXT)
     for number, text in enumerate(commands):
-        lines = [indent + text]
-        if len(lines[0]) > room:
-            from parallelproject.local.views.shell_lines import shell_lines  # here, because few lines are too long
+        show("\n".join(_command_lines(" " * len(_NEXT) if number else _NEXT, text, width(sys.stdout))))
 
-            lines = shell_lines(text.partition("  # ")[0], room, indent)
-        if not number:
-            lines[0] = _NEXT + lines[0].removeprefix(indent)
-        show("\n".join(lines))
+
+def say_command(label: str, command: str) -> None:
+    """Prints ``label: command`` on stderr, so that it can be copied."""
+    _note("\n".join(_command_lines(f"{label}: ", printable(command), width(sys.stderr))) + "\n")
+
+
+def _command_lines(label: str, text: str, room: int) -> list[str]:
+    """A command behind a label, continued by backslashes where it is longer than a line."""
+    if len(label) + len(text) <= room:
+        return [label + text]
+    from parallelproject.local.views.shell_lines import shell_lines  # here, because few lines are too long
+
+    indent = " " * len(label)
+    first, *further = shell_lines(text.partition("  # ")[0], room, indent)
+    return [label + first.removeprefix(indent), *further]
 
 
 def say(text: str, style: str = "") -> None:
     """Prints a line on stderr, for people."""
-    sys.stderr.write("".join(_on_stderr(line, style) + "\n" for line in _fitting(printable(text))))
+    _note("".join(_on_stderr(line, style) + "\n" for line in _fitting(printable(text), sys.stderr)))
 
 
 def error(text: str) -> None:
@@ -93,14 +107,21 @@ def warning(text: str) -> None:
     _headed("warning:", "yellow", text)
 
 
+def _note(text: str) -> None:
+    """Writes on stderr; a command works all the same where that takes no more."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _headed(word: str, style: str, text: str) -> None:
-    first, *further = _fitting(f"{word} {printable(text)}")
-    sys.stderr.write("\n".join([_on_stderr(word, style) + first.removeprefix(word), *further]) + "\n")
+    first, *further = _fitting(f"{word} {printable(text)}", sys.stderr)
+    _note("\n".join([_on_stderr(word, style) + first.removeprefix(word), *further]) + "\n")
 
 
-def _fitting(text: str) -> list[str]:
+def _fitting(text: str, stream: TextIO) -> list[str]:
     """The lines of a text, wrapped at the width of the terminal."""
-    room = width(sys.stderr)
+    room = width(stream)
     if all(len(line) <= room for line in text.split("\n")):
         return text.split("\n")
     from parallelproject.local.views.wrapping import wrapped  # here, because few lines are too long

@@ -94,8 +94,8 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
             return plan.states[i] is TaskState.SKIPPED
 
         for row in fields["tasks"]:
-            if above := needs(graph.parents, graph.index[row["id"]], is_skipped):
-                row["after"] = [graph.ids[i] for i in above]
+            if needed := needs(graph.parents, graph.index[row["id"]], is_skipped):
+                row["after"] = [graph.ids[i] for i in needed]
     elif git and git.is_by_level:
         done = _done_levels(graph, plan)
         fields |= {"levels": done, "wholeLevels": _whole_levels(graph, spec, plan)}

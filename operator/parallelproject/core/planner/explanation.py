@@ -145,7 +145,7 @@ def failure(record: Record) -> str:
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
     if record.reason == Reason.GATE_FAILED:
-        return f"a check of its work that failed with exit code {record.exit_code}"
+        return f"a failed check (exit code {record.exit_code})"
     says_it_all = record.reason in AGENT_REASONS or record.exit_code in (None, EX_TEMPFAIL)
     code = "" if says_it_all else f" {record.exit_code}"
     return f"{record.reason or 'unknown reason'}{code}"

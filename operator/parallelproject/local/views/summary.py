@@ -24,6 +24,7 @@ from parallelproject.local.views.tail import last_lines
 from parallelproject.local.views.task_rows import title_of
 from parallelproject.local.views.times import times
 from parallelproject.local.views.words import cause
+from parallelproject.local.views.wrapping import wrapped
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason, TaskState
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
 
+_OF_LOG = "    │ "
 _SHOWN = 20
 """Most tasks that are named in one list."""
 
@@ -82,7 +84,7 @@ def summary(
         return False
     states = Counter(plan.states)
     lines: list[PageLine | NextStep] = [_headline(board, states, end, options), *_figures(board, ledger)]
-    lines += _failures(board, plan, ledger, failed, directory)
+    lines += _failures(board, plan, ledger, failed, directory, width_of(options.stdout))
     lines += _others(board, plan, ledger)
     lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout))
     landed, steps = _landed(board, deliveries.target if deliveries else None)
@@ -158,7 +160,7 @@ def _figures(board: Board, ledger: Ledger) -> list[PageLine]:
 
 
 def _failures(
-    board: Board, plan: Plan, ledger: Ledger, failed: Mapping[str, int], directory: StateDirectory
+    board: Board, plan: Plan, ledger: Ledger, failed: Mapping[str, int], directory: StateDirectory, width: int
 ) -> list[PageLine]:
     names = [i for i, state in zip(board.graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
     lines = [PageLine(""), PageLine("Failed", "bold red")] if names else []
@@ -168,7 +170,8 @@ def _failures(
         lines.append(PageLine(f"  {task_id}: {cause(record.reason, record.exit_code)}, {_attempts(record)}", "red"))
         title = title_of(task_id, board.graph).plain
         lines += [PageLine(f"    {title}")] if title else []
-        lines += [PageLine(f"    │ {line}", "dim", is_whole=True) for line in last_lines(log, LOG_LINES)]
+        said = [part for line in last_lines(log, LOG_LINES) for part in wrapped(line, width - len(_OF_LOG), "")]
+        lines += [PageLine(_OF_LOG + line, "dim", is_whole=True) for line in said]
         lines.append(PageLine(f"    └ {_short(log)}", "dim", is_whole=True))
     if len(names) > _SHOWN:
         lines.append(PageLine(f"  and {len(names) - _SHOWN} more"))
