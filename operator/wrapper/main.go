@@ -9,6 +9,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,19 +17,28 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 const (
 	notTold     = 125 // The end could not be written down: the container must not count as one that did its work.
 	notRunnable = 126
 	notFound    = 127
+
+	prSetChildSubreaper = 36 // Descendants that lose their parent become our children.
 )
 
 func main() {
 	// Not to be traced by what it runs, which is the same user: that could have it give the lock away before its end.
 	if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); err != 0 {
 		os.Exit(failed(notTold, "cannot begin", err))
+	}
+	if os.Getpid() != 1 { // Argo's emissary is the first process of its containers.
+		if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); err != 0 {
+			os.Exit(failed(notTold, "cannot begin", err))
+		}
 	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
@@ -60,6 +70,9 @@ func wrap(state, workspace string, command []string) int {
 				break
 			}
 		}
+	}
+	if os.Getpid() != 1 {
+		endAll()
 	}
 	open(workspace)
 	if err := tell(state, code); err != nil {
@@ -103,6 +116,40 @@ func run(command []string) int {
 			return 128 + int(status.Signal())
 		}
 	}
+}
+
+// endAll ends what the command left running: descendants that lose their parent are our children, until none is left.
+func endAll() {
+	for {
+		for _, pid := range children() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if err == syscall.ECHILD {
+			return
+		}
+		if pid <= 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func children() []int {
+	var found []int
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		stat, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
+		// The name of the program is in parentheses and may have any character; its state and its parent follow.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			found = append(found, pid)
+		}
+	}
+	return found
 }
 
 // open makes what the command left readable: the git container may be another user than the image's own.

@@ -55,8 +55,8 @@ class Pod:
             user=uid, group=uid, extra_groups=groups,
         )  # fmt: skip
 
-    def deliver(self) -> subprocess.Popen[bytes]:
-        return self._git("deliver")
+    def deliver(self, *options: str) -> subprocess.Popen[bytes]:
+        return self._git("deliver", *options)
 
     def end(self, process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any]]:
         return self._result(process)
@@ -264,6 +264,35 @@ def test_nothing_writes_any_more_when_the_command_has_ended(remote: Remote) -> N
     code, result = pod.end(beside)
     assert (code, result["outcome"]) == (0, "Landed")
     assert remote.show("ticks") == (pod.workspace / "ticks").read_text().removesuffix("\n")
+
+
+def test_nothing_writes_any_more_where_another_program_is_the_first_of_the_container(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver("--not-init")
+    tick = "while :; do date +%N > ticks; done"
+    # One in a session of its own, and one whose parent has ended.
+    busy = (
+        f"setsid sh -c '{tick}' & (({tick.replace('ticks', 'tocks')}) &) ; until test -s ticks -a -s tocks; do :; done"
+    )
+    assert pod.command("sh", "-c", busy).wait(SECONDS) == 0
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (0, "Landed")
+    for name in ("ticks", "tocks"):
+        assert remote.show(name) == (pod.workspace / name).read_text().removesuffix("\n")
+
+
+def test_there_nothing_is_read_of_a_command_that_was_killed_with_its_wrapper(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside, command = pod.deliver("--not-init"), pod.command("sh", "-c", "echo half > new; sleep 60")
+    pod.until((pod.workspace / "new").exists)
+    os.killpg(command.pid, signal.SIGKILL)
+    assert command.wait(SECONDS) == -signal.SIGKILL
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (25, "Failed")
+    assert "processes of the task may still run" in result["message"]
+    assert remote.state() == set()
 
 
 def test_work_on_another_branch_is_told_in_the_result(remote: Remote) -> None:

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
@@ -72,6 +73,8 @@ class Attempt(NamedTuple):
     notes: DeliveryNotes = NO_NOTES
     is_queued: bool = False
     """Whether it was created suspended, and has not started."""
+    outputs: Outputs = ()
+    """What it put out for the tasks that depend on its task, if it succeeded."""
 
     @property
     def is_suspended(self) -> bool:
@@ -107,6 +110,8 @@ class Record(NamedTuple):
     commit: str | None = None
     """The commit of its work on the branch."""
     notes: DeliveryNotes = NO_NOTES
+    outputs: Outputs = ()
+    """What it put out for the tasks that depend on it."""
 
     @property
     def took(self) -> float | None:
@@ -133,17 +138,17 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _ = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, outputs = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _ = record
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs)
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, _ = record
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
         return record._replace(commit=landed_as.commit, notes=landed_as.notes) if landed_as else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _ = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, outputs = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -158,7 +163,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             began = began or (started if found == number else None)
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
-            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes)
+            return Record(_SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, outputs)
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None

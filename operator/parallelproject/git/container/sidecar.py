@@ -137,8 +137,14 @@ def prepare_pod(
     return prepared
 
 
-def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | Failed:
+def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: bool = True) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
+
+    Args:
+        delivery: The delivery.
+        place: Where.
+        state: The folder that the two containers share.
+        is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
@@ -166,6 +172,9 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
         return land(delivery, place)
+    if code is None and not is_init:
+        lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
+        return Failed(Outcome.COMMAND_FAILED, message=lost)
     try:
         kept = salvage(delivery, place)
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
