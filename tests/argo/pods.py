@@ -43,7 +43,8 @@ class PlayedPod:
             remote: The repository that stands for the url of every instruction.
         """
         self._folder, self._template, self._remote = folder, template, remote
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self.processes: dict[str, asyncio.subprocess.Process] = {}
+        """By container, those that were started."""
         self._terminated = False
         for container in [*self._inits(), *self._mains()]:
             for mount in container.get("volumeMounts") or ():
@@ -77,7 +78,7 @@ class PlayedPod:
     def terminate(self) -> None:
         """Signals all containers, as Argo does on ``shutdown: Terminate``."""
         self._terminated = True
-        for process in self._processes.values():
+        for process in self.processes.values():
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
 
@@ -105,7 +106,7 @@ class PlayedPod:
         process = await asyncio.create_subprocess_exec(
             *command, env={**os.environ, **given}, cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        self._processes[container["name"]] = process
+        self.processes[container["name"]] = process
         return await process.wait()
 
     def _message(self, name: str) -> str:

@@ -52,7 +52,9 @@ class ArgoStandIn:
         self._waiting: dict[str, Json] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._held: set[str] = set()
-        self._pods: dict[str, PlayedPod] = {}
+        self._away: set[str] = set()
+        self.pods: dict[str, PlayedPod] = {}
+        """By the uid of their Workflow."""
         self._pod_ends: dict[str, asyncio.Task[tuple[str, str, list[Json]]]] = {}
         self._remotes: dict[str, tuple[Path, str]] = {}
 
@@ -78,6 +80,19 @@ class ArgoStandIn:
     def land_in(self, namespace: str, folder: Path, remote: str) -> None:
         """Work of a namespace lands in a repository of this machine; the volumes of pods are in the folder."""
         self._remotes[namespace] = (folder, remote)
+
+    def leave(self, namespace: str) -> None:
+        """From now on nobody looks at Workflows of a namespace."""
+        self._loop.call_soon_threadsafe(self._away.add, namespace)
+
+    def come_back(self, namespace: str) -> None:
+        """They are looked at again."""
+        self._loop.call_soon_threadsafe(self._come_back, namespace)
+
+    def _come_back(self, namespace: str) -> None:
+        self._away.discard(namespace)
+        for workflow in list(self._waiting.values()):
+            self._look(workflow)
 
     def pause(self) -> None:
         """From now on nobody looks at Workflows."""
@@ -116,7 +131,8 @@ class ArgoStandIn:
     def _look(self, workflow: Json) -> None:
         uid = workflow["metadata"]["uid"]
         self._waiting[uid] = workflow
-        if self._works.is_set() and uid not in self._busy:
+        is_away = workflow["metadata"]["namespace"] in self._away
+        if self._works.is_set() and not is_away and uid not in self._busy:
             self._busy[uid] = asyncio.create_task(self._operate(uid))
 
     async def _operate(self, uid: str) -> None:
@@ -153,15 +169,15 @@ class ArgoStandIn:
     def _of_pod(self, workflow: Json, spec: Json) -> Json | None:
         """The end of a Workflow whose containers run, once they have ended."""
         uid, namespace = workflow["metadata"]["uid"], workflow["metadata"]["namespace"]
-        if uid not in self._pods:
+        if uid not in self.pods:
             folder, remote = self._remotes[namespace]
             entry = next(each for each in spec["templates"] if each["name"] == spec["entrypoint"])
-            self._pods[uid] = PlayedPod(folder / uid, with_parameters(entry, spec["parameters"]), remote)
-            self._pod_ends[uid] = asyncio.create_task(self._pods[uid].run())
+            self.pods[uid] = PlayedPod(folder / uid, with_parameters(entry, spec["parameters"]), remote)
+            self._pod_ends[uid] = asyncio.create_task(self.pods[uid].run())
             self._pod_ends[uid].add_done_callback(lambda _: self._look_again(workflow))
         if not self._pod_ends[uid].done():
             if spec.get("shutdown") == "Terminate":
-                self._pods[uid].terminate()
+                self.pods[uid].terminate()
             return None
         phase, message, outputs = self._pod_ends[uid].result()
         ended = _ended(workflow, phase, message)
@@ -276,7 +292,9 @@ def _goes_on(workflow: Json, spec: Json, told: Mapping[str, str], status: Json) 
 
 def _after_end(metadata: Json, labels: Json, spec: Json | None) -> Json | str | None:
     quirk = spec["parameters"].get("quirk") if spec else None
-    if quirk == "ttl" and "deletionTimestamp" not in metadata:
+    ttl = (spec or {}).get("ttlStrategy") or {}
+    is_short = quirk == "ttl" or ttl.get("secondsAfterCompletion") == 0
+    if is_short and "deletionTimestamp" not in metadata:
         return "delete"
     archiving = labels.get(f"{LABEL}/workflow-archiving-status")
     if quirk == "archive" and archiving != "Archived":

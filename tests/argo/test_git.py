@@ -17,6 +17,7 @@ from tests.argo.objects import workflow_spec
 from tests.argo.project import WorkflowNamespace, workflow_spec_of
 from tests.controller.cluster import condition, rows, states, task
 from tests.git.remote import Remote
+from tests.git.test_pod import handles_sigterm
 
 Json = dict[str, Any]
 
@@ -132,6 +133,9 @@ def test_a_stop_keeps_the_work(landing: WorkflowNamespace, remote: Remote) -> No
     workflow = landing.running("a")
     begun = remote.folder / "pods" / workflow["metadata"]["uid"] / "workspace" / "begun"
     landing.until(begun.exists, "the command to run")
+    assert landing.argo is not None
+    beside = landing.argo.pods[workflow["metadata"]["uid"]].processes["main"]
+    landing.until(lambda: handles_sigterm(beside.pid), "the git container to start")
     landing.patch({"stop": True})
     assert states(landing.wait_end()) == {"a": "Skipped"}
     assert refs(remote) == {"a/salvage/1"}

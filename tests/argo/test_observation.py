@@ -178,6 +178,23 @@ def test_a_workflow_of_any_shape_is_read(odd: Json) -> None:
     assert isinstance(view_workflow(metadata() | odd), WorkflowView)
 
 
+def test_one_that_has_ended_and_is_deleted_is_held_until_it_was_read(seen: ObservedAttempts) -> None:
+    def deleted(obj: Json) -> Json:
+        obj["metadata"]["deletionTimestamp"] = BEGAN
+        return obj
+
+    def releasable() -> list[WorkKey]:
+        return list(seen.releasable(lambda attempt, task: False))
+
+    found(seen, deleted(metadata(2, "Running")))
+    assert releasable() == [A1]  # nothing of it is needed
+    found(seen, deleted(metadata(3, "Failed")))
+    assert (releasable(), seen.unconfirmed) == ([], {A1})
+    found(seen, deleted(whole(3, "Failed", "main: Error (exit code 7)")))
+    assert (releasable(), end(seen)) == ([], (Phase.FAILED, "ExitCode", 7))
+    assert list(seen.releasable(lambda attempt, task: True)) == [A1]
+
+
 def landed(seen: ObservedAttempts, phase: str, message: str = "", result: str | None = None) -> tuple[str, ...]:
     """The attempt of a Workflow that lands its work: its phase, reason and commit."""
     obj = whole(3, phase, message, delivers=True)

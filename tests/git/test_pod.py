@@ -184,7 +184,7 @@ def test_a_signal_reaches_the_command_and_its_end_is_waited_for(remote: Remote) 
     pod.prepare()
     beside = pod.deliver()
     command = pod.command("sh", "-c", "trap 'sleep 0.3; echo saved > new; exit 0' TERM; touch ready; sleep 60 & wait")
-    pod.until(lambda: (pod.workspace / "ready").exists() and _handles_sigterm(beside.pid))
+    pod.until(lambda: (pod.workspace / "ready").exists() and handles_sigterm(beside.pid))
     command.terminate()
     beside.terminate()  # as when a pod is deleted: both are told
     assert command.wait(SECONDS) == 0
@@ -196,12 +196,13 @@ def test_told_to_end_before_the_command_has_begun_it_ends(remote: Remote) -> Non
     pod = Pod(remote, "a")
     pod.prepare()
     beside = pod.deliver()
-    pod.until(lambda: _handles_sigterm(beside.pid))
+    pod.until(lambda: handles_sigterm(beside.pid))
     beside.terminate()
     assert pod.end(beside) == (STOPPED, {})
 
 
-def _handles_sigterm(pid: int) -> bool:
+def handles_sigterm(pid: int) -> bool:
+    """Whether a process has started so far that it handles SIGTERM."""
     fields = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
     return bool(int(fields["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
 
