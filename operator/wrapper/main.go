@@ -4,12 +4,13 @@
 //	pproj-wrap STATE WORKSPACE COMMAND…
 //
 // STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
-// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip",
-// made before, says that there is nothing to run.
+// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the word of
+// "seal", which is removed before the command starts, and "skip", made before, says that there is nothing to run.
 package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -61,6 +62,10 @@ func wrap(state, workspace string, command []string) int {
 	if err != nil {
 		return failed(notTold, "cannot begin", err)
 	}
+	seal, err := takeSeal(state)
+	if err != nil {
+		return failed(notTold, "cannot begin", err)
+	}
 	code := run(command)
 	if os.Getpid() == 1 {
 		// Nothing that the command left running writes any more.
@@ -75,10 +80,24 @@ func wrap(state, workspace string, command []string) int {
 		endAll()
 	}
 	open(workspace)
-	if err := tell(state, code); err != nil {
+	if err := tell(state, code, seal); err != nil {
 		return failed(notTold, "cannot tell how it ended", err)
 	}
 	return code
+}
+
+// takeSeal gives the word that proves that an end was written by the wrapper. Nothing that runs later can read it: its file
+// is removed, and our memory is closed to other processes of this user.
+func takeSeal(state string) (string, error) {
+	file := filepath.Join(state, "seal")
+	seal, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil // where nobody asks for it
+	}
+	if err == nil {
+		err = os.Remove(file)
+	}
+	return string(seal), err
 }
 
 // run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
@@ -173,9 +192,9 @@ func open(workspace string) {
 	})
 }
 
-func tell(state string, code int) error {
+func tell(state string, code int, seal string) error {
 	file := filepath.Join(state, "code")
-	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"), 0o666); err != nil {
+	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"+seal+"\n"), 0o666); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)

@@ -283,10 +283,13 @@ def test_nothing_writes_any_more_where_another_program_is_the_first_of_the_conta
         assert remote.show(name) == (pod.workspace / name).read_text().removesuffix("\n")
 
 
-def test_there_nothing_is_read_of_a_command_that_was_killed_with_its_wrapper(remote: Remote) -> None:
+@pytest.mark.parametrize("code", ["", "0\\n", "0\\n\\n", "0\\n$(cat {state}/seal)\\n", "0\\nguess\\n"])
+def test_there_nothing_is_read_of_a_command_that_kills_its_wrapper(remote: Remote, code: str) -> None:
     pod = Pod(remote, "a")
     pod.prepare()
-    beside, command = pod.deliver("--not-init"), pod.command("sh", "-c", "echo half > new; sleep 60")
+    forged = f'printf "{code.format(state=pod.state)}" > {pod.state}/code; ' if code else ""
+    command = pod.command("sh", "-c", f"{forged}echo half > new; sleep 60")
+    beside = pod.deliver("--not-init")
     pod.until((pod.workspace / "new").exists)
     os.killpg(command.pid, signal.SIGKILL)
     assert command.wait(SECONDS) == -signal.SIGKILL
