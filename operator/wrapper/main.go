@@ -4,11 +4,13 @@
 //	pproj-wrap STATE WORKSPACE COMMAND…
 //
 // STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
-// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code, and "skip",
-// made before, says that there is nothing to run.
+// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the word of
+// "seal", which is removed before the command starts, and "skip", made before, says that there is nothing to run.
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,19 +18,28 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 const (
 	notTold     = 125 // The end could not be written down: the container must not count as one that did its work.
 	notRunnable = 126
 	notFound    = 127
+
+	prSetChildSubreaper = 36 // Descendants that lose their parent become our children.
 )
 
 func main() {
 	// Not to be traced by what it runs, which is the same user: that could have it give the lock away before its end.
 	if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); err != 0 {
 		os.Exit(failed(notTold, "cannot begin", err))
+	}
+	if os.Getpid() != 1 { // Argo's emissary is the first process of its containers.
+		if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); err != 0 {
+			os.Exit(failed(notTold, "cannot begin", err))
+		}
 	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
@@ -51,6 +62,10 @@ func wrap(state, workspace string, command []string) int {
 	if err != nil {
 		return failed(notTold, "cannot begin", err)
 	}
+	seal, err := takeSeal(state)
+	if err != nil {
+		return failed(notTold, "cannot begin", err)
+	}
 	code := run(command)
 	if os.Getpid() == 1 {
 		// Nothing that the command left running writes any more.
@@ -61,11 +76,28 @@ func wrap(state, workspace string, command []string) int {
 			}
 		}
 	}
+	if os.Getpid() != 1 {
+		endAll()
+	}
 	open(workspace)
-	if err := tell(state, code); err != nil {
+	if err := tell(state, code, seal); err != nil {
 		return failed(notTold, "cannot tell how it ended", err)
 	}
 	return code
+}
+
+// takeSeal gives the word that proves that an end was written by the wrapper. Nothing that runs later can read it: its file
+// is removed, and our memory is closed to other processes of this user.
+func takeSeal(state string) (string, error) {
+	file := filepath.Join(state, "seal")
+	seal, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil // where nobody asks for it
+	}
+	if err == nil {
+		err = os.Remove(file)
+	}
+	return string(seal), err
 }
 
 // run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
@@ -105,6 +137,40 @@ func run(command []string) int {
 	}
 }
 
+// endAll ends what the command left running: descendants that lose their parent are our children, until none is left.
+func endAll() {
+	for {
+		for _, pid := range children() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if err == syscall.ECHILD {
+			return
+		}
+		if pid <= 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func children() []int {
+	var found []int
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		stat, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
+		// The name of the program is in parentheses and may have any character; its state and its parent follow.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
 // open makes what the command left readable: the git container may be another user than the image's own.
 func open(workspace string) {
 	_ = filepath.WalkDir(workspace, func(path string, entry fs.DirEntry, err error) error {
@@ -126,9 +192,9 @@ func open(workspace string) {
 	})
 }
 
-func tell(state string, code int) error {
+func tell(state string, code int, seal string) error {
 	file := filepath.Join(state, "code")
-	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"), 0o666); err != nil {
+	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"+seal+"\n"), 0o666); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)

@@ -85,7 +85,14 @@ def template(name: str = "agent", *, cluster: bool = False, namespace: str = "",
 
 def workflow_spec(**more: str) -> Json:
     """The spec of a Workflow with one step, which the stand-in plays."""
-    known = {"seconds": "0", "fail_attempts": "0", "exit_code": "1", "hold_attempts": "0", "quirk": "none"}
+    known = {
+        "seconds": "0",
+        "fail_attempts": "0",
+        "exit_code": "1",
+        "hold_attempts": "0",
+        "quirk": "none",
+        "puts": "{}",
+    }
     parameters: list[Json] = [{"name": name, "value": value} for name, value in known.items()]
     parameters += [{"name": "pproj-attempt"}, {"name": "pproj-task-id"}]
     parameters += [{"name": name.replace("_", "-"), **({"value": v} if v else {})} for name, v in more.items()]

@@ -8,22 +8,27 @@
 - Templates that are named are read by it; an argument without a value makes an Error.
 
 How a Workflow behaves stands in its arguments: ``seconds`` that it takes, ``fail_attempts`` (so many first attempts
-fail, with ``exit_code``), ``hold_attempts`` (so many run until the annotation ``RELEASE`` is set), and a ``quirk``:
+fail, with ``exit_code``), ``hold_attempts`` (so many run until the annotation ``RELEASE`` is set),
+``puts`` (its outputs, as JSON), and a ``quirk``:
 ``pending`` (for good), ``slow`` (pending for a while), ``error``, ``ttl`` (it is deleted at its end), ``archive``
-(labels change after its end), ``large`` (nodes of a mebibyte).
+(labels change after its end), ``large`` (nodes of a mebibyte). One with a containerSet runs the commands of
+its containers, see ``pods``.
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from parallelproject.kube.client import Api, ApiError
 from tests.argo.objects import API
+from tests.argo.pods import PlayedPod, with_parameters
 
 Json = dict[str, Any]
 
@@ -47,6 +52,11 @@ class ArgoStandIn:
         self._waiting: dict[str, Json] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._held: set[str] = set()
+        self._away: set[str] = set()
+        self.pods: dict[str, PlayedPod] = {}
+        """By the uid of their Workflow."""
+        self._pod_ends: dict[str, asyncio.Task[tuple[str, str, list[Json]]]] = {}
+        self._remotes: dict[str, tuple[Path, str]] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,6 +76,23 @@ class ArgoStandIn:
     def hold(self, namespace: str) -> None:
         """Workflows of a namespace, whose arguments say nothing of it, run until ``RELEASE`` is set."""
         self._held.add(namespace)
+
+    def land_in(self, namespace: str, folder: Path, remote: str) -> None:
+        """Work of a namespace lands in a repository of this machine; the volumes of pods are in the folder."""
+        self._remotes[namespace] = (folder, remote)
+
+    def leave(self, namespace: str) -> None:
+        """From now on nobody looks at Workflows of a namespace."""
+        self._loop.call_soon_threadsafe(self._away.add, namespace)
+
+    def come_back(self, namespace: str) -> None:
+        """They are looked at again."""
+        self._loop.call_soon_threadsafe(self._come_back, namespace)
+
+    def _come_back(self, namespace: str) -> None:
+        self._away.discard(namespace)
+        for workflow in list(self._waiting.values()):
+            self._look(workflow)
 
     def pause(self) -> None:
         """From now on nobody looks at Workflows."""
@@ -104,7 +131,8 @@ class ArgoStandIn:
     def _look(self, workflow: Json) -> None:
         uid = workflow["metadata"]["uid"]
         self._waiting[uid] = workflow
-        if self._works.is_set() and uid not in self._busy:
+        is_away = workflow["metadata"]["namespace"] in self._away
+        if self._works.is_set() and not is_away and uid not in self._busy:
             self._busy[uid] = asyncio.create_task(self._operate(uid))
 
     async def _operate(self, uid: str) -> None:
@@ -121,7 +149,8 @@ class ArgoStandIn:
         """One update; the object after it, or None where there is nothing to do for now."""
         metadata = workflow["metadata"]
         path = f"{API}/namespaces/{metadata['namespace']}/workflows/{metadata['name']}"
-        wait = _next(workflow, self._spec(workflow, await self._template(workflow)))
+        spec = self._spec(workflow, await self._template(workflow))
+        wait = self._of_pod(workflow, spec) if _is_pod(workflow, spec) else _next(workflow, spec)
         if wait is None:
             return None
         if isinstance(wait, float):
@@ -136,6 +165,25 @@ class ArgoStandIn:
             if error.status == 409:
                 return await self._api.request("GET", path)
             raise
+
+    def _of_pod(self, workflow: Json, spec: Json) -> Json | None:
+        """The end of a Workflow whose containers run, once they have ended."""
+        uid, namespace = workflow["metadata"]["uid"], workflow["metadata"]["namespace"]
+        if uid not in self.pods:
+            folder, remote = self._remotes[namespace]
+            entry = next(each for each in spec["templates"] if each["name"] == spec["entrypoint"])
+            self.pods[uid] = PlayedPod(folder / uid, with_parameters(entry, spec["parameters"]), remote)
+            self._pod_ends[uid] = asyncio.create_task(self.pods[uid].run())
+            self._pod_ends[uid].add_done_callback(lambda _: self._look_again(workflow))
+        if not self._pod_ends[uid].done():
+            if spec.get("shutdown") == "Terminate":
+                self.pods[uid].terminate()
+            return None
+        phase, message, outputs = self._pod_ends[uid].result()
+        ended = _ended(workflow, phase, message)
+        if outputs:
+            ended["status"]["outputs"] = {"parameters": outputs}
+        return ended
 
     async def _template(self, workflow: Json) -> Json | None:
         ref = workflow["spec"].get("workflowTemplateRef")
@@ -169,6 +217,15 @@ class ArgoStandIn:
         self._timers.pop(workflow["metadata"]["uid"], None)
         self._waiting.setdefault(workflow["metadata"]["uid"], workflow)
         self._look(self._waiting[workflow["metadata"]["uid"]])
+
+
+def _is_pod(workflow: Json, spec: Json | None) -> bool:
+    """Whether a Workflow runs whose containers are to be played."""
+    labels = workflow["metadata"].get("labels") or {}
+    status = workflow.get("status") or {}
+    if spec is None or labels.get(f"{LABEL}/completed") == "true" or not status.get("nodes"):
+        return False
+    return any("containerSet" in each for each in spec["templates"])
 
 
 def _next(workflow: Json, spec: Json | None) -> Json | float | str | None:
@@ -226,12 +283,18 @@ def _goes_on(workflow: Json, spec: Json, told: Mapping[str, str], status: Json) 
         return _ended(workflow, "Error", 'error in entry template execution: pods "a" is forbidden')
     if attempt <= int(told.get("fail_attempts", 0)):
         return _ended(workflow, "Failed", f"main: Error (exit code {told['exit_code']})")
-    return _ended(workflow, "Succeeded", "")
+    ended = _ended(workflow, "Succeeded", "")
+    if told.get("puts"):  # the parameters with a globalName
+        given = json.loads(told["puts"]).items()
+        ended["status"]["outputs"] = {"parameters": [{"name": name, "value": value} for name, value in given]}
+    return ended
 
 
 def _after_end(metadata: Json, labels: Json, spec: Json | None) -> Json | str | None:
     quirk = spec["parameters"].get("quirk") if spec else None
-    if quirk == "ttl" and "deletionTimestamp" not in metadata:
+    ttl = (spec or {}).get("ttlStrategy") or {}
+    is_short = quirk == "ttl" or ttl.get("secondsAfterCompletion") == 0
+    if is_short and "deletionTimestamp" not in metadata:
         return "delete"
     archiving = labels.get(f"{LABEL}/workflow-archiving-status")
     if quirk == "archive" and archiving != "Archived":

@@ -13,7 +13,7 @@ from parallelproject.core.planner.claim import claim_of
 from parallelproject.executors.base.executor import TaskStart
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.cluster_check import check_for_cluster
-from parallelproject.executors.workflow.arguments import OURS, declared
+from parallelproject.executors.workflow.arguments import DELIVERY, GIT_IMAGE, GIT_SECRET, OURS, declared
 from parallelproject.executors.workflow.checks import template_problems
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.executors.workflow.manifest import stop_patch
@@ -34,7 +34,7 @@ def made(spec: Spec, declares: Json | None = None, number: int = 1, metadata: Js
     graph = compile_graph(spec)
     templates = {ref: declared(declares or workflow_spec()) for ref in EXECUTOR.templates(spec)}
     key, claim = WorkKey.of_task(graph.ids[0], number), claim_of(graph, 0).to_json()
-    start = TaskStart(key, OWNER, metadata or {}, spec, graph, 0, claim, {}, (), templates)
+    start = TaskStart(key, OWNER, metadata or {}, spec, graph, 0, claim, {}, (), None, templates)
     return EXECUTOR.task(start)
 
 
@@ -91,7 +91,8 @@ def test_arguments_that_are_not_declared_are_skipped_and_a_default_counts() -> N
 
 
 def test_every_argument_of_ours_can_be_declared() -> None:
-    declares = {"arguments": {"parameters": [{"name": name} for name in sorted(OURS)]}}
+    without_git = OURS - {DELIVERY, GIT_IMAGE, GIT_SECRET}
+    declares = {"arguments": {"parameters": [{"name": name} for name in sorted(without_git)]}}
     a = task("a", title="T", description="D")
     workflow = made(parse_spec(workflow_spec_of(a)), declares, number=3)
     given = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
@@ -140,8 +141,6 @@ def test_what_cannot_run_as_workflows_is_refused_with_its_place() -> None:
     assert problems(task("a"), roles=[bad])[0].startswith("spec.roles[0].workflowSpec.shutdown: cannot be set")
     strict = {"name": "r", "workflowSpec": workflow_spec(region="")}
     assert "spec.tasks[0].parameters" in problems(task("a"), roles=[strict])[0]
-    git = {"url": "https://git.example/x.git"}
-    assert problems(task("a"), git=git)[0].startswith("spec.git: does not work with executor Workflow")
     owned = {"labels": ["parallelproject.io/task"]}
     assert problems(task("a"), jobMetadata=owned)[0].startswith("spec.jobMetadata.labels[0]")
     deep: Json = {}

@@ -7,8 +7,8 @@ import pytest
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.workflow.executor import WorkflowExecutor
-from parallelproject.executors.workflow.observation import WorkflowView, view_workflow
-from parallelproject.model.names import ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.executors.workflow.observation import RESULT, WorkflowView, view_workflow
+from parallelproject.model.names import ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
 from parallelproject.model.work import WorkKey
 
 Json = dict[str, Any]
@@ -19,13 +19,21 @@ BEGAN = "2026-01-01T00:00:00Z"
 
 
 def metadata(
-    version: int = 1, phase: str = "", *, held: bool = True, stop: str = "", spec_at: str = BEGAN, by: str = "pproj"
+    version: int = 1,
+    phase: str = "",
+    *,
+    held: bool = True,
+    stop: str = "",
+    spec_at: str = BEGAN,
+    by: str = "pproj",
+    delivers: bool = False,
 ) -> Json:
     labels = {PHASE: phase, COMPLETED: str(phase in ("Succeeded", "Failed", "Error")).lower()} if phase else {}
+    marks = ({ANNOTATION_STOP: stop} if stop else {}) | ({ANNOTATION_DELIVERY: "x"} if delivers else {})
     field = {"manager": by, "time": spec_at, "fieldsV1": {"f:spec": {}}}
     return {"metadata": {
         "name": "p-a-1", "uid": "w", "resourceVersion": str(version), "creationTimestamp": BEGAN, "labels": labels,
-        "finalizers": [FINALIZER_RECORDED] if held else [], "annotations": {ANNOTATION_STOP: stop} if stop else {},
+        "finalizers": [FINALIZER_RECORDED] if held else [], "annotations": marks,
         "managedFields": [field],
     }}  # fmt: skip
 
@@ -168,3 +176,77 @@ _ODD_TIMES = {"spec": {}, "status": {"phase": "Failed", "startedAt": 5, "finishe
 )
 def test_a_workflow_of_any_shape_is_read(odd: Json) -> None:
     assert isinstance(view_workflow(metadata() | odd), WorkflowView)
+
+
+def test_one_that_has_ended_and_is_deleted_is_held_until_it_was_read(seen: ObservedAttempts) -> None:
+    def deleted(obj: Json) -> Json:
+        obj["metadata"]["deletionTimestamp"] = BEGAN
+        return obj
+
+    def releasable() -> list[WorkKey]:
+        return list(seen.releasable(lambda attempt, task: False))
+
+    found(seen, deleted(metadata(2, "Running")))
+    assert releasable() == [A1]  # nothing of it is needed
+    found(seen, deleted(metadata(3, "Failed")))
+    assert (releasable(), seen.unconfirmed) == ([], {A1})
+    found(seen, deleted(whole(3, "Failed", "main: Error (exit code 7)")))
+    assert (releasable(), end(seen)) == ([], (Phase.FAILED, "ExitCode", 7))
+    assert list(seen.releasable(lambda attempt, task: True)) == [A1]
+
+
+def landed(seen: ObservedAttempts, phase: str, message: str = "", result: str | None = None) -> tuple[str, ...]:
+    """The attempt of a Workflow that lands its work: its phase, reason and commit."""
+    obj = whole(3, phase, message, delivers=True)
+    if result is not None:
+        obj["status"]["outputs"] = {"parameters": [{"name": "other", "value": "x"}, {"name": RESULT, "value": result}]}
+    found(seen, obj)
+    (attempt,) = seen.attempts["a"]
+    return attempt.phase.name.capitalize(), str(attempt.reason), str(attempt.commit)
+
+
+CONFLICT = '{"outcome": "Conflict", "message": "it conflicts", "paths": ["x"], "ref": "refs/a"}'
+
+
+@pytest.mark.parametrize(
+    ("phase", "message", "result", "expected"),
+    [
+        ("Succeeded", "", '{"outcome": "Landed", "commit": "0123456789abcdef"}', ("Succeeded", "None", "0123456789")),
+        ("Succeeded", "", '{"outcome": "NoChange"}', ("Succeeded", "None", "None")),
+        ("Succeeded", "", None, ("Failed", "WorkflowFailed", "None")),
+        ("Succeeded", "", "no json", ("Failed", "WorkflowFailed", "None")),
+        ("Succeeded", "", CONFLICT, ("Failed", "Conflict", "None")),
+        ("Failed", f"main: Error (exit code 20): {CONFLICT}", None, ("Failed", "Conflict", "None")),
+        ("Failed", "child 'p-a-1-7' failed", CONFLICT, ("Failed", "Conflict", "None")),
+        ("Failed", "prepare: Error (exit code 23): {}", None, ("Failed", "AuthOrProtected", "None")),
+        ("Failed", "main: OOMKilled (exit code 137)", None, ("Failed", "Transient", "None")),
+        ("Failed", "agent: Error (exit code 7)", None, ("Failed", "ExitCode", "None")),
+    ],
+)
+def test_what_the_git_part_reports_is_the_reason(
+    seen: ObservedAttempts, phase: str, message: str, result: str | None, expected: tuple[str, ...]
+) -> None:
+    assert landed(seen, phase, message, result) == expected
+
+
+def test_a_success_that_is_gone_before_its_result_was_read_is_lost(seen: ObservedAttempts) -> None:
+    found(seen, metadata(3, "Succeeded", delivers=True))
+    seen.gone(A1, "w")
+    assert end(seen)[0] is Phase.LOST
+
+
+def test_global_outputs_of_a_success_are_outputs_of_the_task(seen: ObservedAttempts) -> None:
+    obj = whole(3, "Succeeded")
+    given = [{"name": "b", "value": "2"}, {"name": "a", "value": "1"}, {"name": RESULT, "value": "{}"}, "odd"]
+    obj["status"]["outputs"] = {"parameters": given}
+    found(seen, obj)
+    (attempt,) = seen.attempts["a"]
+    assert attempt.outputs == (("a", "1"), ("b", "2"))
+
+
+@pytest.mark.parametrize("odd", [None, [], {"parameters": "x"}, {"parameters": [{"name": None, "value": 1}]}])
+def test_outputs_of_any_shape_are_read(seen: ObservedAttempts, odd: object) -> None:
+    obj = whole(3, "Succeeded", delivers=True)
+    obj["status"]["outputs"] = odd
+    found(seen, obj)
+    assert end(seen)[0] is Phase.FAILED

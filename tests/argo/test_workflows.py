@@ -279,3 +279,27 @@ def test_no_event_has_what_a_status_holds(ns: WorkflowNamespace) -> None:
         return 0
 
     assert 0 < asyncio.run(seen()) < 10_000
+
+
+def test_outputs_reach_the_tasks_that_depend_on_it_also_after_a_restart(
+    ns: WorkflowNamespace, operator: OperatorProcess
+) -> None:
+    ns.add_template(template("reader", namespace=ns.name, pproj_task_file=""))
+    text = json.dumps({"path": "api/v1.yaml", "tag": "{{x}} $$", "large": "x" * 2000})
+    puts = [{"name": "puts", "value": text.replace("{{", "{\\u007b")}]  # else it is not the text of an argument
+    a = task("a", parameters=[*puts, {"name": "quirk", "value": "ttl"}])
+    roles = [{"name": "coder", "workflowTemplateRef": {"name": "reader"}}]
+    c = task("c", parameters=[{"name": "hold_attempts", "value": "1"}])
+    ns.create(workflow_spec_of(a, c, task("b", "a"), roles=roles))
+    ns.wait_state("a", "Succeeded")
+    ns.until(lambda: not ns.workflows("a"), "the Workflow of a to be deleted by its TTL")
+    operator.kill()
+    operator.start()
+    ns.let_end("c")
+    done = ns.wait_end()
+    expected = {"path": "api/v1.yaml", "tag": "{{x}} $$"}
+    assert rows(done)["a"]["outputs"] == expected
+    assert "outputs" not in rows(done)["b"]
+    (workflow,) = ns.workflows("b")
+    given = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
+    assert json.loads(given["pproj-task-file"])["dependencies"][0]["outputs"] == expected

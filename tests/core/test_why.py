@@ -272,6 +272,15 @@ def test_a_suspended_job_is_reported_with_what_it_keeps():
     assert "the task keeps its slot and its files until a user resumes the Job" in found.more[0]
 
 
+def test_a_suspended_workflow_is_called_one():
+    project = Project(t("a"), executor="Workflow").seen("a", Phase.ACTIVE, reason="JobSuspended")
+    project.troubles = {"a": "JobSuspended"}
+    found = project.why("a")
+    assert (found.kind, found.hint) == ("Workflow", "resume-job")
+    assert "until a user resumes the Workflow" in found.more[0]
+    assert "Job" not in " ".join([found.answer.replace("job-a-1", ""), *found.more])
+
+
 def test_who_waits_for_a_merge_is_told_for_which():
     pull = {"scope": "Level", "merge": "WhenChecksPass"}
     git = {"url": "https://git.example/x/y.git", "forge": {"type": "Gitea"}, "pullRequest": pull}

@@ -134,6 +134,10 @@ def test_the_template_s_own_containers_and_settings_stay() -> None:
     assert [e["value"] for e in found["agent"]["env"] if e["name"] == "GIT_CONFIG_COUNT"] == ["0"]
 
 
+def test_a_sandbox_that_the_template_names_is_that_of_the_pod() -> None:
+    assert pod_of(job(spec({"runtimeClassName": "gvisor"})))["runtimeClassName"] == "gvisor"
+
+
 @pytest.mark.parametrize(
     ("pod", "place", "found"),
     [

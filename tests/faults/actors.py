@@ -54,9 +54,22 @@ class Scene:
         """Whether the project has ended."""
         return has_ended(self.namespace.get())
 
-    def pods(self) -> list[Json]:
-        """The running pods of attempts that nobody has released."""
+    def attempts(self) -> list[Json]:
+        """What runs of attempts that nobody has released: their pods."""
         return self.namespace.held()
+
+    def release(self, found: list[Json]) -> None:
+        """Let some end."""
+        self.namespace.release_pods(found)
+
+    def object_path(self, attempt: Json) -> str:
+        """The path of the object of an attempt: of a pod's Job."""
+        return job_path_of(attempt)
+
+    def can_act(self, actors: Sequence["Actor"]) -> bool:
+        """Whether nothing is to be waited for before the next act."""
+        holds_up = any(actor.holds_up for actor in actors)
+        return bool(self.attempts() or self.suspended or self.has_ended() or holds_up)
 
     def delete(self, path: str) -> bool:
         """Delete what is at a path; whether it was there."""
@@ -100,7 +113,7 @@ class DeletesPods(Actor):
 
     def act(self, scene: Scene) -> str | None:
         """Delete one; of a task that has attempts to spare, so that its end stays foretold."""
-        pods = [pod for pod in scene.pods() if _can_fail(scene, task_of(pod))]
+        pods = [pod for pod in scene.attempts() if can_fail(scene, task_of(pod))]
         if not pods:
             return None
         pod = scene.chance.choice(pods)
@@ -113,7 +126,7 @@ class Evicts(Actor):
 
     def act(self, scene: Scene) -> str | None:
         """Evict one."""
-        pods = scene.pods()
+        pods = scene.attempts()
         if not pods:
             return None
         pod = scene.chance.choice(pods)
@@ -157,7 +170,7 @@ class SuspendsJobs(Actor):
 
     def act(self, scene: Scene) -> str | None:
         """Suspend one, or resume one that it has suspended."""
-        pods = scene.pods()
+        pods = scene.attempts()
         if scene.suspended and (not pods or scene.chance.random() < _RESUMED):
             path = scene.suspended.pop(scene.chance.randrange(len(scene.suspended)))
             return f"resumed {path}" if _change(scene, path, _RESUME) else None
@@ -181,7 +194,7 @@ class SetsTtl(Actor):
 
     def act(self, scene: Scene) -> str | None:
         """Give it to one, and let that end."""
-        pods = scene.pods()
+        pods = scene.attempts()
         if not pods:
             return None
         pod = scene.chance.choice(pods)
@@ -191,19 +204,19 @@ class SetsTtl(Actor):
         kills = scene.chance.random() < 0.5
         if kills:
             scene.run.kill()
-        scene.namespace.release_pods([pod])
+        scene.release([pod])
         return f"gave {path} a TTL" + (" and killed the operator" if kills else "")
 
 
 class TakesLabels(Actor):
-    """Removes labels, the owner or annotations from a running Job."""
+    """Removes labels, the owner or annotations from the object of a running attempt."""
 
     def act(self, scene: Scene) -> str | None:
         """Remove some from one."""
-        pods = scene.pods()
+        pods = scene.attempts()
         if not pods:
             return None
-        path = job_path_of(scene.chance.choice(pods))
+        path = scene.object_path(scene.chance.choice(pods))
         what = scene.chance.choice(
             [
                 {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
@@ -252,7 +265,7 @@ def path_of(pod: Json) -> str:
     return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
 
-def _can_fail(scene: Scene, task: str) -> bool:
+def can_fail(scene: Scene, task: str) -> bool:
     """Whether one more failure leaves the end of a task as it is foretold."""
     state, attempts, _ = scene.graph.end[task]
     return state == "Succeeded" and attempts + scene.lost[task] < ATTEMPTS
@@ -267,14 +280,10 @@ def disturb(scene: Scene, actors: Sequence[Actor], acts: int) -> list[str]:
     done: list[str] = []
     try:
         for _ in range(acts):
-            until(
-                lambda: scene.pods() or scene.suspended or scene.has_ended() or any(actor.holds_up for actor in actors),
-                "a held attempt",
-                seconds=_STEP_SECONDS,
-            )
-            pods = scene.pods()
+            until(lambda: scene.can_act(actors), "a held attempt", seconds=_STEP_SECONDS)
+            pods = scene.attempts()
             if pods and scene.chance.random() < _RELEASED_FIRST:
-                scene.namespace.release_pods([scene.chance.choice(pods)])
+                scene.release([scene.chance.choice(pods)])
                 _wait_requests(scene.run, scene.chance.randrange(_REQUESTS_MAX))
             if what := scene.chance.choice(actors).act(scene):
                 done.append(what)
@@ -283,7 +292,7 @@ def disturb(scene: Scene, actors: Sequence[Actor], acts: int) -> list[str]:
             actor.undo(scene)
 
     def ended() -> bool:
-        scene.namespace.release_pods(scene.pods())
+        scene.release(scene.attempts())
         return scene.has_ended()
 
     until(ended, "the end of the project", seconds=2 * _STEP_SECONDS)

@@ -79,7 +79,7 @@ class Lab:
             if self.workflows:
                 path = f"{API}/clusterworkflowtemplates"
                 self.client("POST", path, template(CLUSTER_TEMPLATE, cluster=True))
-                stack.enter_context(ArgoStandIn(str(self.cluster.kubeconfig)))
+                self.argo = stack.enter_context(ArgoStandIn(str(self.cluster.kubeconfig)))
             self._thread.start()
             stack.callback(self._end_loop)
             self.run(self._open())

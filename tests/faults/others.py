@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rig.errors import RigError
 from tests.controller.audit import Json
@@ -11,10 +11,11 @@ from tests.controller.cluster import rows
 from tests.faults import scenario
 from tests.faults.actors import ACTORS, Scene, disturb
 from tests.faults.drawn import draw_fault
-from tests.faults.graphs import held
+from tests.faults.graphs import WORKFLOW_GRAPHS, held
 from tests.faults.lab import Lab, Run
 from tests.faults.plan import Listed
-from tests.faults.scenario import Outcome, report, wait_end
+from tests.faults.scenario import SECONDS, Outcome, report, wait_end
+from tests.faults.workflow_actors import WORKFLOW_ACTORS, WorkflowScene
 
 ACTS = 6
 RUNS = 8
@@ -28,20 +29,25 @@ class Disturbed:
 
     actor: str
     seed: int
+    workflows: bool = False
+    """Whether tasks are Workflows."""
 
     @property
     def kind(self) -> str:
         """The class in the campaign's table."""
         return f"others-{self.actor}"
 
-    def run(self, lab: Lab, patch: str = "") -> Outcome:
+    def run(self, lab: Lab, patch: str = "", seconds: float = SECONDS) -> Outcome:
         """Makes it; each second one has a fault of the operator as well."""
         graph, chance = held(), random.Random(self.seed)
         faults = draw_fault(chance)[1] if self.seed % 2 else ()
-        actors = [make() for name, make in ACTORS.items() if self.actor in (name, ALL)]
+        known, make_scene = (WORKFLOW_ACTORS, WorkflowScene) if self.workflows else (ACTORS, Scene)
+        if self.workflows:
+            graph = replace(graph, name="workflow-held", executor="Workflow")
+        actors = [make() for name, make in known.items() if self.actor in (name, ALL)]
         outcome = Outcome(f"{graph.name}, {self.actor}", ", ".join(map(str, faults)), self.seed, tasks=graph.jobs)
         with Run(lab, Listed(faults), patch=patch) as run:
-            scene = Scene(run, graph, self.seed)
+            scene = make_scene(run, graph, self.seed)
             scene.create()
             began = time.monotonic()
             run.start()
@@ -49,7 +55,7 @@ class Disturbed:
                 done = disturb(scene, actors, ACTS)
                 outcome.faults = "; ".join(filter(None, [outcome.faults, *done]))
                 outcome.disturbances = len(done)
-                last = wait_end(run)
+                last = wait_end(run, seconds=seconds)
                 scenario.wait_quiet(run)
             except RigError as error:
                 outcome.violations.append(f"stuck: {str(error).splitlines()[0]}")
@@ -81,4 +87,6 @@ def compare(project: Json, scene: Scene) -> list[str]:
 
 def others(counts: Mapping[str, Mapping[str, int]], seed: int) -> Iterator[Disturbed]:
     """Each actor by itself, and all together."""
-    return (Disturbed(name, RUNS * seed + i) for name in (*ACTORS, ALL) for i in range(RUNS))
+    workflows = any(name in WORKFLOW_GRAPHS for name in counts)
+    names = (*(WORKFLOW_ACTORS if workflows else ACTORS), ALL)
+    return (Disturbed(name, RUNS * seed + i, workflows) for name in names for i in range(RUNS))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.controller.cluster import rows
 from tests.faults.graphs import ALL_GRAPHS
 from tests.faults.lab import Lab, Run
+from tests.faults.others import Disturbed
 from tests.faults.plan import Action, Fault
 from tests.faults.scenario import SECONDS, Outcome, run_one
 
@@ -46,7 +47,7 @@ class Planted:
 
     name: str
     patch: str
-    tries: tuple[Try, ...]
+    tries: tuple[Try | Disturbed, ...]
     """In this order, until one has caught it."""
     seconds: float = 60
     """Deadline of a run; short for bugs that make it hang."""

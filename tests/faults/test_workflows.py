@@ -10,10 +10,13 @@ import pytest
 from rig.binaries import Binaries
 from tests.faults.graphs import WORKFLOW_GRAPHS
 from tests.faults.lab import Lab
+from tests.faults.others import ALL, Disturbed
+from tests.faults.others import RUNS as RUNS_OF_ACTOR
 from tests.faults.planted import Planted
-from tests.faults.planted_workflows import PLANTED
+from tests.faults.planted_workflows import PLANTED, PLANTED_AMONG_OTHERS
 from tests.faults.scenario import Outcome
-from tests.faults.sweep import LANES, SMALL_WORKFLOWS, cases, run_all, sample, without_faults
+from tests.faults.sweep import LANES, SMALL_WORKFLOWS, Trial, cases, run_all, sample, without_faults
+from tests.faults.workflow_actors import WORKFLOW_ACTORS
 from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -55,7 +58,16 @@ def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
     assert argo_lab.quiet(seconds=2) == []
 
 
-@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("actor", [*WORKFLOW_ACTORS, ALL])
+def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sampler, actor: str) -> None:
+    trials: list[Trial] = [Disturbed(actor, seed, workflows=True) for seed in range(RUNS_OF_ACTOR)]
+    for batch in sampled.batches(trials, 1, 2):
+        for trial, outcome in run_all(argo_lab, batch, lanes=len(batch)):
+            assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
+            assert trial.took_place(outcome)
+
+
+@pytest.mark.parametrize("bug", [*PLANTED, *PLANTED_AMONG_OTHERS], ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(argo_lab: Lab, bug: Planted) -> None:
     assert bug.caught(argo_lab) is not None
 

@@ -55,8 +55,8 @@ class Pod:
             user=uid, group=uid, extra_groups=groups,
         )  # fmt: skip
 
-    def deliver(self) -> subprocess.Popen[bytes]:
-        return self._git("deliver")
+    def deliver(self, *options: str) -> subprocess.Popen[bytes]:
+        return self._git("deliver", *options)
 
     def end(self, process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any]]:
         return self._result(process)
@@ -184,7 +184,7 @@ def test_a_signal_reaches_the_command_and_its_end_is_waited_for(remote: Remote) 
     pod.prepare()
     beside = pod.deliver()
     command = pod.command("sh", "-c", "trap 'sleep 0.3; echo saved > new; exit 0' TERM; touch ready; sleep 60 & wait")
-    pod.until(lambda: (pod.workspace / "ready").exists() and _handles_sigterm(beside.pid))
+    pod.until(lambda: (pod.workspace / "ready").exists() and handles_sigterm(beside.pid))
     command.terminate()
     beside.terminate()  # as when a pod is deleted: both are told
     assert command.wait(SECONDS) == 0
@@ -196,12 +196,13 @@ def test_told_to_end_before_the_command_has_begun_it_ends(remote: Remote) -> Non
     pod = Pod(remote, "a")
     pod.prepare()
     beside = pod.deliver()
-    pod.until(lambda: _handles_sigterm(beside.pid))
+    pod.until(lambda: handles_sigterm(beside.pid))
     beside.terminate()
     assert pod.end(beside) == (STOPPED, {})
 
 
-def _handles_sigterm(pid: int) -> bool:
+def handles_sigterm(pid: int) -> bool:
+    """Whether a process has started so far that it handles SIGTERM."""
     fields = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
     return bool(int(fields["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
 
@@ -264,6 +265,38 @@ def test_nothing_writes_any_more_when_the_command_has_ended(remote: Remote) -> N
     code, result = pod.end(beside)
     assert (code, result["outcome"]) == (0, "Landed")
     assert remote.show("ticks") == (pod.workspace / "ticks").read_text().removesuffix("\n")
+
+
+def test_nothing_writes_any_more_where_another_program_is_the_first_of_the_container(remote: Remote) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    beside = pod.deliver("--not-init")
+    tick = "while :; do date +%N > ticks; done"
+    # One in a session of its own, and one whose parent has ended.
+    busy = (
+        f"setsid sh -c '{tick}' & (({tick.replace('ticks', 'tocks')}) &) ; until test -s ticks -a -s tocks; do :; done"
+    )
+    assert pod.command("sh", "-c", busy).wait(SECONDS) == 0
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (0, "Landed")
+    for name in ("ticks", "tocks"):
+        assert remote.show(name) == (pod.workspace / name).read_text().removesuffix("\n")
+
+
+@pytest.mark.parametrize("code", ["", "0\\n", "0\\n\\n", "0\\n$(cat {state}/seal)\\n", "0\\nguess\\n"])
+def test_there_nothing_is_read_of_a_command_that_kills_its_wrapper(remote: Remote, code: str) -> None:
+    pod = Pod(remote, "a")
+    pod.prepare()
+    forged = f'printf "{code.format(state=pod.state)}" > {pod.state}/code; ' if code else ""
+    command = pod.command("sh", "-c", f"{forged}echo half > new; sleep 60")
+    beside = pod.deliver("--not-init")
+    pod.until((pod.workspace / "new").exists)
+    os.killpg(command.pid, signal.SIGKILL)
+    assert command.wait(SECONDS) == -signal.SIGKILL
+    code, result = pod.end(beside)
+    assert (code, result["outcome"]) == (25, "Failed")
+    assert "processes of the task may still run" in result["message"]
+    assert remote.state() == set()
 
 
 def test_work_on_another_branch_is_told_in_the_result(remote: Remote) -> None:

@@ -252,6 +252,8 @@ class TaskStatus(Model):
     apart."""
     kept: Count | None = None
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
+    outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)] | None = None
+    """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
 
 
 class Metrics(Model):

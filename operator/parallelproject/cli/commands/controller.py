@@ -10,7 +10,7 @@ import typer
 from parallelproject.controller.process.logs import configure
 from parallelproject.controller.process.operator import OperatorOptions, operate
 from parallelproject.core.planner.constraints.shared_limits import Limits
-from parallelproject.executors.job.delivery_pod import IMAGE
+from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.kube.client import NoClusterError
 from parallelproject.kube.lease import LEASE, SECONDS, LostLeaseError
 

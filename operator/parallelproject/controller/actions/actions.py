@@ -53,11 +53,12 @@ class Actions:
             return
         for launch in launches:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
-            earlier = observed.parts(key._replace(attempt=launch.number - 1))
+            before = key._replace(attempt=launch.number - 1)
+            earlier, previous = observed.parts(before), observed.view(before)
             records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                project.templates,
+                previous, project.templates,
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)

@@ -21,7 +21,7 @@ from parallelproject.controller.telemetry.metrics import MetricsRegistry
 from parallelproject.controller.telemetry.metrics_server import serve_metrics
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS, Limits
 from parallelproject.executors.base.acceptance import Check
-from parallelproject.executors.job.delivery_pod import IMAGE as GIT_IMAGE
+from parallelproject.executors.base.delivery_instruction import IMAGE as GIT_IMAGE
 from parallelproject.executors.job.executor import JobExecutor
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.kube.client import Api
@@ -87,7 +87,7 @@ async def operate(options: OperatorOptions) -> None:
         metrics = MetricsRegistry()
         feed = Feed(consumers(Parts(api, metrics, at_end)))
         executor = JobExecutor(options.git_image)
-        others = {ExecutorKind.WORKFLOW: WorkflowExecutor()} if options.workflows else {}
+        others = {ExecutorKind.WORKFLOW: WorkflowExecutor(options.git_image)} if options.workflows else {}
         controller = Controller(
             api, leader, executor, tuple(options.namespaces), options.limits, metrics, feed, others
         )  # fmt: skip

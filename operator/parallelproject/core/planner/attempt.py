@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
@@ -83,6 +84,8 @@ class Attempt(NamedTuple):
     """Whether it was created suspended, and has not started."""
     retry_at: float | None = None
     """When the limit that a deferred attempt met is over, where that is known; seconds since the epoch."""
+    outputs: Outputs = ()
+    """What it put out for the tasks that depend on its task, if it succeeded."""
 
     @property
     def is_suspended(self) -> bool:
@@ -122,6 +125,8 @@ class Record(NamedTuple):
     """Attempts that have asked to be run later: they cost nothing, and are not among ``failures``."""
     retry_at: float | None = None
     """When the limit that the last one met is over, where that is known."""
+    outputs: Outputs = ()
+    """What it put out for the tasks that depend on it."""
 
     @property
     def is_deferred(self) -> bool:
@@ -163,17 +168,17 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _ = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until = record
+            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs=outputs)
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _ = record
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
         return record._replace(commit=landed_as.commit, notes=landed_as.notes) if landed_as else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -189,8 +194,9 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             if len(attempts) > 1:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
-                _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals
-            )
+                _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
+                outputs,
+            )  # fmt: skip
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None

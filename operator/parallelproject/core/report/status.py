@@ -12,6 +12,7 @@ from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
 from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.outputs import kept, outputs_of
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -66,6 +67,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         notes=DeliveryNotes(_count(row, "undeclared"), _count(row, "shared"), _count(row, "kept")),
         deferrals=_count(row, "deferrals"),
         retry_at=epoch(row.get("retryTime")),
+        outputs=outputs_of(_texts(row.get("outputs"))),
     )
 
 
@@ -93,7 +95,7 @@ def render_status(
     """
     records = plan.ledger.records
     rows = [
-        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW))
+        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
     for row in rows if troubles else ():
@@ -101,7 +103,7 @@ def render_status(
             row["reason"] = troubles[row["id"]]
     for task_id in _shown(plan.removed, records, 2 * MAX_TASKS - len(rows)):
         record, state = records.get(task_id, NEW), plan.removed[task_id]
-        rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
+        rows.append(render_row(task_id, state, None, record.reason, record, len(graph.ids)) | {"removed": True})
     counts = Counter(plan.states)
     total, levels = len(graph.ids), len(graph.levels)
     status: Json = {
@@ -209,8 +211,19 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return {}
 
 
-def render_row(task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record) -> Json:
-    """One row: at most about 130 bytes for a task that succeeded."""
+def render_row(
+    task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record, tasks: int = 1
+) -> Json:
+    """One row: at most about 130 bytes for a task that succeeded, without its outputs.
+
+    Args:
+        task_id: The task.
+        state: Its state.
+        level: Its level.
+        reason: Why it is in this state.
+        record: Its record.
+        tasks: Number of tasks that share the bytes for outputs.
+    """
     row: Json = {"id": task_id, "state": state.value}
     if level is not None:
         row["level"] = level
@@ -240,6 +253,8 @@ def render_row(task_id: str, state: TaskState, level: int | None, reason: str | 
         if record.commit:
             row["commit"] = record.commit
             row |= {key: count for key, count in record.notes._asdict().items() if count}
+        if state is _SUCCEEDED and (outputs := kept(record.outputs, tasks)):
+            row["outputs"] = dict(outputs)
     return row
 
 
@@ -413,3 +428,10 @@ def _count(row: Mapping[str, Any], key: str) -> int:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
+
+
+def _texts(found: object) -> dict[str, str]:
+    """The texts of a map of a status, which someone else may have changed."""
+    return (
+        {str(key): each for key, each in found.items() if isinstance(each, str)} if isinstance(found, Mapping) else {}
+    )

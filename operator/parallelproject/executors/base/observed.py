@@ -44,9 +44,7 @@ class ObservedAttempts:
         self._gone: dict[WorkKey, str] = {}  # with the uid of the object that was deleted, if known
         self._creations = Creations()
         self._orphans: set[WorkKey] = set()
-        self._not_started: dict[
-            str, float
-        ] = {}  # by task whose object exists and is not started by its controller: since when
+        self._not_started: dict[str, float] = {}  # by task: since when its object waits for its controller
         self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -327,7 +325,8 @@ class ObservedAttempts:
         if self._holds is None or view is None or not self._holds.is_held(view):
             self._settled_holds.pop(key, None)
             return
-        is_going = self._holds.is_going(view)
+        # One that has ended is held until it was read, even if it is deleted.
+        is_going = self._holds.is_going(view) and not self._is_to_be_read(view)
         if found is None or (found.phase is Phase.ACTIVE and not is_going):
             self._settled_holds.pop(key, None)
         elif self._settled_holds.get(key) is not is_going:

@@ -25,7 +25,8 @@ def task_document(
         task: The task, as its number in the graph.
         attempt: Number of the attempt, from 1.
         records: By task id; at least those of its dependencies.
-        outputs: By task id and file name, the paths of the outputs of its dependencies, if they are accessible.
+        outputs: By task id and name, the outputs of its dependencies, if they are accessible: paths of files on one
+            machine, values of Workflows.
     """
     described = graph.tasks[task]
     dependencies = []

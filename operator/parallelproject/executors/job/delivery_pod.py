@@ -4,132 +4,44 @@ Pure. The task's container sees the checkout, and what runs its command; the pri
 are mounted in the two others only.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from parallelproject.core.graph.file_overlap import normalise
-from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.executors.base.delivery_instruction import CREDENTIALS, PRIVATE, WORKSPACE, git_problems
 from parallelproject.executors.job.pod import (
     OUTPUTS,
     TASK_FOLDER,
     TASK_VOLUME,
     WORK_VOLUME,
-    WORKSPACE,
     Json,
     entries,
     folder,
     joined,
     mapping,
 )
-from parallelproject.git.plumbing.address import parse
-from parallelproject.git.plumbing.delivery import Delivery, Person
-from parallelproject.git.plumbing.outcome import PolicyError
-from parallelproject.git.plumbing.refs import check_branch, task_branch
-from parallelproject.model.branches import landing_branch, level_branch, offered_branch
 from parallelproject.model.podtemplate import PodTemplate
-from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Git, Spec
 
 PREPARE, GIT = "prepare", "git"
 """Names of the containers."""
-IMAGE = "parallelproject-git"
-"""Image of both, unless the operator is configured with another one."""
 DELIVERY_FILE = "delivery.json"
-PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
 _STATE, _TOOLS = "/pproj/state", "/pproj/bin"
 _CREDENTIALS_VOLUME = "pproj-credentials"
-_DEADLINE = 86_400
-"""Maximum time of an attempt without a deadline: ``git`` waits for the command, even if its container cannot be
-started."""
-BODY_MAX = 8_000
-"""Maximum characters of a description in a commit; instruction and task file together must fit into the annotations."""
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
-
-
-def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
-    """The instruction of ``pproj-git`` for an attempt.
-
-    Args:
-        spec: The project's spec.
-        git: Its ``git``.
-        project: The project's name.
-        uid: The project's uid, which identifies its refs and trailers.
-        graph: The compiled spec.
-        task: The task, as its number in the graph.
-        number: Of the attempt.
-    """
-    described = graph.tasks[task]
-    fields: Json = {
-        "url": git.url,
-        "branch": landing_branch(git, project),
-        "baseRef": git.base_ref,
-        "run": uid,
-        "task": graph.ids[task],
-        "attempt": number,
-        "title": described.title,
-        "body": described.description[:BODY_MAX],
-        "policy": {
-            "files": list(graph.files[task]),
-            "enforceFiles": spec.conflicts.enforce_files,
-            "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
-        },
-        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
-        "submodules": spec.workspace.submodules,
-        "lfs": spec.workspace.lfs,
-        "workspace": WORKSPACE,
-        "private": PRIVATE,
-    }
-    if git.author:
-        fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
-    if git.credentials_secret_ref:
-        fields["credentials"] = CREDENTIALS
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that keep the work of a spec from landing from a cluster."""
-    git, found = spec.git, list[Problem]()
+    git, found = spec.git, git_problems(spec, project)
     if git is None:
-        if spec.workspace != Workspace():
-            found.append(Problem("spec.workspace", "needs a repository to check out", "set spec.git, or remove it"))
-        if spec.conflicts.enforce_files:
-            place = "spec.conflicts.enforceFiles"
-            found.append(Problem(place, "needs a repository to compare with", "set spec.git, or remove it"))
         return found
-    try:
-        parse(git.url)
-    except PolicyError as error:
-        found.append(Problem("spec.git.url", str(error).removeprefix("git url: it ")))
-    try:
-        author = Person(git.author.name, git.author.email) if git.author else Person("x", "x@localhost")
-        Delivery(
-            url="https://localhost/x", branch=landing_branch(git, project), base_ref=git.base_ref, run="x", task="x",
-            author=author,
-        )  # fmt: skip
-        for name in _offered(spec, git, project):
-            check_branch(name, "branch")
-    except PolicyError as error:
-        found.append(Problem("spec.git", str(error)))
-    for i, path in enumerate(git.not_landed):
-        try:
-            normalise(path, f"spec.git.notLanded[{i}]")
-        except ProblemsError as error:
-            found += error.problems
     for i, role in enumerate(spec.roles):
         if role.pod_template is not None:
             place = f"spec.roles[{i}].podTemplate.spec"
             clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git)))
             found += [Problem(f"{place}{where}", what, hint) for where, what, hint in clashes]
     return found
-
-
-def _offered(spec: Spec, git: Git, project: str) -> list[str]:
-    """The branches that will be published."""
-    branch = offered_branch(git, project)
-    if git.is_by_task:
-        return [task_branch(branch, task.id) for task in spec.tasks]
-    return [level_branch(branch, len(spec.tasks))] if git.is_by_level else [branch]
 
 
 def add_delivery(pod: Json, git: Git, image: str) -> None:
@@ -178,11 +90,6 @@ def credentials_of(git: Git) -> tuple[Json, Json] | None:
         return None
     mount = {"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True}
     return mount, {"name": _CREDENTIALS_VOLUME, "secret": {"secretName": git.credentials_secret_ref.name}}
-
-
-def deadline_of(given: int | None) -> int:
-    """Maximum time of an attempt's Job, in seconds."""
-    return given or _DEADLINE
 
 
 def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
+from parallelproject.executors.base.delivered import feedback_of
+from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.executors.job import refusal, task_job
-from parallelproject.executors.job.delivery_pod import IMAGE
 from parallelproject.executors.job.observation import JobView, PodView, attempt_of, conflict_of, view_job, view_pod
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
@@ -124,9 +124,4 @@ class JobExecutor:
 
 def _feedback(start: TaskStart) -> str:
     """The feedback of the previous attempt."""
-    before = start.key.attempt - 1
-    conflict = conflict_of(start.earlier)
-    if conflict is None:
-        return ""
-    kept = f"The work of attempt {before} is kept in the repository: {conflict.ref}" if conflict.ref else ""
-    return conflict_feedback(before, conflict.paths, kept)
+    return feedback_of(conflict_of(start.earlier), start.key.attempt - 1)

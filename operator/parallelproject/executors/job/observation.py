@@ -4,15 +4,14 @@ A pod that succeeded counts at once: the Job controller reports it up to a secon
 Job has failed, since a Job replaces a pod that was evicted.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.planner.attempt import NO_NOTES, STOP_OVERDUE, Attempt, DeliveryNotes, Phase
+from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
+from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, delivered
 from parallelproject.executors.job import delivery_pod
-from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.model.names import (
     ANNOTATION_CLAIM,
     ANNOTATION_CONTAINER,
@@ -24,35 +23,13 @@ from parallelproject.model.names import (
 )
 from parallelproject.model.status import Reason
 
-_BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
-"""Why work did not land, by the exit code of the container that lands it; any other code is TRANSIENT."""
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
 """Reasons on a Job for which the operator stopped the attempt as a failure."""
-_COMMIT = 10
-"""Characters of a commit's hash that are recorded."""
-
 
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 """The kubelet alternates between both while it retries."""
 _ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing"})
-
-
-class Delivered(NamedTuple):
-    """What happened to a pod's work."""
-
-    reason: Reason | None = None
-    """Why it did not land; None if it did, or if the task's own container failed."""
-    commit: str | None = None
-    """The short hash of the task's commit on the branch."""
-    paths: tuple[str, ...] = ()
-    """The paths of a conflict."""
-    ref: str | None = None
-    """The ref of work that did not land."""
-    notes: DeliveryNotes = NO_NOTES
-
-
-_NOT_DELIVERED = Delivered()
 
 
 class JobView(NamedTuple):
@@ -105,7 +82,7 @@ class PodView(NamedTuple):
     ended: float | None
     exit_code: int | None
     container_reason: str
-    delivered: Delivered = _NOT_DELIVERED
+    delivered: Delivered = NOT_DELIVERED
     message: str = ""
     """The report of its container, if it publishes."""
     trouble: str | None = None
@@ -168,7 +145,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
     """
     status = pod.get("status") or {}
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
-    delivered = _delivered(pod) if ANNOTATION_DELIVERY in annotations else _NOT_DELIVERED
+    found = _delivered(pod) if ANNOTATION_DELIVERY in annotations else NOT_DELIVERED
     ends = []
     for container in status.get("containerStatuses") or ():
         ended = (container.get("state") or {}).get("terminated")
@@ -193,7 +170,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         ended=max(times, default=None),
         exit_code=code,
         container_reason=reason,
-        delivered=delivered,
+        delivered=found,
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
         trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
         deleting="deletionTimestamp" in (pod.get("metadata") or {}),
@@ -258,32 +235,10 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
     }
     for name in (delivery_pod.PREPARE, delivery_pod.GIT):
         ended = ends.get(name) or {}
-        code, report = ended.get("exitCode"), _message(ended)
-        commit, paths = report.get("commit"), report.get("paths")
-        ref = report["ref"] if isinstance(report.get("ref"), str) else None
-        if code and not (ends.get(agent) or {}).get("exitCode"):
-            reason = _BY_CODE.get(code, Reason.TRANSIENT)
-            conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
-            return Delivered(reason, None, tuple(map(str, conflict)), ref)
-        if name == delivery_pod.GIT and code == 0:
-            notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
-            return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes)
-    return _NOT_DELIVERED
-
-
-def _length(report: Mapping[str, Any], name: str) -> int:
-    """The length of a list before it was cut to fit."""
-    found, total = report.get(name), report.get(f"{name}Total")
-    return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
-
-
-def _message(ended: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A termination message that is a JSON object; empty for any other."""
-    try:
-        found = json.loads(ended.get("message") or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        code = ended.get("exitCode")
+        if (code and not (ends.get(agent) or {}).get("exitCode")) or (name == delivery_pod.GIT and code == 0):
+            return delivered(code, str(ended.get("message") or ""))
+    return NOT_DELIVERED
 
 
 def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
@@ -305,15 +260,15 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
-        delivered = next((pod.delivered for pod in pods if pod.delivered.commit), _NOT_DELIVERED)
+        landed = next((pod.delivered for pod in pods if pod.delivered.commit), NOT_DELIVERED)
         return Attempt(
             number,
             Phase.SUCCEEDED,
             started=started,
             ended=ended,
             name=name,
-            commit=delivered.commit,
-            notes=delivered.notes,
+            commit=landed.commit,
+            notes=landed.notes,
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)

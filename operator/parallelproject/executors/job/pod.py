@@ -10,7 +10,6 @@ Json = dict[str, Any]
 
 TASK_FOLDER = "/pproj/task"
 """The folder of the task file."""
-WORKSPACE = "/pproj/workspace"
 OUTPUTS = "/pproj/outputs"
 TASK_VOLUME = "pproj-task"
 WORK_VOLUME = "pproj-work"

@@ -6,11 +6,12 @@ from itertools import accumulate, takewhile
 from parallelproject.core.followups import revision as published
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
+from parallelproject.executors.base.delivery_instruction import CREDENTIALS, PRIVATE
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import single_run
-from parallelproject.executors.job.delivery_pod import CREDENTIALS, PRIVATE, credentials_of, locked_down
+from parallelproject.executors.job.delivery_pod import credentials_of, locked_down
 from parallelproject.executors.job.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
 from parallelproject.model import names
 from parallelproject.model.problem import Problem

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
+from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
@@ -21,7 +22,6 @@ from parallelproject.executors.job.pod import (
     TASK_FOLDER,
     TASK_VOLUME,
     WORK_VOLUME,
-    WORKSPACE,
     Json,
     child,
     folder,
@@ -97,7 +97,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
 def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
     """Tasks whose task file would not fit into the annotations of a pod."""
     for i, task in enumerate(spec.tasks):
-        texts = [task.title, task.description, task.description[: delivery_pod.BODY_MAX] if spec.git else ""]
+        texts = [task.title, task.description, task.description[:BODY_MAX] if spec.git else ""]
         texts += [*(parameter.value for parameter in task.parameters), *task.files]
         size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
         size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
@@ -115,7 +115,7 @@ def job_manifest(
     number: int,
     records: Mapping[str, Record],
     *,
-    git_image: str = delivery_pod.IMAGE,
+    git_image: str = IMAGE,
     feedback: str = "",
     inherited: Inherited = NOTHING_INHERITED,
 ) -> Json:
@@ -140,8 +140,8 @@ def job_manifest(
     if feedback:
         files[_FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
-        instruction = delivery_pod.instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
-        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, instruction)
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
@@ -182,7 +182,7 @@ def job_manifest(
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
     if spec.git:
         delivery_pod.add_delivery(pod, spec.git, git_image)
-        deadline = delivery_pod.deadline_of(deadline)
+        deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim = claim_of(graph, task).to_json()
     return single_run.manifest(owner, key, claim, template, deadline, level, inherited, held_by)

@@ -1,7 +1,8 @@
 """The arguments of a Workflow: facts about its task, by names that a template may declare. Pure.
 
-Argo replaces ``{{…}}`` in templates, and again in the result. So no value has ``{{`` in it: in the task file,
-which is JSON, the second brace is written as an escape and reads the same; all others get a space between.
+Argo replaces ``{{…}}`` in templates, and again in the result. So no value has ``{{`` in it: in JSON the
+second brace is written as an escape and reads the same; all others get a space between. A dollar sign in JSON is an
+escape too, since the kubelet replaces it in variables of a container.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.outputs import kept
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.model import names
 from parallelproject.model.branches import landing_branch
@@ -27,8 +29,25 @@ def argument(variable: str) -> str:
 
 TASK_FILE = argument(names.ENV_TASK_FILE)
 FEEDBACK = argument(names.ENV_FEEDBACK)
+DELIVERY, GIT_IMAGE, GIT_SECRET = "pproj-delivery", "pproj-git-image", "pproj-git-secret"
+"""The instruction of ``pproj-git``, its image and its Secret; only with ``spec.git``."""
+_NO_SECRET = "none"
+"""A name, since Argo and Kubernetes refuse an empty one: the volume must be optional."""
 TITLE, DESCRIPTION, PROMPT, BRANCH = "pproj-title", "pproj-description", "pproj-prompt", "pproj-branch"
-OURS = frozenset({*map(argument, _OF_ENVIRONMENT), TASK_FILE, FEEDBACK, TITLE, DESCRIPTION, PROMPT, BRANCH})
+OURS = frozenset(
+    {
+        *map(argument, _OF_ENVIRONMENT),
+        TASK_FILE,
+        FEEDBACK,
+        DELIVERY,
+        GIT_IMAGE,
+        GIT_SECRET,
+        TITLE,
+        DESCRIPTION,
+        PROMPT,
+        BRANCH,
+    }
+)
 """The arguments that every task has. Each parameter of the task is another one, by its own name."""
 
 
@@ -79,6 +98,8 @@ def values(
     number: int,
     records: Mapping[str, Record],
     feedback: str = "",
+    delivery: str = "",
+    git_image: str = "",
 ) -> dict[str, str]:
     """All that may be set, by name.
 
@@ -90,12 +111,19 @@ def values(
         number: Of the attempt, from 1.
         records: By task id; at least those of the task's dependencies.
         feedback: The feedback of the previous attempt.
+        delivery: The instruction of ``pproj-git``; empty without ``spec.git``.
+        git_image: Its image.
     """
     described = graph.tasks[task]
     variables = environment(project, graph, task, number)
     title = described.title or described.id
+    outputs = {
+        graph.ids[i]: dict(kept(records[graph.ids[i]].outputs, len(graph.ids)))
+        for i in graph.parents[task]
+        if graph.ids[i] in records
+    }
     document = json.dumps(
-        task_document(project, graph, task, number, records), ensure_ascii=False, separators=(",", ":")
+        task_document(project, graph, task, number, records, outputs), ensure_ascii=False, separators=(",", ":")
     )
     texts = {parameter.name: parameter.value for parameter in described.parameters} | {
         **{argument(name): variables[name] for name in _OF_ENVIRONMENT},
@@ -105,8 +133,12 @@ def values(
         BRANCH: landing_branch(spec.git, project) if spec.git else "",
         FEEDBACK: feedback,
     }
+    if spec.git is not None:
+        ref = spec.git.credentials_secret_ref
+        texts |= {GIT_IMAGE: git_image, GIT_SECRET: ref.name if ref else _NO_SECRET}
     plain = {name: _TAG.sub("{ ", text) for name, text in texts.items()}
-    return plain | {TASK_FILE: document.replace("{{", "{\\u007b")}
+    exact = {TASK_FILE: document, **({DELIVERY: delivery} if delivery else {})}
+    return plain | {name: text.replace("{{", "{\\u007b").replace("$", "\\u0024") for name, text in exact.items()}
 
 
 def filled(found: Declared, given: Mapping[str, str]) -> list[dict[str, str]]:

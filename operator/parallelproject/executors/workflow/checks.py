@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES
+from parallelproject.executors.base.delivery_instruction import git_problems
 from parallelproject.executors.base.executor import TemplateRef
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
-from parallelproject.executors.workflow.arguments import Declared, declared, lacking
+from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, lacking
 from parallelproject.executors.workflow.manifest import inline_spec, template_of
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Role, Spec, Task
@@ -22,9 +24,10 @@ _NOT_INLINE = {
 """Fields of a Workflow's spec that a role may not hold, and why."""
 
 
-def problems_of(spec: Spec) -> list[Problem]:
+def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
-    return [*_metadata(spec), *_roles(spec), *_git(spec), *_inline_arguments(spec)] or [*_size(spec)]
+    found = [*_metadata(spec), *_roles(spec), *git_problems(spec, project), *_publishing(spec)]
+    return [*found, *_inline_arguments(spec)] or [*_size(spec)]
 
 
 def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:
@@ -77,10 +80,10 @@ def _given(role: Role, name: str) -> bool:
     return (role.workflow_spec if name == "workflowSpec" else role.workflow_template_ref) is not None
 
 
-def _git(spec: Spec) -> Iterator[Problem]:
-    if spec.git is not None:
-        found = "does not work with executor Workflow: nothing lands what a Workflow has changed"
-        yield Problem("spec.git", found, "use executor Job, or have the template push its work", "GitNotSupported")
+def _publishing(spec: Spec) -> Iterator[Problem]:
+    if spec.git is not None and spec.git.forge is not None:
+        found = "does not work with executor Workflow: pull requests are opened by a Job"
+        yield Problem("spec.git.forge", found, "use executor Job, or open the pull request yourself", "GitNotSupported")
 
 
 def _inline_arguments(spec: Spec) -> Iterator[Problem]:
@@ -95,6 +98,15 @@ def _arguments(spec: Spec, role: Role, found: Declared, where: str) -> Iterator[
             hint = f"add it to the parameters of the task, or give {name} a value in the template"
             text = f"{where} declares the argument {quoted(name)}, and task {task.id} has no value for it"
             yield Problem(f"spec.tasks[{i}].parameters", text, hint, "ArgumentRequired")
+    has_instruction = DELIVERY in found.parameters
+    if spec.git is not None and not has_instruction and _tasks_of(spec, role):
+        text = f"{where} does not declare the argument {quoted(DELIVERY)}, so nothing lands its work"
+        yield Problem(
+            "spec.git", text, "land the work as manifests/argo/git-workflow-template.yaml does", "GitNotSupported"
+        )
+    if spec.git is None and DELIVERY in found.unset and _tasks_of(spec, role):
+        text = f"{where} declares the argument {quoted(DELIVERY)}, which only projects with spec.git have"
+        yield Problem("spec.git", text, "set spec.git, or use another template", "ArgumentRequired")
     if found.artifacts and _tasks_of(spec, role):
         text = f"{where} declares the artifact {quoted(found.artifacts[0])} without a location"
         yield Problem("spec.roles", text, "give it a location in the template: tasks have no artifacts")
@@ -109,7 +121,7 @@ def _tasks_of(spec: Spec, role: Role) -> list[tuple[int, Task]]:
 def _size(spec: Spec) -> Iterator[Problem]:
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks)
+    size += _ROW_BYTES * len(spec.tasks) + min(PROJECT_BYTES, TASK_BYTES * len(spec.tasks))
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")

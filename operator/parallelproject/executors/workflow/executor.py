@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
+from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.executors.base.executor import Change, Json, TaskStart, TemplateRef
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.optional import Hold, Refused
@@ -35,9 +36,17 @@ class WorkflowExecutor:
     """A Workflow without a phase is reported after this time: Argo's controller gives one within a second or two."""
     silence = Reason.NO_CONTROLLER
 
+    def __init__(self, git_image: str = IMAGE) -> None:
+        """Prepares it.
+
+        Args:
+            git_image: The image that lands work, which templates get as an argument.
+        """
+        self._git_image = git_image
+
     def problems(self, spec: Spec, project: str) -> list[Problem]:
         """What keeps a valid spec from running with any templates."""
-        return checks.problems_of(spec)
+        return checks.problems_of(spec, project)
 
     def templates(self, spec: Spec) -> Sequence[TemplateRef]:
         """The WorkflowTemplates that roles name."""
@@ -55,7 +64,7 @@ class WorkflowExecutor:
 
     def task(self, start: TaskStart) -> Json:
         """The Workflow of an attempt at a task."""
-        return workflow_manifest(start)
+        return workflow_manifest(start, self._git_image)
 
     def stop(self, known: WorkflowView | None, why: str) -> Change:
         """The patch that ends a Workflow and keeps it, with its result."""

@@ -7,10 +7,13 @@ Next to the name of a template only those fields are set that Argo allows when t
 from collections.abc import Mapping
 from typing import Any
 
+from parallelproject.executors.base.delivered import Delivered, feedback_of
+from parallelproject.executors.base.delivery_instruction import IMAGE, instruction
+from parallelproject.executors.base.delivery_instruction import deadline_of as longest
 from parallelproject.executors.base.executor import Json, Resource, TaskStart, TemplateRef
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.object_metadata import object_metadata
-from parallelproject.executors.workflow.arguments import Declared, declared, filled, values
+from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, filled, values
 from parallelproject.model import names
 from parallelproject.model.spec import Role, Spec
 
@@ -48,8 +51,13 @@ def deadline_of(spec: Spec, own: int | None) -> int | None:
     return own or spec.defaults.active_deadline_seconds
 
 
-def workflow_manifest(start: TaskStart) -> Json:
-    """The Workflow of an attempt."""
+def workflow_manifest(start: TaskStart, git_image: str = IMAGE) -> Json:
+    """The Workflow of an attempt.
+
+    Args:
+        start: The attempt.
+        git_image: The image that lands work, if the spec has ``git``.
+    """
     graph, number, owner = start.graph, start.key.attempt, start.owner
     role = start.spec.role(graph.role[start.task])
     if role is None:
@@ -58,16 +66,29 @@ def workflow_manifest(start: TaskStart) -> Json:
     ref = role.workflow_template_ref
     if ref is not None:
         spec["workflowTemplateRef"] = {"name": ref.name, **({"clusterScope": True} if ref.cluster_scope else {})}
-    given = values(owner.name, start.spec, graph, start.task, number, start.records)
+    git, seconds = start.spec.git, deadline_of(start.spec, graph.tasks[start.task].active_deadline_seconds)
+    delivery = ""
+    if git is not None:
+        delivery = instruction(start.spec, git, owner.name, owner.uid, graph, start.task, number)
+        seconds = longest(seconds)
+    feedback = feedback_of(conflict_of(start.previous), number - 1)
+    given = values(owner.name, start.spec, graph, start.task, number, start.records, feedback, delivery, git_image)
     parameters = filled(declared_by(role, start.templates), given)
     if parameters or "arguments" in spec:
         spec["arguments"] = _merged(spec.get("arguments"), parameters)
-    if deadline := deadline_of(start.spec, graph.tasks[start.task].active_deadline_seconds):
-        spec["activeDeadlineSeconds"] = deadline
+    if seconds:
+        spec["activeDeadlineSeconds"] = seconds
     level = {names.LABEL_LEVEL: str(graph.level[start.task])}
     wanted = inherited(start.spec.job_metadata, start.metadata)
     metadata = object_metadata(owner, start.key, start.claim, level, wanted, [names.FINALIZER_RECORDED])
+    if git is not None:
+        metadata["annotations"][names.ANNOTATION_DELIVERY] = DELIVERY
     return {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": spec}
+
+
+def conflict_of(previous: Any) -> Delivered | None:
+    """The result of the previous attempt's work, by the view of its Workflow."""
+    return None if previous is None or previous.result is None else previous.result.delivered
 
 
 def stop_patch(why: str) -> Json:

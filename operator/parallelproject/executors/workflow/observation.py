@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.core.times import epoch
+from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, delivered, explanation, result_of
 from parallelproject.executors.workflow.manifest import STOP
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.git.plumbing.outcome import Outcome
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
 from parallelproject.model.status import Reason
 
 LABEL_PHASE, LABEL_COMPLETED = "workflows.argoproj.io/phase", "workflows.argoproj.io/completed"
@@ -21,6 +24,12 @@ LABEL_PHASE, LABEL_COMPLETED = "workflows.argoproj.io/phase", "workflows.argopro
 SUCCEEDED, FAILED, ERROR, PENDING = "Succeeded", "Failed", "Error", "Pending"
 _ENDS = frozenset({SUCCEEDED, FAILED, ERROR})
 _EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
+RESULT = "pproj-result"
+"""The output of a Workflow that has the result of ``pproj-git``: a parameter with this ``globalName``."""
+_OUR_CONTAINER = re.compile(r"(?:prepare|main): \w* ?\(exit code (\d{1,9})\)(?:: (.*))?", re.DOTALL)
+"""The message of a pod in which a container that lands work failed, with its result."""
+_HAS_LANDED = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
+_NO_RESULT = f"its Workflow succeeded without the output {RESULT}, so it is not known whether its work landed"
 _DEADLINE = re.compile(r"deadline", re.IGNORECASE)
 """``Step exceeded its deadline``, ``Pod was active on the node longer than the specified deadline`` and the like."""
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
@@ -41,6 +50,12 @@ class WorkflowEnd(NamedTuple):
     ended: float | None = None
     is_overdue: bool = False
     """Whether it took as long as its deadline allows."""
+    has_landed: bool = True
+    """Whether its work landed; True if it has none to land."""
+    delivered: Delivered = NOT_DELIVERED
+    """What happened to its work."""
+    outputs: Outputs = ()
+    """Its global outputs."""
 
 
 class WorkflowView(NamedTuple):
@@ -59,6 +74,8 @@ class WorkflowView(NamedTuple):
     """Whether it has ended, by its label or its status."""
     stopped_for: str
     claim: str = ""
+    delivers: bool = False
+    """Whether it lands its work."""
     deleting: bool = False
     """Whether it is deleted as soon as no finalizer holds it."""
     finalizers: tuple[str, ...] = ()
@@ -125,6 +142,7 @@ def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
         completed=labels.get(LABEL_COMPLETED) == "true",
         stopped_for=stopped_for,
         claim=marks.get(ANNOTATION_CLAIM, ""),
+        delivers=ANNOTATION_DELIVERY in marks,
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
         spec_marks=spec_marks,
@@ -132,7 +150,7 @@ def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
     if "spec" not in obj:
         return found
     spec, status = _mapping(obj.get("spec")), _mapping(obj.get("status"))
-    result = _result(spec, status)
+    result = _result(spec, status, delivers=found.delivers)
     return found._replace(
         phase=str(status.get("phase") or ""),
         completed=result is not None,
@@ -144,14 +162,43 @@ def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
     )
 
 
-def _result(spec: Mapping[str, Any], status: Mapping[str, Any]) -> WorkflowEnd | None:
+def _result(spec: Mapping[str, Any], status: Mapping[str, Any], *, delivers: bool) -> WorkflowEnd | None:
     phase = str(status.get("phase") or "")
     if phase not in _ENDS:
         return None
     started, ended = (epoch(status.get(name)) for name in ("startedAt", "finishedAt"))
     deadline = spec.get("activeDeadlineSeconds")
     is_overdue = isinstance(deadline, int) and started is not None and ended is not None and ended - started >= deadline
-    return WorkflowEnd(phase, str(status.get("message") or "")[:_MESSAGE_MAX], started, ended, is_overdue)
+    message = str(status.get("message") or "")
+    end = WorkflowEnd(phase, message[:_MESSAGE_MAX], started, ended, is_overdue, outputs=_outputs(status))
+    return _with_delivery(end, message, status) if delivers else end
+
+
+def _outputs(status: Mapping[str, Any]) -> Outputs:
+    """The parameters with a ``globalName``, which Argo copies into the status of the Workflow."""
+    return outputs_of({name: value for name, value in _parameters(status) if name != RESULT})
+
+
+def _parameters(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = _mapping(status.get("outputs")).get("parameters")
+    entries = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    return [(str(each.get("name") or ""), str(each.get("value") or "")) for each in entries]
+
+
+def _with_delivery(end: WorkflowEnd, message: str, status: Mapping[str, Any]) -> WorkflowEnd:
+    """Adds the result of the containers that land the work: of the output, else of the message of a failed pod.
+
+    Argo waits for the outputs of a pod only if that has succeeded.
+    """
+    text = dict(_parameters(status)).get(RESULT, "")
+    if found := result_of(text):
+        outcome, work = found
+        return end._replace(message=explanation(text) or end.message, has_landed=outcome in _HAS_LANDED, delivered=work)
+    if failed := _OUR_CONTAINER.match(message):
+        text = failed[2] or ""
+        work = delivered(int(failed[1]), text)
+        return end._replace(message=explanation(text) or end.message, has_landed=False, delivered=work)
+    return end._replace(message=end.message or _NO_RESULT, has_landed=False)
 
 
 def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attempt:
@@ -165,8 +212,11 @@ def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attemp
     if found is None:
         return Attempt(number, Phase.LOST)
     result = found.result
-    if result is None and found.completed and found.phase in _ENDS and (is_gone or not found.held):
-        result = WorkflowEnd(found.phase, ended=found.changed)  # its status can no longer be read, or need not be
+    is_unread = result is None and found.completed and found.phase in _ENDS
+    if is_unread and not found.held:
+        result = WorkflowEnd(found.phase, ended=found.changed)  # it is recorded
+    elif is_unread and is_gone and not (found.delivers and found.phase == SUCCEEDED):
+        result = WorkflowEnd(found.phase, ended=found.changed)  # its status can no longer be read
     if result is not None:
         return _ended(number, found, result)
     if is_gone:
@@ -193,8 +243,12 @@ def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
     started, ended = found.created, result.ended
     if started is not None and ended is not None:
         ended = max(started, ended)  # the clock of Argo's controller may be behind
-    if result.phase == SUCCEEDED:
-        return Attempt(number, Phase.SUCCEEDED, started=started, ended=ended, name=found.name)
+    work = result.delivered
+    if result.phase == SUCCEEDED and result.has_landed:
+        return Attempt(
+            number, Phase.SUCCEEDED, started=started, ended=ended, name=found.name, commit=work.commit,
+            notes=work.notes, outputs=result.outputs,
+        )  # fmt: skip
     if found.stopped_for and found.stopped_for not in _FAILED_BY_STOP:
         return Attempt(number, Phase.STOPPED, started=started, ended=ended, name=found.name)
     code = _EXIT_CODE.search(result.message)
@@ -203,6 +257,8 @@ def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
         why = _FAILED_BY_STOP[found.stopped_for]
     elif result.is_overdue or _DEADLINE.search(result.message):
         why = Reason.DEADLINE_EXCEEDED
+    elif work.reason is not None:
+        why = work.reason
     elif code is not None and int(code[1]):
         why, exit_code = Reason.EXIT_CODE, int(code[1])
     return Attempt(number, Phase.FAILED, False, False, started, ended, why, exit_code, found.name)
@@ -211,7 +267,8 @@ def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
 def said_at_end(found: WorkflowView) -> str:
     """The message of a Workflow that did not succeed."""
     result = found.result
-    return "" if result is None or result.phase == SUCCEEDED or found.stopped_for else result.message
+    is_good = result is None or (result.phase == SUCCEEDED and result.has_landed)
+    return "" if result is None or is_good or found.stopped_for else result.message
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

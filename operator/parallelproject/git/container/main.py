@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--tools", type=Path, help="in a pod: the folder where prepare puts the program that runs the task's command"
     )
     parser.add_argument("--wrapper", type=Path, default=sidecar.WRAPPER, help="the program that prepare puts there")
+    text = "in a pod: the wrapper is not the first process of its container, as in a Workflow of Argo"
+    parser.add_argument("--not-init", action="store_true", help=text)
     asked = parser.parse_args(arguments)
     if asked.step == "deliver" and not asked.state:
         parser.error("deliver needs --state")
@@ -79,7 +81,7 @@ def _log(result: Mapping[str, Any]) -> None:
 def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
-            return sidecar.deliver(delivery, place, SidecarFolder(asked.state))
+            return sidecar.deliver(delivery, place, SidecarFolder(asked.state), is_init=not asked.not_init)
         case "prepare" if asked.state:
             return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper)
         case "prepare":

@@ -10,6 +10,7 @@ from the private git directory alone.
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -30,9 +31,11 @@ that container's image."""
 STOPPED = 143
 """Exit code after a stop before the command had started."""
 _POLL = 0.05
-_CODE_MAX = 16
+_CODE_MAX = 128
 _LOCK = "state-lock"
 """In the private folder: the inode of the wrapper's lock."""
+_SEAL = "state-seal"
+"""In the private folder: the word that only the wrapper knows, see ``SidecarFolder.seal``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,16 @@ class SidecarFolder:
         finally:
             os.close(lock)
 
-    def wait_end(self, inode: int) -> int | None:
-        """Waits until the lock is free; returns the command's exit code, or None: it was killed with its wrapper.
+    def seal(self, word: str) -> None:
+        """Gives the wrapper a word, which it removes before it starts the command, and adds to the exit code.
+
+        A command that kills its wrapper cannot write an end of its own.
+        """
+        (self.folder / "seal").write_text(word)
+
+    def wait_end(self, inode: int) -> tuple[int | None, str]:
+        """Waits until the lock is free; returns the command's exit code, or None: it was killed with its wrapper. With
+        the code comes its seal.
 
         Args:
             inode: The result of ``make_lock``.
@@ -78,12 +89,12 @@ class SidecarFolder:
             os.close(lock)
         code = _open(self.folder / "code")
         if code is None:
-            return None
+            return None, ""
         try:
-            text = os.read(code, _CODE_MAX).strip()
+            text, _, seal = os.read(code, _CODE_MAX).decode(errors="replace").partition("\n")
         finally:
             os.close(code)
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() else None, seal.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +142,23 @@ def prepare_pod(
     (tools / WRAPPER.name).chmod(0o755)
     place.private.mkdir(parents=True, exist_ok=True)
     (place.private / _LOCK).write_text(str(state.make_lock()))
+    word = secrets.token_hex()
+    (place.private / _SEAL).write_text(word)
+    state.seal(word)
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
     return prepared
 
 
-def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | Failed:
+def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: bool = True) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
+
+    Args:
+        delivery: The delivery.
+        place: Where.
+        state: The folder that the two containers share.
+        is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
@@ -159,10 +179,13 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder) -> Landed | 
             raise StoppedError
         time.sleep(_POLL)
     try:
-        code = state.wait_end(int((place.private / _LOCK).read_text()))
+        code, seal = state.wait_end(int((place.private / _LOCK).read_text()))
     except ReplacedError:
         # It may still run: nothing of it is read.
         lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"
+        return Failed(Outcome.COMMAND_FAILED, message=lost)
+    if not is_init and seal != (place.private / _SEAL).read_text():
+        lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:
         return land(delivery, place)

@@ -3,6 +3,7 @@
 from parallelproject.core.planner.explanation import View, failure
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import conflicts
+from parallelproject.model.spec import ExecutorKind
 from parallelproject.model.status import Reason
 
 _TROUBLE: dict[str, str] = {
@@ -29,6 +30,14 @@ _TROUBLE: dict[str, str] = {
     Reason.START_ERROR: "its command cannot be started; the attempt is being stopped",
 }
 """What keeps a pod from starting."""
+_OF_WORKFLOWS = _TROUBLE | {
+    Reason.JOB_SUSPENDED: (
+        "its Workflow is suspended: the task keeps its slot and its files until a user resumes the Workflow, or the "
+        "task or the project is stopped"
+    ),
+    Reason.JOB_TERMINATING: "its Workflow is being deleted; the next attempt starts after that",
+}
+"""The same where a task is a Workflow."""
 _HELD = frozenset({Reason.JOB_SUSPENDED, Reason.JOB_TERMINATING})
 """Reasons of an attempt whose Job someone else changed."""
 _LOOK_AT_JOB = _HELD | {Reason.POD_NOT_CREATED, Reason.NO_CONTROLLER, Reason.WORKFLOW_PENDING}
@@ -43,7 +52,8 @@ def running(view: View, i: int) -> Why:
     if reason:
         verb = "is held" if reason in _HELD else "cannot start"
         answer = f"attempt {record.attempts} {verb}{view.since(record)}"
-        more.append(_TROUBLE.get(reason, f"a container of its pod is not started: {reason}"))
+        words = _OF_WORKFLOWS if view.spec.executor is ExecutorKind.WORKFLOW else _TROUBLE
+        more.append(words.get(reason, f"a container of its pod is not started: {reason}"))
         if reason == Reason.IMAGE_PULL_BACK_OFF and (images := _images(view, i)):
             more.append(f"its images: {images}")
     if record.job:

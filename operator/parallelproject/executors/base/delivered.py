@@ -1,0 +1,97 @@
+"""What ``pproj-git`` reports about the work of an attempt, the same for all executors. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
+from parallelproject.executors.base.task_file import conflict_feedback
+from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
+from parallelproject.model.status import Reason
+
+_BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
+"""Why work did not land, by the exit code of the container that lands it; any other code is TRANSIENT."""
+_CODES = {error.outcome: error.exit_code for error in DeliveryError.__subclasses__()}
+_COMMIT = 10
+"""Characters of a commit's hash that are recorded."""
+
+
+class Delivered(NamedTuple):
+    """What happened to the work of an attempt."""
+
+    reason: Reason | None = None
+    """Why it did not land; None if it did, or if the task's own container failed."""
+    commit: str | None = None
+    """The short hash of the task's commit on the branch."""
+    paths: tuple[str, ...] = ()
+    """The paths of a conflict."""
+    ref: str | None = None
+    """The ref of work that did not land."""
+    notes: DeliveryNotes = NO_NOTES
+
+
+NOT_DELIVERED = Delivered()
+
+
+def delivered(code: int, message: str) -> Delivered:
+    """Reads the result of a container that lands work.
+
+    Args:
+        code: Its exit code.
+        message: Its result, see ``git.container.instructions``.
+    """
+    report = _object(message)
+    commit, paths = report.get("commit"), report.get("paths")
+    ref = report["ref"] if isinstance(report.get("ref"), str) else None
+    if code:
+        reason = _BY_CODE.get(code, Reason.TRANSIENT)
+        conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
+        return Delivered(reason, None, tuple(map(str, conflict)), ref)
+    notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
+    return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes)
+
+
+def result_of(message: str) -> tuple[Outcome, Delivered] | None:
+    """Reads a result whose exit code is not known; None if it is not the result of a step.
+
+    Args:
+        message: As of ``delivered``.
+    """
+    try:
+        outcome = Outcome(str(_object(message).get("outcome")))
+    except ValueError:
+        return None
+    return outcome, delivered(_CODES.get(outcome, 0), message)
+
+
+def explanation(message: str) -> str:
+    """The sentence in a result; empty if it has none."""
+    return str(_object(message).get("message") or "")
+
+
+def feedback_of(conflict: Delivered | None, number: int) -> str:
+    """The feedback for the attempt after one whose work was in conflict; empty if it was not.
+
+    Args:
+        conflict: The result of that attempt.
+        number: Its number.
+    """
+    if conflict is None or conflict.reason is not Reason.CONFLICT:
+        return ""
+    kept = f"The work of attempt {number} is kept in the repository: {conflict.ref}" if conflict.ref else ""
+    return conflict_feedback(number, conflict.paths, kept)
+
+
+def _length(report: Mapping[str, Any], name: str) -> int:
+    """The length of a list before it was cut to fit."""
+    found, total = report.get(name), report.get(f"{name}Total")
+    return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
+
+
+def _object(message: str) -> Mapping[str, Any]:
+    """A message that is a JSON object; empty for any other."""
+    try:
+        found = json.loads(message or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
