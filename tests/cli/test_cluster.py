@@ -120,7 +120,7 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     assert yaml.safe_load(call("get", "life", "-o", "yaml").out)["spec"] == item["spec"]
 
     text = call("get", "life").out
-    assert re.search(r"^Tasks: +2: 2 succeeded$", text, re.MULTILINE)
+    assert re.search(r"^Tasks: +2 \(2 succeeded\)$", text, re.MULTILINE)
     assert re.search(r"^  Accepted +True +GraphValid ", text, re.MULTILINE)
     assert re.search(r"^  L1 +1 +1 +0 +0 +0 +█{20}$", text, re.MULTILINE)
     assert re.search(r"^  b +Succeeded +L1 +1 +\d+s +The second$", text, re.MULTILINE)

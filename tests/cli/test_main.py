@@ -1,6 +1,7 @@
 """The command line as a whole: how it starts, how it ends, what it says when it is used wrongly."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,21 @@ def test_ctrl_c_ends_with_130(pproj: Pproj, manifest: Path, monkeypatch: pytest.
     assert pproj("plan", manifest).code == 130
 
 
+def test_an_error_is_wrapped_between_words_on_a_terminal_and_whole_in_a_pipe(tmp_path: Path):
+    command = [str(BIN / "pproj"), "plan", str(tmp_path / "none.json")]
+    environment = {**os.environ, "COLUMNS": "40"}
+    screen, terminal = os.openpty()
+    subprocess.run(command, env=environment, stderr=terminal, timeout=60, check=False)
+    os.close(terminal)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", os.read(screen, 4096).decode()).replace("\r", "")
+    os.close(screen)
+    whole = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stderr
+    assert len(whole.splitlines()) == 1
+    assert len(shown.splitlines()) > 1
+    assert " ".join(shown.split()) == " ".join(whole.split())
+    assert all(len(line) <= 40 or len(line.split()) == 1 for line in shown.splitlines())
+
+
 def test_an_output_that_is_full_is_said_and_is_no_bug(tasks_json: Path):
     for arguments in (["plan", tasks_json], ["--help"]):
         with Path("/dev/full").open("w") as full:
@@ -169,7 +185,7 @@ def test_what_is_suggested_starts_with_the_program_as_it_was_typed(manifest: Pat
     def suggested(program: str, path: str, where: Path) -> set[str]:
         done = subprocess.run(
             [program, "plan", str(manifest)],
-            capture_output=True, text=True, check=True, cwd=where, env={**os.environ, "PATH": path},
+            capture_output=True, text=True, check=True, cwd=where, env={**os.environ, "PATH": path, "COLUMNS": "400"},
         )  # fmt: skip
         return {line.split(f" {verb} ")[0].strip() for line in done.stdout.splitlines()
                 for verb in ("run", "submit") if f" {verb} {manifest}" in line}  # fmt: skip

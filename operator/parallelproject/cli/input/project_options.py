@@ -91,7 +91,7 @@ def on_projects(function: Work) -> Callable[..., int | None]:
 def _in_cluster(
     target: ClusterTarget, names: Sequence[str], work: Callable[[Any], Coroutine[Any, Any, int | None]]
 ) -> int | None:
-    """Works with the cluster. Without one, the names may be meant for local runs, which are named."""
+    """Works with the cluster. Without a cluster, the names may be meant for local runs, which are named."""
     try:
         return with_cluster(target, work)
     except NoClusterFailure as failure:

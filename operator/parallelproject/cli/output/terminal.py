@@ -120,8 +120,8 @@ def _headed(word: str, style: str, text: str) -> None:
 
 
 def _fitting(text: str, stream: TextIO) -> list[str]:
-    """The lines of a text, wrapped at the width of the terminal."""
-    room = width(stream)
+    """The lines of a text; on a terminal they are wrapped at its width."""
+    room = width(stream) if stream.isatty() else _WIDE
     if all(len(line) <= room for line in text.split("\n")):
         return text.split("\n")
     from parallelproject.local.views.wrapping import wrapped  # here, because few lines are too long
