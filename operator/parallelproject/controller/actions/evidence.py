@@ -87,7 +87,8 @@ class Evidence:
         for view in found:
             if view is not None:
                 held = HeldJob(namespace, view.name, view.uid)
-                self._spawn(held, self._release(held))
+                if held not in self._under_way:
+                    self._spawn(held, self._release(held))
 
     async def close(self) -> None:
         """Stops; the next operator finds what is still held. A request that arrives later does no harm."""
