@@ -49,8 +49,8 @@ class ObservedAttempts:
         """Whether that, or what is unconfirmed, has changed since this was last set to False. Most events of objects
         change nothing: planning only after changes saves two plans of three."""
         self.begun = False
-        """Whether attempts were requested, or are known to exist now. A plan with that can wait a moment: their slots are
-        held since the request, so it starts nothing."""
+        """Whether attempts were requested, or are known to exist now. A plan with that can wait a moment: their slots
+        are held since the request, so it starts nothing."""
 
     def found(self, key: WorkKey, view: ObjectView) -> None:
         """The object of an attempt exists. A state older than the known one is skipped: the answer to a creation may
