@@ -33,7 +33,7 @@ def planned(scene: Callable[[Registry, Project], None], *, later: bool = False) 
         registry.take(BODY)
         (project,) = registry.projects
         await registry.queue.take()
-        project.observed.changed = project.observed.begun = False
+        project.observed.changed = project.observed.has_start = False
         scene(registry, project)
         for timer in list(registry._soon.values()) if later else ():
             timer._run()
@@ -43,7 +43,7 @@ def planned(scene: Callable[[Registry, Project], None], *, later: bool = False) 
 
 
 def starts(registry: Registry, project: Project) -> None:
-    project.observed.begun = True
+    project.observed.has_start = True
     registry.touch(*OWNER)
 
 
@@ -55,7 +55,7 @@ def ends(registry: Registry, project: Project) -> None:
 
 def starts_and_is_planned(registry: Registry, project: Project) -> None:
     starts(registry, project)
-    project.observed.begun = False
+    project.observed.has_start = False
 
 
 def starts_and_is_deleted(registry: Registry, project: Project) -> None:

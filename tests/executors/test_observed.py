@@ -49,8 +49,8 @@ def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: O
 
 def test_a_start_can_wait_for_the_next_plan_and_everything_else_cannot(seen: ObservedAttempts) -> None:
     def news() -> tuple[bool, bool]:
-        found = seen.changed, seen.begun
-        seen.changed = seen.begun = False
+        found = seen.changed, seen.has_start
+        seen.changed = seen.has_start = False
         return found
 
     news()

@@ -18,7 +18,7 @@ from parallelproject.model.work import WorkKey
 log = logging.getLogger(__name__)
 
 SOON_SECONDS = 0.1
-"""Maximum time until a plan with attempts that have begun. Most of them are in the plan that follows an end."""
+"""Maximum time until a plan with starts. Most of them are in the plan that follows an end."""
 
 
 class Registry:
@@ -126,7 +126,7 @@ class Registry:
             return False
         if project.observed.changed:
             self.again(project)
-        elif project.observed.begun:
+        elif project.observed.has_start:
             self.again_soon(project)
         return True
 
@@ -166,7 +166,7 @@ class Registry:
 
     def _unless_planned(self, key: tuple[str, str], project: Project) -> None:
         del self._soon[key]
-        if project.observed.begun:
+        if project.observed.has_start:
             self.again(project)
 
     def is_current(self, project: Project) -> bool:

@@ -48,7 +48,7 @@ class ObservedAttempts:
         self.changed = True
         """Whether that, or what is unconfirmed, has changed since this was last set to False. Most events of objects
         change nothing: planning only after changes saves two plans of three."""
-        self.begun = False
+        self.has_start = False
         """Whether attempts were requested, or are known to exist now. A plan with that can wait a moment: their slots
         are held since the request, so it starts nothing."""
 
@@ -278,7 +278,7 @@ class ObservedAttempts:
         if tuple(attempts) == before:
             return
         if _is_start(before, attempts):
-            self.begun = True
+            self.has_start = True
         else:
             self.changed = True
         if attempts:
