@@ -47,6 +47,42 @@ def test_an_attempt_asked_for_holds_its_slot_until_it_is_seen_or_refused(seen: O
     assert [(a.phase, a.reason) for a in seen.attempts["a"]] == [(Phase.FAILED, Reason.NAME_CONFLICT)]
 
 
+def test_a_start_can_wait_for_the_next_plan_and_everything_else_cannot(seen: ObservedAttempts) -> None:
+    def news() -> tuple[bool, bool]:
+        found = seen.changed, seen.has_start
+        seen.changed = seen.has_start = False
+        return found
+
+    news()
+    seen.launching(A1, "{}")
+    assert news() == (False, True)
+    seen.found(A1, job()._replace(claim="{}"))
+    assert news() == (False, True)
+    seen.part_found(A1, "p", pod("Succeeded"))
+    assert news() == (True, False)
+    seen.launching(A2, "{}")
+    assert news() == (False, True)
+    seen.refused(A2, None, 4.0)
+    assert news() == (True, False)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        job(stopped_for="Stopped"),
+        job(outcome="Failed", reason="BackoffLimitExceeded"),
+        job()._replace(is_suspended=True),
+        job()._replace(claim='{"role":"other"}'),
+    ],
+    ids=["is being stopped", "has ended", "is suspended", "holds something else"],
+)
+def test_an_attempt_that_does_not_just_run_is_planned_with_at_once(seen: ObservedAttempts, found: JobView) -> None:
+    seen.launching(A1, "{}")
+    seen.changed = False
+    seen.found(A1, found)
+    assert seen.changed
+
+
 def test_a_late_answer_does_not_undo_what_the_watch_has_told(seen: ObservedAttempts) -> None:
     seen.found(A1, job(version=9, outcome="Complete"))
     seen.found(A1, job(version=3))

@@ -1,4 +1,4 @@
-"""The state of a run that the last release left in the middle, as ``tests/local/data/write_state.py`` wrote it down."""
+"""States of runs that earlier versions left in the middle, as ``tests/local/data/write_state.py`` wrote them down."""
 
 import json
 import shutil
@@ -7,9 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-REVISION = "d53be82"
-"""The last release whose states do not count their schema."""
-FOLDER = Path(__file__).parent / "data" / f"state-{REVISION}"
+REVISIONS = ("d53be82", "4fbcba9")
+"""By version of the schema, from 0 on, the last revision that wrote it. The first one did not count its schema."""
 LATER = ("twice", "running", "spilled", "later")
 """Tasks that the project has since its last session."""
 
@@ -33,17 +32,23 @@ def spec(*more: str, backoff: float = 3600) -> dict[str, Any]:
     }
 
 
-def restore_database(path: Path) -> None:
-    """Makes the database, as the release left it."""
+def folder(version: int) -> Path:
+    """Where the state of a version of the schema is kept."""
+    return Path(__file__).parent / "data" / f"state-{REVISIONS[version]}"
+
+
+def restore_database(path: Path, version: int = 0) -> None:
+    """Makes the database, as the last revision with this version of the schema left it."""
     with closing(sqlite3.connect(path)) as db:
-        db.executescript((FOLDER / "state.sql").read_text())
+        db.executescript((folder(version) / "state.sql").read_text())
+        db.execute(f"pragma user_version = {version}")
         db.execute("pragma journal_mode = wal")
 
 
-def restore(state: Path) -> None:
-    """Makes the state directory, as the release left it."""
+def restore(state: Path, version: int) -> None:
+    """Makes the state directory, as the last revision with this version of the schema left it."""
     state.mkdir(parents=True)
-    restore_database(state / "state.db")
-    spilled = json.loads((FOLDER / "spill.json").read_text())
+    restore_database(state / "state.db", version)
+    spilled = json.loads((folder(version) / "spill.json").read_text())
     (state / "state.spill").write_bytes(json.dumps(spilled).encode() + b"\n\0" + bytes(256 * 1024))
-    shutil.copytree(FOLDER / "tasks", state / "tasks")
+    shutil.copytree(folder(version) / "tasks", state / "tasks")

@@ -53,7 +53,7 @@ def test_while_a_run_goes_on_waits_deadlines_and_times_are_as_if_it_never_jumped
         "case $PPROJ_TASK_ID$PPROJ_ATTEMPT in late*) exec sleep 1000;; flaky1) exit 1;; esac",
     )
     said = run.start(before=jumping).finish(1)
-    rows = {(row.task, row.number): row for row in run.attempts()}
+    rows = {(row.key.task, row.key.attempt): row for row in run.attempts()}
     assert {key: row.phase for key, row in rows.items()} == {
         ("flaky", 1): "Failed",
         ("flaky", 2): "Succeeded",
@@ -110,6 +110,6 @@ def test_the_order_of_attempts_is_that_of_their_numbers_not_of_their_times(runne
     )
     run.run()
     with sqlite3.connect(run.state / "state.db") as db:
-        db.execute("update attempts set started = started - 100 * number, ended = ended - 100 * number")
+        db.execute("update attempts set started = started - 100 * attempt, ended = ended - 100 * attempt")
     assert "has succeeded already" in run.run()
     assert run.journal() == ["a 1", "a 2", "a 3"]

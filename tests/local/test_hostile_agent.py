@@ -116,7 +116,7 @@ def test_the_checkout_is_byte_for_byte_as_it_was(afternoon: Afternoon) -> None:
 @pytest.mark.parametrize("name", DEEDS)
 def test_the_work_is_where_it_belongs(afternoon: Afternoon, name: str) -> None:
     deed = DEEDS[name]
-    last = [row for row in afternoon.run.attempts() if row.task == name][-1]
+    last = [row for row in afternoon.run.attempts() if row.key.task == name][-1]
     line = afternoon.line(name)
     assert (" succeeded in " in line) == deed.succeeds, afternoon.output
     refs = afternoon.refs_with(f"work of {name}")

@@ -44,17 +44,17 @@ def check_exactly_once(run: Runner, count: int = 40) -> None:
     rows = run.attempts()
     started = journal_of(run, "start")
     assert len(started) == len(set(started))
-    assert set(started) <= {(row.task, row.number) for row in rows}
-    succeeded = {row.task: row.number for row in rows if row.phase == "Succeeded"}
+    assert set(started) <= {(row.key.task, row.key.attempt) for row in rows}
+    succeeded = {row.key.task: row.key.attempt for row in rows if row.phase == "Succeeded"}
     assert len(succeeded) == count
-    assert all(row.number <= succeeded[row.task] for row in rows)
+    assert all(row.key.attempt <= succeeded[row.key.task] for row in rows)
     assert {row.phase for row in rows} <= {"Succeeded", "Stopped"}
 
 
 def done_twice(run: Runner) -> list[AttemptRow]:
     """The attempts of tasks that were done more than once."""
     counts = Counter(task for task, _ in journal_of(run, "done"))
-    return [row for row in run.attempts() if counts[row.task] > 1]
+    return [row for row in run.attempts() if counts[row.key.task] > 1]
 
 
 def is_unknown(row: AttemptRow) -> bool:
@@ -91,7 +91,7 @@ def test_engine_and_supervisor_killed_together(runner: Make) -> None:
     run.run()
     check_exactly_once(run)
     again = done_twice(run)  # of all others the guard has learnt the ends
-    assert {row.task for row in again} == {row.task for row in again if is_unknown(row)}, again
+    assert {row.key.task for row in again} == {row.key.task for row in again if is_unknown(row)}, again
     assert run.processes() == []
 
 
@@ -226,7 +226,7 @@ def test_ends_that_the_supervisor_did_not_live_to_write_down_are_learnt(runner: 
     until(lambda: ended() == 2)
     os.kill(supervisor, signal.SIGKILL)
     process.finish(1)
-    assert {row.task: row.phase for row in run.attempts()} == {
+    assert {row.key.task: row.phase for row in run.attempts()} == {
         "a": "Succeeded",
         "b": "Failed",
         "c": "Stopped",

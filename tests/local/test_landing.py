@@ -85,7 +85,7 @@ def test_two_tasks_that_declare_the_same_file_run_one_after_the_other_without_a_
     run = landing(tasks("a", "b", files=["shared.txt"]), command)
     output = run.run()
     assert run.journal() == ["+", "-", "+", "-"]
-    assert {(row.number, row.phase) for row in run.attempts()} == {(1, "Succeeded")}
+    assert {(row.key.attempt, row.phase) for row in run.attempts()} == {(1, "Succeeded")}
     assert checkout.show("shared.txt").splitlines()[-2:] == checkout.tasks()
     assert "could run at the same time" not in output
 

@@ -51,7 +51,7 @@ def test_trouble_that_lasts_is_a_failure_and_the_next_attempt_lands_without_runn
     output = run.start(before=striker.use).finish(0)
     assert "a  failed (Transient)" in output
     assert run.journal() == checkout.tasks() == ["a", "b"]
-    assert [(row.task, row.number) for row in run.attempts()] == [("a", 1), ("a", 2), ("b", 1)]
+    assert [(row.key.task, row.key.attempt) for row in run.attempts()] == [("a", 1), ("a", 2), ("b", 1)]
     assert (
         checkout.git("log", "-1", "--format=%(trailers:key=Parallel-Attempt,valueonly)", f"{BRANCH}~1").strip() == "1"
     )
@@ -112,7 +112,7 @@ def test_a_landing_is_not_cut_off_by_a_request_to_end(landing: Make, checkout: C
     run.start(before=striker.use).finish(0)
     assert striker.has_struck
     assert run.journal() == checkout.tasks() == ["a"]
-    assert [row.number for row in run.attempts()] == [1]
+    assert [row.key.attempt for row in run.attempts()] == [1]
 
 
 def test_fresh_goes_on_top_of_what_has_landed_before(landing: Make, checkout: Checkout) -> None:

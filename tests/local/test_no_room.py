@@ -7,6 +7,7 @@ import pytest
 
 from parallelproject.local.state.spill import SIZE, Spill
 from parallelproject.local.state.store import AttemptRow
+from parallelproject.model.work import WorkKey, WorkKind
 from tests.local.disk import can_mount, fill, make_room, small_disk
 from tests.local.runner import Runner, tasks, until
 from tests.local.test_killed import STEP, check_exactly_once, graph
@@ -21,7 +22,7 @@ def test_a_state_that_may_grow_no_further_ends_the_run_and_keeps_what_is_known(r
     output = run.start(file_limit=100_000).finish(1)
     assert "cannot write" in output
     assert "Resume from here" in output
-    done = {row.task for row in run.attempts() if row.phase == "Succeeded"}
+    done = {row.key.task for row in run.attempts() if row.phase == "Succeeded"}
     assert 0 < len(done) < 40
     run.run()
     check_exactly_once(run)
@@ -67,7 +68,14 @@ def attempts_in_spill(run: Runner) -> list[AttemptRow]:
 
 
 def test_the_spill_takes_the_ends_of_all_that_can_be_at_work(tmp_path: Path) -> None:
-    row = AttemptRow("x" * 63, 100, "Failed", 1.7e9 + 0.123456, 1.7e9 + 0.123456, "DeadlineExceeded", 137)
+    row = AttemptRow(
+        WorkKey(WorkKind.TASK, "x" * 63, "s" * 63, 100),
+        "Failed",
+        1.7e9 + 0.123456,
+        1.7e9 + 0.123456,
+        "DeadlineExceeded",
+        137,
+    )
     spill = Spill(tmp_path / "spill")
     spill.write([row] * 1000)
     spill.close()
@@ -81,7 +89,7 @@ def test_the_spill_takes_the_ends_of_all_that_can_be_at_work(tmp_path: Path) -> 
 def test_a_spill_that_was_cut_off_while_it_was_written_holds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "spill"
     spill = Spill(path)
-    spill.write([AttemptRow("a", 1, "Succeeded", 1.0)])
+    spill.write([AttemptRow(WorkKey.of_task("a", 1), "Succeeded", 1.0)])
     with path.open("r+b") as file:
         file.write(b'[["b", 1, "Succ')
         file.truncate()

@@ -94,7 +94,7 @@ def test_six_tasks_that_tick_their_own_box_in_the_task_file_succeed_at_the_first
     output = run.run()
     assert sorted(run.journal()) == list(SIX)
     assert sorted(checkout.tasks()) == list(SIX)
-    assert {row.number for row in run.attempts()} == {1}
+    assert {row.key.attempt for row in run.attempts()} == {1}
     assert checkout.show("plan/tasks.md") == file.read_text().rstrip("\n")
     assert output.count("plan/tasks.md") == 1
     assert (

@@ -6,9 +6,13 @@ from pathlib import Path
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import AttemptRow, Store
+from parallelproject.model.work import WorkKey
 
-A, B = AttemptRow("a", 1, "Succeeded", 1.0, 2.0), AttemptRow("b", 1, "Failed", 1.0, 2.0, "ExitCode", 1)
-INTENT = AttemptRow("c", 1, "Running", 3.0)
+A, B = (
+    AttemptRow(WorkKey.of_task("a", 1), "Succeeded", 1.0, 2.0),
+    AttemptRow(WorkKey.of_task("b", 1), "Failed", 1.0, 2.0, "ExitCode", 1),
+)
+INTENT = AttemptRow(WorkKey.of_task("c", 1), "Running", 3.0)
 
 
 def test_what_the_store_cannot_take_goes_to_the_spill_and_later_to_the_store(tmp_path: Path) -> None:

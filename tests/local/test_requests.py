@@ -100,7 +100,7 @@ class Bench:
         return {row["id"]: row["state"] for row in found.get("status", {}).get("tasks", ())}
 
     def failures(self) -> int:
-        return sum(row.task == "bad" and row.phase == "Failed" for row in self.run.attempts())
+        return sum(row.key.task == "bad" and row.phase == "Failed" for row in self.run.attempts())
 
     def starts(self, task: str) -> int:
         return Counter(line.split()[0] for line in self.run.journal())[task]

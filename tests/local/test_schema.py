@@ -85,7 +85,7 @@ def killed_at(path: Path, statement: int) -> bool:
     return code != 0
 
 
-def from_the_last_release(path: Path) -> None:
+def from_the_first_release(path: Path) -> None:
     earlier_state.restore_database(path)
 
 
@@ -93,7 +93,7 @@ def from_nothing(path: Path) -> None:
     """There is no file."""
 
 
-@pytest.mark.parametrize("begin", [from_the_last_release, from_nothing])
+@pytest.mark.parametrize("begin", [from_the_first_release, from_nothing])
 def test_killed_at_any_statement_of_any_migration_it_is_of_one_version_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[Path], None]
 ) -> None:
@@ -127,17 +127,19 @@ def test_every_kill_is_followed_by_another_until_it_is_done(tmp_path: Path, monk
     assert content(tmp_path / "state.db") == (len(schema.MIGRATIONS), expected)
 
 
-def test_the_state_of_the_last_release_is_version_1_and_keeps_every_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(len(earlier_state.REVISIONS)))
+def test_the_state_of_an_earlier_version_keeps_every_row(tmp_path: Path, version: int) -> None:
     path = tmp_path / "state.db"
-    earlier_state.restore_database(path)
+    earlier_state.restore_database(path, version)
     before = content(path)
     with closing(Store(path)) as store:
-        assert store.created_by is None
+        assert store.created_by == (None if version == 0 else "0.1.0")
     with closing(sqlite3.connect(path)) as db:
         (by,) = db.execute("select value from meta where key = 'migrated_by'").fetchone()
     assert by == parallelproject.__version__
-    assert before[0] == 0
-    assert content(path) == (len(schema.MIGRATIONS), before[1])
+    assert before[0] == version
+    attempts = [("Task", task, "", *rest) for task, *rest in before[1]["attempts"]]
+    assert content(path) == (len(schema.MIGRATIONS), before[1] | {"attempts": attempts})
 
 
 def test_a_migration_that_fails_leaves_the_state_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

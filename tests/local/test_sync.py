@@ -10,6 +10,7 @@ import pytest
 from parallelproject.local.state import sync as local_sync
 from parallelproject.local.state.store import AttemptRow, Store
 from parallelproject.local.state.sync import Sync
+from parallelproject.model.work import WorkKey
 from rig.deadline import until
 
 
@@ -22,12 +23,12 @@ def test_the_disk_is_asked_once_for_all_that_comes_within_the_time_between(
     monkeypatch.setattr(local_sync, "SYNC_EVERY", 0.3)
     with closing(Store(tmp_path / "state.db", synced=True)) as store:
         sync = Sync(tmp_path / "state.db")
-        store.write([AttemptRow("a", 1, "Succeeded", 1.0, 2.0)])
+        store.write([AttemptRow(WorkKey.of_task("a", 1), "Succeeded", 1.0, 2.0)])
         sync.ask()
         until(lambda: len(asked) == 1, "the first", seconds=10)
         began = time.monotonic()
         for number in range(2, 50):
-            store.write([AttemptRow("a", number, "Succeeded", 1.0, 2.0)])
+            store.write([AttemptRow(WorkKey.of_task("a", number), "Succeeded", 1.0, 2.0)])
             sync.ask()
         until(lambda: len(asked) == 2, "the second", seconds=10)
         sync.close()
@@ -38,7 +39,7 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
     log = tmp_path / "state.db-wal"
     with closing(Store(tmp_path / "state.db", synced=True)) as store:
         for number in range(6000):
-            store.write([AttemptRow("a", number, "Succeeded", 1.0, 2.0)])
+            store.write([AttemptRow(WorkKey.of_task("a", number), "Succeeded", 1.0, 2.0)])
         assert log.stat().st_size < 20_000_000
 
 

@@ -201,6 +201,7 @@ class Enclosure(Block):
             f"--service-cluster-ip-range=198.19.{self._number}.0/24",
             f"--kubelet-client-certificate={self.client_certificate}",
             f"--kubelet-client-key={self._client_key}",
+            "--enable-aggregator-routing=true",  # no kube-proxy: it calls a webhook at the address of its pod
         ]
 
     # Using it.

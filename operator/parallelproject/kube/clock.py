@@ -8,6 +8,7 @@ is moved to the nearest end; so it does not jitter, and is right to about a seco
 import logging
 import time
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class ServerClock:
             received: Monotonic time after the first byte of the answer.
         """
         try:
-            server = parsedate_to_datetime(date).timestamp() if date else None
+            server = _seconds(date) if date else None
         except ValueError:
             return
         if server is None:
@@ -52,3 +53,8 @@ class ServerClock:
                 "the clock of this machine differs from the API server's by %.0f s; its clock is used",
                 self.skew,
             )
+
+
+@lru_cache(maxsize=2)  # a server answers many requests in a second
+def _seconds(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp()

@@ -3,8 +3,9 @@
 Names of Jobs, labels, what is observed and requests under way are keyed by it, so that each attempt exists once.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
 class WorkKind(StrEnum):
@@ -53,6 +54,16 @@ class WorkKey(NamedTuple):
     def of_publishing(cls, attempt: int) -> Self:
         """An attempt at publishing."""
         return cls(WorkKind.PUBLISH, "", "", attempt)
+
+    @classmethod
+    def of_fields(cls, fields: Iterable[Any]) -> Self:
+        """The key with these fields, as JSON and SQLite have them.
+
+        Raises:
+            ValueError: there is no such kind, or the number of fields is another.
+        """
+        kind, task, step, attempt = fields
+        return cls(WorkKind(kind), task, step, attempt)
 
     @property
     def work(self) -> Work:

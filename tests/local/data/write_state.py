@@ -1,6 +1,6 @@
 """Writes down the state of a run that an earlier revision left in the middle.
 
-``python -m tests.local.data.write_state`` is run by hand.
+``python -m tests.local.data.write_state VERSION`` is run by hand, for the last revision with a version of the schema.
 
 The revision's own code does all of it, from ``git archive``. The first session ends with a failure. The second one
 retries it; the third one has more tasks. Both lose engine, guard and supervisor at once, and of the last one's attempts
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.local.supervisor import process_tree
-from tests.local.earlier_state import FOLDER, LATER, REVISION, spec
+from tests.local.earlier_state import LATER, REVISIONS, spec
+from tests.local.earlier_state import folder as folder_of
 from tests.local.runner import until
 
 _COMMAND = (
@@ -31,8 +32,12 @@ _COMMAND = (
 _SPILL = """
 import sys
 from pathlib import Path
-from parallelproject.executors.local_spill import Spill
-from parallelproject.executors.local_store import Store
+try:
+    from parallelproject.executors.local_spill import Spill
+    from parallelproject.executors.local_store import Store
+except ImportError:
+    from parallelproject.local.state.spill import Spill
+    from parallelproject.local.state.store import Store
 store = Store(Path(sys.argv[1]) / "state.db")
 row = next(row for row in store.attempts() if row.task == "spilled")
 Spill(Path(sys.argv[1]) / "state.spill").write([row._replace(phase="Succeeded", ended=row.started + 1, exit_code=0)])
@@ -42,13 +47,15 @@ store.close()
 
 def main() -> None:
     """Writes the folder anew."""
-    root = Path(__file__).parents[3]
+    root, version = Path(__file__).parents[3], int(sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        archive = subprocess.run(["git", "archive", REVISION, "operator"], cwd=root, check=True, capture_output=True)
+        archive = subprocess.run(
+            ["git", "archive", REVISIONS[version], "operator"], cwd=root, check=True, capture_output=True
+        )
         subprocess.run(["tar", "x"], input=archive.stdout, cwd=folder, check=True)
         state = _run_and_kill(folder)
-        _keep(state, FOLDER)
+        _keep(state, folder_of(version))
 
 
 def _run_and_kill(folder: Path) -> Path:

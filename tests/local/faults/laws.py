@@ -40,7 +40,7 @@ def read_state(file: Path) -> State:
         return State([], False)
     with closing(sqlite3.connect(file)) as db:
         try:
-            rows = [Row(*row) for row in db.execute("select task, number, phase from attempts")]
+            rows = [Row(*row) for row in db.execute("select task, attempt, phase from attempts")]
             last = db.execute("select completed from sessions order by id desc limit 1").fetchone()
         except sqlite3.OperationalError:
             return State([], False)  # killed before there were tables

@@ -170,6 +170,7 @@ def watch_supervisor(written: list[Any]) -> None:
     from parallelproject.local.state.spill import Spill
     from parallelproject.local.supervisor import supervisor as local_supervisor
     from parallelproject.local.supervisor.roster import Roster
+    from parallelproject.model.work import WorkKey
 
     plan = Plan([Kill(*kill) for kill in written[0]], *written[1:])
     points = Points(SUPERVISOR, plan)
@@ -188,9 +189,9 @@ def watch_supervisor(written: list[Any]) -> None:
     os.fork = forked
     known = Roster.started
 
-    def noted(self: Roster, task: str, number: int, pid: int) -> None:
-        known(self, task, number, pid)
-        points.note("known", task, str(number))
+    def noted(self: Roster, key: WorkKey, pid: int) -> None:
+        known(self, key, pid)
+        points.note("known", key.task, str(key.attempt))
 
     Roster.started = noted  # type: ignore[method-assign]
     points.wrap(Spill, "clear", "clear")

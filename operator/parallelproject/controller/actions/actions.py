@@ -96,7 +96,7 @@ class Actions:
 
         project.observed.launching(key, claim, self._api.clock.now())
         work = self._creation.create(project, key, manifest, project.generation, woken)
-        self._requests.start(project, "create", key, work, failed)
+        self._requests.start(project, "create", key, work, failed, can_wait=key.is_task)
 
     async def _stop(self, project: Project, key: WorkKey, why: str) -> None:
         path, observed = self.lookup.path(project, key), project.observed

@@ -95,7 +95,8 @@ class Evidence:
         for view in found:
             if view is not None and isinstance(executor, HoldsEvidence):
                 held = HeldJob(executor, project.owner.namespace, view.name, view.uid)
-                self._spawn(held, self._release(held, executor.hold(view)))
+                if held not in self._under_way:
+                    self._spawn(held, self._release(held, executor.hold(view)))
 
     async def close(self) -> None:
         """Stops; the next operator finds what is still held. A request that arrives later does no harm."""

@@ -32,8 +32,10 @@ class Requests:
         key: WorkKey | None,
         work: Coroutine[None, None, None],
         failed: Callable[[], None] = lambda: None,
+        *,
+        can_wait: bool = False,
     ) -> None:
-        """Starts a request; no effect if the same one is in progress.
+        """Starts a request; no effect if the same one is in progress. Then the project is planned again.
 
         Args:
             project: For which project.
@@ -41,13 +43,14 @@ class Requests:
             key: The attempt; None: the project.
             work: The request; it ends only when its outcome is known.
             failed: Called when it has ended with an error of the operator.
+            can_wait: Whether that plan can wait a moment if nothing observed asks for it at once.
         """
         mark = (project, verb, key)
         if mark in self._under_way:
             work.close()
             return
         self._under_way.add(mark)
-        task = asyncio.create_task(self._run(mark, work, failed))
+        task = asyncio.create_task(self._run(mark, work, failed, can_wait))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -67,6 +70,7 @@ class Requests:
         mark: tuple[Project, str, WorkKey | None],
         work: Coroutine[None, None, None],
         failed: Callable[[], None],
+        can_wait: bool,
     ) -> None:
         project, verb, key = mark
         try:
@@ -77,7 +81,10 @@ class Requests:
             failed()
         finally:
             self._under_way.discard(mark)
-        self._keeper.again(project)
+        if can_wait and not project.observed.changed:
+            self._keeper.again_soon(project)
+        else:
+            self._keeper.again(project)
 
 
 async def pause(failures: int, error: ApiError) -> None:

@@ -16,6 +16,9 @@ class Keeper(Protocol):
     def again(self, project: Project, seconds: float = 0.0) -> None:
         """Schedules a plan of a project, now or after a number of seconds."""
 
+    def again_soon(self, project: Project) -> None:
+        """Schedules a plan of a project that has nothing urgent: with the next one, or after a moment."""
+
     def is_current(self, project: Project) -> bool:
         """Whether a project is still the known one of its name."""
 

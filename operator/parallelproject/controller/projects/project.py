@@ -8,7 +8,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
-from parallelproject.core.report.status import read_status
+from parallelproject.core.report.status import read_row, read_status, rows_of
 from parallelproject.executors.base.acceptance import Check, accepted
 from parallelproject.executors.base.executor import Executor, TemplateRef
 from parallelproject.executors.base.observed import ObservedAttempts
@@ -19,6 +19,22 @@ from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
+
+
+class _Recorded:
+    """The records in a status. Each is read when it is first asked for: there may be thousands."""
+
+    def __init__(self, status: Json) -> None:
+        self.status = status
+        self._rows = {row["id"]: row for row in rows_of(status)}
+        self._read: dict[str, Record] = {}
+
+    def of(self, task: str) -> Record | None:
+        """The record of a task; None if it has no row."""
+        record = self._read.get(task)
+        if record is None and task in self._rows:
+            record = self._read[task] = read_row(self._rows[task])
+        return record
 
 
 class Project:
@@ -56,7 +72,7 @@ class Project:
         self.ledger = Ledger()
         self.decided: Plan | None = None
         """The last plan."""
-        self._recorded: tuple[Json, Mapping[str, Record]] = ({}, {})
+        self._recorded = _Recorded({})
         self.update(body)
         self.ledger = read_status(self.status)
 
@@ -102,9 +118,9 @@ class Project:
 
         It is not needed for a task that was removed from the spec and has no record.
         """
-        if self._recorded[0] is not self.status:
-            self._recorded = (self.status, read_status(self.status).records)
-        record = self._recorded[1].get(task)
+        if self._recorded.status is not self.status:
+            self._recorded = _Recorded(self.status)
+        record = self._recorded.of(task)
         if record is None:
             is_known = task in self.ledger.records or self.graph is None or task in self.graph.index
             return not is_known and self.decided is not None

@@ -89,7 +89,7 @@ class Reconciler:
         """Observes, plans, acts, writes."""
         now = self._clock.now()
         observed, spec, graph = project.observed, project.spec, project.graph
-        observed.changed = False
+        observed.changed = observed.has_start = False
         self._evidence.release_recorded(project)
         if project.is_going:
             self._capacity.not_planned(project)

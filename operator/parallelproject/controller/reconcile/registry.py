@@ -18,6 +18,9 @@ from parallelproject.model.work import WorkKey
 
 log = logging.getLogger(__name__)
 
+SOON_SECONDS = 0.1
+"""Maximum time until a plan with starts. Most of them are in the plan that follows an end."""
+
 
 class Registry:
     """Keeps the projects: a sink of the source of projects, and the ``Keeper`` for all code that acts for a project."""
@@ -35,6 +38,7 @@ class Registry:
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._observed: dict[tuple[str, str], ObservedAttempts] = {}  # by namespace and project uid
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._soon: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._distributing: asyncio.Handle | None = None
         self.queue = Queue()
         """The projects that wait to be planned."""
@@ -132,6 +136,8 @@ class Registry:
             return False
         if project.observed.changed:
             self.again(project)
+        elif project.observed.has_start:
+            self.again_soon(project)
         return True
 
     def forget(self, namespace: str, uid: str, key: WorkKey) -> None:
@@ -164,6 +170,17 @@ class Registry:
             timer.cancel()
         self._timers[key] = loop.call_at(when, self.again, project)
 
+    def again_soon(self, project: Project) -> None:
+        """Schedules a plan of a project that has nothing urgent, unless another plan comes first."""
+        key = (project.owner.namespace, project.owner.name)
+        if key not in self._soon:
+            self._soon[key] = asyncio.get_running_loop().call_later(SOON_SECONDS, self._unless_planned, key, project)
+
+    def _unless_planned(self, key: tuple[str, str], project: Project) -> None:
+        del self._soon[key]
+        if project.observed.has_start:
+            self.again(project)
+
     def is_current(self, project: Project) -> bool:
         """Whether a project is still the known one of its name."""
         return self._projects.get((project.owner.namespace, project.owner.name)) is project
@@ -177,9 +194,10 @@ class Registry:
         self._evidence.release_all(project)
         if not self.capacity.dropped(project):
             self._observed.pop((project.owner.namespace, project.owner.uid), None)
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        for timers in (self._timers, self._soon):
+            timer = timers.pop(key, None)
+            if timer is not None:
+                timer.cancel()
         log.info("project deleted", extra=about(project))
 
     # What projects share.

@@ -38,7 +38,7 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
     found = status.get("metrics")
     peak = found.get("peakParallelism") if isinstance(found, dict) else 0
     return Ledger(
-        records={row["id"]: read_row(row) for row in _rows(status)},
+        records={row["id"]: read_row(row) for row in rows_of(status)},
         start_time=epoch(status.get("startTime")),
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
@@ -143,7 +143,7 @@ def rejected_status(
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
     rows = []
-    for row in _rows(last):
+    for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
         later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
@@ -415,7 +415,8 @@ def _level_counts(counts: Counter[TaskState]) -> Json:
     return {state.value.lower(): counts[state] for state in TaskState if state is not _PENDING}
 
 
-def _rows(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def rows_of(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows of a status; what is not in our format is ignored."""
     rows = status.get("tasks")
     rows = rows if isinstance(rows, list) else []
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]

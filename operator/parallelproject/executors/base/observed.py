@@ -45,7 +45,9 @@ class ObservedAttempts:
         self._creations = Creations()
         self._orphans: set[WorkKey] = set()
         self._not_started: dict[str, float] = {}  # by task: since when its object waits for its controller
-        self._settled_holds: dict[WorkKey, bool] = {}  # those that we hold and have ended: whether deleted
+        self._settled_holds: dict[
+            WorkKey, tuple[bool, Attempt | None]
+        ] = {}  # held and ended: is it deleted; the attempt
         self._numbers: dict[Work, set[int]] = defaultdict(set)
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is observed."""
@@ -57,6 +59,9 @@ class ObservedAttempts:
         self.changed = True
         """Whether that, or what is unconfirmed, has changed since this was last set to False. Most events of objects
         change nothing: planning only after changes saves two plans of three."""
+        self.has_start = False
+        """Whether attempts were requested, or are known to exist now. A plan with that can wait a moment: their slots
+        are held since the request, so it starts nothing."""
 
     def found(self, key: WorkKey, view: ObjectView) -> None:
         """The object of an attempt exists. A state older than the known one is skipped: the answer to a creation may
@@ -246,8 +251,7 @@ class ObservedAttempts:
         Args:
             is_recorded: Whether the end of an attempt of a task is recorded.
         """
-        for key in self._settled_holds:
-            attempt = next((a for a in self.of(key.work) if a.number == key.attempt), None)
+        for key, (_, attempt) in self._settled_holds.items():
             if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
                 yield key
 
@@ -286,9 +290,13 @@ class ObservedAttempts:
             self._others[work], self.changed = tuple(attempts), True  # the report of its parts is not in the attempt
             return
         self._note_not_started(key.task, attempts)
-        if tuple(attempts) == self.attempts.get(key.task, ()):
+        before = self.attempts.get(key.task, ())
+        if tuple(attempts) == before:
             return
-        self.changed = True
+        if _is_start(before, attempts):
+            self.has_start = True
+        else:
+            self.changed = True
         if attempts:
             self.attempts[key.task] = self.unsettled[key.task] = tuple(attempts)
         else:
@@ -329,9 +337,9 @@ class ObservedAttempts:
         is_going = self._holds.is_going(view) and not self._is_to_be_read(view)
         if found is None or (found.phase is Phase.ACTIVE and not is_going):
             self._settled_holds.pop(key, None)
-        elif self._settled_holds.get(key) is not is_going:
-            self._settled_holds[key] = is_going
-            self.changed = True
+        else:
+            self.changed |= key not in self._settled_holds or self._settled_holds[key][0] is not is_going
+            self._settled_holds[key] = is_going, found
 
     def _attempt(self, key: WorkKey) -> Attempt | None:
         view, parts = self._views.get(key), self._parts.get(key)
@@ -347,3 +355,21 @@ def _late(executor: Executor[Any]) -> tuple[float, Reason] | None:
     if isinstance(executor, HasParts):
         return executor.part_seconds, executor.part_missing
     return None
+
+
+def _is_start(before: Sequence[Attempt], now: Sequence[Attempt]) -> bool:
+    """Whether the only news is that a further attempt is requested, or that the one that was requested exists and runs.
+
+    The plan that asked for it has counted it already.
+    """
+    if not now:
+        return False
+    *others, last = now
+    if last.phase is Phase.LAUNCHING:
+        return not last.reason and before == tuple(others)
+    if not before or before[:-1] != tuple(others):
+        return False
+    was = before[-1]
+    runs = last.running and not (last.stopping or last.is_suspended or last.reason)
+    is_same = (was.number, was.claim) == (last.number, last.claim)
+    return was.phase is Phase.LAUNCHING and last.phase is Phase.ACTIVE and runs and is_same

@@ -50,13 +50,13 @@ class AgentEnds:
         ):
             return row
         code = row.exit_code or 0
-        file = record_file(self._directory.path, row.task, row.number)
+        file = record_file(self._directory.path, row.key.task, row.key.attempt)
         found = read_record(file)
         if found is None:
-            call = self._call_of(row.task)
-            if call is None or not Path(self._directory.prompt_file(row.task, row.number)).exists():
+            call = self._call_of(row.key.task)
+            if call is None or not Path(self._directory.prompt_file(row.key.task, row.key.attempt)).exists():
                 return row  # no agent made it: an earlier session may have had a command
-            log, outputs = self._directory.log(row.task, row.number), self._directory.outputs(row.task)
+            log, outputs = self._directory.log(row.key.task, row.key.attempt), self._directory.outputs(row.key.task)
             record = judge_log(call, log, 0, outputs, code)
             file.parent.mkdir(exist_ok=True)
             write_record(file, record, end_of(record, code))
@@ -67,14 +67,14 @@ class AgentEnds:
 
     def retry_at(self, row: AttemptRow) -> float | None:
         """When the limit that an attempt met is over, where its agent said that."""
-        found = self._record(row.task, row.number) if row.phase == FAILED else None
+        found = self._record(row.key.task, row.key.attempt) if row.phase == FAILED else None
         at = found.get("resetAt") if found else None
         return float(at) if isinstance(at, int | float) else None
 
     def notes(self, row: AttemptRow) -> tuple[str, ...]:
         """Why an attempt failed, in the agent's words; where its own process has judged it, its log has them."""
         has_none = self._are_judged_before or row.phase != FAILED
-        found = None if has_none else self._record(row.task, row.number)
+        found = None if has_none else self._record(row.key.task, row.key.attempt)
         return (f"{found['outcome']}: {found['message']}",) if found and found.get("message") else ()
 
     def remarks(self, failed: Mapping[str, int]) -> list[str]:

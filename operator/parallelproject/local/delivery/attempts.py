@@ -95,8 +95,8 @@ class Deliveries:
         described = graph.tasks[task]
         files = list(graph.files[task])
         delivery = self._common | {
-            "task": order.task,
-            "attempt": order.number,
+            "task": order.key.task,
+            "attempt": order.key.attempt,
             "title": described.title,
             "body": described.description,
             "policy": self._policy | {"files": files},
@@ -111,7 +111,7 @@ class Deliveries:
             check=self._check,
             log=order.log,
         )
-        file = self._directory.path / "tasks" / f"{order.task}.{order.number}.git.json"
+        file = self._directory.path / "tasks" / f"{order.key.task}.{order.key.attempt}.git.json"
         file.write_text(json.dumps(instructions))
         argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
@@ -123,7 +123,7 @@ class Deliveries:
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""
-        result = self.result(row.task, row.number)
+        result = self.result(row.key.task, row.key.attempt)
         if result is None or row.ended is None:
             return row
         if result.is_good:
@@ -138,17 +138,17 @@ class Deliveries:
 
     def commit(self, row: AttemptRow) -> str | None:
         """The short name of the commit that an attempt's work landed as."""
-        result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
+        result = self.result(row.key.task, row.key.attempt) if row.phase == SUCCEEDED else None
         return result.commit[:SHORT] if result and result.commit else None
 
     def changed_nothing(self, row: AttemptRow) -> bool:
         """Whether an attempt has succeeded and left nothing to land."""
-        result = self.result(row.task, row.number) if row.phase == SUCCEEDED else None
+        result = self.result(row.key.task, row.key.attempt) if row.phase == SUCCEEDED else None
         return result is not None and result.changed_nothing
 
     def notes(self, row: AttemptRow) -> tuple[str, ...]:
         """What an attempt left that did not land, and where it is kept."""
-        result = self.result(row.task, row.number)
+        result = self.result(row.key.task, row.key.attempt)
         if result is None:
             return ()
         rules = "the base's rules or rules that the task has added"

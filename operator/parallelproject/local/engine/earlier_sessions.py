@@ -83,7 +83,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, retry_at:
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
-        row.number,
+        row.key.attempt,
         PHASES[row.phase],
         running,
         False,
@@ -106,12 +106,15 @@ def _read(
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
     for row in rows:
-        attempts.setdefault(row.task, []).append(
+        if not row.key.is_task:
+            continue
+        task = row.key.task
+        attempts.setdefault(task, []).append(
             attempt_of(row, now, commit(row) if commit else None, retry_at(row) if retry_at else None)
         )
-        failed.pop(row.task, None)
+        failed.pop(task, None)
         if row.phase == FAILED:
-            failed[row.task] = row.number
+            failed[task] = row.key.attempt
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else SessionRow(now, now, False)

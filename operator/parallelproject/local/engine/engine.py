@@ -29,6 +29,7 @@ from parallelproject.local.state.store import FAILED, AttemptRow
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
+from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
@@ -137,9 +138,9 @@ class Engine:
         self.ledger = decided.ledger
         self._board.update(decided)
         for row in self._ended:
-            self._observed.pop(row.task, None)
+            self._observed.pop(row.key.task, None)
         if decided.stops:
-            self._processes.stop([(s.id, s.attempt.number, s.why) for s in decided.stops], self._grace)
+            self._processes.stop([(WorkKey.of_task(s.id, s.attempt.number), s.why) for s in decided.stops], self._grace)
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
         if not self._trouble.what:
@@ -152,8 +153,8 @@ class Engine:
     def _tell(self, decided: Plan, now: float) -> None:
         """Gives the views what has happened since the plan before."""
         asked = {task: running.number for task, running in self._board.running.items()}
-        reading = PlanReading(self._graph, decided, asked, [row.task for row in self._ended])
-        rows = {(row.task, row.number): row for row in self._ended}
+        reading = PlanReading(self._graph, decided, asked, [row.key.task for row in self._ended])
+        rows = {row.key: row for row in self._ended}
         self._ended = []
         before, self._reading = self._reading, reading
         found = [self._known_here(event, rows, now) for event in changes(before, reading)]
@@ -177,8 +178,8 @@ class Engine:
                 self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
-            self._observed[order.task] = [Attempt(number, Phase.LAUNCHING, running=True, started=now)]
-            self._board.running[order.task] = Running(number, now, order.log)
+            self._observed[order.key.task] = [Attempt(number, Phase.LAUNCHING, running=True, started=now)]
+            self._board.running[order.key.task] = Running(number, now, order.log)
         if orders:
             self._processes.start(orders)
 
@@ -267,23 +268,24 @@ class Engine:
 
     def _take(self, report: Report) -> None:
         for row in report.started:
-            running = self._observed.get(row.task)
-            if running and running[0].number == row.number:
-                self._observed[row.task] = [running[0]._replace(phase=Phase.ACTIVE, started=row.started)]
+            task, number = row.key.task, row.key.attempt
+            running = self._observed.get(task)
+            if running and running[0].number == number:
+                self._observed[task] = [running[0]._replace(phase=Phase.ACTIVE, started=row.started)]
                 # A start changes nothing, unless it was to be stopped and could not be yet.
                 stopped = self._board.plan is not None and self._board.plan.stopped is not None
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for ended in report.ended:
             row = self._executor.ended(ended)
-            self._observed[row.task] = [self._executor.attempt(row, self._clock.now())]
-            self._board.running.pop(row.task, None)
+            self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
+            self._board.running.pop(row.key.task, None)
             self._ended.append(row)
             if row.phase == FAILED:
-                self.failed[row.task] = row.number
+                self.failed[row.key.task] = row.key.attempt
             self._again = True
-        for task, _ in report.refused:
-            self._observed.pop(task, None)
-            self._board.running.pop(task, None)
+        for key in report.refused:
+            self._observed.pop(key.task, None)
+            self._board.running.pop(key.task, None)
             self._again = True
         if report.trouble:
             self._cannot_write(report.trouble)
@@ -306,12 +308,12 @@ class Engine:
         self._board.notice = notice
         self._view.say(notice)
 
-    def _known_here(self, event: Event, rows: Mapping[tuple[str, int], AttemptRow], now: float) -> Event:
+    def _known_here(self, event: Event, rows: Mapping[WorkKey, AttemptRow], now: float) -> Event:
         """An event with what only this machine knows of it."""
         if not event.number:
             return event
         log = self._directory.log(event.task, event.number)
-        row = rows.get((event.task, event.number))
+        row = rows.get(WorkKey.of_task(event.task, event.number))
         if row is None or event.what not in _ATTEMPT_ENDS:
             return event._replace(log=log)
         event = event._replace(took=(row.ended or now) - row.started, log=log, reason=row.reason or event.reason)

@@ -19,6 +19,7 @@ from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.model import names
+from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
@@ -92,8 +93,7 @@ class ProcessExecutor:
         argv, env = command.resolve(own)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
         order = Order(
-            task=task_id,
-            number=number,
+            key=WorkKey.of_task(task_id, number),
             argv=argv,
             env=env,
             cwd=workspace,

@@ -2,7 +2,8 @@
 
 A new column or table is a new migration at the end of ``MIGRATIONS``. One that was released is never changed. Each is
 applied in one transaction together with its number, so a state that was interrupted on its way has the tables of one
-version, whole. Standard library only, because the supervisor has to start fast.
+version, whole. A kind of work that earlier versions do not know takes a new migration too, so that they refuse the
+state. Standard library only, because the supervisor has to start fast.
 """
 
 import sqlite3
@@ -25,6 +26,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id integer primary key, started real not null, ended real, completed integer not null default 0
         )""",
         "insert or ignore into meta values ('run', lower(hex(randomblob(16))))",
+    ),
+    (  # 2: an attempt has the key of everything that is started (``model.work``): until then only tasks were.
+        """create table keyed (
+            kind text not null, task text not null, step text not null, attempt integer not null, phase text not null,
+            started real not null, ended real, reason text, exit_code integer, pid integer, pid_start integer,
+            primary key (kind, task, step, attempt)
+        ) without rowid""",
+        """insert into keyed
+            select 'Task', task, '', number, phase, started, ended, reason, exit_code, pid, pid_start from attempts""",
+        "drop table attempts",
+        "alter table keyed rename to attempts",
     ),
 )
 """Statements, by the version that they lead to: the first leads from 0 to 1."""

@@ -8,8 +8,10 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from parallelproject.local.state.store import AttemptRow
+from parallelproject.model.work import WorkKey
 
 SIZE = 256 * 1024
 """Room for the ends of at least 1,000 attempts, the most that can be running."""
@@ -43,9 +45,16 @@ class Spill:
     def read(self) -> list[AttemptRow]:
         """The rows written last; none when there are none or when writing them was cut off."""
         data, end, _ = os.pread(self._fd, SIZE, 0).partition(b"\n\0")
-        return [AttemptRow(*row) for row in json.loads(data)] if end and data else []
+        return [_row(fields) for fields in json.loads(data)] if end and data else []
 
     def clear(self) -> None:
         """Forgets the rows: they are written down elsewhere."""
         os.pwrite(self._fd, b"\n\0", 0)
         os.fdatasync(self._fd)
+
+
+def _row(fields: list[Any]) -> AttemptRow:
+    if isinstance(fields[0], str):  # of a release that started only tasks: the task, the number, and all that follows
+        task, number, *rest = fields
+        return AttemptRow(WorkKey.of_task(task, number), *rest)
+    return AttemptRow.of_fields(fields)

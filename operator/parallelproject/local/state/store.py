@@ -6,23 +6,26 @@ the supervisor has to start fast.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from parallelproject.local.state import schema
+from parallelproject.model.work import WorkKey
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "Running", "Succeeded", "Failed", "Stopped"
 """Phases of an attempt. Running: its start was asked for, and its end is not known."""
 
 _UPSERT = """
-insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?)
-on conflict (task, number) do update set
+insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (kind, task, step, attempt) do update set
     phase = excluded.phase, ended = excluded.ended, reason = excluded.reason, exit_code = excluded.exit_code,
     pid = coalesce(excluded.pid, pid), pid_start = coalesce(excluded.pid_start, pid_start)
 """
 
+_KEY = len(WorkKey._fields)
+"""Columns of an attempt's key, the first ones."""
 _PAGES_MAX = 4096
 """Pages of 4 KiB in the log from which on they are carried over into the file itself. All wait for the disk then,
 so it is not done as often as by default."""
@@ -31,8 +34,7 @@ so it is not done as often as by default."""
 class AttemptRow(NamedTuple):
     """One attempt as it is written down. Times are seconds since the epoch."""
 
-    task: str
-    number: int
+    key: WorkKey
     phase: str
     started: float
     ended: float | None = None
@@ -41,6 +43,11 @@ class AttemptRow(NamedTuple):
     pid: int | None = None
     pid_start: int | None = None
     """When the process began, in the kernel's own count: with the pid it names one process for good."""
+
+    @classmethod
+    def of_fields(cls, fields: Sequence[Any]) -> Self:
+        """The row with these fields, as JSON has them: its key, and all that follows."""
+        return cls(WorkKey.of_fields(fields[0]), *fields[1:])
 
 
 class SessionRow(NamedTuple):
@@ -101,13 +108,14 @@ class Store:
         return str(found[0]) if found else None
 
     def attempts(self) -> list[AttemptRow]:
-        """Every attempt, by task and number."""
-        return [AttemptRow(*row) for row in self._db.execute("select * from attempts order by task, number")]
+        """Every attempt, in the order of its task, and of its number."""
+        rows = self._db.execute("select * from attempts order by task, step, kind, attempt")
+        return [AttemptRow(WorkKey.of_fields(row[:_KEY]), *row[_KEY:]) for row in rows]
 
     def write(self, rows: Iterable[AttemptRow]) -> None:
         """Writes attempts down, over what was known of them."""
         with self._transaction():
-            self._db.executemany(_UPSERT, rows)
+            self._db.executemany(_UPSERT, ((*row.key, *row[1:]) for row in rows))
 
     def retries(self) -> dict[str, int]:
         """By task: how many of its failures no longer count."""

@@ -21,7 +21,8 @@ from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDE
 from parallelproject.local.supervisor import process_tree
 from parallelproject.local.supervisor.roster import Cut, Roster
 from parallelproject.local.supervisor.start_failure import start_failure
-from parallelproject.model.names import ENV_RUN
+from parallelproject.model.names import ENV_ATTEMPT, ENV_RUN, ENV_TASK_ID
+from parallelproject.model.work import WorkKey
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All: a shell that starts us in the background ignores some, and its tasks would inherit that."""
@@ -33,8 +34,7 @@ STRAYS_EVERY = 1.0
 class Child:
     """A task's first process."""
 
-    task: str
-    number: int
+    key: WorkKey
     pid: int
     started: float
     grace: float
@@ -51,7 +51,7 @@ class Children:
         self._roster = roster
         self._environment = dict(os.environ) | {ENV_RUN: run_id}
         self._by_pid: dict[int, Child] = {}
-        self._by_attempt: dict[tuple[str, int], Child] = {}
+        self._by_attempt: dict[WorkKey, Child] = {}
         self._zombies: list[Child] = []
         self._timers: list[tuple[float, int, str, Child]] = []  # when (monotonic), a tie-break, what, whose
         self._serial = count()
@@ -61,16 +61,15 @@ class Children:
     def __len__(self) -> int:
         return len(self._by_pid)
 
-    def start(self, order: dict[str, Any], log: int) -> AttemptRow:
-        """Starts an attempt, with ``log`` as its output.
+    def start(self, key: WorkKey, order: dict[str, Any], log: int) -> AttemptRow:
+        """Starts an attempt as an order says, with ``log`` as its output.
 
         Returns:
             The row of the running attempt, or of one that failed because it cannot be started.
         """
-        task, number = order["task"], order["number"]
         environment = self._environment | order["env"]
         started = self._clock()
-        self._roster.starting(task, number)
+        self._roster.starting(key)
         try:
             os.chdir(order["cwd"])
             pid = os.posix_spawn(
@@ -91,15 +90,15 @@ class Children:
                 os.write(log, f"cannot start {order['argv'][0]}: {error}\n".encode(errors="replace"))
             code = start_failure(error)
             reason = "ExitCode" if code else "StartFailed"
-            self._roster.ended(task, number)
-            return AttemptRow(task, number, FAILED, started, self._clock(), reason, code)
-        self._roster.started(task, number, pid)
-        child = Child(task, number, pid, started, order["grace"])
-        self._by_pid[pid] = self._by_attempt[task, number] = child
+            self._roster.ended(key)
+            return AttemptRow(key, FAILED, started, self._clock(), reason, code)
+        self._roster.started(key, pid)
+        child = Child(key, pid, started, order["grace"])
+        self._by_pid[pid] = self._by_attempt[key] = child
         if order["deadline"]:
             self._set_timer(order["deadline"], child, "deadline")
         # When it began is left to the process that writes it down: many have ended by then, and asking costs much.
-        return AttemptRow(task, number, RUNNING, started, pid=pid)
+        return AttemptRow(key, RUNNING, started, pid=pid)
 
     def ended(self) -> list[AttemptRow]:
         """Takes note of every task that has ended, and kills its group.
@@ -113,7 +112,7 @@ class Children:
         for pid, child in list(self._by_pid.items()) if found else ():
             if end := zombie(os.P_PID, pid):
                 process_tree.signal_group(pid, signal.SIGKILL)
-                del self._by_pid[pid], self._by_attempt[child.task, child.number]
+                del self._by_pid[pid], self._by_attempt[child.key]
                 self._zombies.append(child)
                 code = end.si_status if end.si_code == os.CLD_EXITED else 128 + end.si_status
                 ended.append(self._result(child, code))
@@ -125,13 +124,13 @@ class Children:
     def release(self) -> None:
         """Lets go of what ``ended`` found."""
         for child in self._zombies:
-            self._roster.ended(child.task, child.number)
+            self._roster.ended(child.key)
             os.waitpid(child.pid, 0)
         self._zombies = []
 
-    def stop(self, task: str, number: int, reason: str, grace: float) -> None:
+    def stop(self, key: WorkKey, reason: str, grace: float) -> None:
         """Asks an attempt to end, and kills it after ``grace`` seconds. One that has ended is left alone."""
-        child = self._by_attempt.get((task, number))
+        child = self._by_attempt.get(key)
         if child and child.stop_reason is None:
             child.stop_reason = reason
             self._terminate(child, grace, Cut.STOPPED)
@@ -139,13 +138,13 @@ class Children:
     def stop_all(self, reason: str, grace: float) -> None:
         """Asks all to end."""
         for child in list(self._by_pid.values()):
-            self.stop(child.task, child.number, reason, grace)
+            self.stop(child.key, reason, grace)
 
     def kill_all(self, reason: str) -> None:
         """Kills all, now."""
         for child in self._by_pid.values():
             child.stop_reason = child.stop_reason or reason
-            self._roster.cut_off(child.task, child.number, Cut.STOPPED)
+            self._roster.cut_off(child.key, Cut.STOPPED)
             process_tree.signal_group(child.pid, signal.SIGKILL)
 
     def act_on_time(self) -> None:
@@ -176,10 +175,10 @@ class Children:
             phase, reason = STOPPED, child.stop_reason
         else:
             phase, reason = FAILED, "ExitCode"
-        return AttemptRow(child.task, child.number, phase, child.started, now, reason, code)
+        return AttemptRow(child.key, phase, child.started, now, reason, code)
 
     def _terminate(self, child: Child, grace: float, why: Cut) -> None:
-        self._roster.cut_off(child.task, child.number, why)
+        self._roster.cut_off(child.key, why)
         process_tree.signal_group(child.pid, signal.SIGTERM)
         process_tree.signal_group(child.pid, signal.SIGCONT)  # one that is stopped could not end
         self._set_timer(grace, child, "kill")
@@ -208,9 +207,15 @@ class Children:
         """Whether a process belongs to a task of this run (not of a run within it) that has ended."""
         if environment.get(ENV_RUN.encode()) != self._environment[ENV_RUN].encode():
             return False
-        task = environment.get(b"PPROJ_TASK_ID", b"").decode(errors="replace")
-        number = environment.get(b"PPROJ_ATTEMPT", b"")
-        return number.isdigit() and (task, int(number)) not in self._by_attempt
+        key = key_of(environment)
+        return key is not None and key not in self._by_attempt
+
+
+def key_of(environment: Mapping[bytes, bytes]) -> WorkKey | None:
+    """The attempt that a process belongs to, by its environment; None if that names none."""
+    task = environment.get(ENV_TASK_ID.encode(), b"").decode(errors="replace")
+    number = environment.get(ENV_ATTEMPT.encode(), b"")
+    return WorkKey.of_task(task, int(number)) if number.isdigit() else None
 
 
 def zombie(kind: int, id: int) -> Any:

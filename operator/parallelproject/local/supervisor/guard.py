@@ -39,8 +39,8 @@ def guard(supervisor: int, settings: Settings, roster: Roster) -> int:
 
 
 def _take_over(settings: Settings, roster: Roster, store: Store, record: AttemptLog) -> None:
-    known = {(row.task, row.number) for row in record.spilled}
-    running = [row for row in store.attempts() if row.phase == RUNNING and (row.task, row.number) not in known]
+    known = {row.key for row in record.spilled}
+    running = [row for row in store.attempts() if row.phase == RUNNING and row.key not in known]
     orphans = Orphans(running, roster.read(), store.run_id, settings.now)
     for ends in orphans.ended():
         record.write(ends)

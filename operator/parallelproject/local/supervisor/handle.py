@@ -13,6 +13,7 @@ from parallelproject.local.state.store import AttemptRow
 from parallelproject.local.state.workspaces import without_ways_out
 from parallelproject.local.supervisor.channel import Channel
 from parallelproject.local.supervisor.settings import Settings
+from parallelproject.model.work import WorkKey
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv.pop());"
@@ -23,8 +24,7 @@ _BOOT = (
 class Order(NamedTuple):
     """An attempt to start."""
 
-    task: str
-    number: int
+    key: WorkKey
     argv: Sequence[str]
     env: dict[str, str]
     """On top of our own environment."""
@@ -42,7 +42,7 @@ class Report(NamedTuple):
     started: list[AttemptRow]
     ended: list[AttemptRow]
     """Written down already."""
-    refused: list[tuple[str, int]]
+    refused: list[WorkKey]
     """Not started, and not written down: there is ``trouble``."""
     trouble: str | None
     """Why the state cannot be written; None once it can."""
@@ -83,8 +83,8 @@ class Processes:
         """Asks for attempts to be started."""
         self.channel.send({"start": [order._asdict() for order in orders]})
 
-    def stop(self, attempts: Iterable[tuple[str, int, str]], grace: float) -> None:
-        """Asks for attempts (task, number, reason) to end within ``grace`` seconds."""
+    def stop(self, attempts: Iterable[tuple[WorkKey, str]], grace: float) -> None:
+        """Asks for attempts (key, reason) to end within ``grace`` seconds."""
         self.channel.send({"stop": list(attempts), "grace": grace})
 
     def kill(self, reason: str) -> None:
@@ -107,9 +107,9 @@ class Processes:
                 raise SupervisorLostError(_how_it_ended(self._process.wait()))
             return None
         return Report(
-            [AttemptRow(*row) for m in messages for row in m["started"]],
-            [AttemptRow(*row) for m in messages for row in m["ended"]],
-            [(task, number) for m in messages for task, number in m["refused"]],
+            [AttemptRow.of_fields(row) for m in messages for row in m["started"]],
+            [AttemptRow.of_fields(row) for m in messages for row in m["ended"]],
+            [WorkKey.of_fields(key) for m in messages for key in m["refused"]],
             messages[-1]["trouble"],
         )
 

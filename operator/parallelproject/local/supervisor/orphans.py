@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor import process_tree
-from parallelproject.local.supervisor.children import zombie
-from parallelproject.local.supervisor.roster import Cut, Entry, Key
-from parallelproject.model import names
+from parallelproject.local.supervisor.children import key_of, zombie
+from parallelproject.local.supervisor.roster import Cut, Entry
 from parallelproject.model.names import ENV_RUN
+from parallelproject.model.work import WorkKey
 
 INTERRUPTED = "Interrupted"
 """Reason of attempts that were stopped because the engine or the supervisor was gone."""
@@ -19,7 +19,7 @@ class Orphans:
     """Tasks that are our children now, since we adopted them."""
 
     def __init__(
-        self, running: Iterable[AttemptRow], roster: Mapping[Key, Entry], run_id: str, now: Callable[[], float]
+        self, running: Iterable[AttemptRow], roster: Mapping[WorkKey, Entry], run_id: str, now: Callable[[], float]
     ) -> None:
         """Describe them.
 
@@ -29,7 +29,7 @@ class Orphans:
             run_id: What their processes carry in their environment.
             now: Gives the time.
         """
-        self._rows = {(row.task, row.number): row for row in running}
+        self._rows = {row.key: row for row in running}
         self._pids = _leaders(run_id) | {key: entry.pid for key, entry in roster.items() if entry.pid}
         self._cut = {key: entry.cut for key, entry in roster.items()}
         self._now = now
@@ -67,7 +67,7 @@ class Orphans:
         return [self._end(row, None) for row in self._rows.values()]
 
     def _end(self, row: AttemptRow, code: int | None) -> AttemptRow:
-        cut = self._cut.get((row.task, row.number), Cut.NO)
+        cut = self._cut.get(row.key, Cut.NO)
         if code is None:
             phase, reason = STOPPED, INTERRUPTED
         elif cut is Cut.OVERDUE:
@@ -81,17 +81,15 @@ class Orphans:
         return row._replace(phase=phase, ended=self._now(), reason=reason, exit_code=code)
 
 
-def _leaders(run_id: str) -> dict[Key, int]:
+def _leaders(run_id: str) -> dict[WorkKey, int]:
     """The first processes of a run's attempts, known by their environment: those that have ended have none any more."""
-    found: dict[Key, process_tree.Process] = {}
+    found: dict[WorkKey, process_tree.Process] = {}
     for process in process_tree.marked(ENV_RUN, run_id):
-        environment = process_tree.environment(process.pid)
-        task = environment.get(names.ENV_TASK_ID.encode(), b"").decode(errors="replace")
-        number = environment.get(names.ENV_ATTEMPT.encode(), b"")
-        if process.session == process.pid and number.isdigit():
-            key = task, int(number)
-            if key not in found or process.start < found[key].start:  # later ones are what it left behind
-                found[key] = process
+        key = key_of(process_tree.environment(process.pid))
+        if key is None or process.session != process.pid:
+            continue
+        if key not in found or process.start < found[key].start:  # later ones are what it left behind
+            found[key] = process
     return {key: process.pid for key, process in found.items()}
 
 

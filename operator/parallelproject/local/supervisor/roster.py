@@ -8,11 +8,11 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-Key = tuple[str, int]
+from parallelproject.model.work import WorkKey
 
 PLACES = 1024
 """More than can be running."""
-_PLACE = struct.Struct("<iiB63s")  # process, number of the attempt, whether it is cut off, task
+_PLACE = struct.Struct("<iiB16s63s63s")  # process, number of the attempt, whether it is cut off; kind, task, step
 _PROCESS = struct.Struct("<i")
 _CUT = struct.Struct("<B")
 _CUT_AT = 8
@@ -41,31 +41,33 @@ class Roster:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, PLACES * _PLACE.size)
         self._free = list(range(0, PLACES * _PLACE.size, _PLACE.size))
-        self._places: dict[Key, int] = {}
+        self._places: dict[WorkKey, int] = {}
 
-    def starting(self, task: str, number: int) -> None:
+    def starting(self, key: WorkKey) -> None:
         """It will be started now."""
-        place = self._places[task, number] = self._free.pop()
-        _PLACE.pack_into(self._memory, place, _STARTING, number, Cut.NO, task.encode())
+        place = self._places[key] = self._free.pop()
+        kind, task, step = (part.encode() for part in key.work)
+        _PLACE.pack_into(self._memory, place, _STARTING, key.attempt, Cut.NO, kind, task, step)
 
-    def started(self, task: str, number: int, pid: int) -> None:
+    def started(self, key: WorkKey, pid: int) -> None:
         """It is this process."""
-        _PROCESS.pack_into(self._memory, self._places[task, number], pid)
+        _PROCESS.pack_into(self._memory, self._places[key], pid)
 
-    def cut_off(self, task: str, number: int, why: Cut) -> None:
+    def cut_off(self, key: WorkKey, why: Cut) -> None:
         """It will be asked to end now."""
-        _CUT.pack_into(self._memory, self._places[task, number] + _CUT_AT, why)
+        _CUT.pack_into(self._memory, self._places[key] + _CUT_AT, why)
 
-    def ended(self, task: str, number: int) -> None:
+    def ended(self, key: WorkKey) -> None:
         """It is no more, and its end is written down."""
-        place = self._places.pop((task, number))
+        place = self._places.pop(key)
         _PROCESS.pack_into(self._memory, place, _NONE)
         self._free.append(place)
 
-    def read(self) -> dict[Key, Entry]:
+    def read(self) -> dict[WorkKey, Entry]:
         """All of them, from the shared memory alone."""
         found = {}
-        for pid, number, cut, task in _PLACE.iter_unpack(self._memory[:]):
+        for pid, attempt, cut, *work in _PLACE.iter_unpack(self._memory[:]):
             if pid != _NONE:
-                found[task.rstrip(b"\0").decode(), number] = Entry(pid if pid != _STARTING else None, Cut(cut))
+                key = WorkKey.of_fields([*(part.rstrip(b"\0").decode() for part in work), attempt])
+                found[key] = Entry(pid if pid != _STARTING else None, Cut(cut))
         return found

@@ -28,6 +28,7 @@ from parallelproject.local.supervisor.children import Children
 from parallelproject.local.supervisor.orphans import INTERRUPTED
 from parallelproject.local.supervisor.roster import Roster
 from parallelproject.local.supervisor.settings import Settings
+from parallelproject.model.work import WorkKey
 
 PIDS_WITHIN = 0.05
 """Seconds until the process of an attempt is written down, too: many have ended by then."""
@@ -44,7 +45,7 @@ class Supervisor:
         self._spill = Spill(Path(settings.spill))
         self._record = AttemptLog(self._store, self._spill)
         self._children = Children(settings.now, self._store.run_id, roster)
-        self._pids: dict[tuple[str, int], AttemptRow] = {}
+        self._pids: dict[WorkKey, AttemptRow] = {}
         """Running attempts whose process is not written down yet."""
         self._pids_since = 0.0
         self._lost = False
@@ -108,7 +109,7 @@ class Supervisor:
     def _pass_on(self, ended: list[AttemptRow]) -> None:
         """Writes down what has ended, and then reports it."""
         for row in ended:
-            self._pids.pop((row.task, row.number), None)
+            self._pids.pop(row.key, None)
         self._write(ended)
         self._children.release()
         self._tell(ended=ended)
@@ -118,8 +119,8 @@ class Supervisor:
         orders: list[Message] = []
         for request in requests:
             orders += request.get("start", ())
-            for task, number, reason in request.get("stop", ()):
-                self._children.stop(task, number, reason, request["grace"])
+            for key, reason in request.get("stop", ()):
+                self._children.stop(WorkKey.of_fields(key), reason, request["grace"])
             if "kill" in request:
                 self._children.kill_all(request["kill"])
             if "probe" in request:
@@ -133,7 +134,7 @@ class Supervisor:
         """Starts attempts, each written down before."""
         logs, refused, no_room = self._open_logs(orders)
         now = self._settings.now()
-        intents = [AttemptRow(o["task"], o["number"], RUNNING, now) for o in orders if _key(o) in logs]
+        intents = [AttemptRow(key, RUNNING, now) for key in logs]
         if not self._write(intended=intents):
             refused += logs
             for log in logs.values():
@@ -141,14 +142,15 @@ class Supervisor:
             logs = {}
         started, failed = [], []
         for order in orders:
-            if _key(order) in logs:
-                row = self._children.start(order, logs[_key(order)])
-                os.close(logs[_key(order)])
+            key = _key(order)
+            if key in logs:
+                row = self._children.start(key, order, logs[key])
+                os.close(logs[key])
                 if row.phase == FAILED:
                     failed.append(row)
                 else:
                     self._pids_since = self._pids_since if self._pids else time.monotonic()
-                    self._pids[_key(order)] = row
+                    self._pids[key] = row
                     started.append(row)
         if failed:
             self._write(failed)
@@ -164,22 +166,20 @@ class Supervisor:
         self,
         started: Sequence[AttemptRow] = (),
         ended: Sequence[AttemptRow] = (),
-        refused: Sequence[tuple[str, int]] = (),
+        refused: Sequence[WorkKey] = (),
         no_room: str | None = None,
     ) -> None:
         trouble = self._record.trouble
         trouble = f"cannot write {self._settings.store}: {trouble}" if trouble else no_room
         self._channel.send({"started": started, "ended": ended, "refused": refused, "trouble": trouble})
 
-    def _open_logs(
-        self, orders: Sequence[Message]
-    ) -> tuple[dict[tuple[str, int], int], list[tuple[str, int]], str | None]:
+    def _open_logs(self, orders: Sequence[Message]) -> tuple[dict[WorkKey, int], list[WorkKey], str | None]:
         """Opens the logs of attempts before anything is written down: without its log none starts.
 
         Returns:
             The logs opened, the attempts without one, and why.
         """
-        logs: dict[tuple[str, int], int] = {}
+        logs: dict[WorkKey, int] = {}
         refused = []
         trouble = None
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -206,5 +206,5 @@ class Supervisor:
             self._store.session_goes_on(self._settings.now())
 
 
-def _key(order: Message) -> tuple[str, int]:
-    return order["task"], order["number"]
+def _key(order: Message) -> WorkKey:
+    return WorkKey.of_fields(order["key"])

@@ -1,0 +1,77 @@
+"""When a project is planned again: at once, or with what comes next."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from parallelproject.controller.actions.evidence import Evidence
+from parallelproject.controller.projects.project import Project
+from parallelproject.controller.reconcile.registry import Registry
+from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS
+from parallelproject.executors.job.executor import JobExecutor
+
+OWNER = ("n", "p", "u")
+BODY = {
+    "metadata": {"namespace": "n", "name": "p", "uid": "u", "resourceVersion": "1", "generation": 1},
+    "spec": {"tasks": [{"id": "a"}]},
+}
+
+
+def planned(scene: Callable[[Registry, Project], None], *, later: bool = False) -> bool:
+    """Whether the project waits to be planned, once something has happened since its last plan.
+
+    Args:
+        scene: What happens.
+        later: Whether the time has passed after which a start is planned with.
+    """
+
+    async def is_queued() -> bool:
+        executor = JobExecutor()
+        registry = Registry(executor, NO_LIMITS, Evidence(Any, executor))  # type: ignore[arg-type]  # sends nothing
+        registry.take(BODY)
+        (project,) = registry.projects
+        await registry.queue.take()
+        project.observed.changed = project.observed.has_start = False
+        scene(registry, project)
+        for timer in list(registry._soon.values()) if later else ():
+            timer._run()
+        return bool(registry.queue)
+
+    return asyncio.run(is_queued())
+
+
+def starts(registry: Registry, project: Project) -> None:
+    project.observed.has_start = True
+    registry.touch(*OWNER)
+
+
+def ends(registry: Registry, project: Project) -> None:
+    starts(registry, project)
+    project.observed.changed = True
+    registry.touch(*OWNER)
+
+
+def starts_and_is_planned(registry: Registry, project: Project) -> None:
+    starts(registry, project)
+    project.observed.has_start = False
+
+
+def starts_and_is_deleted(registry: Registry, project: Project) -> None:
+    starts(registry, project)
+    registry.drop(project)
+
+
+def test_an_end_is_planned_with_at_once() -> None:
+    assert planned(ends)
+
+
+def test_a_start_waits_but_not_for_ever() -> None:
+    assert not planned(starts)
+    assert planned(starts, later=True)
+
+
+@pytest.mark.parametrize("scene", [starts_and_is_planned, starts_and_is_deleted])
+def test_a_start_that_a_plan_has_seen_or_nobody_needs_asks_for_none(scene: Callable[[Registry, Project], None]) -> None:
+    assert not planned(scene, later=True)
