@@ -55,7 +55,7 @@ def test_the_commands_of_a_page_in_a_cluster(
                 run(shell, block)
 
 
-def test_without_the_permission_nothing_lands_as_the_readme_says(tmp_path: Path):
+def test_without_the_permission_nothing_lands_as_the_page_on_the_laptop_says(tmp_path: Path):
     with repository(tmp_path) as shell:
         done = shell.run("pproj run --repo . --command 'claude -p < \"$PPROJ_TASK_FILE\"'")
         assert "changed nothing" in done.stdout
