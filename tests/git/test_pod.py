@@ -1,5 +1,6 @@
 """The containers of a pod, as processes: prepare, the wrapped command, and the git container beside it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -277,10 +278,22 @@ def test_nothing_writes_any_more_where_another_program_is_the_first_of_the_conta
         f"setsid sh -c '{tick}' & (({tick.replace('ticks', 'tocks')}) &) ; until test -s ticks -a -s tocks; do :; done"
     )
     assert pod.command("sh", "-c", busy).wait(SECONDS) == 0
+    left = processes_in(pod.workspace)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
     code, result = pod.end(beside)
-    assert (code, result["outcome"]) == (0, "Landed")
-    for name in ("ticks", "tocks"):
-        assert remote.show(name) == (pod.workspace / name).read_text().removesuffix("\n")
+    assert (code, result["outcome"], sorted(result["paths"])) == (0, "Landed", ["ticks", "tocks"])
+
+
+def processes_in(folder: Path) -> list[int]:
+    """The processes whose working directory is a folder."""
+    found = []
+    for each in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it ends meanwhile
+            if each.name.isdigit() and (each / "cwd").readlink() == folder:
+                found.append(int(each.name))
+    return found
 
 
 @pytest.mark.parametrize("code", ["", "0\\n", "0\\n\\n", "0\\n$(cat {state}/seal)\\n", "0\\nguess\\n"])
