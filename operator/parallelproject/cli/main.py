@@ -118,7 +118,7 @@ def call(arguments: list[str], program: str = "pproj", typed: str | None = None)
     except BrokenPipeError as error:
         return _cut_off(error)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:  # no file of ours
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:  # no file of our own
             return _cut_off(error)
         if os.environ.get("PPROJ_DEBUG"):
             raise

@@ -99,7 +99,7 @@ class _Simulation:
     ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {})
-        self._passing = graph.skipped - running.keys()  # whoever waits for one of these waits for what it waits for
+        self._passing = graph.skipped - running.keys()  # a task that waits for one of these waits for its dependencies
         ended = {*ended, *self._passing}
         unfinished = list(map(len, graph.levels))
         for task in ended:
