@@ -98,10 +98,11 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
         if metrics.get("peakParallelism"):
             of_peak = f"speedup / peak of {metrics['peakParallelism']} running"
             found.append(("Efficiency", f"{metrics.get('efficiency')} ({of_peak})"))
-        used = [f"{metrics['inputTokens']:,} tokens in, {metrics.get('outputTokens', 0):,} out"] * (
-            "inputTokens" in metrics
-        )
-        used += [f"${metrics['costUsd']}"] * ("costUsd" in metrics)
+        used = []
+        if "inputTokens" in metrics:
+            used.append(f"{metrics['inputTokens']:,} tokens in, {metrics.get('outputTokens', 0):,} out")
+        if "costUsd" in metrics:
+            used.append(f"${metrics['costUsd']}")
         if used:
             found.append(("Agents used", ", ".join(used)))
         if "conflictRate" in metrics:
