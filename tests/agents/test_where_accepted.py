@@ -1,10 +1,14 @@
 """Where an agent is accepted: in local runs; a cluster refuses it, and so does the command line what is no agent."""
 
+from pathlib import Path
+
 import pytest
 
 from parallelproject.cli.input.agent_option import agent_of
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.local.engine.command import commands
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Agent, NoChange
@@ -28,7 +32,8 @@ def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do() ->
         ({"type": "ClaudeCode", "onNoChange": "Maybe"}, "onNoChange"),
         ({"type": "ClaudeCode", "model": "--yolo"}, "model"),
         ({"type": "ClaudeCode", "resume": True}, "resume"),
-        ({"type": "ClaudeCode", "maxCost": {"usd": "1"}}, "maxCost"),
+        ({"type": "ClaudeCode", "maxCost": {"usd": "much"}}, "maxCost"),
+        ({"type": "ClaudeCode", "maxCost": {"tokens": 5}}, "maxCost"),
         ({}, "type"),
     ],
 )
@@ -36,6 +41,17 @@ def test_only_what_works_is_accepted(agent: dict[str, object], place: str) -> No
     with pytest.raises(ProblemsError) as found:
         parse_spec({"tasks": [{"id": "a"}], "roles": [{"name": "x", "agent": agent}]})
     assert any(f"roles[0].agent.{place}" in problem.place for problem in found.value.problems)
+
+
+def test_a_limit_of_cost_is_refused_for_an_agent_that_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "codex").write_text("")
+    (tmp_path / "codex").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    agent = {"type": "Codex", "maxCost": {"usd": "1"}}
+    spec = parse_spec({"tasks": [{"id": "a"}], "roles": [{"name": "x", "agent": agent}]})
+    with pytest.raises(ProblemsError) as found:
+        commands(spec, compile_graph(spec), None)
+    assert "spec.roles[0].agent.maxCost: Codex has no limit of cost" in str(found.value.problems[0])
 
 
 def test_the_option_names_an_agent_and_its_model() -> None:

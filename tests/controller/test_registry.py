@@ -29,7 +29,7 @@ def planned(scene: Callable[[Registry, Project], None], *, later: bool = False) 
 
     async def is_queued() -> bool:
         executor = JobExecutor()
-        registry = Registry(executor, NO_LIMITS, Evidence(Any, executor))  # type: ignore[arg-type]  # sends nothing
+        registry = Registry(executor, NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]  # sends nothing
         registry.take(BODY)
         (project,) = registry.projects
         await registry.queue.take()

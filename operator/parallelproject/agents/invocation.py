@@ -16,6 +16,7 @@ def command_of(
     preset: Preset,
     model: str | None = None,
     arguments: Sequence[str] = (),
+    max_usd: str | None = None,
     inherited: Iterable[str] = (),
     *,
     is_root: bool,
@@ -26,11 +27,13 @@ def command_of(
         preset: The agent.
         model: By its own name at the agent; None: what the agent takes by default.
         arguments: Further ones, by the user.
+        max_usd: The most that an attempt may cost; for agents with ``cost_arguments``.
         inherited: Names of the variables that it would inherit: those of an agent that has started us are unset.
         is_root: Whether it runs as root.
     """
     words = [preset.program, *preset.arguments]
     words += [*preset.model_arguments, model] if model else []
+    words += [*preset.cost_arguments, max_usd] if max_usd else []
     words += [*arguments, *preset.prompt_arguments]
     unset = to_unset(inherited)
     lines = [f"unset {' '.join(unset)}"] if unset else []

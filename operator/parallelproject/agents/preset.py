@@ -44,6 +44,8 @@ class Preset:
     """Before the name of a model."""
     resume_arguments: tuple[str, ...] = ()
     """Before the id of a session; empty: it cannot resume one."""
+    cost_arguments: tuple[str, ...] = ()
+    """Before the most that an attempt may cost, in US dollars; empty: it has no such limit."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set for it, unless the user has set it."""
     environment_as_root: Mapping[str, str] = field(default_factory=dict)

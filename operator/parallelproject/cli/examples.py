@@ -5,7 +5,11 @@
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "lint": ("pproj lint tasks.json", "pproj lint backlog/*.md"),
-    "plan": ("pproj plan tasks.json", "pproj plan tasks.json -o json | jq .criticalPath"),
+    "plan": (
+        "pproj plan tasks.json",
+        "pproj plan tasks.json -o json | jq .criticalPath",
+        "pproj plan tasks.json --prompt TASK",
+    ),
     "run": (
         "pproj run tasks.json --command 'make \"task-$PPROJ_TASK_ID\"'",
         "pproj run tasks.json --repo . --parallelism 4 \\\n"

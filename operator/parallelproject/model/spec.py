@@ -247,6 +247,13 @@ class NoChange(StrEnum):
     SUCCEED = "Succeed"
 
 
+class MaxCost(Model):
+    """The most that one attempt may cost."""
+
+    usd: Annotated[str, Field(max_length=16, pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$")]
+    """US dollars, as a decimal number."""
+
+
 class Agent(Model):
     """A coding agent: how it is called and read follows from its type."""
 
@@ -256,6 +263,8 @@ class Agent(Model):
     """The model, as the agent names it; by default the agent's own."""
     args: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
     """Further arguments of the agent; $(VAR) is a variable of the task."""
+    max_cost: MaxCost | None = None
+    """The most that one attempt may cost: the agent ends it, with reason BudgetHit. Only with ClaudeCode."""
     on_no_change: NoChange = NoChange.FAIL
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 

@@ -275,6 +275,12 @@ class Metrics(Model):
     """Largest number of tasks that ran at once."""
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
     """Conflicts divided by attempts to land."""
+    input_tokens: Count | None = None
+    """Tokens that agents were charged for as input, also from a cache; of all attempts that say so. In a local run."""
+    output_tokens: Count | None = None
+    """Tokens that agents received."""
+    cost_usd: Annotated[str | None, Field(max_length=64)] = None
+    """What that cost in US dollars, as the agents say or by list prices; of all attempts whose cost is known."""
 
 
 class PullRequestStatus(Model):

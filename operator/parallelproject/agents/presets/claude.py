@@ -97,6 +97,7 @@ PRESET = Preset(
     arguments=("-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"),
     reader=ClaudeReader,
     resume_arguments=("--resume",),
+    cost_arguments=("--max-budget-usd",),
     environment={"DISABLE_AUTOUPDATER": "1"},
     environment_as_root={"IS_SANDBOX": "1"},  # else it refuses the flag that skips permissions
     keys=("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),

@@ -97,6 +97,13 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
         if metrics.get("peakParallelism"):
             of_peak = f"speedup / peak of {metrics['peakParallelism']} running"
             found.append(("Efficiency", f"{metrics.get('efficiency')} ({of_peak})"))
+        used = []
+        if "inputTokens" in metrics:
+            used.append(f"{metrics['inputTokens']:,} tokens in, {metrics.get('outputTokens', 0):,} out")
+        if "costUsd" in metrics:
+            used.append(f"${metrics['costUsd']}")
+        if used:
+            found.append(("Agents used", ", ".join(used)))
         if "conflictRate" in metrics:
             found.append(("Conflicts", f"{metrics['conflictRate']} (conflicts / landings)"))
     git = spec.get("git") or {}

@@ -47,6 +47,10 @@ def run(
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Show every level in full, and why each role was chosen.")
     ] = False,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="TASK", help="Show only the prompt that a coding agent gets for this task."),
+    ] = None,
     no_color: NoColor = False,
 ) -> None:
     """Show how a file's tasks would run, without running anything.
@@ -66,6 +70,11 @@ def run(
     except ProblemsError as error:
         tell_warnings(imported)
         raise of_problems(placed(error.problems, file, project, imported.report.format)) from None
+    if prompt is not None:
+        from parallelproject.cli.local.prompts import prompt_for  # here: few plans need it
+
+        _show_prompt(prompt_for(project.name, spec, graph, prompt), output)
+        return
     found = outline(graph, spec)
     if output is TextOrJson.JSON:
         answer = {**document(found), "project": project.name, "source": _source(imported)}
@@ -78,6 +87,10 @@ def run(
     terminal.show(plan_text(page, typed, _run_options(file, imported), imported, found, verbose))
     sys.stdout.flush()
     tell_warnings(imported)
+
+
+def _show_prompt(text: str, output: TextOrJson) -> None:
+    terminal.show(json.dumps({"prompt": text}, ensure_ascii=False) if output is TextOrJson.JSON else text.rstrip("\n"))
 
 
 def _run_options(file: Path, imported: Imported) -> str:

@@ -15,6 +15,7 @@ from parallelproject.local.agents.judgement import (
     record_file,
     write_record,
 )
+from parallelproject.local.agents.spending import Spending
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.model.agents import AgentType
@@ -42,9 +43,25 @@ class AgentEnds:
         self._call_of = call_of
         self._directory = directory
         self._are_judged_before = are_judged_before
+        self._spent: dict[str, dict[int, Spending]] = {}
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by the output of its agent rather than by its exit code alone."""
+        found = self._reported(row)
+        record = self._record(row.key.task, row.key.attempt)
+        if record:
+            self._spent.setdefault(row.key.task, {})[row.key.attempt] = Spending.of(record)
+        return found
+
+    def spent(self, task: str) -> Spending:
+        """What all attempts of a task have used, of those that were ``reported``."""
+        return Spending.sum_of(self._spent.get(task, {}).values())
+
+    def spent_in_all(self) -> Spending:
+        """What all of them have used, also of tasks that are no longer there."""
+        return Spending.sum_of(each for task in self._spent.values() for each in task.values())
+
+    def _reported(self, row: AttemptRow) -> AttemptRow:
         if self._are_judged_before or not (
             row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)
         ):

@@ -28,6 +28,19 @@ def write_prompt(
     Raises:
         OSError: it cannot be written.
     """
+    text = prompt_of(document, template, outputs, _text(feedback) if feedback else "")
+    Path(file).write_text(text, errors="replace")
+
+
+def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, feedback: str = "") -> str:
+    """The prompt of an attempt.
+
+    Args:
+        document: The task file of the attempt.
+        template: The user's, if any.
+        outputs: The folder of its outputs.
+        feedback: What the attempt before has left, if anything.
+    """
     from parallelproject.agents.prompt import Prompt, render  # here, because few runs need it
 
     prompt = Prompt(
@@ -37,9 +50,9 @@ def write_prompt(
         project=document["project"],
         role=document["role"] or "",
         dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
-        feedback=_text(feedback) if feedback else "",
+        feedback=feedback,
     )
-    Path(file).write_text(render(prompt, template), errors="replace")
+    return render(prompt, template)
 
 
 def check_template(template: str, tasks: Sequence[Task]) -> None:

@@ -1,12 +1,14 @@
 """What a view is given: the state of the run at this moment."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Consumer
+from parallelproject.core.report.figures import metrics
 from parallelproject.local.engine.clock import Clock
 from parallelproject.local.state.requests import Asked
 from parallelproject.model.spec import Spec
@@ -47,6 +49,8 @@ class Board:
     interrupted: bool = False
     """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
+    usage: Callable[[], Mapping[str, Any]] = dict
+    """Tokens and cost so far, as fields of ``status.metrics``."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 
@@ -69,6 +73,10 @@ class Board:
         """A ledger from which every view computes the same figures: with the times of the run, without pauses."""
         end = self.began + self.elapsed
         return replace(ledger, start_time=self.began, completion_time=end)
+
+    def metrics(self, ledger: Ledger) -> dict[str, Any]:
+        """The figures of the run as its status shows them."""
+        return metrics(self.graph, self.measured(ledger), self.clock.now()) | dict(self.usage())
 
     @property
     def progress(self) -> str:

@@ -99,7 +99,11 @@ def _of_agent(agent: Agent, place: str) -> Command:
     preset = PRESETS[agent.type]
     if shutil.which(preset.program) is None:
         raise ProblemsError([Problem(place, f"{preset.program} is not on the PATH", preset.install)])
-    argv = command_of(preset, agent.model, agent.args, os.environ, is_root=os.geteuid() == 0)
+    if agent.max_cost and not preset.cost_arguments:
+        found = f"{preset.title} has no limit of cost of its own"
+        raise ProblemsError([Problem(f"{place}.maxCost", found, "remove it, or use an agent that has one: ClaudeCode")])
+    max_usd = agent.max_cost.usd if agent.max_cost else None
+    argv = command_of(preset, agent.model, agent.args, max_usd, os.environ, is_root=os.geteuid() == 0)
     call = AgentCall(agent.type.value, agent.model, agent.on_no_change is NoChange.SUCCEED)
     return Command(argv, agent=call)
 

@@ -7,7 +7,6 @@ from typing import Any, TextIO
 from parallelproject.core.planner.plan import Ledger
 from parallelproject.core.report.changes import Event
 from parallelproject.core.report.event_document import ENDED, NOTICE, document, line
-from parallelproject.core.report.figures import metrics
 from parallelproject.local.engine.board import Board
 from parallelproject.model.status import TaskState
 
@@ -44,7 +43,7 @@ class JsonView:
         """
         board, now = self._board, self._board.clock.now()
         counts = {"total": len(board.graph.ids)} | {s.value.lower(): board.states[s] for s in TaskState}
-        figures = metrics(board.graph, board.measured(ledger), now)
+        figures = board.metrics(ledger)
         self._write([line(board.name, ENDED, now, reason=reason, counts=counts, metrics=figures, notes=list(notes))])
 
     def _write(self, lines: Sequence[dict[str, Any]]) -> None:

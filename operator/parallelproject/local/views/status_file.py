@@ -14,7 +14,6 @@ from typing import Any
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import plan
 from parallelproject.core.report.changes import Event
-from parallelproject.core.report.figures import metrics
 from parallelproject.core.report.status import render_status
 from parallelproject.core.times import iso
 from parallelproject.local.engine.board import Board
@@ -115,7 +114,7 @@ class StatusFile:
         }
         decided = plan(board.graph, board.spec, ledger, running, now)
         self._status = render_status(board.graph, board.spec, decided, self._status, self._generation, now)
-        self._status["metrics"] = metrics(board.graph, board.measured(decided.ledger), now)
+        self._status["metrics"] = board.metrics(decided.ledger)
         with suppress(OSError):
             self._document.write_status({key: value for key, value in self._status.items() if value is not None})
         ended = time.monotonic()

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,10 +83,14 @@ def summary(
     if plan is None:
         return False
     states = Counter(plan.states)
-    lines: list[PageLine | NextStep] = [_headline(board, states, end, options), *_figures(board, ledger)]
+    lines: list[PageLine | NextStep] = [
+        _headline(board, states, end, options),
+        *_figures(board, ledger),
+        *_spent(agents),
+    ]
     lines += _failures(board, plan, ledger, failed, directory, width_of(options.stdout))
     lines += _others(board, plan, ledger)
-    lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout))
+    lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout), _spent_by(agents))
     landed, steps = _landed(board, deliveries.target if deliveries else None)
     remarks = remarks_of(board, ledger, failed, deliveries, agents)
     lines += [
@@ -157,6 +161,18 @@ def _figures(board: Board, ledger: Ledger) -> list[PageLine]:
     if figures.conflict_rate:
         parts.append(f"conflict rate {figures.conflict_rate:.2f} (conflicts / landings)")
     return [PageLine("  " + " · ".join(parts))]
+
+
+def _spent(agents: "AgentEnds | None") -> list[PageLine]:
+    """What the agents have used in all sessions."""
+    spent = agents.spent_in_all() if agents else None
+    if not spent or not spent.text:
+        return []
+    return [PageLine(f"  agents used {spent.text}" + (f" ({spent.gap})" if spent.gap else ""))]
+
+
+def _spent_by(agents: "AgentEnds | None") -> Callable[[str], str]:
+    return (lambda task: agents.spent(task).text) if agents else lambda task: ""
 
 
 def _failures(

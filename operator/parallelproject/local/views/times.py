@@ -1,6 +1,6 @@
 """The table of times at the end of a run: what took long, slowest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -22,7 +22,11 @@ class _Row(NamedTuple):
 
 
 def times(
-    graph: CompiledGraph, records: Mapping[str, Record], states: Sequence[TaskState], width: int
+    graph: CompiledGraph,
+    records: Mapping[str, Record],
+    states: Sequence[TaskState],
+    width: int,
+    spent: Callable[[str], str] = lambda task: "",
 ) -> list[PageLine]:
     """A line for each of the slowest tasks, by the time of its last attempt; none where fewer than two have run.
 
@@ -31,6 +35,7 @@ def times(
         records: By task.
         states: By task, in the order of the spec.
         width: Cells in a line; titles are cut there.
+        spent: By task, what all its attempts have used.
     """
     rows = []
     for task, state in zip(graph.ids, states, strict=True):
@@ -43,7 +48,7 @@ def times(
     shown, rest = rows[:_SHOWN], rows[_SHOWN:]
     name_width = min(_NAME_MAX, max(len(row.task) for row in shown))
     lengths = [duration(row.seconds) for row in shown]
-    notes = [", ".join(_notes(row)) for row in shown]
+    notes = [", ".join([*_notes(row), *filter(None, [spent(row.task)])]) for row in shown]
     time_width, note_width = max(map(len, lengths)), max(map(len, notes))
     lines = [PageLine(""), PageLine("Times of the last attempts, slowest first", "bold")]
     for row, length, note in zip(shown, lengths, notes, strict=True):
