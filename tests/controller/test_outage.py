@@ -17,14 +17,16 @@ READY_SECONDS = 3
 
 @pytest.fixture
 def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
-    """An operator that is not ready after seconds of silence, in place of the other."""
+    """An operator that is not ready after seconds of silence, in place of the other; it may not be ready yet."""
     operator.stop()
     patch = f"import parallelproject.controller.process.health as health; health.READY_SECONDS = {READY_SECONDS}"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
-    made.start()
-    yield made
-    made.stop()
-    operator.start()
+    try:
+        made.start(wait=False)
+        yield made
+    finally:
+        made.stop()
+        operator.start()
 
 
 def is_created(ns: Namespace) -> bool:
@@ -38,6 +40,15 @@ def is_created(ns: Namespace) -> bool:
 def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
     cluster: ControlPlane, ns: Namespace, impatient: OperatorProcess, audit: AuditLog
 ) -> None:
+    names = iter(range(10**6))
+
+    def ready_after_news() -> bool:
+        """A watch may be silent for longer than this operator has patience: news on all of them make it ready."""
+        ns.create(spec(task("a")), name := f"news-{next(names)}")
+        ns.wait_end(name)
+        return impatient.probe("readyz") == 200
+
+    ns.until(ready_after_news, "it to be ready")
     assert impatient.probe("healthz") == 200
     since = audit.position()
     cluster.kill_apiserver()
@@ -47,16 +58,8 @@ def test_the_probes_tell_of_an_api_server_that_is_away_and_of_its_return(
     finally:
         cluster.start_apiserver()
     audit.outages.append((since, audit.position()))
-    # An idle watch may be silent for longer than this operator has patience: news on all of them make it ready.
     ns.until(lambda: is_created(ns), "the API server to take a project")
     assert set(states(ns.wait_end()).values()) == {"Succeeded"}
-    names = iter(range(10**6))
-
-    def ready_after_news() -> bool:
-        ns.create(spec(task("a")), name := f"news-{next(names)}")
-        ns.wait_end(name)
-        return impatient.probe("readyz") == 200
-
     ns.until(ready_after_news, "it to be ready")
     assert impatient.probe("healthz") == 200
 

@@ -10,6 +10,7 @@ from parallelproject.controller.actions.evidence import Evidence
 from parallelproject.controller.projects.project import Project
 from parallelproject.controller.reconcile.registry import Registry
 from parallelproject.core.planner.constraints.shared_limits import NO_LIMITS
+from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.job.executor import JobExecutor
 
 OWNER = ("n", "p", "u")
@@ -28,8 +29,7 @@ def planned(scene: Callable[[Registry, Project], None], *, later: bool = False) 
     """
 
     async def is_queued() -> bool:
-        executor = JobExecutor()
-        registry = Registry(executor, NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]  # sends nothing
+        registry = Registry(Executors(JobExecutor(), {}), NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]  # sends nothing
         registry.take(BODY)
         (project,) = registry.projects
         await registry.queue.take()
