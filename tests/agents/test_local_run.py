@@ -14,7 +14,7 @@ WRITE = "echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt"
 
 
 def ends(run: Runner) -> list[tuple[str, str | None, int | None]]:
-    return [(f"{row.task}.{row.number}", row.reason, row.exit_code) for row in run.attempts()]
+    return [(f"{row.key.task}.{row.key.attempt}", row.reason, row.exit_code) for row in run.attempts()]
 
 
 def record(run: Runner, attempt: str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def test_a_refused_key_ends_all_tasks_of_the_role_and_is_told_once_with_the_fix(
         stage.scene(task, "claude/unauthorized", code=1)
     run = stage.run({"tasks": [{"id": i} for i in "abc"], "parallelism": 1, "failurePolicy": "Continue"})
     said = run.run(1)
-    assert [row.task for row in run.attempts()] == ["a"]
+    assert [row.key.task for row in run.attempts()] == ["a"]
     assert said.count("(fix: set ANTHROPIC_API_KEY") == 1
 
 
@@ -239,7 +239,7 @@ def test_what_an_agent_said_counts_in_later_sessions_whatever_runs_the_tasks_the
     run.run(1)
     run.options, run.command = {}, "true"
     run.run()  # the lie of the first session is none of the command's successes: it runs again
-    assert [row.number for row in run.attempts()] == [1, 2]
+    assert [row.key.attempt for row in run.attempts()] == [1, 2]
 
 
 def test_a_success_of_a_command_is_not_judged_as_an_agents(stage: Stage) -> None:
@@ -249,8 +249,9 @@ def test_a_success_of_a_command_is_not_judged_as_an_agents(stage: Stage) -> None
     run.run(1)
     run.options, run.command = agent, None
     run.run()
-    assert run.attempts()[0][:3] == ("a", 1, SUCCEEDED)
-    assert [row.number for row in run.attempts() if row.task == "a"] == [1]
+    (row,) = run.attempts()
+    assert (row.key.task, row.key.attempt, row.phase) == ("a", 1, SUCCEEDED)
+    assert [row.key.attempt for row in run.attempts() if row.key.task == "a"] == [1]
 
 
 def test_a_check_runs_after_the_verdict_of_the_agent_and_before_the_landing(stage: Stage) -> None:

@@ -133,7 +133,9 @@ def test_a_backlog_ends_the_same_with_each_program(agent: str, tmp_path: Path, m
 
     rows = run.attempts()
     records = {
-        (row.task, row.number): json.loads((run.state / f"results/{row.task}.{row.number}.agent.json").read_text())
+        (row.key.task, row.key.attempt): json.loads(
+            (run.state / f"results/{row.key.task}.{row.key.attempt}.agent.json").read_text()
+        )
         for row in rows
     }
     found: dict[str, list[str]] = {}

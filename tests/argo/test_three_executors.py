@@ -122,8 +122,8 @@ class Machine:
         found = {each["id"]: Ended("Skipped", 0, None) for each in TASKS}
         for row in self._runner.attempts():
             is_well = row.exit_code == 0
-            found[row.task] = Ended(
-                "Succeeded" if is_well else "Failed", row.number, None if is_well else row.exit_code
+            found[row.key.task] = Ended(
+                "Succeeded" if is_well else "Failed", row.key.attempt, None if is_well else row.exit_code
             )
         return found
 

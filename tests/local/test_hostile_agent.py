@@ -125,7 +125,7 @@ def test_the_work_is_where_it_belongs(afternoon: Afternoon, name: str) -> None:
         assert f"refs/heads/{BRANCH}" in refs, (line, refs)
         assert ", landed as " in line
     elif deed.where is Where.KEPT:
-        assert mine, (line, (afternoon.run.state / f"logs/{name}.{last.number}.log").read_text(errors="replace"))
+        assert mine, (line, (afternoon.run.state / f"logs/{name}.{last.key.attempt}.log").read_text(errors="replace"))
         assert any(ref in afternoon.output for ref in mine)
 
 
