@@ -69,6 +69,8 @@ ENDS = {  # the outcomes of each task's attempts
     "nothing": ["NoChange"],
     "late": ["NoChange", "Succeeded"],
 }
+PASSES = {"opencode": "Transient"}
+"""Two that start at once may meet at their new database: an attempt of one of them asks to be run later."""
 OVERCOMES = {agent: {"limited": ["Succeeded"]} for agent in ("gemini", "opencode")}
 """Programs that try again by themselves, so that no attempt meets the limit."""
 
@@ -140,7 +142,8 @@ def test_a_backlog_ends_the_same_with_each_program(agent: str, tmp_path: Path, m
     }
     found: dict[str, list[str]] = {}
     for (task, _), record in sorted(records.items()):
-        found.setdefault(task, []).append(record["outcome"])
+        if record["outcome"] != PASSES.get(agent):
+            found.setdefault(task, []).append(record["outcome"])
     assert found == ENDS | OVERCOMES.get(agent, {}), said
     assert "11 of 12 tasks succeeded, 1 failed" in said
 
