@@ -70,7 +70,7 @@ def test_a_run_that_failed_stays_until_it_is_named(pproj: Pproj, tasks: Path, tm
 
 
 def test_an_active_run_is_never_touched(pproj: Pproj, tmp_path: Path):
-    command = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
+    command = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.05; done"
     run = Runner(tmp_path, {"parallelism": 1, "tasks": chain("a")}, "echo x >> $JOURNAL; " + command, {})
     started = run.start()
     until(lambda: run.journal() and pproj("get").code == 0, what="a to be running")
@@ -85,7 +85,7 @@ def test_an_active_run_is_never_touched(pproj: Pproj, tmp_path: Path):
 
 def test_a_run_that_starts_after_it_was_looked_at_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cleaning, "_PATIENCE", 0.0)
-    command = "echo x >> $JOURNAL; until [ ! -e $JOURNAL.hold ] || [ -e $JOURNAL.go ]; do sleep 0.01; done"
+    command = "echo x >> $JOURNAL; until [ ! -e $JOURNAL.hold ] || [ -e $JOURNAL.go ]; do sleep 0.05; done"
     run = Runner(tmp_path, {"tasks": chain("a")}, command, {})
     run.run()
     found = cleaning.survey(run.state)

@@ -23,7 +23,7 @@ from tests.local.runner import Started, until
 COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT"
 case $PPROJ_TASK_ID in
-held) until [ -e "$GO" ]; do sleep 0.01; done; printf 'no line end' ;;
+held) until [ -e "$GO" ]; do sleep 0.05; done; printf 'no line end' ;;
 bad) [ -e "$GO.fixed" ] || exit 3 ;;
 esac
 """

@@ -13,7 +13,7 @@ from tests.local.runner import Runner, chain, tasks, until
 
 from .conftest import Pproj
 
-HELD = "echo x >> $JOURNAL; until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
+HELD = "echo x >> $JOURNAL; until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.05; done"
 
 
 @pytest.fixture(autouse=True)

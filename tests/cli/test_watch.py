@@ -23,7 +23,7 @@ from tests.local.runner import Runner, tasks, until
 from .conftest import Pproj
 
 BIN = Path(sys.executable).parent
-HELD = "echo x >> $JOURNAL; until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
+HELD = "echo x >> $JOURNAL; until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.05; done"
 
 
 def project(**changes: Any) -> dict[str, Any]:

@@ -94,7 +94,7 @@ DEEDS = {
     # Processes
     "background": Deed(
         f"{WORK}; MARK=$MARK setsid nohup sh -c 'trap \"\" TERM HUP; while :; do date > late; sleep 0.1; done' > "
-        "/dev/null 2>&1 & until [ -s late ]; do sleep 0.02; done"
+        "/dev/null 2>&1 & until [ -s late ]; do sleep 0.05; done"
     ),
     "kills-parent": Deed(f"{WORK}; [ $PPROJ_ATTEMPT = 1 ] && kill -9 $PPID; [ $PPROJ_ATTEMPT = 2 ]"),
     "kills-group": Deed(f"{WORK}; [ $PPROJ_ATTEMPT = 1 ] && kill -9 0; [ $PPROJ_ATTEMPT = 2 ]"),

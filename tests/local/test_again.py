@@ -121,7 +121,7 @@ def test_a_second_run_is_refused_and_names_the_first(runner: Make) -> None:
 
 
 def test_after_a_kill_the_next_run_waits_for_the_supervisor(runner: Make) -> None:
-    held = "until [ -e $JOURNAL.go ]; do sleep 0.01; done; exit 1"
+    held = "until [ -e $JOURNAL.go ]; do sleep 0.05; done; exit 1"
     run = runner(tasks("a"), "trap '' TERM; " + STEP + held, options={"grace_seconds": 1000})
     process = run.start()
     until(run.journal)

@@ -19,7 +19,7 @@ STEP = (
     'trap "" TERM; echo "done $PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL'
 )
 # The last task of forty ends only when it may: whoever is to be killed in the middle is still there.
-ENDLESS = f"[ $PPROJ_TASK_ID != t39 ] || until [ -e $JOURNAL.end ]; do sleep 0.01; done; {STEP}"
+ENDLESS = f"[ $PPROJ_TASK_ID != t39 ] || until [ -e $JOURNAL.end ]; do sleep 0.05; done; {STEP}"
 
 
 def graph(count: int = 40) -> dict[str, object]:
@@ -155,7 +155,7 @@ def test_a_task_that_had_failed_when_the_supervisor_was_killed_has_failed(runner
 
 
 def test_the_guard_killed_does_no_harm(runner: Make) -> None:
-    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done")
+    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.05; done")
     process = run.start()
     until(run.journal)
     run.supervisor(process)
@@ -186,7 +186,7 @@ def test_a_kill_stops_strays_in_other_sessions_too(runner: Make) -> None:
 
 
 def test_a_success_that_came_as_the_engine_died_is_not_forgotten(runner: Make) -> None:
-    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done")
+    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.05; done")
     process = run.start()
     until(run.journal)
     process.signal(signal.SIGSTOP)  # it hears nothing of the end
@@ -210,7 +210,7 @@ def test_killed_before_anything_was_written(runner: Make) -> None:
 def test_ends_that_the_supervisor_did_not_live_to_write_down_are_learnt(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", "b", "c"), "parallelism": 3, "defaults": {"maxAttempts": 1}},
-        "echo $$ >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done; "
+        "echo $$ >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.05; done; "
         "case $PPROJ_TASK_ID in a) exit 0;; b) exit 3;; *) sleep 1000;; esac",
     )
     process = run.start()

@@ -19,7 +19,7 @@ WRITE = "echo $PPROJ_TASK_ID >> $PPROJ_TASK_ID.txt"
 # Both running at once, on the same base.
 TOGETHER = (
     'echo "start $PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL; '
-    'if [ $PPROJ_ATTEMPT = 1 ]; then until [ $(grep -c "start . 1" $JOURNAL) = 2 ]; do sleep 0.01; done; fi; '
+    'if [ $PPROJ_ATTEMPT = 1 ]; then until [ $(grep -c "start . 1" $JOURNAL) = 2 ]; do sleep 0.05; done; fi; '
 )
 
 
@@ -224,7 +224,7 @@ def test_nothing_of_a_command_runs_any_more_when_its_work_is_taken(
     look = f'grep -slz "^MARK=1" /proc/[0-9]*/environ > {alive}; real "$@"'
     striker.arm(look, command="write-tree")
     late = (
-        "MARK=1 setsid sh -c 'echo 1 > late.txt; sleep 1000; sleep 1000' & until [ -s late.txt ]; do sleep 0.01; done"
+        "MARK=1 setsid sh -c 'echo 1 > late.txt; sleep 1000; sleep 1000' & until [ -s late.txt ]; do sleep 0.05; done"
     )
     run = landing(tasks("a"), late)
     run.start(before=striker.use).finish(0)

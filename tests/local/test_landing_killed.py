@@ -30,7 +30,7 @@ EDIT = (
 # So that there is a conflict each time: neither ends before the other has begun.
 BOTH = (
     "case $PPROJ_TASK_ID in [ab]) "
-    "until grep -q 'start a' $JOURNAL && grep -q 'start b' $JOURNAL; do sleep 0.01; done;; esac"
+    "until grep -q 'start a' $JOURNAL && grep -q 'start b' $JOURNAL; do sleep 0.05; done;; esac"
 )
 SPEC = {
     # a and b do not declare that they write the same file.
@@ -146,7 +146,7 @@ def test_work_that_was_cut_off_is_kept(runner: Make, checkout: Checkout) -> None
 def test_a_conflict_that_was_found_as_all_were_killed_is_found_again(
     runner: Make, checkout: Checkout, striker: Striker
 ) -> None:
-    together = 'until [ $(grep -c "start . 1" $JOURNAL) = 2 ]; do sleep 0.01; done; '
+    together = 'until [ $(grep -c "start . 1" $JOURNAL) = 2 ]; do sleep 0.05; done; '
     run = runner({**SPEC, "tasks": tasks("a", "b")}, EDIT + "; " + together, options={"repository": checkout.path})
     striker.arm(f'real "$@"; code=$?; {VICTIMS["all"]}; exit $code', command="merge-tree")
     run.start(before=striker.use).finish(None)

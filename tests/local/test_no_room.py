@@ -44,7 +44,7 @@ def test_on_a_full_disk_it_waits_and_goes_on_when_there_is_room(
     run = Runner(
         disk,
         {"tasks": tasks("a", "b"), "parallelism": 1},
-        'echo "$PPROJ_TASK_ID" >> $GATE/started; until [ -e $GATE/go ]; do sleep 0.01; done',
+        'echo "$PPROJ_TASK_ID" >> $GATE/started; until [ -e $GATE/go ]; do sleep 0.05; done',
     )
     monkeypatch.setenv("GATE", str(tmp_path))
     process = run.start()

@@ -88,7 +88,7 @@ def test_six_tasks_that_tick_their_own_box_in_the_task_file_succeed_at_the_first
         'sed -i "s/\\[ \\] $PPROJ_TASK_ID/[x] $PPROJ_TASK_ID/" plan/tasks.md; echo $PPROJ_TASK_ID > '
         ".taskmaster/tasks/tasks.json; mkdir -p .beads; echo $PPROJ_TASK_ID > .beads/issues.jsonl; "
         "echo 1 > $PPROJ_TASK_ID.txt; echo $PPROJ_TASK_ID >> $JOURNAL; "
-        "until [ $(sort -u $JOURNAL | wc -l) = 6 ]; do sleep 0.02; done"
+        "until [ $(sort -u $JOURNAL | wc -l) = 6 ]; do sleep 0.05; done"
     )
     run = landing({"tasks": tasks(*SIX), "parallelism": 6}, tick, source=file)
     output = run.run()

@@ -27,7 +27,7 @@ COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL
 case $PPROJ_TASK_ID in
 bad) exit 3 ;;
-held) until [ -e $JOURNAL.go ]; do sleep 0.01; done ;;
+held) until [ -e $JOURNAL.go ]; do sleep 0.05; done ;;
 esac
 """
 SPEC = {

@@ -119,7 +119,7 @@ def test_a_program_that_is_not_there_fails_as_in_a_shell(runner: Make) -> None:
 def test_never_more_at_work_than_parallelism(runner: Make) -> None:
     run = runner(
         {"tasks": tasks(*(f"t{i}" for i in range(12))), "parallelism": 3},
-        "echo + >> $JOURNAL; until [ $(grep -c + $JOURNAL) -ge 3 ]; do sleep 0.01; done; echo - >> $JOURNAL",
+        "echo + >> $JOURNAL; until [ $(grep -c + $JOURNAL) -ge 3 ]; do sleep 0.05; done; echo - >> $JOURNAL",
     )
     run.run()
     level = peak = 0
@@ -140,7 +140,7 @@ def test_what_a_task_leaves_running_ends_with_it(runner: Make) -> None:
 
 
 def test_a_run_within_a_task_is_not_taken_for_what_another_task_left(runner: Make) -> None:
-    held = "until [ -e $JOURNAL.go ]; do sleep 0.01; done; echo alive >> $JOURNAL"
+    held = "until [ -e $JOURNAL.go ]; do sleep 0.05; done; echo alive >> $JOURNAL"
     within = f"PPROJ_RUN=other PPROJ_TASK_ID=x PPROJ_ATTEMPT=1 setsid sh -c '{held}'"
     run = runner(
         {"tasks": [*tasks("a", "b"), {"id": "c", "dependencies": ["b"]}], "scheduling": "Graph"},
@@ -186,7 +186,7 @@ def test_fail_fast_stops_the_others(runner: Make) -> None:
     run = runner(
         {"tasks": tasks("a", "b"), "failurePolicy": "FailFast", "defaults": {"maxAttempts": 1}},
         "if [ $PPROJ_TASK_ID = b ]; then echo x >> $JOURNAL; sleep 1000; fi; "
-        "until [ -s $JOURNAL ]; do sleep 0.01; done; exit 1",
+        "until [ -s $JOURNAL ]; do sleep 0.05; done; exit 1",
     )
     assert "b  stopped" in run.run(code=1)
 

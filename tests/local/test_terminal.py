@@ -77,7 +77,7 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(runner: Make) -> None:
 
 def test_a_second_ctrl_c_kills_at_once(runner: Make) -> None:
     run = runner(
-        tasks("a"), "trap 'echo term >> $JOURNAL' TERM; echo x >> $JOURNAL; while :; do sleep 0.01; done",
+        tasks("a"), "trap 'echo term >> $JOURNAL' TERM; echo x >> $JOURNAL; while :; do sleep 0.05; done",
         options={"grace_seconds": 1000},
     )  # fmt: skip
     terminal = Terminal(run)
@@ -90,7 +90,7 @@ def test_a_second_ctrl_c_kills_at_once(runner: Make) -> None:
 
 
 def test_the_picture_is_drawn_and_taken_away(runner: Make) -> None:
-    held = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.01; done"
+    held = "until [ -e $JOURNAL.$PPROJ_TASK_ID ]; do sleep 0.05; done"
     run = runner(chain("a", "b"), f"echo working on $PPROJ_TASK_ID; {held}", options={"view": "auto"})
     terminal = Terminal(run)
     for task, shown in {"a": ("▶ a", "working on a", "1 waiting: 1 for dependencies"), "b": ("✓ a", "▶ b")}.items():

@@ -22,7 +22,7 @@ def at(moment: float) -> Callable[[], None]:
 
 def test_of_two_runs_started_at_once_one_is_refused_and_names_the_other(runner: Make) -> None:
     chance = random.Random(5)
-    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.01; done")
+    run = runner(tasks("a"), "echo x >> $JOURNAL; until [ -e $JOURNAL.go ]; do sleep 0.05; done")
     go = run.folder / "journal.go"
     for _ in range(TRIES):
         run.options["fresh"] = run.state.exists()

@@ -102,7 +102,7 @@ def test_what_is_missing_is_built_once_and_says_so(cache: Path) -> None:
 
 def test_a_build_that_takes_long_says_how_long(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = cache.parent / "path" / "go"
-    go.write_text(GO.replace("touch", 'until grep -q said "$GO_LOG"; do sleep 0.01; done; touch'))
+    go.write_text(GO.replace("touch", 'until grep -q said "$GO_LOG"; do sleep 0.05; done; touch'))
     monkeypatch.setattr(binaries, "_SAY_EVERY_SECONDS", 0.01)
     said: list[str] = []
 

@@ -23,8 +23,8 @@ echo "working on $PPROJ_TASK_ID"
 case $PPROJ_TASK_ID in
 bad*) echo "no database at db:5432" >&2; exit 3 ;;
 flaky*) [ "$PPROJ_ATTEMPT" -ge 2 ] || exit 4 ;;
-held*) until [ -e "$GO" ]; do sleep 0.01; done ;;
-writes*) until [ "$(ls "$BOTH" | wc -l)" -ge 2 ]; do : > "$BOTH/$PPROJ_TASK_ID"; sleep 0.01; done
+held*) until [ -e "$GO" ]; do sleep 0.05; done ;;
+writes*) until [ "$(ls "$BOTH" | wc -l)" -ge 2 ]; do : > "$BOTH/$PPROJ_TASK_ID"; sleep 0.05; done
   echo "by $PPROJ_TASK_ID" > shared.txt ;;
 outside*) echo x > README ;;
 esac
