@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.local.state.schema import MIGRATIONS
+
 from .conftest import Pproj
 
 
@@ -49,6 +51,14 @@ def older_state(pproj: Pproj, tmp_path: Path, name: str, titles: list[str]) -> N
     assert pproj("run", old, "--command", "true", "--name", name, "--format", "groups").code == 0
     old.unlink()
     with closing(sqlite3.connect(tmp_path / ".pproj" / name / "state.db")) as db:  # they did not count their schema
+        db.execute("alter table attempts rename to keyed")
+        for statement in MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute(
+            """insert into attempts
+            select task, attempt, phase, started, ended, reason, exit_code, pid, pid_start from keyed"""
+        )
+        db.execute("drop table keyed")
         db.execute("delete from meta where key <> 'run'")
         db.execute("pragma user_version = 0")
         db.commit()

@@ -12,7 +12,21 @@ from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.suggest import did_you_mean
 
 ONCE = frozenset(
-    {"all", "cluster", "detach", "fresh", "from", "help", "no-color", "only", "output", "skip", "state-dir", "verbose"}
+    {
+        "all",
+        "cluster",
+        "detach",
+        "fresh",
+        "from",
+        "help",
+        "no-color",
+        "only",
+        "output",
+        "prompt",
+        "skip",
+        "state-dir",
+        "verbose",
+    }  # fmt: skip
 )
 """Options that are about one call, or that other commands have to be given too: only for the command line."""
 KEYS: dict[str, type | None] = {
