@@ -26,7 +26,7 @@ ONCE = frozenset(
         "skip",
         "state-dir",
         "verbose",
-    }  # fmt: skip
+    }
 )
 """Options that are about one call, or that other commands have to be given too: only for the command line."""
 KEYS: dict[str, type | None] = {
