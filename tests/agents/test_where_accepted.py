@@ -50,7 +50,7 @@ def test_a_limit_of_cost_is_refused_for_an_agent_that_has_none(tmp_path: Path, m
     agent = {"type": "Codex", "maxCost": {"usd": "1"}}
     spec = parse_spec({"tasks": [{"id": "a"}], "roles": [{"name": "x", "agent": agent}]})
     with pytest.raises(ProblemsError) as found:
-        commands(spec, compile_graph(spec), None)
+        commands(spec, compile_graph(spec), None, None)
     assert "spec.roles[0].agent.maxCost: Codex has no limit of cost" in str(found.value.problems[0])
 
 

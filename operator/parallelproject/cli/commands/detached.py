@@ -26,7 +26,7 @@ def run_detached(project: ParallelProject, options: RunOptions) -> int:
         Failure: the state cannot be written.
     """
     spec = options.applied_to(project.spec)
-    commands(spec, compile_graph(spec), options.command)  # what is wrong with them is said here
+    commands(spec, compile_graph(spec), options.command, options.agent)  # what is wrong with them is said here
     directory = StateDirectory(options.state_dir) if options.state_dir else StateDirectory.default(project.name)
 
     def run(out: TextIO, began: Consumer[Board]) -> int:

@@ -42,9 +42,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda m: environment.get(m[1], m[0]) if m[1] is not None else "$", text)
 
 
-def commands(
-    spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent | None = None
-) -> dict[str | None, Command]:
+def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent | None) -> dict[str | None, Command]:
     """The command of each role that has a task.
 
     Args:
