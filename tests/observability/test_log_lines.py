@@ -7,6 +7,7 @@ import pytest
 from parallelproject.controller.projects.project import Project
 from parallelproject.controller.telemetry.log_lines import LogLines
 from parallelproject.core.report.changes import Event, What
+from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.job.executor import JobExecutor
 
@@ -15,7 +16,7 @@ def project() -> Project:
     executor = JobExecutor()
     metadata = {"name": "shop", "namespace": "team", "uid": "uid-1", "generation": 1, "resourceVersion": "1"}
     body = {"metadata": metadata, "spec": {"tasks": [{"id": "a"}, {"id": "b"}]}}
-    return Project(body, ObservedAttempts(executor), executor)
+    return Project(body, ObservedAttempts(executor), Executors(executor).problems)
 
 
 def lines(caplog: pytest.LogCaptureFixture, *events: Event) -> list[tuple[str, str]]:
