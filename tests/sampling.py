@@ -111,7 +111,9 @@ def add_options(parser: pytest.Parser) -> None:
 
 def configure(config: pytest.Config) -> None:
     """Settle the seed and the end, once: the workers of xdist are given them."""
-    config.addinivalue_line("markers", "sampled(keep, by=(), always=None): of these parameters a sample is run")
+    config.addinivalue_line(
+        "markers", "sampled(keep, by=(), over=None, always=None): a sample of these parameters is run"
+    )
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
     option = config.option
     if hasattr(config, "workerinput"):
@@ -143,7 +145,9 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("sampled")
         if mark is not None:
             values = _parameters(item)
-            key = (item.path, item.location[2].partition("[")[0], *(values[name] for name in mark.kwargs.get("by", ())))
+            over = mark.kwargs.get("over")  # a sample of the values of one parameter, for each value of all others
+            by = mark.kwargs.get("by", ()) if over is None else sorted(values.keys() - {over})
+            key = (item.path, item.location[2].partition("[")[0], *(values[name] for name in by))
             groups.setdefault(key, []).append(item)
         if mark is not None or "sampled" in getattr(item, "fixturenames", ()) or _is_property(item):
             item.add_marker("deep")

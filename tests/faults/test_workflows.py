@@ -67,6 +67,7 @@ def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sample
             assert trial.took_place(outcome)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("bug", [*PLANTED, *PLANTED_AMONG_OTHERS], ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(argo_lab: Lab, bug: Planted) -> None:
     assert bug.caught(argo_lab) is not None

@@ -22,6 +22,8 @@ from tests.forge.standin import StandIn
 from tests.forge.world import World
 from tests.git.remote import BRANCH, RUN, Remote, git
 
+pytestmark = pytest.mark.sampled(1, over="standin")  # how each forge is asked is tried elsewhere, on all of them
+
 LINE = landing_branch(Git.model_validate({"url": "https://x/y", "branch": BRANCH, "strategy": "BranchPerTask"}), "x")
 Row = dict[str, Any]
 

@@ -73,5 +73,14 @@ def test_parameters_that_are_not_drawn_are_left_out(options: list[str], count: i
     assert "test_all_land_on_a_linear_branch_each_once[20]" in listed
 
 
+@pytest.mark.parametrize(("options", "count"), [([], 1), (["--deep"], 3)], ids=["sampled", "deep"])
+def test_one_parameter_may_be_sampled_for_each_value_of_the_others(options: list[str], count: int) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/forge/test_parts.py", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for fate in ("failed", "closed"):
+        found = [line for line in listed.splitlines() if "test_what_builds_on_more" in line and fate in line]
+        assert len(found) == count, listed
+
+
 def test_files_that_are_spread_are_there() -> None:
     assert [file for file in SPREAD if not (ROOT / file).is_file()] == []
