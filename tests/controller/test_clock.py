@@ -62,7 +62,7 @@ def test_waits_and_times_go_by_the_clock_of_the_api_server(
 
 
 def test_a_deadline_is_as_long_as_the_spec_says(ns: Namespace, shifted: Callable[[int], OperatorProcess]) -> None:
-    ns.create(spec(task("a", hold=True), activeDeadlineSeconds=15))
+    ns.create(spec(task("a", hold=True), activeDeadlineSeconds=30))
     ns.wait_state("a", "Running")  # its start is written down by an operator whose clock is right
     shifted(-MINUTES * 60)
     assert states(ns.wait_end()) == {"a": "Skipped"}
