@@ -10,6 +10,7 @@ import pytest
 from rig import ControlPlane
 from tests.controller.admission import Webhook, denial, mutation, refusal
 from tests.controller.cluster import Client, Json, Namespace, condition, role, rows, spec, states, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -122,14 +123,11 @@ def test_a_quota_of_jobs_is_reported_for_as_long_as_it_is_met(forbidden_ns: Name
 @pytest.fixture
 def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that tries again and renews Events every second, in place of the other."""
-    _operator.stop()
     patch = "import parallelproject.controller.projects.renewal as e; e.RENEW_SECONDS = 1.0"
     patch += "\nimport parallelproject.executors.base.creations as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
-    made.start()
-    yield made
-    made.stop()
-    _operator.start()
+    with in_place_of(_operator, made):
+        yield made
 
 
 # Each by itself: all in one test would have one deadline together.

@@ -14,7 +14,7 @@ from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.job.executor import JobExecutor
 
 OWNER = ("n", "p", "u")
-BODY = {
+BODY: dict[str, Any] = {
     "metadata": {"namespace": "n", "name": "p", "uid": "u", "resourceVersion": "1", "generation": 1},
     "spec": {"tasks": [{"id": "a"}]},
 }
@@ -75,3 +75,29 @@ def test_a_start_waits_but_not_for_ever() -> None:
 @pytest.mark.parametrize("scene", [starts_and_is_planned, starts_and_is_deleted])
 def test_a_start_that_a_plan_has_seen_or_nobody_needs_asks_for_none(scene: Callable[[Registry, Project], None]) -> None:
     assert not planned(scene, later=True)
+
+
+def test_a_further_start_does_not_put_the_plan_off() -> None:
+    def starts_again(registry: Registry, project: Project) -> None:
+        starts(registry, project)
+        (timer,) = registry._soon.values()
+        starts(registry, project)
+        assert list(registry._soon.values()) == [timer]
+
+    assert planned(starts_again, later=True)
+
+
+def test_a_project_does_not_wait_for_the_timer_of_a_deleted_one_of_its_name() -> None:
+    async def is_queued() -> bool:
+        registry = Registry(Executors(JobExecutor(), {}), NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]
+        for uid in ("u", "v"):
+            registry.take({**BODY, "metadata": {**BODY["metadata"], "uid": uid, "resourceVersion": str(ord(uid))}})
+            (project,) = registry.projects
+            await registry.queue.take()
+            project.observed.changed, project.observed.has_start = False, True
+            registry.touch("n", "p", uid)
+        (timer,) = registry._soon.values()
+        timer._run()
+        return bool(registry.queue)
+
+    assert asyncio.run(is_queued())

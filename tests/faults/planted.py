@@ -87,6 +87,18 @@ def _old(*resources: str) -> tuple[Fault, ...]:
     return tuple(Fault(Action.OLD, f"list-{resource}", 2, seconds=_LONG_SECONDS) for resource in resources)
 
 
+NAMES_BY_PROCESS = """
+import os
+import parallelproject.model.names as names
+import parallelproject.controller.actions.lookup as lookup
+import parallelproject.controller.reconcile.attempt_watch as attempt_watch
+job_name = names.job_name
+def mine(project, uid, key):
+    return job_name(project, uid, key) + f"-{os.getpid()}"
+names.job_name = lookup.job_name = attempt_watch._name_of = mine
+"""
+"""A patch: an attempt's object has another name for each process of the operator."""
+
 PLANTED = (
     Planted(
         "the cap is off by one",
@@ -220,16 +232,7 @@ plan.is_final = late
     ),
     Planted(
         "a Job's name is not the same for the next operator",
-        """
-import os
-import parallelproject.model.names as names
-import parallelproject.controller.actions.lookup as lookup
-import parallelproject.controller.reconcile.attempt_watch as attempt_watch
-job_name = names.job_name
-def mine(project, uid, key):
-    return job_name(project, uid, key) + f"-{os.getpid()}"
-names.job_name = lookup.job_name = attempt_watch._name_of = mine
-""",
+        NAMES_BY_PROCESS,
         (Try("chain", (Fault(Action.KILL_AFTER, "create-job", 2),)),),
     ),
     Planted(

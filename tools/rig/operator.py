@@ -103,6 +103,11 @@ class OperatorProcess:
         with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": accept}), timeout=10) as answer:
             return str(answer.read().decode())
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def check(self) -> None:
         """Raise if it has ended by itself."""
         self._running.check()
