@@ -143,6 +143,7 @@ def rejected_status(
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
     rows = []
+    tasks = sum(not row.get("removed") for row in rows_of(last))
     for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
@@ -152,7 +153,7 @@ def rejected_status(
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
-        rows.append(render_row(row["id"], state, level, reason, record))
+        rows.append(render_row(row["id"], state, level, reason, record, tasks))
         if row.get("removed"):
             rows[-1]["removed"] = True
     reason = problems[0].reason
