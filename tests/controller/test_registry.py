@@ -75,3 +75,32 @@ def test_a_start_waits_but_not_for_ever() -> None:
 @pytest.mark.parametrize("scene", [starts_and_is_planned, starts_and_is_deleted])
 def test_a_start_that_a_plan_has_seen_or_nobody_needs_asks_for_none(scene: Callable[[Registry, Project], None]) -> None:
     assert not planned(scene, later=True)
+
+
+def test_a_deleted_project_holds_up_no_other_one_of_its_name() -> None:
+    """A request for it may end after another project was created with its name."""
+
+    async def scene() -> None:
+        registry = Registry(Executors(JobExecutor(), {}), NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]  # sends nothing
+        registry.take(BODY)
+        (deleted,) = registry.projects
+        registry.drop(deleted)
+        registry.take({**BODY, "metadata": {**BODY["metadata"], "uid": "u2"}})
+        (project,) = registry.projects
+        await registry.queue.take()
+        deleted.observed.has_start = project.observed.has_start = True
+        registry.again_soon(deleted)
+        registry.again_soon(project)
+        registry.again(deleted, 30.0)
+        registry.again(project, 60.0)
+        timers = [*registry._soon.values(), *registry._timers.values()]
+        assert len(timers) == 2
+        for timer in timers:
+            timer._run()
+            assert registry.queue
+            await registry.queue.take()
+        registry.drop(project)
+        assert not registry._soon
+        assert not registry._timers
+
+    asyncio.run(scene())
