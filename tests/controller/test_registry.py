@@ -14,7 +14,7 @@ from parallelproject.executors.base.executors import Executors
 from parallelproject.executors.job.executor import JobExecutor
 
 OWNER = ("n", "p", "u")
-BODY = {
+BODY: dict[str, Any] = {
     "metadata": {"namespace": "n", "name": "p", "uid": "u", "resourceVersion": "1", "generation": 1},
     "spec": {"tasks": [{"id": "a"}]},
 }
