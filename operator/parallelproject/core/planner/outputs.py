@@ -32,7 +32,8 @@ def kept(outputs: Outputs, tasks: int) -> Outputs:
 
 
 def _fitting(outputs: Outputs, most: int) -> Outputs:
-    chosen, left = [], most
+    chosen: list[tuple[str, str]] = []
+    left = most
     for name, value in outputs:
         size = _bytes(name) + _bytes(value)
         if size <= left and len(chosen) < OUTPUTS_MAX:
