@@ -7,7 +7,7 @@ import pytest
 from parallelproject.cli.input.agent_option import agent_of
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.executors.job.task_job import check_for_cluster
+from parallelproject.executors.cluster_check import check_for_cluster
 from parallelproject.local.engine.command import commands
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
@@ -16,13 +16,17 @@ from parallelproject.model.spec import Agent, NoChange
 ROLE = {"name": "coder", "agent": {"type": "ClaudeCode"}}
 
 
-def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do() -> None:
+@pytest.mark.parametrize(
+    ("executor", "instead"), [("Job", "set podTemplate"), ("Workflow", "set workflowTemplateRef or workflowSpec")]
+)
+def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do(executor: str, instead: str) -> None:
     limits = [{"name": "x", "maxConcurrent": 2}, {"name": "y", "adaptive": {}}]
-    spec = parse_spec({"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": limits})
+    fields = {"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": limits}
+    spec = parse_spec({**fields, "executor": executor})
     problems = check_for_cluster(spec)
     assert [problem.place for problem in problems] == ["spec.prompt", "spec.limits[1].adaptive", "spec.roles[0].agent"]
     assert "ClaudeCode: agents are for local runs only" in str(problems[2])
-    assert "podTemplate" in str(problems[2])
+    assert instead in str(problems[2])
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
+from parallelproject.executors.base.cluster_checks import local_only, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
-from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited, is_ours
+from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import environment, task_document
@@ -29,17 +30,13 @@ from parallelproject.executors.job.pod import (
     mapping,
 )
 from parallelproject.model import names
-from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import WorkKey
 
 _TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
-_OBJECT_BYTES = 1_400_000
-"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
 """Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
-_ROW_BYTES = 200
-"""Size of a task's row in the status, with a margin."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
@@ -47,26 +44,13 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
 
     A role without a template, a first container without a command, and a project too large for one object.
     """
-    problems: list[Problem] = []
-    for kind in ("labels", "annotations"):
-        for i, name in enumerate(getattr(spec.job_metadata, kind)):
-            if is_ours(name):
-                found, hint = f"{quoted(name)} is reserved: the operator uses it to identify its Jobs", "remove it"
-                problems.append(Problem(f"spec.jobMetadata.{kind}[{i}]", found, hint))
+    problems = [*reserved_metadata(spec)]
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    if spec.prompt is not None:
-        problems.append(Problem("spec.prompt", "is for local runs only", "remove it, or use pproj run"))
-    for i, limit in enumerate(spec.limits):
-        if limit.adaptive is not None:
-            found, hint = "adapts to agents, which are for local runs only", "remove it, or use pproj run"
-            problems.append(Problem(f"spec.limits[{i}].adaptive", found, hint))
+    problems += local_only(spec, "podTemplate")
     for i, role in enumerate(spec.roles):
         if role.agent is not None:
-            found = f"{role.agent.type}: agents are for local runs only"
-            hint = "remove it and set podTemplate to what runs the agent, or use pproj run"
-            problems.append(Problem(f"spec.roles[{i}].agent", found, hint))
             continue
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
@@ -77,21 +61,13 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
             problems.append(Problem(where, "is missing", hint, "CommandRequired"))
         elif is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {DEPTH_MAX} deep", "give a PodTemplateSpec"))
-    problems = (
+    return (
         problems
         or delivery_pod.problems_of(spec, project)
         or publish_job.problems_of(spec)
-        or list(_too_much_to_tell(spec))
+        or [*_too_much_to_tell(spec)]
+        or [*too_large(spec)]
     )  # which reads templates that were checked above
-    if problems:
-        return problems
-    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
-    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks)
-    if size > _OBJECT_BYTES:
-        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
-        problems.append(Problem("spec", found, "shorten descriptions, or split it into several projects"))
-    return problems
 
 
 def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
