@@ -1,11 +1,11 @@
-// Command pproj-wrap runs a task's command in the task's own container, and tells the git container beside it when and
-// how it has ended. It is copied into the container by the init container, and needs nothing of its image.
+// Command pproj-wrap runs a task's command in the task's own container, and reports to the git container of its pod
+// when and how it has ended. It is copied into the container by the init container, and needs nothing of its image.
 //
 //	pproj-wrap STATE WORKSPACE COMMAND…
 //
 // STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
-// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the word of
-// "seal", which is removed before the command starts, and "skip", made before, says that there is nothing to run.
+// as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the token of
+// "token", which is removed before the command starts, and "skip", made before, says that there is nothing to run.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	notTold     = 125 // The end could not be written down: the container must not count as one that did its work.
+	notReported = 125 // The end could not be written down: the container must not count as one that did its work.
 	notRunnable = 126
 	notFound    = 127
 
@@ -34,16 +34,16 @@ const (
 func main() {
 	// Not to be traced by what it runs, which is the same user: that could have it give the lock away before its end.
 	if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); err != 0 {
-		os.Exit(failed(notTold, "cannot begin", err))
+		os.Exit(failed(notReported, "cannot begin", err))
 	}
 	if os.Getpid() != 1 { // Argo's emissary is the first process of its containers.
 		if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); err != 0 {
-			os.Exit(failed(notTold, "cannot begin", err))
+			os.Exit(failed(notReported, "cannot begin", err))
 		}
 	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
-		os.Exit(notTold)
+		os.Exit(notReported)
 	}
 	os.Exit(wrap(os.Args[1], os.Args[2], os.Args[3:]))
 }
@@ -60,11 +60,11 @@ func wrap(state, workspace string, command []string) int {
 		err = os.WriteFile(filepath.Join(state, "started"), nil, 0o666)
 	}
 	if err != nil {
-		return failed(notTold, "cannot begin", err)
+		return failed(notReported, "cannot begin", err)
 	}
-	seal, err := takeSeal(state)
+	token, err := takeToken(state)
 	if err != nil {
-		return failed(notTold, "cannot begin", err)
+		return failed(notReported, "cannot begin", err)
 	}
 	code := run(command)
 	if os.Getpid() == 1 {
@@ -75,29 +75,28 @@ func wrap(state, workspace string, command []string) int {
 				break
 			}
 		}
-	}
-	if os.Getpid() != 1 {
+	} else {
 		endAll()
 	}
 	open(workspace)
-	if err := tell(state, code, seal); err != nil {
-		return failed(notTold, "cannot tell how it ended", err)
+	if err := report(state, code, token); err != nil {
+		return failed(notReported, "cannot report how it ended", err)
 	}
 	return code
 }
 
-// takeSeal gives the word that proves that an end was written by the wrapper. Nothing that runs later can read it: its file
+// takeToken gives the token that proves that an end was written by the wrapper. Nothing that runs later can read it: its file
 // is removed, and our memory is closed to other processes of this user.
-func takeSeal(state string) (string, error) {
-	file := filepath.Join(state, "seal")
-	seal, err := os.ReadFile(file)
+func takeToken(state string) (string, error) {
+	file := filepath.Join(state, "token")
+	token, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // where nobody asks for it
 	}
 	if err == nil {
 		err = os.Remove(file)
 	}
-	return string(seal), err
+	return string(token), err
 }
 
 // run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
@@ -128,7 +127,7 @@ func run(command []string) int {
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return failed(notTold, "cannot wait for "+command[0], err)
+			return failed(notReported, "cannot wait for "+command[0], err)
 		case pid == process.Pid && status.Exited():
 			return status.ExitStatus()
 		case pid == process.Pid && status.Signaled():
@@ -192,9 +191,9 @@ func open(workspace string) {
 	})
 }
 
-func tell(state string, code int, seal string) error {
+func report(state string, code int, token string) error {
 	file := filepath.Join(state, "code")
-	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"+seal+"\n"), 0o666); err != nil {
+	if err := os.WriteFile(file+".new", []byte(strconv.Itoa(code)+"\n"+token+"\n"), 0o666); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)

@@ -60,6 +60,15 @@ def pproj(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that comes first on a PATH without agents."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+@pytest.fixture
 def tasks_json(tmp_path: Path) -> Path:
     """A TaskMaster file: two done, one with subtasks, one that writes what another writes."""
     tasks = [

@@ -19,15 +19,6 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"Done."}'
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that comes first on a PATH without agents."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return folder
-
-
-@pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """A repository with a task file in a folder, which is the current one."""
     checkout = Checkout(tmp_path)

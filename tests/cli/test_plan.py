@@ -62,6 +62,7 @@ def test_no_line_of_the_text_is_longer_than_the_terminal(pproj: Pproj, file: Pat
         assert "\x1b" not in line
 
 
+@pytest.mark.usefixtures("programs")
 def test_the_text_tells_everything_about_a_small_file(pproj: Pproj, tasks_json: Path):
     text = pproj("plan", tasks_json).out
     file = shlex.quote(str(tasks_json))
@@ -88,12 +89,15 @@ def test_verbose_tells_why_each_role_was_chosen(pproj: Pproj, tasks_json: Path):
     assert 'database-architect by "SQL": 3.2' in text
 
 
+@pytest.mark.usefixtures("programs")
 def test_the_next_command_keeps_what_was_asked_for(pproj: Pproj, tasks_json: Path):
     text = pproj("plan", tasks_json, "--all", "--dangling", "warn").out
     assert f"pproj run {tasks_json} --dangling warn --all --command" in text
 
 
-def test_the_next_command_has_what_is_set_nowhere(pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_next_command_has_what_is_set_nowhere(
+    pproj: Pproj, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Path
+):
     checkout = Checkout(tmp_path)
     monkeypatch.chdir(checkout.path)
     Path("sub").mkdir()
@@ -114,6 +118,8 @@ def test_the_next_command_has_what_is_set_nowhere(pproj: Pproj, tmp_path: Path, 
     assert following("tasks.json") == ["  pproj run tasks.json"]
     Path(".pproj.yaml").unlink()
     assert following("tasks.json", width=40) == ["  pproj run tasks.json --repo .. \\", "    --command CMD"]
+    (programs / "codex").touch(mode=0o755)
+    assert following("tasks.json", width=100) == ["  pproj run tasks.json --repo .. --agent codex"]
     end = pproj("plan", "tasks.json", width=40).out.splitlines()[-2:]
     assert end == ["  pproj import tasks.json \\", "    | kubectl apply --server-side -f -"]
 

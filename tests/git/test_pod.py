@@ -296,7 +296,7 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("code", ["", "0\\n", "0\\n\\n", "0\\n$(cat {state}/seal)\\n", "0\\nguess\\n"])
+@pytest.mark.parametrize("code", ["", "0\\n", "0\\n\\n", "0\\n$(cat {state}/token)\\n", "0\\nguess\\n"])
 def test_there_nothing_is_read_of_a_command_that_kills_its_wrapper(remote: Remote, code: str) -> None:
     pod = Pod(remote, "a")
     pod.prepare()

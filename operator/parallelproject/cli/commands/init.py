@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from parallelproject.agents.catalog import PRESETS
+from parallelproject.cli.input.agent_option import found_agents
 from parallelproject.cli.input.config_file import repository_of
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -44,7 +44,7 @@ def run(
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder", hint="give the folder of the task file", code=2)
     path = folder / CONFIG_FILE
-    files, agents, top = discover(folder), _agents(), repository_of(folder)
+    files, agents, top = discover(folder), found_agents(), repository_of(folder)
     text = _text(folder, files, agents, top)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -94,11 +94,6 @@ def _say_found(folder: Path, files: list[Found], agents: list[str], top: Path | 
     where = "" if folder == Path() else f" {shlex.quote(str(folder))}"
     if len(files) == 1:
         terminal.show(f"Next:\n  {typed()} plan{where}" + (f"\n  {typed()} run{where}" if agents else ""))
-
-
-def _agents() -> list[str]:
-    """The agents whose program is on the PATH."""
-    return [preset.short for preset in PRESETS.values() if shutil.which(preset.program)]
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parallelproject.cli.input.agent_option import found_agents
 from parallelproject.cli.input.arguments import (
     HERE,
     All,
@@ -103,7 +104,7 @@ def _run_options(file: Path, imported: Imported) -> str:
         options += f" --repo {shlex.quote(os.path.relpath(repository))}"
     is_known = any(role.pod_template or role.agent for role in spec.roles) or known.keys() & {"command", "agent"}
     if not is_known:
-        options += " --command 'CMD'"
+        options += f" --agent {agents[0]}" if (agents := found_agents()) else " --command 'CMD'"
     return options
 
 

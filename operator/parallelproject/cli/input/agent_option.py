@@ -1,5 +1,6 @@
 """``--agent TYPE[:MODEL]``: the coding agent that does all tasks."""
 
+import shutil
 from typing import Annotated
 
 import typer
@@ -17,6 +18,13 @@ AgentOption = Annotated[
         "cursor, aider, goose or qwen.",
     ),
 ]
+
+
+def found_agents() -> list[str]:
+    """The agents whose program is on the PATH, by their short names, in the order of the catalog."""
+    from parallelproject.agents.catalog import PRESETS  # here, because few runs need it
+
+    return [preset.short for preset in PRESETS.values() if shutil.which(preset.program)]
 
 
 def agent_of(text: str | None, command: str | None) -> Agent | None:

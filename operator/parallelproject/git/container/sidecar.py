@@ -34,8 +34,8 @@ _POLL = 0.05
 _CODE_MAX = 128
 _LOCK = "state-lock"
 """In the private folder: the inode of the wrapper's lock."""
-_SEAL = "state-seal"
-"""In the private folder: the word that only the wrapper knows, see ``SidecarFolder.seal``."""
+_TOKEN = "state-token"
+"""In the private folder: the token that only the wrapper knows, see ``SidecarFolder.give_token``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,17 @@ class SidecarFolder:
         finally:
             os.close(lock)
 
-    def seal(self, word: str) -> None:
-        """Gives the wrapper a word, which it removes before it starts the command, and adds to the exit code.
+    def give_token(self, token: str) -> None:
+        """Gives the wrapper a token, which it removes before it starts the command, and adds to the exit code.
 
         A command that kills its wrapper cannot write an end of its own.
         """
-        (self.folder / "seal").write_text(word)
+        (self.folder / "token").write_text(token)
 
     def wait_end(self, inode: int) -> tuple[int | None, str]:
-        """Waits until the lock is free; returns the command's exit code, or None: it was killed with its wrapper. With
-        the code comes its seal.
+        """Waits until the lock is free; returns the command's exit code and the token that was written with it.
+
+        The exit code is None if the command was killed with its wrapper.
 
         Args:
             inode: The result of ``make_lock``.
@@ -91,10 +92,10 @@ class SidecarFolder:
         if code is None:
             return None, ""
         try:
-            text, _, seal = os.read(code, _CODE_MAX).decode(errors="replace").partition("\n")
+            text, _, token = os.read(code, _CODE_MAX).decode(errors="replace").partition("\n")
         finally:
             os.close(code)
-        return int(text) if text.isascii() and text.isdigit() else None, seal.strip()
+        return int(text) if text.isascii() and text.isdigit() else None, token.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,9 @@ def prepare_pod(
     (tools / WRAPPER.name).chmod(0o755)
     place.private.mkdir(parents=True, exist_ok=True)
     (place.private / _LOCK).write_text(str(state.make_lock()))
-    word = secrets.token_hex()
-    (place.private / _SEAL).write_text(word)
-    state.seal(word)
+    token = secrets.token_hex()
+    (place.private / _TOKEN).write_text(token)
+    state.give_token(token)
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
@@ -179,12 +180,12 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: 
             raise StoppedError
         time.sleep(_POLL)
     try:
-        code, seal = state.wait_end(int((place.private / _LOCK).read_text()))
+        code, token = state.wait_end(int((place.private / _LOCK).read_text()))
     except ReplacedError:
         # It may still run: nothing of it is read.
         lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
-    if not is_init and seal != (place.private / _SEAL).read_text():
+    if not is_init and token != (place.private / _TOKEN).read_text():
         lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     if code == 0:

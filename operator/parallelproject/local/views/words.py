@@ -1,5 +1,6 @@
 """How attempts have ended, in words."""
 
+from parallelproject.core.planner.attempt import EX_TEMPFAIL
 from parallelproject.core.report.changes import Event
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
@@ -12,7 +13,7 @@ _SOON = 0.1
 def cause(reason: str | None, exit_code: int | None) -> str:
     """Why an attempt failed; reasons are called as in the status and in the docs."""
     if reason == Reason.EXIT_CODE:
-        return f"exit code {exit_code}"
+        return f"exit code {exit_code}" + (": later, costs no attempt" if exit_code == EX_TEMPFAIL else "")
     if reason == Reason.GATE_FAILED:
         return f"the check failed with exit code {exit_code}"
     return reason or "unknown"
