@@ -120,7 +120,12 @@ ODD = {
     "a wait without an end": ("copilot", b"Error: rate limit, try again in " + b"9" * 400 + b"d", 1, "RateLimited"),
     "numbers that are none": ("aider", b"Tokens: 1.1.1k sent, 2 received.", 0, "Succeeded"),
     "errors that are no list": ("claude", b'{"type": "result", "is_error": true, "errors": 5}', 0, "AgentError"),
-    "an endless status": ("claude", b'{"type": "result", "is_error": true, "api_error_status": 1e999}', 0, "AgentError"),
+    "an endless status": (
+        "claude",
+        b'{"type": "result", "is_error": true, "api_error_status": 1e999}',
+        0,
+        "AgentError",
+    ),
     "an error that is a text": ("gemini", b'{"type": "result", "status": "error", "error": "boom"}', 0, "AgentError"),
 }
 
