@@ -2,21 +2,20 @@
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import EX_TEMPFAIL, Ending, nothing_changed, record_of
-from parallelproject.agents.record import AgentOutcome, AgentRecord, Facts
-from parallelproject.local.agents.call import RECORD, RECORDS, AgentCall
+from parallelproject.agents.record import LATER, AgentOutcome, AgentRecord, Facts
+from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
 
 _CHUNK = 2**20
 _DECLARED_MAX = 4096
 """Bytes that are read of what an agent declares."""
-NO_CHANGE, NEEDS_INPUT, USAGE = "no-change", "needs-input.md", "usage.json"
+NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
 """Files among the outputs by which an agent says something to us."""
 _REASONS = {
     AgentOutcome.RATE_LIMITED: "RateLimited",
@@ -32,10 +31,9 @@ _REASONS = {
     AgentOutcome.FAILED: "AgentError",
 }
 """By outcome, the ``Reason`` of an attempt that failed."""
-_LATER = frozenset({AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.TRANSIENT})
 
 
-def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: int) -> AgentRecord:
+def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: int, now: float) -> AgentRecord:
     """The record of an attempt whose command has ended.
 
     Args:
@@ -44,8 +42,9 @@ def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: i
         offset: Where that begins in the file.
         outputs: The folder of its outputs.
         exit_code: Of its command.
+        now: When it ended, in seconds since the epoch.
     """
-    preset, now = PRESETS[AgentType(call.type)], time.time()
+    preset = PRESETS[AgentType(call.type)]
     return record_of(preset, _read(call, log, offset, now), ending(call, outputs, exit_code, now), call.model)
 
 
@@ -64,20 +63,25 @@ def end_of(record: AgentRecord, exit_code: int) -> tuple[str, int]:
         return "", 0
     if record.outcome is AgentOutcome.FAILED and exit_code and exit_code != EX_TEMPFAIL:
         return "ExitCode", exit_code
-    if record.outcome in _LATER:
+    if record.outcome in LATER:
         return _REASONS[record.outcome], EX_TEMPFAIL
     return _REASONS[record.outcome], exit_code if exit_code and exit_code != EX_TEMPFAIL else 1
 
 
-def write_record(path: Path, record: AgentRecord, end: tuple[str, int]) -> None:
-    """Writes it all, or nothing.
+def document(record: AgentRecord, end: tuple[str, int]) -> dict[str, Any]:
+    """A record as it is written down, with the reason and the exit code of its attempt."""
+    return record.as_json() | {"reason": end[0], "exitCode": end[1]}
 
-    Args:
-        path: The file.
-        record: The record.
-        end: The reason and the exit code of the attempt.
+
+def write_record(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a ``document``: it all, or nothing.
+
+    Raises:
+        OSError: it cannot be written.
     """
-    _write(path, record.as_json() | {"reason": end[0], "exitCode": end[1]})
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(content, ensure_ascii=False), errors="replace")
+    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
 
 
 def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:
@@ -89,14 +93,8 @@ def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:
     found, is_success = nothing_changed(end, (read_record(path) or {}).get("denied") or ())
     reason, code = ("", 0) if is_success else (_REASONS[found.outcome], 1)
     said = {"outcome": found.outcome.value, "message": found.message, "success": is_success}
-    _write(path, {**(read_record(path) or {}), **said, "reason": reason, "exitCode": code})
+    write_record(path, {**(read_record(path) or {}), **said, "reason": reason, "exitCode": code})
     return reason, code, f"{found.outcome}: {found.message}"
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(content, ensure_ascii=False), errors="replace")
-    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
 
 
 def read_record(path: Path) -> Mapping[str, Any] | None:
@@ -108,18 +106,15 @@ def read_record(path: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def record_file(state: Path, task: str, number: int) -> Path:
-    """Where the record of an attempt is."""
-    return state / RECORDS / f"{task}.{number}{RECORD}"
-
-
 def _read(call: AgentCall, log: str, offset: int, now: float) -> Facts:
     reader = PRESETS[AgentType(call.type)].reader(now)
     try:
         with Path(log).open("rb") as file:
+            left = os.fstat(file.fileno()).st_size - offset  # what it left running may print on and on
             file.seek(offset)
-            while data := file.read(_CHUNK):
+            while left > 0 and (data := file.read(_CHUNK)):
                 reader.feed(data)
+                left -= len(data)
     except OSError:
         pass  # without its output there is no final event: that is an error of its own
     return reader.close()
@@ -138,6 +133,6 @@ def _declared(file: Path) -> str | None:
 
 def _has_outputs(folder: Path) -> bool:
     try:
-        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT, USAGE) for entry in folder.iterdir())
+        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT) for entry in folder.iterdir())
     except OSError:
         return False
