@@ -27,7 +27,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
 
 
 def _agents(spec: Spec) -> Iterator[Problem]:
-    """The template of a user runs what it runs: nothing of ours judges an agent there."""
+    """The user's template runs the agent, and nothing there judges its output."""
     if spec.prompt is not None:
         yield Problem("spec.prompt", "is not for executor Workflow", "remove it, or use executor Job")
     for i, role in enumerate(spec.roles):

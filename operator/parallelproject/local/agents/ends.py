@@ -5,10 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 from parallelproject.agents.catalog import PRESETS
+from parallelproject.agents.judge import end_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import AgentOutcome
 from parallelproject.local.agents.call import AgentCall, noted_call, record_file
-from parallelproject.local.agents.judgement import document, end_of, judge_log, read_record, write_record
+from parallelproject.local.agents.judgement import document, judge_log, read_record, write_record
 from parallelproject.local.agents.spending import Spending
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow

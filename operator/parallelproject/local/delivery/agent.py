@@ -34,7 +34,8 @@ class AgentJudge:
             overdue: The reason and the exit code where the command was stopped at its deadline: they stay.
         """
         # Here, because most attempts are no agent's, and each is a process that has to start fast.
-        from parallelproject.local.agents.judgement import document, end_of, judge_log, write_record
+        from parallelproject.agents.judge import end_of
+        from parallelproject.local.agents.judgement import document, judge_log, write_record
 
         record = judge_log(self._call, self._log, offset, self._outputs, code, time.time())
         end = overdue or end_of(record, code)
