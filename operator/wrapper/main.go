@@ -42,6 +42,12 @@ func main() {
 			os.Exit(failed(notReported, "cannot begin", err))
 		}
 	}
+	// What it runs inherits it: a core dump has the environment with its keys, and would lie in the workspace.
+	var cores syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &cores); err == nil {
+		cores.Cur = 0
+		_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &cores)
+	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
 		os.Exit(notReported)
