@@ -1,6 +1,7 @@
 """An operator whose clock is wrong: waits are as long as the spec says, by the clock of those who wrote the times."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,21 +19,16 @@ BACKOFF = 3
 
 @pytest.fixture
 def shifted(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Callable[[int], OperatorProcess]]:
-    """Starts an operator whose clock is so many seconds ahead, in place of the other."""
-    made: list[OperatorProcess] = []
+    """Starts an operator whose clock is so many seconds ahead, in place of the other, which runs until then."""
+    with ExitStack() as stack:
 
-    def start(seconds: int) -> OperatorProcess:
-        patch = f"import time; wall = time.time; time.time = lambda: wall() + {seconds}"
-        made.append(OperatorProcess(cluster, name=f"shifted-{seconds}", patch=patch))
-        made[-1].start()
-        return made[-1]
+        def start(seconds: int) -> OperatorProcess:
+            patch = f"import time; wall = time.time; time.time = lambda: wall() + {seconds}"
+            made = OperatorProcess(cluster, name=f"shifted-{seconds}", patch=patch)
+            stack.enter_context(in_place_of(operator, made))
+            return made
 
-    with in_place_of(operator):
-        try:
-            yield start
-        finally:
-            for each in made:
-                each.stop()
+        yield start
 
 
 @pytest.mark.parametrize("minutes", [-MINUTES, MINUTES])

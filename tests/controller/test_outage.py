@@ -13,7 +13,8 @@ from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
-READY_SECONDS = 3
+READY_SECONDS = 15
+"""On a busy machine, seconds pass between the last news of a project and a look at the probe."""
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
     check_sample(argo_lab, SMALL_WORKFLOWS, clean, sampled)
 
 
+@pytest.mark.sampled(2, always=lambda actor: actor == ALL)  # in which each of them acts
 @pytest.mark.parametrize("actor", [*WORKFLOW_ACTORS, ALL])
 def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sampler, actor: str) -> None:
     trials: list[Trial] = [Disturbed(actor, seed, workflows=True) for seed in range(RUNS)]
