@@ -7,6 +7,8 @@ import pytest
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
 from parallelproject.core.times import epoch
 from parallelproject.executors.base.observed import ObservedAttempts
+from parallelproject.executors.base.optional import Hold
+from parallelproject.executors.workflow.arguments import DELIVERY
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.executors.workflow.observation import RESULT, WorkflowView, view_workflow
 from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
@@ -24,17 +26,21 @@ def metadata(
     phase: str = "",
     *,
     held: bool = True,
+    released: bool = False,
     stop: str = "",
     spec_at: str = BEGAN,
     by: str = "pproj",
     delivers: bool = False,
+    deleting: bool = False,
 ) -> Json:
     labels = {PHASE: phase, COMPLETED: str(phase in ("Succeeded", "Failed", "Error")).lower()} if phase else {}
     marks = ({ANNOTATION_STOP: stop} if stop else {}) | ({ANNOTATION_DELIVERY: "x"} if delivers else {})
+    marks |= WorkflowExecutor().release(Hold("w", "1")).body["metadata"]["annotations"] if released else {}
     field = {"manager": by, "time": spec_at, "fieldsV1": {"f:spec": {}}}
-    return {"metadata": {
+    going = {"deletionTimestamp": BEGAN} if deleting else {}
+    return {"metadata": going | {
         "name": "p-a-1", "uid": "w", "resourceVersion": str(version), "creationTimestamp": BEGAN, "labels": labels,
-        "finalizers": [FINALIZER_RECORDED] if held else [], "annotations": marks,
+        "finalizers": [FINALIZER_RECORDED] if held and not released else [], "annotations": marks,
         "managedFields": [field],
     }}  # fmt: skip
 
@@ -73,9 +79,37 @@ def test_an_end_that_the_metadata_says_is_read_once_and_stays(seen: ObservedAtte
     assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "ExitCode", 7), frozenset())
 
 
-def test_one_that_is_not_held_is_written_down_and_not_read(seen: ObservedAttempts) -> None:
-    found(seen, metadata(3, "Failed", held=False))
+def test_one_that_is_released_is_recorded_and_not_read(seen: ObservedAttempts) -> None:
+    found(seen, metadata(3, "Failed", released=True))
     assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "WorkflowFailed", None), frozenset())
+
+
+def test_one_whose_finalizer_or_annotations_others_have_removed_is_read_and_not_just_a_success(
+    seen: ObservedAttempts,
+) -> None:
+    found(seen, metadata(2, "Running", delivers=True))
+    found(seen, metadata(3, "Succeeded", held=False))
+    assert (seen.attempts["a"][0].phase, seen.unconfirmed) == (Phase.ACTIVE, {A1})
+    spec = {"arguments": {"parameters": [{"name": DELIVERY, "value": '{"url": "…"}'}]}}
+    found(seen, whole(3, "Succeeded", held=False, spec=spec))
+    assert (end(seen), seen.unconfirmed) == ((Phase.FAILED, "WorkflowFailed", None), frozenset())
+
+
+@pytest.mark.parametrize(("argument", "expected"), [('{"url": "…"}', Phase.FAILED), ("", Phase.SUCCEEDED)])
+def test_the_instruction_in_its_spec_also_says_that_it_lands_work(
+    seen: ObservedAttempts, argument: str, expected: Phase
+) -> None:
+    spec = {"arguments": {"parameters": [{"name": DELIVERY, "value": argument}]}}
+    found(seen, whole(3, "Succeeded", spec=spec))
+    assert end(seen)[0] is expected
+
+
+def test_one_that_was_deleted_and_released_before_its_end_is_read_at_its_end(seen: ObservedAttempts) -> None:
+    found(seen, metadata(2, "Running", released=True, deleting=True, delivers=True))
+    found(seen, metadata(3, "Succeeded", released=True, deleting=True, delivers=True))  # Argo's finalizer holds it
+    assert (seen.attempts["a"][0].phase, seen.unconfirmed) == (Phase.ACTIVE, {A1})
+    seen.gone(A1, "w")
+    assert end(seen)[0] is Phase.LOST
 
 
 @pytest.mark.parametrize(("phase", "expected"), [("Succeeded", Phase.SUCCEEDED), ("Error", Phase.FAILED)])

@@ -236,6 +236,19 @@ def test_an_argument_that_nobody_gives_is_refused_before_anything_starts(ns: Wor
     assert given["region"] == "eu"
 
 
+def test_a_project_can_be_stopped_when_its_template_is_gone(ns: WorkflowNamespace) -> None:
+    ns.add_template(template("brief", namespace=ns.name))
+    roles = [{"name": "coder", "workflowTemplateRef": {"name": "brief"}}]
+    ns.create(workflow_spec_of(task("a", hold=True), task("b", "a"), roles=roles))
+    ns.running("a")
+    ns.client("DELETE", f"{API}/namespaces/{ns.name}/workflowtemplates/brief")
+    ns.patch({"suspend": True})  # its templates are read again
+    ns.wait(lambda found: condition(found, "Accepted").get("reason") == "TemplateNotFound", "the lack of its template")
+    ns.patch({"stop": True})
+    assert states(ns.wait_end()) == {"a": "Skipped", "b": "Skipped"}
+    assert ns.workflow("a")["spec"]["shutdown"] == "Terminate"
+
+
 def test_a_cluster_template_is_run(ns: WorkflowNamespace) -> None:
     ns.add_template(template(f"shared-{ns.name}", cluster=True))
     role = {"name": "r", "workflowTemplateRef": {"name": f"shared-{ns.name}", "clusterScope": True}}

@@ -81,7 +81,7 @@ def is_release(event: Json) -> bool:
 
 RELEASE_KEYS = {
     "jobs": {"uid", "$deleteFromPrimitiveList/finalizers"},
-    "workflows": {"uid", "resourceVersion", "finalizers"},
+    "workflows": {"uid", "resourceVersion", "finalizers", "annotations"},
 }
 
 

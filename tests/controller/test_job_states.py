@@ -57,7 +57,7 @@ def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Brea
     }
     events = ns.until(lambda: [e for e in ns.events() if e[0] == "JobSuspended"], "its event")
     hint = "next: pproj why p a has the command that resumes it"
-    assert events == [("JobSuspended", f"a: its Job {job} is suspended; it keeps its slot and its files; {hint}")]
+    assert events == [("JobSuspended", f"a: attempt 1 ({job}) is suspended; it keeps its slot and its files; {hint}")]
     assert f"kubectl patch -n {ns.name} job {job} --type merge" in ns.why("a")
     change(ns, job, {"spec": {"suspend": False, "parallelism": 1}})
     ns.release("a", "other")

@@ -3,7 +3,8 @@
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import DEFERRALS_MAX, EX_TEMPFAIL, NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.report.status import read_row, render_row
+from parallelproject.core.report.status import read_row, render_row, render_status
+from parallelproject.core.report.why.why import why
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason, TaskState
 
@@ -74,6 +75,28 @@ def test_what_every_task_of_a_role_would_meet_ends_the_role_and_no_other() -> No
 def test_a_lost_attempt_after_a_deferral_waits_for_no_reset() -> None:
     record = settle(settle(NEW, [deferred(1, Reason.RATE_LIMITED, 5000.0)]), [Attempt(3, Phase.ACTIVE, True)])
     assert (record.failures, record.deferrals, record.reason, record.retry_at) == (1, 1, "Lost", None)
+
+
+def test_what_depends_on_a_task_of_such_a_role_is_skipped_too_so_that_the_project_ends() -> None:
+    roles = [{"name": "x"}, {"name": "y"}]
+    tasks = [
+        {"id": "a", "role": "x"},
+        {"id": "b", "role": "x"},
+        {"id": "c", "role": "x", "dependencies": ["a"]},
+        {"id": "d", "role": "y", "dependencies": ["b"]},
+        {"id": "e", "role": "y", "dependencies": ["d"]},
+    ]
+    spec = parse_spec({"tasks": tasks, "roles": roles, "failurePolicy": "Continue"})
+    graph = compile_graph(spec)
+    failed = Attempt(1, Phase.FAILED, False, False, 1.0, 2.0, Reason.AGENT_AUTH, 1)
+    found = plan(graph, spec, Ledger(), {"a": [failed]}, 3.0)
+    below = Reason.DEPENDENCY_FAILED
+    assert (found.completed, found.launches) == (True, [])
+    assert found.reasons == [Reason.AGENT_AUTH, Reason.STOPPED, below, below, below]
+    status = render_status(graph, spec, found, {}, 1, 3.0)
+    answer = why(graph, spec, status, "e", 3.0)
+    assert answer.answer.endswith("and every other task of the role x would fail in the same way")
+    assert answer.to_retry == ("a",)
 
 
 def test_a_success_after_deferrals_is_one() -> None:

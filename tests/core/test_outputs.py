@@ -5,11 +5,15 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
 from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES, kept, outputs_of
-from parallelproject.core.report.status import read_row, render_row
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import read_row, rejected_status, render_row, render_status
+from parallelproject.model.problem import Problem
+from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import MAX_TASKS
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import TaskState, TaskStatus
 
 OUTPUTS = st.dictionaries(st.text(max_size=20), st.text(max_size=600), max_size=8)
 
@@ -23,7 +27,9 @@ def test_outputs_survive_the_status_or_are_omitted_whole(found: dict[str, str], 
     assert read_row(row).outputs == held
     assert all(found[name] == value for name, value in held)
     assert kept(held, tasks) == held  # what is read back is what a dependent got before
-    assert sum(len(f"{name}{value}".encode()) for name, value in held) <= min(TASK_BYTES, PROJECT_BYTES // tasks)
+    stored = json.dumps(dict(held), ensure_ascii=False, separators=(",", ":"))
+    stored = stored.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")  # as Go writes it
+    assert len(stored.encode()) <= min(TASK_BYTES, PROJECT_BYTES // tasks) + 2 * len(held) + 2
 
 
 def test_outputs_of_a_task_that_ran_twice_are_those_of_its_success() -> None:
@@ -36,6 +42,33 @@ def test_one_that_does_not_fit_makes_room_for_the_next() -> None:
     assert outputs_of({"b": "x" * (TASK_BYTES - 3), "a": "1"}) == (("a", "1"), ("b", "x" * (TASK_BYTES - 3)))
     assert outputs_of({"b": "x" * (TASK_BYTES - 2), "a": "1"}) == (("a", "1"),)
     assert kept(outputs_of({"a": "x" * 500, "b": "1"}), MAX_TASKS) == (("b", "1"),)
+
+
+def test_there_are_never_more_than_the_schema_of_a_status_allows() -> None:
+    many = {f"{i:03}": "" for i in range(100)}
+    assert len(outputs_of(many)) == 64
+    row = render_row(
+        "a", TaskState.SUCCEEDED, 0, None, settle(NEW, [Attempt(1, Phase.SUCCEEDED, outputs=outputs_of(many))])
+    )
+    assert len(TaskStatus.model_validate(row).outputs or {}) == 64
+
+
+def test_tasks_that_were_removed_from_the_spec_have_none_however_many_there_were() -> None:
+    spec = parse_spec({"tasks": [{"id": "new"}]})
+    graph = compile_graph(spec)
+    done = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, outputs=(("a", "1"),))
+    found = plan(graph, spec, Ledger(), {"old": [done], "new": [done]}, 3.0)
+    rows = {row["id"]: row for row in render_status(graph, spec, found, {}, 1, 3.0)["tasks"]}
+    assert rows["new"]["outputs"] == {"a": "1"}
+    assert "outputs" not in rows["old"]
+    assert found.ledger.records["old"].outputs == ()  # the same as after a restart
+
+
+def test_a_spec_that_is_not_accepted_gives_no_task_a_larger_share() -> None:
+    rows = [{"id": f"t{i}", "state": "Running", "attempts": 1} for i in range(MAX_TASKS)]
+    done = Attempt(1, Phase.SUCCEEDED, outputs=(("a", "x" * 500), ("b", "1")))
+    found = rejected_status([Problem("spec", "is wrong")], {"tasks": rows}, {"t0": [done]}, 2, 3.0)
+    assert found["tasks"][0]["outputs"] == {"b": "1"}
 
 
 def test_a_task_that_failed_has_none() -> None:

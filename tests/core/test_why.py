@@ -403,14 +403,15 @@ def test_every_task_of_any_project_has_an_answer(
         assert "next round" not in found.answer  # rows of one moment always have someone to name
 
 
-def test_a_refused_job_is_told_with_the_words_of_the_api_server() -> None:
-    project = Project(t("a"), t("b"))
+@pytest.mark.parametrize("kind", ["Job", "Workflow"])
+def test_a_refused_job_is_told_with_the_words_of_the_api_server(kind: str) -> None:
+    project = Project(t("a"), t("b"), executor=kind)
     project.refusals = {"a": "exceeded quota: three"}
     project.seen("a", Phase.REFUSED, started=NOW - 1, ended=NOW + 9, reason=Reason.WAITING_FOR_QUOTA, name=None)
     found = project.why("a")
     assert (found.state, found.reason, found.job, found.hint) == ("Pending", "WaitingForQuota", "", "")
-    assert found.answer == "attempt 1 cannot be created: the API server refuses its Job"
-    assert "a: exceeded quota: three" in found.more[0]
+    assert found.answer == f"attempt 1 cannot be created: the API server refuses its {kind}"
+    assert found.more[0] == f"the API server refuses {kind}s of 1 task; a: exceeded quota: three"
     assert "raise it" in found.more[1]
 
 

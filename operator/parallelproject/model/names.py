@@ -53,6 +53,8 @@ GITOPS = (
 
 FINALIZER_RECORDED = f"{GROUP}/recorded"
 """On a Job: the finalizer that keeps it until its result is recorded, even if someone deletes it."""
+ANNOTATION_RECORDED = FINALIZER_RECORDED
+"""On a Workflow: it is set when the finalizer of this name is removed, which others may also remove."""
 
 ANNOTATION_MAX_CONCURRENT_TASKS = f"{GROUP}/max-concurrent-tasks"
 """On a namespace: maximum number of running tasks of all its projects together."""

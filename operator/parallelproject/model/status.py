@@ -26,6 +26,8 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+OUTPUTS_MAX = 64
+"""Maximum number of outputs of a task in a status."""
 ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """The states in which nothing of a task runs or will run, unless it is retried."""
 
@@ -252,7 +254,7 @@ class TaskStatus(Model):
     apart."""
     kept: Count | None = None
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
-    outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)] | None = None
+    outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=OUTPUTS_MAX)] | None = None
     """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
 
 

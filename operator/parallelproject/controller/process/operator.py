@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from parallelproject.controller.process.consumers import Parts, consumers
 from parallelproject.controller.process.health import Health
@@ -79,6 +80,7 @@ async def operate(options: OperatorOptions) -> None:
         NoClusterError: none is configured.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * _DEPTH_MAX))
+    asyncio.get_running_loop().set_exception_handler(report_loop_error)
     stop = asyncio.Event()
     _on_signals(stop)
     async with await Api.connect(options.kubeconfig, options.context) as api, AsyncExitStack() as at_end:
@@ -135,3 +137,15 @@ def _webhook(api: Api, options: OperatorOptions, check: Check) -> ProjectWebhook
 def _on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Logs an error that no task gets. An error of a generator that the end of the loop closes is not the operator's.
+
+    A watch of kopf that is cancelled while it handles an event leaves its generators open. The loop then closes them
+    at the same time, and the outer one complains that the inner one is closed.
+    """
+    if "asyncgen" in context:
+        log.debug(context["message"], exc_info=context.get("exception"))
+    else:
+        loop.default_exception_handler(context)

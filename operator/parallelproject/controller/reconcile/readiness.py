@@ -38,7 +38,7 @@ class Readiness:
         if _has_completed(project):
             return []  # nothing starts later
         found = self._unobserved(project)
-        if found == []:
+        if found == [] and not (project.spec is not None and project.spec.stop):  # which needs no template
             found = self._templates.problems(project)
         if found is None:
             self._keeper.again(project, _AGAIN_SECONDS)

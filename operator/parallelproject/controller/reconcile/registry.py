@@ -37,8 +37,9 @@ class Registry:
         self._evidence = evidence
         self._projects: dict[tuple[str, str], Project] = {}  # by namespace and name
         self._observed: dict[tuple[str, str], ObservedAttempts] = {}  # by namespace and project uid
-        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
-        self._soon: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        # By project and not by name: a request for a deleted one may end when another one has its name.
+        self._timers: dict[Project, asyncio.TimerHandle] = {}
+        self._soon: dict[Project, asyncio.TimerHandle] = {}
         self._distributing: asyncio.Handle | None = None
         self.queue = Queue()
         """The projects that wait to be planned."""
@@ -154,30 +155,31 @@ class Registry:
 
     def again(self, project: Project, seconds: float = 0.0) -> None:
         """Schedules a plan of a project, now or after a number of seconds."""
-        key = (project.owner.namespace, project.owner.name)
+        if not self.is_current(project):
+            self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed.attempts)
+            return
         if seconds <= 0:
-            if self.is_current(project):
-                self.queue.put(key)
-            else:
-                self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed.attempts)
+            self.queue.put((project.owner.namespace, project.owner.name))
             return
         loop = asyncio.get_running_loop()
         when = loop.time() + seconds + 0.001  # the clocks differ slightly; an extra plan does no harm
-        timer = self._timers.get(key)
+        timer = self._timers.get(project)
         if timer is not None:
             if loop.time() < timer.when() <= when and not timer.cancelled():
                 return  # sooner: that plan will schedule the next one
             timer.cancel()
-        self._timers[key] = loop.call_at(when, self.again, project)
+        self._timers[project] = loop.call_at(when, self.again, project)
 
     def again_soon(self, project: Project) -> None:
         """Schedules a plan of a project that has nothing urgent, unless another plan comes first."""
-        key = (project.owner.namespace, project.owner.name)
-        if key not in self._soon:
-            self._soon[key] = asyncio.get_running_loop().call_later(SOON_SECONDS, self._unless_planned, key, project)
+        if not self.is_current(project):
+            self.again(project)
+        elif project not in self._soon:
+            loop = asyncio.get_running_loop()
+            self._soon[project] = loop.call_later(SOON_SECONDS, self._unless_planned, project)
 
-    def _unless_planned(self, key: tuple[str, str], project: Project) -> None:
-        del self._soon[key]
+    def _unless_planned(self, project: Project) -> None:
+        del self._soon[project]
         if project.observed.has_start:
             self.again(project)
 
@@ -189,13 +191,12 @@ class Registry:
         """Forgets a deleted project."""
         if not self.is_current(project):
             return
-        key = (project.owner.namespace, project.owner.name)
-        del self._projects[key]
+        del self._projects[project.owner.namespace, project.owner.name]
         self._evidence.release_all(project)
         if not self.capacity.dropped(project):
             self._observed.pop((project.owner.namespace, project.owner.uid), None)
         for timers in (self._timers, self._soon):
-            timer = timers.pop(key, None)
+            timer = timers.pop(project, None)
             if timer is not None:
                 timer.cancel()
         log.info("project deleted", extra=about(project))

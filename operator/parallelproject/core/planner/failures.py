@@ -1,6 +1,6 @@
 """Which tasks have failed for good, which are skipped because of them, and which leave nothing to do."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
@@ -69,11 +69,15 @@ def skipped_after(
     def passes_on(i: int) -> bool:  # what depends on a skipped task waits for what that depends on
         return is_pending(i) or states[i] is TaskState.SKIPPED
 
-    below = filter(is_pending, reachable(failed, graph.children, passes_on))
-    skipped: dict[int, str] = dict.fromkeys(below, Reason.DEPENDENCY_FAILED)
-    for i, role in enumerate(graph.role) if roles else ():
-        if role in roles and is_pending(i):
-            skipped.setdefault(i, Reason.STOPPED)
+    def below(tasks: Sequence[int]) -> Iterator[int]:
+        return filter(is_pending, reachable(tasks, graph.children, passes_on))
+
+    skipped: dict[int, str] = dict.fromkeys(below(failed), Reason.DEPENDENCY_FAILED)
+    if roles:
+        of_roles = [i for i, role in enumerate(graph.role) if role in roles and is_pending(i)]
+        skipped = (
+            dict.fromkeys(below(of_roles), Reason.DEPENDENCY_FAILED) | dict.fromkeys(of_roles, Reason.STOPPED) | skipped
+        )
     if policy is not FailurePolicy.CONTINUE:
         last = min(graph.level[i] for i in failed) if policy is FailurePolicy.FINISH_LEVEL else -1
         for i, level in enumerate(graph.level):

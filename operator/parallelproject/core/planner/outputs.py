@@ -1,12 +1,16 @@
 """What a task puts out for the tasks that depend on it, as far as a status can hold it. Pure."""
 
+import json
 from collections.abc import Mapping
+
+from parallelproject.model.status import OUTPUTS_MAX
 
 Outputs = tuple[tuple[str, str], ...]
 """Names and values, in order of the names."""
 
 TASK_BYTES, PROJECT_BYTES = 1024, 204_800
-"""Maximum bytes of the outputs of one task, and of all tasks of a project: the status must fit into one object."""
+"""Maximum bytes of the outputs of one task, and of all tasks of a project, as JSON: the status must fit into one
+object."""
 
 
 def outputs_of(found: Mapping[str, str]) -> Outputs:
@@ -28,10 +32,18 @@ def kept(outputs: Outputs, tasks: int) -> Outputs:
 
 
 def _fitting(outputs: Outputs, most: int) -> Outputs:
-    chosen, left = [], most
+    chosen: list[tuple[str, str]] = []
+    left = most
     for name, value in outputs:
-        size = len(name.encode(errors="replace")) + len(value.encode(errors="replace"))
-        if size <= left:
+        size = _bytes(name) + _bytes(value)
+        if size <= left and len(chosen) < OUTPUTS_MAX:
             chosen.append((name, value))
             left -= size
     return tuple(chosen)
+
+
+def _bytes(text: str) -> int:
+    """Size of a text in the JSON that the API server stores, which also has escapes for characters of HTML."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) + 5 * sum(
+        map(text.count, "<>&\u2028\u2029")
+    )

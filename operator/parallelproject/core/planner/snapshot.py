@@ -234,7 +234,8 @@ class Snapshot:
             (self.launching.add if is_asked_for else self.launching.discard)(i)
 
     def _let_go(self) -> None:
-        """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped."""
+        """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped. Of the
+        others it forgets the outputs."""
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
@@ -242,6 +243,8 @@ class Snapshot:
             if record.state is _PENDING and not has_failed and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)
+            elif record.outputs:  # those of removed tasks are in no status: there is no limit of how many there were
+                self.records[task_id] = record._replace(outputs=())
 
     def _derive(self) -> None:
         """Computes what follows from the states of all tasks."""

@@ -31,9 +31,9 @@ def message(event: Event) -> str:
         case What.SKIPPED:
             return f"{task}: skipped ({event.reason})"
         case What.JOB_SUSPENDED:
-            return f"{task}: its Job {event.job} is suspended; it keeps its slot and its files"
+            return f"{task}: attempt {event.number} ({event.job}) is suspended; it keeps its slot and its files"
         case What.JOB_RESUMED:
-            return f"{task}: its Job {event.job} is no longer suspended"
+            return f"{task}: attempt {event.number} ({event.job}) is no longer suspended"
         case What.UNDECLARED:
             return f"{task}: commit {commit} changed {_paths(event)} that its files do not declare"
         case What.SHARED:
@@ -83,7 +83,7 @@ def next_step(event: Event, project: str) -> str:
         case What.JOB_SUSPENDED:
             return f"pproj why {project} {task} has the command that resumes it"
         case What.JOB_RESUMED:
-            return "its pod starts"
+            return "it runs"
         case What.UNDECLARED | What.SHARED:
             return "declare them in the files of the task, so that writers of the same file take turns"
         case What.KEPT:

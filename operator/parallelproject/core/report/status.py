@@ -143,6 +143,7 @@ def rejected_status(
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
     rows = []
+    tasks = sum(not row.get("removed") for row in rows_of(last))
     for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
@@ -152,7 +153,7 @@ def rejected_status(
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
-        rows.append(render_row(row["id"], state, level, reason, record))
+        rows.append(render_row(row["id"], state, level, reason, record, tasks))
         if row.get("removed"):
             rows[-1]["removed"] = True
     reason = problems[0].reason
@@ -313,7 +314,7 @@ def _conditions(
     ]
     if limited is not None and limited.reason is Reason.WAITING_FOR_CAPACITY:
         conditions.append((ConditionType.LIMITED, "True", str(limited.reason), limited.message))
-    refused = _refused(graph, plan, refusals)
+    refused = _refused(graph, spec, plan, refusals)
     if refused is not None:
         conditions.append((ConditionType.REFUSED, "True", *refused))
     conditions += _health(completed, succeeded, refused)
@@ -350,7 +351,7 @@ def _health(
     return [ready] if succeeded[0] == "True" else [ready, (ConditionType.STALLED, "True", *succeeded[1:])]
 
 
-def _refused(graph: CompiledGraph, plan: Plan, refusals: Mapping[str, str]) -> tuple[str, str] | None:
+def _refused(graph: CompiledGraph, spec: Spec, plan: Plan, refusals: Mapping[str, str]) -> tuple[str, str] | None:
     """Reason and message if Jobs of tasks that could start are refused; None if none is.
 
     The message groups the tasks by the API server's message, which is usually the same for all.
@@ -368,7 +369,7 @@ def _refused(graph: CompiledGraph, plan: Plan, refusals: Mapping[str, str]) -> t
     groups = list(by_message.items())[:_REFUSED_NAMED]
     parts = [f"{listed(tasks, _REFUSED_NAMED)}: {message}" for message, tasks in groups]
     what = "1 task" if len(waiting) == 1 else f"{len(waiting)} tasks"
-    return counts.most_common(1)[0][0], _cut(f"the API server refuses Jobs of {what}; {'; '.join(parts)}")
+    return counts.most_common(1)[0][0], _cut(f"the API server refuses {spec.executor}s of {what}; {'; '.join(parts)}")
 
 
 def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:

@@ -1,22 +1,17 @@
 """What keeps a valid spec from running as Workflows. Pure."""
 
-import json
 from collections.abc import Iterator, Mapping
 
 from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES
+from parallelproject.executors.base.cluster_checks import adaptive_limits, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import git_problems
 from parallelproject.executors.base.executor import TemplateRef
-from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, lacking
 from parallelproject.executors.workflow.manifest import inline_spec, template_of
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Role, Spec, Task
 
-_OBJECT_BYTES = 1_400_000
-"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
-_ROW_BYTES = 200
-"""What a task's row in the status takes, and a little more."""
 _NOT_INLINE = {
     "shutdown": "it ends a Workflow before it starts",
     "workflowTemplateRef": "a template is named by the role",
@@ -26,8 +21,20 @@ _NOT_INLINE = {
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
-    found = [*_metadata(spec), *_roles(spec), *git_problems(spec, project), *_publishing(spec)]
-    return [*found, *_inline_arguments(spec)] or [*_size(spec)]
+    found = [*reserved_metadata(spec), *_agents(spec), *adaptive_limits(spec), *_roles(spec)]
+    found += [*git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
+    return found or [*too_large(spec, min(PROJECT_BYTES, TASK_BYTES * len(spec.tasks)))]
+
+
+def _agents(spec: Spec) -> Iterator[Problem]:
+    """The user's template runs the agent, and nothing there judges its output."""
+    if spec.prompt is not None:
+        yield Problem("spec.prompt", "is not for executor Workflow", "remove it, or use executor Job")
+    for i, role in enumerate(spec.roles):
+        if role.agent is not None:
+            found = f"{role.agent.type}: executor Workflow runs no agents by name"
+            hint = "remove it and run the agent in the template, or use executor Job"
+            yield Problem(f"spec.roles[{i}].agent", found, hint)
 
 
 def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:
@@ -48,19 +55,13 @@ def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> 
     ]
 
 
-def _metadata(spec: Spec) -> Iterator[Problem]:
-    for kind in ("labels", "annotations"):
-        for i, name in enumerate(getattr(spec.job_metadata, kind)):
-            if is_ours(name):
-                found = f"{quoted(name)} is reserved: the operator uses it to identify its Workflows"
-                yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
-
-
 def _roles(spec: Spec) -> Iterator[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a workflowTemplateRef or a workflowSpec"
         yield Problem("spec.roles", "is empty: no role defines how a task runs", hint)
     for i, role in enumerate(spec.roles):
+        if role.agent is not None:
+            continue
         place = f"spec.roles[{i}]"
         given = [name for name in ("workflowTemplateRef", "workflowSpec") if _given(role, name)]
         if not given and _tasks_of(spec, role):
@@ -116,12 +117,3 @@ def _tasks_of(spec: Spec, role: Role) -> list[tuple[int, Task]]:
     """The tasks that a role runs, each with its place in the spec."""
     usual = spec.defaults.role or (spec.roles[0].name if len(spec.roles) == 1 else None)
     return [(i, task) for i, task in enumerate(spec.tasks) if (task.role or usual) == role.name]
-
-
-def _size(spec: Spec) -> Iterator[Problem]:
-    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
-    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks) + min(PROJECT_BYTES, TASK_BYTES * len(spec.tasks))
-    if size > _OBJECT_BYTES:
-        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
-        yield Problem("spec", found, "shorten descriptions, or split it into several projects")

@@ -21,7 +21,7 @@ from parallelproject.executors.workflow.manifest import (
 )
 from parallelproject.executors.workflow.observation import WorkflowView, attempt_of, view_workflow
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
-from parallelproject.model.names import FINALIZER_RECORDED
+from parallelproject.model.names import ANNOTATION_RECORDED, FINALIZER_RECORDED
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
@@ -106,7 +106,7 @@ class WorkflowExecutor:
         """What takes our finalizer from a Workflow: a CRD has no strategic merge, so all others are named."""
         others = [each for each in hold.finalizers if each != FINALIZER_RECORDED]
         metadata = {"uid": hold.uid, "resourceVersion": hold.version, "finalizers": others}
-        return Change({"metadata": metadata}, MERGE_PATCH)
+        return Change({"metadata": metadata | {"annotations": {ANNOTATION_RECORDED: "true"}}}, MERGE_PATCH)
 
     def finished_at(self, found: WorkflowView) -> float | None:
         """When a Workflow has ended; None where it has not, or is going."""

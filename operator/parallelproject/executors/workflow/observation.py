@@ -14,9 +14,16 @@ from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.core.times import epoch
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, delivered, explanation, result_of
+from parallelproject.executors.workflow.arguments import DELIVERY
 from parallelproject.executors.workflow.manifest import STOP
 from parallelproject.git.plumbing.outcome import Outcome
-from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.model.names import (
+    ANNOTATION_CLAIM,
+    ANNOTATION_DELIVERY,
+    ANNOTATION_RECORDED,
+    ANNOTATION_STOP,
+    FINALIZER_RECORDED,
+)
 from parallelproject.model.status import Reason
 
 LABEL_PHASE, LABEL_COMPLETED = "workflows.argoproj.io/phase", "workflows.argoproj.io/completed"
@@ -79,6 +86,8 @@ class WorkflowView(NamedTuple):
     deleting: bool = False
     """Whether it is deleted as soon as no finalizer holds it."""
     finalizers: tuple[str, ...] = ()
+    has_been_released: bool = False
+    """Whether the operator has removed its finalizer at some time."""
     spec_marks: Marks = ()
     """The last writer of its spec, and when it wrote."""
     is_whole: bool = False
@@ -97,6 +106,12 @@ class WorkflowView(NamedTuple):
         return FINALIZER_RECORDED in self.finalizers
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether its result is recorded. Others may remove our finalizer before that, and one that is being deleted is
+        released before its end, which a finalizer of Argo can still delay."""
+        return self.has_been_released and not self.held and not self.deleting
+
+    @property
     def has_other_spec(self) -> bool:
         """Whether others have changed its spec since it was last read, or since it was created."""
         if self.read_marks is not None:
@@ -105,15 +120,15 @@ class WorkflowView(NamedTuple):
 
     @property
     def is_to_be_read(self) -> bool:
-        """Whether the whole object must be read; one that is not held is fully recorded."""
-        if self.is_whole or not self.held or self.result is not None:
+        """Whether the whole object must be read."""
+        if self.is_whole or self.is_recorded or self.result is not None:
             return False
         return self.completed or self.has_other_spec
 
     def after(self, known: "WorkflowView") -> "WorkflowView":
         """This view, with earlier results and annotations that others may have removed since."""
         kept = self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
-        kept = kept._replace(result=self.result or known.result)
+        kept = kept._replace(result=self.result or known.result, delivers=self.delivers or known.delivers)
         if self.is_whole:
             return kept
         # The watch may report it before the answer to its creation arrives: then it is as it was created.
@@ -145,13 +160,16 @@ def view_workflow(obj: Mapping[str, Any]) -> WorkflowView:
         delivers=ANNOTATION_DELIVERY in marks,
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
+        has_been_released=ANNOTATION_RECORDED in marks,
         spec_marks=spec_marks,
     )
     if "spec" not in obj:
         return found
     spec, status = _mapping(obj.get("spec")), _mapping(obj.get("status"))
-    result = _result(spec, status, delivers=found.delivers)
+    delivers = found.delivers or _has_instruction(spec)
+    result = _result(spec, status, delivers=delivers)
     return found._replace(
+        delivers=delivers,
         phase=str(status.get("phase") or ""),
         completed=result is not None,
         is_whole=True,
@@ -174,13 +192,19 @@ def _result(spec: Mapping[str, Any], status: Mapping[str, Any], *, delivers: boo
     return _with_delivery(end, message, status) if delivers else end
 
 
+def _has_instruction(spec: Mapping[str, Any]) -> bool:
+    """Whether a Workflow was made to land work. Without ``spec.git`` its template may set the argument to a default."""
+    return any(name == DELIVERY and value.startswith("{") for name, value in _parameters(spec, "arguments"))
+
+
 def _outputs(status: Mapping[str, Any]) -> Outputs:
     """The parameters with a ``globalName``, which Argo copies into the status of the Workflow."""
-    return outputs_of({name: value for name, value in _parameters(status) if name != RESULT})
+    return outputs_of({name: value for name, value in _parameters(status, "outputs") if name != RESULT})
 
 
-def _parameters(status: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = _mapping(status.get("outputs")).get("parameters")
+def _parameters(of: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
+    """The arguments of a spec, or the outputs of a status."""
+    found = _mapping(of.get(kind)).get("parameters")
     entries = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
     return [(str(each.get("name") or ""), str(each.get("value") or "")) for each in entries]
 
@@ -190,7 +214,7 @@ def _with_delivery(end: WorkflowEnd, message: str, status: Mapping[str, Any]) ->
 
     Argo waits for the outputs of a pod only if that has succeeded.
     """
-    text = dict(_parameters(status)).get(RESULT, "")
+    text = dict(_parameters(status, "outputs")).get(RESULT, "")
     if found := result_of(text):
         outcome, work = found
         return end._replace(message=explanation(text) or end.message, has_landed=outcome in _HAS_LANDED, delivered=work)
@@ -213,8 +237,8 @@ def attempt_of(number: int, found: WorkflowView | None, is_gone: bool) -> Attemp
         return Attempt(number, Phase.LOST)
     result = found.result
     is_unread = result is None and found.completed and found.phase in _ENDS
-    if is_unread and not found.held:
-        result = WorkflowEnd(found.phase, ended=found.changed)  # it is recorded
+    if is_unread and found.is_recorded:
+        result = WorkflowEnd(found.phase, ended=found.changed)
     elif is_unread and is_gone and not (found.delivers and found.phase == SUCCEEDED):
         result = WorkflowEnd(found.phase, ended=found.changed)  # its status can no longer be read
     if result is not None:

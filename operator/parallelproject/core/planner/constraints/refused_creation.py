@@ -15,9 +15,9 @@ REFUSED_PACE = 1.0
 hundreds of retries at once would not help."""
 _BEHIND: dict[str, str] = {
     Reason.REFUSED_BY_POLICY: (
-        "an admission policy or webhook of the cluster denies it: change the role's podTemplate, or the policy"
+        "an admission policy or webhook of the cluster denies it: change what the role runs, or the policy"
     ),
-    Reason.WAITING_FOR_QUOTA: "a ResourceQuota of the namespace is used up: raise it, or remove other Jobs",
+    Reason.WAITING_FOR_QUOTA: "a ResourceQuota of the namespace is used up: raise it, or remove other objects",
     Reason.FAILED_CREATE: "the API server or one of its webhooks fails, or the operator lacks a right",
 }
 """The likely cause of each reason."""
@@ -74,7 +74,7 @@ class Refusals(Constraint):
             "the operator retries within half a minute",
         )
         number = view.record(task).attempts + 1
-        answer = f"attempt {number} cannot be created: the API server refuses its Job"
+        answer = f"attempt {number} cannot be created: the API server refuses its {view.spec.executor}"
         return Explanation(answer, [text for text in more if text])
 
 

@@ -12,7 +12,13 @@ from parallelproject.model.status import ConditionType, Reason, TaskState
 def skipped(view: View, i: int) -> Why:
     """The answer for this state."""
     if view.row(i).reason == Reason.DEPENDENCY_FAILED:
-        failed = [j for j in reachable([i], view.graph.parents) if view.state(j) == TaskState.FAILED]
+        above = reachable([i], view.graph.parents)
+        failed = [j for j in above if view.state(j) == TaskState.FAILED]
+        stopped = [j for j in above if view.row(j).reason == Reason.STOPPED]
+        if stopped and not failed:  # with the other tasks of its role
+            cause = skipped(view, stopped[0])
+            answer = f"it depends on {view.named(stopped)}: {cause.answer}"
+            return of_task(view, i, answer, tasks=[view.graph.index[task] for task in cause.tasks], fix="retry")
         answer = f"it depends on {view.named(failed)}" if failed else "a task that it depends on failed"
         return of_task(view, i, answer, tasks=failed, fix="retry")
     if view.row(i).reason == Reason.SKIP_REQUESTED:

@@ -1,0 +1,44 @@
+"""What keeps a valid spec from running in a cluster, with any executor. Pure."""
+
+import json
+from collections.abc import Iterator
+
+from parallelproject.executors.base.inherited_metadata import is_ours
+from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.spec import Spec
+
+_OBJECT_BYTES = 1_400_000
+"""etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
+_ROW_BYTES = 200
+"""Size of a task's row in the status, with a margin."""
+
+
+def reserved_metadata(spec: Spec) -> Iterator[Problem]:
+    """Labels and annotations that the objects of attempts may not inherit."""
+    for kind in ("labels", "annotations"):
+        for i, name in enumerate(getattr(spec.job_metadata, kind)):
+            if is_ours(name):
+                found = f"{quoted(name)} is reserved: the operator uses it to identify its {spec.executor}s"
+                yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
+
+
+def adaptive_limits(spec: Spec) -> Iterator[Problem]:
+    """Limits that adapt: only local runs do that."""
+    for i, limit in enumerate(spec.limits):
+        if limit.adaptive is not None:
+            yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
+
+
+def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
+    """Whether a project does not fit into one object.
+
+    Args:
+        spec: The spec.
+        outputs: Maximum bytes of the outputs of its tasks.
+    """
+    plain = spec.model_dump(by_alias=True, exclude_defaults=True)
+    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+    size += _ROW_BYTES * len(spec.tasks) + outputs
+    if size > _OBJECT_BYTES:
+        found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
+        yield Problem("spec", found, "shorten descriptions, or split it into several projects")
