@@ -256,6 +256,12 @@ class TaskStatus(Model):
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
     outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=OUTPUTS_MAX)] | None = None
     """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
+    input_tokens: Count | None = None
+    """Tokens that the agents of all its attempts were charged for as input, also from a cache; of those that say so."""
+    output_tokens: Count | None = None
+    """Tokens that they received."""
+    cost_usd: Annotated[str | None, Field(max_length=64)] = None
+    """What that cost in US dollars, as the agents say or by list prices; of all attempts whose cost is known."""
 
 
 class Metrics(Model):
@@ -278,7 +284,7 @@ class Metrics(Model):
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
     """Conflicts divided by attempts to land."""
     input_tokens: Count | None = None
-    """Tokens that agents were charged for as input, also from a cache; of all attempts that say so. In a local run."""
+    """Tokens that agents were charged for as input, also from a cache; of all attempts that say so."""
     output_tokens: Count | None = None
     """Tokens that agents received."""
     cost_usd: Annotated[str | None, Field(max_length=64)] = None

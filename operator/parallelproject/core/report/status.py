@@ -10,6 +10,7 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.outputs import kept, outputs_of
@@ -68,6 +69,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         deferrals=_count(row, "deferrals"),
         retry_at=epoch(row.get("retryTime")),
         outputs=outputs_of(_texts(row.get("outputs"))),
+        usage=AgentUsage.read(row),
     )
 
 
@@ -254,6 +256,8 @@ def render_row(
         if record.commit:
             row["commit"] = record.commit
             row |= {key: count for key, count in record.notes._asdict().items() if count}
+        if record.usage is not None:
+            row |= record.usage.shown()
         if state is _SUCCEEDED and (outputs := kept(record.outputs, tasks)):
             row["outputs"] = dict(outputs)
     return row

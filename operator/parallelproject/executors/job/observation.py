@@ -7,6 +7,7 @@ Job has failed, since a Job replaces a pod that was evicted.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
@@ -273,6 +274,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             name=name,
             commit=landed.commit,
             notes=landed.notes,
+            usage=_usage_of(pods),
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
@@ -291,7 +293,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         elif failed and failed.exit_code is not None:
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
-            number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until
+            number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
+            usage=_usage_of(pods),
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
@@ -323,6 +326,10 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def _usage_of(pods: Iterable[PodView]) -> AgentUsage | None:
+    return next((pod.delivered.usage for pod in pods if pod.delivered.usage), None)
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:
