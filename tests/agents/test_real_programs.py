@@ -119,6 +119,7 @@ def configured(agent: str, home: Path, url: str) -> tuple[dict[str, str], str | 
     return {}, "x/scripted"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
 def test_a_backlog_ends_the_same_with_each_program(agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = program(agent)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import API_VERSION, KIND, PLURAL
 from rig import ControlPlane
 from rig.deadline import T, until
+from tests.forkserver import pproj
 
 Json = dict[str, Any]
 
@@ -114,6 +116,16 @@ class Namespace:
     def kubectl(self, *arguments: str, **options: Any) -> str:
         """kubectl here; what it prints."""
         return self.cluster.kubectl("-n", self.name, *arguments, **options).stdout
+
+    def pproj(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """``pproj`` here."""
+        done = pproj(*arguments, "-n", self.name, "--kubeconfig", str(self.cluster.kubeconfig))
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def why(self, task: str, project: str = "p") -> str:
+        """What ``pproj why`` says of a task."""
+        return self.pproj("why", project, task).stdout
 
     def path(self, project: str = "") -> str:
         """Path of a project, or of all."""

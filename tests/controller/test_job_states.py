@@ -1,10 +1,7 @@
 """What others may do to the Jobs of a project: suspend and edit them. No law is broken, and it is reported."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,12 +32,6 @@ def wait_without_pods(ns: Namespace, name: str) -> None:
     ns.until(lambda: not ns.pods(name), f"the pods of {name} to be gone")
 
 
-def why(ns: Namespace, name: str) -> str:
-    command = [str(Path(sys.executable).with_name("pproj")), "why", "p", name, "-n", ns.name]
-    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
-    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
-
-
 @pytest.mark.parametrize("how", [{"suspend": True}, {"parallelism": 0}], ids=["suspend", "parallelism"])
 def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Breaches, how: Json) -> None:
     roles = [role("coder", maxConcurrent=1), role("writer")]
@@ -67,7 +58,7 @@ def test_a_suspended_job_keeps_slot_role_and_files(ns: Namespace, breaches: Brea
     events = ns.until(lambda: [e for e in ns.events() if e[0] == "JobSuspended"], "its event")
     hint = "next: pproj why p a has the command that resumes it"
     assert events == [("JobSuspended", f"a: attempt 1 ({job}) is suspended; it keeps its slot and its files; {hint}")]
-    assert f"kubectl patch -n {ns.name} job {job} --type merge" in why(ns, "a")
+    assert f"kubectl patch -n {ns.name} job {job} --type merge" in ns.why("a")
     change(ns, job, {"spec": {"suspend": False, "parallelism": 1}})
     ns.release("a", "other")
     done = ns.wait_end()

@@ -4,10 +4,7 @@ The nodes are fake, and so is what the publishing Job says; what it does is test
 """
 
 import json
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -34,12 +31,6 @@ def publishings(ns: Namespace) -> list[Json]:
     return [json.loads(note["parallelproject.io/publish"]) for note in notes]
 
 
-def pproj(ns: Namespace, *arguments: str) -> str:
-    command = [str(Path(sys.executable).with_name("pproj")), *arguments, "-n", ns.name]
-    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
-    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
-
-
 def published(ns: Namespace, status: str, name: str = "p") -> Json:
     """The project once it has ended and its last publishing has."""
     return ns.wait(
@@ -56,7 +47,7 @@ def test_each_level_s_end_and_the_project_s_is_published_and_only_the_whole_is_m
     done = published(ns, "True")
     assert condition(done, "Published")["reason"] == "Opened"
     assert "https://forge.example/acme/shop/pulls/7" in condition(done, "Published")["message"]
-    shown = pproj(ns, "get", "p", "-o", "wide")
+    shown = ns.pproj("get", "p", "-o", "wide").stdout
     assert "https://forge.example/acme/shop/pulls/7 (open)" in shown
     assert "parallel/p of https://git.example/acme/shop.git" in shown
     (pull,) = done["status"]["publication"]["pullRequests"]
@@ -83,7 +74,7 @@ def test_each_level_waits_for_the_merge_of_the_one_before(ns: Namespace, operato
     ns.create(spec(task("a"), task("b", "a"), git=by_level), name="levels")
     project = ns.wait(lambda p: condition(p, "Published")["reason"] == "ChecksFailed", "failed checks", "levels")
     ns.wait_state("b", "Pending", "WaitingForMerge", name="levels")
-    said = pproj(ns, "why", "levels", "b")
+    said = ns.pproj("why", "levels", "b").stdout
     assert "it is in L1, which starts when the pull request of L0, https://forge.example/pulls/1, is merged" in said
     assert "ChecksFailed" in said
     assert project["status"]["levels"][0]["pullRequest"]["number"] == 1

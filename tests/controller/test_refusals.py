@@ -1,7 +1,5 @@
 """Jobs that the API server refuses and may allow later: never a failure, always visible, and over by itself."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,12 +31,6 @@ def operator(impatient: OperatorProcess) -> OperatorProcess:
     return impatient
 
 
-def why(ns: Namespace, name: str) -> str:
-    command = [str(Path(sys.executable).with_name("pproj")), "why", "p", name, "-n", ns.name]
-    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
-    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
-
-
 def refused(ns: Namespace, reason: str, words: str, *tasks: str) -> Json:
     """Waits until tasks stand as refused everywhere where somebody looks; the project then."""
 
@@ -55,7 +47,7 @@ def refused(ns: Namespace, reason: str, words: str, *tasks: str) -> Json:
     for name in tasks:
         assert "attempts" not in rows(project)[name], "a refused Job is no attempt"
     # A creation that has no answer is planned anew, and for that moment stands as one that starts.
-    said = ns.until(lambda: found if f": Pending, {reason}" in (found := why(ns, tasks[0])) else "", "why to say so")
+    said = ns.until(lambda: found if f": Pending, {reason}" in (found := ns.why(tasks[0])) else "", "why to say so")
     assert words in said
     ns.until(lambda: [m for r, m in ns.events() if r == "FailedCreate" and words in m], "an Event of it")
     return project

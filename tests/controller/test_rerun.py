@@ -1,9 +1,6 @@
 """A project that runs again from the start: new attempts with new numbers, and no result of before counts."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +8,6 @@ from tests.controller.cluster import Json, Namespace, condition, role, rows, spe
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
-
-
-def pproj(ns: Namespace, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("pproj")), *words, "-n", ns.name]
-    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
-    return subprocess.run([*command, *where], capture_output=True, text=True, check=False)
 
 
 def attempts(project: Json) -> dict[str, int]:
@@ -27,7 +18,7 @@ def test_a_finished_project_runs_again_from_the_start(ns: Namespace, operator: O
     ns.create(spec(task("a"), task("b", "a", fail_attempts=1), task("c"), activeDeadlineSeconds=600))
     done = ns.wait_end()
     assert attempts(done) == {"a": 1, "b": 2, "c": 1}
-    said = pproj(ns, "rerun", "p")
+    said = ns.pproj("rerun", "p", check=False)
     assert (said.returncode, said.stdout) == (0, "p: 3 tasks to run again from the start: a, b, c\n"), said.stderr
     operator.kill()  # who comes next finds Jobs and rows of before
     operator.start()
@@ -43,25 +34,25 @@ def test_a_finished_project_runs_again_from_the_start(ns: Namespace, operator: O
 def test_some_tasks_run_again_with_all_that_depend_on_them(ns: Namespace) -> None:
     ns.create(spec(task("a"), task("b", "a"), task("c", "b"), task("d")))
     done = ns.wait_end()
-    assert pproj(ns, "rerun", "p", "b").returncode == 0
+    ns.pproj("rerun", "p", "b")
     again = ns.wait_end()
     assert attempts(again) == {"a": 1, "b": 2, "c": 2, "d": 1}
     # Its deadline counts from then on, also where only some run again.
     assert again["status"]["startTime"] >= done["status"]["completionTime"]
-    assert pproj(ns, "rerun", "p").returncode == 0
+    ns.pproj("rerun", "p")
     assert attempts(ns.wait_end()) == {"a": 2, "b": 3, "c": 3, "d": 2}
 
 
 def test_a_retry_after_a_rerun_keeps_it(ns: Namespace) -> None:
     ns.create(spec(task("a", fail_attempts=2), defaults={"maxAttempts": 3}))
     assert attempts(ns.wait_end()) == {"a": 3}
-    assert pproj(ns, "rerun", "p").returncode == 0
+    ns.pproj("rerun", "p")
     assert attempts(ns.wait_end()) == {"a": 4}
     made = ns.create(spec(task("a", fail_attempts=4), defaults={"maxAttempts": 2}), "q")
     ns.wait_end("q")
-    assert pproj(ns, "rerun", "q").returncode == 0
+    ns.pproj("rerun", "q")
     assert states(ns.wait_end("q")) == {"a": "Failed"}
-    assert pproj(ns, "retry", "q").returncode == 0
+    ns.pproj("retry", "q")
     done = ns.wait_end("q")
     assert (states(done), attempts(done)) == ({"a": "Succeeded"}, {"a": 5}), made
 
@@ -69,12 +60,12 @@ def test_a_retry_after_a_rerun_keeps_it(ns: Namespace) -> None:
 def test_what_cannot_run_again_is_refused_with_the_fix(ns: Namespace) -> None:
     ns.create(spec(task("a", hold=True)))
     ns.wait_state("a", "Running")
-    running = pproj(ns, "rerun", "p")
+    running = ns.pproj("rerun", "p", check=False)
     assert running.returncode == 1
     assert "a runs: nothing is run again while it runs" in running.stderr
     assert "pproj stop p first" in running.stderr
     ns.create(spec(task("a"), suspend=True, git={"url": "https://git.example/acme/shop.git"}), "landed")
-    landed = pproj(ns, "rerun", "landed")
+    landed = ns.pproj("rerun", "landed", check=False)
     assert landed.returncode == 1
     assert "what has landed is never done again" in landed.stderr
     ns.patch({"retries": [{"id": "a", "rerunAfter": 1}]}, "landed")
@@ -82,7 +73,7 @@ def test_what_cannot_run_again_is_refused_with_the_fix(ns: Namespace) -> None:
     assert "spec.retries[0].rerunAfter" in condition(project, "Accepted")["message"]
     assert condition(project, "Stalled")["status"] == "True"
     assert condition(project, "Ready")["status"] == "False"
-    assert pproj(ns, "rerun", "p", "x").returncode == 1
+    assert ns.pproj("rerun", "p", "x", check=False).returncode == 1
 
 
 def test_named_labels_and_annotations_of_a_project_reach_its_jobs_and_pods(ns: Namespace) -> None:

@@ -4,9 +4,6 @@ What a kubelet says of such a pod is written into its status, since the nodes ar
 """
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +12,6 @@ from tests.controller.cluster import Json, Namespace, role, rows, spec, states, 
 pytestmark = pytest.mark.cluster
 
 GIT: Json = {"url": "https://git.example/acme/shop.git"}
-
-
-def why(ns: Namespace, name: str) -> str:
-    command = [str(Path(sys.executable).with_name("pproj")), "why", "p", name, "-n", ns.name]
-    where = ["--kubeconfig", str(ns.cluster.kubeconfig)]
-    return subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
 
 
 def kubelet_says(ns: Namespace, name: str, state: Json, number: int = 1) -> None:
@@ -44,7 +35,7 @@ def test_a_pod_that_no_node_takes_is_told(ns: Namespace) -> None:
     picky["podTemplate"]["spec"]["nodeSelector"] = {"made-of": "unobtainium"}
     ns.create(spec(task("a"), roles=[picky]))
     ns.wait_state("a", "Running", "Unschedulable")
-    said = why(ns, "a")
+    said = ns.why("a")
     assert "a: Running, Unschedulable" in said
     assert "no node accepts its pod" in said
     job = ns.jobs("a")[0]["metadata"]["name"]
@@ -80,7 +71,7 @@ def test_a_job_whose_pods_are_refused_is_told_and_goes_on_when_they_are_not(ns: 
     ns.create(spec(task("a")))
     ns.wait_state("a", "Running", "PodNotCreated")
     job = ns.jobs("a")[0]["metadata"]["name"]
-    said = why(ns, "a")
+    said = ns.why("a")
     assert f"kubectl describe job -n {ns.name} {job}" in said
     assert " pod " not in said.split("next: ")[1], "it does not exist"
     assert "exceeded quota: none" in ns.kubectl("describe", "job", job)

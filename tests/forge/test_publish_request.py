@@ -59,6 +59,7 @@ def publish(instruction: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.sampled(1, over="standin")
 def test_what_landed_was_retried_and_failed_is_told_on_one_pull_request(
     instruction: dict[str, Any], world: World, remote: Remote
 ) -> None:
@@ -79,6 +80,7 @@ def test_what_landed_was_retried_and_failed_is_told_on_one_pull_request(
     assert len(world.pulls) == 1
 
 
+@pytest.mark.sampled(1, over="standin")
 def test_a_task_that_has_landed_after_all_has_not_failed(instruction: dict[str, Any], world: World) -> None:
     instruction["tasks"][1] |= {"failed": True}
     publish(instruction)
@@ -86,6 +88,7 @@ def test_a_task_that_has_landed_after_all_has_not_failed(instruction: dict[str, 
     assert world.pulls[0].title == "shop (2 of 3 tasks)"
 
 
+@pytest.mark.sampled(1, over="standin")
 def test_what_is_wrong_is_told_with_its_exit_code(instruction: dict[str, Any], tmp_path: Path) -> None:
     assert publish(instruction | {"title": "{{ nothing }}"})[0] == 22
     assert publish(instruction | {"what": 1}) == (

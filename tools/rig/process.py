@@ -92,7 +92,7 @@ class Process:
             file.seek(self._start)
             return file.read().decode(errors="replace")
 
-    def stop(self, *, grace_seconds: float = 10) -> None:
+    def stop(self, *, grace_seconds: float = 60) -> None:
         """SIGTERM, and SIGKILL if it has not ended ``grace_seconds`` later."""
         stop_all([self], grace_seconds=grace_seconds)
 
