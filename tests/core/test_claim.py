@@ -18,7 +18,7 @@ claims = st.builds(
     st.lists(st.text(min_size=1, max_size=20).map(lambda text: text.replace("\r", "")).filter(bool), max_size=4).map(
         tuple
     ),
-    st.integers(1, 9),
+    st.integers(0, 9),
 )
 
 

@@ -10,10 +10,13 @@ from rig import ControlPlane
 from rig.binaries import Binaries
 from rig.kueue import Kueue, crd_files
 from rig.project import project_manifests
+from tests.cli.conftest import pproj
 from tests.controller.audit import AuditLog, by_user, refusals
 from tests.controller.cluster import Client
 from tests.controller.operator_process import USER, OperatorProcess
 from tests.kueue.queued import QueuedNamespace
+
+__all__ = ["pproj"]
 
 
 @pytest.fixture(scope="session")

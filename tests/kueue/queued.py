@@ -35,6 +35,11 @@ class QueuedNamespace(Namespace):
         self.kueue.queue(made, self.name, jobs=jobs, **fields)
         return made
 
+    def priority_classes(self) -> None:
+        """Makes the classes of P0 and P4."""
+        for name, value in (("p0", 100), ("p4", -100)):
+            self.kueue.priority_class(f"parallelproject-{name}", value)
+
     def workload(self, task: str) -> Json:
         """The Workload of the last Job of a task, once it is there."""
 

@@ -110,6 +110,11 @@ class Kueue(Block):
             ]
         )  # fmt: skip
 
+    def priority_class(self, name: str, value: int) -> None:
+        """Make a WorkloadPriorityClass."""
+        body = {"apiVersion": _API, "kind": "WorkloadPriorityClass", "metadata": {"name": name}, "value": value}
+        self._apply([body])
+
     def _apply(self, objects: list[Json]) -> None:
         text = yaml.safe_dump_all(objects)
         self._cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)

@@ -267,7 +267,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             not observed may exist.
     """
     pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
-    if job and job.has_queue and not job.outcome:
+    if job and job.has_queue and job.outcome != "Complete":
         # Deleted when the queue took back what it had admitted: how such a pod ends says nothing.
         pods = [pod for pod in pods if pod.is_live or not pod.deleting]
     name = job.name if job else None
