@@ -62,6 +62,8 @@ generate: $(DEV) ## Make the CRD, the reference pages, the README of the chart a
 	PYTHONPATH=tools $(BIN)/python -m generate
 images: $(DEV) ## Build the images, with docker or buildah, or as root with a buildah that is fetched; ARGS=--check: twice
 	@PYTHONPATH=tools $(BIN)/python -m rig.images $(ARGS)
+agent-image: $(DEV) ## Build an example image with a coding agent; ARGS=claude or codex
+	@PYTHONPATH=tools $(BIN)/python -m rig.agent_images $(ARGS)
 e2e: $(DEV) ## The stories, from import to result, in real containers: kind where docker runs, else as root a node made here
 	@$(RIG) build > /dev/null
 	@$(BIN)/python -m pytest e2e --timeout 1200
@@ -105,4 +107,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: has-go demo check test test-deep dev-cluster lint $(LINTS) format generate images e2e faults bench bench-short scan sbom lock changelog tools clean help
+.PHONY: has-go demo check test test-deep dev-cluster lint $(LINTS) format generate images agent-image e2e faults bench bench-short scan sbom lock changelog tools clean help

@@ -13,10 +13,12 @@ DENIED = 'Error from server: admission webhook "projects.parallelproject.io" den
 
 @pytest.fixture
 def guarded(installed: Installed) -> Iterator[None]:
-    """The release with the webhook; ``Fail``, so that no project is stored only because nobody answered."""
-    installed.upgrade(**{"admission.enabled": "true", "admission.failurePolicy": "Fail"})
-    yield
-    installed.upgrade()
+    """The release with the webhook; ``Fail``, so that no project is stored only because the webhook did not answer."""
+    try:
+        installed.upgrade(**{"admission.enabled": "true", "admission.failurePolicy": "Fail"})
+        yield
+    finally:
+        installed.upgrade()
 
 
 def test_a_cycle_is_refused_at_apply_with_the_text_of_lint_and_a_sound_project_runs(room: Room, guarded: None) -> None:

@@ -28,7 +28,7 @@ def test_a_task_over_its_deadline_is_ended(room: Room) -> None:
 def test_an_image_that_cannot_be_pulled_is_told_within_seconds(room: Room) -> None:
     name = room.project("absent", [task("a")], container={"image": "registry.invalid/absent:1"})
 
-    until(lambda: "cannot be pulled" in room.why(name, "a"), "the reason that it does not begin", seconds=30)
+    until(lambda: "cannot be pulled" in room.why(name, "a"), "the reason that it does not begin", seconds=90)
     assert "registry.invalid/absent:1" in room.why(name, "a")
     assert room.rows(name)["a"]["reason"] == "ImagePullBackOff"
     room.sh(f"pproj delete {name} --wait")

@@ -64,5 +64,5 @@ def test_backlog_is_imported_applied_and_run_in_order(
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_accepted_and_ends(operator: OperatorProcess, shell: dict[str, str], path: Path):
     sh(f"kubectl apply --server-side -f {path}", shell)
-    sh(f"kubectl wait --for=condition=Accepted --timeout=30s pproj/{path.stem}", shell)
+    sh(f"kubectl wait --for=condition=Accepted --timeout=90s pproj/{path.stem}", shell)
     sh(f"kubectl wait --for=condition=Completed --timeout=60s pproj/{path.stem}", shell)

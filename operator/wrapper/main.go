@@ -5,7 +5,8 @@
 //
 // STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
 // as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the token of
-// "token", which is removed before the command starts, and "skip", made before, says that there is nothing to run.
+// "token", which is removed before the command starts, and "skip", made before, says that there is nothing to run. What the
+// command prints is also written to "output", if that was made before.
 package main
 
 import (
@@ -41,6 +42,12 @@ func main() {
 			os.Exit(failed(notReported, "cannot begin", err))
 		}
 	}
+	// What it runs inherits it: a core dump has the environment with its keys, and would lie in the workspace.
+	var cores syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &cores); err == nil {
+		cores.Cur = 0
+		_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &cores)
+	}
 	if len(os.Args) < 4 {
 		fmt.Fprintln(os.Stderr, "usage: pproj-wrap STATE WORKSPACE COMMAND...")
 		os.Exit(notReported)
@@ -66,7 +73,11 @@ func wrap(state, workspace string, command []string) int {
 	if err != nil {
 		return failed(notReported, "cannot begin", err)
 	}
-	code := run(command)
+	printed, err := copyOutput(state)
+	if err != nil {
+		return failed(notReported, "cannot begin", err)
+	}
+	code := run(command, printed)
 	if os.Getpid() == 1 {
 		// Nothing that the command left running writes any more.
 		_ = syscall.Kill(-1, syscall.SIGKILL)
@@ -78,6 +89,7 @@ func wrap(state, workspace string, command []string) int {
 	} else {
 		endAll()
 	}
+	printed.wait()
 	open(workspace)
 	if err := report(state, code, token); err != nil {
 		return failed(notReported, "cannot report how it ended", err)
@@ -99,8 +111,65 @@ func takeToken(state string) (string, error) {
 	return string(token), err
 }
 
+// output is what the command prints, on its way to our own standard output and into a file.
+type output struct {
+	writer *os.File
+	copied chan struct{}
+}
+
+// copyOutput starts the copy; nil where nobody asks for one.
+func copyOutput(state string) (*output, error) {
+	file, err := os.OpenFile(filepath.Join(state, "output"), os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	printed := &output{writer, make(chan struct{})}
+	go func() {
+		defer close(printed.copied)
+		buffer := make([]byte, 64*1024)
+		for {
+			count, err := reader.Read(buffer)
+			if file != nil && count > 0 {
+				if _, err := file.Write(buffer[:count]); err != nil {
+					// The command goes on, and its output without an end is no success.
+					failed(0, "cannot keep the output", err)
+					file = nil
+				}
+			}
+			_, _ = os.Stdout.Write(buffer[:count])
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return printed, nil
+}
+
+// files gives what the command has open from its start.
+func (printed *output) files() []*os.File {
+	if printed == nil {
+		return []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	}
+	return []*os.File{os.Stdin, printed.writer, printed.writer}
+}
+
+// wait returns when all that was printed is written. No process of the command may run any more.
+func (printed *output) wait() {
+	if printed != nil {
+		_ = printed.writer.Close()
+		<-printed.copied
+	}
+}
+
 // run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
-func run(command []string) int {
+func run(command []string, printed *output) int {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return failed(notFound, "cannot start "+command[0], err)
@@ -110,7 +179,7 @@ func run(command []string) int {
 		syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT)
 	process, err := os.StartProcess(path, command, &os.ProcAttr{
 		Env:   os.Environ(),
-		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Files: printed.files(),
 	})
 	if err != nil {
 		return failed(notRunnable, "cannot start "+command[0], err)

@@ -113,6 +113,32 @@ def test_noise_changes_no_verdict(noise: bytes) -> None:
         assert record.is_success, ending
 
 
+ODD = {
+    # The lines of an agent in another shape than this version knows, its exit code, and what they are.
+    "a date that does not exist": ("claude", b"rate limit: resets at 2025-99-99T99:99Z", 1, "RateLimited"),
+    "a zone that does not exist": ("copilot", b"Error: rate limit, at 2025-01-01T10:00:00+99:99", 1, "RateLimited"),
+    "a wait without an end": ("copilot", b"Error: rate limit, try again in " + b"9" * 400 + b"d", 1, "RateLimited"),
+    "numbers that are none": ("aider", b"Tokens: 1.1.1k sent, 2 received.", 0, "Succeeded"),
+    "errors that are no list": ("claude", b'{"type": "result", "is_error": true, "errors": 5}', 0, "AgentError"),
+    "an endless status": (
+        "claude",
+        b'{"type": "result", "is_error": true, "api_error_status": 1e999}',
+        0,
+        "AgentError",
+    ),
+    "an error that is a text": ("gemini", b'{"type": "result", "status": "error", "error": "boom"}', 0, "AgentError"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_output_of_another_shape_breaks_no_run_and_hides_no_error(odd: str) -> None:
+    agent, line, code, outcome = ODD[odd]
+    reader = BY_NAME[agent].reader(NOW)
+    reader.feed(line + b"\n")
+    record = record_of(BY_NAME[agent], reader.close(), Ending(code, NOW, True))
+    assert (record.outcome.value, record.is_success, record.reset_at) == (outcome, outcome == "Succeeded", None)
+
+
 def _without(outcome: AgentOutcome) -> Any:
     return tuple(row for row in error_text._TABLE if row[0] is not outcome)
 

@@ -76,12 +76,12 @@ OVERCOMES = {agent: {"limited": ["Succeeded"]} for agent in ("gemini", "opencode
 
 
 @contextmanager
-def serving(told: dict[str, Any]) -> Iterator[ScriptedModel]:
+def serving(told: dict[str, Any], host: str = "127.0.0.1") -> Iterator[ScriptedModel]:
     """The scripted model, in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    model = ScriptedModel(Script.of(told))
+    model = ScriptedModel(Script.of(told), host=host)
     try:
         asyncio.run_coroutine_threadsafe(model.__aenter__(), loop).result(60)
         yield model

@@ -1,6 +1,7 @@
 """Where an agent is accepted: in local runs; a cluster refuses it, and so does the command line what is no agent."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,17 +17,48 @@ from parallelproject.model.spec import Agent, NoChange
 ROLE = {"name": "coder", "agent": {"type": "ClaudeCode"}}
 
 
+def test_a_workflow_runs_no_agents_by_name() -> None:
+    fields = {"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": [{"name": "y", "adaptive": {}}]}
+    problems = check_for_cluster(parse_spec({**fields, "executor": "Workflow"}))
+    assert [problem.place for problem in problems] == ["spec.prompt", "spec.roles[0].agent", "spec.limits[0].adaptive"]
+    assert "use executor Job" in str(problems[1])
+
+
+def problems_in_a_cluster(role: dict[str, Any], **spec: Any) -> list[str]:
+    given = {"tasks": [{"id": "a"}], "roles": [ROLE | role], "git": {"url": "https://example.com/x"}} | spec
+    return [str(problem) for problem in check_for_cluster(parse_spec({k: v for k, v in given.items() if v}))]
+
+
+def template(**container: Any) -> dict[str, Any]:
+    return {"podTemplate": {"spec": {"containers": [{"name": "main", "image": "agent"} | container]}}}
+
+
+def test_a_cluster_runs_an_agent_whose_work_it_lands() -> None:
+    assert problems_in_a_cluster(template(), prompt="{{ task.title }}") == []
+
+
 @pytest.mark.parametrize(
-    ("executor", "instead"), [("Job", "set podTemplate"), ("Workflow", "set workflowTemplateRef or workflowSpec")]
+    ("role", "spec", "said"),
+    [
+        ({}, {}, "spec.roles[0].podTemplate: is missing (give the image that has the agent)"),
+        (template(), {"git": None}, "spec.roles[0].agent: needs spec.git"),
+        (template(command=["x"]), {}, "containers[0].command: is set, and the role has an agent, ClaudeCode"),
+        (template(args=["x"]), {}, "containers[0].args: is set"),
+        (template(), {"limits": [{"name": "y", "adaptive": {}}]}, "spec.limits[0].adaptive: is for local runs only"),
+        (template(), {"prompt": "{% if %}"}, "spec.prompt: the template is wrong: line 1"),
+        (template(command=["x"]) | {"agent": None}, {"prompt": "x"}, "spec.prompt: is read by no role"),
+        (template() | {"agent": {"type": "Codex", "maxCost": {"usd": "1"}}}, {}, "Codex has no limit of cost"),
+    ],
 )
-def test_a_cluster_refuses_agents_and_prompts_and_says_where_and_what_to_do(executor: str, instead: str) -> None:
-    limits = [{"name": "x", "maxConcurrent": 2}, {"name": "y", "adaptive": {}}]
-    fields = {"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": limits}
-    spec = parse_spec({**fields, "executor": executor})
-    problems = check_for_cluster(spec)
-    assert [problem.place for problem in problems] == ["spec.prompt", "spec.limits[1].adaptive", "spec.roles[0].agent"]
-    assert "ClaudeCode: agents are for local runs only" in str(problems[2])
-    assert instead in str(problems[2])
+def test_what_keeps_an_agent_from_a_cluster_is_said_with_the_fix(
+    role: dict[str, Any], spec: dict[str, Any], said: str
+) -> None:
+    (problem,) = problems_in_a_cluster(role, **spec)
+    assert said in problem
+
+
+def test_a_template_of_prompts_is_not_evaluated_where_it_is_accepted() -> None:
+    assert problems_in_a_cluster(template(), prompt="{{ 9 ** 9 ** 9 ** 9 }}") == []
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """A control plane with Argo's CRDs, an operator that runs Workflows, and a stand-in for Argo's controller."""
 
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,32 +14,20 @@ from tests.argo.project import WorkflowNamespace
 from tests.argo.standin import ArgoStandIn
 from tests.controller.audit import AuditLog, by_user, refusals
 from tests.controller.cluster import Client
+from tests.controller.fixtures import CHECKS_OWNERS, audit, client, operator, pytest_runtest_makereport
 from tests.controller.operator_process import USER, OperatorProcess
+
+__all__ = ["audit", "client", "operator", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")
 def cluster(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """An audited control plane that serves Workflows."""
     argo = manifest(Path(tmp_path_factory.mktemp("argo")))
-    plugin = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"  # of some clusters: asks for a right
     with ControlPlane(
-        binaries=binaries, manifests=[*project_manifests(), argo], audit=True, extra_apiserver_args=[plugin]
+        binaries=binaries, manifests=[*project_manifests(), argo], audit=True, extra_apiserver_args=[CHECKS_OWNERS]
     ) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def client(cluster: ControlPlane) -> Iterator[Client]:
-    """The admin's requests."""
-    made = Client(str(cluster.kubeconfig))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="session")
-def audit(cluster: ControlPlane) -> AuditLog:
-    """What the API server was asked for."""
-    return AuditLog(cluster.audit_log)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +38,7 @@ def _argo(cluster: ControlPlane) -> Iterator[ArgoStandIn]:
 
 @pytest.fixture
 def argo(_argo: ArgoStandIn) -> Iterator[ArgoStandIn]:
-    """The stand-in, at work; a test may pause it."""
+    """The stand-in, running; a test may pause it."""
     yield _argo
     _argo.resume()
 
@@ -69,13 +56,6 @@ def _operator(cluster: ControlPlane, audit: AuditLog) -> Iterator[OperatorProces
 
 
 @pytest.fixture
-def operator(_operator: OperatorProcess) -> OperatorProcess:
-    """The operator, running."""
-    _operator.check()
-    return _operator
-
-
-@pytest.fixture
 def ns(
     cluster: ControlPlane, client: Client, operator: OperatorProcess, argo: ArgoStandIn
 ) -> Iterator[WorkflowNamespace]:
@@ -87,19 +67,3 @@ def ns(
     made.add_template(template(namespace=name))
     yield made
     cluster.delete_namespace(name)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Shows the operator's log of a test that failed."""
-    operator = getattr(item, "funcargs", {}).get("operator")
-    if operator is not None and call.when == "setup":
-        item.stash[_LOG_START] = operator.position()
-    report = yield
-    if operator is not None and report.failed:
-        lines = operator.output(item.stash.get(_LOG_START, 0)).splitlines()[-30:]
-        report.sections.append(("the operator's log", "\n".join(line[:300] for line in lines)))
-    return report
-
-
-_LOG_START = pytest.StashKey[int]()

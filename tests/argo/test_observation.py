@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
+from parallelproject.core.times import epoch
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.base.optional import Hold
 from parallelproject.executors.workflow.arguments import DELIVERY
 from parallelproject.executors.workflow.executor import WorkflowExecutor
 from parallelproject.executors.workflow.observation import RESULT, WorkflowView, view_workflow
-from parallelproject.model.names import ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
+from parallelproject.model.names import ANNOTATION_CLAIM, ANNOTATION_DELIVERY, ANNOTATION_STOP, FINALIZER_RECORDED
 from parallelproject.model.work import WorkKey
 
 Json = dict[str, Any]
@@ -128,6 +129,10 @@ def test_one_that_goes_before_its_end_is_lost_or_stopped(seen: ObservedAttempts)
     found(other, metadata(2, "Running", stop="Stopped"))
     other.gone(A1, "w")
     assert end(other)[0] is Phase.STOPPED
+    overdue = ObservedAttempts(WorkflowExecutor())
+    found(overdue, metadata(2, "Running", stop=STOP_OVERDUE))
+    overdue.gone(A1, "w")
+    assert end(overdue)[:2] == (Phase.FAILED, "DeadlineExceeded")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +140,7 @@ def test_one_that_goes_before_its_end_is_lost_or_stopped(seen: ObservedAttempts)
     [
         ("Failed", "main: Error (exit code 3)", {}, "ExitCode", 3),
         ("Failed", "child 'x' failed", {}, "WorkflowFailed", None),
+        ("Failed", "main: Error (exit code 0)", {}, "WorkflowFailed", None),
         ("Failed", "Step exceeded its deadline", {}, "DeadlineExceeded", None),
         ("Failed", "child 'x' failed", {"activeDeadlineSeconds": 60}, "DeadlineExceeded", None),
         ("Failed", "main: Error (exit code 3)", {"activeDeadlineSeconds": 61}, "ExitCode", 3),
@@ -173,13 +179,14 @@ def test_one_whose_spec_others_change_is_read(seen: ObservedAttempts) -> None:
 
 
 def test_a_change_of_the_spec_is_noticed_also_where_the_watch_was_first(seen: ObservedAttempts) -> None:
-    found(seen, metadata(1))
-    found(seen, whole(1))  # the answer to the creation
-    found(seen, metadata(2, "Running"))
+    found(seen, metadata(1, spec_at="2026-01-01T00:00:01Z"))  # of one creation: the next second began meanwhile
     assert seen.unconfirmed == frozenset()
-    found(seen, metadata(3, "Running", by="argo"))  # in the same second
+    found(seen, whole(1, spec_at="2026-01-01T00:00:01Z"))  # the answer to the creation
+    found(seen, metadata(2, "Running", spec_at="2026-01-01T00:00:01Z"))
+    assert seen.unconfirmed == frozenset()
+    found(seen, metadata(3, "Running", spec_at="2026-01-01T00:00:01Z", by="argo"))  # in the same second
     assert seen.unconfirmed == {A1}
-    found(seen, whole(3, "Running", spec={"suspend": True}, by="argo"))
+    found(seen, whole(3, "Running", spec={"suspend": True}, spec_at="2026-01-01T00:00:01Z", by="argo"))
     assert (seen.attempts["a"][0].is_suspended, seen.unconfirmed) == (True, frozenset())
 
 
@@ -188,6 +195,43 @@ def test_a_stop_that_others_take_back_is_asked_for_again(seen: ObservedAttempts)
     assert seen.attempts["a"][0].stopping
     found(seen, whole(3, "Running", spec={}, stop="Stopped"))
     assert not seen.attempts["a"][0].stopping
+    found(seen, metadata(4, "Running", stop="Stopped"))  # a label of Argo
+    assert not seen.attempts["a"][0].stopping
+
+
+def test_a_suspended_one_that_is_being_stopped_or_deleted_is_not_called_suspended(seen: ObservedAttempts) -> None:
+    suspended = {"suspend": True, "shutdown": "Terminate"}
+    found(seen, whole(2, "Running", spec=suspended, stop="Stopped"))
+    assert (seen.attempts["a"][0].reason, seen.attempts["a"][0].stopping) == (None, True)
+    deleted = whole(3, "Running", spec=suspended)
+    deleted["metadata"]["deletionTimestamp"] = BEGAN
+    found(seen, deleted)
+    assert seen.attempts["a"][0].reason == "JobTerminating"
+
+
+def test_what_others_remove_from_its_annotations_is_remembered(seen: ObservedAttempts) -> None:
+    marked = whole(1, "Running", spec={"shutdown": "Terminate"}, stop="Stopped")
+    marked["metadata"]["annotations"][ANNOTATION_CLAIM] = '{"role": "coder"}'
+    found(seen, marked)
+    held = seen.attempts["a"][0].claim
+    assert held is not None
+    found(seen, metadata(2, "Running"))
+    assert (seen.attempts["a"][0].claim, seen.attempts["a"][0].stopping) == (held, True)
+    seen.gone(A1, "w")
+    assert end(seen)[0] is Phase.STOPPED
+
+
+def test_one_that_ended_by_a_clock_that_is_behind_has_not_ended_before_it_started(seen: ObservedAttempts) -> None:
+    behind = whole(3, "Succeeded")
+    behind["status"]["finishedAt"] = "2025-12-31T23:59:00Z"
+    found(seen, behind)
+    (attempt,) = seen.attempts["a"]
+    assert attempt.started == attempt.ended == epoch(BEGAN)
+
+
+def test_of_a_long_message_the_beginning_is_kept(seen: ObservedAttempts) -> None:
+    view = view_workflow(whole(3, "Error", "x" * 5000))
+    assert len(WorkflowExecutor().said_at_end(view)) == 1024
 
 
 def test_one_without_a_phase_is_in_trouble_after_a_while(seen: ObservedAttempts) -> None:

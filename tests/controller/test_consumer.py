@@ -6,6 +6,7 @@ import pytest
 
 from rig import ControlPlane
 from tests.controller.cluster import Namespace, spec, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -27,17 +28,13 @@ consumers.CONSUMERS = (lambda parts: Broken(), *consumers.CONSUMERS, lambda part
 def test_a_new_consumer_hears_all_of_a_project(
     cluster: ControlPlane, operator: OperatorProcess, ns: Namespace, tmp_path: Path
 ) -> None:
-    operator.stop()
     file = tmp_path / "heard"
-    made = OperatorProcess(cluster, name="heard", patch=HEARD.format(file=str(file)))
-    made.start()
-    ns.create(
-        spec(task("a"), task("b", "a", fail_attempts=1), task("c", "b", fail_attempts=9), failurePolicy="Continue")
-    )
-    ns.wait_end()
-    ns.until(lambda: f"{ns.name} Completed\n" in file.read_text(), "the end to be heard")
-    made.stop()
-    operator.start()
+    with in_place_of(operator, OperatorProcess(cluster, name="heard", patch=HEARD.format(file=str(file)))):
+        ns.create(
+            spec(task("a"), task("b", "a", fail_attempts=1), task("c", "b", fail_attempts=9), failurePolicy="Continue")
+        )
+        ns.wait_end()
+        ns.until(lambda: f"{ns.name} Completed\n" in file.read_text(), "the end to be recorded")
     heard = [line.partition(" ")[2] for line in file.read_text().splitlines() if line.startswith(ns.name)]
     assert heard[:2] == ["Found", "Accepted"]
     assert heard[-1] == "Completed"

@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import logging
-import os
 import random
 import time
 
@@ -13,12 +12,12 @@ from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from tests.controller.cluster import Json, Namespace, condition, spec, states, task
 from tests.controller.hostile import Hostile
 from tests.controller.operator_process import OperatorProcess
+from tests.sampling import Sampler
 
 said = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-COUNT = int(os.environ.get("PPROJ_TEST_HOSTILE", "2000"))
-SEED = int(os.environ.get("PPROJ_TEST_HOSTILE_SEED", "1"))
+COUNT, SAMPLE = 2000, 400
 TAMPERED = 0.1
 _AT_ONCE = 16
 
@@ -82,16 +81,17 @@ def _is_answered(project: Json) -> bool:
 
 
 def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
-    ns: Namespace, operator: OperatorProcess
+    ns: Namespace, operator: OperatorProcess, sampled: Sampler
 ) -> None:
+    count = COUNT if sampled.deep else SAMPLE
     pid, log = operator.pid, operator.position()
     kubeconfig = str(ns.cluster.kubeconfig)
     crowd = Crowd(kubeconfig, ns)
-    hostile = Hostile(SEED)
+    hostile = Hostile(sampled.number)
     began = time.monotonic()
-    asyncio.run(crowd.send(hostile, range(COUNT // 2)))
+    asyncio.run(crowd.send(hostile, range(count // 2)))
     ns.create(spec(*(task(f"g{i}", *([f"g{i - 4}"] if i >= 4 else [])) for i in range(20)), scheduling="Graph"), "good")
-    asyncio.run(crowd.send(hostile, range(COUNT // 2, COUNT)))
+    asyncio.run(crowd.send(hostile, range(count // 2, count)))
     good = ns.wait_end("good", seconds=300)
     assert set(states(good).values()) == {"Succeeded"}
     said.info("the good project took %s s", good["status"]["metrics"]["wallSeconds"])
@@ -109,7 +109,7 @@ def test_every_hostile_project_is_answered_and_a_good_one_beside_them_finishes(
     codes = collections.Counter(error.status for error in crowd.refused)
     lost = len(crowd.lost)
     said.info("%s let in, refused: %s, no answer: %s; %.0f s", crowd.created, codes, lost, time.monotonic() - began)
-    assert crowd.created > COUNT / 4
+    assert crowd.created > count / 4
     assert all(error.status and str(error) for error in crowd.refused), "a refusal without a reason"
     operator.check()
     assert operator.pid == pid

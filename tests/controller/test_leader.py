@@ -8,6 +8,7 @@ from rig import ControlPlane
 from rig.deadline import until
 from tests.controller.audit import AuditLog, Json, by_user, writes
 from tests.controller.cluster import SECONDS, Namespace, spec, states, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import NAMESPACE, USER, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -21,16 +22,15 @@ def two(
     cluster: ControlPlane, operator: OperatorProcess, request: pytest.FixtureRequest
 ) -> Iterator[tuple[OperatorProcess, OperatorProcess]]:
     """One that leads and one that stands by, in place of the other; the parameter is how long a Lease lasts."""
-    operator.stop()
     options = ("--lease-duration-seconds", str(request.param))
     made = tuple(OperatorProcess(cluster, name=name, options=options) for name in ("first", "second"))
-    made[0].start()
-    until(lambda: is_leading(made[0]), "the first to lead", seconds=SECONDS)
-    made[1].start()
-    yield made[0], made[1]
-    for each in made:
-        each.stop()
-    operator.start()
+    with in_place_of(operator, made[0]):
+        until(lambda: is_leading(made[0]), "the first to lead", seconds=SECONDS)
+        try:
+            made[1].start()
+            yield made[0], made[1]
+        finally:
+            made[1].stop()
 
 
 def holder(ns: Namespace) -> str:

@@ -9,6 +9,7 @@ from rig import ControlPlane
 from tests.controller.audit import AuditLog, Happened, Json, history
 from tests.controller.cluster import Client, Namespace, condition, has_completed, rows, spec, states, task
 from tests.controller.conftest import FORBIDDEN_ON_PURPOSE
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -21,12 +22,9 @@ ENDS = ("pod-succeeded", "pod-failed", "complete", "failed", "gone")
 @pytest.fixture(scope="module")
 def limited(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator with a limit, in place of the other."""
-    _operator.stop()
     made = OperatorProcess(cluster, name="limited", options=("--max-concurrent-tasks", str(LIMIT)))
-    made.start()
-    yield made
-    made.stop()
-    _operator.start()
+    with in_place_of(_operator, made):
+        yield made
 
 
 @pytest.fixture

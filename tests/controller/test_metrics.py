@@ -15,6 +15,7 @@ from parallelproject.model.status import TaskState
 from rig import ControlPlane
 from tests.controller.audit import AuditLog
 from tests.controller.cluster import Json, Namespace, rows, spec, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 from tests.controller.test_outage import is_created
 
@@ -172,13 +173,10 @@ def test_an_api_server_that_is_away_is_told(
 @pytest.fixture
 def forgetful(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that forgets namespaces at once, in place of the other."""
-    operator.stop()
     patch = "import parallelproject.controller.telemetry.gauges as gauges; gauges.FORGET_SECONDS = 0.0"
     made = OperatorProcess(cluster, name="forgetful", patch=patch)
-    made.start()
-    yield made
-    made.stop()
-    operator.start()
+    with in_place_of(operator, made):
+        yield made
 
 
 @cluster_test

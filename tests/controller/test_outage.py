@@ -8,25 +8,22 @@ from parallelproject.kube.client import ApiError
 from rig import ControlPlane
 from tests.controller.audit import AuditLog
 from tests.controller.cluster import Json, Namespace, rows, spec, states, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
-READY_SECONDS = 3
+READY_SECONDS = 15
+"""On a busy machine, seconds pass between the last news of a project and a look at the probe."""
 
 
 @pytest.fixture
 def impatient(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator that is not ready after seconds of silence, in place of the other; it may not be ready yet."""
-    operator.stop()
     patch = f"import parallelproject.controller.process.health as health; health.READY_SECONDS = {READY_SECONDS}"
     made = OperatorProcess(cluster, name="impatient", patch=patch)
-    try:
-        made.start(wait=False)
+    with in_place_of(operator, made, wait=False):
         yield made
-    finally:
-        made.stop()
-        operator.start()
 
 
 def is_created(ns: Namespace) -> bool:

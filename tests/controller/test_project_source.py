@@ -214,8 +214,8 @@ def test_an_operator_of_a_namespace_that_is_deleted_waits_until_it_is_made_again
     wait_probe(operator, 200)
 
 
-BACKOFF_SECONDS = 6
-"""Longer than a project counts as there without another look."""
+BACKOFF_SECONDS = 15
+"""Longer than a project counts as there without another look, and than a busy machine takes to freeze the operator."""
 
 
 def is_created(place: Namespace, name: str) -> bool:

@@ -9,10 +9,28 @@ import pytest
 
 from rig import ControlPlane
 from tests.controller.admission import Webhook, denial, mutation, refusal
-from tests.controller.cluster import Client, Json, Namespace, condition, role, rows, spec, states, task
+from tests.controller.cluster import Json, Namespace, condition, role, rows, spec, states, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """An operator that tries again and renews Events every second, in place of the other."""
+    patch = "import parallelproject.controller.projects.renewal as e; e.RENEW_SECONDS = 1.0"
+    patch += "\nimport parallelproject.executors.base.creations as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
+    made = OperatorProcess(cluster, name="impatient", patch=patch)
+    with in_place_of(_operator, made):
+        yield made
+
+
+@pytest.fixture
+def operator(impatient: OperatorProcess) -> OperatorProcess:
+    """The one that runs for the namespaces of these tests."""
+    impatient.check()
+    return impatient
 
 
 def why(ns: Namespace, name: str) -> str:
@@ -119,24 +137,10 @@ def test_a_quota_of_jobs_is_reported_for_as_long_as_it_is_met(forbidden_ns: Name
     all_succeeded_at_once(ns)
 
 
-@pytest.fixture
-def impatient(cluster: ControlPlane, _operator: OperatorProcess) -> Iterator[OperatorProcess]:
-    """An operator that tries again and renews Events every second, in place of the other."""
-    _operator.stop()
-    patch = "import parallelproject.controller.projects.renewal as e; e.RENEW_SECONDS = 1.0"
-    patch += "\nimport parallelproject.executors.base.creations as s; s.REFUSED_LONGEST = s.REFUSED_FIRST = 1.0"
-    made = OperatorProcess(cluster, name="impatient", patch=patch)
-    made.start()
-    yield made
-    made.stop()
-    _operator.start()
-
-
 # Each by itself: all in one test would have one deadline together.
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("code", [400, 403, 409, 422, 500, 503])
-def test_a_webhook_may_deny_with_any_code(
-    forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path, code: int
-) -> None:
+def test_a_webhook_may_deny_with_any_code(forbidden_ns: Namespace, tmp_path: Path, code: int) -> None:
     ns, webhook = forbidden_ns, Webhook(tmp_path)
     webhook.status = {"code": code, "message": f"not by me: {code}"}
     if code == 400:
@@ -150,7 +154,7 @@ def test_a_webhook_may_deny_with_any_code(
     all_succeeded_at_once(ns)
 
 
-def test_a_webhook_may_be_away(forbidden_ns: Namespace, impatient: OperatorProcess, tmp_path: Path) -> None:
+def test_a_webhook_may_be_away(forbidden_ns: Namespace, tmp_path: Path) -> None:
     ns, webhook = forbidden_ns, Webhook(tmp_path)
     webhook.status = {"message": "not by me"}
     with webhook.registered(ns, "not by me"):
@@ -161,7 +165,7 @@ def test_a_webhook_may_be_away(forbidden_ns: Namespace, impatient: OperatorProce
     all_succeeded_at_once(ns)
 
 
-def test_the_event_of_a_refusal_is_renewed(forbidden_ns: Namespace, client: Client, impatient: OperatorProcess) -> None:
+def test_the_event_of_a_refusal_is_renewed(forbidden_ns: Namespace) -> None:
     ns = forbidden_ns
     with denial(ns, "no Jobs today"):
         ns.create(spec(task("a")))

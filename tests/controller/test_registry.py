@@ -77,6 +77,16 @@ def test_a_start_that_a_plan_has_seen_or_nobody_needs_asks_for_none(scene: Calla
     assert not planned(scene, later=True)
 
 
+def test_a_further_start_does_not_put_the_plan_off() -> None:
+    def starts_again(registry: Registry, project: Project) -> None:
+        starts(registry, project)
+        (timer,) = registry._soon.values()
+        starts(registry, project)
+        assert list(registry._soon.values()) == [timer]
+
+    assert planned(starts_again, later=True)
+
+
 def test_a_deleted_project_holds_up_no_other_one_of_its_name() -> None:
     """A request for it may end after another project was created with its name."""
 

@@ -14,6 +14,7 @@ from parallelproject.controller.telemetry import traces
 from parallelproject.core.report.spans import Subject, trace_of
 from rig import ControlPlane
 from tests.controller.cluster import Json, Namespace, spec, task
+from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 from tests.controller.test_metrics import value
 
@@ -67,14 +68,11 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def traced(cluster: ControlPlane, operator: OperatorProcess, receiver: Receiver) -> Iterator[OperatorProcess]:
     """An operator that exports, in place of the other."""
-    operator.stop()
     endpoint = f"http://127.0.0.1:{receiver.server.server_port}"
     patch = f"import os; os.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = {endpoint!r}"
     made = OperatorProcess(cluster, name="traced", patch=patch)
-    made.start()
-    yield made
-    made.stop()
-    operator.start()
+    with in_place_of(operator, made):
+        yield made
 
 
 def of(project: Json, spans: list[Span]) -> list[Span]:

@@ -37,6 +37,11 @@ def test_a_limit_is_waited_for_until_its_reset() -> None:
     assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 5000.0)]}, 5000.0)[0] == ["a", "b"]
 
 
+def test_exit_75_without_a_backoff_makes_no_loop() -> None:
+    for reason in ("ExitCode", Reason.RATE_LIMITED):
+        assert decide({"a": [deferred(1, reason)]}, 10.5, defaults={"backoffSeconds": 0})[2] == 11.0
+
+
 def test_a_reset_in_the_past_or_in_years_makes_no_loop_and_no_wait_without_end() -> None:
     assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 3.0)]}, 10.5)[2] == 11.0
     assert decide({"a": [deferred(1, Reason.RATE_LIMITED, 1e12)]}, 10.5)[2] == 10.0 + 8 * 86_400
@@ -65,6 +70,11 @@ def test_what_every_task_of_a_role_would_meet_ends_the_role_and_no_other() -> No
         assert reasons["a"] == reason
         assert started == (["c"] if is_role else ["b", "c"])
         assert reasons["b"] == (Reason.STOPPED if is_role else Reason.STARTING)
+
+
+def test_a_lost_attempt_after_a_deferral_waits_for_no_reset() -> None:
+    record = settle(settle(NEW, [deferred(1, Reason.RATE_LIMITED, 5000.0)]), [Attempt(3, Phase.ACTIVE, True)])
+    assert (record.failures, record.deferrals, record.reason, record.retry_at) == (1, 1, "Lost", None)
 
 
 def test_what_depends_on_a_task_of_such_a_role_is_skipped_too_so_that_the_project_ends() -> None:

@@ -12,6 +12,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import EX_TEMPFAIL, Attempt, Phase
 from parallelproject.core.planner.constraints.adaptive import risen
 from parallelproject.core.planner.constraints.pools import PoolWindow
+from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.report.eta import seconds_left
@@ -85,6 +86,8 @@ def test_a_limit_of_concurrency_holds_for_all_roles_that_name_it() -> None:
     assert decide({"t": [running]}, 100.0, limits=limits)[2] == ["w", "r"]
     graph, spec = compiled(tasks=TASKS, roles=ROLES, limits=limits, scheduling="Graph")
     assert makespan(graph, spec, 4) == 20
+    shared = plan(graph, spec, Ledger(), {}, 100.0, Share(0))
+    assert set(shared.reasons) == {Reason.WAITING_FOR_CAPACITY}, "what another limit blocks takes no place in a pool"
 
 
 @examples(40)
@@ -146,6 +149,29 @@ def test_a_window_rises_fast_to_what_was_refused_and_slowly_beyond() -> None:
     assert [risen(window, n) for n in (0, 1, 2, 3, 51, 52, 57, 58, 59)] == [3, 4, 5, 5, 5, 6, 6, 7, 8]
 
 
+def test_an_adaptive_pool_is_lowered_and_not_parked_where_the_end_of_a_limit_is_not_known() -> None:
+    limits, defaults = [{"name": "anthropic", "adaptive": {}}], {"backoffSeconds": 20}
+    refused = [met(until=None), met(until=None, number=2, ended=40.0)]
+    _, found, started = decide({"c": refused}, 41.0, limits=limits, defaults=defaults)
+    assert started == ["t", "w", "r"]
+    assert found.wake_at == 60.0, "its own wait does not double: the pool is lowered instead"
+    assert decide({"c": [met()]}, 41.0, limits=limits)[2] == ["w", "r"], "the provider said when its limit is over"
+
+
+def test_a_refusal_lowers_an_adaptive_limit_once_however_often_it_is_observed() -> None:
+    ids = [f"t{i}" for i in range(9)]
+    graph, spec = compiled(
+        tasks=[{"id": id} for id in ids], parallelism=9,
+        roles=[{"name": "r", "agent": CLAUDE, "limit": "p"}], limits=[{"name": "p", "adaptive": {}}],
+    )  # fmt: skip
+    running = Attempt(1, Phase.ACTIVE, True, started=5.0)
+    observed = {id: [running] for id in ids[1:]} | {"t0": [met(until=None)]}
+    lowered = plan(graph, spec, Ledger(), observed, 11.0).ledger
+    assert lowered.windows["p"].base == 4
+    fewer = {id: [Attempt(1, Phase.STOPPED, started=5.0, ended=12.0)] for id in ids[3:]}
+    assert plan(graph, spec, lowered, observed | fewer, 13.0).ledger.windows == lowered.windows
+
+
 class Provider:
     """A world of one pool: each attempt runs for a while, unless the provider refuses it."""
 
@@ -203,10 +229,13 @@ ADAPTIVE = {"maxConcurrent": 40, "adaptive": {"min": 1}}
 
 @pytest.mark.parametrize("reason", [Reason.RATE_LIMITED, Reason.TRANSIENT])
 @pytest.mark.parametrize("allowed", [1, 5, 13])
-def test_an_adaptive_limit_finds_what_a_silent_provider_allows(allowed: int, reason: str) -> None:
+@pytest.mark.parametrize("limit", [ADAPTIVE, {"adaptive": {}}], ids=["with a maximum", "without"])
+def test_an_adaptive_limit_finds_what_a_silent_provider_allows(
+    allowed: int, reason: str, limit: dict[str, Any]
+) -> None:
     count, seconds = 40 * allowed, 60
     best = Provider(count, seconds, {"maxConcurrent": allowed}).run(lambda _, running: False)
-    world = Provider(count, seconds, ADAPTIVE)
+    world = Provider(count, seconds, limit)
     took = world.run(lambda _, running: running >= allowed, reason)
     later = [refused for at, refused in world.asked if at > 60]
     assert best / took >= 0.9

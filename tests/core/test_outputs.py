@@ -32,8 +32,15 @@ def test_outputs_survive_the_status_or_are_omitted_whole(found: dict[str, str], 
     assert len(stored.encode()) <= min(TASK_BYTES, PROJECT_BYTES // tasks) + 2 * len(held) + 2
 
 
+def test_outputs_of_a_task_that_ran_twice_are_those_of_its_success() -> None:
+    good = Attempt(2, Phase.SUCCEEDED, outputs=(("a", "1"),))
+    assert settle(NEW, [Attempt(1, Phase.FAILED, reason="ExitCode"), good]).outputs == (("a", "1"),)
+
+
 def test_one_that_does_not_fit_makes_room_for_the_next() -> None:
     assert outputs_of({"b": "1", "a": "x" * 2_000}) == (("b", "1"),)
+    assert outputs_of({"b": "x" * (TASK_BYTES - 3), "a": "1"}) == (("a", "1"), ("b", "x" * (TASK_BYTES - 3)))
+    assert outputs_of({"b": "x" * (TASK_BYTES - 2), "a": "1"}) == (("a", "1"),)
     assert kept(outputs_of({"a": "x" * 500, "b": "1"}), MAX_TASKS) == (("b", "1"),)
 
 

@@ -23,7 +23,7 @@ tests/argo/test_example.py run such projects."""
 
 
 def pproj(*args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([PPROJ, *args], cwd=cwd, capture_output=True, text=True, timeout=60, env=os.environ)
+    return subprocess.run([PPROJ, *args], cwd=cwd, capture_output=True, text=True, timeout=280, env=os.environ)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -82,7 +82,7 @@ def test_the_instruction_is_one_that_pproj_git_reads() -> None:
     tasks = [{"id": "a", "title": "A title", "description": "ü" * 30_000, "files": ["src/**"]}]
     made = job(spec(git={"author": author, "branch": "work/x"}, conflicts=conflicts, tasks=tasks), number=3)
     notes = made["spec"]["template"]["metadata"]["annotations"]
-    delivery, place = read(notes["parallelproject.io/delivery"])
+    delivery, place, _ = read(notes["parallelproject.io/delivery"])
     assert (delivery.branch, delivery.base_ref, delivery.run, delivery.task) == ("work/x", "main", OWNER.uid, "a")
     assert (delivery.attempt, delivery.title, delivery.author.name) == (3, "A title", "agents")
     assert (delivery.policy.files, delivery.policy.enforce_files) == (("src/**",), True)
@@ -91,7 +91,7 @@ def test_the_instruction_is_one_that_pproj_git_reads() -> None:
 
 
 def test_the_branch_is_named_after_the_project() -> None:
-    delivery, _ = read(job(spec())["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    delivery, *_ = read(job(spec())["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
     assert delivery.branch == "parallel/shop"
 
 
@@ -290,3 +290,37 @@ def test_the_branches_that_will_be_offered_are_checked(git: dict[str, Any]) -> N
     assert found("b" * 150) == []
     (told,) = found("b" * 196)
     assert "is longer than 200 bytes" in told
+
+
+def agent_spec(**fields: Any) -> Json:
+    container = {"name": "agent", "image": "x", "env": [{"name": "PPROJ_PROMPT_FILE", "value": "/mine"}]}
+    agent = {"type": "ClaudeCode", "model": "opus", "args": ["--max-turns", "9"], "maxCost": {"usd": "2"}}
+    role = {"name": "r", "agent": agent, "podTemplate": {"spec": {"containers": [container]}}}
+    return {"roles": [role], "tasks": [{"id": "a"}], "git": GIT, **fields}
+
+
+def test_an_agent_is_the_command_and_the_git_container_reads_what_it_leaves() -> None:
+    data = agent_spec(prompt="Do {{ task.id }}")
+    assert check_for_cluster(parse_spec(data)) == []
+    made = job(data)
+    found = containers(made)
+    _, _, agent = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    assert agent is not None
+    assert (agent.type, agent.model, agent.template) == ("ClaudeCode", "opus", "Do {{ task.id }}")
+    assert str(agent.prompt_file).startswith("/pproj/bin/")
+    environment = [entry["value"] for entry in found["agent"]["env"] if entry["name"] == "PPROJ_PROMPT_FILE"]
+    assert environment == [str(agent.prompt_file)]
+    command = found["agent"]["command"]
+    assert command[:5] == ["/pproj/bin/pproj-wrap", "/pproj/state", "/pproj/workspace", "/bin/sh", "-c"]
+    assert {"opus", "--max-turns", "2"} < set(command)
+    by_path = {mount["mountPath"]: mount for mount in found["git"]["volumeMounts"]}
+    assert by_path[str(agent.outputs)]["readOnly"] is True
+    assert by_path[str(agent.task_file.parent)]["readOnly"] is True
+    assert str(agent.prompt_file.parent) in mounted(found["prepare"])
+
+
+def test_a_command_that_is_no_agent_has_no_verdict() -> None:
+    made = job(spec())
+    _, _, agent = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    assert agent is None
+    assert "/pproj/outputs" not in mounted(containers(made)["git"])

@@ -62,6 +62,8 @@ def test_a_start_can_wait_for_the_next_plan_and_everything_else_cannot(seen: Obs
     assert news() == (True, False)
     seen.launching(A2, "{}")
     assert news() == (False, True)
+    seen.denied(A2, Reason.FAILED_CREATE, "no", 3.0, waits=False)
+    assert news() == (True, False)
     seen.refused(A2, None, 4.0)
     assert news() == (True, False)
 

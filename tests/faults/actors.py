@@ -1,8 +1,9 @@
 """What other actors do to the objects of a run: people, policies and other controllers, with the rights of an admin.
 
-To add one, write a subclass of ``Actor`` and name it in ``ACTORS``; the campaign ``others`` runs each by itself, and
-together with faults of the operator. No moment is told by time: every attempt of the graph is held until the driver
-releases it, and an act comes so many requests after a release.
+To add one, write a subclass of ``Actor`` and name it in ``ACTORS``, and in ``WORKFLOW_ACTORS`` if it also acts on
+Workflows; the campaign ``others`` runs each by itself, and together with faults of the operator. No moment follows from
+the time: every attempt of the graph is held until the driver releases it, and an act comes so many requests after a
+release.
 """
 
 import contextlib
@@ -31,7 +32,16 @@ _REQUESTS_MAX = 12
 
 
 class Scene:
-    """One run, as the actors see it."""
+    """One run whose tasks are Jobs, as the actors see it."""
+
+    kind = "Job"
+    """Of the object of an attempt."""
+    suspensions: Sequence[Json] = ({"suspend": True}, {"parallelism": 0})
+    """What suspends it, by its spec."""
+    resumption: Json = {"suspend": False, "parallelism": 1}
+    """What resumes it."""
+    short_ttl: Json = {"ttlSecondsAfterFinished": 0}
+    """What has it deleted at its end."""
 
     def __init__(self, run: Run, graph: Graph, seed: int) -> None:
         self.run = run
@@ -43,7 +53,7 @@ class Scene:
         self.lost = Counter[str]()
         """By task: how many attempts the acts may have cost."""
         self.suspended: list[str] = []
-        """Paths of Jobs that are suspended: with all of them so, no attempt is held and nothing goes on by itself."""
+        """Paths of Jobs or Workflows that an actor has suspended: with all of them so, nothing continues by itself."""
 
     def create(self) -> None:
         """Create the project; again, for an actor that has deleted it."""
@@ -62,9 +72,18 @@ class Scene:
         """Let some end."""
         self.namespace.release_pods(found)
 
+    def suspendable(self) -> list[Json]:
+        """What runs of attempts that nobody has suspended: a suspended Job has no pod."""
+        return self.attempts()
+
+    def path(self, attempt: Json) -> str:
+        """The path of what runs of an attempt: of its pod."""
+        return f"/api/v1/namespaces/{self.namespace.name}/pods/{attempt['metadata']['name']}"
+
     def object_path(self, attempt: Json) -> str:
         """The path of the object of an attempt: of a pod's Job."""
-        return job_path_of(attempt)
+        name = next(owner["name"] for owner in attempt["metadata"]["ownerReferences"])
+        return f"/apis/batch/v1/namespaces/{self.namespace.name}/jobs/{name}"
 
     def can_act(self, actors: Sequence["Actor"]) -> bool:
         """Whether nothing is to be waited for before the next act."""
@@ -74,6 +93,11 @@ class Scene:
     def delete(self, path: str) -> bool:
         """Delete what is at a path; whether it was there."""
         return self.ask("DELETE", path) is not None
+
+    def change(self, path: str, patch: Json) -> bool:
+        """Merge a change into what is at a path, as a person does; whether it was there."""
+        # By its user agent it would be the operator's own change.
+        return self.ask("PATCH", f"{path}?fieldManager=somebody", patch, content_type=MERGE_PATCH) is not None
 
     def ask(self, method: str, path: str, body: Json | None = None, **options: str) -> Json | None:
         """A request of the admin; None where there is nothing at the path any more."""
@@ -108,17 +132,17 @@ class Actor(ABC):
         """Take back what would keep the project from its end; also called if nothing was done."""
 
 
-class DeletesPods(Actor):
-    """Deletes a running pod. Its attempt fails, as by any other signal."""
+class Deletes(Actor):
+    """Deletes a running pod or Workflow. Its attempt fails, or is lost."""
 
     def act(self, scene: Scene) -> str | None:
         """Delete one; of a task that has attempts to spare, so that its end stays foretold."""
-        pods = [pod for pod in scene.attempts() if can_fail(scene, task_of(pod))]
-        if not pods:
+        found = [each for each in scene.attempts() if can_fail(scene, task_of(each))]
+        if not found:
             return None
-        pod = scene.chance.choice(pods)
-        scene.lost[task_of(pod)] += 1
-        return f"deleted {path_of(pod)}" if scene.delete(path_of(pod)) else None
+        chosen = scene.chance.choice(found)
+        scene.lost[task_of(chosen)] += 1
+        return f"deleted {scene.path(chosen)}" if scene.delete(scene.path(chosen)) else None
 
 
 class Evicts(Actor):
@@ -132,11 +156,13 @@ class Evicts(Actor):
         pod = scene.chance.choice(pods)
         metadata = {key: pod["metadata"][key] for key in ("name", "namespace")}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
-        return f"evicted {path_of(pod)}" if scene.ask("POST", f"{path_of(pod)}/eviction", body) is not None else None
+        path = scene.path(pod)
+        return f"evicted {path}" if scene.ask("POST", f"{path}/eviction", body) is not None else None
 
 
 class Denies(Actor):
-    """Has a policy deny all Jobs for a while, with the code of a broken template or another. Nothing is lost."""
+    """Has a policy deny all Jobs or Workflows for a while, with the code of a broken template or another. Nothing is
+    lost."""
 
     refused = frozenset({403, 422})
 
@@ -152,11 +178,11 @@ class Denies(Actor):
         """Begin, or end, by turns."""
         if self._policy is not None:
             self.undo(scene)
-            return "allowed Jobs"
+            return f"allowed {scene.kind}s"
         reason = scene.chance.choice(("Invalid", "Forbidden"))
         self._policy = contextlib.ExitStack()
-        self._policy.enter_context(denial(scene.namespace, "not now", reason))
-        return f"denied Jobs as {reason}"
+        self._policy.enter_context(denial(scene.namespace, "not now", reason, kind=scene.kind))
+        return f"denied {scene.kind}s as {reason}"
 
     def undo(self, scene: Scene) -> None:
         """End it."""
@@ -165,20 +191,21 @@ class Denies(Actor):
             self._policy = None
 
 
-class SuspendsJobs(Actor):
-    """Suspends the Job of a running attempt, as a person or a queue does, and resumes it, or another one, later."""
+class Suspends(Actor):
+    """Suspends the Job or the Workflow of a running attempt, as a person or a queue does, and resumes it, or another
+    one, later."""
 
     def act(self, scene: Scene) -> str | None:
         """Suspend one, or resume one that it has suspended."""
-        pods = scene.attempts()
-        if scene.suspended and (not pods or scene.chance.random() < _RESUMED):
+        found = scene.suspendable()
+        if scene.suspended and (not found or scene.chance.random() < _RESUMED):
             path = scene.suspended.pop(scene.chance.randrange(len(scene.suspended)))
-            return f"resumed {path}" if _change(scene, path, _RESUME) else None
-        if not pods:
+            return f"resumed {path}" if scene.change(path, {"spec": scene.resumption}) else None
+        if not found:
             return None
-        path = job_path_of(scene.chance.choice(pods))
-        how = scene.chance.choice(({"suspend": True}, {"parallelism": 0}))
-        if not _change(scene, path, {"spec": how}):
+        path = scene.object_path(scene.chance.choice(found))
+        how = scene.chance.choice(scene.suspensions)
+        if not scene.change(path, {"spec": how}):
             return None
         scene.suspended.append(path)
         return f"suspended {path} by {how}"
@@ -186,25 +213,26 @@ class SuspendsJobs(Actor):
     def undo(self, scene: Scene) -> None:
         """Resume all."""
         for path in scene.suspended:
-            _change(scene, path, _RESUME)
+            scene.change(path, {"spec": scene.resumption})
 
 
 class SetsTtl(Actor):
-    """Gives a running Job a TTL of 0, as a policy does; half of the time the operator is killed before the Job ends."""
+    """Has a Job or a Workflow deleted at its end, as a policy does; half of the time the operator is killed before
+    that."""
 
     def act(self, scene: Scene) -> str | None:
-        """Give it to one, and let that end."""
-        pods = scene.attempts()
-        if not pods:
+        """Do it to one, and let that end."""
+        found = scene.attempts()
+        if not found:
             return None
-        pod = scene.chance.choice(pods)
-        path = job_path_of(pod)
-        if not _change(scene, path, {"spec": {"ttlSecondsAfterFinished": 0}}):
+        chosen = scene.chance.choice(found)
+        path = scene.object_path(chosen)
+        if not scene.change(path, {"spec": scene.short_ttl}):
             return None
         kills = scene.chance.random() < 0.5
         if kills:
             scene.run.kill()
-        scene.release([pod])
+        scene.release([chosen])
         return f"gave {path} a TTL" + (" and killed the operator" if kills else "")
 
 
@@ -213,10 +241,10 @@ class TakesLabels(Actor):
 
     def act(self, scene: Scene) -> str | None:
         """Remove some from one."""
-        pods = scene.attempts()
-        if not pods:
+        found = scene.attempts()
+        if not found:
             return None
-        path = scene.object_path(scene.chance.choice(pods))
+        path = scene.object_path(scene.chance.choice(found))
         what = scene.chance.choice(
             [
                 {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
@@ -225,30 +253,18 @@ class TakesLabels(Actor):
                 {"ownerReferences": None},
             ]
         )
-        return f"took {what} from {path}" if _change(scene, path, {"metadata": what}) else None
+        return f"took {what} from {path}" if scene.change(path, {"metadata": what}) else None
 
 
 _RESUMED = 0.5
-"""Share of the acts that resume a Job, where one is suspended."""
-_RESUME: Json = {"spec": {"suspend": False, "parallelism": 1}}
-
-
-def _change(scene: Scene, path: str, patch: Json) -> bool:
-    """Merge a change into a Job; whether it was there."""
-    return scene.ask("PATCH", path, patch, content_type=MERGE_PATCH) is not None
-
-
-def job_path_of(pod: Json) -> str:
-    """The path of a pod's Job."""
-    name = next(owner["name"] for owner in pod["metadata"]["ownerReferences"])
-    return f"/apis/batch/v1/namespaces/{pod['metadata']['namespace']}/jobs/{name}"
+"""Share of the acts that resume a Job or a Workflow, where one is suspended."""
 
 
 ACTORS: dict[str, type[Actor]] = {
     "denies": Denies,
-    "deletes-pods": DeletesPods,
+    "deletes-pods": Deletes,
     "evicts": Evicts,
-    "suspends-jobs": SuspendsJobs,
+    "suspends-jobs": Suspends,
     "sets-ttl": SetsTtl,
     "takes-labels": TakesLabels,
 }
@@ -256,13 +272,8 @@ ACTORS: dict[str, type[Actor]] = {
 
 
 def task_of(made: Json) -> str:
-    """The task of a Job or a pod."""
+    """The task of a Job, a pod or a Workflow."""
     return str(made["metadata"]["labels"][f"{LABEL}/task"])
-
-
-def path_of(pod: Json) -> str:
-    """The path of a pod."""
-    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
 
 def can_fail(scene: Scene, task: str) -> bool:

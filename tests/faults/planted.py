@@ -49,6 +49,8 @@ class Planted:
     patch: str
     tries: tuple[Try | Disturbed, ...]
     """In this order, until one has caught it."""
+    family: str = "other"
+    """Of what rule it is: of each family, one is in a sample."""
     seconds: float = 60
     """Deadline of a run; short for bugs that make it hang."""
 
@@ -87,6 +89,18 @@ def _old(*resources: str) -> tuple[Fault, ...]:
     return tuple(Fault(Action.OLD, f"list-{resource}", 2, seconds=_LONG_SECONDS) for resource in resources)
 
 
+NAMES_BY_PROCESS = """
+import os
+import parallelproject.model.names as names
+import parallelproject.controller.actions.lookup as lookup
+import parallelproject.controller.reconcile.attempt_watch as attempt_watch
+job_name = names.job_name
+def mine(project, uid, key):
+    return job_name(project, uid, key) + f"-{os.getpid()}"
+names.job_name = lookup.job_name = attempt_watch._name_of = mine
+"""
+"""A patch: an attempt's object has another name for each process of the operator."""
+
 PLANTED = (
     Planted(
         "the cap is off by one",
@@ -98,6 +112,7 @@ def more(graph, spec, *rest):
 reconcile.plan = more
 """,
         (Try("diamonds"),),
+        family="cap",
     ),
     Planted(
         "a Job that is there already counts as a failed attempt",
@@ -111,6 +126,7 @@ async def adopt(self, project, key):
 Lookup.adopt = adopt
 """,
         (Try("chain", (Fault(Action.DOUBLE, "create-job"), *_silent("jobs", "pods"))),),
+        family="attempts",
     ),
     Planted(
         "results are not merged with what is written down",
@@ -120,6 +136,7 @@ from parallelproject.core.planner.plan import Ledger
 project.read_status = lambda status: Ledger()
 """,
         (Try("failing", meanwhile=clean_up),),
+        family="status",
         seconds=20,
     ),
     Planted(
@@ -140,6 +157,7 @@ async def once(self, project, key, manifest):
 creation.Creation._try_create = once
 """,
         (Try("chain", (Fault(Action.DROP_AFTER, "create-job"), *_silent("jobs", "pods"))),),
+        family="attempts",
     ),
     Planted(
         "a task that has failed is tried again before its Job has ended",
@@ -156,6 +174,7 @@ def hasty(number, job, pods, job_is_gone):
 executor.attempt_of = hasty
 """,
         (Try("mixed"),),
+        family="attempts",
     ),
     Planted(
         "the status is written without the version that it was computed from",
@@ -169,6 +188,7 @@ async def blind(self, method, path, body=None, **more):
 Api.request = blind
 """,
         tuple(Try("chain", (Fault(Action.KILL_LATE, "patch-status", seconds=late),)) for late in (4, 16)),
+        family="status",
     ),
     Planted(
         "the status is written although nothing has changed",
@@ -177,6 +197,7 @@ import parallelproject.controller.projects.status_writer as writer
 writer.says_the_same = lambda a, b: False
 """,
         (Try("chain", linger=2),),  # longer than the operator waits between two writes
+        family="status",
     ),
     Planted(
         "a Job that is not seen counts as lost without being looked up",
@@ -193,6 +214,7 @@ async def none(self):
 Leader.__call__ = none
 """,
         tuple(Try("long", (Fault(Action.KILL_AFTER, "patch-status", k), *_old("jobs", "pods"))) for k in (2, 1)),
+        family="lost",
     ),
     Planted(
         "a task waits for one of its dependencies and not for all",
@@ -205,6 +227,7 @@ def is_free(self, i):
 Snapshot.is_free = is_free
 """,
         (Try("mixed"),),
+        family="order",
     ),
     Planted(
         "a task gets one attempt more than it may have",
@@ -216,21 +239,14 @@ def late(graph, spec, i, record):
 plan.is_final = late
 """,
         (Try("mixed"),),
+        family="attempts",
         seconds=20,
     ),
     Planted(
         "a Job's name is not the same for the next operator",
-        """
-import os
-import parallelproject.model.names as names
-import parallelproject.controller.actions.lookup as lookup
-import parallelproject.controller.reconcile.attempt_watch as attempt_watch
-job_name = names.job_name
-def mine(project, uid, key):
-    return job_name(project, uid, key) + f"-{os.getpid()}"
-names.job_name = lookup.job_name = attempt_watch._name_of = mine
-""",
+        NAMES_BY_PROCESS,
         (Try("chain", (Fault(Action.KILL_AFTER, "create-job", 2),)),),
+        family="lost",
     ),
     Planted(
         "only a pod that runs holds a slot",
@@ -244,6 +260,7 @@ def idle(number, job, pods, job_is_gone):
 executor.attempt_of = idle
 """,
         (Try("diamonds"),),
+        family="cap",
     ),
     Planted(
         "what happened before a list that follows on 410 is not looked at",
@@ -263,6 +280,7 @@ async def deaf(self):
 Reflector._list = deaf
 """,
         (Try("chain", tuple(Fault(Action.ANSWER, f"event-of-{of}", times=12, status=410) for of in ("jobs", "pods"))),),
+        family="lost",
         seconds=15,
     ),
 )

@@ -2,7 +2,7 @@
 
 from tests.faults.others import Disturbed
 from tests.faults.plan import Action, Fault
-from tests.faults.planted import Planted, Try
+from tests.faults.planted import NAMES_BY_PROCESS, Planted, Try
 
 _SILENT = (Fault(Action.DELAY, "watch-workflows-names", seconds=3.0),)
 """The watch says nothing for some seconds from the start."""
@@ -59,16 +59,7 @@ Lookup.adopt = adopt
     ),
     Planted(
         "a Workflow's name is not the same for the next operator",
-        """
-import os
-import parallelproject.model.names as names
-import parallelproject.controller.actions.lookup as lookup
-import parallelproject.controller.reconcile.attempt_watch as attempt_watch
-job_name = names.job_name
-def mine(project, uid, key):
-    return job_name(project, uid, key) + f"-{os.getpid()}"
-names.job_name = lookup.job_name = attempt_watch._name_of = mine
-""",
+        NAMES_BY_PROCESS,
         (Try("workflow-chain", (Fault(Action.KILL_AFTER, "create-workflow", 2),)),),
     ),
     Planted(

@@ -5,15 +5,13 @@ With ``--deep`` all of it is run, and ``make faults`` counts it.
 
 import pytest
 
-from tests.faults.graphs import GRAPHS
 from tests.faults.lab import Lab
+from tests.faults.sampled_sweep import check_sample, check_without_faults
 from tests.faults.scenario import Outcome
-from tests.faults.sweep import LANES, SMALL, cases, run_all, sample, without_faults
+from tests.faults.sweep import SMALL, without_faults
 from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-
-RUNS = 16
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +21,10 @@ def clean(fresh_lab: Lab) -> dict[str, Outcome]:
 
 
 def test_graphs_end_as_foretold_when_nothing_goes_wrong(clean: dict[str, Outcome]) -> None:
-    for name, outcome in clean.items():
-        assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
-        assert outcome.notes == []
-        assert outcome.counts["create-job"] == GRAPHS[name].jobs
+    check_without_faults(clean, "create-job")
 
 
 def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
     fresh_lab: Lab, clean: dict[str, Outcome], sampled: Sampler
 ) -> None:
-    found = [case for name in SMALL for case in cases(name, clean[name].counts)]
-    wanted = found if sampled.deep else sample(found, RUNS, sampled.number)  # evenly from all classes of fault
-    fired = runs = 0
-    for batch in sampled.batches(wanted, RUNS, 4 * LANES):
-        for _, outcome in run_all(fresh_lab, batch):
-            assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
-            fired, runs = fired + bool(outcome.fired), runs + 1
-    assert fired > runs * 0.8 or sampled.is_cut
-    assert fresh_lab.quiet(seconds=2) == []
+    check_sample(fresh_lab, SMALL, clean, sampled)

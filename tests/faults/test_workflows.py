@@ -8,20 +8,17 @@ from collections.abc import Iterator
 import pytest
 
 from rig.binaries import Binaries
-from tests.faults.graphs import WORKFLOW_GRAPHS
 from tests.faults.lab import Lab
-from tests.faults.others import ALL, Disturbed
-from tests.faults.others import RUNS as RUNS_OF_ACTOR
+from tests.faults.others import ALL, RUNS, Disturbed
 from tests.faults.planted import Planted
 from tests.faults.planted_workflows import PLANTED, PLANTED_AMONG_OTHERS
+from tests.faults.sampled_sweep import check_sample, check_without_faults
 from tests.faults.scenario import Outcome
-from tests.faults.sweep import LANES, SMALL_WORKFLOWS, Trial, cases, run_all, sample, without_faults
+from tests.faults.sweep import SMALL_WORKFLOWS, Trial, run_all, without_faults
 from tests.faults.workflow_actors import WORKFLOW_ACTORS
 from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-
-RUNS = 16
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +35,19 @@ def clean(argo_lab: Lab) -> dict[str, Outcome]:
 
 
 def test_graphs_end_as_foretold_when_nothing_goes_wrong(clean: dict[str, Outcome]) -> None:
-    for name, outcome in clean.items():
-        assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
-        assert outcome.notes == []
-        assert outcome.counts["create-workflow"] == WORKFLOW_GRAPHS[name].jobs
+    check_without_faults(clean, "create-workflow")
 
 
 def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
     argo_lab: Lab, clean: dict[str, Outcome], sampled: Sampler
 ) -> None:
-    found = [case for name in SMALL_WORKFLOWS for case in cases(name, clean[name].counts)]
-    wanted = found if sampled.deep else sample(found, RUNS, sampled.number)  # evenly from all classes of fault
-    fired = runs = 0
-    for batch in sampled.batches(wanted, RUNS, 4 * LANES):
-        for _, outcome in run_all(argo_lab, batch):
-            assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
-            fired, runs = fired + bool(outcome.fired), runs + 1
-    assert fired > runs * 0.8 or sampled.is_cut
-    assert argo_lab.quiet(seconds=2) == []
+    check_sample(argo_lab, SMALL_WORKFLOWS, clean, sampled)
 
 
+@pytest.mark.sampled(2, always=lambda actor: actor == ALL)  # in which each of them acts
 @pytest.mark.parametrize("actor", [*WORKFLOW_ACTORS, ALL])
 def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sampler, actor: str) -> None:
-    trials: list[Trial] = [Disturbed(actor, seed, workflows=True) for seed in range(RUNS_OF_ACTOR)]
+    trials: list[Trial] = [Disturbed(actor, seed, workflows=True) for seed in range(RUNS)]
     for batch in sampled.batches(trials, 1, 2):
         for trial, outcome in run_all(argo_lab, batch, lanes=len(batch)):
             assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"

@@ -48,6 +48,7 @@ class Scene:
         self.standin.fault = lambda index, method, path: None
 
 
+@pytest.mark.sampled(1, over="standin")
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_branch_that_is_merged(
     standin: StandIn, publisher: Publisher, world: World, tmp_path: Path, sampled: Sampler, how: str
@@ -70,6 +71,7 @@ def test_killed_at_every_request_of_a_branch_that_is_merged(
     git(world.remote.path, "fsck", "--full", "--strict")
 
 
+@pytest.mark.sampled(1, over="standin")
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_merge_queue(
     standin: StandIn, publisher: Publisher, world: World, remote: Remote, tmp_path: Path, sampled: Sampler, how: str

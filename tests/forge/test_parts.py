@@ -1,15 +1,13 @@
 """A branch and a pull request for each level, or for each task: cut from the branch that all have landed on."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parallelproject.forge.publishing.main import main
 from parallelproject.git.landing.land import _own_work
 from parallelproject.git.plumbing.outcome import Outcome
 from parallelproject.git.plumbing.store import opened
@@ -44,13 +42,15 @@ class Project:
         self.rows[task] = {"id": task, **row}
 
     def publish(self, **told: Any) -> dict[str, Any]:
+        """What the command of publishing Jobs reports; test_publish_request runs it as a process."""
         told = self.instruction | {"tasks": list(self.rows.values())} | told
-        command = [sys.executable, "-m", "parallelproject.forge.publishing.main"]
-        environment = {**os.environ, "PPROJ_PUBLISH": json.dumps(told)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert CANARY not in done.stdout
-        found: dict[str, Any] = json.loads(done.stdout)
+        instruction, result = self.remote.folder / "instruction.json", self.remote.folder / "result.json"
+        instruction.write_text(json.dumps(told))
+        code = main([str(instruction), "--result", str(result)])
+        said = result.read_text()
+        assert code == 0, said
+        assert CANARY not in said
+        found: dict[str, Any] = json.loads(said)
         return found
 
     def levels(self, done: int, whole: int | None = None, merge: str = "WhenChecksPass", **told: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Publishing in a process of its own, which can be killed."""
 
 import asyncio
-import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +11,9 @@ from parallelproject.model.spec import ForgeType, LandingStrategy, MergeMode, Pu
 from tests.forge.setup import BRANCH, Publisher, Settings
 from tests.forge.standin import StandIn
 from tests.forge.world import World
+from tests.forkserver import PROCESSES
 from tests.git.remote import RUN
 
-# From a server of their own: this process has threads, which a fork would not take along.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.forge.victim", "aiohttp", "parallelproject.forge.clients.gitea"])
 _PATIENCE = 120.0
 KILLED = -9
 
@@ -64,7 +61,7 @@ def _ends(step: Callable[[Settings], None], settings: Settings) -> None:
 def run(step: Callable[[Settings], None], settings: Settings, standin: StandIn) -> int:
     """Runs a step, as the standin's victim. Gives the exit code."""
     standin.victim_known.clear()
-    process = _PROCESSES.Process(target=_ends, args=(step, settings))
+    process = PROCESSES.Process(target=_ends, args=(step, settings))
     process.start()
     standin.victim = process.pid
     standin.victim_known.set()

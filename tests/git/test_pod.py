@@ -22,7 +22,7 @@ from tests.git.test_main import instruction
 
 AGENT = 12_345
 """A user."""
-SECONDS = 30.0
+SECONDS = 120.0
 pytestmark = pytest.mark.usefixtures("wrapper")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users")
 

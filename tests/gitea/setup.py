@@ -29,7 +29,7 @@ SCOPES = ("write:repository", "write:issue", "read:organization")
 """All that a token needs; the last one only where the repository is an organisation's."""
 BRANCH = "parallel/x"
 WORDS = Words("Two tasks", "| Task |\n|---|\n", ("agents",))
-SECONDS = 30.0
+SECONDS = 180.0
 """Longest that anything here may take."""
 
 

@@ -3,7 +3,6 @@
 A look changes nothing: to die after one is to die after the change before it.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -22,14 +21,12 @@ from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import MergeMode
 from rig import Gitea
 from rig.gitearepository import Repository
+from tests.forkserver import PROCESSES
 from tests.gitea.setup import OWNER, ROBOT, Publisher, Settings, checking, mounted
 from tests.sampling import Sampler
 
 pytestmark = pytest.mark.gitea
-# From a server of their own: this process has threads, which a fork would not take along.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.gitea.test_killed", "aiohttp", "parallelproject.forge.clients.gitea"])
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 KILLED = -signal.SIGKILL
 
 
@@ -71,7 +68,7 @@ def _dying(step: Callable[[Publisher, str], Any], settings: Settings, name: str,
 
 def killed(step: Callable[[Publisher, str], Any], settings: Settings, name: str, at: int) -> int | None:
     """Runs a step in a process that is killed after so many changes; gives its exit code."""
-    process = _PROCESSES.Process(target=_dying, args=(step, settings, name, at))
+    process = PROCESSES.Process(target=_dying, args=(step, settings, name, at))
     process.start()
     process.join(_PATIENCE)
     return process.exitcode

@@ -12,21 +12,15 @@ def all_succeeded(project: Json) -> bool:
     return condition(project, "Succeeded").get("status") == "True"
 
 
-_ENDS = ("Succeeded", "Failed")
-
-
 def most_pods(events: list[Json]) -> int:
-    """The largest number of pods at once that had not ended."""
+    """The largest number of pods at once that had not ended, in the order of their writes."""
+    answers = [each.get("responseObject") or {} for each in events]
+    written = [each for each in answers if each.get("kind") == "Pod" and "resourceVersion" in each["metadata"]]
     live: set[str] = set()
     most = 0
-    for event in sorted(events, key=lambda each: str(each["stageTimestamp"])):
-        ref, made = event.get("objectRef") or {}, event.get("responseObject") or {}
-        if ref.get("resource") != "pods" or event["responseStatus"]["code"] >= 300:
-            continue
-        name = ref.get("name") or made.get("metadata", {}).get("name")
-        status = made.get("status")
-        has_ended = event["verb"] == "delete" or (isinstance(status, dict) and status.get("phase") in _ENDS)
-        (live.discard if has_ended else live.add)(name)
+    for made in sorted(written, key=lambda each: int(each["metadata"]["resourceVersion"])):
+        has_ended = made["status"].get("phase") in ("Succeeded", "Failed")
+        (live.discard if has_ended else live.add)(made["metadata"]["uid"])
         most = max(most, len(live))
     return most
 

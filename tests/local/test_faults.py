@@ -37,8 +37,11 @@ def carry_out(cases: Iterable[Case], keep: int, sampled: Sampler) -> None:
     assert struck > len(outcomes) / 2 or sampled.is_cut  # else it would prove nothing
 
 
-@pytest.mark.parametrize("bug", [*bugs.ENGINE, *bugs.SUPERVISOR])
-def test_a_planted_bug_is_told(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.sampled(2, by=("of",))
+@pytest.mark.parametrize(
+    ("of", "bug"), [*(("engine", bug) for bug in bugs.ENGINE), *(("supervisor", bug) for bug in bugs.SUPERVISOR)]
+)
+def test_a_planted_bug_is_told(of: str, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if bug == "what_is_left_is_not_looked_for":  # something is to be left when the next session has started
         monkeypatch.setenv(SLOW_SECONDS, "4")
     moments = range(8, 20)  # some show it only if a task is about to end just then

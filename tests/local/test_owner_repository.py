@@ -287,6 +287,7 @@ def test_folders_without_rights_are_no_hindrance_to_a_new_start(tmp_path: Path) 
                 *pproj,
                 "run",
                 "one.json",
+                *fast,
                 *more,
                 "--fresh",
                 "--command",

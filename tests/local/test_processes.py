@@ -21,5 +21,5 @@ def test_a_supervisor_whose_answer_meets_a_closed_channel_ends(tmp_path: Path) -
     pid = processes._process.pid
     processes.probe()  # it will answer, and by then nobody hears
     processes.channel.close()
-    until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "the end of the supervisor", seconds=10)
+    until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "the end of the supervisor", seconds=60)
     os.close(held)

@@ -210,7 +210,7 @@ def test_an_evicted_pod_fails_with_a_disruption_that_its_job_ignores(ns: Namespa
     ended = ns.get(victim)
     assert conditions(ended)["DisruptionTarget"] == ("True", "EvictionByEvictionAPI")
     assert exits(ended)["task"] == (137, "Error")
-    counted = until(lambda: not ns.get(victim)["metadata"].get("finalizers"), "its Job to count it", seconds=10)
+    counted = until(lambda: not ns.get(victim)["metadata"].get("finalizers"), "its Job to count it", seconds=60)
     assert counted
     status = ns.get("job/evicted")["status"]
     assert "failed" not in status  # its next pod comes 10 s later: the Job controller's back-off

@@ -82,7 +82,7 @@ def test_the_pods_of_a_restricted_template_are_restricted_and_others_are_refused
 ) -> None:
     control_plane.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     found = ("get", "serviceaccount", "default", "--namespace", namespace)
-    until(lambda: control_plane.kubectl(*found, check=False).returncode == 0, "the default account", seconds=30)
+    until(lambda: control_plane.kubectl(*found, check=False).returncode == 0, "the default account", seconds=90)
 
     def pod(*arguments: Json, **container: Any) -> str:
         template = job(namespace, *arguments, **container)["spec"]["template"]

@@ -174,7 +174,7 @@ def build_images(prefix: str = "localhost/", *, cached: bool = True, progress: P
             progress(f"building {image} ...")
             arguments = ["--target", target, "--tag", image, "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"]
             if not builder.is_docker:
-                arguments += ["--build-arg", f"BASE={_base(builder, progress)}", "--timestamp", epoch]
+                arguments += ["--build-arg", f"BASE={base_image(builder, progress)}", "--timestamp", epoch]
             arguments += [] if cached else ["--no-cache"]
             for key, value in _labels(name).items():
                 arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
@@ -211,7 +211,7 @@ def build_image(dockerfile: str, image: str, files: Mapping[str, Path] | None = 
     return image
 
 
-def _base(builder: Builder, progress: Progress) -> str:
+def base_image(builder: Builder, progress: Progress) -> str:
     """A base for buildah: made once, and kept in its storage."""
     tar = base_tar(progress)
     image = f"localhost/parallelproject-base:{tar.parent.name}"

@@ -80,7 +80,10 @@ class OperatorProcess:
         metrics = ["--metrics-host", "127.0.0.1", "--metrics-port", str(self._metrics_port)]
         identity = ["--identity", f"rig-{self._name}"]  # started again it need not wait for its own Lease to run out
         arguments = ["controller", "--kubeconfig", str(self._kubeconfig), *health, *metrics, *identity, *self._options]
-        self._process = Process("operator", [*command, *arguments], self.log)
+        self._process = self._run([*command, *arguments])
+
+    def _run(self, command: Sequence[str]) -> Process:
+        return Process("operator", command, self.log)
 
     def wait_ready(self) -> None:
         """Wait until it says so."""
@@ -102,6 +105,11 @@ class OperatorProcess:
         address = f"http://127.0.0.1:{self._metrics_port}/metrics"
         with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": accept}), timeout=10) as answer:
             return str(answer.read().decode())
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
 
     def check(self) -> None:
         """Raise if it has ended by itself."""

@@ -18,8 +18,6 @@ def command_of(
     arguments: Sequence[str] = (),
     max_usd: str | None = None,
     inherited: Iterable[str] = (),
-    *,
-    is_root: bool,
 ) -> tuple[str, ...]:
     """The command, in which ``$(VAR)`` stands for a variable of the attempt.
 
@@ -29,7 +27,6 @@ def command_of(
         arguments: Further ones, by the user.
         max_usd: The most that an attempt may cost; for agents with ``cost_arguments``.
         inherited: Names of the variables that it would inherit: those of an agent that has started us are unset.
-        is_root: Whether it runs as root.
     """
     words = [preset.program, *preset.arguments]
     words += [*preset.model_arguments, model] if model else []
@@ -38,7 +35,8 @@ def command_of(
     unset = to_unset(inherited)
     lines = [f"unset {' '.join(unset)}"] if unset else []
     lines += [f'export {name}="${{{name}-{value}}}"' for name, value in preset.environment.items()]
-    lines += [f"export {name}={value}" for name, value in preset.environment_as_root.items() if is_root]
+    # Only the shell knows the user: an image may name one.
+    lines += [f'[ "$(id -u)" != 0 ] || export {name}={value}' for name, value in preset.environment_as_root.items()]
     match preset.prompt:
         case PromptBy.STDIN:
             lines.append(f'exec "$@" < {_PROMPT}')

@@ -10,10 +10,24 @@ from typing import NamedTuple
 from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
-from parallelproject.agents.record import AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
+from parallelproject.agents.record import LATER, AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
 
 EX_TEMPFAIL = 75
 """sysexits.h: "later, not my fault", of any command."""
+REASONS: Mapping[AgentOutcome, str] = {
+    AgentOutcome.RATE_LIMITED: "RateLimited",
+    AgentOutcome.QUOTA_EXHAUSTED: "QuotaExhausted",
+    AgentOutcome.TRANSIENT: "Transient",
+    AgentOutcome.AUTH: "AgentAuth",
+    AgentOutcome.DENIED: "AgentDenied",
+    AgentOutcome.TURN_LIMIT: "TurnLimit",
+    AgentOutcome.BUDGET_HIT: "BudgetHit",
+    AgentOutcome.NO_CHANGE: "NoChange",
+    AgentOutcome.NEEDS_INPUT: "NeedsInput",
+    AgentOutcome.AGENT_ERROR: "AgentError",
+    AgentOutcome.FAILED: "AgentError",
+}
+"""By outcome, the ``Reason`` of an attempt that failed."""
 
 
 class Ending(NamedTuple):
@@ -78,6 +92,17 @@ def nothing_changed(ending: Ending, denied: Sequence[str]) -> tuple[AgentFinding
     return AgentFinding(
         AgentOutcome.NO_CHANGE, "it changed nothing, and did not say that nothing was to be done"
     ), False
+
+
+def end_of(record: AgentRecord, exit_code: int) -> tuple[str, int]:
+    """The reason and the exit code of an attempt: 75 where it is to be run later."""
+    if record.is_success:
+        return "", 0
+    if record.outcome is AgentOutcome.FAILED and exit_code and exit_code != EX_TEMPFAIL:
+        return "ExitCode", exit_code
+    if record.outcome in LATER:
+        return REASONS[record.outcome], EX_TEMPFAIL
+    return REASONS[record.outcome], exit_code if exit_code and exit_code != EX_TEMPFAIL else 1
 
 
 def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[AgentFinding, bool]:

@@ -53,6 +53,9 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
 """
 
+TASK_DEFAULTS: dict[str, Any] = {"title": "", "description": "", "files": [], "parameters": []}
+"""What a task file lacks where a task does not set it."""
+
 
 class PromptError(Exception):
     """A template cannot be rendered. The message says why."""
@@ -93,6 +96,41 @@ def render(prompt: Prompt, template: str | None = None) -> str:
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         line = f"line {error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
         raise PromptError(f"{line}{error}") from None
+
+
+def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, feedback: str = "") -> str:
+    """The prompt of an attempt.
+
+    Args:
+        document: The task file of the attempt.
+        template: The user's, if any.
+        outputs: The folder of its outputs.
+        feedback: What the attempt before has left, if anything.
+    """
+    prompt = Prompt(
+        task=TASK_DEFAULTS | document["task"],
+        attempt=document["attempt"],
+        outputs=outputs,
+        project=document["project"],
+        role=document["role"] or "",
+        dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
+        feedback=feedback,
+    )
+    return render(prompt, template)
+
+
+def check_syntax(template: str) -> None:
+    """Parses a template, and evaluates nothing of it: that may need any time and memory.
+
+    Raises:
+        PromptError: it cannot be parsed.
+    """
+    import jinja2
+
+    try:
+        jinja2.Environment().parse(template)
+    except jinja2.TemplateSyntaxError as error:
+        raise PromptError(f"line {error.lineno}: {error}") from None
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ A line that is no JSON object is a message for people: never an error by itself.
 
 import json
 from collections import deque
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from parallelproject.agents.record import Facts
@@ -15,6 +16,8 @@ _NOISE_LINES, _NOISE_MAX = 20, 500
 """Messages for people that are kept: the last ones, and so many characters of each."""
 _LAST_MESSAGE_MAX = 16_384
 """Characters of the agent's last message that are kept."""
+_OF_ANOTHER_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What reading raises where an agent prints something other than this version knows: that is noise."""
 
 
 class Reader:
@@ -103,8 +106,8 @@ class Reader:
                     self._noise(line[:at])
                 try:
                     self.event(found)
-                except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
-                    self._noise(line)  # an event of another shape than this version knows
+                except _OF_ANOTHER_SHAPE:
+                    self._noise(line)
                 return
         self._noise(line)
 
@@ -112,7 +115,8 @@ class Reader:
         line = line[:_NOISE_MAX]
         self._noise_lines.append(line)
         if self.reads_text and (text := line.decode(errors="replace").strip()):
-            self.text(text)
+            with suppress(*_OF_ANOTHER_SHAPE):
+                self.text(text)
 
 
 def number(value: object) -> int | None:

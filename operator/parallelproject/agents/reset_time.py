@@ -4,6 +4,7 @@ Seen: ``try again in 20s``, ``after 5h3m``, ``try again at 4:42 AM``, ``resets 3
 ``reached|1796009841``, ``retryDelay: 34s``, ``resets at 2026-11-30T04:42:00Z``, ``resets Dec 3, 9am``.
 """
 
+import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -26,13 +27,21 @@ _AT = re.compile(
 
 
 def reset_time(text: str, now: float) -> float | None:
-    """The time, in seconds since the epoch; None where none is given.
+    """The time, in seconds since the epoch; None where none is given, or one that does not exist.
 
     Args:
         text: The message.
         now: Seconds since the epoch: what is relative counts from here, a time of day is the next one. Without a zone
             it is one of this machine.
     """
+    try:
+        at = _found(text, now)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at is not None and math.isfinite(at) else None
+
+
+def _found(text: str, now: float) -> float | None:
     if found := _EPOCH.search(text):
         return float(found[1])
     if found := _IN.search(text):
@@ -54,15 +63,12 @@ def _at(found: re.Match[str], now: float) -> float | None:
             zone = None
     here = datetime.fromtimestamp(now, zone)
     hour = int(found["hour"]) % 12 + (12 if found["half"].lower() == "pm" else 0)
-    try:
-        at = here.replace(hour=hour, minute=int(found["minute"] or 0), second=0, microsecond=0)
-        if found["month"]:
-            month = datetime.strptime(found["month"][:3], "%b").month
-            at = at.replace(month=month, day=int(found["day"]), year=int(found["year"] or here.year))
-            if not found["year"] and at < here - timedelta(days=1):
-                at = at.replace(year=here.year + 1)
-        elif at <= here:
-            at += timedelta(days=1)
-    except ValueError:
-        return None
+    at = here.replace(hour=hour, minute=int(found["minute"] or 0), second=0, microsecond=0)
+    if found["month"]:
+        month = datetime.strptime(found["month"][:3], "%b").month
+        at = at.replace(month=month, day=int(found["day"]), year=int(found["year"] or here.year))
+        if not found["year"] and at < here - timedelta(days=1):
+            at = at.replace(year=here.year + 1)
+    elif at <= here:
+        at += timedelta(days=1)
     return at.timestamp()

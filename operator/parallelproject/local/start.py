@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.failures import all_done
-from parallelproject.local.agents.call import has_records
+from parallelproject.local.agents.call import has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
@@ -238,7 +238,7 @@ def _agents(
     graph: CompiledGraph, what: Mapping[str | None, Command], directory: StateDirectory, deliveries: "Deliveries | None"
 ) -> "AgentEnds | None":
     """What says how attempts of agents ended, where there are any, also of earlier sessions."""
-    if not any(command.agent for command in what.values()) and not has_records(directory.path):
+    if not any(command.agent for command in what.values()) and not has_calls(directory.path):
         return None
     from parallelproject.local.agents.ends import AgentEnds  # here, because few runs need it
 

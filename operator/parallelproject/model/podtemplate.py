@@ -30,8 +30,8 @@ class Container(_Open):
     image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """Image that it runs."""
     command: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
-    """Program and first arguments; the container that runs the task must set it. Variables such as $(PPROJ_TASK_FILE)
-    are replaced."""
+    """Program and first arguments; the container that runs the task must set it, unless its role has an agent.
+    Variables such as $(PPROJ_TASK_FILE) are replaced."""
     args: Annotated[list[Annotated[str, Field(max_length=65_536)]], Field(max_length=256)] = []
     """Further arguments."""
 
@@ -40,7 +40,7 @@ class PodSpec(_Open):
     """What the pods run: a PodSpec, checked as a whole when a Job is created from it."""
 
     containers: Annotated[list[Container], Field(min_length=1, max_length=32)]
-    """Containers; the first one runs the task and must set command."""
+    """Containers; the first one runs the task and must set command, unless the role has an agent."""
 
 
 class PodTemplate(_Open):

@@ -299,14 +299,15 @@ class Role(Model):
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
     agent: Agent | None = None
-    """The coding agent that does the tasks of this role, instead of a command; in a local run only."""
+    """The coding agent that does the tasks of this role, instead of a command. In a cluster it needs spec.git, and a
+    podTemplate whose image has the agent; not with executor Workflow."""
     queue_name: QueueName | None = None
     """Name of the LocalQueue of Kueue that admits its Jobs; by default that of the spec. In a cluster only."""
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     pod_template: PodTemplate | None = None
-    """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster with executor
-    Job; a local run can use --command instead."""
+    """A PodTemplateSpec. Its first container runs the task and must set command, unless the role has an agent. Required
+    in a cluster with executor Job; a local run can use --command instead."""
     workflow_template_ref: WorkflowTemplateRef | None = None
     """With executor Workflow: the WorkflowTemplate that runs a task. Arguments that it declares are set."""
     workflow_spec: WorkflowSpec | None = None
@@ -441,7 +442,7 @@ class Spec(Model):
     limits: Annotated[list[Limit], Field(max_length=50)] = []
     """Limits of providers or credentials, which roles draw from."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
-    """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. In a local run only."""
+    """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. Not with executor Workflow."""
     defaults: Defaults = Defaults()
     """Values for tasks that do not set their own."""
     tasks: Annotated[list[Task], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []

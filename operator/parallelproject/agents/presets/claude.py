@@ -39,8 +39,8 @@ class ClaudeReader(Reader):
 
     def _result(self, event: dict[str, Any]) -> None:
         facts = self.facts
+        facts.error = self._error(event)  # first: an end that cannot be read is no good end
         facts.has_ended = True
-        facts.error = self._error(event)
         facts.session = event.get("session_id") or facts.session
         facts.turns = number(event.get("num_turns"))
         self.say(event.get("result"))

@@ -54,11 +54,11 @@ class GeminiReader(Reader):
 
     def _result(self, event: dict[str, Any]) -> None:
         facts = self.facts
-        facts.has_ended = True
         if event.get("status") == "success":
             facts.error = None
         elif event.get("error") or facts.error is None:  # else an event before has said what it was
             facts.error = self._error(event.get("error") or {})
+        facts.has_ended = True
         stats = event.get("stats") or {}
         for model, used in (stats.get("models") or {facts.model or "": stats}).items():
             if used:

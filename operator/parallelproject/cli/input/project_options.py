@@ -36,6 +36,7 @@ def on_project(function: Work) -> Callable[..., int | None]:
         target = target_of(ctx, values)
         state_dir: Path | None = values.pop("state_dir")
         is_named = target.is_given or bool(values.get("all_namespaces"))
+        words: list[str] = []
         if "name" not in parameters:
             runs = local_runs(None, state_dir, is_named)
         else:
@@ -58,7 +59,12 @@ def on_project(function: Work) -> Callable[..., int | None]:
 
         import asyncio
 
-        return asyncio.run(function(runs, **values))
+        try:
+            return asyncio.run(function(runs, **values))
+        except Failure as failure:
+            if state_dir or not words or words[0] == values["name"] or words[0] in runs.tasks_of_only():
+                raise
+            raise _or_in_cluster(failure, words[0]) from None
 
     command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
     return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
@@ -86,6 +92,12 @@ def on_projects(function: Work) -> Callable[..., int | None]:
 
     command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
     return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
+
+
+def _or_in_cluster(failure: Failure, word: str) -> Failure:
+    """The same failure about a word that is no task of the local run: it may be a project."""
+    hint = f"-n NAMESPACE looks up the project {word} in the cluster"
+    return Failure(*failure.lines, hint=f"{failure.hint}; {hint}" if failure.hint else hint, code=failure.code)
 
 
 def _in_cluster(

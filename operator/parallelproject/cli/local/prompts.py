@@ -1,10 +1,11 @@
 """The prompt that an agent gets for a task of a file, before anything runs or while it does."""
 
+from parallelproject.agents.prompt import prompt_of
 from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.report.status import read_status
 from parallelproject.executors.base.task_file import task_document
-from parallelproject.local.agents.prompts import check_template, prompt_of
+from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.read import read_run
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.model.problem import ProblemsError, quoted

@@ -140,7 +140,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Logs an error that no task gets. One of a generator that the end of the loop closes is none of the operator's.
+    """Logs an error that no task gets. An error of a generator that the end of the loop closes is not the operator's.
 
     A watch of kopf that is cancelled while it handles an event leaves its generators open. The loop then closes them
     at the same time, and the outer one complains that the inner one is closed.

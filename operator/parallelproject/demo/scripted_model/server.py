@@ -1,4 +1,4 @@
-"""The scripted model as a server on the loopback address: three providers, four protocols, one script."""
+"""The scripted model as a server, by default on the loopback address: three providers, four protocols, one script."""
 
 import asyncio
 import json
@@ -42,6 +42,8 @@ class ScriptedModel:
     script: Script
     port: int = 0
     """0: a free one."""
+    host: str = "127.0.0.1"
+    """The address that it listens on."""
     served: list[Served] = field(default_factory=list)
     url: str = ""
 
@@ -55,7 +57,7 @@ class ScriptedModel:
         app.router.add_post(r"/{version:v1\w*}/models/{call:[^/]+}", self._handler(gemini))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"

@@ -22,24 +22,11 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
                 yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
 
 
-def local_only(spec: Spec, instead: str) -> Iterator[Problem]:
-    """Fields that only local runs have.
-
-    Args:
-        spec: The spec.
-        instead: The field of a role that runs an agent in a cluster.
-    """
-    if spec.prompt is not None:
-        yield Problem("spec.prompt", "is for local runs only", "remove it, or use pproj run")
+def adaptive_limits(spec: Spec) -> Iterator[Problem]:
+    """Limits that adapt: only local runs do that."""
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
-            found, hint = "adapts to agents, which are for local runs only", "remove it, or use pproj run"
-            yield Problem(f"spec.limits[{i}].adaptive", found, hint)
-    for i, role in enumerate(spec.roles):
-        if role.agent is not None:
-            found = f"{role.agent.type}: agents are for local runs only"
-            hint = f"remove it and set {instead} to what runs the agent, or use pproj run"
-            yield Problem(f"spec.roles[{i}].agent", found, hint)
+            yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
 from parallelproject.executors.base.task_file import conflict_feedback
-from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
@@ -29,6 +29,13 @@ class Delivered(NamedTuple):
     """The ref of work that did not land."""
     notes: DeliveryNotes = NO_NOTES
 
+    exit_code: int | None = None
+    """Of the attempt, where a coding agent has failed: 75 if it is to be run later."""
+    retry_at: float | None = None
+    """When the limit that it met is over, in seconds since the epoch; None: not known."""
+    explanation: str = ""
+    """How the agent has failed, for the next attempt."""
+
 
 NOT_DELIVERED = Delivered()
 
@@ -43,6 +50,8 @@ def delivered(code: int, message: str) -> Delivered:
     report = _object(message)
     commit, paths = report.get("commit"), report.get("paths")
     ref = report["ref"] if isinstance(report.get("ref"), str) else None
+    if code == AGENT_FAILED:
+        return _of_agent(_mapping(report.get("agent")), ref)
     if code:
         reason = _BY_CODE.get(code, Reason.TRANSIENT)
         conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
@@ -76,10 +85,37 @@ def feedback_of(conflict: Delivered | None, number: int) -> str:
         conflict: The result of that attempt.
         number: Its number.
     """
-    if conflict is None or conflict.reason is not Reason.CONFLICT:
+    if conflict is None:
+        return ""
+    if conflict.explanation:
+        return f"Attempt {number} ended with {conflict.explanation}\n"
+    if conflict.reason is not Reason.CONFLICT:
         return ""
     kept = f"The work of attempt {number} is kept in the repository: {conflict.ref}" if conflict.ref else ""
     return conflict_feedback(number, conflict.paths, kept)
+
+
+def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
+    """What failed an agent's attempt. A verdict that cannot be read is a failure all the same."""
+    try:
+        reason = Reason(str(verdict.get("reason")))
+    except ValueError:
+        reason = Reason.AGENT_ERROR
+    code, until = verdict.get("exitCode"), verdict.get("resetAt")
+    lines = [f"{verdict.get('outcome') or reason}: {verdict.get('message') or ''}"]
+    if verdict.get("lastMessage"):
+        lines += ["", "Its last message:", "", str(verdict["lastMessage"])]
+    return Delivered(
+        reason,
+        ref=ref,
+        exit_code=code if isinstance(code, int) else None,
+        retry_at=float(until) if isinstance(until, int | float) else None,
+        explanation="\n".join(lines),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _length(report: Mapping[str, Any], name: str) -> int:

@@ -28,7 +28,16 @@ _DEADLINE = 86_400
 started."""
 
 
-def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGraph, task: int, number: int) -> str:
+def instruction(
+    spec: Spec,
+    git: Git,
+    project: str,
+    uid: str,
+    graph: CompiledGraph,
+    task: int,
+    number: int,
+    agent: Json | None = None,
+) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
     Args:
@@ -39,6 +48,7 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
         graph: The compiled spec.
         task: The task, as its number in the graph.
         number: Of the attempt.
+        agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
     """
     described = graph.tasks[task]
     fields: Json = {
@@ -63,6 +73,8 @@ def instruction(spec: Spec, git: Git, project: str, uid: str, graph: CompiledGra
     }
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
+    if agent:
+        fields["agent"] = agent
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

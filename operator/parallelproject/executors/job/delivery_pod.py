@@ -12,6 +12,7 @@ from parallelproject.executors.job.pod import (
     OUTPUTS,
     TASK_FOLDER,
     TASK_VOLUME,
+    TOOLS,
     WORK_VOLUME,
     Json,
     entries,
@@ -26,7 +27,7 @@ from parallelproject.model.spec import Git, Spec
 PREPARE, GIT = "prepare", "git"
 """Names of the containers."""
 DELIVERY_FILE = "delivery.json"
-_STATE, _TOOLS = "/pproj/state", "/pproj/bin"
+_STATE = "/pproj/state"
 _CREDENTIALS_VOLUME = "pproj-credentials"
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
@@ -44,17 +45,18 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     return found
 
 
-def add_delivery(pod: Json, git: Git, image: str) -> None:
+def add_delivery(pod: Json, git: Git, image: str, *, is_agent: bool = False) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
         git: Where the work lands.
         image: The image of ``pproj-git``.
+        is_agent: Whether the command is a coding agent, whose outputs its verdict needs.
     """
     agent = pod["containers"][0]
-    agent["command"] = [f"{_TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
-    agent["volumeMounts"] = joined([folder(_TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
+    agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
+    agent["volumeMounts"] = joined([folder(TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
     if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
         # The checkout may belong to another user than the image's: git would refuse to look at it.
         trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
@@ -70,14 +72,15 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     prepare = {
         "name": PREPARE,
         **common,
-        "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", _TOOLS, *result],
-        "volumeMounts": [*mounts, folder(WORKSPACE), folder(_TOOLS)],
+        "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
+        "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
     }
+    outputs = [folder(OUTPUTS, read_only=True)] if is_agent else []
     git_container = {
         "name": GIT,
         **common,
         "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
-        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True)],
+        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), *outputs],
     }
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))

@@ -12,7 +12,7 @@ from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import refusal, task_job
-from parallelproject.executors.job.observation import JobView, PodView, attempt_of, conflict_of, view_job, view_pod
+from parallelproject.executors.job.observation import JobView, PodView, attempt_of, failure_of, view_job, view_pod
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
@@ -128,4 +128,4 @@ class JobExecutor:
 
 def _feedback(start: TaskStart) -> str:
     """The feedback of the previous attempt."""
-    return feedback_of(conflict_of(start.earlier), start.key.attempt - 1)
+    return feedback_of(failure_of(start.earlier), start.key.attempt - 1)

@@ -12,6 +12,7 @@ from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, delivered
 from parallelproject.executors.job import delivery_pod
+from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.names import (
     ANNOTATION_CLAIM,
     ANNOTATION_CONTAINER,
@@ -250,7 +251,10 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
     for name in (delivery_pod.PREPARE, delivery_pod.GIT):
         ended = ends.get(name) or {}
         code = ended.get("exitCode")
-        if (code and not (ends.get(agent) or {}).get("exitCode")) or (name == delivery_pod.GIT and code == 0):
+        if code is None:
+            continue
+        is_first = code and not (ends.get(agent) or {}).get("exitCode")
+        if is_first or (name == delivery_pod.GIT and code in (0, AGENT_FAILED)):
             return delivered(code, str(ended.get("message") or ""))
     return NOT_DELIVERED
 
@@ -292,17 +296,20 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
         if stopped and job.stopped_for not in _FAILED_BY_STOP:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
-        why, code = Reason.POD_FAILED, None
+        why, code, until = Reason.POD_FAILED, None, None
         if stopped:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name)
         if job.reason == "DeadlineExceeded":
             why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
-            why = failed.delivered.reason
+            found = failed.delivered
+            why, code, until = found.reason or why, found.exit_code, found.retry_at
         elif failed and failed.exit_code is not None:
             why, code = Reason.EXIT_CODE, failed.exit_code
-        return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name)
+        return Attempt(
+            number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until
+        )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
@@ -334,9 +341,11 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     )  # fmt: skip
 
 
-def conflict_of(pods: Iterable[PodView]) -> Delivered | None:
-    """The conflict of an attempt's work with landed work; None if it had none, or none is known."""
-    return next((pod.delivered for pod in pods if pod.delivered.reason is Reason.CONFLICT), None)
+def failure_of(pods: Iterable[PodView]) -> Delivered | None:
+    """What the next attempt gets of a failed one: a conflict with landed work, or how its agent failed; None: nothing
+    is known."""
+    reported = (pod.delivered for pod in pods)
+    return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

@@ -10,6 +10,10 @@ Json = dict[str, Any]
 
 TASK_FOLDER = "/pproj/task"
 """The folder of the task file."""
+TASK_FILE, FEEDBACK_FILE = "task.json", "feedback.txt"
+"""Names in it."""
+TOOLS = "/pproj/bin"
+"""The folder of what runs the command of a task whose work lands."""
 OUTPUTS = "/pproj/outputs"
 TASK_VOLUME = "pproj-task"
 WORK_VOLUME = "pproj-work"

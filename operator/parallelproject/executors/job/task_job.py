@@ -10,16 +10,18 @@ from collections.abc import Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
-from parallelproject.executors.base.cluster_checks import local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import adaptive_limits, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import environment, task_document
-from parallelproject.executors.job import delivery_pod, publish_job, single_run
+from parallelproject.executors.job import agent_pod, delivery_pod, publish_job, single_run
 from parallelproject.executors.job.pod import (
+    FEEDBACK_FILE,
     OUTPUTS,
+    TASK_FILE,
     TASK_FOLDER,
     TASK_VOLUME,
     WORK_VOLUME,
@@ -32,10 +34,9 @@ from parallelproject.executors.job.pod import (
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Agent, Spec
 from parallelproject.model.work import WorkKey
 
-_TASK_FILE, _FEEDBACK_FILE = "task.json", "feedback.txt"
 _TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
 """Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
 
@@ -49,19 +50,19 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += local_only(spec, "podTemplate")
+    problems += adaptive_limits(spec)
     for i, role in enumerate(spec.roles):
-        if role.agent is not None:
-            continue
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
-            problems.append(Problem(place, "is missing", "define how a task of this role runs"))
-        elif not role.pod_template.spec.containers[0].command:
+            hint = "give the image that has the agent" if role.agent else "define how a task of this role runs"
+            problems.append(Problem(place, "is missing", hint))
+        elif role.agent is None and not role.pod_template.spec.containers[0].command:
             hint = "set the command that runs the task; the entry point of an image is not known here"
             where = f"{place}.spec.containers[0].command"
             problems.append(Problem(where, "is missing", hint, "CommandRequired"))
         elif is_deep(role.pod_template):
             problems.append(Problem(place, f"is nested more than {DEPTH_MAX} deep", "give a PodTemplateSpec"))
+    problems += agent_pod.problems_of(spec)
     return (
         problems
         or delivery_pod.problems_of(spec, project)
@@ -75,7 +76,7 @@ def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
     """Tasks whose task file would not fit into the annotations of a pod."""
     for i, task in enumerate(spec.tasks):
         texts = [task.title, task.description, task.description[:BODY_MAX] if spec.git else ""]
-        texts += [*(parameter.value for parameter in task.parameters), *task.files]
+        texts += [*(parameter.value for parameter in task.parameters), *task.files, spec.prompt or ""]
         size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
         size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
         if size > _TEXT_BYTES:
@@ -110,25 +111,29 @@ def job_manifest(
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     template = _pod_template(spec, graph.role[task])
+    agent = _agent(spec, graph.role[task])
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
     document = task_document(owner.name, graph, task, number, records)
-    files = {_TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
+    files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
-        files[_FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
+        files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number)
+        call = agent_pod.call_of(agent, spec.prompt) if agent else None
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
-    agent = pod["containers"][0]
+    container = pod["containers"][0]
+    if agent:
+        agent_pod.add_command(pod, agent)
     metadata["annotations"] = {
-        names.KUBECTL_CONTAINER: agent["name"],
+        names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
         **_theirs(metadata.get("annotations")),
         # Our annotation as well: people may change that of kubectl, and the operator reads the pod by its own.
-        names.ANNOTATION_CONTAINER: agent["name"],
+        names.ANNOTATION_CONTAINER: container["name"],
         **dict(files.values()),
     }
     metadata.pop("name", None)
@@ -137,19 +142,21 @@ def job_manifest(
         pod.setdefault("automountServiceAccountToken", False)
     ours = environment(owner.name, graph, task, number) | {
         names.ENV_RUN: owner.uid,
-        names.ENV_TASK_FILE: f"{TASK_FOLDER}/{_TASK_FILE}",
+        names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,
     }
     if feedback:
-        ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{_FEEDBACK_FILE}"
-    theirs = agent.get("env")
+        ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
+    if agent:
+        ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
+    theirs = container.get("env")
     if isinstance(theirs, list):
         theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    agent["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
-    agent.setdefault("workingDir", WORKSPACE)
+    container["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
+    container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
-    agent["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], agent.get("volumeMounts"))
+    container["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], container.get("volumeMounts"))
     items = [
         {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
         for path, (annotation, _) in files.items()
@@ -158,7 +165,7 @@ def job_manifest(
     pod["volumes"] = joined(volumes, pod.get("volumes"))
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
     if spec.git:
-        delivery_pod.add_delivery(pod, spec.git, git_image)
+        delivery_pod.add_delivery(pod, spec.git, git_image, is_agent=agent is not None)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim, queue = claim_of(graph, task).to_json(), queue_labels(spec, graph.queue[task])
@@ -182,6 +189,11 @@ def _pod_template(spec: Spec, role: str | None) -> Json:
     if found is not None and found.pod_template is not None:
         return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
     raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
+
+
+def _agent(spec: Spec, role: str | None) -> Agent | None:
+    found = spec.role(role)
+    return found.agent if found else None
 
 
 def _theirs(found: object) -> Json:

@@ -9,17 +9,19 @@ the container next to a task's: it waits for the command to end, and keeps the w
 import argparse
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from parallelproject.git.container import instructions, sidecar
+from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
-from parallelproject.git.plumbing.outcome import TransientError
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
 from parallelproject.git.workspace.prepare import Prepared, prepare
 
 VARIABLE = "PPROJ_GIT"
@@ -53,19 +55,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    verdicts: list[AgentVerdict] = []
     try:
-        delivery, place = read(instructions.asked(asked.file, VARIABLE))
-        ended = _step(asked, delivery, place)
-        # If the end of a command is not known, the result must not look as if its work had landed.
-        code = TransientError.exit_code if isinstance(ended, Failed) and ended.exit_code is None else 0
+        delivery, place, agent = read(instructions.asked(asked.file, VARIABLE))
+
+        ended = _step(asked, delivery, place, agent, partial(_judge, agent, verdicts) if agent else None)
+        code = 0
+        if isinstance(ended, Failed) and verdicts:
+            code = AGENT_FAILED
+        elif isinstance(ended, Failed) and ended.exit_code is None:
+            # If the end of a command is not known, the result must not look as if its work had landed.
+            code = TransientError.exit_code
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
+    if verdicts:
+        result["agent"] = instructions.shown(verdicts[-1].result())
+        _say(verdicts[-1].message)
     _log(result)
     instructions.answer(result, asked.result)
     return code
+
+
+def _judge(agent: PodAgent, verdicts: list[AgentVerdict], output: Path, exit_code: int) -> AgentVerdict:
+    verdicts.append(AgentVerdict(agent, output, exit_code))
+    return verdicts[-1]
 
 
 def _log(result: Mapping[str, Any]) -> None:
@@ -74,16 +90,27 @@ def _log(result: Mapping[str, Any]) -> None:
     for name, why in _LEFT_OUT.items():
         lines += [f"{path} has not landed: {why}" for path in result.get(name, ())]
     for line in (result.get("message"), *lines):
-        if line:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
+        _say(line)
 
 
-def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepared | Landed | Salvaged | Failed:
+def _say(line: str | None) -> None:
+    if line:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _step(
+    asked: argparse.Namespace,
+    delivery: Delivery,
+    place: Place,
+    agent: PodAgent | None,
+    judge: Callable[[Path, int], AgentVerdict] | None,
+) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
-            return sidecar.deliver(delivery, place, SidecarFolder(asked.state), is_init=not asked.not_init)
+            state = SidecarFolder(asked.state)
+            return sidecar.deliver(delivery, place, state, is_init=not asked.not_init, judge=judge)
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper)
+            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper, agent)
         case "prepare":
             return prepare(delivery, place)
         case "land":
@@ -92,18 +119,20 @@ def _step(asked: argparse.Namespace, delivery: Delivery, place: Place) -> Prepar
             return salvage(delivery, place)
 
 
-def read(text: str) -> tuple[Delivery, Place]:
-    """Reads an instruction.
+def read(text: str) -> tuple[Delivery, Place, PodAgent | None]:
+    """Reads an instruction: of the third part only what a coding agent makes has one.
 
     Raises:
         PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
+    agent = content.pop("agent", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    return delivery, instructions.as_type(Place, place)
+    called = instructions.as_type(PodAgent, agent) if agent else None
+    return delivery, instructions.as_type(Place, place), called
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ import shutil
 import signal
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -67,6 +69,15 @@ class SidecarFolder:
         A command that kills its wrapper cannot write an end of its own.
         """
         (self.folder / "token").write_text(token)
+
+    @property
+    def output(self) -> Path:
+        """The file with what the command has printed, if ``keep_output`` was asked for."""
+        return self.folder / "output"
+
+    def keep_output(self) -> None:
+        """Lets the wrapper write to a file what the command prints."""
+        self.output.touch(0o666)
 
     def wait_end(self, inode: int) -> tuple[int | None, str]:
         """Waits until the lock is free; returns the command's exit code and the token that was written with it.
@@ -123,7 +134,12 @@ class ReplacedError(Exception):
 
 
 def prepare_pod(
-    delivery: Delivery, place: Place, state: SidecarFolder, tools: Path, wrapper: Path = WRAPPER
+    delivery: Delivery,
+    place: Place,
+    state: SidecarFolder,
+    tools: Path,
+    wrapper: Path = WRAPPER,
+    agent: PodAgent | None = None,
 ) -> Prepared:
     """Prepares the workspace, and what the task's container needs to run its command.
 
@@ -133,6 +149,7 @@ def prepare_pod(
         state: The folder that the two containers share.
         tools: The folder that the wrapper is copied to.
         wrapper: The wrapper.
+        agent: The coding agent that the command starts, if it does.
 
     Raises:
         DeliveryError: with what it means for the task.
@@ -146,13 +163,23 @@ def prepare_pod(
     token = secrets.token_hex()
     (place.private / _TOKEN).write_text(token)
     state.give_token(token)
+    if agent:
+        state.keep_output()
+        agent.write_prompt()
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
     return prepared
 
 
-def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: bool = True) -> Landed | Failed:
+def deliver(
+    delivery: Delivery,
+    place: Place,
+    state: SidecarFolder,
+    *,
+    is_init: bool = True,
+    judge: Callable[[Path, int], AgentVerdict] | None = None,
+) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
 
     Args:
@@ -160,6 +187,8 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: 
         place: Where.
         state: The folder that the two containers share.
         is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
+        judge: Gives the verdict on a coding agent, by the file with its output and its exit code; None: the command is
+            no agent, and its exit code is the verdict.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
@@ -188,8 +217,15 @@ def deliver(delivery: Delivery, place: Place, state: SidecarFolder, *, is_init: 
     if not is_init and token != (place.private / _TOKEN).read_text():
         lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
+    verdict = judge(state.output, code) if judge and code is not None else None
+    if verdict:
+        code = verdict.exit_code
     if code == 0:
-        return land(delivery, place)
+        landed = land(delivery, place)
+        if verdict is None or landed.outcome is not Outcome.NO_CHANGE or landed.kept:
+            return landed
+        verdict.note_no_change()
+        return Failed(Outcome.COMMAND_FAILED, verdict.exit_code) if verdict.exit_code else landed
     try:
         kept = salvage(delivery, place)
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))

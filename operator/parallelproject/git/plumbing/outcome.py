@@ -28,6 +28,10 @@ class Outcome(StrEnum):
     TRANSIENT = "Transient"
 
 
+AGENT_FAILED = 26
+"""Exit code of a step whose coding agent has failed, whatever the exit code of its command."""
+
+
 class DeliveryError(Exception):
     """A step that failed. The message is for people and contains no credential."""
 

@@ -1,12 +1,13 @@
 """Which agent makes an attempt, as plain values that travel as JSON. Imports little, since every run loads it."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
-RECORDS = "results"
-"""In the state directory: the folder with the records of attempts."""
-RECORD = ".agent.json"
-"""What the name of an agent's record ends with, after the task and the number of the attempt."""
+_RESULTS = "results"
+"""In the state directory: the folder with what is known of attempts."""
+_CALL = ".call.json"
+"""What the name of the note ends with, after the task and the number of the attempt."""
 
 
 class AgentCall(NamedTuple):
@@ -19,6 +20,40 @@ class AgentCall(NamedTuple):
     """``onNoChange: Succeed``."""
 
 
-def has_records(state: Path) -> bool:
+def note_call(state: Path, task: str, number: int, call: AgentCall | None) -> None:
+    """Notes which agent makes an attempt, before it starts: another session may have another agent, or a command.
+
+    What is there of this number belongs to an attempt that never started, or that a loss of power has undone.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file = _file(state, task, number)
+    record_file(state, task, number).unlink(missing_ok=True)
+    if call is None:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(call))
+
+
+def noted_call(state: Path, task: str, number: int) -> AgentCall | None:
+    """The agent that has made an attempt; None: a command that is no agent."""
+    try:
+        return AgentCall(*json.loads(_file(state, task, number).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def record_file(state: Path, task: str, number: int) -> Path:
+    """Where the record of an attempt is."""
+    return state / _RESULTS / f"{task}.{number}.agent.json"
+
+
+def has_calls(state: Path) -> bool:
     """Whether any attempt below a state directory was one of an agent."""
-    return any((state / RECORDS).glob(f"*{RECORD}"))
+    return any((state / _RESULTS).glob(f"*{_CALL}"))
+
+
+def _file(state: Path, task: str, number: int) -> Path:
+    return state / _RESULTS / f"{task}.{number}{_CALL}"

@@ -1,26 +1,23 @@
 """The ends of attempts that agents make, as the engine asks for them: in this session and of earlier ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from parallelproject.agents.catalog import PRESETS
+from parallelproject.agents.judge import end_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import AgentOutcome
-from parallelproject.local.agents.call import AgentCall
-from parallelproject.local.agents.judgement import (
-    end_of,
-    judge_log,
-    read_record,
-    record_file,
-    write_record,
-)
+from parallelproject.local.agents.call import AgentCall, noted_call, record_file
+from parallelproject.local.agents.judgement import document, judge_log, read_record, write_record
 from parallelproject.local.agents.spending import Spending
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.model.agents import AgentType
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKey
 
-_EXIT_CODE = "ExitCode"
+_EXIT_CODE, _OVERDUE = Reason.EXIT_CODE, Reason.DEADLINE_EXCEEDED
 _FIXES: Mapping[str, Callable[[Preset], str]] = {
     AgentOutcome.AUTH.value: lambda preset: preset.login,
     AgentOutcome.DENIED.value: lambda preset: preset.allow,
@@ -36,7 +33,7 @@ class AgentEnds:
         """Describes them.
 
         Args:
-            call_of: By task id, the agent that makes its attempts; None: a command that is no agent.
+            call_of: By task id, the agent that makes its next attempts; None: a command that is no agent.
             directory: The state.
             are_judged_before: Whether an attempt's own process judges it, before its work lands.
         """
@@ -44,14 +41,17 @@ class AgentEnds:
         self._directory = directory
         self._are_judged_before = are_judged_before
         self._spent: dict[str, dict[int, Spending]] = {}
+        self._unwritten: dict[WorkKey, Mapping[str, Any]] = {}  # records that found no room
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by the output of its agent rather than by its exit code alone."""
-        found = self._reported(row)
-        record = self._record(row.key.task, row.key.attempt)
-        if record:
-            self._spent.setdefault(row.key.task, {})[row.key.attempt] = Spending.of(record)
-        return found
+        found = self._record(row.key) if self._are_judged_before else self._judged(row)
+        if found is None:
+            return row
+        self._spent.setdefault(row.key.task, {})[row.key.attempt] = Spending.of(found)
+        if self._are_judged_before or found.get("success") or not _is_by_exit_code(row):
+            return row
+        return row._replace(phase=FAILED, reason=found.get("reason") or _EXIT_CODE, exit_code=found.get("exitCode"))
 
     def spent(self, task: str) -> Spending:
         """What all attempts of a task have used, of those that were ``reported``."""
@@ -61,38 +61,36 @@ class AgentEnds:
         """What all of them have used, also of tasks that are no longer there."""
         return Spending.sum_of(each for task in self._spent.values() for each in task.values())
 
-    def _reported(self, row: AttemptRow) -> AttemptRow:
-        if self._are_judged_before or not (
-            row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)
-        ):
-            return row
-        code = row.exit_code or 0
-        file = record_file(self._directory.path, row.key.task, row.key.attempt)
-        found = read_record(file)
+    def _judged(self, row: AttemptRow) -> Mapping[str, Any] | None:
+        """The record of an attempt, made of its log unless it exists; None: no agent made it."""
+        task, number = row.key.task, row.key.attempt
+        call = noted_call(self._directory.path, task, number)
+        if call is None:
+            return None
+        found = self._record(row.key)
         if found is None:
-            call = self._call_of(row.key.task)
-            if call is None or not Path(self._directory.prompt_file(row.key.task, row.key.attempt)).exists():
-                return row  # no agent made it: an earlier session may have had a command
-            log, outputs = self._directory.log(row.key.task, row.key.attempt), self._directory.outputs(row.key.task)
-            record = judge_log(call, log, 0, outputs, code)
-            file.parent.mkdir(exist_ok=True)
-            write_record(file, record, end_of(record, code))
-            found = read_record(file) or {}
-        if found.get("success"):
-            return row
-        return row._replace(phase=FAILED, reason=found.get("reason") or _EXIT_CODE, exit_code=found.get("exitCode"))
+            code, log = row.exit_code or 0, self._directory.log(task, number)
+            record = judge_log(call, log, 0, self._directory.outputs(task), code, row.ended or row.started)
+            end = end_of(record, code) if _is_by_exit_code(row) else (row.reason or "", code)
+            self._unwritten[row.key] = found = document(record, end)
+            with suppress(OSError):  # the next session makes it again
+                write_record(record_file(self._directory.path, task, number), found)
+                del self._unwritten[row.key]
+        return found
 
     def retry_at(self, row: AttemptRow) -> float | None:
-        """When the limit that an attempt met is over, where its agent said that."""
-        found = self._record(row.key.task, row.key.attempt) if row.phase == FAILED else None
+        """When the limit that an attempt met is over, if its agent said that. Another agent has other limits."""
+        then, now = noted_call(self._directory.path, row.key.task, row.key.attempt), self._call_of(row.key.task)
+        is_another = then is None or now is None or (then.type, then.model) != (now.type, now.model)
+        found = None if is_another or row.phase != FAILED else self._record(row.key)
         at = found.get("resetAt") if found else None
         return float(at) if isinstance(at, int | float) else None
 
     def notes(self, row: AttemptRow) -> tuple[str, ...]:
         """Why an attempt failed, in the agent's words; where its own process has judged it, its log has them."""
         has_none = self._are_judged_before or row.phase != FAILED
-        found = None if has_none else self._record(row.key.task, row.key.attempt)
-        return (f"{found['outcome']}: {found['message']}",) if found and found.get("message") else ()
+        found = None if has_none else self._record(row.key)
+        return (_said(found),) if found and found.get("message") else ()
 
     def remarks(self, failed: Mapping[str, int]) -> list[str]:
         """What a person has to do about tasks that have failed for good, each fix once.
@@ -102,7 +100,7 @@ class AgentEnds:
         """
         lines: dict[str, None] = {}
         for task, number in failed.items():
-            found = self._record(task, number) or {}
+            found = self._record(WorkKey.of_task(task, number)) or {}
             fix = _FIXES.get(str(found.get("outcome")))
             if fix:
                 preset = PRESETS[AgentType(found["agent"])]
@@ -115,15 +113,27 @@ class AgentEnds:
         Raises:
             OSError: it cannot be written.
         """
-        found = self._record(task, number)
+        found = self._record(WorkKey.of_task(task, number))
         if found is None:
             return None
-        lines: Sequence[str] = [f"Attempt {number} ended with {found['outcome']}: {found['message']}"]
+        lines: Sequence[str] = [f"Attempt {number} ended with {_said(found)}"]
         if found.get("lastMessage"):
             lines = [*lines, "", "Its last message:", "", str(found["lastMessage"])]
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
         file.write_text("\n".join(lines) + "\n", errors="replace")
         return str(file)
 
-    def _record(self, task: str, number: int) -> Mapping[str, Any] | None:
-        return read_record(record_file(self._directory.path, task, number))
+    def _record(self, key: WorkKey) -> Mapping[str, Any] | None:
+        return self._unwritten.get(key) or read_record(record_file(self._directory.path, key.task, key.attempt))
+
+
+def _said(found: Mapping[str, Any]) -> str:
+    """How an attempt ended, for people and for the next attempt."""
+    if found.get("reason") == _OVERDUE:
+        return f"{_OVERDUE}: it was stopped at its deadline"
+    return f"{found['outcome']}: {found['message']}"
+
+
+def _is_by_exit_code(row: AttemptRow) -> bool:
+    """Whether an attempt ended by itself, so that its agent says how."""
+    return row.phase == SUCCEEDED or (row.phase == FAILED and row.reason == _EXIT_CODE)

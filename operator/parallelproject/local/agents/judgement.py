@@ -2,40 +2,19 @@
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from parallelproject.agents.attempt_files import ending_of, facts_of
 from parallelproject.agents.catalog import PRESETS
-from parallelproject.agents.judge import EX_TEMPFAIL, Ending, nothing_changed, record_of
-from parallelproject.agents.record import AgentOutcome, AgentRecord, Facts
-from parallelproject.local.agents.call import RECORD, RECORDS, AgentCall
+from parallelproject.agents.judge import REASONS, Ending, nothing_changed, record_of
+from parallelproject.agents.record import AgentRecord
+from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
 
-_CHUNK = 2**20
-_DECLARED_MAX = 4096
-"""Bytes that are read of what an agent declares."""
-NO_CHANGE, NEEDS_INPUT, USAGE = "no-change", "needs-input.md", "usage.json"
-"""Files among the outputs by which an agent says something to us."""
-_REASONS = {
-    AgentOutcome.RATE_LIMITED: "RateLimited",
-    AgentOutcome.QUOTA_EXHAUSTED: "QuotaExhausted",
-    AgentOutcome.TRANSIENT: "Transient",
-    AgentOutcome.AUTH: "AgentAuth",
-    AgentOutcome.DENIED: "AgentDenied",
-    AgentOutcome.TURN_LIMIT: "TurnLimit",
-    AgentOutcome.BUDGET_HIT: "BudgetHit",
-    AgentOutcome.NO_CHANGE: "NoChange",
-    AgentOutcome.NEEDS_INPUT: "NeedsInput",
-    AgentOutcome.AGENT_ERROR: "AgentError",
-    AgentOutcome.FAILED: "AgentError",
-}
-"""By outcome, the ``Reason`` of an attempt that failed."""
-_LATER = frozenset({AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, AgentOutcome.TRANSIENT})
 
-
-def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: int) -> AgentRecord:
+def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: int, now: float) -> AgentRecord:
     """The record of an attempt whose command has ended.
 
     Args:
@@ -44,40 +23,33 @@ def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: i
         offset: Where that begins in the file.
         outputs: The folder of its outputs.
         exit_code: Of its command.
+        now: When it ended, in seconds since the epoch.
     """
-    preset, now = PRESETS[AgentType(call.type)], time.time()
-    return record_of(preset, _read(call, log, offset, now), ending(call, outputs, exit_code, now), call.model)
+    preset = PRESETS[AgentType(call.type)]
+    facts = facts_of(preset, Path(log), offset, now)
+    return record_of(preset, facts, ending(call, outputs, exit_code, now), call.model)
 
 
 def ending(call: AgentCall, outputs: str, exit_code: int, now: float, changed: bool | None = None) -> Ending:
-    """What is known of an end beyond the output. Outputs are a result, too: with one, something has changed."""
-    folder = Path(outputs)
-    declared, question = _declared(folder / NO_CHANGE), _declared(folder / NEEDS_INPUT)
-    if changed is False and _has_outputs(folder):
-        changed = True
-    return Ending(exit_code, now, changed, declared, question, call.may_change_nothing)
+    """What is known of an end beyond the output."""
+    may_change_nothing = call.may_change_nothing
+    return ending_of(Path(outputs), exit_code, now, changed=changed, may_change_nothing=may_change_nothing)
 
 
-def end_of(record: AgentRecord, exit_code: int) -> tuple[str, int]:
-    """The reason and the exit code of an attempt: 75 where it is to be run later."""
-    if record.is_success:
-        return "", 0
-    if record.outcome is AgentOutcome.FAILED and exit_code and exit_code != EX_TEMPFAIL:
-        return "ExitCode", exit_code
-    if record.outcome in _LATER:
-        return _REASONS[record.outcome], EX_TEMPFAIL
-    return _REASONS[record.outcome], exit_code if exit_code and exit_code != EX_TEMPFAIL else 1
+def document(record: AgentRecord, end: tuple[str, int]) -> dict[str, Any]:
+    """A record as it is written down, with the reason and the exit code of its attempt."""
+    return record.as_json() | {"reason": end[0], "exitCode": end[1]}
 
 
-def write_record(path: Path, record: AgentRecord, end: tuple[str, int]) -> None:
-    """Writes it all, or nothing.
+def write_record(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a ``document``: it all, or nothing.
 
-    Args:
-        path: The file.
-        record: The record.
-        end: The reason and the exit code of the attempt.
+    Raises:
+        OSError: it cannot be written.
     """
-    _write(path, record.as_json() | {"reason": end[0], "exitCode": end[1]})
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(content, ensure_ascii=False), errors="replace")
+    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
 
 
 def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:
@@ -87,16 +59,10 @@ def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:
         Its reason and its exit code from now on, 0 where that is a success, and a line for people.
     """
     found, is_success = nothing_changed(end, (read_record(path) or {}).get("denied") or ())
-    reason, code = ("", 0) if is_success else (_REASONS[found.outcome], 1)
+    reason, code = ("", 0) if is_success else (REASONS[found.outcome], 1)
     said = {"outcome": found.outcome.value, "message": found.message, "success": is_success}
-    _write(path, {**(read_record(path) or {}), **said, "reason": reason, "exitCode": code})
+    write_record(path, {**(read_record(path) or {}), **said, "reason": reason, "exitCode": code})
     return reason, code, f"{found.outcome}: {found.message}"
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(content, ensure_ascii=False), errors="replace")
-    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
 
 
 def read_record(path: Path) -> Mapping[str, Any] | None:
@@ -106,38 +72,3 @@ def read_record(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def record_file(state: Path, task: str, number: int) -> Path:
-    """Where the record of an attempt is."""
-    return state / RECORDS / f"{task}.{number}{RECORD}"
-
-
-def _read(call: AgentCall, log: str, offset: int, now: float) -> Facts:
-    reader = PRESETS[AgentType(call.type)].reader(now)
-    try:
-        with Path(log).open("rb") as file:
-            file.seek(offset)
-            while data := file.read(_CHUNK):
-                reader.feed(data)
-    except OSError:
-        pass  # without its output there is no final event: that is an error of its own
-    return reader.close()
-
-
-def _declared(file: Path) -> str | None:
-    """What a file says; None without such a file. Whatever it is, it is the task's own."""
-    try:
-        if not file.is_file():
-            return None
-        with file.open("rb") as opened:
-            return opened.read(_DECLARED_MAX).decode(errors="replace").strip()
-    except OSError:
-        return None
-
-
-def _has_outputs(folder: Path) -> bool:
-    try:
-        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT, USAGE) for entry in folder.iterdir())
-    except OSError:
-        return False

@@ -7,8 +7,6 @@ from typing import Any
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Task
 
-_TASK: dict[str, Any] = {"title": "", "description": "", "files": [], "parameters": []}
-"""What a task file lacks where a task does not set it."""
 _FEEDBACK_MAX = 32_768
 """Bytes of the feedback of an attempt that its successor reads: the last ones."""
 
@@ -28,31 +26,10 @@ def write_prompt(
     Raises:
         OSError: it cannot be written.
     """
+    from parallelproject.agents.prompt import prompt_of  # here, because few runs need it
+
     text = prompt_of(document, template, outputs, _text(feedback) if feedback else "")
     Path(file).write_text(text, errors="replace")
-
-
-def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, feedback: str = "") -> str:
-    """The prompt of an attempt.
-
-    Args:
-        document: The task file of the attempt.
-        template: The user's, if any.
-        outputs: The folder of its outputs.
-        feedback: What the attempt before has left, if anything.
-    """
-    from parallelproject.agents.prompt import Prompt, render  # here, because few runs need it
-
-    prompt = Prompt(
-        task=_TASK | document["task"],
-        attempt=document["attempt"],
-        outputs=outputs,
-        project=document["project"],
-        role=document["role"] or "",
-        dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
-        feedback=feedback,
-    )
-    return render(prompt, template)
 
 
 def check_template(template: str, tasks: Sequence[Task]) -> None:
@@ -61,12 +38,12 @@ def check_template(template: str, tasks: Sequence[Task]) -> None:
     Raises:
         ProblemsError: it is wrong.
     """
-    from parallelproject.agents.prompt import Prompt, PromptError, render
+    from parallelproject.agents.prompt import TASK_DEFAULTS, Prompt, PromptError, render
 
     done = {"id": "other", "state": "Succeeded", "attempts": 1, "outputs": {"name": "/path"}, "commit": "0123456789"}
     try:
         for task in tasks:
-            shown = _TASK | task.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+            shown = TASK_DEFAULTS | task.model_dump(by_alias=True, exclude_defaults=True, mode="json")
             for dependencies, feedback in (([], ""), ([done], "feedback")):
                 render(Prompt(shown, 1, "/outputs", "project", "role", dependencies, feedback), template)
     except PromptError as error:

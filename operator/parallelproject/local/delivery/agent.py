@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.git.plumbing.delivery import Delivery
-from parallelproject.local.agents.call import AgentCall
+from parallelproject.local.agents.call import AgentCall, record_file
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
 
 
@@ -22,21 +22,25 @@ class AgentJudge:
         call = settings.get("agent")
         return cls(AgentCall(*call), settings["log"], state, outputs) if call else None
 
-    def judge(self, delivery: Delivery, offset: int, code: int) -> tuple[str, int]:
+    def judge(
+        self, delivery: Delivery, offset: int, code: int, overdue: tuple[str, int] | None = None
+    ) -> tuple[str, int]:
         """The reason and the exit code of an attempt whose command has ended: 0 where its work may land.
 
         Args:
             delivery: The attempt.
             offset: Where its output begins in the log.
             code: The exit code of its command.
+            overdue: The reason and the exit code where the command was stopped at its deadline: they stay.
         """
         # Here, because most attempts are no agent's, and each is a process that has to start fast.
-        from parallelproject.local.agents.judgement import end_of, judge_log, record_file, write_record
+        from parallelproject.agents.judge import end_of
+        from parallelproject.local.agents.judgement import document, judge_log, write_record
 
-        record = judge_log(self._call, self._log, offset, self._outputs, code)
-        end = end_of(record, code)
-        write_record(record_file(self._state, delivery.task, delivery.attempt), record, end)
-        if record.message:
+        record = judge_log(self._call, self._log, offset, self._outputs, code, time.time())
+        end = overdue or end_of(record, code)
+        write_record(record_file(self._state, delivery.task, delivery.attempt), document(record, end))
+        if record.message and not overdue:
             print(f"pproj: {record.outcome}: {record.message}", flush=True)  # noqa: T201 - the task's own log
         return end
 
@@ -44,7 +48,7 @@ class AgentJudge:
         """The result of a landing, which is a failure where nothing has changed and the agent did not say why."""
         if not result.changed_nothing:
             return result
-        from parallelproject.local.agents.judgement import ending, note_no_change, record_file
+        from parallelproject.local.agents.judgement import ending, note_no_change
 
         end = ending(self._call, self._outputs, 0, time.time(), changed=False)
         if end.changed:

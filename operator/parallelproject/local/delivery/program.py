@@ -8,11 +8,13 @@ to start fast.
 import fcntl
 import json
 import os
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTEC
 
 def main(file: str) -> int:
     """Carries out the instruction in a file, and gives the exit code of the attempt."""
+    if isinstance(sys.stdout, TextIOWrapper):  # an agent may say anything, and the log is for whatever it says
+        sys.stdout.reconfigure(errors="backslashreplace")
     attempt = LandingAttempt(json.loads(Path(file).read_bytes()), dict(os.environ))
     try:
         result = attempt.deliver()
@@ -152,9 +156,10 @@ class LandingAttempt:
 
     def _judged(self, agent: AgentJudge, failed: DeliveryResult | None, offset: int) -> DeliveryResult | None:
         """How the attempt of an agent failed, by its output since an offset in the log, if it did."""
-        reason, code = agent.judge(self._delivery, offset, failed.exit_code if failed else 0)
-        if failed and failed.reason == _OVERDUE:
-            reason = _OVERDUE
+        code = failed.exit_code if failed else 0
+        # What an agent says when it is cut off is no reason to run it again for nothing.
+        overdue = (_OVERDUE, code) if failed and failed.reason == _OVERDUE else None
+        reason, code = agent.judge(self._delivery, offset, code, overdue)
         return DeliveryResult(FAILED, reason, exit_code=code) if code else None
 
     def _checked(self, check: str, deadline: float | None) -> DeliveryResult | None:

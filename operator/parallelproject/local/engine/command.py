@@ -101,7 +101,7 @@ def _of_agent(agent: Agent, place: str) -> Command:
         found = f"{preset.title} has no limit of cost of its own"
         raise ProblemsError([Problem(f"{place}.maxCost", found, "remove it, or use an agent that has one: ClaudeCode")])
     max_usd = agent.max_cost.usd if agent.max_cost else None
-    argv = command_of(preset, agent.model, agent.args, max_usd, os.environ, is_root=os.geteuid() == 0)
+    argv = command_of(preset, agent.model, agent.args, max_usd, os.environ)
     call = AgentCall(agent.type.value, agent.model, agent.on_no_change is NoChange.SUCCEED)
     return Command(argv, agent=call)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.local.agents.call import note_call
 from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
@@ -84,6 +85,8 @@ class ProcessExecutor:
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
         command = self._commands[graph.role[task]]
+        if self._agents:
+            note_call(directory.path, task_id, number, command.agent)
         if command.agent:
             own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
             feedback = own.get(names.ENV_FEEDBACK)

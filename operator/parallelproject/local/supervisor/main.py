@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -24,6 +25,8 @@ def main(end: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the engine receives them, and passes them on
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    # Tasks inherit it: a core dump has the environment with its keys, and might be taken as work.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     os.set_inheritable(end, False)
     process_tree.adopt_orphans()
     gc.freeze()

@@ -1,0 +1,83 @@
+"""The files that an attempt of an agent leaves: its output, and what it declares. Their content is the agent's: none is
+followed as a link, read without a bound, or waited for."""
+
+import os
+import stat
+from pathlib import Path
+
+from parallelproject.agents.judge import Ending
+from parallelproject.agents.preset import Preset
+from parallelproject.agents.record import Facts
+
+NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
+"""Files among the outputs by which an agent says something to us."""
+_CHUNK = 2**20
+_DECLARED_MAX = 4096
+"""Bytes that are read of what an agent declares."""
+
+
+def facts_of(preset: Preset, output: Path, offset: int, now: float) -> Facts:
+    """What an agent has printed.
+
+    Args:
+        preset: The agent.
+        output: The file with its output. Without one there is no final event, which is an error of its own.
+        offset: Where that begins in the file.
+        now: When it ended, in seconds since the epoch.
+    """
+    reader = preset.reader(now)
+    file = _opened(output)
+    if file is not None:
+        with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
+            left = os.fstat(file).st_size - offset  # what it left running may print on and on
+            opened.seek(offset)
+            while left > 0 and (data := opened.read(min(_CHUNK, left))):
+                reader.feed(data)
+                left -= len(data)
+    return reader.close()
+
+
+def ending_of(
+    outputs: Path, exit_code: int, now: float, *, changed: bool | None = None, may_change_nothing: bool = False
+) -> Ending:
+    """What is known of an end beyond the output. Outputs are a result, too: with one, something has changed.
+
+    Args:
+        outputs: The folder of the attempt's outputs.
+        exit_code: Of its command.
+        now: When it ended, in seconds since the epoch.
+        changed: As in ``Ending``.
+        may_change_nothing: As in ``Ending``.
+    """
+    if changed is False and _has_outputs(outputs):
+        changed = True
+    declared, question = _declared(outputs / NO_CHANGE), _declared(outputs / NEEDS_INPUT)
+    return Ending(exit_code, now, changed, declared, question, may_change_nothing)
+
+
+def _declared(path: Path) -> str | None:
+    """What a file says; None without such a file."""
+    file = _opened(path)
+    if file is None:
+        return None
+    with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
+        return opened.read(_DECLARED_MAX).decode(errors="replace").strip()
+
+
+def _has_outputs(folder: Path) -> bool:
+    try:
+        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT) for entry in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _opened(path: Path) -> int | None:
+    """A regular file, opened without following a link or waiting for a pipe; None for anything else."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        return None
+    return file

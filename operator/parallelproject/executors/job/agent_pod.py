@@ -1,0 +1,78 @@
+"""The coding agent of a role in a pod: the command of the task's container, and what our containers get of it. Pure.
+
+The image of the role's template has the agent. The container that lands the work writes the prompt before, and judges
+the output after: so an agent needs ``spec.git``.
+"""
+
+from parallelproject.agents.catalog import PRESETS
+from parallelproject.agents.invocation import command_of
+from parallelproject.agents.prompt import PromptError, check_syntax
+from parallelproject.executors.job.pod import FEEDBACK_FILE, OUTPUTS, TASK_FILE, TASK_FOLDER, TOOLS, Json
+from parallelproject.model.problem import Problem
+from parallelproject.model.spec import Agent, NoChange, Spec
+
+PROMPT_PATH = f"{TOOLS}/prompt.md"
+"""Where the prompt of an attempt is."""
+
+
+def problems_of(spec: Spec) -> list[Problem]:
+    """What keeps the agents of a spec from running in pods."""
+    found: list[Problem] = []
+    has_agent = False
+    for i, role in enumerate(spec.roles):
+        if role.agent is None:
+            continue
+        has_agent = True
+        place = f"spec.roles[{i}]"
+        if spec.git is None:
+            what = "needs spec.git in a cluster: the container that lands the work also judges the agent"
+            found.append(Problem(f"{place}.agent", what, "set spec.git, or use pproj run"))
+        preset = PRESETS[role.agent.type]
+        if role.agent.max_cost and not preset.cost_arguments:
+            what = f"{preset.title} has no limit of cost of its own"
+            found.append(Problem(f"{place}.agent.maxCost", what, "remove it, or use an agent that has one: ClaudeCode"))
+        container = role.pod_template.spec.containers[0] if role.pod_template else None
+        for field in ("command", "args"):
+            if container is not None and getattr(container, field):
+                what = f"is set, and the role has an agent, {role.agent.type}, which is its command"
+                hint = "remove it; arguments of the agent are in agent.args"
+                found.append(Problem(f"{place}.podTemplate.spec.containers[0].{field}", what, hint))
+    if spec.prompt is not None:
+        try:
+            check_syntax(spec.prompt)
+        except PromptError as error:
+            found.append(Problem("spec.prompt", f"the template is wrong: {error}"))
+        if not has_agent:
+            found.append(Problem("spec.prompt", "is read by no role: none has an agent", "remove it, or set agent"))
+    return found
+
+
+def call_of(agent: Agent, template: str | None) -> Json:
+    """The fields of ``PodAgent`` for an instruction.
+
+    Args:
+        agent: The agent.
+        template: The user's template of prompts.
+    """
+    fields: Json = {
+        "type": agent.type.value,
+        "outputs": OUTPUTS,
+        "taskFile": f"{TASK_FOLDER}/{TASK_FILE}",
+        "feedbackFile": f"{TASK_FOLDER}/{FEEDBACK_FILE}",
+        "promptFile": PROMPT_PATH,
+        "model": agent.model,
+        "mayChangeNothing": agent.on_no_change is NoChange.SUCCEED,
+        "template": template,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def add_command(pod: Json, agent: Agent) -> None:
+    """Makes the agent the command of a pod's first container.
+
+    Args:
+        pod: The spec of the pod; it is changed.
+        agent: The agent.
+    """
+    max_usd = agent.max_cost.usd if agent.max_cost else None
+    pod["containers"][0]["command"] = list(command_of(PRESETS[agent.type], agent.model, agent.args, max_usd))

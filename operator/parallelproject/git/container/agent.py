@@ -1,0 +1,122 @@
+"""The coding agent in a pod: its prompt before it runs, and the verdict on its attempt, before its work lands."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parallelproject.agents.attempt_files import ending_of, facts_of
+from parallelproject.agents.catalog import PRESETS
+from parallelproject.agents.judge import REASONS, end_of, nothing_changed, record_of
+from parallelproject.agents.prompt import PromptError, prompt_of
+from parallelproject.agents.record import AgentRecord
+from parallelproject.git.plumbing.outcome import PolicyError
+from parallelproject.model.agents import AgentType
+
+_MESSAGE_BYTES, _LAST_BYTES = 400, 500
+"""Most bytes of the agent's words in a result, as JSON: they share it with paths and refs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodAgent:
+    """The agent of an attempt, as the instruction names it."""
+
+    type: AgentType
+    outputs: Path
+    """The folder of its outputs."""
+    task_file: Path
+    prompt_file: Path
+    """Where its prompt is written."""
+    feedback_file: Path | None = None
+    """What the attempt before has left, if that exists."""
+    model: str | None = None
+    may_change_nothing: bool = False
+    """Whether no change is a success without a word (``onNoChange: Succeed``)."""
+    template: str | None = None
+    """The user's template of prompts."""
+
+    def write_prompt(self) -> None:
+        """Writes the prompt. It is rendered here, since a template of a user may need any time and memory.
+
+        Raises:
+            PolicyError: the template is wrong.
+        """
+        feedback = self.feedback_file
+        given = feedback.read_text(errors="replace") if feedback and feedback.exists() else ""
+        try:
+            text = prompt_of(json.loads(self.task_file.read_bytes()), self.template, str(self.outputs), given)
+        except PromptError as error:
+            raise PolicyError("InvalidPrompt", f"spec.prompt: the template is wrong: {error}") from None
+        self.prompt_file.write_text(text, errors="replace")
+
+
+class AgentVerdict:
+    """The verdict on one attempt: first by its output, then by what it has changed."""
+
+    def __init__(self, agent: PodAgent, output: Path, exit_code: int) -> None:
+        """Judges by the output.
+
+        Args:
+            agent: Who made it.
+            output: The file with its output.
+            exit_code: Of its command.
+        """
+        self._agent, self._now = agent, time.time()
+        preset = PRESETS[agent.type]
+        facts = facts_of(preset, output, 0, self._now)
+        may_change_nothing = agent.may_change_nothing
+        ending = ending_of(agent.outputs, exit_code, self._now, may_change_nothing=may_change_nothing)
+        self._record = record_of(preset, facts, ending, agent.model)
+        self._outcome, self._message = self._record.outcome, self._record.message
+        self.reason, self.exit_code = end_of(self._record, exit_code)
+        """Why it has failed, and its exit code from now on, 0 where its work may land."""
+
+    def note_no_change(self) -> None:
+        """Notes that its work has changed nothing: that may be a failure."""
+        may_change_nothing = self._agent.may_change_nothing
+        end = ending_of(self._agent.outputs, 0, self._now, changed=False, may_change_nothing=may_change_nothing)
+        if end.changed:
+            return
+        found, is_success = nothing_changed(end, self._record.denied)
+        self._outcome, self._message = found.outcome, found.message
+        if not is_success:
+            self.reason, self.exit_code = REASONS[found.outcome], 1
+
+    @property
+    def message(self) -> str:
+        """One line for people; empty for a plain success."""
+        return f"{self._outcome}: {self._message}" if self._message else ""
+
+    def result(self) -> Mapping[str, Any]:
+        """What the operator gets of it."""
+        record = self._record
+        return {
+            "outcome": self._outcome.value,
+            "reason": self.reason,
+            "exit_code": self.exit_code,
+            "message": _short(self._message, _MESSAGE_BYTES),
+            "last_message": _short(record.last_message or "", _LAST_BYTES) if self.reason else "",
+            "reset_at": record.reset_at,
+            **_spent(record),
+        }
+
+
+def _spent(record: AgentRecord) -> Mapping[str, Any]:
+    used = record.usage.values()
+    taken = [part for each in used for part in (each.input, each.cache_read, each.cache_write) if part is not None]
+    given = [each.output for each in used if each.output is not None]
+    return {
+        "input_tokens": sum(taken) if taken else None,
+        "output_tokens": sum(given) if given else None,
+        "cost_usd": record.cost_usd,
+    }
+
+
+def _short(text: str, most: int) -> str:
+    """The start of a text, of at most so many bytes as JSON."""
+    cut = text
+    while len(json.dumps(cut)) > most:
+        cut = cut[: len(cut) * most // len(json.dumps(cut)) - 1]
+    return cut if cut == text else f"{cut}…"

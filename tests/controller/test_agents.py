@@ -1,0 +1,73 @@
+"""Attempts of coding agents in a cluster: what the verdict of the git container means for the task.
+
+The nodes are fake here, and so is the verdict; tests/git/test_pod_agent.py has the real one.
+"""
+
+import time
+
+import pytest
+
+from parallelproject.core.times import epoch
+from tests.controller.cluster import Json, Namespace, role, rows, spec, task
+from tests.controller.test_delivery import GIT, delivering
+
+pytestmark = pytest.mark.cluster
+
+FAILED = 26
+ROLES: Json = {
+    "roles": [
+        {
+            "name": "coder",
+            "agent": {"type": "ClaudeCode"},
+            "podTemplate": {"spec": {"containers": [{"name": "agent", "image": "agent"}]}},
+        }
+    ]
+}
+
+
+def ending(id: str, outcome: str, *, code: int = 1, attempts: int = 1, **verdict: object) -> Json:
+    """A task whose agent fails in its first attempts."""
+    agent = {"outcome": outcome, "reason": outcome, "exitCode": code, "message": "so it says", **verdict}
+    message: Json = {"outcome": "Failed", "exitCode": code, "agent": agent}
+    return delivering(id, code=FAILED, attempts=attempts, message=message)
+
+
+def attempts(ns: Namespace, id: str) -> dict[str, Json]:
+    return {pod["metadata"]["labels"]["parallelproject.io/attempt"]: pod for pod in ns.pods(id)}
+
+
+def test_a_limit_costs_no_attempt_and_the_next_one_starts_when_it_is_over(ns: Namespace) -> None:
+    reset = int(time.time()) + 20
+    limited = ending("a", "RateLimited", code=75, resetAt=reset)
+    ns.create(spec(limited, git=GIT, defaults={"maxAttempts": 1}, **ROLES))
+    waiting = ns.wait(lambda found: rows(found)["a"].get("deferrals") == 1, "the limit to be met")
+    assert rows(waiting)["a"]["reason"] == "WaitingForLimit"
+    row = rows(ns.wait_end())["a"]
+    assert (row["state"], row["attempts"], row["deferrals"], row.get("failures")) == ("Succeeded", 2, 1, None)
+    pods = attempts(ns, "a")
+    created = epoch(pods["2"]["metadata"]["creationTimestamp"])
+    assert created is not None
+    assert created >= reset
+    assert pods["2"]["metadata"]["annotations"]["parallelproject.io/feedback"] == (
+        "Attempt 1 ended with RateLimited: so it says\n"
+    )
+
+
+def test_an_agent_that_failed_costs_an_attempt_and_the_next_one_has_its_last_words(ns: Namespace) -> None:
+    ns.create(spec(ending("a", "NoChange", lastMessage="I am done"), git=GIT, **ROLES))
+    row = rows(ns.wait_end())["a"]
+    assert (row["state"], row["attempts"], row["failures"]) == ("Succeeded", 2, 1)
+    feedback = attempts(ns, "a")["2"]["metadata"]["annotations"]["parallelproject.io/feedback"]
+    assert feedback == "Attempt 1 ended with NoChange: so it says\n\nIts last message:\n\nI am done\n"
+
+
+def test_a_refused_key_is_final_and_no_other_task_of_the_role_meets_it(ns: Namespace) -> None:
+    refused = ending("a", "Auth", attempts=9, reason="AgentAuth")
+    roles = [*ROLES["roles"], role("agent")]
+    other, later = task("other", role="agent"), task("later", "other", role="agent")
+    tasks = [refused | {"role": "coder"}, other, task("b", "other", role="coder"), later]
+    ns.create(spec(*tasks, git=GIT, failurePolicy="Continue", defaults={"maxAttempts": 5}, roles=roles))
+    found = rows(ns.wait_end())
+    assert (found["a"]["state"], found["a"]["reason"], found["a"]["attempts"]) == ("Failed", "AgentAuth", 1)
+    assert (found["b"]["state"], found["b"]["reason"]) == ("Skipped", "Stopped")
+    assert found["later"]["state"] == "Succeeded"

@@ -1,0 +1,163 @@
+"""A coding agent in a pod: its prompt, and the verdict that stands between its exit code and its work."""
+
+import json
+from typing import Any
+
+import pytest
+
+from parallelproject.executors.base.delivered import Delivered, delivered
+from parallelproject.git.container.instructions import RESULT_MAX
+from parallelproject.git.plumbing.outcome import AGENT_FAILED
+from parallelproject.model.status import Reason
+from tests.agents.test_endings import STREAMS
+from tests.git.remote import Remote
+from tests.git.test_pod import Pod
+
+pytestmark = pytest.mark.usefixtures("wrapper")
+TASK = {
+    "project": "p", "task": {"id": "a", "title": "A title"}, "attempt": 1, "level": 0, "role": "coder",
+    "parameters": {}, "dependencies": [],
+}  # fmt: skip
+
+
+class AgentPod(Pod):
+    """A pod whose command prints a recorded stream."""
+
+    def __init__(self, remote: Remote, task: str = "a", **agent: Any) -> None:
+        folder = remote.folder / f"files-{task}"
+        self.outputs = folder / "outputs"
+        self.outputs.mkdir(parents=True)
+        self.task_file, self.feedback = folder / "task.json", folder / "feedback.txt"
+        self.task_file.write_text(json.dumps(TASK))
+        self.prompt = remote.folder / f"pod-{task}-1" / "bin" / "prompt.md"
+        fields = {
+            "type": "ClaudeCode", "outputs": str(self.outputs), "taskFile": str(self.task_file),
+            "feedbackFile": str(self.feedback), "promptFile": str(self.prompt),
+        }  # fmt: skip
+        super().__init__(remote, task, agent=fields | agent)
+
+    def attempt(self, stream: str, do: str = "echo 1 > new", code: int = 0) -> tuple[int, dict[str, Any]]:
+        """Runs the agent; the exit code of the git container, and its result."""
+        file = STREAMS / f"claude/{stream}.log"
+        script = f'export PPROJ_OUTPUTS={self.outputs}; {do}; cat "{file}"; exit {code}'
+        own, git, result = self.run("sh", "-c", script)
+        assert own == code
+        return git, result
+
+
+def test_work_of_an_agent_that_came_to_its_end_lands_with_its_tokens(remote: Remote) -> None:
+    code, result = AgentPod(remote).attempt("done")
+    assert (code, result["outcome"], remote.show("new")) == (0, "Landed", "1")
+    found = result["agent"]
+    assert (found["outcome"], found["exitCode"], "reason" in found) == ("Succeeded", 0, False)
+    assert found["inputTokens"] > 0
+    assert found["outputTokens"] > 0
+    assert found["costUsd"] > 0
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "reason", "exit_code", "has_reset"),
+    [
+        ("session-limit-exit-0", 0, Reason.RATE_LIMITED, 75, True),
+        ("usage-limit", 1, Reason.RATE_LIMITED, 75, False),
+        ("overloaded", 1, Reason.TRANSIENT, 75, False),
+        ("unauthorized", 1, Reason.AGENT_AUTH, 1, False),
+        ("denied", 0, Reason.AGENT_DENIED, 1, False),
+        ("lie", 0, Reason.RATE_LIMITED, 75, False),
+        ("no-final-event", 0, Reason.AGENT_ERROR, 1, False),
+        ("nothing", 3, Reason.EXIT_CODE, 3, False),
+    ],
+)
+def test_an_agent_that_failed_lands_nothing_whatever_its_exit_code(
+    remote: Remote, stream: str, code: int, reason: Reason, exit_code: int, has_reset: bool
+) -> None:
+    git, result = AgentPod(remote).attempt(stream, code=code)
+    assert (git, result["outcome"]) == (AGENT_FAILED, "Failed")
+    assert result["ref"] in remote.refs()
+    assert remote.tip() == remote.tip("main")
+    found = delivered(git, json.dumps(result))
+    assert (found.reason, found.exit_code, found.retry_at is not None) == (reason, exit_code, has_reset)
+    assert found.explanation
+    assert found.ref == result["ref"]
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "code", "outcome"),
+    [
+        ("true", {}, AGENT_FAILED, "NoChange"),
+        ("true", {"mayChangeNothing": True}, 0, "NoChange"),
+        ("echo nothing to do > $PPROJ_OUTPUTS/no-change", {}, 0, "NoChange"),
+        ("echo 42 > $PPROJ_OUTPUTS/answer", {}, 0, "Succeeded"),
+        ("echo which one? > $PPROJ_OUTPUTS/needs-input.md", {}, AGENT_FAILED, "NeedsInput"),
+    ],
+)
+def test_no_change_needs_a_word(remote: Remote, do: str, fields: dict[str, Any], code: int, outcome: str) -> None:
+    git, result = AgentPod(remote, **fields).attempt("done", do)
+    assert (git, result["agent"]["outcome"]) == (code, outcome)
+
+
+def test_what_an_agent_declares_is_no_link_to_what_only_the_git_container_may_read(remote: Remote) -> None:
+    secret = remote.folder / "password"
+    secret.write_text("hunter2")
+    pod = AgentPod(remote)
+    git, result = pod.attempt("done", f"ln -s {secret} $PPROJ_OUTPUTS/needs-input.md; echo 1 > new")
+    assert (git, result["outcome"]) == (0, "Landed")
+    assert "hunter2" not in json.dumps(result)
+
+
+def test_an_output_that_the_task_put_in_place_of_the_kept_one_is_no_success(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    git, result = pod.attempt("done", f"rm {pod.state}/output; ln -s {STREAMS}/claude/done.log {pod.state}/output")
+    assert (git, result["agent"]["reason"]) == (AGENT_FAILED, "AgentError")
+
+
+def test_what_an_agent_prints_is_in_the_log_of_its_container_too(remote: Remote, capfd: pytest.CaptureFixture) -> None:
+    AgentPod(remote).attempt("done")
+    assert (STREAMS / "claude/done.log").read_text() in capfd.readouterr().out
+
+
+def test_a_process_that_it_leaves_with_its_output_open_does_not_keep_it(remote: Remote) -> None:
+    git, result = AgentPod(remote).attempt("done", "echo 1 > new; (setsid sleep 1000 &)")
+    assert (git, result["outcome"]) == (0, "Landed")
+
+
+def test_a_long_message_leaves_the_result_readable(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    long = "ä" * 9000
+    event = {"type": "result", "subtype": "success", "is_error": True, "result": long, "session_id": "s"}
+    stream = pod.folder / "stream"
+    stream.write_text(json.dumps(event) + "\n")
+    _, git, result = pod.run("sh", "-c", f"echo 1 > new; cat {stream}")
+    assert git == AGENT_FAILED
+    assert len(json.dumps(result)) <= RESULT_MAX
+    found = delivered(git, json.dumps(result))
+    assert (found.reason, found.ref) == (Reason.AGENT_ERROR, result["ref"])
+
+
+@pytest.mark.parametrize("verdict", [None, [], "x", {"reason": "Nonsense", "exitCode": "7", "resetAt": "never"}])
+def test_a_verdict_that_cannot_be_read_is_a_failure(verdict: object) -> None:
+    found = delivered(AGENT_FAILED, json.dumps({"outcome": "Failed", "agent": verdict}))
+    assert isinstance(found, Delivered)
+    assert (found.reason, found.exit_code, found.retry_at) == (Reason.AGENT_ERROR, None, None)
+
+
+def test_the_prompt_is_written_before_the_agent_starts(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    pod.feedback.write_text("Attempt 1 ended with Failed: it was late")
+    assert pod.prepare()[0] == 0
+    text = pod.prompt.read_text()
+    assert "# Task a: A title" in text
+    assert "it was late" in text
+    assert str(pod.outputs) in text
+
+
+def test_a_template_that_cannot_be_rendered_is_final_and_says_why(remote: Remote) -> None:
+    code, result = AgentPod(remote, template="{{ task.nothing }}").prepare()
+    assert (code, result["reason"]) == (22, "InvalidPrompt")
+    assert "spec.prompt" in result["message"]
+
+
+def test_the_user_s_template_is_rendered(remote: Remote) -> None:
+    pod = AgentPod(remote, template="{{ task.title }} of {{ project }}")
+    assert pod.prepare()[0] == 0
+    assert pod.prompt.read_text() == "A title of p"
