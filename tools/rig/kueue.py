@@ -87,26 +87,24 @@ class Kueue(Block):
 
     # Using it.
 
-    def queue(self, name: str, namespace: str, *, jobs: int, **spec: Any) -> None:
-        """Make a ClusterQueue, and a LocalQueue of the same name, or change its quota.
+    def queue(self, name: str, namespace: str, *, jobs: int, local: str = "", **spec: Any) -> None:
+        """Make a ClusterQueue and a LocalQueue for it, or change its quota.
 
         Args:
-            name: Of both.
+            name: Of the ClusterQueue.
             namespace: Of the LocalQueue.
             jobs: How many CPUs it has.
+            local: The name of the LocalQueue, if it is another one.
             spec: Further fields of the ClusterQueue.
         """
         resource = {"name": RESOURCE, "nominalQuota": str(jobs)}
         group = {"coveredResources": [RESOURCE], "flavors": [{"name": _FLAVOR, "resources": [resource]}]}
         queue = {"namespaceSelector": {}, "resourceGroups": [group], **spec}
-        metadata = {"name": name}
+        metadata, own = {"name": name}, {"name": local or name, "namespace": namespace}
         self._apply(
             [
                 {"apiVersion": _API, "kind": "ClusterQueue", "metadata": metadata, "spec": queue},
-                {
-                    "apiVersion": _API, "kind": "LocalQueue", "metadata": {**metadata, "namespace": namespace},
-                    "spec": {"clusterQueue": name},
-                },
+                {"apiVersion": _API, "kind": "LocalQueue", "metadata": own, "spec": {"clusterQueue": name}},
             ]
         )  # fmt: skip
 
