@@ -91,6 +91,12 @@ def test_it_is_not_over_while_one_waits_and_no_deadline_runs(stop: bool) -> None
     assert planned(ended, 1e9, stop=True, tasks=TASKS[:1]).completed
 
 
+def test_what_waits_leaves_its_queue_while_the_project_is_suspended() -> None:
+    found = planned({"a": waits(), "e": runs("plain")}, suspend=True)
+    assert [(each.id, each.why) for each in found.stops] == [("a", "Suspended")]
+    assert planned({"a": waits()}).stops == []
+
+
 def test_its_row_says_that_it_waits_and_its_record_that_it_exists() -> None:
     graph, spec = compiled(parallelism=1, roles=ROLES, tasks=TASKS)
     first = plan(graph, spec, Ledger(), {"a": (waits(),)}, 5.0)

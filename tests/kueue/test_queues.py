@@ -164,6 +164,18 @@ def test_a_task_that_is_removed_or_skipped_leaves_its_queue(ns: QueuedNamespace)
     assert states(ns.get()) | {"b": "Skipped", "c": "Pending"} == states(ns.get())
 
 
+def test_a_suspended_project_starts_nothing_that_waits(ns: QueuedNamespace) -> None:
+    ns.create(spec(task("a"), queue=ns.queue(jobs=0)))
+    ns.waiting("a")
+    ns.patch({"suspend": True})
+    ns.wait_state("a", "Pending", "Suspended")
+    ns.until(lambda: not ns.jobs(), "its Job to go")
+    ns.queue(jobs=1)
+    ns.patch({"suspend": False})
+    row = rows(ns.wait_end())["a"]
+    assert (row["state"], row["attempts"], row.get("failures")) == ("Succeeded", 2, None)
+
+
 def test_a_project_is_deleted_with_what_waits(ns: QueuedNamespace) -> None:
     ns.create(spec(task("a"), queue=ns.queue(jobs=0)))
     ns.waiting("a")
