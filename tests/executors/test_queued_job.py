@@ -98,10 +98,18 @@ def test_a_pod_that_ends_well_before_it_is_evicted_counts(seen: ObservedAttempts
     assert seen.attempts["a"][0].phase is Phase.SUCCEEDED
 
 
-def test_it_starts_when_it_is_admitted() -> None:
+def test_it_starts_when_it_is_admitted(seen: ObservedAttempts) -> None:
     created = {"creationTimestamp": "2026-01-01T00:00:00Z", "labels": {LABEL: "q"}}
-    waits, runs = (raw_job(metadata=created, status=status) for status in ({}, {"startTime": "2026-01-02T00:00:00Z"}))
-    assert (view_job(runs).created or 0) - (view_job(waits).created or 0) == 86_400
+    start = {"startTime": "2026-01-02T00:00:00Z"}
+    waits = view_job(raw_job(metadata=created, spec={"suspend": True}))
+    admitted = view_job(raw_job(metadata=created | {"resourceVersion": "6"}))
+    runs = view_job(raw_job(metadata=created | {"resourceVersion": "7"}, status=start))
+    assert (runs.created or 0) - (waits.created or 0) == 86_400
+    for view in (waits, admitted):  # nobody misses a pod since the time when it was created
+        seen.found(A1, view)
+        assert "PodNotCreated" not in seen.troubles(1e12).values()
+    seen.found(A1, runs)
+    assert seen.troubles(1e12) == {"a": "PodNotCreated"}
 
 
 def test_one_that_waits_is_marked_and_then_deleted_and_counts_as_stopped(seen: ObservedAttempts) -> None:

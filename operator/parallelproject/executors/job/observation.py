@@ -42,6 +42,7 @@ class JobView(NamedTuple):
     version: int
     """Its resourceVersion: of two views the one with the higher is newer."""
     created: float | None
+    """When it was created; of a Job that a queue has admitted, when it started: None at first."""
     ended: float | None
     outcome: str
     """Complete, Failed or empty while it is unfinished."""
@@ -133,8 +134,8 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         name=metadata["name"],
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
-        # In a queue it may wait for days, and each time that it is admitted it starts again.
-        created=epoch((has_queue and status.get("startTime")) or metadata.get("creationTimestamp")),
+        # A queue may admit it after days, and each time it starts again; the Job controller notes when.
+        created=epoch(status.get("startTime") if has_queue and not suspend else metadata.get("creationTimestamp")),
         ended=ended,
         outcome=outcome,
         reason=reason,
