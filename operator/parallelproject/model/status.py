@@ -48,6 +48,9 @@ class Reason(StrEnum):
     STARTING = "Starting"
     REFUSED_BY_POLICY = "RefusedByPolicy"
     WAITING_FOR_QUOTA = "WaitingForQuota"
+    """A ResourceQuota is used up, or the Job of the attempt waits in a queue of Kueue."""
+    WAITING_FOR_QUEUE = "WaitingForQueue"
+    """As many Jobs as may wait in queues do."""
     FAILED_CREATE = "FailedCreate"
     """The API server refuses to create its Job for a reason other than a policy or a quota."""
     BACKOFF = "Backoff"
@@ -237,6 +240,8 @@ class TaskStatus(Model):
     """When the last attempt ended."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
     """The Job or Workflow of the last attempt, if it runs or failed."""
+    queued: bool | None = None
+    """True while the Job of its last attempt waits in a queue of Kueue."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None

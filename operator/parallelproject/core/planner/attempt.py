@@ -96,6 +96,11 @@ class Attempt(NamedTuple):
         return self.reason == Reason.JOB_SUSPENDED and self.phase is Phase.ACTIVE
 
     @property
+    def waits_for_quota(self) -> bool:
+        """Whether it exists, and a queue has not admitted it, or has taken that back."""
+        return self.reason == Reason.WAITING_FOR_QUOTA and self.phase is Phase.ACTIVE
+
+    @property
     def cannot_begin(self) -> bool:
         """Whether it exists and will never start, so that only its deadline would end it."""
         return self.reason == Reason.START_ERROR and self.phase is Phase.ACTIVE

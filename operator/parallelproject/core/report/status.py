@@ -51,6 +51,8 @@ def read_row(row: Mapping[str, Any]) -> Record:
     """The record of a row."""
     state = _STATES.get(row.get("state", ""), _PENDING)
     attempts = _count(row, "attempts")
+    if row.get("queued") is True:
+        state = _RUNNING
     if state is _RUNNING and not attempts:
         state = _PENDING
     failed = state is TaskState.FAILED
@@ -100,6 +102,9 @@ def render_status(
         render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
+    for i in plan.queued:
+        if plan.states[i] is _PENDING:
+            rows[i]["queued"] = True
     for row in rows if troubles else ():
         if row["state"] == _RUNNING.value and row["id"] in troubles:
             row["reason"] = troubles[row["id"]]
