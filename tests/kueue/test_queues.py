@@ -1,11 +1,15 @@
 """Jobs in queues of a real Kueue: they wait without a slot, start in its order, and end by a stop."""
 
+import pytest
+
 from rig.kueue import Kueue
 from tests.cli.conftest import Pproj
 from tests.controller.audit import AuditLog, by_user
 from tests.controller.cluster import Json, condition, has_completed, role, rows, states, task
 from tests.controller.operator_process import USER, OperatorProcess
 from tests.kueue.queued import QueuedNamespace, needs_cpu, spec, waiting_of
+
+pytestmark = pytest.mark.cluster
 
 
 def all_succeeded(project: Json) -> bool:
