@@ -84,7 +84,7 @@ lock: $(DEV) ## Pin the dependencies of pyproject.toml anew, with hashes
 	UV=$(BIN)/uv requirements/lock.sh
 changelog: $(DEV) ## Move the fragments of docs/changes into CHANGELOG.md, for a release; ARGS=--draft only shows them
 	@$(BIN)/towncrier build --yes $(ARGS)
-tools: $(DEV) ## Build the test control plane and a Gitea, unless they are there
+tools: $(DEV) ## Build the test control plane, a Gitea and a Kueue, unless they are there
 	@$(RIG) build
 clean: ## Remove what was set up and built here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pproj build dist

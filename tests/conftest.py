@@ -5,13 +5,22 @@ from typing import Any
 
 import pytest
 
-from rig.fixtures import binaries, control_plane, helm_program, namespace, pytest_collection_finish, wrapper
+from rig.fixtures import (
+    binaries,
+    control_plane,
+    helm_program,
+    kueue_program,
+    namespace,
+    pytest_collection_finish,
+    wrapper,
+)
 from tests import sampling, scheduling
 from tests.core import examples
 from tests.sampling import sampled
 
 __all__ = [
-    "binaries", "control_plane", "helm_program", "namespace", "pytest_collection_finish", "sampled", "wrapper",
+    "binaries", "control_plane", "helm_program", "kueue_program", "namespace", "pytest_collection_finish", "sampled",
+    "wrapper",
 ]  # fmt: skip
 
 

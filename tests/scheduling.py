@@ -34,6 +34,7 @@ _LONG = (
     "faults",
     "controller",
     "argo",
+    "kueue",
     "gitea",
     "charts",
     "rig",

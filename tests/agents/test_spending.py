@@ -44,7 +44,7 @@ def test_what_is_not_known_is_no_zero(
     records: list[dict[str, Any]], text: str, gap: str, metrics: dict[str, Any]
 ) -> None:
     found = Spending.sum_of(map(Spending.of, records))
-    assert (found.text, found.gap, found.as_metrics()) == (text, gap, metrics)
+    assert (found.text, found.gap, found.usage.shown()) == (text, gap, metrics)
 
 
 @pytest.mark.parametrize("lands", [True, False])

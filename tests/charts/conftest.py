@@ -16,9 +16,11 @@ def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(helm_program, tmp_path_factory.mktemp("helm"))
 
 
-def anything(group: str, kind: str) -> dict[str, object]:
+def anything(
+    group: str, kind: str, plural: str = "", *, version: str = "v1", scope: str = "Namespaced"
+) -> dict[str, object]:
     """A resource of another operator, by its name only: it takes whatever fields there are."""
-    plural = f"{kind.lower()}s"
+    plural = plural or f"{kind.lower()}s"
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -26,9 +28,9 @@ def anything(group: str, kind: str) -> dict[str, object]:
         "metadata": {"name": f"{plural}.{group}"},
         "spec": {
             "group": group,
-            "scope": "Namespaced",
+            "scope": scope,
             "names": {"kind": kind, "plural": plural},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
         },
     }
 
@@ -39,6 +41,8 @@ def bare(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     others = tmp_path_factory.mktemp("others") / "crds.json"
     items = [anything("monitoring.coreos.com", kind) for kind in ("ServiceMonitor", "PrometheusRule")]
     items += [anything("cert-manager.io", kind) for kind in ("Certificate", "Issuer")]
+    priority = ("WorkloadPriorityClass", "workloadpriorityclasses")
+    items.append(anything("kueue.x-k8s.io", *priority, version="v1beta1", scope="Cluster"))
     others.write_text("\n---\n".join(map(json.dumps, items)))
     with ControlPlane(binaries=binaries, nodes=2, manifests=[others]) as cluster:
         cluster.create_namespace(NAMESPACE)

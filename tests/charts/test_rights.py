@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from parallelproject.executors.job.queue import priority_class
+from parallelproject.model.spec import ProjectPriority
 from rig import ControlPlane
 from tests.argo.objects import RULES
 from tests.charts.chart import CLUSTER_WIDE, NAMESPACE, Helm, Object, kinds, pick
@@ -123,6 +125,19 @@ def test_workflows_take_rights_only_where_they_are_enabled(helm: Helm):
     assert "--workflows" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     some = helm.render({"executors": {"workflow": {"enabled": True}}, "scope": {"namespaces": ["team-a"]}})
     assert not rules(some, "clusterworkflowtemplates")
+
+
+def test_the_operator_takes_no_right_on_objects_of_kueue(helm: Helm):
+    assert not [o for o in helm.render() if "kueue.x-k8s.io" in json.dumps([o.get("rules"), o["apiVersion"]])]
+    objects = helm.render({"kueue": {"enabled": True}})
+    (rule,) = [rule for o in objects for rule in o.get("rules") or () if "kueue.x-k8s.io" in rule["apiGroups"]]
+    assert (rule["resources"], rule["verbs"]) == (["workloads"], ["get", "list"])
+    assert rule in pick(objects, "ClusterRole", "parallelproject-view")["rules"]
+    classes = {o["metadata"]["name"]: o["value"] for o in objects if o["kind"] == "WorkloadPriorityClass"}
+    priorities = [each for each in ProjectPriority if each is not ProjectPriority.P2]
+    assert sorted(classes, key=lambda name: -classes[name]) == [priority_class(each) for each in priorities]
+    values = list(classes.values())
+    assert max(values) > 0 > min(values)  # P2 has no class, and so 0
 
 
 def _each(found: Iterable[Object]) -> list[tuple[str, str, str]]:

@@ -71,3 +71,14 @@ def test_a_refused_key_is_final_and_no_other_task_of_the_role_meets_it(ns: Names
     assert (found["a"]["state"], found["a"]["reason"], found["a"]["attempts"]) == ("Failed", "AgentAuth", 1)
     assert (found["b"]["state"], found["b"]["reason"]) == ("Skipped", "Stopped")
     assert found["later"]["state"] == "Succeeded"
+
+
+def test_tokens_and_cost_of_all_attempts_are_in_the_status(ns: Namespace) -> None:
+    used = {"inputTokens": 1200, "outputTokens": 30, "costUsd": 0.125}
+    ns.create(spec(ending("a", "NoChange", **used), task("b"), git=GIT, **ROLES))
+    done = ns.wait_end()
+    row = rows(done)["a"]
+    assert (row["state"], row["attempts"]) == ("Succeeded", 2)
+    assert (row["inputTokens"], row["outputTokens"], row["costUsd"]) == (1200, 30, "0.1250")
+    assert "costUsd" not in rows(done)["b"]
+    assert done["status"]["metrics"]["costUsd"] == "0.1250"

@@ -39,8 +39,9 @@ def test_outputs_of_a_task_that_ran_twice_are_those_of_its_success() -> None:
 
 def test_one_that_does_not_fit_makes_room_for_the_next() -> None:
     assert outputs_of({"b": "1", "a": "x" * 2_000}) == (("b", "1"),)
-    assert outputs_of({"b": "x" * (TASK_BYTES - 3), "a": "1"}) == (("a", "1"), ("b", "x" * (TASK_BYTES - 3)))
-    assert outputs_of({"b": "x" * (TASK_BYTES - 2), "a": "1"}) == (("a", "1"),)
+    # Each name and each value is stored with its quotes: 11 bytes beyond the x.
+    assert outputs_of({"b": "x" * (TASK_BYTES - 11), "a": "1"}) == (("a", "1"), ("b", "x" * (TASK_BYTES - 11)))
+    assert outputs_of({"b": "x" * (TASK_BYTES - 10), "a": "1"}) == (("a", "1"),)
     assert kept(outputs_of({"a": "x" * 500, "b": "1"}), MAX_TASKS) == (("b", "1"),)
 
 

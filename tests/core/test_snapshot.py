@@ -20,7 +20,7 @@ from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
 from tests.core.projects import FILES, acyclic_parents
 from tests.core.simulation import Edit, edited
@@ -31,7 +31,7 @@ EVENTS = (
     *("begin",) * 4,
     *("succeed",) * 8,
     *("hide",) * 4,
-    *("fail", "fail", "stop", "lose", "linger", "free", "stopping", "refuse", "second"),
+    *("fail", "fail", "stop", "lose", "linger", "free", "stopping", "refuse", "second", "queue"),
 )
 STRANGERS = ("t7", "stranger", "other")  # the first is at times in the spec
 EDITS = ("add", "remove", "remove", "change", "skip", "skip")
@@ -117,6 +117,9 @@ def changed(attempt: Attempt, event: str) -> tuple[Attempt, ...]:
             return (attempt._replace(phase=Phase.ACTIVE, running=False),)
         case "stopping":
             return (attempt._replace(stopping=True),)
+        case "queue":  # or a queue has taken back what it had admitted
+            waits = attempt._replace(phase=Phase.ACTIVE, running=True, started=10.0, reason=Reason.WAITING_FOR_QUOTA)
+            return (waits._replace(claim=(attempt.claim or Claim())._replace(slots=0)),)
         case "linger":  # it counts as lost, and still works
             return (ended(attempt, Phase.LOST)._replace(running=True),)
     return (attempt,)

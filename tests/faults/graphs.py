@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tests.argo.objects import CLUSTER_TEMPLATE
-from tests.controller.cluster import Json, spec, task
+from tests.controller.cluster import Json, role, spec, task
+from tests.kueue.queued import needs_cpu
 
 ATTEMPTS = 3
 
@@ -20,6 +21,7 @@ class Graph:
     parallelism: int
     scheduling: str = "Graph"
     executor: str = "Job"
+    queue: str = ""
 
     @property
     def spec(self) -> Json:
@@ -31,6 +33,7 @@ class Graph:
             failurePolicy="Continue",
             defaults={"maxAttempts": ATTEMPTS},
             **_WORKFLOWS if self.executor == "Workflow" else {},
+            **_in_queue(self.queue) if self.queue else {},
         )
 
     @cached_property
@@ -55,6 +58,14 @@ class Graph:
 
 _TEMPLATE = {"name": CLUSTER_TEMPLATE, "clusterScope": True}
 _WORKFLOWS = {"executor": "Workflow", "roles": [{"name": "coder", "workflowTemplateRef": _TEMPLATE}]}
+
+
+QUEUE = "team"
+"""The LocalQueue of each namespace, where there are queues."""
+
+
+def _in_queue(name: str) -> Json:
+    return {"queueName": name, "roles": [needs_cpu(role())]}
 
 
 def _fails(each: Json) -> int:
@@ -136,4 +147,6 @@ def held() -> Graph:
 GRAPHS = {graph.name: graph for graph in (chain(), diamonds(), failing(), mixed(), mixed("Levels"), long())}
 WORKFLOW_GRAPHS = {f"workflow-{name}": replace(graph, executor="Workflow") for name, graph in GRAPHS.items()}
 """The same, whose tasks run as Workflows."""
-ALL_GRAPHS = GRAPHS | WORKFLOW_GRAPHS
+QUEUE_GRAPHS = {f"queue-{name}": replace(graph, queue=QUEUE, parallelism=50) for name, graph in GRAPHS.items()}
+"""The same in a queue, whose quota is what limits them."""
+ALL_GRAPHS = GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS

@@ -22,7 +22,9 @@ import yaml
 
 from parallelproject.kube.lease import SECONDS
 from rig import ControlPlane
+from rig.binaries import find_or_build_kueue
 from rig.deadline import until
+from rig.kueue import Kueue, crd_files
 from rig.operator import ACCOUNT, USER
 from rig.operator import NAMESPACE as SYSTEM
 from rig.project import project_manifests
@@ -30,6 +32,7 @@ from tests.argo.objects import API, CLUSTER_TEMPLATE, manifest, template
 from tests.argo.standin import ArgoStandIn
 from tests.controller.audit import AuditLog, Json, by_user, told, writes
 from tests.controller.cluster import Client, Namespace
+from tests.faults.graphs import QUEUE
 from tests.faults.operators import Operator, Operators
 from tests.faults.plan import Listed, Plan
 from tests.faults.proxy import Proxy, Traffic
@@ -37,6 +40,8 @@ from tests.faults.proxy import Proxy, Traffic
 T = TypeVar("T")
 
 _WATCHES = ("watch-projects", "watch-projects-names", "watch-jobs", "watch-pods")
+QUOTA = 2
+"""How many Jobs of a queue run at once."""
 _TAKE_OVER_SECONDS = 60
 """Longest time from the end of a Lease until another one leads, on a machine that is busy."""
 _RESTARTS_MAX = 100
@@ -46,13 +51,15 @@ _RESTARTS_MAX = 100
 class Lab:
     """A control plane with an audit log, and all that runs share; to be used in a ``with`` block."""
 
-    def __init__(self, *, workflows: bool = False) -> None:
+    def __init__(self, *, workflows: bool = False, queues: bool = False) -> None:
         """Describes it.
 
         Args:
             workflows: Whether it has Argo's CRDs and a stand-in for Argo's controller, and operators run Workflows.
+            queues: Whether it has a real Kueue, and each namespace a queue.
         """
         self.workflows = workflows
+        self._queues = queues
         self.watched = (*_WATCHES, "watch-workflows-names") if workflows else _WATCHES
         """The watches of an operator that is ready."""
         self._loop = asyncio.new_event_loop()
@@ -69,6 +76,8 @@ class Lab:
             manifests = project_manifests()
             if self.workflows:
                 manifests.append(manifest(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            if self._queues:
+                manifests += crd_files(find_or_build_kueue())
             self.cluster = stack.enter_context(ControlPlane(manifests=manifests, audit=True))
             self.audit = AuditLog(self.cluster.audit_log)
             user = yaml.safe_load(self.cluster.service_account_kubeconfig(SYSTEM, ACCOUNT).read_text())
@@ -80,6 +89,8 @@ class Lab:
                 path = f"{API}/clusterworkflowtemplates"
                 self.client("POST", path, template(CLUSTER_TEMPLATE, cluster=True))
                 self.argo = stack.enter_context(ArgoStandIn(str(self.cluster.kubeconfig)))
+            if self._queues:
+                self.kueue = stack.enter_context(Kueue(self.cluster))
             self._thread.start()
             stack.callback(self._end_loop)
             self.run(self._open())
@@ -135,7 +146,13 @@ class Lab:
         # A Job whose first pod is refused for want of the ServiceAccount backs off for seconds.
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         until(lambda: not made.is_gone(account), f"namespace {name}", seconds=120)
+        if self._queues:
+            self.set_queue(name)
         return made
+
+    def set_queue(self, namespace: str, **fields: Any) -> None:
+        """Gives the queue of a namespace its quota, with further fields."""
+        self.kueue.queue(namespace, namespace, jobs=QUOTA, local=QUEUE, **fields)
 
     def kubeconfig(self, server: str, name: str) -> Path:
         """The operator's kubeconfig for a proxy."""

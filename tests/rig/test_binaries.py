@@ -121,9 +121,9 @@ def test_all_are_built_with_their_numbers(cache: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(Path(rig.__file__).parents[1])}
     broken = subprocess.run(command, env=env | {"GO_BREAKS": "code.gitea.io/gitea"}, capture_output=True, text=True)
     assert (broken.returncode, broken.stdout.count("\n")) == (1, 4)
-    assert "[1/5] building the wrapper of tasks' commands, once: " in broken.stderr
-    assert "[2/5] building etcd (2/3) ..." in broken.stderr
-    assert "[5/5] building Gitea, once: " in broken.stderr
+    assert "[1/6] building the wrapper of tasks' commands, once: " in broken.stderr
+    assert "[2/6] building etcd (2/3) ..." in broken.stderr
+    assert "[5/6] building Gitea, once: " in broken.stderr
 
 
 def test_of_two_processes_one_builds(cache: Path) -> None:

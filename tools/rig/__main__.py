@@ -14,6 +14,7 @@ from rig.binaries import (
     find_or_build,
     find_or_build_gitea,
     find_or_build_helm,
+    find_or_build_kueue,
     find_or_build_rules,
     find_or_build_wrapper,
 )
@@ -49,6 +50,7 @@ _BUILDS: tuple[Callable[..., Binaries | Path], ...] = (
     find_or_build_helm,
     find_or_build_rules,
     find_or_build_gitea,
+    find_or_build_kueue,
 )
 
 

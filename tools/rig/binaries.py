@@ -1,8 +1,8 @@
 """Where the programs of the control plane, and a Gitea, are: found, or built once and kept.
 
 In this order: the folder in ``KUBEBUILDER_ASSETS``, if it has all that are needed; the cache, see ``rig.cache``; a
-build with Go from ``tools/go``, into the cache. Gitea is built from a module of its own, ``tools/gitea``: its
-requirements and those of Kubernetes exclude each other.
+build with Go from ``tools/go``, into the cache. Gitea and Kueue are built from modules of their own, ``tools/gitea``
+and ``tools/kueue``: their requirements and those of Kubernetes exclude each other.
 """
 
 import hashlib
@@ -36,6 +36,9 @@ KUBE_SCORE, GITLEAKS = "kube-score", "gitleaks"
 GITEA = "gitea"
 GITEA_FILES = "gitea-files"
 """The folder next to Gitea with the files that it reads when it runs."""
+KUEUE = "kueue"
+KUEUE_FILES = "kueue-files"
+"""The folder next to Kueue with the manifests that it is installed by."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,12 @@ _GITEA = _Recipe(
     ),
     cgo=True,
 )
+_KUEUE = _Recipe(
+    "Kueue",
+    _TOOLS / "kueue",
+    ("go.mod", "go.sum"),
+    (_Target(KUEUE, "sigs.k8s.io/kueue/cmd/kueue", files=KUEUE_FILES, folders=("config/components",)),),
+)
 
 
 def find_or_build(needed: Iterable[str] = FULL, *, progress: Progress = say_on_stderr) -> Binaries:
@@ -156,6 +165,11 @@ def find_or_build(needed: Iterable[str] = FULL, *, progress: Progress = say_on_s
 def find_or_build_gitea(*, progress: Progress = say_on_stderr) -> Binaries:
     """The folder that has ``GITEA`` and ``GITEA_FILES``; otherwise like ``find_or_build``."""
     return _kept_or_built(_GITEA, (GITEA,), progress)
+
+
+def find_or_build_kueue(*, progress: Progress = say_on_stderr) -> Binaries:
+    """The folder that has ``KUEUE`` and ``KUEUE_FILES``; otherwise like ``find_or_build``."""
+    return _kept_or_built(_KUEUE, (KUEUE,), progress)
 
 
 def find_or_build_helm(*, progress: Progress = say_on_stderr) -> Path:
@@ -266,7 +280,7 @@ def _build(recipe: _Recipe, out: Path, folder: Path, progress: Progress) -> None
 def _copy(target: _Target, module: Path, out: Path) -> None:
     """Copy what the program reads when it runs, without the modes of the module cache, where nothing can be removed."""
     asked = subprocess.run(
-        [str(shutil.which("go")), "list", "-m", "-f", "{{.Dir}}", target.package],
+        [str(shutil.which("go")), "list", "-f", "{{.Module.Dir}}", target.package],
         cwd=module, env={**os.environ, **_ENVIRONMENT}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if asked.returncode != 0:

@@ -14,6 +14,7 @@ from rig.binaries import (
     find_or_build,
     find_or_build_gitea,
     find_or_build_helm,
+    find_or_build_kueue,
     find_or_build_rules,
     find_or_build_wrapper,
 )
@@ -25,6 +26,7 @@ _BUILDS = (
     (frozenset({"binaries", "control_plane"}), find_or_build),
     (frozenset({"gitea"}), find_or_build_gitea),
     (frozenset({"helm_program"}), find_or_build_helm),
+    (frozenset({"kueue_program"}), find_or_build_kueue),
     (frozenset({"wrapper"}), find_or_build_wrapper),
     (frozenset({"rules"}), find_or_build_rules),
 )
@@ -46,6 +48,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def binaries() -> Binaries:
     """The programs of the control plane."""
     return find_or_build()
+
+
+@pytest.fixture(scope="session")
+def kueue_program() -> Binaries:
+    """Kueue and its manifests."""
+    return find_or_build_kueue()
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,8 @@ class ProjectReader(Protocol):
     def place_of(self, project: Json) -> tuple[str, str]:
         """Where a project is, as a label and a value: ``("Namespace", "default")``."""
 
-    def explained(self, found: "Why", project: Json) -> "Why":
-        """An answer in the words of this place."""
+    async def explained(self, found: Sequence["Why"], project: Json) -> Sequence["Why"]:
+        """Answers in the words of this place, with what is known only there."""
 
     def next_commands(self, found: "Why", project: Json) -> Sequence[str]:
         """What to type next."""

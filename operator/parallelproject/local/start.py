@@ -104,9 +104,6 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
-            if agents:
-                spent = agents.spent_in_all
-                board.usage = lambda: spent().as_metrics()
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)

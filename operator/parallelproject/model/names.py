@@ -51,6 +51,11 @@ GITOPS = (
 )
 """Labels and annotations by which Argo CD and Flux identify the objects that they sync from a repository."""
 
+LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
+"""On a Job: the LocalQueue of Kueue that admits it."""
+LABEL_QUEUE_PRIORITY = "kueue.x-k8s.io/priority-class"
+"""On a Job: its WorkloadPriorityClass."""
+
 FINALIZER_RECORDED = f"{GROUP}/recorded"
 """On a Job: the finalizer that keeps it until its result is recorded, even if someone deletes it."""
 ANNOTATION_RECORDED = FINALIZER_RECORDED

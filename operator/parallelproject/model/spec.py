@@ -34,6 +34,8 @@ QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_
 """The name of a label or an annotation."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
+QueueName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$")]
+"""The name of a LocalQueue of Kueue; a label value."""
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
@@ -299,6 +301,8 @@ class Role(Model):
     agent: Agent | None = None
     """The coding agent that does the tasks of this role, instead of a command. In a cluster it needs spec.git, and a
     podTemplate whose image has the agent; not with executor Workflow."""
+    queue_name: QueueName | None = None
+    """Name of the LocalQueue of Kueue that admits its Jobs; by default that of the spec. In a cluster only."""
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     pod_template: PodTemplate | None = None
@@ -406,6 +410,12 @@ class Spec(Model):
     """Levels: a level starts when the previous level is done. Graph: a task starts when its dependencies are done."""
     parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     """Maximum number of running tasks."""
+    queue_name: QueueName | None = None
+    """Name of a LocalQueue of Kueue in the namespace of the project: its Jobs are created suspended, and start when
+    Kueue admits them. A Job that waits for that takes no slot of parallelism, and no deadline runs. In a cluster
+    only."""
+    max_queued: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Maximum number of Jobs that wait in queues at the same time; by default as many as parallelism."""
     failure_policy: FailurePolicy = FailurePolicy.FINISH_LEVEL
     """After a failure: FinishLevel runs the rest of the level and then stops. Continue runs every task that does not
     depend on the failed one. FailFast also stops running tasks."""

@@ -48,6 +48,9 @@ class Reason(StrEnum):
     STARTING = "Starting"
     REFUSED_BY_POLICY = "RefusedByPolicy"
     WAITING_FOR_QUOTA = "WaitingForQuota"
+    """A ResourceQuota is used up, or the Job of the attempt waits in a queue of Kueue."""
+    WAITING_FOR_QUEUE = "WaitingForQueue"
+    """As many Jobs as may wait in queues do."""
     FAILED_CREATE = "FailedCreate"
     """The API server refuses to create its Job for a reason other than a policy or a quota."""
     BACKOFF = "Backoff"
@@ -237,6 +240,8 @@ class TaskStatus(Model):
     """When the last attempt ended."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
     """The Job or Workflow of the last attempt, if it runs or failed."""
+    queued: bool | None = None
+    """True while the Job of its last attempt waits in a queue of Kueue."""
     removed: bool | None = None
     """True for a task that is no longer in the spec."""
     conflicts: Count | None = None
@@ -256,6 +261,12 @@ class TaskStatus(Model):
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
     outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=OUTPUTS_MAX)] | None = None
     """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
+    input_tokens: Count | None = None
+    """Tokens that the agents of all its attempts were charged for as input, also from a cache; of those that say so."""
+    output_tokens: Count | None = None
+    """Tokens that they received."""
+    cost_usd: Annotated[str | None, Field(max_length=64)] = None
+    """What that cost in US dollars, as the agents say or by list prices; of all attempts whose cost is known."""
 
 
 class Metrics(Model):
@@ -278,7 +289,7 @@ class Metrics(Model):
     conflict_rate: Annotated[str | None, Field(max_length=64)] = None
     """Conflicts divided by attempts to land."""
     input_tokens: Count | None = None
-    """Tokens that agents were charged for as input, also from a cache; of all attempts that say so. In a local run."""
+    """Tokens that agents were charged for as input, also from a cache; of all attempts that say so."""
     output_tokens: Count | None = None
     """Tokens that agents received."""
     cost_usd: Annotated[str | None, Field(max_length=64)] = None

@@ -38,6 +38,8 @@ def _of_job(found: "Why", place: str) -> list[str]:
         commands.append(f"kubectl describe pod{place} -l job-name={found.job}")
     if found.job and found.look == "job":
         commands.append(f"kubectl describe job{place} {found.job}")
+    if found.job and found.look == "workload":
+        commands.append(f"kubectl get workloads{place}")
     if found.job and found.hint == "resume-job":
         patch = '{"spec":{"suspend":false,"parallelism":1}}'
         commands.append(f"kubectl patch{place} job {found.job} --type merge -p '{patch}'")

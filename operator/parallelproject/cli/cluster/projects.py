@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.logs import PodLogs
 from parallelproject.cli.cluster.next_steps import next_commands
+from parallelproject.cli.cluster.queue_words import with_words
 from parallelproject.cli.cluster.target import ClusterTarget, missing_kubeconfig
 from parallelproject.cli.output.failure import Failure, NoClusterFailure
 from parallelproject.cli.output.program import typed
@@ -114,9 +115,9 @@ class Cluster:
         """The namespace."""
         return "Namespace", project["metadata"]["namespace"]
 
-    def explained(self, found: "Why", project: Json) -> "Why":
-        """An answer as it is: its words are those of a cluster."""
-        return found
+    async def explained(self, found: Sequence["Why"], project: Json) -> Sequence["Why"]:
+        """Answers with the words of Kueue where a Job waits for it; the others are in the words of a cluster."""
+        return await with_words(self._api, project, found)
 
     def next_commands(self, found: "Why", project: Json) -> Sequence[str]:
         """What to type next."""

@@ -97,13 +97,8 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
         if metrics.get("peakParallelism"):
             of_peak = f"speedup / peak of {metrics['peakParallelism']} running"
             found.append(("Efficiency", f"{metrics.get('efficiency')} ({of_peak})"))
-        used = []
-        if "inputTokens" in metrics:
-            used.append(f"{metrics['inputTokens']:,} tokens in, {metrics.get('outputTokens', 0):,} out")
-        if "costUsd" in metrics:
-            used.append(f"${metrics['costUsd']}")
-        if used:
-            found.append(("Agents used", ", ".join(used)))
+        if used := _used(metrics):
+            found.append(("Agents used", used))
         if "conflictRate" in metrics:
             found.append(("Conflicts", f"{metrics['conflictRate']} (conflicts / landings)"))
     git = spec.get("git") or {}
@@ -115,6 +110,16 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
         about = f"{level_name(pull['level'])}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
         found.append(("Pull request", f"{pull['url'] or pull['number']} ({about}{pull['state']})"))
     return found
+
+
+def _used(figures: Json) -> str:
+    """Tokens and cost, of a row or of all tasks; empty where nothing is known."""
+    parts = []
+    if "inputTokens" in figures:
+        parts.append(f"{figures['inputTokens']:,} tokens in, {figures.get('outputTokens', 0):,} out")
+    if "costUsd" in figures:
+        parts.append(f"${figures['costUsd']}")
+    return ", ".join(parts)
 
 
 def _landing_branch(git: Json, project: str) -> str:
@@ -154,14 +159,18 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
         default_role = spec["roles"][0]["name"]
     terminal.show("\nTasks")
     headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
-    headings += ["ROLE", "EXIT", "COMMIT", "JOB"] if wide else []
+    has_cost = any("costUsd" in row for row in found)
+    headings += ["COST"] if has_cost else []
+    headings += ["ROLE", "EXIT", "COMMIT", "JOB", "TOKENS"] if wide else []
     table = []
     for row in found:
         cells = [row["id"], row.get("state", ""), _reason(row), _level(row)]
         cells += [_text(row.get("attempts")), _time(row)]
+        cells += [_cost(row)] if has_cost else []
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
             cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
+            cells += [_tokens(row)]
         table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
     show_table([*headings, "TITLE"], table, _INDENT)
 
@@ -178,6 +187,15 @@ def _time(row: Json) -> str:
     if started is None:
         return ""
     return span(ended - started) if ended is not None else age(row.get("startTime"))
+
+
+def _cost(row: Json) -> str:
+    return f"${float(row['costUsd']):.2f}" if "costUsd" in row else ""
+
+
+def _tokens(row: Json) -> str:
+    """Those in and those out."""
+    return f"{row['inputTokens']:,}/{row.get('outputTokens', 0):,}" if "inputTokens" in row else ""
 
 
 def _level(row: Json) -> str:

@@ -41,7 +41,7 @@ async def run(
     else:
         shown = tasks if output is TextOrJson.JSON else tasks[:_SHOWN]
         answers = _answers(reader, name, project, shown)
-    found = [reader.explained(deleted(each, project["metadata"]), project) for each in answers]
+    found = await reader.explained([deleted(each, project["metadata"]) for each in answers], project)
     if output is TextOrJson.JSON:
         data = [{**asdict(each), "next": reader.next_commands(each, project)} for each in found]
         terminal.show_data(data[0] if task else data, as_json=True)

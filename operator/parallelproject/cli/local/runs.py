@@ -108,9 +108,9 @@ class LocalRuns:
         """The state directory."""
         return "Local run", short(self._directory(project["metadata"]["name"]))
 
-    def explained(self, found: Why, project: Json) -> Why:
-        """An answer in the words of a run."""
-        return explained(found)
+    async def explained(self, found: Sequence[Why], project: Json) -> Sequence[Why]:
+        """Answers in the words of a run."""
+        return [explained(each) for each in found]
 
     def next_commands(self, found: Why, project: Json) -> Sequence[str]:
         """What to type next."""

@@ -168,7 +168,11 @@ class Capacity:
 
 
 def _running(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:
-    return sum(attempt.running and attempt.phase is not but for of_task in attempts.values() for attempt in of_task)
+    return sum(
+        attempt.running and attempt.phase is not but and not attempt.waits_for_quota
+        for of_task in attempts.values()
+        for attempt in of_task
+    )
 
 
 def _with(known: Mapping[str, int], key: str, value: int | None) -> dict[str, int]:

@@ -59,6 +59,8 @@ class CompiledGraph:
     bottlenecks: tuple[int, ...]
     """The tasks with the most expected work waiting for them, directly or indirectly; the most first."""
     role: tuple[str | None, ...]
+    queue: tuple[str | None, ...]
+    """The queue that admits its Jobs; None: they start at once."""
     files: tuple[tuple[str, ...], ...]
     """Its files, as normalised patterns."""
     max_attempts: tuple[int, ...]
@@ -125,6 +127,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         critical_path=critical_path(parents, children, rank),
         bottlenecks=_bottlenecks(topological, children, seconds),
         role=role,
+        queue=_queues(spec, role),
         files=tuple(map(tuple, files)),
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
@@ -151,6 +154,12 @@ def role_of(spec: Spec, task: Task) -> str | None:
     if task.role or spec.defaults.role:
         return task.role or spec.defaults.role
     return spec.roles[0].name if len(spec.roles) == 1 else None
+
+
+def _queues(spec: Spec, roles: Sequence[str | None]) -> tuple[str | None, ...]:
+    """The queue of each task: that of its role, else that of the spec."""
+    queues = {role.name: role.queue_name or spec.queue_name for role in spec.roles}
+    return tuple(queues.get(role, spec.queue_name) if role else spec.queue_name for role in roles)
 
 
 def upward_rank(topological: Sequence[int], children: Sequence[Sequence[int]], seconds: Sequence[int]) -> list[int]:

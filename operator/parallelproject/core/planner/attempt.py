@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.model.status import Reason, TaskState
@@ -86,11 +87,18 @@ class Attempt(NamedTuple):
     """When the limit that a deferred attempt met is over, where that is known; seconds since the epoch."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on its task, if it succeeded."""
+    usage: AgentUsage | None = None
+    """What its coding agent used, if one made it and says so."""
 
     @property
     def is_suspended(self) -> bool:
         """Whether it exists, and someone other than the operator keeps it from running for now."""
         return self.reason == Reason.JOB_SUSPENDED and self.phase is Phase.ACTIVE
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """Whether it exists, and a queue has not admitted it, or has taken that back."""
+        return self.reason == Reason.WAITING_FOR_QUOTA and self.phase is Phase.ACTIVE
 
     @property
     def cannot_begin(self) -> bool:
@@ -127,6 +135,8 @@ class Record(NamedTuple):
     """When the limit that the last one met is over, where that is known."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on it."""
+    usage: AgentUsage | None = None
+    """What the coding agents of all its attempts used, as far as they say so."""
 
     @property
     def is_deferred(self) -> bool:
@@ -168,17 +178,24 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, used = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs=outputs)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _ = record
+            return Record(
+                _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs=outputs, usage=used
+            )  # fmt: skip
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, usage = (
+        record
+    )
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
-        return record._replace(commit=landed_as.commit, notes=landed_as.notes) if landed_as else record
+        if landed_as is None:
+            return record
+        usage = landed_as.usage.plus(usage) if landed_as.usage else usage
+        return record._replace(commit=landed_as.commit, notes=landed_as.notes, usage=usage)
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, used = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -195,13 +212,14 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs,
+                outputs, used.plus(usage) if used else usage,
             )  # fmt: skip
         started, job = began or started, name or job
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
             state, ended = _PENDING, end
+            usage = used.plus(usage) if used else usage
             if phase is not _STOPPED:
                 if phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
@@ -212,7 +230,20 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 reason = "Lost" if phase is _LOST else why
                 code, until = exit_code, retry_at
     return Record(
-        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until
+        state,
+        number,
+        failures,
+        reason,
+        code,
+        started,
+        ended,
+        job,
+        conflicts,
+        None,
+        NO_NOTES,
+        deferrals,
+        until,
+        usage=usage,
     )
 
 

@@ -23,7 +23,8 @@ class Claim(NamedTuple):
     """The normalised patterns of the files that it may write: no attempt with overlapping files runs at the same
     time."""
     slots: int = 1
-    """How many slots of ``spec.parallelism`` it takes."""
+    """How many slots of ``spec.parallelism`` it takes. 0: it was created for a queue, and takes one when that admits
+    it."""
 
     def to_json(self) -> str:
         """The claim as compact JSON, without default values: an annotation of the Job."""
@@ -42,7 +43,7 @@ class Claim(NamedTuple):
 
 def claim_of(graph: CompiledGraph, task: int) -> Claim:
     """The claim of an attempt that is started now."""
-    return Claim(graph.role[task], graph.files[task])
+    return Claim(graph.role[task], graph.files[task], 0 if graph.queue[task] else 1)
 
 
 @lru_cache(maxsize=4096)  # most changes of a Job leave this text unchanged
@@ -62,5 +63,5 @@ def _parsed(text: str) -> Claim | None:
 def _sound(role: object, files: object, slots: object) -> Claim:
     named = [file for file in files if isinstance(file, str)] if isinstance(files, list) else []
     kept = tuple(file for file in named[:_FILES_MAX] if 0 < len(file) <= _PATTERN_MAX)
-    count = slots if isinstance(slots, int) and 1 <= slots <= _SLOTS_MAX else 1
+    count = slots if isinstance(slots, int) and 0 <= slots <= _SLOTS_MAX else 1
     return Claim(role if isinstance(role, str) and role else None, kept, int(count))

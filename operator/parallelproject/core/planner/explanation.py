@@ -41,6 +41,8 @@ class Row(NamedTuple):
     reason: str
     """Empty if there is no reason."""
     record: Record
+    is_queued: bool = False
+    """Whether its attempt waits in a queue."""
 
 
 class ConditionText(NamedTuple):
@@ -88,7 +90,7 @@ class View:
 
     def is_done(self, i: int) -> bool:
         """Whether nothing of a task is missing: it has succeeded, or is skipped by request."""
-        state, reason, _ = self.row(i)
+        state, reason, *_ = self.row(i)
         return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
 
     def waits_for(self, i: int) -> list[int]:
@@ -123,7 +125,7 @@ class View:
 
     def described(self, i: int) -> str:
         """A task with its state: ``a (running for 12 s)``."""
-        state, reason, record = self.row(i)
+        state, reason, record, _ = self.row(i)
         if state == TaskState.RUNNING:
             what = f"running{self.since(record, short=True)}"
         elif state == TaskState.FAILED:

@@ -71,6 +71,8 @@ class Plan:
     """Tasks that are no longer in the spec: finished ones, and those that are still being stopped."""
     running: int
     """Attempts that hold a slot, launches included."""
+    queued: frozenset[int]
+    """The tasks with an attempt that waits in a queue; their state is PENDING."""
     wanted: int
     """Further attempts that would start now without the limits that this project shares with others."""
     share: Share | None
@@ -160,7 +162,7 @@ def plan(
         snapshot = snapshot.ended_by(now, ahead)
 
     # 3. Whether the project ends.
-    may_run = bool(snapshot.usage.slots) or any(unfinished)
+    may_run = _is_busy(snapshot) or any(unfinished)
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
     if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
@@ -207,12 +209,14 @@ def plan(
 
     # 5. The resulting state.
     starting = snapshot.launching | {launch.task for launch in launches}
-    for i in snapshot.launching:
+    for i in snapshot.launching | snapshot.queued:
         if states[i] is _RUNNING:
             states[i] = _PENDING
     removed = {i: _removed_state(snapshot, i) for i in snapshot.strangers}
-    running = snapshot.usage.slots + len(launches)
-    runs = running or _RUNNING in removed.values() or (stopped and _RUNNING in states)
+    running = snapshot.usage.slots + sum(not graph.queue[launch.task] for launch in launches)
+    runs = (
+        running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
+    )
     completed = not runs and (stopped is not None or not any(unfinished))
 
     def explain() -> list[str | None]:
@@ -225,6 +229,8 @@ def plan(
                 if i in starting:
                     refused = snapshot.refused.get(i)
                     reasons[i] = refused.reason if refused else Reason.STARTING
+                elif i in snapshot.queued:
+                    reasons[i] = Reason.WAITING_FOR_QUOTA
                 else:
                     found = admission.blocks(i)
                     reasons[i] = found.reason if found else None
@@ -238,6 +244,7 @@ def plan(
         states=states,
         removed=removed,
         running=running,
+        queued=frozenset(snapshot.queued),
         wanted=wanted,
         share=share,
         level=level,
@@ -256,8 +263,13 @@ def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
     for i, floor in snapshot.graph.rerun_after.items():
         reset = Record(attempts=floor)
         if snapshot.record(i) == reset != prior.records.get(snapshot.graph.ids[i], reset):
-            return not snapshot.usage.slots
+            return not _is_busy(snapshot)
     return False
+
+
+def _is_busy(snapshot: Snapshot) -> bool:
+    """Whether any attempt exists that has not ended."""
+    return bool(snapshot.usage.slots or snapshot.usage.queued)
 
 
 def _removed_state(snapshot: Snapshot, task_id: str) -> TaskState:

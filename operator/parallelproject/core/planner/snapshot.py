@@ -63,6 +63,8 @@ class Snapshot:
     """Those of ``live`` with an attempt that is no longer needed (``surplus_for``)."""
     suspended: set[str] = field(default_factory=set)
     """Those of ``live`` with an attempt that someone else suspended: the operator enforces its deadline."""
+    queued: set[int] = field(default_factory=set)
+    """Tasks with an attempt that waits in a queue."""
     strangers: dict[str, None] = field(default_factory=dict)
     """The tasks of ``records`` that were removed from the spec, in that order."""
     held: dict[str, tuple[Held, ...]] = field(default_factory=dict)
@@ -159,6 +161,7 @@ class Snapshot:
             self.unseen.copy(),
             self.surplus.copy(),
             self.suspended.copy(),
+            self.queued.copy(),
             self.strangers.copy(),
             self.held.copy(),
             self.usage.copy(),
@@ -232,6 +235,8 @@ class Snapshot:
         if i is not None:
             is_asked_for = any(attempt.phase is Phase.LAUNCHING for attempt in live)
             (self.launching.add if is_asked_for else self.launching.discard)(i)
+            is_queued = any(attempt.waits_for_quota for attempt in live)
+            (self.queued.add if is_queued else self.queued.discard)(i)
 
     def _let_go(self) -> None:
         """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped. Of the

@@ -17,7 +17,8 @@ class Stop(NamedTuple):
     id: str
     attempt: Attempt
     why: str
-    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt), StartError or STOP_OVERDUE."""
+    """Stopped, DeadlineExceeded, FailFast, Removed, Succeeded (by another attempt), StartError, STOP_OVERDUE or
+    Suspended."""
 
 
 def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str | None, now: float) -> list[Stop]:
@@ -30,13 +31,19 @@ def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str 
         of_all: Why everything that runs is stopped; None: it is not.
         now: Seconds since the epoch.
     """
-    tasks = snapshot.live if of_all else [*snapshot.surplus, *(snapshot.suspended - snapshot.surplus)]
+    queued = {graph.ids[i] for i in snapshot.queued} if spec.suspend else set[str]()
+    tasks = snapshot.live if of_all else snapshot.surplus | snapshot.suspended | queued
     return [
         Stop(task_id, attempt, why)
         for task_id in tasks
         for attempt in snapshot.live[task_id]
         if _can_be_stopped(attempt)
-        and (why := of_all or snapshot.surplus_for(task_id, attempt) or _overdue(graph, spec, task_id, attempt, now))
+        and (
+            why := of_all
+            or snapshot.surplus_for(task_id, attempt)
+            or _overdue(graph, spec, task_id, attempt, now)
+            or _not_to_start(spec, attempt)
+        )
     ]
 
 
@@ -80,3 +87,8 @@ def _can_be_stopped(attempt: Attempt) -> bool:
 
 def _overdue(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Attempt, now: float) -> str | None:
     return STOP_OVERDUE if suspended_until(graph, spec, task_id, attempt) <= now else None
+
+
+def _not_to_start(spec: Spec, attempt: Attempt) -> str | None:
+    """Why an attempt leaves its queue, which could start it although its project is suspended; None: it stays."""
+    return Reason.SUSPENDED if spec.suspend and attempt.waits_for_quota else None

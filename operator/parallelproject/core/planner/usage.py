@@ -49,8 +49,10 @@ class Usage:
     """Sums; unused entries are absent."""
 
     slots: int = 0
+    queued: int = 0
+    """Attempts that take no slot, since they wait in a queue."""
     roles: dict[str | None, int] = field(default_factory=dict)
-    """Slots, by role."""
+    """Slots, by role; one for each that is queued."""
     patterns: dict[int, int] = field(default_factory=dict)
     """By pattern of ``graph.locks``, how many hold it."""
 
@@ -58,13 +60,14 @@ class Usage:
         """Adds what one attempt holds; with a sign of -1 subtracts it."""
         slots, role, patterns = held
         self.slots += sign * slots
-        _count(self.roles, role, sign * slots)
+        self.queued += sign * (not slots)
+        _count(self.roles, role, sign * max(1, slots))
         for pattern in patterns:
             _count(self.patterns, pattern, sign)
 
     def copy(self) -> Self:
         """A copy."""
-        return type(self)(self.slots, self.roles.copy(), self.patterns.copy())
+        return type(self)(self.slots, self.queued, self.roles.copy(), self.patterns.copy())
 
 
 def _count(sums: dict[K, int], key: K, more: int) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.agent_usage import sum_of
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.plan import Ledger
 from parallelproject.model.status import TaskState
@@ -71,7 +72,8 @@ def metrics(graph: CompiledGraph, ledger: Ledger, now: float) -> dict[str, Any]:
     }
     if figures.conflict_rate is not None:
         shown["conflictRate"] = f"{figures.conflict_rate:.2f}"
-    return shown
+    used = sum_of(record.usage for record in ledger.records.values())
+    return shown | used.shown() if used else shown
 
 
 def _longest_chain(graph: CompiledGraph, took: list[float]) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.outputs import kept, outputs_of
@@ -50,6 +51,8 @@ def read_row(row: Mapping[str, Any]) -> Record:
     """The record of a row."""
     state = _STATES.get(row.get("state", ""), _PENDING)
     attempts = _count(row, "attempts")
+    if row.get("queued") is True:
+        state = _RUNNING
     if state is _RUNNING and not attempts:
         state = _PENDING
     failed = state is TaskState.FAILED
@@ -68,6 +71,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         deferrals=_count(row, "deferrals"),
         retry_at=epoch(row.get("retryTime")),
         outputs=outputs_of(_texts(row.get("outputs"))),
+        usage=AgentUsage.read(row),
     )
 
 
@@ -98,6 +102,9 @@ def render_status(
         render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
+    for i in plan.queued:
+        if plan.states[i] is _PENDING:
+            rows[i]["queued"] = True
     for row in rows if troubles else ():
         if row["state"] == _RUNNING.value and row["id"] in troubles:
             row["reason"] = troubles[row["id"]]
@@ -254,6 +261,8 @@ def render_row(
         if record.commit:
             row["commit"] = record.commit
             row |= {key: count for key, count in record.notes._asdict().items() if count}
+        if record.usage is not None:
+            row |= record.usage.shown()
         if state is _SUCCEEDED and (outputs := kept(record.outputs, tasks)):
             row["outputs"] = dict(outputs)
     return row

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
@@ -35,6 +36,8 @@ class Delivered(NamedTuple):
     """When the limit that it met is over, in seconds since the epoch; None: not known."""
     explanation: str = ""
     """How the agent has failed, for the next attempt."""
+    usage: AgentUsage | None = None
+    """What the agent has used."""
 
 
 NOT_DELIVERED = Delivered()
@@ -50,14 +53,16 @@ def delivered(code: int, message: str) -> Delivered:
     report = _object(message)
     commit, paths = report.get("commit"), report.get("paths")
     ref = report["ref"] if isinstance(report.get("ref"), str) else None
+    verdict = _mapping(report.get("agent"))
+    usage = AgentUsage.read(verdict)
     if code == AGENT_FAILED:
-        return _of_agent(_mapping(report.get("agent")), ref)
+        return _of_agent(verdict, ref)._replace(usage=usage)
     if code:
         reason = _BY_CODE.get(code, Reason.TRANSIENT)
         conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
-        return Delivered(reason, None, tuple(map(str, conflict)), ref)
+        return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage)
     notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
-    return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes)
+    return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes, usage=usage)
 
 
 def result_of(message: str) -> tuple[Outcome, Delivered] | None:

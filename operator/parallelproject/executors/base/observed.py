@@ -311,7 +311,10 @@ class ObservedAttempts:
         since = [
             attempt.started
             for attempt in attempts
-            if attempt.phase is Phase.ACTIVE and attempt.running and not attempt.is_suspended
+            if attempt.phase is Phase.ACTIVE
+            and attempt.running
+            and not attempt.is_suspended
+            and not attempt.waits_for_quota
             if attempt.started is not None and self._is_not_started(WorkKey.of_task(task, attempt.number))
         ]
         if since:

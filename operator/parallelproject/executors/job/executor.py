@@ -16,6 +16,7 @@ from parallelproject.executors.job.observation import JobView, PodView, attempt_
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
+from parallelproject.model.names import ANNOTATION_STOP
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
@@ -63,6 +64,9 @@ class JobExecutor:
 
     def stop(self, known: JobView | None, why: str) -> Change:
         """What ends a Job, and leaves it as evidence of how it ended."""
+        if known is not None and known.is_to_be_marked:
+            # Kueue would suspend it again, and its deadline does not run: it is marked, and then deleted.
+            return Change({"metadata": {"annotations": {ANNOTATION_STOP: why}}}, MERGE_PATCH)
         if known is not None and known.stop_undone and known.is_suspended:
             # A queue that suspends it again prevents its end. When it is deleted, the finalizer keeps it as evidence.
             body: Json = {"propagationPolicy": "Background", "preconditions": {"uid": known.uid}}

@@ -7,6 +7,7 @@ Job has failed, since a Job replaces a pod that was evicted.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
@@ -21,6 +22,7 @@ from parallelproject.model.names import (
     ANNOTATION_STOP,
     FINALIZER_RECORDED,
     KUBECTL_CONTAINER,
+    LABEL_QUEUE,
 )
 from parallelproject.model.status import Reason
 
@@ -41,6 +43,7 @@ class JobView(NamedTuple):
     version: int
     """Its resourceVersion: of two views the one with the higher is newer."""
     created: float | None
+    """When it was created; of a Job that a queue has admitted, when it started: None at first."""
     ended: float | None
     outcome: str
     """Complete, Failed or empty while it is unfinished."""
@@ -52,6 +55,10 @@ class JobView(NamedTuple):
     """Whether ``suspend`` or a parallelism of 0 keeps it from having a pod."""
     is_queued: bool = False
     """Whether it was created suspended, as by a queue, and has not started."""
+    has_queue: bool = False
+    """Whether a queue of Kueue admits it: only that resumes and suspends it."""
+    waits_in_queue: bool = False
+    """Whether that queue has not admitted it, or has taken that back."""
     is_idle: bool = False
     """Whether the Job controller reports that it is suspended and has no pod."""
     may_replace: bool = False
@@ -66,6 +73,11 @@ class JobView(NamedTuple):
     def after(self, known: "JobView") -> "JobView":
         """This view, with the annotations of an earlier view: someone may have removed them since."""
         return self._replace(claim=self.claim or known.claim, stopped_for=self.stopped_for or known.stopped_for)
+
+    @property
+    def is_to_be_marked(self) -> bool:
+        """Whether it must be marked as stopped before it can be deleted: in a queue it cannot end."""
+        return self.waits_in_queue and not self.stopped_for
 
     @property
     def has_ended_by_stop(self) -> bool:
@@ -110,6 +122,7 @@ def view_job(job: Mapping[str, Any]) -> JobView:
     marks = metadata.get("annotations") or {}
     stopped_for = marks.get(ANNOTATION_STOP, "")
     suspend, has_slots = spec.get("suspend") is True, spec.get("parallelism") != 0
+    has_queue = LABEL_QUEUE in (metadata.get("labels") or {})
     is_idle = not (status.get("active") or status.get("terminating")) and any(
         c.get("type") == "Suspended" and c.get("status") == "True" for c in status.get("conditions") or ()
     )
@@ -122,7 +135,8 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         name=metadata["name"],
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
-        created=epoch(metadata.get("creationTimestamp")),
+        # A queue may admit it after days, and each time it starts again; the Job controller notes when.
+        created=epoch(status.get("startTime") if has_queue and not suspend else metadata.get("creationTimestamp")),
         ended=ended,
         outcome=outcome,
         reason=reason,
@@ -130,6 +144,8 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         claim=marks.get(ANNOTATION_CLAIM, ""),
         is_suspended=suspend or not has_slots,
         is_queued=suspend and metadata.get("generation") == 1,  # each change of the spec increments it
+        has_queue=has_queue,
+        waits_in_queue=suspend and has_queue,
         is_idle=is_idle,
         may_replace=spec.get("backoffLimit") != 0,
         stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
@@ -257,6 +273,9 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             not observed may exist.
     """
     pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
+    if job and job.has_queue and job.outcome != "Complete":
+        # Deleted when the queue took back what it had admitted: how such a pod ends says nothing.
+        pods = [pod for pod in pods if pod.is_live or not pod.deleting]
     name = job.name if job else None
     started = job.created if job else None
     stopped = bool(job and job.stopped_for)
@@ -273,6 +292,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             name=name,
             commit=landed.commit,
             notes=landed.notes,
+            usage=_usage_of(pods),
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
@@ -291,7 +311,8 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         elif failed and failed.exit_code is not None:
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
-            number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until
+            number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
+            usage=_usage_of(pods),
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
@@ -308,13 +329,19 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     running = not job.outcome and not is_last
     stopping = stopped and not job.stop_undone
     reason: str | None = _trouble_of(pods)
+    claim = Claim.from_json(job.claim)
+    is_for_queue = claim is not None and not claim.slots
+    if claim is not None and is_for_queue and (live or not job.waits_in_queue):
+        claim = claim._replace(slots=1)
     if job.deleting:
         reason = Reason.JOB_TERMINATING
+    elif job.waits_in_queue and is_for_queue:
+        reason = Reason.WAITING_FOR_QUOTA
     elif job.is_suspended and not stopping:
         reason = Reason.JOB_SUSPENDED
     return Attempt(
-        number, Phase.ACTIVE, running, stopping, started, reason=reason, name=name, claim=Claim.from_json(job.claim),
-        is_queued=job.is_queued,
+        number, Phase.ACTIVE, running, stopping, started, reason=reason, name=name, claim=claim,
+        is_queued=job.is_queued or job.waits_in_queue,
     )  # fmt: skip
 
 
@@ -323,6 +350,10 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def _usage_of(pods: Iterable[PodView]) -> AgentUsage | None:
+    return next((pod.delivered.usage for pod in pods if pod.delivered.usage), None)
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

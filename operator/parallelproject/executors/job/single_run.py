@@ -25,6 +25,8 @@ def manifest(
     more_labels: Mapping[str, str] = MappingProxyType({}),
     inherited: Inherited = NOTHING_INHERITED,
     finalizers: Sequence[str] = (),
+    *,
+    suspend: bool = False,
 ) -> Json:
     """The Job of an attempt.
 
@@ -37,6 +39,7 @@ def manifest(
         more_labels: Further labels, in addition to those of its identity.
         inherited: Labels and annotations of the project, in addition to ours.
         finalizers: Finalizers that keep it when it is deleted.
+        suspend: Whether it starts only when someone resumes it.
     """
     body: Json = {
         "backoffLimit": 0,
@@ -48,6 +51,8 @@ def manifest(
         },
         "template": template,
     }
+    if suspend:
+        body["suspend"] = True
     if deadline:
         body["activeDeadlineSeconds"] = deadline
     found = object_metadata(owner, key, claim, more_labels, inherited, finalizers)

@@ -31,6 +31,7 @@ from parallelproject.executors.job.pod import (
     joined,
     mapping,
 )
+from parallelproject.executors.job.queue import queue_labels
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec
@@ -167,8 +168,10 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image, is_agent=agent is not None)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    claim = claim_of(graph, task).to_json()
-    return single_run.manifest(owner, key, claim, template, deadline, level, inherited, held_by)
+    claim, queue = claim_of(graph, task).to_json(), queue_labels(spec, graph.queue[task])
+    return single_run.manifest(
+        owner, key, claim, template, deadline, level | queue, inherited, held_by, suspend=bool(queue)
+    )
 
 
 def stop_patch(why: str) -> Json:

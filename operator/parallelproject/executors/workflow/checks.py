@@ -22,7 +22,7 @@ _NOT_INLINE = {
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
     found = [*reserved_metadata(spec), *_agents(spec), *adaptive_limits(spec), *_roles(spec)]
-    found += [*git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
+    found += [*_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
     return found or [*too_large(spec, min(PROJECT_BYTES, TASK_BYTES * len(spec.tasks)))]
 
 
@@ -79,6 +79,15 @@ def _roles(spec: Spec) -> Iterator[Problem]:
 
 def _given(role: Role, name: str) -> bool:
     return (role.workflow_spec if name == "workflowSpec" else role.workflow_template_ref) is not None
+
+
+def _queues(spec: Spec) -> Iterator[Problem]:
+    """Kueue admits the pods of Workflows, not Workflows: the label of a queue belongs on those."""
+    hint = "remove it, and set the label kueue.x-k8s.io/queue-name in podMetadata of the Workflow or its template"
+    given = [("spec", spec.queue_name), *((f"spec.roles[{i}]", role.queue_name) for i, role in enumerate(spec.roles))]
+    for place, name in given:
+        if name is not None:
+            yield Problem(f"{place}.queueName", "does not work with executor Workflow: it queues Jobs", hint)
 
 
 def _publishing(spec: Spec) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import end_of
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import AgentOutcome
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.local.agents.call import AgentCall, noted_call, record_file
 from parallelproject.local.agents.judgement import document, judge_log, read_record, write_record
 from parallelproject.local.agents.spending import Spending
@@ -60,6 +61,11 @@ class AgentEnds:
     def spent_in_all(self) -> Spending:
         """What all of them have used, also of tasks that are no longer there."""
         return Spending.sum_of(each for task in self._spent.values() for each in task.values())
+
+    def usage(self, key: WorkKey) -> AgentUsage | None:
+        """What an attempt has used that was ``reported``; None: no agent made it."""
+        found = self._spent.get(key.task, {}).get(key.attempt)
+        return found.usage if found else None
 
     def _judged(self, row: AttemptRow) -> Mapping[str, Any] | None:
         """The record of an attempt, made of its log unless it exists; None: no agent made it."""

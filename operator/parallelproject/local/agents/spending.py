@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
+from parallelproject.core.planner.agent_usage import AgentUsage
+
 
 class Spending(NamedTuple):
     """The sum of some attempts. Attempts whose agent does not say what they used are not in it."""
@@ -52,14 +54,15 @@ class Spending(NamedTuple):
             return f"the tokens of {self.without_tokens} of {self.attempts} attempts are not known"
         return ""
 
-    def as_metrics(self) -> dict[str, Any]:
-        """The fields of ``status.metrics``."""
-        found: dict[str, Any] = {}
-        if self.attempts > self.without_tokens:
-            found |= {"inputTokens": self.input_tokens, "outputTokens": self.output_tokens}
-        if self.attempts > self.without_cost:
-            found["costUsd"] = f"{self.usd:.4f}"
-        return found
+    @property
+    def usage(self) -> AgentUsage:
+        """As the records of tasks have it."""
+        has_tokens, has_cost = self.attempts > self.without_tokens, self.attempts > self.without_cost
+        return AgentUsage(
+            self.input_tokens if has_tokens else None,
+            self.output_tokens if has_tokens else None,
+            self.usd if has_cost else None,
+        )
 
 
 def _sum(models: Iterable[Mapping[str, Any]], *keys: str) -> int:

@@ -1,7 +1,6 @@
 """What a view is given: the state of the run at this moment."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -49,8 +48,6 @@ class Board:
     interrupted: bool = False
     """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
-    usage: Callable[[], Mapping[str, Any]] = dict
-    """Tokens and cost so far, as fields of ``status.metrics``."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 
@@ -76,7 +73,7 @@ class Board:
 
     def metrics(self, ledger: Ledger) -> dict[str, Any]:
         """The figures of the run as its status shows them."""
-        return metrics(self.graph, self.measured(ledger), self.clock.now()) | dict(self.usage())
+        return metrics(self.graph, self.measured(ledger), self.clock.now())
 
     @property
     def progress(self) -> str:

@@ -118,7 +118,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents.retry_at(row) if self._agents else None)
+        return attempt_of(row, now, self.commit(row), self._agents)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

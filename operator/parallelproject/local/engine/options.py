@@ -89,7 +89,9 @@ class RunOptions:
         if self.skip:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         changed = {key: value for key, value in asked.items() if value is not None}
-        return spec.model_copy(update=changed | {"defaults": defaults, "tasks": tasks})
+        roles = [role.model_copy(update={"queue_name": None}) if role.queue_name else role for role in spec.roles]
+        here = {"defaults": defaults, "tasks": tasks, "roles": roles, "queue_name": None}  # only clusters have queues
+        return spec.model_copy(update=changed | here)
 
     def has_default_deadline(self, spec: Spec) -> bool:
         """Whether an attempt has a deadline that nobody has asked for: ``TASK_SECONDS``."""

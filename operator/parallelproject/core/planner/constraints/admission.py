@@ -15,6 +15,7 @@ from parallelproject.core.planner.constraints.dependencies import Dependencies
 from parallelproject.core.planner.constraints.level_gate import LevelGate
 from parallelproject.core.planner.constraints.limit_pools import LimitPools
 from parallelproject.core.planner.constraints.merge_gate import MergeGate
+from parallelproject.core.planner.constraints.queue_limit import QueueLimit
 from parallelproject.core.planner.constraints.refused_creation import Refusals
 from parallelproject.core.planner.constraints.role_limit import RoleLimit
 from parallelproject.core.planner.constraints.shared_capacity import Shared
@@ -31,6 +32,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     Refusals,
     Files,
     RoleLimit,
+    QueueLimit,
     Slots,
     Shared,
 )

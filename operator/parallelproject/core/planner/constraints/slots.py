@@ -1,4 +1,4 @@
-"""At most ``spec.parallelism`` tasks of a project run at the same time."""
+"""At most ``spec.parallelism`` tasks of a project run at the same time; those in queues start when these admit them."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -15,13 +15,13 @@ class Slots(Constraint):
 
     reasons = (Reason.WAITING_FOR_SLOT,)
 
-    def __init__(self, slots: int, used: int) -> None:
-        self._slots, self._used = slots, used
+    def __init__(self, slots: int, used: int, queues: Sequence[str | None]) -> None:
+        self._slots, self._used, self._queues = slots, used, queues
 
     @classmethod
     def of(cls, situation: Situation) -> Self:
         """With the slots of the active attempts."""
-        return cls(situation.spec.parallelism, situation.snapshot.usage.slots)
+        return cls(situation.spec.parallelism, situation.snapshot.usage.slots, situation.graph.queue)
 
     def blocks(self, task: int) -> Block | None:
         """Whether no slot is free."""
@@ -32,12 +32,12 @@ class Slots(Constraint):
         return self._used >= self._slots
 
     def take(self, task: int) -> None:
-        """One slot less is free."""
-        self._used += 1
+        """One slot less is free, unless it goes into a queue first."""
+        self._used += not self._queues[task]
 
     def release(self, task: int) -> None:
         """One slot more is free."""
-        self._used -= 1
+        self._used -= not self._queues[task]
 
     @classmethod
     def holders(cls, view: View, task: int) -> Sequence[int]:

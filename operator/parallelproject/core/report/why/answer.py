@@ -43,7 +43,8 @@ class Why:
     hint: str = ""
     """What a user could do about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
     look: str = ""
-    """What a user could look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job`` or nothing."""
+    """What a user could look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job``, ``workload`` (of Kueue)
+    or nothing."""
     container: str = ""
     """The container of that log; empty: all containers."""
     kind: str = ExecutorKind.JOB.value

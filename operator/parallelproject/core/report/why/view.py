@@ -20,7 +20,10 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
     """The state of the tasks of a graph by a status. Parts that cannot be read are ignored."""
     rows = {
         graph.index[task]: Row(
-            str(row.get("state") or TaskState.PENDING.value), str(row.get("reason") or ""), read_row(row)
+            str(row.get("state") or TaskState.PENDING.value),
+            str(row.get("reason") or ""),
+            read_row(row),
+            row.get("queued") is True,
         )
         for task, row in rows_of(status).items()
         if task in graph.index

@@ -14,6 +14,8 @@ def waiting(view: View, i: int, constraints: Sequence[type[Constraint]]) -> Why:
     reason = view.row(i).reason
     if reason == Reason.STARTING:
         return of_task(view, i, f"nothing blocks it: attempt {view.record(i).attempts + 1} is being created")
+    if view.row(i).is_queued:
+        return _queued(view, i)
     constraint = next((each for each in constraints if reason in each.reasons), None)
     if constraint is None:
         return of_task(view, i, f"it waits: {reason}" if reason else "it waits for the operator's next round")
@@ -22,3 +24,11 @@ def waiting(view: View, i: int, constraints: Sequence[type[Constraint]]) -> Why:
     if reason == Reason.BACKOFF:  # what has failed is to be looked at while it waits
         look, container = look_of(view.record(i)), "" if view.record(i).reason in BEHIND else container_of(view, i)
     return of_task(view, i, found.answer, found.more, found.tasks, found.job, found.fix, look, container)
+
+
+def _queued(view: View, i: int) -> Why:
+    """The answer for an attempt that Kueue does not admit."""
+    record = view.record(i)
+    answer = f"attempt {record.attempts} waits{view.since(record)} in queue {view.graph.queue[i]}, as Job {record.job}"
+    more = ["Kueue starts it when the quota allows; it takes no slot of parallelism, and no deadline of it runs"]
+    return of_task(view, i, answer, more, job=record.job, look="workload")

@@ -1,0 +1,73 @@
+"""What agents used is counted once, however often an attempt is observed, and survives in the status."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, settle
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.status import read_status, render_status
+from parallelproject.model.project import parse_spec
+from parallelproject.model.status import Reason
+
+COUNTS = st.none() | st.integers(0, 10**9)
+USAGES = st.none() | st.builds(AgentUsage, COUNTS, COUNTS, st.none() | st.integers(0, 10**6).map(lambda n: n / 4))
+
+
+def ended(number: int, phase: Phase, usage: AgentUsage | None, **more: Any) -> Attempt:
+    return Attempt(number, phase, started=1.0, ended=2.0, usage=usage, **more)
+
+
+@given(st.lists(USAGES, min_size=1, max_size=5), st.data())
+def test_each_attempt_counts_once_in_any_order_of_observations(
+    used: list[AgentUsage | None], data: st.DataObject
+) -> None:
+    phases = [data.draw(st.sampled_from([Phase.FAILED, Phase.STOPPED])) for _ in used[1:]] + [Phase.SUCCEEDED]
+    attempts = [
+        ended(i, phase, usage, reason="x") for i, (phase, usage) in enumerate(zip(phases, used, strict=True), 1)
+    ]
+    record = NEW
+    for i in range(1, len(attempts) + 1):
+        first = data.draw(st.integers(0, i - 1))  # those before may be gone, or be observed again
+        for _ in range(data.draw(st.integers(1, 2))):
+            record = settle(record, attempts[first:i])
+    assert record.usage == sum_of(used)
+
+
+def test_one_that_is_deferred_counts_too() -> None:
+    first = ended(1, Phase.FAILED, AgentUsage(5, 6, 0.25), reason=Reason.RATE_LIMITED, exit_code=75)
+    assert settle(NEW, [first]).usage == AgentUsage(5, 6, 0.25)
+
+
+def test_what_is_known_with_a_late_commit_counts_once() -> None:
+    done = Record(settle(NEW, [ended(1, Phase.SUCCEEDED, None)]).state, 1)
+    late = ended(1, Phase.SUCCEEDED, AgentUsage(1, 2, None), commit="abc")
+    found = settle(settle(done, [late]), [late])
+    assert (found.commit, found.usage) == ("abc", AgentUsage(1, 2, None))
+
+
+def test_the_status_has_it_by_task_and_in_all_and_a_restart_goes_on_from_there() -> None:
+    spec = parse_spec({"tasks": [{"id": "a"}, {"id": "b"}, {"id": "c"}]})
+    graph = compile_graph(spec)
+    attempts = {
+        "a": [ended(1, Phase.SUCCEEDED, AgentUsage(100, 10, 0.5))],
+        "b": [ended(1, Phase.FAILED, AgentUsage(7, None, None), reason="ExitCode", exit_code=1)],
+    }
+    status = render_status(graph, spec, plan(graph, spec, Ledger(), attempts, 3.0), {}, 1, 3.0)
+    rows = {row["id"]: row for row in status["tasks"]}
+    assert (rows["a"]["inputTokens"], rows["a"]["outputTokens"], rows["a"]["costUsd"]) == (100, 10, "0.5000")
+    assert (rows["b"]["inputTokens"], "costUsd" in rows["b"], "inputTokens" in rows["c"]) == (7, False, False)
+    metrics = status["metrics"]
+    assert (metrics["inputTokens"], metrics["outputTokens"], metrics["costUsd"]) == (107, 10, "0.5000")
+    again = read_status(status)
+    assert again.records["a"].usage == AgentUsage(100, 10, 0.5)
+    later = plan(graph, spec, again, {"b": [*attempts["b"], ended(2, Phase.SUCCEEDED, AgentUsage(1, 1, 0.25))]}, 9.0)
+    assert later.ledger.records["b"].usage == AgentUsage(8, 1, 0.25)
+
+
+def test_fields_of_another_shape_count_as_absent() -> None:
+    assert AgentUsage.read({"inputTokens": "many", "outputTokens": None, "costUsd": "free"}) is None
+    assert AgentUsage.read({"costUsd": "0.25"}) == AgentUsage(None, None, 0.25)
