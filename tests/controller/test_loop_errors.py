@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator
 
@@ -53,6 +54,23 @@ def test_a_generator_that_the_end_closes_is_no_error(handled: bool, caplog: pyte
     asyncio.run(operator())
     errors = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert bool(errors) is not handled  # the other case shows that the scene has the error
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_a_generator_that_is_closed_twice_at_once_is_no_error(handled: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def operator() -> None:
+        if handled:
+            asyncio.get_running_loop().set_exception_handler(report_loop_error)
+        events = watch()
+        await anext(events)
+        both = [asyncio.create_task(events.aclose()) for _ in range(2)]
+        await asyncio.wait(both)
+        del both
+        gc.collect()
+
+    asyncio.run(operator())
+    errors = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert bool(errors) is not handled
 
 
 def test_every_other_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:

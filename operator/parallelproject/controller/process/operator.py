@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,14 @@ log = logging.getLogger(__name__)
 _DEPTH_MAX = 10_000
 """The API server refuses JSON that is nested deeper. Everything else must be readable, since one project that is not
 would end the watch of all projects."""
+
+
+async def _generator() -> AsyncGenerator[None, None]:
+    yield
+
+
+_CLOSING = type(_generator().aclose())
+"""The type of what closes a generator; it has no public name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ async def operate(options: OperatorOptions) -> None:
         if stopping not in done:
             raise RuntimeError(f"{', '.join(w.get_name() for w in done if w is not stopping)} ended by itself")
         log.info("the operator ends")
+        asyncio.get_running_loop().set_exception_handler(_note_loop_error)
 
 
 def _webhook(api: Api, options: OperatorOptions, check: Check) -> ProjectWebhook | None:
@@ -140,12 +149,21 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Logs an error that no task gets. An error of a generator that the end of the loop closes is not the operator's.
+    """Logs an error that no task gets. An error of closing a generator is not the operator's.
 
-    A watch of kopf that is cancelled while it handles an event leaves its generators open. The loop then closes them
-    at the same time, and the outer one complains that the inner one is closed.
+    A watch of kopf that is cancelled while it handles an event leaves its generators open. The loop and the garbage
+    collector then close them at the same time: one complains that another is closed, or is being closed.
     """
-    if "asyncgen" in context:
-        log.debug(context["message"], exc_info=context.get("exception"))
+    if "asyncgen" in context or _closes_generator(context.get("task") or context.get("future")):
+        _note_loop_error(loop, context)
     else:
         loop.default_exception_handler(context)
+
+
+def _closes_generator(task: object) -> bool:
+    return isinstance(task, asyncio.Task) and type(task.get_coro()) is _CLOSING
+
+
+def _note_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Logs an error for developers: when the operator has ended, all that is left is to close things."""
+    log.debug(context["message"], exc_info=context.get("exception"))
