@@ -37,7 +37,7 @@ class Kubelet(BaseHTTPRequestHandler):
         self.wfile.flush()
         if "follow" in parse_qs(url.query):
             self.followed.set()
-            assert self.release.wait(60)
+            assert self.release.wait(180)
             self.wfile.write(b"done\n")
 
     def log_message(self, *_: object) -> None:
@@ -118,7 +118,7 @@ def test_a_log_is_followed_to_its_end(call: Any) -> None:
     Kubelet.followed.clear()
 
     def release() -> None:
-        assert Kubelet.followed.wait(60)
+        assert Kubelet.followed.wait(180)
         Kubelet.release.set()
 
     threading.Thread(target=release, daemon=True).start()

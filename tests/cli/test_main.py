@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 
 def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
     command = [str(BIN / "pproj"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **more)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, **more)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -105,11 +105,11 @@ def test_an_error_is_wrapped_between_words_on_a_terminal_and_whole_in_a_pipe(tmp
     command = [str(BIN / "pproj"), "plan", str(tmp_path / "none.json")]
     environment = {**os.environ, "COLUMNS": "40"}
     screen, terminal = os.openpty()
-    subprocess.run(command, env=environment, stderr=terminal, timeout=60, check=False)
+    subprocess.run(command, env=environment, stderr=terminal, timeout=180, check=False)
     os.close(terminal)
     shown = re.sub(r"\x1b\[[\d;]*m", "", os.read(screen, 4096).decode()).replace("\r", "")
     os.close(screen)
-    whole = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stderr
+    whole = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False).stderr
     assert len(whole.splitlines()) == 1
     assert len(shown.splitlines()) > 1
     assert " ".join(shown.split()) == " ".join(whole.split())
@@ -120,13 +120,13 @@ def test_an_output_that_is_full_is_said_and_is_no_bug(tasks_json: Path):
     for arguments in (["plan", tasks_json], ["--help"]):
         with Path("/dev/full").open("w") as full:
             command = [str(BIN / "pproj"), *map(str, arguments)]
-            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=180, check=False)
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1:] == ["error: the output cannot be written: No space left on device"]
         assert "bug" not in done.stderr
     with Path("/dev/full").open("w") as full:
         command = [str(BIN / "pproj"), "import", str(tasks_json)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=180, check=False)
     assert done.stdout.startswith("apiVersion: "), "what it notes on stderr is not its result"
 
 

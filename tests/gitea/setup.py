@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from parallelproject.forge.publishing.result import PublishResult
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.spec import ForgeType, MergeMode
-from rig import Gitea
+from rig import Gitea, deadline
 from rig.gitearepository import Repository
 
 T = TypeVar("T")
@@ -153,11 +152,7 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
 
 def until(condition: Callable[[], T], what: str) -> T:
     """Asks until the answer is something true."""
-    deadline = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
+    return deadline.until(condition, what, seconds=SECONDS)
 
 
 def shown(pull: dict[str, Any]) -> tuple[str, str, bool, list[str]]:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import rig
 from rig import Binaries, Gitea, RigError, find_or_build, find_or_build_gitea
 from rig.binaries import GITEA, GITEA_FILES
+from tests.gitea.setup import until
 
 GO = """#!/bin/sh
 echo "$*" >> "$GO_LOG"
@@ -112,10 +112,7 @@ def test_it_dies_with_the_process_that_started_it(gitea: Gitea) -> None:
     assert Path(f"/proc/{pid}").exists()
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    deadline = time.monotonic() + 10
-    while _lives(int(pid)):
-        assert time.monotonic() < deadline, "it has outlived its owner"
-        time.sleep(0.02)
+    until(lambda: not _lives(int(pid)), "it to end with its owner")
     assert Path(folder).exists()  # removed by the next one, when it is a minute old
 
 

@@ -30,10 +30,11 @@ SECONDS = 120
 
 def until(condition: Callable[[], Any], seconds: float = SECONDS, what: str = "") -> Any:
     """The first true value of a condition."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
-        time.sleep(0.005)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not within {seconds} s: {what or condition}"
+        time.sleep(min(0.05, max(0.005, waited / 10)))  # to look takes processor time from what is waited for
     return value
 
 

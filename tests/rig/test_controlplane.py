@@ -201,7 +201,7 @@ def test_the_development_cluster_says_how_to_use_it_and_cleans_up(binaries: Bina
         asked: list[str | Path] = [binaries["kubectl"], "--kubeconfig", kubeconfig, "get", "nodes", "-o", "name"]
         assert subprocess.check_output(asked, text=True) == "node/node-0\n"
         up.send_signal(signal.SIGINT)
-        assert up.wait(timeout=60) == 0
+        assert up.wait(timeout=180) == 0
     assert not Path(kubeconfig).parent.exists()
 
 

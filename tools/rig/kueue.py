@@ -23,7 +23,7 @@ _START_SECONDS = 120
 _STOP_SECONDS = 0.5  # nothing of it is kept
 _NAMESPACE, _SERVICE, _SECRET = "kueue-system", "kueue-webhook-service", "kueue-webhook-server-cert"
 _KINDS = ("batch-v1-job", "clusterqueue", "cohort", "resourceflavor", "workload")
-"""The ends of the paths of the webhooks that are used. Those for kinds that it does not queue here are omitted."""
+"""The ends of the paths of the webhooks that are used; the others are for kinds that are not queued here."""
 _API = "kueue.x-k8s.io/v1beta2"
 _FLAVOR = "default"
 RESOURCE = "cpu"
