@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from parallelproject.agents.preset import Preset, PromptBy
 
+_SESSION = "$(PPROJ_SESSION)"
 _PROMPT = '"$PPROJ_PROMPT_FILE"'
 
 
@@ -20,6 +21,7 @@ def command_of(
     inherited: Iterable[str] = (),
     *,
     is_root: bool,
+    resumes: bool = False,
 ) -> tuple[str, ...]:
     """The command, in which ``$(VAR)`` stands for a variable of the attempt.
 
@@ -30,11 +32,12 @@ def command_of(
         max_usd: The most that an attempt may cost; for agents with ``cost_arguments``.
         inherited: Names of the variables that it would inherit: those of an agent that has started us are unset.
         is_root: Whether it runs as root.
+        resumes: Whether it continues the session of ``PPROJ_SESSION``.
     """
     words = [preset.program, *preset.arguments]
     words += [*preset.model_arguments, model] if model else []
     words += [*preset.cost_arguments, max_usd] if max_usd else []
-    words += [*arguments, *preset.prompt_arguments]
+    words += [*arguments, *((*preset.resume_arguments, _SESSION) if resumes else ()), *preset.prompt_arguments]
     unset = to_unset(inherited)
     lines = [f"unset {' '.join(unset)}"] if unset else []
     lines += [f'export {name}="${{{name}-{value}}}"' for name, value in preset.environment.items()]

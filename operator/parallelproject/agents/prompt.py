@@ -53,6 +53,19 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
 """
 
+RESUMED = """\
+# Task {{ task.id }}
+This is attempt {{ attempt }}. The attempt before has left this:
+
+{{ feedback }}
+
+## How to continue
+- The current folder is a new workspace, {{ workspace }}. It does not have the changes that you made before, except
+  those that have landed. Do the work here.
+- Files for `$PPROJ_OUTPUTS` have to be written again. All else is as before.
+"""
+"""For an attempt that continues the session of the one before, which knows the rest."""
+
 
 class PromptError(Exception):
     """A template cannot be rendered. The message says why."""
@@ -73,6 +86,8 @@ class Prompt:
     """As in the task file: id, commit, outputs."""
     feedback: str = ""
     """What the attempt before has left to be heeded."""
+    workspace: str = ""
+    """Where the attempt works; only for ``RESUMED``."""
 
 
 def render(prompt: Prompt, template: str | None = None) -> str:

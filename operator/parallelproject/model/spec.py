@@ -265,6 +265,9 @@ class Agent(Model):
     """Further arguments of the agent; $(VAR) is a variable of the task."""
     max_cost: MaxCost | None = None
     """The most that one attempt may cost: the agent ends it, with reason BudgetHit. Only with ClaudeCode."""
+    resume: bool = True
+    """Whether an attempt continues the agent's session of the attempt before: after a conflict, a check that failed, an
+    attempt without a change, or a limit. With ClaudeCode and Codex; with Gemini and OpenCode only without git."""
     on_no_change: NoChange = NoChange.FAIL
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 

@@ -9,6 +9,7 @@ from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import AgentOutcome
 from parallelproject.local.agents.call import AgentCall, noted_call, record_file
 from parallelproject.local.agents.judgement import document, end_of, judge_log, read_record, write_record
+from parallelproject.local.agents.sessions import SessionToResume, session_to_resume
 from parallelproject.local.agents.spending import Spending
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
@@ -106,8 +107,28 @@ class AgentEnds:
                 lines[f"{preset.short}: {found['outcome']}: {found['message']} (fix: {fix(preset)})"] = None
         return list(lines)
 
-    def feedback(self, task: str, number: int) -> str | None:
+    def session(self, task: str, number: int, call: AgentCall) -> SessionToResume | None:
+        """The session of a failed attempt that the next one continues; None: it starts one.
+
+        Args:
+            task: The task.
+            number: Of the failed attempt.
+            call: Who makes the next one.
+        """
+        then = noted_call(self._directory.path, task, number)
+        found = [self._record(WorkKey.of_task(task, n)) for n in (number - 1, number)]
+        if found[-1] is None:
+            return None
+        records = [record for record in found if record is not None]
+        return session_to_resume(call, then, records, same_folder=not self._are_judged_before)
+
+    def feedback(self, task: str, number: int, kept: str = "") -> str | None:
         """A file that says to the next attempt how this one ended; None where no agent made it.
+
+        Args:
+            task: The task.
+            number: Of the attempt.
+            kept: Where its work is kept, in words.
 
         Raises:
             OSError: it cannot be written.
@@ -116,6 +137,8 @@ class AgentEnds:
         if found is None:
             return None
         lines: Sequence[str] = [f"Attempt {number} ended with {_said(found)}"]
+        if kept:
+            lines = [*lines, kept]
         if found.get("lastMessage"):
             lines = [*lines, "", "Its last message:", "", str(found["lastMessage"])]
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"

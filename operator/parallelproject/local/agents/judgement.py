@@ -8,7 +8,7 @@ from typing import Any
 
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import EX_TEMPFAIL, Ending, nothing_changed, record_of
-from parallelproject.agents.record import LATER, AgentOutcome, AgentRecord, Facts
+from parallelproject.agents.record import LATER, AgentOutcome, AgentRecord, Facts, TokenUsage
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
 
@@ -45,7 +45,10 @@ def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: i
         now: When it ended, in seconds since the epoch.
     """
     preset = PRESETS[AgentType(call.type)]
-    return record_of(preset, _read(call, log, offset, now), ending(call, outputs, exit_code, now), call.model)
+    facts, before = _read(call, log, offset, now), None
+    if call.session and call.session == facts.session:
+        before = TokenUsage(*call.used_before)
+    return record_of(preset, facts, ending(call, outputs, exit_code, now), call.model, before)
 
 
 def ending(call: AgentCall, outputs: str, exit_code: int, now: float, changed: bool | None = None) -> Ending:

@@ -14,7 +14,12 @@ _FEEDBACK_MAX = 32_768
 
 
 def write_prompt(
-    file: str, document: Mapping[str, Any], template: str | None, outputs: str, feedback: str | None
+    file: str,
+    document: Mapping[str, Any],
+    template: str | None,
+    outputs: str,
+    feedback: str | None,
+    resumed_in: str | None = None,
 ) -> None:
     """Writes the prompt of an attempt.
 
@@ -24,15 +29,22 @@ def write_prompt(
         template: The user's, if any.
         outputs: The folder of its outputs.
         feedback: The file that the attempt before has left, if any.
+        resumed_in: The workspace, where the attempt continues the session of the one before.
 
     Raises:
         OSError: it cannot be written.
     """
-    text = prompt_of(document, template, outputs, _text(feedback) if feedback else "")
+    text = prompt_of(document, template, outputs, _text(feedback) if feedback else "", resumed_in)
     Path(file).write_text(text, errors="replace")
 
 
-def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, feedback: str = "") -> str:
+def prompt_of(
+    document: Mapping[str, Any],
+    template: str | None,
+    outputs: str,
+    feedback: str = "",
+    resumed_in: str | None = None,
+) -> str:
     """The prompt of an attempt.
 
     Args:
@@ -40,8 +52,9 @@ def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, f
         template: The user's, if any.
         outputs: The folder of its outputs.
         feedback: What the attempt before has left, if anything.
+        resumed_in: The workspace, where the attempt continues the session of the one before.
     """
-    from parallelproject.agents.prompt import Prompt, render  # here, because few runs need it
+    from parallelproject.agents.prompt import RESUMED, Prompt, render  # here, because few runs need it
 
     prompt = Prompt(
         task=_TASK | document["task"],
@@ -51,8 +64,9 @@ def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, f
         role=document["role"] or "",
         dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
         feedback=feedback,
+        workspace=resumed_in or "",
     )
-    return render(prompt, template)
+    return render(prompt, RESUMED if resumed_in else template)
 
 
 def check_template(template: str, tasks: Sequence[Task]) -> None:

@@ -85,15 +85,18 @@ class ProcessExecutor:
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
         command = self._commands[graph.role[task]]
+        call, session = command.agent, None
+        if self._agents and call and command.resuming and task_id in failed:
+            session = self._agents.session(task_id, failed[task_id], call)
+        if session:
+            call, own[names.ENV_SESSION] = session.call, session.argument
         if self._agents:
-            note_call(directory.path, task_id, number, command.agent)
-        if command.agent:
-            own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
-            feedback = own.get(names.ENV_FEEDBACK)
-            write_prompt(
-                own[names.ENV_PROMPT_FILE], document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback
-            )
-        argv, env = command.resolve(own)
+            note_call(directory.path, task_id, number, call)
+        if call:
+            prompt = own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
+            feedback, resumed_in = own.get(names.ENV_FEEDBACK), workspace if session else None
+            write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
+        argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
         order = Order(
             key=WorkKey.of_task(task_id, number),
@@ -104,7 +107,7 @@ class ProcessExecutor:
             deadline=deadline,
             grace=self._grace,
         )
-        return self._deliveries.order(graph, task, order, command.agent) if self._deliveries else order
+        return self._deliveries.order(graph, task, order, call) if self._deliveries else order
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
@@ -127,7 +130,8 @@ class ProcessExecutor:
     def _feedback(self, task: str, number: int) -> str:
         """What says why an attempt failed."""
         if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
-            found = self._agents.feedback(task, number)
+            kept = self._deliveries.kept(task, number) if self._deliveries else ""
+            found = self._agents.feedback(task, number, kept)
             if found:
                 return found
         return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)
