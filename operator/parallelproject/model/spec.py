@@ -303,6 +303,11 @@ class Role(Model):
     """The coding agent that does the tasks of this role, instead of a command; in a local run only."""
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
+    fallbacks: Annotated[list[RoleName], Field(max_length=10)] = []
+    """Roles that run its tasks while its limit is used up for longer than fallbackAfterSeconds: the first one whose own
+    limit is not. Each has an agent; in a local run only."""
+    fallback_after_seconds: Annotated[int, Field(strict=True, ge=0, le=2_592_000)] = 600
+    """The fallbacks run its tasks where the wait for its limit is longer than this: seconds."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command. Required in a cluster with executor
     Job; a local run can use --command instead."""

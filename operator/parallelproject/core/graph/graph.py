@@ -85,7 +85,9 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     index = {task_id: i for i, task_id in enumerate(ids)}
     problems = _duplicates(ids)
     parents = _resolve(tasks, index, problems)
-    problems += _check_roles(spec) + _check_limits(spec) + _check_parameters(tasks) + _check_git(spec)
+    problems += (
+        _check_roles(spec) + _check_limits(spec) + _check_fallbacks(spec) + _check_parameters(tasks) + _check_git(spec)
+    )
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
     for i, above in enumerate(parents):
@@ -259,6 +261,23 @@ def _check_limits(spec: Spec) -> list[Problem]:
         if role.limit is not None and role.limit not in names:
             hint = did_you_mean(role.limit, names) or "add it to spec.limits, or remove it"
             problems.append(Problem(f"spec.roles[{i}].limit", f"{quoted(role.limit)} is not a limit", hint))
+    return problems
+
+
+def _check_fallbacks(spec: Spec) -> list[Problem]:
+    problems = []
+    with_agent = [role.name for role in spec.roles if role.agent]
+    for i, role in enumerate(spec.roles):
+        for j, name in enumerate(role.fallbacks):
+            place = f"spec.roles[{i}].fallbacks[{j}]"
+            if name == role.name or name in role.fallbacks[:j]:
+                problems.append(Problem(place, f"{quoted(name)} is the role itself or named twice", "remove it"))
+            elif name not in with_agent:
+                others = [other for other in with_agent if other != role.name]
+                hint = did_you_mean(name, others) or "name a role that has an agent"
+                problems.append(Problem(place, f"{quoted(name)} is not a role with an agent", hint))
+        if role.fallbacks and not role.agent:
+            problems.append(Problem(f"spec.roles[{i}].fallbacks", "is only for a role with an agent", "remove it"))
     return problems
 
 

@@ -86,6 +86,8 @@ class Attempt(NamedTuple):
     """When the limit that a deferred attempt met is over, where that is known; seconds since the epoch."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on its task, if it succeeded."""
+    fallback: str | None = None
+    """The role that runs it in place of the role of its task."""
 
     @property
     def is_suspended(self) -> bool:
@@ -127,6 +129,8 @@ class Record(NamedTuple):
     """When the limit that the last one met is over, where that is known."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on it."""
+    fallback: str | None = None
+    """The role that ran the last attempt in place of the role of the task."""
 
     @property
     def is_deferred(self) -> bool:
@@ -168,17 +172,19 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback = attempts[0]
         if phase is _WELL and found == 1:
-            return Record(_SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs=outputs)
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _ = record
+            return Record(
+                _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, 0, None, outputs, fallback
+            )
+    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, role = record
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
         return record._replace(commit=landed_as.commit, notes=landed_as.notes) if landed_as else record
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs = seen
+        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, fallback = seen
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -195,9 +201,9 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs,
+                outputs, fallback,
             )  # fmt: skip
-        started, job = began or started, name or job
+        started, job, role = began or started, name or job, fallback
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
@@ -212,7 +218,21 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 reason = "Lost" if phase is _LOST else why
                 code, until = exit_code, retry_at
     return Record(
-        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until
+        state,
+        number,
+        failures,
+        reason,
+        code,
+        started,
+        ended,
+        job,
+        conflicts,
+        None,
+        NO_NOTES,
+        deferrals,
+        until,
+        (),
+        role,
     )
 
 

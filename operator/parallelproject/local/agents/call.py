@@ -21,6 +21,8 @@ class AgentCall(NamedTuple):
     """``onNoChange: Succeed``."""
     session: str | None = None
     """The session that it continues; None: it starts one."""
+    fallback: str | None = None
+    """The role that makes the attempt in place of the role of its task."""
     used_before: Sequence[int | None] = ()
     """A ``TokenUsage``: what the attempts before have used in that session."""
 

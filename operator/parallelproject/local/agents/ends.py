@@ -28,12 +28,16 @@ class AgentEnds:
     """What the records of agents say of attempts."""
 
     def __init__(
-        self, call_of: Callable[[str], AgentCall | None], directory: StateDirectory, *, are_judged_before: bool
+        self,
+        call_of: Callable[[str, str | None], AgentCall | None],
+        directory: StateDirectory,
+        *,
+        are_judged_before: bool,
     ) -> None:
         """Describes them.
 
         Args:
-            call_of: By task id, the agent that makes its next attempts; None: a command that is no agent.
+            call_of: By task id and fallback, the agent that makes its next attempts; None: a command that is no agent.
             directory: The state.
             are_judged_before: Whether an attempt's own process judges it, before its work lands.
         """
@@ -80,11 +84,17 @@ class AgentEnds:
 
     def retry_at(self, row: AttemptRow) -> float | None:
         """When the limit that an attempt met is over, if its agent said that. Another agent has other limits."""
-        then, now = noted_call(self._directory.path, row.key.task, row.key.attempt), self._call_of(row.key.task)
+        then = noted_call(self._directory.path, row.key.task, row.key.attempt)
+        now = self._call_of(row.key.task, then.fallback if then else None)
         is_another = then is None or now is None or (then.type, then.model) != (now.type, now.model)
         found = None if is_another or row.phase != FAILED else self._record(row.key)
         at = found.get("resetAt") if found else None
         return float(at) if isinstance(at, int | float) else None
+
+    def fallback(self, row: AttemptRow) -> str | None:
+        """The role that made an attempt in place of the role of its task."""
+        call = noted_call(self._directory.path, row.key.task, row.key.attempt)
+        return call.fallback if call else None
 
     def notes(self, row: AttemptRow) -> tuple[str, ...]:
         """Why an attempt failed, in the agent's words; where its own process has judged it, its log has them."""

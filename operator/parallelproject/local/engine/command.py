@@ -57,7 +57,7 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
     Raises:
         ProblemsError: a role says nothing of what to run.
     """
-    used = dict.fromkeys(graph.role)
+    used = dict.fromkeys([*graph.role, *(name for role in spec.roles for name in role.fallbacks)])
     if given is not None:
         return dict.fromkeys(used, Command(("/bin/sh", "-c", given), expands=False))
     if agent is not None:

@@ -71,11 +71,11 @@ def recover(
     if agents:
         rows = [agents.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit, agents.retry_at if agents else None)
+    return _read(rows, store.sessions(), now, commit, agents)
 
 
-def attempt_of(row: AttemptRow, now: float, commit: str | None = None, retry_at: float | None = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as and the end of the limit that it met.
+def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -92,7 +92,8 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, retry_at:
         row.reason,
         row.exit_code,
         commit=commit,
-        retry_at=retry_at,
+        retry_at=agents.retry_at(row) if agents else None,
+        fallback=agents.fallback(row) if agents else None,
     )
 
 
@@ -101,7 +102,7 @@ def _read(
     sessions: Sequence[SessionRow],
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
-    retry_at: Callable[[AttemptRow], float | None] | None,
+    agents: "AgentEnds | None",
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -109,9 +110,7 @@ def _read(
         if not row.key.is_task:
             continue
         task = row.key.task
-        attempts.setdefault(task, []).append(
-            attempt_of(row, now, commit(row) if commit else None, retry_at(row) if retry_at else None)
-        )
+        attempts.setdefault(task, []).append(attempt_of(row, now, commit(row) if commit else None, agents))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

@@ -56,7 +56,14 @@ class ProcessExecutor:
         self._deliveries = deliveries
         self._agents = agents
 
-    def task(self, task: int, number: int, records: Mapping[str, Record], failed: Mapping[str, int]) -> Order:
+    def task(
+        self,
+        task: int,
+        number: int,
+        records: Mapping[str, Record],
+        failed: Mapping[str, int],
+        fallback: str | None = None,
+    ) -> Order:
         """Writes what an attempt is to find, and says how it is started.
 
         Args:
@@ -64,6 +71,7 @@ class ProcessExecutor:
             number: Of the attempt.
             records: By task id; at least those of the task's dependencies.
             failed: By task id, the number of its last attempt that failed.
+            fallback: The role that runs it in place of the role of the task.
 
         Raises:
             OSError: it cannot be written.
@@ -72,6 +80,7 @@ class ProcessExecutor:
         task_id = graph.ids[task]
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         document = task_document(self._board.name, graph, task, number, records, outputs)
+        document["role"] = role = fallback or graph.role[task]
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
         own = environment(self._board.name, graph, task, number) | workspaces.environment(
@@ -81,11 +90,14 @@ class ProcessExecutor:
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
+            names.ENV_ROLE: role or "",
         }
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
-        command = self._commands[graph.role[task]]
+        command = self._commands[role]
         call, session = command.agent, None
+        if fallback and call:
+            call = call._replace(fallback=fallback)
         if self._agents and call and command.resuming and task_id in failed:
             session = self._agents.session(task_id, failed[task_id], call)
         if session:
@@ -121,7 +133,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents.retry_at(row) if self._agents else None)
+        return attempt_of(row, now, self.commit(row), self._agents)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""
