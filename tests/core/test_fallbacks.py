@@ -115,3 +115,11 @@ def test_wrong_ones_are_refused(names: list[str]) -> None:
     roles = [{**ROLES[0], "fallbacks": names}, *ROLES[1:], {"name": "plain"}]
     with pytest.raises(ProblemsError, match=r"spec\.roles\[0\]\.fallbacks\["):
         compiled(**(SPEC | {"roles": roles}))
+
+
+def test_a_retry_ends_the_limit_also_where_a_fallback_has_taken_over() -> None:
+    first = decide({"a": [met(1000.0)]})[0].ledger
+    running = Attempt(2, Phase.ACTIVE, True, started=100.0, claim=Claim("codex"), fallback="codex")
+    retries = [{"id": "a", "forgiveDeferrals": 1}]
+    found, started, _ = decide({"a": [met(1000.0), running]}, prior=first, retries=retries)
+    assert (dict(found.acting), started) == ({}, ["b", "c"])

@@ -392,6 +392,9 @@ class Retry(Model):
     """Number of its failures, from the first on, that no longer count."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Number of its conflicts, from the first on, that no longer count; they are counted apart from failures."""
+    forgive_deferrals: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of its attempts that were deferred, from the first on, after which nothing waits any more: neither the task
+    nor others of the limit that it met."""
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""

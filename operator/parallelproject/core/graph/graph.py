@@ -66,6 +66,8 @@ class CompiledGraph:
     """Failures that no longer count, for the few tasks that have any."""
     forgiven_conflicts: dict[int, int] = field(default_factory=dict)
     """The same for conflicts, which are counted apart from failures."""
+    forgiven_deferrals: dict[int, int] = field(default_factory=dict)
+    """The same for attempts that were deferred: nothing waits because of them any more."""
     rerun_after: dict[int, int] = field(default_factory=dict)
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
     skipped: frozenset[int] = frozenset()
@@ -98,7 +100,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         problems += _cycles(ids, parents)
     if problems:
         raise ProblemsError(problems)
-    forgiven, forgiven_conflicts = forgiven_by(spec, index)
+    forgiven, forgiven_conflicts, forgiven_deferrals = forgiven_by(spec, index)
     seconds = _expected_seconds(tasks)
     rank = upward_rank(topological, children, seconds)
     order = sorted(range(len(tasks)), key=lambda i: (-tasks[i].priority, -rank[i], i))
@@ -131,16 +133,20 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,
+        forgiven_deferrals=forgiven_deferrals,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
         skipped=skipped_by(spec, index),
     )
 
 
-def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """By task, how many of its failures and conflicts no longer count; only tasks that have any."""
+def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
+    """By task, how many of its failures, conflicts and deferrals no longer count; only tasks that have any."""
     known = [(index[retry.id], retry) for retry in spec.retries if retry.id in index]
-    failures = {task: retry.forgive for task, retry in known if retry.forgive}
-    return failures, {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts}
+    return (
+        {task: retry.forgive for task, retry in known if retry.forgive},
+        {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts},
+        {task: retry.forgive_deferrals for task, retry in known if retry.forgive_deferrals},
+    )
 
 
 def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.pools import COMMON, MetLimit, Parked, limited, parked, pools_of
+from parallelproject.core.planner.constraints.waits import is_wait_forgiven
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
@@ -48,11 +49,16 @@ def remembered(
     """
     if not any(role.fallbacks for role in spec.roles):
         return {}
-    found = {pool: limit for pool, limit in prior.items() if limit.until > now}
+    found = {pool: limit for pool, limit in prior.items() if limit.until > now and not _is_forgiven(snapshot, limit)}
     for pool, limit in parked(graph, spec, limited(snapshot), now).items():
         if pool not in found or limit.until > found[pool].until:
             found[pool] = MetLimit(limit.until, graph.ids[limit.task], limit.is_known)
     return found
+
+
+def _is_forgiven(snapshot: Snapshot, limit: MetLimit) -> bool:
+    task = snapshot.graph.index.get(limit.task)
+    return task is None or is_wait_forgiven(snapshot.graph, task, snapshot.record(task))
 
 
 def parked_now(view: View) -> dict[str, Parked]:

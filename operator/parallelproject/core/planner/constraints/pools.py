@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.core.planner.constraints.waits import deferral_ends, knows_reset
+from parallelproject.core.planner.constraints.waits import deferral_ends, is_wait_forgiven, knows_reset
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Limit, Spec
 
@@ -89,6 +89,8 @@ def parked(graph: CompiledGraph, spec: Spec, met: Iterable[tuple[int, Record]], 
     pools, limits = pools_of(spec), limits_of(spec)
     found: dict[str, Parked] = {}
     for task, record in met:
+        if is_wait_forgiven(graph, task, record):
+            continue
         pool = pool_of(graph, pools, task, record)
         is_known = knows_reset(record)
         if not is_known and _is_adaptive(limits, pool):
@@ -101,7 +103,7 @@ def parked(graph: CompiledGraph, spec: Spec, met: Iterable[tuple[int, Record]], 
 
 def own_wait(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
     """When a task that met a limit itself may start again, apart from its pool."""
-    if not record.is_limited:
+    if not record.is_limited or is_wait_forgiven(graph, task, record):
         return -math.inf
     adaptive = _is_adaptive(limits_of(spec), pool_of(graph, pools_of(spec), task, record))
     return deferral_ends(spec, record, doubles=not adaptive)
