@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from parallelproject.cli.commands.retry import deferred_tasks, failed_tasks, retry_patch
+from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED
 from parallelproject.model.problem import ProblemsError
 from tests.agents.conftest import Stage
@@ -270,3 +272,20 @@ def test_a_check_runs_after_the_verdict_of_the_agent_and_before_the_landing(stag
     assert sorted(set(checks)) == ["looked at bad", "looked at good"], "what the agent did not do well is not checked"
     assert "the check failed with exit code 1" in stage.seen("bad.2", "prompt")
     assert record(run, "bad.2")["outcome"] == "Succeeded"
+
+
+def test_a_retry_ends_a_limit_in_a_run_that_waits_for_it(stage: Stage) -> None:
+    stage.scene("a.1", "claude/session-limit", code=1)
+    stage.scene("a.2", do=WRITE)
+    stage.scene("b.1", do=WRITE)
+    run = stage.run({"tasks": [{"id": "a"}, {"id": "b"}], "parallelism": 1})
+    started = run.start()
+    status = run.state / "status.json"
+    until(lambda: status.exists() and status.read_text().count('"WaitingForLimit"') == 2)
+    project = json.loads((run.state / "project.json").read_text()) | {"status": json.loads(status.read_text())}
+    assert failed_tasks(project, ["b"]) == {}, "one that waits may be named"
+    patch = retry_patch(project, deferred_tasks(project, ["b"]))
+    assert patch["spec"] == {"retries": [{"id": "a", "forgiveDeferrals": 1}]}
+    StateDirectory(run.state).requests.ask(lambda _: patch["spec"])
+    started.finish(0)
+    assert sorted(stage.checkout.tasks()) == ["a", "b"]

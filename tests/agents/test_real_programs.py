@@ -31,18 +31,19 @@ def writes(name: str) -> list[dict[str, Any]]:
 def script(sync: Path, checkout: Checkout) -> dict[str, Any]:
     """What the model does in each task. The two of the conflict are on one base: each waits for the other."""
     landed = f"until git -C {checkout.path} log --format=%s parallel/demo | grep -q 'first'; do sleep 0.1; done"
+    again = [{"run": "echo two >> shared.txt"}, DONE]
     return {
         "tasks": {
             **{name: writes(name) for name in ("a1", "a2", "a3", "a4", "a5", "a6")},
             "first": [{"run": f"until [ -e {sync}/second ]; do sleep 0.1; done; echo one >> shared.txt"}, DONE],
-            "second": [
-                [{"run": f"touch {sync}/second; {landed}; echo two >> shared.txt"}, DONE],
-                [{"run": "echo two >> shared.txt"}, DONE],
+            "second": [  # the same in a session that goes on, and in one that begins
+                [{"run": f"touch {sync}/second; {landed}; echo two >> shared.txt"}, DONE, *again],
+                again,
             ],
             "limited": [{"error": {"status": 429}}, *writes("limited")],
             "liar": [{"say": "API Error: 500 Internal server error"}],
             "nothing": [{"run": "echo 'it is there already' > \"$PPROJ_OUTPUTS/no-change\""}, DONE],
-            "late": [[DONE], writes("late")],
+            "late": [[DONE, *writes("late")], writes("late")],
         }
     }
 
@@ -69,6 +70,8 @@ ENDS = {  # the outcomes of each task's attempts
     "nothing": ["NoChange"],
     "late": ["NoChange", "Succeeded"],
 }
+RESUMES = {"claude", "codex"}
+"""Programs that resume a session in another folder."""
 PASSES = {"opencode": "Transient"}
 """Two that start at once may meet at their new database: an attempt of one of them asks to be run later."""
 OVERCOMES = {agent: {"limited": ["Succeeded"]} for agent in ("gemini", "opencode")}
@@ -153,6 +156,14 @@ def test_a_backlog_ends_the_same_with_each_program(agent: str, tmp_path: Path, m
     assert checkout.show("shared.txt").splitlines()[-2:] == ["one", "two"]
     assert [checkout.show(f"{task}.txt") for task in ("a1", "a6", "limited", "late")] == ["a1", "a6", "limited", "late"]
     checkout.check()
+
+    # A conflict and a missing change go on in the session, and are told only why; a lie begins another one.
+    sessions = {task: {record["session"] for (of, _), record in records.items() if of == task} for task in ENDS}
+    assert [len(sessions[task]) for task in ("second", "late")] == ([1, 1] if agent in RESUMES else [2, 2])
+    assert len(sessions["liar"]) == 2
+    prompt = (run.state / "tasks/second.2.md").read_text()
+    assert ("How to continue" in prompt, "How to end" in prompt) == (agent in RESUMES, agent not in RESUMES)
+    assert "shared.txt" in prompt
 
     # Tokens to the unit, by task.
     for task in ENDS:

@@ -269,3 +269,12 @@ def test_an_adaptive_limit_is_never_lowered_below_its_least() -> None:
     world.run(refuses)
     refused = {at for at, was_refused in world.asked if was_refused}
     assert max(count for at, count in most.items() if at in refused and at > 100) == 3
+
+
+def test_a_retry_ends_the_limit_for_all_until_it_is_met_again() -> None:
+    retries = [{"id": "c", "forgiveDeferrals": 1}]
+    assert decide({"c": [met()]}, 100.0, retries=retries)[2] == ["c", "t", "w", "r"]
+    assert decide({"c": [met(), met(number=2)]}, 100.0, retries=retries)[2] == ["w", "r"]
+    later = [met(Reason.TRANSIENT, None)]
+    assert decide({"c": later}, 10.0, retries=retries)[2] == ["c", "t", "w", "r"]
+    assert decide({"c": later}, 10.0)[2] == ["t", "w", "r"]

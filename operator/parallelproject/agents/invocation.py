@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from parallelproject.agents.preset import Preset, PromptBy
 
+_SESSION = "$(PPROJ_SESSION)"
 _PROMPT = '"$PPROJ_PROMPT_FILE"'
 
 
@@ -18,6 +19,8 @@ def command_of(
     arguments: Sequence[str] = (),
     max_usd: str | None = None,
     inherited: Iterable[str] = (),
+    *,
+    resumes: bool = False,
 ) -> tuple[str, ...]:
     """The command, in which ``$(VAR)`` stands for a variable of the attempt.
 
@@ -27,11 +30,12 @@ def command_of(
         arguments: Further ones, by the user.
         max_usd: The most that an attempt may cost; for agents with ``cost_arguments``.
         inherited: Names of the variables that it would inherit: those of an agent that has started us are unset.
+        resumes: Whether it continues the session of ``PPROJ_SESSION``.
     """
     words = [preset.program, *preset.arguments]
     words += [*preset.model_arguments, model] if model else []
     words += [*preset.cost_arguments, max_usd] if max_usd else []
-    words += [*arguments, *preset.prompt_arguments]
+    words += [*arguments, *((*preset.resume_arguments, _SESSION) if resumes else ()), *preset.prompt_arguments]
     unset = to_unset(inherited)
     lines = [f"unset {' '.join(unset)}"] if unset else []
     lines += [f'export {name}="${{{name}-{value}}}"' for name, value in preset.environment.items()]

@@ -46,7 +46,9 @@ class Ending(NamedTuple):
     """Whether no change is a success without a word (``onNoChange: Succeed``)."""
 
 
-def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = None) -> AgentRecord:
+def record_of(
+    preset: Preset, facts: Facts, ending: Ending, model: str | None = None, before: TokenUsage | None = None
+) -> AgentRecord:
     """The record of an attempt.
 
     Args:
@@ -54,9 +56,12 @@ def record_of(preset: Preset, facts: Facts, ending: Ending, model: str | None = 
         facts: What the output says.
         ending: What else is known.
         model: The one that was asked for, for tokens of which the agent does not say the model.
+        before: What the attempts before have used in the same session.
     """
     found, is_success = _judge(preset, facts, ending)
     usage = _named(facts.usage, model or facts.model)
+    if before and preset.counts_session:
+        usage = {name: used.minus(before) for name, used in usage.items()}
     cost, source = facts.cost_usd, "agent"
     if cost is None:
         cost, source = cost_of(usage), f"list prices of {NOTED}"

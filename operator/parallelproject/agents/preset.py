@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from parallelproject.agents.reader import Reader
 from parallelproject.agents.record import AgentOutcome
@@ -18,6 +18,17 @@ class PromptBy(Enum):
     """As an argument: it is seen by other users of the machine, and its length has a bound."""
     FILE = auto()
     """As the path of a file."""
+
+
+class SessionFiles(NamedTuple):
+    """Where an agent keeps the conversations of its sessions."""
+
+    variable: str
+    """That names its folder."""
+    default: str
+    """The folder, below the user's home, if the variable is not set."""
+    pattern: str
+    """The file in it, by a glob in which ``{}`` is the id of the session."""
 
 
 PROMPT_FILE = "$(PPROJ_PROMPT_FILE)"
@@ -43,7 +54,13 @@ class Preset:
     model_arguments: tuple[str, ...] = ("--model",)
     """Before the name of a model."""
     resume_arguments: tuple[str, ...] = ()
-    """Before the id of a session; empty: it cannot resume one."""
+    """Before the session; empty: it cannot resume one."""
+    session_files: SessionFiles | None = None
+    """Set: it resumes a session by the file of the conversation. None: by the id."""
+    resumes_elsewhere: bool = False
+    """Whether it resumes a session in another folder than the one where the session began."""
+    counts_session: bool = False
+    """Whether it reports the tokens of the whole session, also of the attempts before."""
     cost_arguments: tuple[str, ...] = ()
     """Before the most that an attempt may cost, in US dollars; empty: it has no such limit."""
     environment: Mapping[str, str] = field(default_factory=dict)

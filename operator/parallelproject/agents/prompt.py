@@ -53,6 +53,18 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
 """
 
+RESUMED = """\
+# Task {{ task.id }}
+This is attempt {{ attempt }}. The attempt before has left this:
+
+{{ feedback }}
+
+## How to continue
+- The current folder is a new workspace, {{ workspace }}. It does not have the changes that you made before, except
+  those that have landed. Do the work here.
+- Files for `$PPROJ_OUTPUTS` have to be written again. All else is as before.
+"""
+"""For an attempt that continues the session of the one before, which knows the rest."""
 TASK_DEFAULTS: dict[str, Any] = {"title": "", "description": "", "files": [], "parameters": []}
 """What a task file lacks where a task does not set it."""
 
@@ -76,6 +88,8 @@ class Prompt:
     """As in the task file: id, commit, outputs."""
     feedback: str = ""
     """What the attempt before has left to be heeded."""
+    workspace: str = ""
+    """Where the attempt works; only for ``RESUMED``."""
 
 
 def render(prompt: Prompt, template: str | None = None) -> str:
@@ -98,7 +112,13 @@ def render(prompt: Prompt, template: str | None = None) -> str:
         raise PromptError(f"{line}{error}") from None
 
 
-def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, feedback: str = "") -> str:
+def prompt_of(
+    document: Mapping[str, Any],
+    template: str | None,
+    outputs: str,
+    feedback: str = "",
+    resumed_in: str | None = None,
+) -> str:
     """The prompt of an attempt.
 
     Args:
@@ -106,6 +126,7 @@ def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, f
         template: The user's, if any.
         outputs: The folder of its outputs.
         feedback: What the attempt before has left, if anything.
+        resumed_in: The workspace, where the attempt continues the session of the one before.
     """
     prompt = Prompt(
         task=TASK_DEFAULTS | document["task"],
@@ -115,8 +136,9 @@ def prompt_of(document: Mapping[str, Any], template: str | None, outputs: str, f
         role=document["role"] or "",
         dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
         feedback=feedback,
+        workspace=resumed_in or "",
     )
-    return render(prompt, template)
+    return render(prompt, RESUMED if resumed_in else template)
 
 
 def check_syntax(template: str) -> None:

@@ -52,6 +52,11 @@ class TokenUsage(NamedTuple):
         pairs = zip(self, other, strict=True)
         return TokenUsage(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
 
+    def minus(self, other: "TokenUsage") -> "TokenUsage":
+        """The difference; this one itself where the other is more, since then it does not contain the other."""
+        left = TokenUsage(*(None if a is None else a - (b or 0) for a, b in zip(self, other, strict=True)))
+        return self if any(n is not None and n < 0 for n in left) else left
+
 
 class AgentFinding(NamedTuple):
     """That something went wrong, and what."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.failures import all_done
-from parallelproject.local.agents.call import has_calls
+from parallelproject.local.agents.call import AgentCall, has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
 from parallelproject.local.engine.audience import Audience
@@ -240,10 +240,17 @@ def _agents(
     from parallelproject.local.agents.ends import AgentEnds  # here, because few runs need it
 
     return AgentEnds(
-        lambda task: what[graph.role[graph.index[task]]].agent if task in graph.index else None,
+        lambda task, fallback: _call(what, graph, task, fallback),
         directory,
         are_judged_before=deliveries is not None,
     )
+
+
+def _call(
+    what: Mapping[str | None, Command], graph: CompiledGraph, task: str, fallback: str | None
+) -> AgentCall | None:
+    role = fallback or (graph.role[graph.index[task]] if task in graph.index else None)
+    return what[role].agent if role in what else None
 
 
 def _created(store: Store, clock: Clock) -> float:

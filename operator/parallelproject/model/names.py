@@ -78,6 +78,7 @@ ENV_WORKSPACE = "PPROJ_WORKSPACE"
 ENV_OUTPUTS = "PPROJ_OUTPUTS"
 ENV_FEEDBACK = "PPROJ_FEEDBACK"
 ENV_PROMPT_FILE = "PPROJ_PROMPT_FILE"
+ENV_SESSION = "PPROJ_SESSION"
 
 _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing

@@ -267,6 +267,10 @@ class Agent(Model):
     """Further arguments of the agent; $(VAR) is a variable of the task."""
     max_cost: MaxCost | None = None
     """The most that one attempt may cost: the agent ends it, with reason BudgetHit. Only with ClaudeCode."""
+    resume: StrictBool = True
+    """Whether an attempt continues the agent's session of the attempt before: after a conflict, a check that failed, an
+    attempt without a change, or a limit. In a local run; with ClaudeCode and Codex, and without git also with Gemini and
+    OpenCode."""
     on_no_change: NoChange = NoChange.FAIL
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 
@@ -305,6 +309,11 @@ class Role(Model):
     """Name of the LocalQueue of Kueue that admits its Jobs; by default that of the spec. In a cluster only."""
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
+    fallbacks: Annotated[list[RoleName], Field(max_length=10)] = []
+    """Roles that run its tasks while its limit is used up for longer than fallbackAfterSeconds: the first one whose own
+    limit is not. Each has an agent; in a local run only."""
+    fallback_after_seconds: Annotated[int, Field(strict=True, ge=0, le=2_592_000)] = 600
+    """The fallbacks run its tasks where the wait for its limit is longer than this: seconds."""
     pod_template: PodTemplate | None = None
     """A PodTemplateSpec. Its first container runs the task and must set command, unless the role has an agent. Required
     in a cluster with executor Job; a local run can use --command instead."""
@@ -389,6 +398,9 @@ class Retry(Model):
     """Number of its failures, from the first on, that no longer count."""
     forgive_conflicts: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Number of its conflicts, from the first on, that no longer count; they are counted apart from failures."""
+    forgive_deferrals: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of its attempts that were deferred, from the first on, after which nothing waits any more: neither the task
+    nor others of the limit that it met."""
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""

@@ -250,6 +250,8 @@ class TaskStatus(Model):
     """Attempts that ended with exit code 75, or met a limit of their agent's provider: they are run later and count as no failure."""
     retry_time: Timestamp | None = None
     """When the limit that the last attempt met is over, where that is known."""
+    fallback: Annotated[str, Field(max_length=63)] | None = None
+    """The role that ran the last attempt in place of its own."""
     commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit of its work on the branch."""
     undeclared: Count | None = None
@@ -336,6 +338,19 @@ class Publication(Model):
     """Number of levels that are merged, from the first on, if each level has a pull request."""
 
 
+class LimitStatus(Model):
+    """A limit of a provider that is not over."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its name in spec.limits, else the agent whose tasks share it."""
+    task: Annotated[str, Field(max_length=63)]
+    """Who met it."""
+    end_time: Timestamp
+    """When it is over."""
+    reported: bool = False
+    """Whether the provider said that; else it is an estimate."""
+
+
 class Status(Model):
     """The observed state of the project; only the operator writes it."""
 
@@ -360,6 +375,8 @@ class Status(Model):
     """The progress of each level."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
     """A row for each task, in the order of the spec; then those removed from it."""
+    limits: Annotated[list[LimitStatus], Field(max_length=100)] | None = None
+    """The limits because of which fallbacks run tasks, or none does."""
     publication: Publication | None = None
     """The result of the last publishing; with a forge."""
     metrics: Metrics | None = None

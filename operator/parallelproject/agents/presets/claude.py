@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from parallelproject.agents.error_text import by_words, error_of
-from parallelproject.agents.preset import Preset
+from parallelproject.agents.preset import Preset, SessionFiles
 from parallelproject.agents.reader import Reader, number
 from parallelproject.agents.record import AgentFinding, AgentOutcome, TokenUsage, one_line
 from parallelproject.model.agents import AgentType
@@ -97,6 +97,8 @@ PRESET = Preset(
     arguments=("-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"),
     reader=ClaudeReader,
     resume_arguments=("--resume",),
+    session_files=SessionFiles("CLAUDE_CONFIG_DIR", ".claude", "projects/*/{}.jsonl"),  # by id: only in its folder
+    resumes_elsewhere=True,
     cost_arguments=("--max-budget-usd",),
     environment={"DISABLE_AUTOUPDATER": "1"},
     environment_as_root={"IS_SANDBOX": "1"},  # else it refuses the flag that skips permissions

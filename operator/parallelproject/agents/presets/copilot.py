@@ -47,7 +47,6 @@ PRESET = Preset(
     reader=CopilotReader,
     prompt=PromptBy.ARGUMENT,
     prompt_arguments=("-p",),
-    resume_arguments=("--resume",),
     keys=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
     has_final_event=False,
     install="npm install -g @github/copilot",

@@ -56,7 +56,6 @@ PRESET = Preset(
     arguments=("-p", "--force", "--output-format", "stream-json"),
     reader=CursorReader,
     prompt=PromptBy.ARGUMENT,
-    resume_arguments=("--resume",),
     keys=("CURSOR_API_KEY",),
     install="see https://cursor.com/cli",
     login="run: cursor-agent login, or set CURSOR_API_KEY",

@@ -33,7 +33,6 @@ PRESET = Preset(
     arguments=("--output-format", "stream-json", "--yolo"),
     reader=QwenReader,
     model_arguments=("-m",),
-    resume_arguments=("--resume",),
     keys=("DASHSCOPE_API_KEY", "OPENAI_API_KEY", "BAILIAN_CODING_PLAN_API_KEY"),
     exit_codes={41: AgentOutcome.AUTH, 53: AgentOutcome.TURN_LIMIT, 55: AgentOutcome.DENIED},
     install="npm install -g @qwen-code/qwen-code",

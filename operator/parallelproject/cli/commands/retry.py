@@ -13,8 +13,10 @@ from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.planner.attempt import EX_TEMPFAIL
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
+from parallelproject.model.status import Reason
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectKeeper
@@ -44,7 +46,8 @@ async def run(
     """Run failed tasks again, and resume a stopped project.
 
     Earlier failures of these tasks no longer count: each has its full number of attempts again. Tasks that were skipped
-    because of them run too. A TASK that pproj skip has skipped runs after all.
+    because of them run too. A TASK that pproj skip has skipped runs after all. Nothing waits any more for the limit of
+    an agent's provider, or because a task ended with exit code 75.
     """
     if tasks and all_failed:
         raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
@@ -57,11 +60,12 @@ async def run(
     def patch(project: Json) -> Json | None:
         failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
-        if not wanted and not stopped:
+        deferred = deferred_tasks(project, tasks)
+        if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
-        lines[:], retried[:] = _summary(name, wanted, stopped), wanted
-        return retry_patch(project, failed, wanted)
+        lines[:], retried[:] = _summary(name, wanted, stopped, list(deferred)), [*wanted, *deferred]
+        return retry_patch(project, failed | deferred, wanted)
 
     asking = Asking(keeper, name, output, starts=start)
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
@@ -85,15 +89,37 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
         return failures
     skipped = skipped_tasks(project, wanted)
     states = {row["id"]: row.get("state", "Pending") for row in rows(project)}
-    known = ids_of(project)
+    known, waiting = ids_of(project), _waiting(project)
     wrong = []
     for task in wanted:
         wrong += unknown_tasks(project, [task])
-        if task in known and task not in failures and task not in skipped:
+        if task in known and task not in failures and task not in skipped and task not in waiting:
             wrong.append(f"{task} has not failed: it is {states.get(task, 'Pending')}")
     if wrong:
         raise Failure(*wrong, hint=f"failed: {', '.join(failures) or 'none'}")
     return {task: failures[task] for task in wanted if task in failures}
+
+
+def deferred_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
+    """The tasks whose last attempt was deferred and that wait, each with the entry of spec.retries that ends its wait.
+
+    Where some are named, they are only meant if one of the named ones waits: for its own limit, or for that of another.
+    """
+    waiting = _waiting(project)
+    if wanted and waiting.keys().isdisjoint(wanted):
+        return {}
+    counts = {task: row["deferrals"] for task, row in waiting.items() if row.get("deferrals")}
+    return {task: {"id": task, "forgiveDeferrals": count} for task, count in counts.items()}
+
+
+def _waiting(project: Json) -> dict[str, Mapping[str, Any]]:
+    """The rows of tasks that wait for a limit, or after an attempt that was deferred."""
+    limit, backoff = Reason.WAITING_FOR_LIMIT, Reason.BACKOFF
+    return {
+        row["id"]: row
+        for row in rows(project)
+        if row.get("reason") == limit or (row.get("reason") == backoff and row.get("exitCode") == EX_TEMPFAIL)
+    }
 
 
 def skipped_tasks(project: Json, wanted: Sequence[str]) -> list[str]:
@@ -125,6 +151,7 @@ def _nothing(project: Json) -> str:
     return f"{name} has no failed task: nothing to retry"
 
 
-def _summary(name: str, tasks: Sequence[str], stopped: bool) -> list[str]:
+def _summary(name: str, tasks: Sequence[str], stopped: bool, deferred: Sequence[str]) -> list[str]:
     again = f"{name}: {len(tasks)} task{'' if len(tasks) == 1 else 's'} to run again: {listed(tasks, 8)}"
-    return [again] * bool(tasks) + [f"{name} is no longer stopped: it resumes"] * stopped
+    ended = f"{name}: no task waits any more for what {listed(deferred, 8)} met"
+    return [again] * bool(tasks) + [ended] * bool(deferred) + [f"{name} is no longer stopped: it resumes"] * stopped

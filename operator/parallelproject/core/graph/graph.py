@@ -68,6 +68,8 @@ class CompiledGraph:
     """Failures that no longer count, for the few tasks that have any."""
     forgiven_conflicts: dict[int, int] = field(default_factory=dict)
     """The same for conflicts, which are counted apart from failures."""
+    forgiven_deferrals: dict[int, int] = field(default_factory=dict)
+    """The same for attempts that were deferred: nothing waits because of them any more."""
     rerun_after: dict[int, int] = field(default_factory=dict)
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
     skipped: frozenset[int] = frozenset()
@@ -87,7 +89,9 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     index = {task_id: i for i, task_id in enumerate(ids)}
     problems = _duplicates(ids)
     parents = _resolve(tasks, index, problems)
-    problems += _check_roles(spec) + _check_limits(spec) + _check_parameters(tasks) + _check_git(spec)
+    problems += (
+        _check_roles(spec) + _check_limits(spec) + _check_fallbacks(spec) + _check_parameters(tasks) + _check_git(spec)
+    )
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
     for i, above in enumerate(parents):
@@ -98,7 +102,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         problems += _cycles(ids, parents)
     if problems:
         raise ProblemsError(problems)
-    forgiven, forgiven_conflicts = forgiven_by(spec, index)
+    forgiven, forgiven_conflicts, forgiven_deferrals = forgiven_by(spec, index)
     seconds = _expected_seconds(tasks)
     rank = upward_rank(topological, children, seconds)
     order = sorted(range(len(tasks)), key=lambda i: (-tasks[i].priority, -rank[i], i))
@@ -132,16 +136,20 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         max_attempts=tuple(task.max_attempts or spec.defaults.max_attempts for task in tasks),
         forgiven=forgiven,
         forgiven_conflicts=forgiven_conflicts,
+        forgiven_deferrals=forgiven_deferrals,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
         skipped=skipped_by(spec, index),
     )
 
 
-def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """By task, how many of its failures and conflicts no longer count; only tasks that have any."""
+def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
+    """By task, how many of its failures, conflicts and deferrals no longer count; only tasks that have any."""
     known = [(index[retry.id], retry) for retry in spec.retries if retry.id in index]
-    failures = {task: retry.forgive for task, retry in known if retry.forgive}
-    return failures, {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts}
+    return (
+        {task: retry.forgive for task, retry in known if retry.forgive},
+        {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts},
+        {task: retry.forgive_deferrals for task, retry in known if retry.forgive_deferrals},
+    )
 
 
 def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
@@ -268,6 +276,23 @@ def _check_limits(spec: Spec) -> list[Problem]:
         if role.limit is not None and role.limit not in names:
             hint = did_you_mean(role.limit, names) or "add it to spec.limits, or remove it"
             problems.append(Problem(f"spec.roles[{i}].limit", f"{quoted(role.limit)} is not a limit", hint))
+    return problems
+
+
+def _check_fallbacks(spec: Spec) -> list[Problem]:
+    problems = []
+    with_agent = [role.name for role in spec.roles if role.agent]
+    for i, role in enumerate(spec.roles):
+        for j, name in enumerate(role.fallbacks):
+            place = f"spec.roles[{i}].fallbacks[{j}]"
+            if name == role.name or name in role.fallbacks[:j]:
+                problems.append(Problem(place, f"{quoted(name)} is the role itself or named twice", "remove it"))
+            elif name not in with_agent:
+                others = [other for other in with_agent if other != role.name]
+                hint = did_you_mean(name, others) or "name a role that has an agent"
+                problems.append(Problem(place, f"{quoted(name)} is not a role with an agent", hint))
+        if role.fallbacks and not role.agent:
+            problems.append(Problem(f"spec.roles[{i}].fallbacks", "is only for a role with an agent", "remove it"))
     return problems
 
 

@@ -87,6 +87,8 @@ class Attempt(NamedTuple):
     """When the limit that a deferred attempt met is over, where that is known; seconds since the epoch."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on its task, if it succeeded."""
+    fallback: str | None = None
+    """The role that runs it in place of the role of its task."""
     usage: AgentUsage | None = None
     """What its coding agent used, if one made it and says so."""
 
@@ -135,6 +137,8 @@ class Record(NamedTuple):
     """When the limit that the last one met is over, where that is known."""
     outputs: Outputs = ()
     """What it put out for the tasks that depend on it."""
+    fallback: str | None = None
+    """The role that ran the last attempt in place of the role of the task."""
     usage: AgentUsage | None = None
     """What the coding agents of all its attempts used, as far as they say so."""
 
@@ -178,14 +182,16 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, used = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback, used = attempts[0]
         if phase is _WELL and found == 1:
             return Record(
-                _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, outputs=outputs, usage=used
+                _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, 0, None, outputs, fallback,
+                used,
             )  # fmt: skip
-    state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, usage = (
-        record
-    )
+    (
+        state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, role,
+        usage,
+    ) = record  # fmt: skip
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
@@ -195,7 +201,10 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         return record._replace(commit=landed_as.commit, notes=landed_as.notes, usage=usage)
     state = _RUNNING if state is _RUNNING else _PENDING
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
-        found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, used = seen
+        (
+            found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, fallback,
+            used,
+        ) = seen  # fmt: skip
         if phase in NOT_CREATED:
             continue
         if phase is not _WELL and (found < number or (found == number and state is not _RUNNING)):
@@ -212,9 +221,9 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs, used.plus(usage) if used else usage,
+                outputs, fallback, used.plus(usage) if used else usage,
             )  # fmt: skip
-        started, job = began or started, name or job
+        started, job, role = began or started, name or job, fallback
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
@@ -243,7 +252,9 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         NO_NOTES,
         deferrals,
         until,
-        usage=usage,
+        (),
+        role,
+        usage,
     )
 
 

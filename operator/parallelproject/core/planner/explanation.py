@@ -55,6 +55,17 @@ class ConditionText(NamedTuple):
 _NO_ROW, _NO_CONDITION = Row(TaskState.PENDING.value, "", NEW), ConditionText("", "")
 
 
+class LimitRow(NamedTuple):
+    """What a status says of a limit that is not over."""
+
+    until: float
+    """Seconds since the epoch."""
+    task: int
+    """Who met it."""
+    is_known: bool
+    """Whether its provider said until when."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The state of a project by its status; read only."""
@@ -71,6 +82,8 @@ class View:
     """Number of merged levels, from the first on."""
     pull_requests: Mapping[int, str] = field(default_factory=dict)
     """By level, the address of its pull request."""
+    limits: Mapping[str, LimitRow] = field(default_factory=dict)
+    """By pool, the limit that is not over, where fallbacks run its tasks."""
 
     def row(self, i: int) -> Row:
         """The row of a task."""

@@ -18,7 +18,8 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Record
 from parallelproject.core.planner.constraints.adaptive import adapted
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
-from parallelproject.core.planner.constraints.pools import PoolWindow
+from parallelproject.core.planner.constraints.fallbacks import acting_roles, remembered
+from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.failures import ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
@@ -45,6 +46,8 @@ class Ledger:
     succeeded since, they are not merged. A level may wait for this; None: no level does."""
     windows: Mapping[str, PoolWindow] = field(default_factory=dict)
     """How many tasks of each adaptive limit may run, for those that its provider has refused some."""
+    met: Mapping[str, MetLimit] = field(default_factory=dict)
+    """By pool, the limit that is not over. Only where there are fallbacks; else the records have them all."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
@@ -83,6 +86,8 @@ class Plan:
     """Nothing runs and nothing will."""
     stopped: Reason | None
     """STOPPED or DEADLINE_EXCEEDED if that keeps tasks from running."""
+    acting: Mapping[str | None, str]
+    """By role, the fallback that runs its tasks for now."""
     wake_at: float | None
     """When to plan again even without an event: the end of a backoff or of a deadline."""
     ledger: Ledger
@@ -143,7 +148,7 @@ def plan(
     closed: dict[int, str | None] = {i: snapshot.record(i).reason for i in failed}
     for i in failed:
         states[i] = _FAILED
-    closed_roles = {graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
+    closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
     skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
     for i in skipped:
         states[i] = _SKIPPED
@@ -181,7 +186,12 @@ def plan(
 
     # 4. Which tasks start.
     windows = adapted(graph, spec, snapshot, prior.windows, now)
-    situation = Situation(graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows)
+    met = remembered(graph, spec, snapshot, prior.met, now)
+    ends = {pool: limit.until for pool, limit in met.items()}
+    acting = acting_roles(spec, ends, now, closed_roles)
+    situation = Situation(
+        graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting
+    )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
@@ -250,9 +260,17 @@ def plan(
         level=level,
         completed=completed,
         stopped=stopped,
+        acting=acting,
         wake_at=wake if wake < math.inf and not completed else None,
         ledger=Ledger(
-            snapshot.records, start_time, completion_time, max(prior.peak, running), prior.merged, windows, snapshot
+            snapshot.records,
+            start_time,
+            completion_time,
+            max(prior.peak, running),
+            prior.merged,
+            windows,
+            met,
+            snapshot,
         ),
         _explain=explain,
     )

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
+from parallelproject.core.planner.constraints.fallbacks import acting_roles
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -106,7 +107,17 @@ class _Simulation:
             unfinished[graph.level[task]] -= 1
             self._snapshot.states[task] = TaskState.SUCCEEDED
         level = next(compress(count(), unfinished), len(unfinished))
-        situation = Situation(graph, spec, self._snapshot, unfinished, level, None, 0.0, parked=parked)
+        situation = Situation(
+            graph,
+            spec,
+            self._snapshot,
+            unfinished,
+            level,
+            None,
+            0.0,
+            parked=parked,
+            acting=acting_roles(spec, parked, 0.0),
+        )
         self._admission = Admission(constraints, situation)
         over = ended - self._passing
         self._waiting = [sum(parent not in over for parent in above) for above in graph.parents]

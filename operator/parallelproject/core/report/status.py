@@ -12,6 +12,7 @@ from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
+from parallelproject.core.planner.constraints.pools import MetLimit
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.outputs import kept, outputs_of
 from parallelproject.core.planner.plan import Ledger, Plan
@@ -43,8 +44,20 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         start_time=epoch(status.get("startTime")),
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
+        met=read_limits(status),
         merged=(0, 0),  # the published state is compared with the current one before it counts
     )
+
+
+def read_limits(status: Mapping[str, Any]) -> dict[str, MetLimit]:
+    """By pool, the limits in a status that are not over."""
+    found = status.get("limits")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return {
+        str(row.get("name") or ""): MetLimit(until, str(row.get("task")), row.get("reported") is True)
+        for row in rows
+        if (until := epoch(row.get("endTime"))) is not None
+    }
 
 
 def read_row(row: Mapping[str, Any]) -> Record:
@@ -71,6 +84,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         deferrals=_count(row, "deferrals"),
         retry_at=epoch(row.get("retryTime")),
         outputs=outputs_of(_texts(row.get("outputs"))),
+        fallback=row.get("fallback"),
         usage=AgentUsage.read(row),
     )
 
@@ -129,6 +143,11 @@ def render_status(
         "tasks": rows,
         "metrics": metrics(graph, plan.ledger, now),
     }
+    if plan.ledger.met:
+        status["limits"] = [
+            {"name": pool, "task": met.task, "endTime": iso(int(met.until)), "reported": met.is_known}
+            for pool, met in sorted(plan.ledger.met.items())
+        ]
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
     if published is not None and published.record is not None:
@@ -258,6 +277,8 @@ def render_row(
             row["completionTime"] = iso(int(record.ended))
         if record.job and state is not _SUCCEEDED:
             row["jobName"] = record.job
+        if record.fallback:
+            row["fallback"] = record.fallback
         if record.commit:
             row["commit"] = record.commit
             row |= {key: count for key, count in record.notes._asdict().items() if count}

@@ -22,11 +22,14 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
                 yield Problem(f"spec.jobMetadata.{kind}[{i}]", found, "remove it")
 
 
-def adaptive_limits(spec: Spec) -> Iterator[Problem]:
-    """Limits that adapt: only local runs do that."""
+def local_only(spec: Spec) -> Iterator[Problem]:
+    """Limits that adapt, and fallbacks: only local runs have these."""
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
+    for i, role in enumerate(spec.roles):
+        if role.fallbacks:
+            yield Problem(f"spec.roles[{i}].fallbacks", "are for local runs only", "remove it, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Which agent makes an attempt, as plain values that travel as JSON. Imports little, since every run loads it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ class AgentCall(NamedTuple):
     model: str | None = None
     may_change_nothing: bool = False
     """``onNoChange: Succeed``."""
+    session: str | None = None
+    """The session that it continues; None: it starts one."""
+    fallback: str | None = None
+    """The role that makes the attempt in place of the role of its task."""
+    used_before: Sequence[int | None] = ()
+    """A ``TokenUsage``: what the attempts before have used in that session."""
 
 
 def note_call(state: Path, task: str, number: int, call: AgentCall | None) -> None:

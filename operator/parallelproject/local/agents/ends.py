@@ -11,6 +11,7 @@ from parallelproject.agents.record import AgentOutcome
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.local.agents.call import AgentCall, noted_call, record_file
 from parallelproject.local.agents.judgement import document, judge_log, read_record, write_record
+from parallelproject.local.agents.sessions import SessionToResume, session_to_resume
 from parallelproject.local.agents.spending import Spending
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
@@ -29,12 +30,16 @@ class AgentEnds:
     """What the records of agents say of attempts."""
 
     def __init__(
-        self, call_of: Callable[[str], AgentCall | None], directory: StateDirectory, *, are_judged_before: bool
+        self,
+        call_of: Callable[[str, str | None], AgentCall | None],
+        directory: StateDirectory,
+        *,
+        are_judged_before: bool,
     ) -> None:
         """Describes them.
 
         Args:
-            call_of: By task id, the agent that makes its next attempts; None: a command that is no agent.
+            call_of: By task id and fallback, the agent that makes its next attempts; None: a command that is no agent.
             directory: The state.
             are_judged_before: Whether an attempt's own process judges it, before its work lands.
         """
@@ -86,11 +91,17 @@ class AgentEnds:
 
     def retry_at(self, row: AttemptRow) -> float | None:
         """When the limit that an attempt met is over, if its agent said that. Another agent has other limits."""
-        then, now = noted_call(self._directory.path, row.key.task, row.key.attempt), self._call_of(row.key.task)
+        then = noted_call(self._directory.path, row.key.task, row.key.attempt)
+        now = self._call_of(row.key.task, then.fallback if then else None)
         is_another = then is None or now is None or (then.type, then.model) != (now.type, now.model)
         found = None if is_another or row.phase != FAILED else self._record(row.key)
         at = found.get("resetAt") if found else None
         return float(at) if isinstance(at, int | float) else None
+
+    def fallback(self, row: AttemptRow) -> str | None:
+        """The role that made an attempt in place of the role of its task."""
+        call = noted_call(self._directory.path, row.key.task, row.key.attempt)
+        return call.fallback if call else None
 
     def notes(self, row: AttemptRow) -> tuple[str, ...]:
         """Why an attempt failed, in the agent's words; where its own process has judged it, its log has them."""
@@ -113,8 +124,28 @@ class AgentEnds:
                 lines[f"{preset.short}: {found['outcome']}: {found['message']} (fix: {fix(preset)})"] = None
         return list(lines)
 
-    def feedback(self, task: str, number: int) -> str | None:
+    def session(self, task: str, number: int, call: AgentCall) -> SessionToResume | None:
+        """The session of a failed attempt that the next one continues; None: it starts one.
+
+        Args:
+            task: The task.
+            number: Of the failed attempt.
+            call: Who makes the next one.
+        """
+        then = noted_call(self._directory.path, task, number)
+        found = [self._record(WorkKey.of_task(task, n)) for n in (number - 1, number)]
+        if found[-1] is None:
+            return None
+        records = [record for record in found if record is not None]
+        return session_to_resume(call, then, records, same_folder=not self._are_judged_before)
+
+    def feedback(self, task: str, number: int, kept: str = "") -> str | None:
         """A file that says to the next attempt how this one ended; None where no agent made it.
+
+        Args:
+            task: The task.
+            number: Of the attempt.
+            kept: Where its work is kept, in words.
 
         Raises:
             OSError: it cannot be written.
@@ -123,6 +154,8 @@ class AgentEnds:
         if found is None:
             return None
         lines: Sequence[str] = [f"Attempt {number} ended with {_said(found)}"]
+        if kept:
+            lines = [*lines, kept]
         if found.get("lastMessage"):
             lines = [*lines, "", "Its last message:", "", str(found["lastMessage"])]
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"

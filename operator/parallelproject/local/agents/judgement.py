@@ -9,7 +9,7 @@ from typing import Any
 from parallelproject.agents.attempt_files import ending_of, facts_of
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import REASONS, Ending, nothing_changed, record_of
-from parallelproject.agents.record import AgentRecord
+from parallelproject.agents.record import AgentRecord, TokenUsage
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
 
@@ -26,8 +26,10 @@ def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: i
         now: When it ended, in seconds since the epoch.
     """
     preset = PRESETS[AgentType(call.type)]
-    facts = facts_of(preset, Path(log), offset, now)
-    return record_of(preset, facts, ending(call, outputs, exit_code, now), call.model)
+    facts, before = facts_of(preset, Path(log), offset, now), None
+    if call.session and call.session == facts.session:
+        before = TokenUsage(*call.used_before)
+    return record_of(preset, facts, ending(call, outputs, exit_code, now), call.model, before)
 
 
 def ending(call: AgentCall, outputs: str, exit_code: int, now: float, changed: bool | None = None) -> Ending:

@@ -12,7 +12,12 @@ _FEEDBACK_MAX = 32_768
 
 
 def write_prompt(
-    file: str, document: Mapping[str, Any], template: str | None, outputs: str, feedback: str | None
+    file: str,
+    document: Mapping[str, Any],
+    template: str | None,
+    outputs: str,
+    feedback: str | None,
+    resumed_in: str | None = None,
 ) -> None:
     """Writes the prompt of an attempt.
 
@@ -22,13 +27,14 @@ def write_prompt(
         template: The user's, if any.
         outputs: The folder of its outputs.
         feedback: The file that the attempt before has left, if any.
+        resumed_in: The workspace, where the attempt continues the session of the one before.
 
     Raises:
         OSError: it cannot be written.
     """
     from parallelproject.agents.prompt import prompt_of  # here, because few runs need it
 
-    text = prompt_of(document, template, outputs, _text(feedback) if feedback else "")
+    text = prompt_of(document, template, outputs, _text(feedback) if feedback else "", resumed_in)
     Path(file).write_text(text, errors="replace")
 
 

@@ -173,6 +173,12 @@ class Deliveries:
         """Whether the delivery says more than the log why an attempt failed: a conflict, or a check that failed."""
         return _has_feedback(self.result(task, number))
 
+    def kept(self, task: str, number: int) -> str:
+        """How the next attempt sees what this one did; empty where nothing is kept."""
+        result = self.result(task, number)
+        where = self.target.repository.address.url
+        return f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result and result.ref else ""
+
     def feedback(self, task: str, number: int) -> str:
         """The file that says to the next attempt why this one failed.
 
@@ -183,8 +189,7 @@ class Deliveries:
         if result is None or not _has_feedback(result):
             return self._directory.log(task, number)
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
-        where = self.target.repository.address.url
-        kept = f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result.ref else ""
+        kept = self.kept(task, number)
         if result.outcome == Outcome.CONFLICT:
             text = conflict_feedback(number, result.paths, kept)
         else:

@@ -25,15 +25,18 @@ class Command:
     """Literal values of the container; those that come from elsewhere (valueFrom) are only in a cluster."""
     agent: AgentCall | None = None
     """The coding agent that it starts, if it does."""
+    resuming: tuple[str, ...] = ()
+    """The same for an attempt that continues the session of the one before; empty: none does."""
     expands: bool = True
     """Whether ``$(VAR)`` stands for a variable; a shell has its own ways."""
 
-    def resolve(self, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    def resolve(self, environment: Mapping[str, str], *, resumes: bool = False) -> tuple[list[str], dict[str, str]]:
         """The arguments, and the whole environment, of one attempt whose own variables are given."""
         known = dict(environment)
         for name, value in self.env:
             known.setdefault(name, expand(value, known))
-        argv = [expand(word, known) for word in self.argv] if self.expands else list(self.argv)
+        words = self.resuming if resumes else self.argv
+        argv = [expand(word, known) for word in words] if self.expands else list(words)
         return argv, known
 
 
@@ -54,7 +57,7 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
     Raises:
         ProblemsError: a role says nothing of what to run.
     """
-    used = dict.fromkeys(graph.role)
+    used = dict.fromkeys([*graph.role, *(name for role in spec.roles for name in role.fallbacks)])
     if given is not None:
         return dict.fromkeys(used, Command(("/bin/sh", "-c", given), expands=False))
     if agent is not None:
@@ -101,9 +104,11 @@ def _of_agent(agent: Agent, place: str) -> Command:
         found = f"{preset.title} has no limit of cost of its own"
         raise ProblemsError([Problem(f"{place}.maxCost", found, "remove it, or use an agent that has one: ClaudeCode")])
     max_usd = agent.max_cost.usd if agent.max_cost else None
-    argv = command_of(preset, agent.model, agent.args, max_usd, os.environ)
+    argv, resuming = (
+        command_of(preset, agent.model, agent.args, max_usd, os.environ, resumes=resumes) for resumes in (False, True)
+    )
     call = AgentCall(agent.type.value, agent.model, agent.on_no_change is NoChange.SUCCEED)
-    return Command(argv, agent=call)
+    return Command(argv, agent=call, resuming=resuming if agent.resume and preset.resume_arguments else ())
 
 
 def _literals(env: Any) -> Iterator[tuple[str, str]]:

@@ -75,7 +75,7 @@ def recover(
 
 
 def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, and what its agent says.
+    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -93,6 +93,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "
         row.exit_code,
         commit=commit,
         retry_at=agents.retry_at(row) if agents else None,
+        fallback=agents.fallback(row) if agents else None,
         usage=agents.usage(row.key) if agents else None,
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes
@@ -144,7 +145,7 @@ class Engine:
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
         if not self._trouble.what:
-            self._launch(decided.launches)
+            self._launch(decided.launches, decided.acting)
             if not decided.launches:
                 self._all_well()
         self._tell(decided, now)
@@ -168,17 +169,21 @@ class Engine:
         tasks = zip(self._graph.ids, decided.states, decided.reasons, strict=True)
         return [Event(What.SKIPPED, id, reason=why or "") for id, state, why in tasks if state is TaskState.SKIPPED]
 
-    def _launch(self, launches: Sequence[Launch]) -> None:
+    def _launch(self, launches: Sequence[Launch], acting: Mapping[str | None, str]) -> None:
         orders = []
         now = self._clock.now()
         for task, number in launches:
+            fallback = acting.get(self._graph.role[task])
+            claim = Claim(fallback, self._graph.files[task]) if fallback else None
             try:
-                order = self._executor.task(task, number, self.ledger.records, self.failed)
+                order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)
             except OSError as error:
                 self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
                 break
             orders.append(order)
-            self._observed[order.key.task] = [Attempt(number, Phase.LAUNCHING, running=True, started=now)]
+            self._observed[order.key.task] = [
+                Attempt(number, Phase.LAUNCHING, running=True, started=now, claim=claim, fallback=fallback)
+            ]
             self._board.running[order.key.task] = Running(number, now, order.log)
         if orders:
             self._processes.start(orders)

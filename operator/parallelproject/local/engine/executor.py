@@ -56,7 +56,14 @@ class ProcessExecutor:
         self._deliveries = deliveries
         self._agents = agents
 
-    def task(self, task: int, number: int, records: Mapping[str, Record], failed: Mapping[str, int]) -> Order:
+    def task(
+        self,
+        task: int,
+        number: int,
+        records: Mapping[str, Record],
+        failed: Mapping[str, int],
+        fallback: str | None = None,
+    ) -> Order:
         """Writes what an attempt is to find, and says how it is started.
 
         Args:
@@ -64,6 +71,7 @@ class ProcessExecutor:
             number: Of the attempt.
             records: By task id; at least those of the task's dependencies.
             failed: By task id, the number of its last attempt that failed.
+            fallback: The role that runs it in place of the role of the task.
 
         Raises:
             OSError: it cannot be written.
@@ -72,6 +80,7 @@ class ProcessExecutor:
         task_id = graph.ids[task]
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         document = task_document(self._board.name, graph, task, number, records, outputs)
+        document["role"] = role = fallback or graph.role[task]
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
         own = environment(self._board.name, graph, task, number) | workspaces.environment(
@@ -81,19 +90,25 @@ class ProcessExecutor:
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
+            names.ENV_ROLE: role or "",
         }
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
-        command = self._commands[graph.role[task]]
+        command = self._commands[role]
+        call, session = command.agent, None
+        if fallback and call:
+            call = call._replace(fallback=fallback)
+        if self._agents and call and command.resuming and task_id in failed:
+            session = self._agents.session(task_id, failed[task_id], call)
+        if session:
+            call, own[names.ENV_SESSION] = session.call, session.argument
         if self._agents:
-            note_call(directory.path, task_id, number, command.agent)
-        if command.agent:
-            own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
-            feedback = own.get(names.ENV_FEEDBACK)
-            write_prompt(
-                own[names.ENV_PROMPT_FILE], document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback
-            )
-        argv, env = command.resolve(own)
+            note_call(directory.path, task_id, number, call)
+        if call:
+            prompt = own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
+            feedback, resumed_in = own.get(names.ENV_FEEDBACK), workspace if session else None
+            write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
+        argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
         order = Order(
             key=WorkKey.of_task(task_id, number),
@@ -104,7 +119,7 @@ class ProcessExecutor:
             deadline=deadline,
             grace=self._grace,
         )
-        return self._deliveries.order(graph, task, order, command.agent) if self._deliveries else order
+        return self._deliveries.order(graph, task, order, call) if self._deliveries else order
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
@@ -127,7 +142,8 @@ class ProcessExecutor:
     def _feedback(self, task: str, number: int) -> str:
         """What says why an attempt failed."""
         if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
-            found = self._agents.feedback(task, number)
+            kept = self._deliveries.kept(task, number) if self._deliveries else ""
+            found = self._agents.feedback(task, number, kept)
             if found:
                 return found
         return self._deliveries.feedback(task, number) if self._deliveries else self._directory.log(task, number)

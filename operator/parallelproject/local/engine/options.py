@@ -88,6 +88,8 @@ class RunOptions:
             tasks = [_with_time(task) for task in tasks]
         if self.skip:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
+        if self.agent or self.command:  # all roles run the same then
+            asked["roles"] = [role.model_copy(update={"fallbacks": []}) for role in spec.roles]
         changed = {key: value for key, value in asked.items() if value is not None}
         roles = [role.model_copy(update={"queue_name": None}) if role.queue_name else role for role in spec.roles]
         here = {"defaults": defaults, "tasks": tasks, "roles": roles, "queue_name": None}  # only clusters have queues

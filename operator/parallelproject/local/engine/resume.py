@@ -93,12 +93,12 @@ def _forgiving(
     for task_id in dict.fromkeys([*given, *failures, *conflicts]):
         asked = given.get(task_id) or Retry(id=task_id)
         forgive = max(asked.forgive, failures.get(task_id, 0))
-        retries.append(
-            Retry(
-                id=task_id, forgive=forgive, forgive_conflicts=max(asked.forgive_conflicts, conflicts.get(task_id, 0))
-            )
-        )
+        of_conflicts = max(asked.forgive_conflicts, conflicts.get(task_id, 0))
+        retries.append(asked.model_copy(update={"forgive": forgive, "forgive_conflicts": of_conflicts}))
     spec = spec.model_copy(update={"retries": retries})
-    forgiven, reruns = forgiven_by(spec, graph.index)
+    forgiven, reruns, deferrals = forgiven_by(spec, graph.index)
     skipped = skipped_by(spec, graph.index)
-    return replace(graph, forgiven=forgiven, forgiven_conflicts=reruns, skipped=skipped), spec
+    graph = replace(
+        graph, forgiven=forgiven, forgiven_conflicts=reruns, forgiven_deferrals=deferrals, skipped=skipped
+    )  # fmt: skip
+    return graph, spec

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.core.planner.constraints.pools import COMMON, PoolWindow, limits_of, pools_of, used
+from parallelproject.core.planner.constraints.pools import PoolWindow, limits_of, pool_of, pools_of, used
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Limit, Spec
 from parallelproject.model.status import TaskState
@@ -40,7 +40,8 @@ def adapted(
     windows = {name: window for name, window in prior.items() if name in limits}
     refused: dict[str, list[Record]] = {}
     for task in snapshot.failing:
-        record, pool = snapshot.record(task), pools.get(graph.role[task], COMMON)
+        record = snapshot.record(task)
+        pool = pool_of(graph, pools, task, record)
         if pool in limits and record.is_refused and (record.ended or 0.0) > windows.get(pool, _NONE).seen:
             refused.setdefault(pool, []).append(record)
     if not refused:
@@ -82,8 +83,9 @@ def risen(window: PoolWindow, successes: int) -> int:
 def _successes(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, pool: str, since: float) -> int:
     pools, count = pools_of(spec), 0
     for i, state in enumerate(snapshot.states):
-        if state is TaskState.SUCCEEDED and pools.get(graph.role[i], COMMON) == pool:
-            count += (snapshot.record(i).ended or 0.0) > since
+        if state is TaskState.SUCCEEDED:
+            record = snapshot.record(i)
+            count += pool_of(graph, pools, i, record) == pool and (record.ended or 0.0) > since
     return count
 
 

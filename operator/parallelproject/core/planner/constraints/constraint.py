@@ -51,6 +51,13 @@ class Situation(NamedTuple):
     """``Ledger.windows``."""
     parked: Mapping[str, float] = MappingProxyType({})
     """By pool, until when it is parked, apart from what the snapshot has of that: for a simulation."""
+    acting: Mapping[str | None, str] = MappingProxyType({})
+    """By role, the fallback that runs its tasks for now."""
+
+    def role_of(self, task: int) -> str | None:
+        """The role that the next attempt of a task would have."""
+        role = self.graph.role[task]
+        return self.acting.get(role, role)
 
 
 class Constraint(ABC):

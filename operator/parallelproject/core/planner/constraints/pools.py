@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.core.planner.constraints.waits import deferral_ends, knows_reset
+from parallelproject.core.planner.constraints.waits import deferral_ends, is_wait_forgiven, knows_reset
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Limit, Spec
 
@@ -42,10 +42,26 @@ class Parked(NamedTuple):
     """Whether the provider said when."""
 
 
+class MetLimit(NamedTuple):
+    """A limit that is remembered when the task that met it has continued with a fallback."""
+
+    until: float
+    """When it is over, in seconds since the epoch."""
+    task: str
+    """The id of the task that met it."""
+    is_known: bool
+    """Whether the provider said when."""
+
+
 def pools_of(spec: Spec) -> dict[str | None, str]:
     """By role, its pool, for the roles that do not have ``COMMON``."""
     found = {role.name: role.limit or (role.agent.type.value if role.agent else COMMON) for role in spec.roles}
     return {role: pool for role, pool in found.items() if pool}
+
+
+def pool_of(graph: CompiledGraph, pools: Mapping[str | None, str], task: int, record: Record) -> str:
+    """The pool that the last attempt of a task drew from."""
+    return pools.get(record.fallback or graph.role[task], COMMON)
 
 
 def limits_of(spec: Spec) -> dict[str, Limit]:
@@ -73,7 +89,9 @@ def parked(graph: CompiledGraph, spec: Spec, met: Iterable[tuple[int, Record]], 
     pools, limits = pools_of(spec), limits_of(spec)
     found: dict[str, Parked] = {}
     for task, record in met:
-        pool = pools.get(graph.role[task], COMMON)
+        if is_wait_forgiven(graph, task, record):
+            continue
+        pool = pool_of(graph, pools, task, record)
         is_known = knows_reset(record)
         if not is_known and _is_adaptive(limits, pool):
             continue
@@ -85,9 +103,9 @@ def parked(graph: CompiledGraph, spec: Spec, met: Iterable[tuple[int, Record]], 
 
 def own_wait(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> float:
     """When a task that met a limit itself may start again, apart from its pool."""
-    if not record.is_limited:
+    if not record.is_limited or is_wait_forgiven(graph, task, record):
         return -math.inf
-    adaptive = _is_adaptive(limits_of(spec), pools_of(spec).get(graph.role[task], COMMON))
+    adaptive = _is_adaptive(limits_of(spec), pool_of(graph, pools_of(spec), task, record))
     return deferral_ends(spec, record, doubles=not adaptive)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
-from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.fallbacks import role_now
 from parallelproject.core.planner.explanation import Explanation, View, holding
 from parallelproject.model.status import Reason
 
@@ -14,8 +14,9 @@ class RoleLimit(Constraint):
 
     reasons = (Reason.WAITING_FOR_ROLE,)
 
-    def __init__(self, graph: CompiledGraph, limits: dict[str | None, int], used: dict[str | None, int]) -> None:
-        self._role, self._limits, self._used = graph.role, limits, used
+    def __init__(self, situation: Situation, limits: dict[str | None, int]) -> None:
+        self._role_of, self._limits = situation.role_of, limits
+        self._used = situation.snapshot.usage.roles.copy()
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
@@ -23,11 +24,11 @@ class RoleLimit(Constraint):
         limits: dict[str | None, int] = {
             role.name: role.max_concurrent for role in situation.spec.roles if role.max_concurrent
         }
-        return cls(situation.graph, limits, situation.snapshot.usage.roles.copy()) if limits else None
+        return cls(situation, limits) if limits else None
 
     def blocks(self, task: int) -> Block | None:
         """Whether the role has reached its limit."""
-        role = self._role[task]
+        role = self._role_of(task)
         limit = self._limits.get(role)
         if limit is None or self._used.get(role, 0) < limit:
             return None
@@ -35,11 +36,12 @@ class RoleLimit(Constraint):
 
     def take(self, task: int) -> None:
         """One more."""
-        self._used[self._role[task]] = self._used.get(self._role[task], 0) + 1
+        role = self._role_of(task)
+        self._used[role] = self._used.get(role, 0) + 1
 
     def release(self, task: int) -> None:
         """One less."""
-        self._used[self._role[task]] -= 1
+        self._used[self._role_of(task)] -= 1
 
     def fork(self) -> Self:
         """With sums of its own."""
@@ -50,18 +52,18 @@ class RoleLimit(Constraint):
     @classmethod
     def holders(cls, view: View, task: int) -> Sequence[int]:
         """The active tasks of the role."""
-        role = view.graph.role
-        return view.active(lambda i: role[i] == role[task], expected=_limit(view, task) or 1)
+        role = role_now(view, task)
+        ran = view.graph.role
+        return view.active(lambda i: (view.record(i).fallback or ran[i]) == role, expected=_limit(view, role) or 1)
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """The limit, and the active tasks."""
-        holders = cls.holders(view, task)
+        holders, role = cls.holders(view, task), role_now(view, task)
         held = holding(view, holders, "that many are running:")
-        answer = f"role {view.graph.role[task]} has maxConcurrent {_limit(view, task)} and {held}"
-        return Explanation(answer, tasks=holders)
+        return Explanation(f"role {role} has maxConcurrent {_limit(view, role)} and {held}", tasks=holders)
 
 
-def _limit(view: View, task: int) -> int | None:
-    role = view.spec.role(view.graph.role[task])
+def _limit(view: View, name: str | None) -> int | None:
+    role = view.spec.role(name)
     return role.max_concurrent if role else None

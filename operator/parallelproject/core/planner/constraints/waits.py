@@ -22,7 +22,7 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     loop: then all failures count here, and the wait is at least one second.
     """
     if record.is_deferred and record.ended is not None:
-        return deferral_ends(spec, record)
+        return -math.inf if is_wait_forgiven(graph, task, record) else deferral_ends(spec, record)
     failures = record.failures - graph.forgiven.get(task, 0)
     if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
         return -math.inf
@@ -30,6 +30,11 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     if failures < 0:
         failures, first = record.failures, max(1, first)
     return record.ended + doubling(first, failures, max(first, BACKOFF_MAX))
+
+
+def is_wait_forgiven(graph: CompiledGraph, task: int, record: Record) -> bool:
+    """Whether somebody has ended the wait after a deferred attempt (``pproj retry``)."""
+    return record.deferrals <= graph.forgiven_deferrals.get(task, 0)
 
 
 def deferral_ends(spec: Spec, record: Record, doubles: bool = True) -> float:

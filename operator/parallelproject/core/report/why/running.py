@@ -60,6 +60,8 @@ def running(view: View, i: int) -> Why:
         answer += f", as {view.spec.executor.value} {record.job}"
     if limit := deadline(view, i):
         more.append(limit)
+    if record.fallback:
+        more.append(f"role {record.fallback} runs it: the limit of role {view.graph.role[i]} is used up for too long")
     if record.failures:
         failed = "one attempt" if record.failures == 1 else f"{record.failures} attempts"
         more.append(f"{failed} failed before, the last one with {failure(record)}")

@@ -5,8 +5,8 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.explanation import ConditionText, Row, View
-from parallelproject.core.report.status import read_row
+from parallelproject.core.planner.explanation import ConditionText, LimitRow, Row, View
+from parallelproject.core.report.status import read_limits, read_row
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
@@ -37,7 +37,12 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
         for level, row in enumerate(_mappings(status.get("levels")))
         if isinstance(pull := row.get("pullRequest"), dict)
     }
-    return View(graph, spec, now, rows, conditions, merged_levels(status.get("publication")), pulls)
+    limits = {
+        pool: LimitRow(met.until, graph.index[met.task], met.is_known)
+        for pool, met in read_limits(status).items()
+        if met.task in graph.index
+    }
+    return View(graph, spec, now, rows, conditions, merged_levels(status.get("publication")), pulls, limits)
 
 
 def _mappings(found: object) -> list[Mapping[str, Any]]:
