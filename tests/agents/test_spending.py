@@ -64,6 +64,9 @@ def test_tokens_and_cost_of_all_attempts_are_in_the_summary_the_status_and_get(
     assert [metrics[key] for key in ("inputTokens", "outputTokens", "costUsd")] == [840, 120, "0.0061"]
     shown = pproj("get", "--state-dir", run.state)
     assert "Agents used:  840 tokens in, 120 out, $0.0061\n" in shown.out
+    tasks = {line.split()[0]: line.split() for line in shown.out[shown.out.index("TOKENS IN") :].splitlines() if line}
+    assert tasks["a"][-3:] == ["560", "80", "$0.0041"]
+    assert tasks["b"][-3:] == ["280", "40", "$0.0020"]
     # The next session counts what the earlier one has used, and nothing twice.
     assert "succeeded already" in run.run()
     assert json.loads((run.state / "status.json").read_text())["metrics"]["inputTokens"] == 840

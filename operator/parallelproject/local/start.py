@@ -107,6 +107,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if agents:
                 spent = agents.spent_in_all
                 board.usage = lambda: spent().as_metrics()
+                spent_by = agents.spent
+                board.usage_of = lambda task: spent_by(task).as_metrics()
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)

@@ -254,6 +254,12 @@ class TaskStatus(Model):
     apart."""
     kept: Count | None = None
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
+    input_tokens: Count | None = None
+    """As in metrics, of its attempts."""
+    output_tokens: Count | None = None
+    """As in metrics, of its attempts."""
+    cost_usd: Annotated[str | None, Field(max_length=64)] = None
+    """As in metrics, of its attempts."""
     outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)] | None = None
     """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
 

@@ -154,11 +154,15 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
         default_role = spec["roles"][0]["name"]
     terminal.show("\nTasks")
     headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
+    has_usage = any("inputTokens" in row or "costUsd" in row for row in found)
+    headings += ["TOKENS IN", "OUT", "COST"] if has_usage else []
     headings += ["ROLE", "EXIT", "COMMIT", "JOB"] if wide else []
     table = []
     for row in found:
         cells = [row["id"], row.get("state", ""), _reason(row), _level(row)]
         cells += [_text(row.get("attempts")), _time(row)]
+        if has_usage:
+            cells += [_count(row.get("inputTokens")), _count(row.get("outputTokens")), _dollars(row.get("costUsd"))]
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
             cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
@@ -182,6 +186,14 @@ def _time(row: Json) -> str:
 
 def _level(row: Json) -> str:
     return level_name(row["level"]) if isinstance(row.get("level"), int) else ""
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+def _dollars(value: object) -> str:
+    return f"${value}" if value else ""
 
 
 def _text(value: object) -> str:

@@ -51,6 +51,8 @@ class Board:
 
     usage: Callable[[], Mapping[str, Any]] = dict
     """Tokens and cost so far, as fields of ``status.metrics``."""
+    usage_of: Callable[[str], Mapping[str, Any]] = lambda task: {}
+    """The same of a task, as fields of its row."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 

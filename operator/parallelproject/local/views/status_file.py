@@ -115,6 +115,8 @@ class StatusFile:
         decided = plan(board.graph, board.spec, ledger, running, now)
         self._status = render_status(board.graph, board.spec, decided, self._status, self._generation, now)
         self._status["metrics"] = board.metrics(decided.ledger)
+        for row in self._status["tasks"]:
+            row |= board.usage_of(row["id"])
         with suppress(OSError):
             self._document.write_status({key: value for key, value in self._status.items() if value is not None})
         ended = time.monotonic()
