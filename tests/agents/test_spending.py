@@ -67,6 +67,9 @@ def test_tokens_and_cost_of_all_attempts_are_in_the_summary_the_status_and_get(
     # The next session counts what the earlier one has used, and nothing twice.
     assert "succeeded already" in run.run()
     assert json.loads((run.state / "status.json").read_text())["metrics"]["inputTokens"] == 840
+    rows = {line.split()[0]: line.split() for line in shown.out[shown.out.index("COST") :].splitlines() if line}
+    assert [word for word in rows["a"] if "$" in word] == ["$0.0041"]
+    assert [word for word in rows["b"] if "$" in word] == ["$0.0020"]
 
 
 def test_the_most_that_an_attempt_may_cost_is_given_to_the_agent(stage: Stage) -> None:

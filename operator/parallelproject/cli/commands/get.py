@@ -190,7 +190,7 @@ def _time(row: Json) -> str:
 
 
 def _cost(row: Json) -> str:
-    return f"${float(row['costUsd']):.2f}" if "costUsd" in row else ""
+    return f"${row['costUsd']}" if "costUsd" in row else ""
 
 
 def _tokens(row: Json) -> str:
