@@ -74,8 +74,9 @@ def main(agent: str) -> int:
     ) as server:
         try:
             url = server.stdout.readline().strip() if server.stdout else ""
-            command = [str(Path(sys.executable).with_name("pproj")), "run", str(folder / "project.json"),
-                       "--repo", str(repository), "--agent", MODELS[agent], "--state-dir", str(folder / "state")]  # fmt: skip
+            pproj, project_file = Path(sys.executable).with_name("pproj"), folder / "project.json"
+            options = ["--repo", str(repository), "--agent", MODELS[agent], "--state-dir", str(folder / "state")]
+            command = [str(pproj), "run", str(project_file), *options]
             code = subprocess.run(command, env={**os.environ, **environment(agent, home, url)}, check=False).returncode
         finally:
             server.terminate()
