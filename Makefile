@@ -32,6 +32,10 @@ test-deep: $(DEV) ## All that the tests sample, whole (hours; ARGS="--minutes 10
 dev-cluster: has-go $(DEV) ## Start a Kubernetes API with fake nodes, and print how to use it; Ctrl-C ends it
 	@$(RIG) up
 
+AGENT ?= claude
+demo-agents: $(RUNTIME) ## Run a backlog with a real agent program (AGENT=claude or codex) against a scripted model: no key
+	@$(BIN)/python manifests/examples/demo/agents.py $(AGENT)
+
 has-go: # before anything is installed for it
 	@[ -n "$$KUBEBUILDER_ASSETS" ] || command -v go > /dev/null || { \
 	  echo "error: there is no go on the PATH, and the control plane is built with Go" >&2; \
@@ -107,4 +111,4 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: has-go demo check test test-deep dev-cluster lint $(LINTS) format generate images agent-image e2e faults bench bench-short scan sbom lock changelog tools clean help
+.PHONY: has-go demo demo-agents check test test-deep dev-cluster lint $(LINTS) format generate images agent-image e2e faults bench bench-short scan sbom lock changelog tools clean help
