@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,19 @@ def strange(folder: Path) -> None:
         (folder / "dir" / name).mkdir()
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that other users may enter. Those of ``tmp_path`` are closed again by any pytest that starts."""
+    with tempfile.TemporaryDirectory(prefix="parallelproject-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
 @pytest.mark.parametrize("make", [without_rights, deep, strange])
 @root_only
-def test_a_user_who_is_not_root_removes_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents[:-1]:
-        if above.stat().st_uid == 0 and above != Path("/tmp"):
-            above.chmod(above.stat().st_mode | 0o011)
-    home = tmp_path / "home"
+def test_a_user_who_is_not_root_removes_it(open_path: Path, make: Callable[[Path], None]) -> None:
+    home = open_path / "home"
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     pid = os.fork()
@@ -110,13 +116,9 @@ def test_what_links_point_to_stays(tmp_path: Path) -> None:
 
 
 @root_only
-def test_what_belongs_to_somebody_else_is_named_and_the_name_is_free(tmp_path: Path) -> None:
+def test_what_belongs_to_somebody_else_is_named_and_the_name_is_free(open_path: Path) -> None:
     """As a container leaves it that runs as root: in its own folder we may remove nothing."""
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents[:-1]:
-        if above.stat().st_uid == 0 and above != Path("/tmp"):
-            above.chmod(above.stat().st_mode | 0o011)
-    home = tmp_path / "home"
+    home = open_path / "home"
     (home / "x/theirs").mkdir(parents=True)
     (home / "x/theirs/file").write_text("x")
     os.chown(home, NOBODY, NOBODY)
