@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,3 +115,17 @@ def test_a_deleted_project_holds_up_no_other_one_of_its_name() -> None:
         assert not registry._timers
 
     asyncio.run(scene())
+
+
+def test_an_end_that_another_operator_has_written_meanwhile_is_not_written_again_with_a_later_time() -> None:
+    async def scene() -> tuple[float | None, int]:
+        registry = Registry(Executors(JobExecutor(), {}), NO_LIMITS, Evidence(Any))  # type: ignore[arg-type]  # sends nothing
+        registry.take(BODY)
+        (project,) = registry.projects
+        project.ledger = replace(project.ledger, completion_time=1060.0, peak=1)
+        status = {"completionTime": "1970-01-01T00:17:30Z", "metrics": {"peakParallelism": 3}}
+        project.update({**BODY, "metadata": {**BODY["metadata"], "resourceVersion": "9"}, "status": status})
+        project.adopt_end()
+        return project.ledger.completion_time, project.ledger.peak
+
+    assert asyncio.run(scene()) == (1050.0, 3)

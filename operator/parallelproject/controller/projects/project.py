@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -158,6 +159,16 @@ class Project:
             self.observed.allow()
             self._compile(body.get("spec"))
         return True
+
+    def adopt_end(self) -> None:
+        """Takes over the end that another operator has written: its last request may arrive after our first plan.
+
+        Else we would write the same end again, with a later time.
+        """
+        found, known = read_status(self.status), self.ledger
+        if found.completion_time is not None and known.completion_time is not None:
+            end = min(found.completion_time, known.completion_time)
+            self.ledger = replace(known, completion_time=end, peak=max(found.peak, known.peak))
 
     def _compile(self, data: object) -> None:
         self.graph = self.spec = None

@@ -173,6 +173,7 @@ class Writer:
                     self._keeper.drop(project)
                     return
                 project.update(body)
+                project.adopt_end()
                 return
         except ApiError as again:
             error = again
