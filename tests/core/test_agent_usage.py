@@ -16,6 +16,8 @@ from parallelproject.model.status import Reason
 COUNTS = st.none() | st.integers(0, 10**9)
 USAGES = st.none() | st.builds(AgentUsage, COUNTS, COUNTS, st.none() | st.integers(0, 10**6).map(lambda n: n / 4))
 
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.floats().map(str)
+
 
 def ended(number: int, phase: Phase, usage: AgentUsage | None, **more: Any) -> Attempt:
     return Attempt(number, phase, started=1.0, ended=2.0, usage=usage, **more)
@@ -71,3 +73,11 @@ def test_the_status_has_it_by_task_and_in_all_and_a_restart_goes_on_from_there()
 def test_fields_of_another_shape_count_as_absent() -> None:
     assert AgentUsage.read({"inputTokens": "many", "outputTokens": None, "costUsd": "free"}) is None
     assert AgentUsage.read({"costUsd": "0.25"}) == AgentUsage(None, None, 0.25)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["inputTokens", "outputTokens", "costUsd"]), JSON), max_size=4))
+def test_a_sum_of_anything_fits_into_the_status(rows: list[dict[str, Any]]) -> None:
+    total = sum_of(AgentUsage.read(row) for row in rows)
+    shown = total.shown() if total else {}
+    assert all(0 <= shown[key] <= 2**53 - 1 for key in ("inputTokens", "outputTokens") if key in shown)
+    assert 0 <= float(shown.get("costUsd", 0)) < 1e13

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 N = TypeVar("N", int, float)
+_TOKENS_MAX, _USD_MAX = 2**53 - 1, 1e12
+"""Others may write anything into a status. A sum that its schema does not allow would keep it from being written."""
 
 
 class AgentUsage(NamedTuple):
@@ -24,9 +26,9 @@ class AgentUsage(NamedTuple):
         taken, given, usd = (fields.get(key) for key in ("inputTokens", "outputTokens", "costUsd"))
         try:
             cost = float(usd) if isinstance(usd, int | float | str) else None
-        except ValueError:
+        except (ValueError, OverflowError):
             cost = None
-        found = cls(taken if isinstance(taken, int) else None, given if isinstance(given, int) else None, cost)
+        found = cls(_count(taken), _count(given), cost if cost is not None and 0 <= cost <= _USD_MAX else None)
         return None if found == cls() else found
 
     def plus(self, other: "AgentUsage | None") -> "AgentUsage":
@@ -34,9 +36,9 @@ class AgentUsage(NamedTuple):
         if other is None:
             return self
         return AgentUsage(
-            _sum(self.input_tokens, other.input_tokens),
-            _sum(self.output_tokens, other.output_tokens),
-            _sum(self.usd, other.usd),
+            _sum(self.input_tokens, other.input_tokens, _TOKENS_MAX),
+            _sum(self.output_tokens, other.output_tokens, _TOKENS_MAX),
+            _sum(self.usd, other.usd, _USD_MAX),
         )
 
     def shown(self) -> dict[str, int | str]:
@@ -60,5 +62,10 @@ def sum_of(parts: Iterable[AgentUsage | None]) -> AgentUsage | None:
     return total
 
 
-def _sum(one: N | None, other: N | None) -> N | None:
-    return other if one is None else one if other is None else one + other
+def _count(value: object) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _TOKENS_MAX
+    return value if isinstance(value, int) and is_count else None
+
+
+def _sum(one: N | None, other: N | None, most: N) -> N | None:
+    return other if one is None else one if other is None else min(one + other, most)
