@@ -13,7 +13,7 @@ from rig.agent_images import build_agent_image
 from rig.errors import RigError
 from tests.agents.test_real_programs import DONE, serving, writes
 
-KEY = "sk-canary-7d1f3b"
+CANARY = "canary-of-the-provider"
 SCRIPT = {
     "tasks": {
         "work": writes("work"),
@@ -61,7 +61,7 @@ def test_claude_code_does_a_backlog_and_is_judged_by_what_it_says(
 ) -> None:
     room.apply({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "anthropic"},
-        "data": {"key": base64.b64encode(KEY.encode()).decode()},
+        "data": {"key": base64.b64encode(CANARY.encode()).decode()},
     })  # fmt: skip
     with serving(SCRIPT, cluster.host) as model:
         tasks: list[dict[str, Any]] = [{"id": name} for name in SCRIPT["tasks"]]
@@ -87,4 +87,4 @@ def test_claude_code_does_a_backlog_and_is_judged_by_what_it_says(
     log = room.sh("pproj logs shop work")
     assert '"type":"result"' in log
     seen = [log, json.dumps(room.get("pproj shop")), room.kubectl("get", "events,pods", "-o", "json")]
-    assert not any(KEY in text for text in seen)
+    assert not any(CANARY in text for text in seen)

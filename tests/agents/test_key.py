@@ -12,7 +12,7 @@ from rig.binaries import find_or_build_wrapper
 from tests.agents.conftest import Stage
 from tests.local.runner import until
 
-KEY = "sk-canary-5b21e0c4"
+CANARY = "canary-of-the-provider"
 
 
 def arguments() -> list[str]:
@@ -29,7 +29,7 @@ def arguments() -> list[str]:
 
 def files_with_key(*folders: Path) -> list[Path]:
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return [path for path in files if KEY.encode() in path.read_bytes()]
+    return [path for path in files if CANARY.encode() in path.read_bytes()]
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def cores() -> Iterator[None]:
 def test_the_key_is_in_nothing_that_a_run_leaves_or_shows(
     stage: Stage, lands: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     hold, limit = stage.folder / "hold", stage.folder / "limit"
     do = f"until [ -e {hold} ]; do sleep 0.1; done; ulimit -c > {limit}; echo 1 > $PPROJ_TASK_ID.txt"
     stage.scene("a", do=do)
@@ -57,12 +57,12 @@ def test_the_key_is_in_nothing_that_a_run_leaves_or_shows(
     seen = arguments()
     hold.touch()
     said = started.finish(1)
-    assert KEY in stage.seen("a.1", "env")  # it has it
-    assert not [each for each in seen if KEY in each]
-    assert KEY not in said
+    assert CANARY in stage.seen("a.1", "env")  # it has it
+    assert not [each for each in seen if CANARY in each]
+    assert CANARY not in said
     assert files_with_key(run.state, run.home) == []
     objects = stage.checkout.git("cat-file", "--batch", "--batch-all-objects", "--buffer")
-    assert KEY not in objects
+    assert CANARY not in objects
     assert limit.read_text().split() == ["0"]  # no core dump of it, or of us: each would have the environment
 
 

@@ -150,17 +150,20 @@ def check_syntax(template: str) -> None:
     import jinja2
 
     try:
-        jinja2.Environment().parse(template)
+        _environment().parse(template)
     except jinja2.TemplateSyntaxError as error:
         raise PromptError(f"line {error.lineno}: {error}") from None
 
 
 @lru_cache(maxsize=4)
 def _compiled(template: str) -> Any:
+    return _environment().from_string(template)
+
+
+def _environment() -> Any:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
+    return ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    return environment.from_string(template)
