@@ -11,7 +11,7 @@ from e2e.landing import Landing
 from e2e.room import LOCKED, SECURITY, Json, Room
 from rig.agent_images import build_agent_image
 from rig.errors import RigError
-from tests.agents.test_real_programs import DONE, serving, writes
+from tests.agents.scripted import DONE, serving, writes
 
 CANARY = "canary-of-the-provider"
 SCRIPT = {

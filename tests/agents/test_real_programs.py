@@ -1,11 +1,7 @@
 """The real programs against the scripted model: a backlog of 12 tasks ends the same with each."""
 
-import asyncio
 import json
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +9,13 @@ import pytest
 
 from parallelproject.agents.catalog import BY_NAME
 from parallelproject.demo.scripted_model.exchange import Tokens
-from parallelproject.demo.scripted_model.script import Script
-from parallelproject.demo.scripted_model.server import ScriptedModel
 from parallelproject.model.spec import Agent
 from tests.agents.programs import program
+from tests.agents.scripted import DONE, serving, writes
 from tests.local.checkout import Checkout
 from tests.local.runner import Runner
 
 pytestmark = pytest.mark.timeout(1500)
-DONE = {"say": "Done."}
-
-
-def writes(name: str) -> list[dict[str, Any]]:
-    return [{"edit": {"path": f"{name}.txt", "content": f"{name}\n"}}, DONE]
 
 
 def script(sync: Path, checkout: Checkout) -> dict[str, Any]:
@@ -76,23 +66,6 @@ PASSES = {"opencode": "Transient"}
 """Two that start at once may meet at their new database: an attempt of one of them asks to be run later."""
 OVERCOMES = {agent: {"limited": ["Succeeded"]} for agent in ("gemini", "opencode")}
 """Programs that try again by themselves, so that no attempt meets the limit."""
-
-
-@contextmanager
-def serving(told: dict[str, Any], host: str = "127.0.0.1") -> Iterator[ScriptedModel]:
-    """The scripted model, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    model = ScriptedModel(Script.of(told), host=host)
-    try:
-        asyncio.run_coroutine_threadsafe(model.__aenter__(), loop).result(60)
-        yield model
-        asyncio.run_coroutine_threadsafe(model.__aexit__(), loop).result(60)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def configured(agent: str, home: Path, url: str) -> tuple[dict[str, str], str | None]:

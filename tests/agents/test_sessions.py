@@ -9,8 +9,10 @@ import pytest
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.agents.sessions import session_to_resume
 from tests.agents.conftest import Stage
+from tests.agents.programs import program
+from tests.agents.scripted import serving, writes
 from tests.agents.test_local_run import WRITE, record
-from tests.agents.test_real_programs import configured, program, serving, writes
+from tests.agents.test_real_programs import configured
 
 THREAD = "01a22c20-92ba-7993-b9fa-5d222e95d273"
 CALL = AgentCall("Codex")
