@@ -79,6 +79,13 @@ def is_release(event: Json) -> bool:
     return event["verb"] == "patch" and sent.keys() == {"metadata"} and sent["metadata"].keys() == keys
 
 
+def is_restore(event: Json) -> bool:
+    """Whether a request restores the labels and the owner that others took from an object, and changes nothing else."""
+    sent = event.get("requestObject") or {}
+    keys = {"uid", "labels", "ownerReferences"}
+    return event["verb"] == "patch" and sent.keys() == {"metadata"} and sent["metadata"].keys() == keys
+
+
 RELEASE_KEYS = {
     "jobs": {"uid", "$deleteFromPrimitiveList/finalizers"},
     "workflows": {"uid", "resourceVersion", "finalizers", "annotations"},

@@ -64,7 +64,7 @@ class Disturbed:
                 outcome.violations += compare(last, scene)
             outcome.seconds = time.monotonic() - began
             allowed = {code for actor in actors for code in actor.refused}
-            outcome.violations += scenario.verdict(run, scene.made[-1], last, allowed)
+            outcome.violations += scenario.verdict(run, scene.made[-1], last, allowed, may_restore=True)
             report(run, outcome, last)
         return outcome
 

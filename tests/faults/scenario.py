@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rig.deadline import until
 from rig.errors import RigError
 from rig.operator import USER
-from tests.controller.audit import Json, by_user, history, is_release, refusals, told, writes
+from tests.controller.audit import Json, by_user, history, is_release, is_restore, refusals, told, writes
 from tests.controller.cluster import condition, rows
 from tests.controller.laws import judge
 from tests.faults.graphs import Graph
@@ -162,7 +162,7 @@ def compare(project: Json, graph: Graph) -> list[str]:
     return different + ([f"the reason at the end is {reason}, and not {wanted}"] if reason != wanted else [])
 
 
-def verdict(run: Run, made: Json, last: Json, allowed: Collection[int] = ()) -> list[str]:
+def verdict(run: Run, made: Json, last: Json, allowed: Collection[int] = (), *, may_restore: bool = False) -> list[str]:
     """Every breach of a law, from the audit log.
 
     Args:
@@ -170,6 +170,7 @@ def verdict(run: Run, made: Json, last: Json, allowed: Collection[int] = ()) -> 
         made: The project as it was created.
         last: The project as it was seen last: the log is read once it is in there.
         allowed: Codes by which requests may be refused, since somebody refuses them on purpose.
+        may_restore: Whether others may take labels and owners, also at the end: these are restored then.
     """
     events: list[Json] = []
 
@@ -182,15 +183,15 @@ def verdict(run: Run, made: Json, last: Json, allowed: Collection[int] = ()) -> 
     asked = by_user(events, USER)
     breaches = judge(history(events, made["metadata"]["uid"]), uninvited=run.traffic.uninvited)
     breaches += [f"refused: {line}" for code in _REFUSED - {*allowed} for line in refusals(asked, code)]
-    return breaches + [f"written after the end: {line}" for line in _written_after_end(asked)]
+    return breaches + [f"written after the end: {line}" for line in _written_after_end(asked, may_restore)]
 
 
-def _written_after_end(asked: Sequence[Json]) -> Iterator[str]:
+def _written_after_end(asked: Sequence[Json], may_restore: bool) -> Iterator[str]:
     ended = False
     for event in writes(asked):
         if not 200 <= event["responseStatus"]["code"] < 300 or event["objectRef"]["resource"] in _NOT_THE_PROJECTS:
             continue
-        if ended and not is_release(event):
+        if ended and not (is_release(event) or (may_restore and is_restore(event))):
             yield told(event)
         answer = event.get("responseObject") or {}
         ended = ended or (event["objectRef"].get("subresource") == "status" and has_ended(answer))
