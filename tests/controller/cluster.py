@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import API_VERSION, KIND, PLURAL
@@ -39,6 +39,12 @@ class Client:
     ) -> Json:
         """One request and its answer; raises ApiError."""
         return self._runner.run(self._api.request(method, path, body, content_type=content_type))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._runner.run(self._api.__aexit__())

@@ -24,9 +24,8 @@ _LOG_LINES, _LOG_WIDTH = 30, 300
 @pytest.fixture(scope="session")
 def client(cluster: ControlPlane) -> Iterator[Client]:
     """The admin's requests."""
-    made = Client(str(cluster.kubeconfig))
-    yield made
-    made.close()
+    with Client(str(cluster.kubeconfig)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -37,9 +37,8 @@ def own(binaries: Binaries) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="module")
 def admin(own: ControlPlane) -> Iterator[Client]:
     """The admin's requests."""
-    made = Client(str(own.kubeconfig))
-    yield made
-    made.close()
+    with Client(str(own.kubeconfig)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -81,3 +81,10 @@ def test_a_sum_of_anything_fits_into_the_status(rows: list[dict[str, Any]]) -> N
     shown = total.shown() if total else {}
     assert all(0 <= shown[key] <= 2**53 - 1 for key in ("inputTokens", "outputTokens") if key in shown)
     assert 0 <= float(shown.get("costUsd", 0)) < 1e13
+
+
+def test_a_sum_of_the_largest_counts_is_the_largest() -> None:
+    most = {"inputTokens": 2**53 - 1, "outputTokens": 2**53 - 2, "costUsd": "999999999999"}
+    total = sum_of([AgentUsage.read(most), AgentUsage.read(most)])
+    assert total is not None
+    assert total.shown() == {"inputTokens": 2**53 - 1, "outputTokens": 2**53 - 1, "costUsd": "1000000000000.0000"}

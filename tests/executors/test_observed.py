@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.base.creations import REFUSED_FIRST, REFUSED_LONGEST
+from parallelproject.executors.base.delivered import Delivered
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.job.executor import JobExecutor
-from parallelproject.executors.job.observation import JobView, PodView, view_job, view_pod
+from parallelproject.executors.job.observation import JobView, PodView, attempt_of, view_job, view_pod
 from parallelproject.model.names import ANNOTATION_CONTAINER, ANNOTATION_DELIVERY
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
@@ -430,3 +432,25 @@ def test_only_finished_jobs_that_are_there_and_recorded_are_counted(seen: Observ
         ("a", 2, True),
     ]
     assert [j.key.attempt for j in seen.finished(lambda a, t: a.number == 2)] == [2]
+
+
+def reporting(phase: str, usage: AgentUsage, *, disrupted: bool = False) -> PodView:
+    found = pod(phase, exit_code=1 if phase == "Failed" else None, disrupted=disrupted)
+    return found._replace(delivered=Delivered(usage=usage))
+
+
+@pytest.mark.parametrize(
+    ("found", "last", "phase"),
+    [
+        (job(outcome="Complete"), "Succeeded", Phase.SUCCEEDED),
+        (job(outcome="Failed", reason="BackoffLimitExceeded"), "Failed", Phase.FAILED),
+        (job(outcome="Failed", reason="DeadlineExceeded", stopped_for="Stopped"), "Failed", Phase.STOPPED),
+        (job(outcome="Failed", reason="DeadlineExceeded", stopped_for="StartError"), "Failed", Phase.FAILED),
+    ],
+)
+def test_what_an_agent_used_counts_however_its_attempt_ended_and_also_in_pods_that_were_evicted(
+    found: JobView, last: str, phase: Phase
+) -> None:
+    pods = [reporting("Failed", AgentUsage(10, 1, 0.5), disrupted=True), reporting(last, AgentUsage(5, 2, None))]
+    ended = attempt_of(1, found, pods, job_is_gone=False)
+    assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, 0.5))

@@ -104,7 +104,7 @@ def test_it_starts_when_it_is_admitted(seen: ObservedAttempts) -> None:
     waits = view_job(raw_job(metadata=created, spec={"suspend": True}))
     admitted = view_job(raw_job(metadata=created | {"resourceVersion": "6"}))
     runs = view_job(raw_job(metadata=created | {"resourceVersion": "7"}, status=start))
-    assert (runs.created or 0) - (waits.created or 0) == 86_400
+    assert (runs.began or 0) - (waits.began or 0) == 86_400
     waits = waits._replace(claim=Claim(slots=0).to_json())
     seen.found(A1, waits)
     assert (seen.attempts["a"][0].reason, seen.next_trouble(0.0)) == ("WaitingForQuota", None)

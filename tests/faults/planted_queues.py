@@ -39,7 +39,7 @@ def hasty(number, job, pods, job_is_gone):
     if job is not None and not job.waits_in_queue:
         ran.add(job.uid)
     is_evicted = job is not None and made.waits_for_quota and job.uid in ran
-    return made._replace(phase=Phase.FAILED, running=False, ended=job.created) if is_evicted else made
+    return made._replace(phase=Phase.FAILED, running=False, ended=job.began) if is_evicted else made
 executor.attempt_of = hasty
 """,
         (DRAINED,),
@@ -54,7 +54,7 @@ def hasty(number, job, pods, job_is_gone):
     pods = list(pods)
     made = attempt_of(number, job, pods, job_is_gone)
     failed = made.phase is Phase.ACTIVE and any(pod.phase == "Failed" for pod in pods)
-    return made._replace(phase=Phase.FAILED, running=False, ended=job.created) if failed else made
+    return made._replace(phase=Phase.FAILED, running=False, ended=job.began) if failed else made
 executor.attempt_of = hasty
 """,
         (DRAINED,),

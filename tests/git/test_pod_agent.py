@@ -1,6 +1,7 @@
 """A coding agent in a pod: its prompt, and the verdict that stands between its exit code and its work."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from parallelproject.git.container.instructions import RESULT_MAX
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.status import Reason
 from tests.agents.test_endings import STREAMS
-from tests.git.remote import Remote
-from tests.git.test_pod import Pod
+from tests.git.remote import REFS, Remote, git
+from tests.git.test_pod import SECONDS, Pod
 
 pytestmark = pytest.mark.usefixtures("wrapper")
 TASK = {
@@ -155,6 +156,33 @@ def test_a_template_that_cannot_be_rendered_is_final_and_says_why(remote: Remote
     code, result = AgentPod(remote, template="{{ task.nothing }}").prepare()
     assert (code, result["reason"]) == (22, "InvalidPrompt")
     assert "spec.prompt" in result["message"]
+
+
+def test_work_that_only_has_to_land_needs_no_prompt(remote: Remote) -> None:
+    commit = remote.commit("other", {"x": "1"}, "work", force_parent=git(remote.path, "rev-parse", "main"))
+    git(remote.path, "update-ref", f"{REFS}/a/result", commit)
+    pod = AgentPod(remote, template="{{ task.nothing }}")
+    code, result = pod.prepare()
+    assert (code, result["outcome"]) == (0, "LandOnly")
+    assert not pod.prompt.exists()
+
+
+def test_what_an_agent_says_when_its_pod_is_stopped_is_not_how_it_failed(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    pod.prepare()
+    container = pod.deliver()
+    script = f"cat {STREAMS}/claude/usage-limit.log; touch {pod.folder}/said; exec sleep 1000"
+    command = pod.command("sh", "-c", script)
+    pod.until((pod.folder / "said").exists)
+    pod.until(lambda: any(fd.resolve() == pod.state / "lock" for fd in Path(f"/proc/{container.pid}/fd").iterdir()))
+    container.terminate()
+    command.terminate()
+    assert command.wait(SECONDS) == 143
+    code, result = pod.end(container)
+    assert code == AGENT_FAILED
+    found = result["agent"]
+    assert (found["reason"], found["exitCode"]) == ("AgentError", 143)
+    assert found["message"] == "it was stopped before its end"
 
 
 def test_the_user_s_template_is_rendered(remote: Remote) -> None:

@@ -82,7 +82,10 @@ def main(agent: str) -> int:
             server.terminate()
     if code != 1:
         return code or 1
-    print(f"\nThe task liar failed, as expected: its answer was an error. The repository is {repository}")  # noqa: T201
+    print(  # noqa: T201
+        "\nThe task liar failed, as expected: its answer was an error. The scripted model has ended, so a run of this "
+        f"backlog now would use your own agent and your key.\nThe repository is {repository}"
+    )
     return 0
 
 

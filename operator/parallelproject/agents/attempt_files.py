@@ -2,12 +2,12 @@
 followed as a link, read without a bound, or waited for."""
 
 import os
-import stat
 from pathlib import Path
 
 from parallelproject.agents.judge import Ending
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import Facts
+from parallelproject.plain_file import open_plain
 
 NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
 """Files among the outputs by which an agent says something to us."""
@@ -72,12 +72,7 @@ def _has_outputs(folder: Path) -> bool:
 
 
 def _opened(path: Path) -> int | None:
-    """A regular file, opened without following a link or waiting for a pipe; None for anything else."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_plain(path)
     except OSError:
         return None
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        return None
-    return file

@@ -5,37 +5,33 @@ It is a command of ``/bin/sh``, so that the prompt comes from its file, whatever
 
 import fnmatch
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.preset import Preset, PromptBy
+from parallelproject.model.problem import Problem
+
+if TYPE_CHECKING:
+    from parallelproject.model.spec import Agent
 
 _SESSION = "$(PPROJ_SESSION)"
 _PROMPT = '"$PPROJ_PROMPT_FILE"'
 
 
-def command_of(
-    preset: Preset,
-    model: str | None = None,
-    arguments: Sequence[str] = (),
-    max_usd: str | None = None,
-    inherited: Iterable[str] = (),
-    *,
-    resumes: bool = False,
-) -> tuple[str, ...]:
+def command_of(agent: "Agent", inherited: Iterable[str] = (), *, resumes: bool = False) -> tuple[str, ...]:
     """The command, in which ``$(VAR)`` stands for a variable of the attempt.
 
     Args:
-        preset: The agent.
-        model: By its own name at the agent; None: what the agent takes by default.
-        arguments: Further ones, by the user.
-        max_usd: The most that an attempt may cost; for agents with ``cost_arguments``.
+        agent: The agent, for which ``cost_problem`` finds none.
         inherited: Names of the variables that it would inherit: those of an agent that has started us are unset.
         resumes: Whether it continues the session of ``PPROJ_SESSION``.
     """
+    preset = PRESETS[agent.type]
     words = [preset.program, *preset.arguments]
-    words += [*preset.model_arguments, model] if model else []
-    words += [*preset.cost_arguments, max_usd] if max_usd else []
-    words += [*arguments, *((*preset.resume_arguments, _SESSION) if resumes else ()), *preset.prompt_arguments]
+    words += [*preset.model_arguments, agent.model] if agent.model else []
+    words += [*preset.cost_arguments, agent.max_cost.usd] if agent.max_cost else []
+    words += [*agent.args, *((*preset.resume_arguments, _SESSION) if resumes else ()), *preset.prompt_arguments]
     unset = to_unset(inherited)
     lines = [f"unset {' '.join(unset)}"] if unset else []
     lines += [f'export {name}="${{{name}-{value}}}"' for name, value in preset.environment.items()]
@@ -49,6 +45,20 @@ def command_of(
         case PromptBy.FILE:
             lines.append('exec "$@" < /dev/null')
     return ("/bin/sh", "-c", "\n".join(lines), preset.program, *words)
+
+
+def cost_problem(agent: "Agent", place: str) -> Problem | None:
+    """What is wrong with the limit of cost of an agent.
+
+    Args:
+        agent: The agent.
+        place: Where it is in the spec.
+    """
+    preset = PRESETS[agent.type]
+    if agent.max_cost is None or preset.cost_arguments:
+        return None
+    hint = "remove it, or use an agent that has one: ClaudeCode"
+    return Problem(f"{place}.maxCost", f"{preset.title} has no limit of cost of its own", hint)
 
 
 def to_unset(inherited: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """What is known of one attempt of an agent: read from its output, the same for all agents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -38,6 +38,10 @@ LATER = frozenset({AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, Agen
 """Not the task's fault: no attempt is spent, and it runs again later."""
 
 
+_TOKENS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+"""What the parts of a ``TokenUsage`` are called where it is written down."""
+
+
 class TokenUsage(NamedTuple):
     """Tokens. None: the agent does not say."""
 
@@ -46,6 +50,12 @@ class TokenUsage(NamedTuple):
     output: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
+
+    @property
+    def taken(self) -> int | None:
+        """All that was charged for as input, also from a cache."""
+        parts = [part for part in (self.input, self.cache_read, self.cache_write) if part is not None]
+        return sum(parts) if parts else None
 
     def plus(self, other: "TokenUsage") -> "TokenUsage":
         """The sum; what one of the two does not know counts as nothing there."""
@@ -125,21 +135,34 @@ class AgentRecord:
     denied: tuple[str, ...] = ()
     """Tools that it was not allowed to use."""
 
+    @property
+    def used(self) -> TokenUsage:
+        """The tokens of all models together."""
+        return total(self.usage.values())
+
     def as_json(self) -> dict[str, Any]:
         """As it is written down; camelCase, as everywhere."""
-        usage = {
-            model: {
-                "inputTokens": used.input, "outputTokens": used.output, "cacheReadTokens": used.cache_read,
-                "cacheWriteTokens": used.cache_write,
-            }
-            for model, used in self.usage.items()
-        }  # fmt: skip
+        usage = {model: dict(zip(_TOKENS, used, strict=True)) for model, used in self.usage.items()}
         return {
             "agent": self.agent, "outcome": self.outcome.value, "message": self.message, "success": self.is_success,
             "resetAt": self.reset_at, "usage": usage, "costUsd": self.cost_usd, "costSource": self.cost_source,
             "session": self.session, "turns": self.turns, "lastMessage": self.last_message,
             "denied": list(self.denied),
         }  # fmt: skip
+
+
+def total(parts: Iterable[TokenUsage]) -> TokenUsage:
+    """All of them together."""
+    found = TokenUsage()
+    for part in parts:
+        found = found.plus(part)
+    return found
+
+
+def used_by(document: Mapping[str, Any]) -> TokenUsage:
+    """The tokens in a record that was written down, of all models together."""
+    models = [each for each in (document.get("usage") or {}).values() if isinstance(each, dict)]
+    return total(TokenUsage(*(each.get(name) for name in _TOKENS)) for each in models)
 
 
 def one_line(text: str, most: int = 300) -> str:

@@ -63,8 +63,9 @@ def sum_of(parts: Iterable[AgentUsage | None]) -> AgentUsage | None:
 
 
 def _count(value: object) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _TOKENS_MAX
-    return value if isinstance(value, int) and is_count else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _TOKENS_MAX:
+        return value
+    return None
 
 
 def _sum(one: N | None, other: N | None, most: N) -> N | None:

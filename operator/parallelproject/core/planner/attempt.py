@@ -239,23 +239,9 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 reason = "Lost" if phase is _LOST else why
                 code, until = exit_code, retry_at
     return Record(
-        state,
-        number,
-        failures,
-        reason,
-        code,
-        started,
-        ended,
-        job,
-        conflicts,
-        None,
-        NO_NOTES,
-        deferrals,
-        until,
-        (),
-        role,
-        usage,
-    )
+        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, (),
+        role, usage,
+    )  # fmt: skip
 
 
 def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:

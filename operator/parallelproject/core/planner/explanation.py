@@ -55,8 +55,8 @@ class ConditionText(NamedTuple):
 _NO_ROW, _NO_CONDITION = Row(TaskState.PENDING.value, "", NEW), ConditionText("", "")
 
 
-class LimitRow(NamedTuple):
-    """What a status says of a limit that is not over."""
+class Parked(NamedTuple):
+    """Until when a limit is not over."""
 
     until: float
     """Seconds since the epoch."""
@@ -82,7 +82,7 @@ class View:
     """Number of merged levels, from the first on."""
     pull_requests: Mapping[int, str] = field(default_factory=dict)
     """By level, the address of its pull request."""
-    limits: Mapping[str, LimitRow] = field(default_factory=dict)
+    limits: Mapping[str, Parked] = field(default_factory=dict)
     """By pool, the limit that is not over, where fallbacks run its tasks."""
 
     def row(self, i: int) -> Row:

@@ -29,7 +29,6 @@ class Delivered(NamedTuple):
     ref: str | None = None
     """The ref of work that did not land."""
     notes: DeliveryNotes = NO_NOTES
-
     exit_code: int | None = None
     """Of the attempt, where a coding agent has failed: 75 if it is to be run later."""
     retry_at: float | None = None
@@ -83,21 +82,19 @@ def explanation(message: str) -> str:
     return str(_object(message).get("message") or "")
 
 
-def feedback_of(conflict: Delivered | None, number: int) -> str:
-    """The feedback for the attempt after one whose work was in conflict; empty if it was not.
+def feedback_of(failed: Delivered | None, number: int) -> str:
+    """The feedback for the attempt after one whose agent failed, or whose work was in conflict; empty after any other.
 
     Args:
-        conflict: The result of that attempt.
+        failed: The result of that attempt.
         number: Its number.
     """
-    if conflict is None:
+    if failed is None or not (failed.explanation or failed.reason is Reason.CONFLICT):
         return ""
-    if conflict.explanation:
-        return f"Attempt {number} ended with {conflict.explanation}\n"
-    if conflict.reason is not Reason.CONFLICT:
-        return ""
-    kept = f"The work of attempt {number} is kept in the repository: {conflict.ref}" if conflict.ref else ""
-    return conflict_feedback(number, conflict.paths, kept)
+    kept = f"The work of attempt {number} is kept in the repository: {failed.ref}" if failed.ref else ""
+    if failed.explanation:
+        return "\n".join(filter(None, (f"Attempt {number} ended with {failed.explanation}", kept))) + "\n"
+    return conflict_feedback(number, failed.paths, kept)
 
 
 def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:

@@ -4,8 +4,7 @@ The image of the role's template has the agent. The container that lands the wor
 the output after: so an agent needs ``spec.git``.
 """
 
-from parallelproject.agents.catalog import PRESETS
-from parallelproject.agents.invocation import command_of
+from parallelproject.agents.invocation import command_of, cost_problem
 from parallelproject.agents.prompt import PromptError, check_syntax
 from parallelproject.executors.job.pod import FEEDBACK_FILE, OUTPUTS, TASK_FILE, TASK_FOLDER, TOOLS, Json
 from parallelproject.model.problem import Problem
@@ -27,10 +26,8 @@ def problems_of(spec: Spec) -> list[Problem]:
         if spec.git is None:
             what = "needs spec.git in a cluster: the container that lands the work also judges the agent"
             found.append(Problem(f"{place}.agent", what, "set spec.git, or use pproj run"))
-        preset = PRESETS[role.agent.type]
-        if role.agent.max_cost and not preset.cost_arguments:
-            what = f"{preset.title} has no limit of cost of its own"
-            found.append(Problem(f"{place}.agent.maxCost", what, "remove it, or use an agent that has one: ClaudeCode"))
+        if problem := cost_problem(role.agent, f"{place}.agent"):
+            found.append(problem)
         container = role.pod_template.spec.containers[0] if role.pod_template else None
         for field in ("command", "args"):
             if container is not None and getattr(container, field):
@@ -74,5 +71,4 @@ def add_command(pod: Json, agent: Agent) -> None:
         pod: The spec of the pod; it is changed.
         agent: The agent.
     """
-    max_usd = agent.max_cost.usd if agent.max_cost else None
-    pod["containers"][0]["command"] = list(command_of(PRESETS[agent.type], agent.model, agent.args, max_usd))
+    pod["containers"][0]["command"] = list(command_of(agent))

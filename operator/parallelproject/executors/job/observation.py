@@ -7,7 +7,7 @@ Job has failed, since a Job replaces a pod that was evicted.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.core.planner.agent_usage import AgentUsage
+from parallelproject.core.planner.agent_usage import sum_of
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.times import epoch
@@ -42,7 +42,7 @@ class JobView(NamedTuple):
     uid: str
     version: int
     """Its resourceVersion: of two views the one with the higher is newer."""
-    created: float | None
+    began: float | None
     """When it was created; of a Job that a queue has admitted, when it started: None at first."""
     ended: float | None
     outcome: str
@@ -136,7 +136,7 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
         # A queue may admit it after days, and each time it starts again; the Job controller notes when.
-        created=epoch(status.get("startTime") if has_queue and not suspend else metadata.get("creationTimestamp")),
+        began=epoch(status.get("startTime") if has_queue and not suspend else metadata.get("creationTimestamp")),
         ended=ended,
         outcome=outcome,
         reason=reason,
@@ -255,8 +255,8 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
         code = ended.get("exitCode")
         if code is None:
             continue
-        is_first = code and not (ends.get(agent) or {}).get("exitCode")
-        if is_first or (name == delivery_pod.GIT and code in (0, AGENT_FAILED)):
+        is_cause = code and not (ends.get(agent) or {}).get("exitCode")
+        if is_cause or (name == delivery_pod.GIT and code in (0, AGENT_FAILED)):
             return delivered(code, str(ended.get("message") or ""))
     return NOT_DELIVERED
 
@@ -277,11 +277,12 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         # Deleted when the queue took back what it had admitted: how such a pod ends says nothing.
         pods = [pod for pod in pods if pod.is_live or not pod.deleting]
     name = job.name if job else None
-    started = job.created if job else None
+    started = job.began if job else None
     stopped = bool(job and job.stopped_for)
     ended = max((pod.ended for pod in pods if pod.ended is not None), default=job.ended if job else None)
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
+    used = sum_of(pod.delivered.usage for pod in pods)  # also of pods that were evicted
     if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
         landed = next((pod.delivered for pod in pods if pod.delivered.commit), NOT_DELIVERED)
         return Attempt(
@@ -292,17 +293,19 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             name=name,
             commit=landed.commit,
             notes=landed.notes,
-            usage=_usage_of(pods),
+            usage=used,
         )
     live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
         if stopped and job.stopped_for not in _FAILED_BY_STOP:
-            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name)
+            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, usage=used)
         why, code, until = Reason.POD_FAILED, None, None
         if stopped:
             because = _FAILED_BY_STOP[job.stopped_for]
-            return Attempt(number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name)
+            return Attempt(
+                number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, usage=used
+            )  # fmt: skip
         if job.reason == "DeadlineExceeded":
             why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
@@ -312,14 +315,16 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
             number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
-            usage=_usage_of(pods),
+            usage=used,
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
-            return Attempt(number, Phase.FAILED, started=started, ended=ended, reason=because, name=name)
+            return Attempt(
+                number, Phase.FAILED, started=started, ended=ended, reason=because, name=name, usage=used
+            )  # fmt: skip
         phase = Phase.STOPPED if stopped else Phase.LOST
-        return Attempt(number, phase, started=started, ended=ended, name=name)
+        return Attempt(number, phase, started=started, ended=ended, name=name, usage=used)
     if job is None:
         return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
     # A Job that has failed has ended its pods first: their report will follow. A failed pod releases the slot a second
@@ -350,10 +355,6 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
-
-
-def _usage_of(pods: Iterable[PodView]) -> AgentUsage | None:
-    return next((pod.delivered.usage for pod in pods if pod.delivered.usage), None)
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

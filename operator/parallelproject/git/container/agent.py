@@ -11,7 +11,7 @@ from parallelproject.agents.attempt_files import ending_of, facts_of
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import REASONS, end_of, nothing_changed, record_of
 from parallelproject.agents.prompt import PromptError, prompt_of
-from parallelproject.agents.record import AgentRecord
+from parallelproject.agents.record import AgentOutcome
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.agents import AgentType
 
@@ -63,7 +63,7 @@ class AgentVerdict:
             output: The file with its output.
             exit_code: Of its command.
         """
-        self._agent, self._now = agent, time.time()
+        self._agent, self._own_code, self._now = agent, exit_code, time.time()
         preset = PRESETS[agent.type]
         facts = facts_of(preset, output, 0, self._now)
         may_change_nothing = agent.may_change_nothing
@@ -84,6 +84,12 @@ class AgentVerdict:
         if not is_success:
             self.reason, self.exit_code = REASONS[found.outcome], 1
 
+    def note_stop(self) -> None:
+        """Notes that the pod was being stopped: what an agent says when it is cut off is not how it failed."""
+        if self.reason:
+            self._outcome, self._message = AgentOutcome.AGENT_ERROR, "it was stopped before its end"
+            self.reason, self.exit_code = REASONS[self._outcome], self._own_code or 1
+
     @property
     def message(self) -> str:
         """One line for people; empty for a plain success."""
@@ -99,19 +105,10 @@ class AgentVerdict:
             "message": _short(self._message, _MESSAGE_BYTES),
             "last_message": _short(record.last_message or "", _LAST_BYTES) if self.reason else "",
             "reset_at": record.reset_at,
-            **_spent(record),
+            "input_tokens": record.used.taken,
+            "output_tokens": record.used.output,
+            "cost_usd": record.cost_usd,
         }
-
-
-def _spent(record: AgentRecord) -> Mapping[str, Any]:
-    used = record.usage.values()
-    taken = [part for each in used for part in (each.input, each.cache_read, each.cache_write) if part is not None]
-    given = [each.output for each in used if each.output is not None]
-    return {
-        "input_tokens": sum(taken) if taken else None,
-        "output_tokens": sum(given) if given else None,
-        "cost_usd": record.cost_usd,
-    }
 
 
 def _short(text: str, most: int) -> str:

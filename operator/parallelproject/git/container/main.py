@@ -58,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts: list[AgentVerdict] = []
     try:
         delivery, place, agent = read(instructions.asked(asked.file, VARIABLE))
-
         ended = _step(asked, delivery, place, agent, partial(_judge, agent, verdicts) if agent else None)
         code = 0
         if isinstance(ended, Failed) and verdicts:

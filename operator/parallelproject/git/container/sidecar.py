@@ -7,13 +7,11 @@ wrapper's lock, on a file that was made before the task started and is identifie
 from the private git directory alone.
 """
 
-import errno
 import fcntl
 import os
 import secrets
 import shutil
 import signal
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from parallelproject.git.landing.salvage import salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
 from parallelproject.git.workspace.prepare import Prepared, prepare, prepared_base
+from parallelproject.plain_file import open_plain
 
 WRAPPER = Path("/usr/local/bin/pproj-wrap")
 """What runs a task's command in its own container (operator/wrapper): linked statically, so that it needs nothing from
@@ -90,7 +89,7 @@ class SidecarFolder:
         Raises:
             ReplacedError: the task has replaced the lock, so its end is not known.
         """
-        lock = _open(self.folder / "lock")
+        lock = open_plain(self.folder / "lock")
         if lock is None:
             raise ReplacedError
         try:
@@ -99,7 +98,7 @@ class SidecarFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
         finally:
             os.close(lock)
-        code = _open(self.folder / "code")
+        code = open_plain(self.folder / "code")
         if code is None:
             return None, ""
         try:
@@ -163,12 +162,12 @@ def prepare_pod(
     token = secrets.token_hex()
     (place.private / _TOKEN).write_text(token)
     state.give_token(token)
-    if agent:
-        state.keep_output()
-        agent.write_prompt()
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
+    elif agent:
+        state.keep_output()
+        agent.write_prompt()
     return prepared
 
 
@@ -219,6 +218,8 @@ def deliver(
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     verdict = judge(state.output, code) if judge and code is not None else None
     if verdict:
+        if stopping:
+            verdict.note_stop()
         code = verdict.exit_code
     if code == 0:
         landed = land(delivery, place)
@@ -231,17 +232,3 @@ def deliver(
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
     except DeliveryError as error:  # how the task ended is reported by its own container
         return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
-
-
-def _open(path: Path) -> int | None:
-    """A plain file of the task, opened without following links or waiting on pipes."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES, errno.ENXIO):
-            return None
-        raise
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        return None
-    return file

@@ -5,6 +5,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from parallelproject.plain_file import open_plain
+
 _FILES_MAX = 10_000
 _DEPTH_MAX = 20
 
@@ -15,18 +17,14 @@ def read_plain(path: Path, most: int) -> bytes | None:
     Its parent folders must have been checked before: see ``is_plain_folder``.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_plain(path)
     except OSError:
+        file = None
+    if file is None:
         return None
-    try:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            return None
-        with os.fdopen(os.dup(file), "rb") as opened:
-            content = opened.read(most + 1)
-    finally:
-        os.close(file)
-    return content if len(content) <= most else None
+    with os.fdopen(file, "rb") as opened:
+        content = opened.read(most + 1) if os.fstat(file).st_size <= most else None
+    return content if content is not None and len(content) <= most else None
 
 
 def is_plain_folder(path: Path) -> bool:

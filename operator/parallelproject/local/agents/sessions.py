@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.preset import SessionFiles
-from parallelproject.agents.record import TokenUsage
+from parallelproject.agents.record import TokenUsage, used_by
 from parallelproject.agents.resuming import continues
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
@@ -44,7 +44,7 @@ def session_to_resume(
     if not (same_folder or preset.resumes_elsewhere):
         return None
     argument = _file_of(preset.session_files, session) if preset.session_files else session
-    used = _used(last)
+    used = used_by(last)
     if then.session == session:
         used = used.plus(TokenUsage(*then.used_before))
     return SessionToResume(argument, now._replace(session=session, used_before=used)) if argument else None
@@ -52,14 +52,6 @@ def session_to_resume(
 
 def _was_overdue(record: Mapping[str, Any]) -> bool:
     return bool(record.get("reason") == Reason.DEADLINE_EXCEEDED)
-
-
-def _used(record: Mapping[str, Any]) -> TokenUsage:
-    total = TokenUsage()
-    for used in (record.get("usage") or {}).values():
-        keys = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-        total = total.plus(TokenUsage(*(used.get(key) for key in keys)))
-    return total
 
 
 def _file_of(files: SessionFiles, session: str) -> str | None:

@@ -95,18 +95,14 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
 
 def _of_agent(agent: Agent, place: str) -> Command:
     from parallelproject.agents.catalog import PRESETS  # here, because few runs need them
-    from parallelproject.agents.invocation import command_of
+    from parallelproject.agents.invocation import command_of, cost_problem
 
     preset = PRESETS[agent.type]
     if shutil.which(preset.program) is None:
         raise ProblemsError([Problem(place, f"{preset.program} is not on the PATH", preset.install)])
-    if agent.max_cost and not preset.cost_arguments:
-        found = f"{preset.title} has no limit of cost of its own"
-        raise ProblemsError([Problem(f"{place}.maxCost", found, "remove it, or use an agent that has one: ClaudeCode")])
-    max_usd = agent.max_cost.usd if agent.max_cost else None
-    argv, resuming = (
-        command_of(preset, agent.model, agent.args, max_usd, os.environ, resumes=resumes) for resumes in (False, True)
-    )
+    if problem := cost_problem(agent, place):
+        raise ProblemsError([problem])
+    argv, resuming = (command_of(agent, os.environ, resumes=resumes) for resumes in (False, True))
     call = AgentCall(agent.type.value, agent.model, agent.on_no_change is NoChange.SUCCEED)
     return Command(argv, agent=call, resuming=resuming if agent.resume and preset.resume_arguments else ())
 

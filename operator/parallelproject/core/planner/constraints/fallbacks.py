@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.constraints.pools import COMMON, MetLimit, Parked, limited, parked, pools_of
+from parallelproject.core.planner.constraints.pools import COMMON, MetLimit, limited, parked, pools_of
 from parallelproject.core.planner.constraints.waits import is_wait_forgiven
-from parallelproject.core.planner.explanation import View
+from parallelproject.core.planner.explanation import Parked, View
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
 
@@ -67,7 +67,7 @@ def parked_now(view: View) -> dict[str, Parked]:
     found = parked(view.graph, view.spec, met, view.now)
     for pool, limit in view.limits.items():
         if limit.until > view.now and (pool not in found or limit.until > found[pool].until):
-            found[pool] = Parked(limit.until, limit.task, limit.is_known)
+            found[pool] = limit
     return found
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.constraints.waits import deferral_ends, is_wait_forgiven, knows_reset
+from parallelproject.core.planner.explanation import Parked
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Limit, Spec
 
@@ -29,17 +30,6 @@ class PoolWindow(NamedTuple):
     """When, in seconds since the epoch."""
     seen: float
     """The end of the last attempt that was refused, of those that count already."""
-
-
-class Parked(NamedTuple):
-    """A limit that is not over."""
-
-    until: float
-    """When it is, in seconds since the epoch."""
-    task: int
-    """The task that met it."""
-    is_known: bool
-    """Whether the provider said when."""
 
 
 class MetLimit(NamedTuple):

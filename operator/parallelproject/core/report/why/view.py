@@ -5,7 +5,7 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.explanation import ConditionText, LimitRow, Row, View
+from parallelproject.core.planner.explanation import ConditionText, Parked, Row, View
 from parallelproject.core.report.status import read_limits, read_row
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -38,7 +38,7 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
         if isinstance(pull := row.get("pullRequest"), dict)
     }
     limits = {
-        pool: LimitRow(met.until, graph.index[met.task], met.is_known)
+        pool: Parked(met.until, graph.index[met.task], met.is_known)
         for pool, met in read_limits(status).items()
         if met.task in graph.index
     }
