@@ -56,6 +56,7 @@ class ArgoStandIn:
         self.pods: dict[str, PlayedPod] = {}
         """By the uid of their Workflow."""
         self._pod_ends: dict[str, asyncio.Task[tuple[str, str, list[Json]]]] = {}
+        self._stored: dict[str, Json] = {}
         self._remotes: dict[str, tuple[Path, str]] = {}
 
     def __enter__(self) -> Self:
@@ -186,13 +187,18 @@ class ArgoStandIn:
         return ended
 
     async def _template(self, workflow: Json) -> Json | None:
+        """The spec of its template. One that has begun keeps what it read then, as Argo stores it in the status."""
         ref = workflow["spec"].get("workflowTemplateRef")
         if ref is None:
             return {}
+        uid = workflow["metadata"]["uid"]
+        if uid in self._stored:
+            return self._stored[uid]
         where = "" if ref.get("clusterScope") else f"/namespaces/{workflow['metadata']['namespace']}"
         plural = "clusterworkflowtemplates" if ref.get("clusterScope") else "workflowtemplates"
         with suppress(ApiError):
             found: Json = (await self._api.request("GET", f"{API}{where}/{plural}/{ref['name']}"))["spec"]
+            self._stored[uid] = found
             return found
         return None
 

@@ -242,6 +242,7 @@ def test_a_project_can_be_stopped_when_its_template_is_gone(ns: WorkflowNamespac
     ns.create(workflow_spec_of(task("a", hold=True), task("b", "a"), roles=roles))
     ns.running("a")
     ns.client("DELETE", f"{API}/namespaces/{ns.name}/workflowtemplates/brief")
+    ns.change(ns.workflow("a"), {"metadata": {"annotations": {"changed": "now"}}})  # Argo looks at it once more
     ns.patch({"suspend": True})  # its templates are read again
     ns.wait(lambda found: condition(found, "Accepted").get("reason") == "TemplateNotFound", "the lack of its template")
     ns.patch({"stop": True})
