@@ -6,13 +6,12 @@ A forge may merge a commit as another one: squashed, or rebased by the forge or 
 from collections.abc import Sequence
 
 from parallelproject.git.plumbing.commit import make_commit
-from parallelproject.git.plumbing.landed_history import trailer_format
+from parallelproject.git.plumbing.landed_history import OWNER, trailer_format
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.merge import combine
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.plumbing.trailers import RUN, TASK
 
-_OWNER = f"{trailer_format(RUN)} {trailer_format(TASK)}"
+_OWNER = " ".join(map(trailer_format, OWNER))
 _COMMITS_MAX = 200
 
 

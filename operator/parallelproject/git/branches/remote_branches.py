@@ -5,7 +5,7 @@ interrupted at any moment and called again.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,27 +68,34 @@ class Branches:
         Raises:
             DeliveryError: the remote cannot be read.
         """
-        pattern = f"{TaskRefs(run, 'x').run_folder}/*"
         with self.open() as store:
-            url = store.git.address.url
-            output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
-        lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
-        return refs_by_task(run, tasks, ((name, commit) for commit, _, name in lines))
+            return refs_by_task(run, tasks, self._refs_of_run(store, run))
 
-    def forget_landed(self, run: str, landed: Mapping[str, str]) -> None:
+    def _refs_of_run(self, store: GitStore, run: str) -> list[tuple[str, str]]:
+        url, pattern = store.git.address.url, f"{TaskRefs(run, 'x').run_folder}/*"
+        output = patiently(lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", url, pattern)).stdout
+        lines = (line.partition("\t") for line in lines_of(output.decode(errors="replace")))
+        return [(name, commit) for commit, _, name in lines]
+
+    def forget_landed(self, run: str, tasks: Iterable[str]) -> None:
         """Removes the refs that prevent a run's tasks from landing twice: for a run that is merged and has ended.
 
         Work that did not land stays. Refs that are not removed, because the remote has a problem, do no harm.
 
         Args:
             run: The run.
-            landed: By task, its commit.
+            tasks: Ids of its tasks.
 
         Raises:
             DeliveryError: the remote refuses.
         """
-        updates = [Update(TaskRefs(run, task).landed, commit, None) for task, commit in landed.items()]
+        folders = tuple(f"{TaskRefs(run, task).folder}/" for task in tasks)
         with self.open() as store:
+            updates = [
+                Update(name, commit, None)
+                for name, commit in self._refs_of_run(store, run)
+                if name.startswith(folders) and name.endswith("/landed")
+            ]
             for at in range(0, len(updates), _AT_ONCE):
                 push(store.git, updates[at : at + _AT_ONCE])
 

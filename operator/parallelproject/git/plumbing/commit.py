@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from parallelproject.git.plumbing.credentials import usable_key
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK, message
+from parallelproject.git.plumbing.trailers import ATTEMPT, REPAIR, RUN, TASK, message
 
 
 def replant(store: GitStore, commit: str) -> str:
@@ -46,6 +46,8 @@ def commit_tree(
     """
     delivery = store.delivery
     trailers = {RUN: delivery.run, TASK: delivery.task, ATTEMPT: str(attempt)}
+    if delivery.repair:
+        trailers[REPAIR] = str(delivery.repair)
     text = message(title or delivery.title or delivery.task, "" if title else delivery.body, trailers)
     environment = {
         "GIT_AUTHOR_NAME": delivery.author.name,

@@ -77,6 +77,8 @@ class Delivery:
     """The run's name in refs and trailers, from the project's uid."""
     task: str
     attempt: int = 1
+    repair: int = 0
+    """Number of the repair of the task's landed work; 0: the task's own work."""
     title: str = ""
     """The commit's first line; the task's id when empty."""
     body: str = ""
@@ -97,8 +99,8 @@ class Delivery:
     ref_prefix: str = PREFIX
 
     def __post_init__(self) -> None:
-        if self.attempt < 1 or self.depth < 0:
-            raise PolicyError("InvalidInstruction", "attempt counts from 1, depth from 0")
+        if self.attempt < 1 or self.depth < 0 or self.repair < 0:
+            raise PolicyError("InvalidInstruction", "attempt counts from 1, depth and repair from 0")
         _ = self.address, self.refs, self.branch_ref
         check_branch(self.base_ref.removeprefix("refs/heads/").removeprefix("refs/tags/"), "baseRef")
 
@@ -110,7 +112,7 @@ class Delivery:
     @property
     def refs(self) -> TaskRefs:
         """The task's refs on the remote."""
-        return TaskRefs(self.run, self.task, self.ref_prefix)
+        return TaskRefs(self.run, self.task, self.ref_prefix, self.repair)
 
     @property
     def branch_ref(self) -> str:

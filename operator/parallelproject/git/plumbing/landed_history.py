@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from parallelproject.git.plumbing.delivery import Delivery
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.store import GitStore
-from parallelproject.git.plumbing.trailers import ATTEMPT, RUN, TASK
+from parallelproject.git.plumbing.trailers import ATTEMPT, REPAIR, RUN, TASK
 
+OWNER = (RUN, TASK, REPAIR)
+"""The trailers that say whose work a commit is; each piece of work lands once."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -44,10 +47,10 @@ def work_of(store: GitStore, commit: str) -> LandingWork:
     Raises:
         PolicyError: it does not belong to this task.
     """
-    form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
+    form = "%P%x00%ad%x00" + "%x00".join(map(trailer_format, (*OWNER, ATTEMPT)))
     output = store.text("log", "-1", "--no-walk", "--date=raw", f"--format={form}", commit)
-    base, date, run, task, attempt = output.split("\0")
-    is_ours = (run, task) == (store.delivery.run, store.delivery.task) and _NUMBER.fullmatch(attempt)
+    base, date, *owner, attempt = output.split("\0")
+    is_ours = owner == _owner(store.delivery) and _NUMBER.fullmatch(attempt)
     if not is_ours or len(base.split()) != 1:
         raise PolicyError("ForeignResult", f"{store.delivery.refs.result} on the remote is not this task's work")
     return LandingWork(commit, base, int(attempt), date, store)
@@ -57,14 +60,19 @@ def since(store: GitStore, base: str, tip: str) -> LandedHistory:
     """What has happened on the branch since the base."""
     if base == tip:
         return LandedHistory(False, None)
-    form = "%m%H%x00" + "%x00".join(map(trailer_format, (RUN, TASK)))
+    form = "%m%H%x00" + "%x00".join(map(trailer_format, OWNER))
     rewritten, landed = False, None
     for line in lines_of(store.text("log", "--left-right", f"--format={form}", f"{base}...{tip}", "--")):
-        commit, run, task = line.split("\0")
+        commit, *owner = line.split("\0")
         rewritten |= commit[0] == "<"
-        if commit[0] == ">" and (run, task) == (store.delivery.run, store.delivery.task):
+        if commit[0] == ">" and owner == _owner(store.delivery):
             landed = commit[1:]
     return LandedHistory(rewritten, landed)
+
+
+def _owner(delivery: Delivery) -> list[str]:
+    """Their values in a task's commits."""
+    return [delivery.run, delivery.task, str(delivery.repair) if delivery.repair else ""]
 
 
 def attempt_of(store: GitStore, commit: str) -> str:

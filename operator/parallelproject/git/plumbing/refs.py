@@ -14,8 +14,11 @@ PREFIX_FOR_BRANCHES_ONLY = "refs/heads/parallelproject"
 
 OTHER = "kept"
 """In a task's refs, the folder of work outside of its workspace's files."""
+_REPAIR = "repair"
+"""In a task's refs, the folder of its repairs: work that lands after the task's own has landed."""
 
 _ATTEMPT = re.compile(r"[0-9]+")
+_OF_REPAIR = re.compile(rf"{_REPAIR}/([0-9]+)/(landed|result)")
 _LONGEST = 200  # bytes; with the prefix and ".lock" it must fit a file name's 255
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _RUN = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?")
@@ -93,6 +96,8 @@ class TaskRefs:
     run: str
     task: str
     prefix: str = PREFIX
+    repair: int = 0
+    """Number of the repair of the task's landed work; 0: the task's own work. Each lands once."""
 
     def __post_init__(self) -> None:
         if not _RUN.fullmatch(self.run):
@@ -113,14 +118,19 @@ class TaskRefs:
         return f"{self.run_folder}/{_part(self.task)}"
 
     @property
+    def landing_folder(self) -> str:
+        """``result`` and ``landed`` are below it."""
+        return f"{self.folder}/{_REPAIR}/{self.repair}" if self.repair else self.folder
+
+    @property
     def result(self) -> str:
         """The work, safe and not landed yet."""
-        return f"{self.folder}/result"
+        return f"{self.landing_folder}/result"
 
     @property
     def landed(self) -> str:
         """The task's commit on the branch. It is created once, together with it, which makes landing exactly once."""
-        return f"{self.folder}/landed"
+        return f"{self.landing_folder}/landed"
 
     def salvage(self, attempt: int) -> str:
         """Work of an attempt that failed or was superseded."""
@@ -144,7 +154,8 @@ def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]
         refs: Names of refs, and their commits.
 
     Returns:
-        By task, its refs as in ``landed`` or ``salvage/1``, with their commits.
+        By task, its refs as in ``landed`` or ``salvage/1``, with their commits. ``landed`` is its last commit on the
+        branch: that of its last repair, if it had one.
     """
     folders = {TaskRefs(run, task).folder: task for task in tasks}
     found: dict[str, dict[str, str]] = {}
@@ -152,6 +163,10 @@ def refs_by_task(run: str, tasks: Iterable[str], refs: Iterable[tuple[str, str]]
         folder = "/".join(name.split("/")[:4])
         if folder in folders:
             found.setdefault(folders[folder], {})[name.removeprefix(f"{folder}/")] = commit
+    for of_task in found.values():
+        repairs = sorted((int(match[1]), name) for name in of_task if (match := _OF_REPAIR.fullmatch(name)))
+        for _, name in repairs:
+            of_task[name.rpartition("/")[2]] = of_task.pop(name)
     return found
 
 

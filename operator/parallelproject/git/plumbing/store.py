@@ -62,9 +62,9 @@ class GitStore:
         Raises:
             GitFailedError: the remote cannot be asked.
         """
-        folder = self.delivery.refs.folder
+        folder = self.delivery.refs.landing_folder
         # By pattern, since a missing ref would be an error: result, and landed.
-        task = [f"+{folder}/{first}*:{_SEEN}/task/{first}*" for first in "rl"]
+        task = [f"+{folder}/{first}*:{_SEEN}/task/{first}*" for first in ("res", "lan")]
         try:
             self.fetch([f"+{self.delivery.branch_ref}:{_SEEN}/branch", *task], depth)
             gone = False

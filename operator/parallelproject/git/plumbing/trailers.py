@@ -10,6 +10,8 @@ from collections.abc import Mapping
 RUN = "Parallel-Run"
 TASK = "Parallel-Task"
 ATTEMPT = "Parallel-Attempt"
+REPAIR = "Parallel-Repair"
+"""Only of commits that repair what a task has landed: the number of the repair."""
 
 _SUBJECT_MAX = 200
 _BODY_MAX = 20_000
