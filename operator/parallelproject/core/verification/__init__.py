@@ -1,0 +1,1 @@
+"""Which task broke a check: what to verify next, and the verdict. Pure."""
