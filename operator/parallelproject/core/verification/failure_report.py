@@ -1,8 +1,42 @@
-"""What the output of a failed check names: paths and tests of common tools. Pure."""
+"""What the output of a failed check names: files and tests of common tools. Pure.
 
+Tools: pytest, unittest, go test, jest, vitest, mocha, cargo, tsc, gcc and clang, Maven, Gradle, TAP; of any other tool,
+what looks like ``path:line``.
+"""
+
+import re
 from dataclasses import dataclass
 
 from parallelproject.core.verification.probe import ProbeOutcome
+
+_READ_MAX = 400_000
+"""Maximum characters that are read: the end, where tools print their summary."""
+_LINE_MAX = 500
+_NAMES_MAX = 200
+
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# All of these are matched against one short line, so that no output takes long to read.
+_PATH = r"(?<![\w./@+\\-])([\w./@+\\-]*\w\.[A-Za-z]\w{0,9})"
+_FILE = re.compile(rf'{_PATH}(?::\d|\(\d+,\d+\)|:\[\d+,\d+\]|", line \d|::| *$)')
+_HEADED = re.compile(rf"[ \t]*(?:FAIL|ERROR|FAILED|❯|×) +{_PATH}\b")
+_PACKAGE = re.compile(r"FAIL\t(\S+)\t")
+_TESTS = re.compile(
+    r"(?:FAILED|ERROR) (?P<pytest>[^\s:]+\.py(?:::\S+)?)"
+    r"|(?:FAIL|ERROR): (?P<method>\S+) \((?P<unittest>[\w.]+)\)"
+    r"| *--- FAIL: (?P<go>\S+)"
+    r"| *FAIL +(?P<vitest>\S+\.[cm]?[jt]sx?(?: > .*\S)?) *$"
+    r"| *● (?P<jest>.+ › .*\S)"
+    r"|test (?P<cargo>\S+) \.\.\. FAILED"
+    r"|\[ERROR\] +(?P<maven>(?:\w+\.)*\w+\.\w+)(?::\d|  Time elapsed|\s+--\s)"
+    r"|(?P<gradle>[\w.]+ > .+) FAILED *$"
+    r"| *not ok \d+ -? ?(?P<tap>[^#]*[^#\s])"
+    r"|  \d+\) (?P<mocha>.*[^\s:])"
+)
+_NOT_BUILT = re.compile(
+    r"\[(?:build|setup) failed\]|^error: could not compile|error TS\d+:|COMPILATION ERROR|Compilation failed"
+    r"|Interrupted: \d+ errors? during collection|_FailedTest|Test suite failed to run|^[^\s:]+:\d+:\d+: (?:fatal )?error:"
+    r"|^(?:E +)?(?:SyntaxError|ImportError|ModuleNotFoundError):"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,18 +46,50 @@ class FailureReport:
     tests: frozenset[str] = frozenset()
     """Failed tests, as their tool writes them."""
     paths: frozenset[str] = frozenset()
-    """Files that the output names, as written."""
+    """Files and packages that the output names, as written."""
+    is_built: bool = True
+    """Whether the code compiled and loaded, as far as the output says."""
 
 
 def read_failure(output: str) -> FailureReport:
-    """Reads the output of a failed check; the end of it is enough."""
-    return FailureReport()
+    """Reads the output of a failed check. Its end is enough."""
+    tests: dict[str, None] = {}
+    paths: dict[str, None] = {}
+    is_built = True
+    for full in output[-_READ_MAX:].split("\n"):
+        line = _COLOUR.sub("", full[:_LINE_MAX]).rstrip()
+        if found := _TESTS.match(line):
+            tests[_test_name(found)] = None
+        for path in (*_FILE.findall(line), *_HEADED.findall(line), *_PACKAGE.findall(line)):
+            paths[path.replace("\\", "/").removeprefix("./")] = None
+        is_built = is_built and _NOT_BUILT.search(line) is None
+    return FailureReport(frozenset(list(tests)[-_NAMES_MAX:]), frozenset(list(paths)[-_NAMES_MAX:]), is_built)
 
 
 def judge(original: FailureReport, exit_code: int, output: str) -> ProbeOutcome:
-    """Whether a probe shows the failure that is searched.
+    """Whether a probe has the failure that is searched.
 
-    It does not if it names failed tests, and none of them is among the original ones: another test is flaky, or the
-    probe lacks a change that this test needs.
+    It has not if it names failed tests, and none of them is among the original ones. A probe whose code does not
+    compile or load, where the original one did, says nothing: it lacks a change that others need.
     """
-    return ProbeOutcome.FAILED if exit_code else ProbeOutcome.PASSED
+    if exit_code == 0:
+        return ProbeOutcome.PASSED
+    found = read_failure(output)
+    if original.is_built and not found.is_built:
+        return ProbeOutcome.CONFLICT
+    if original.tests and found.tests and not original.tests & found.tests:
+        return ProbeOutcome.PASSED
+    return ProbeOutcome.FAILED
+
+
+def confirmed(first: FailureReport, second: FailureReport) -> FailureReport:
+    """What failed in both runs on one commit: the rest is flaky."""
+    tests, paths = first.tests & second.tests, first.paths & second.paths
+    return FailureReport(tests or second.tests, paths or second.paths, first.is_built or second.is_built)
+
+
+def _test_name(found: re.Match[str]) -> str:
+    if found["method"]:  # unittest names the method with its class, or without it before Python 3.11
+        method, owner = found["method"], found["unittest"]
+        return owner if owner.endswith(f".{method}") else f"{owner}.{method}"
+    return str(found[found.lastgroup or 0])
