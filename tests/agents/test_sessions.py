@@ -133,3 +133,19 @@ def test_opencode_continues_in_its_folder(tmp_path: Path, monkeypatch: pytest.Mo
         assert record(run, "a.1")["session"] == record(run, "a.2")["session"]
         total = [used["inputTokens"] for n in (1, 2) for used in record(run, f"a.{n}")["usage"].values()]
         assert sum(total) == model.tokens("a").input
+
+
+def test_a_repair_continues_the_session_that_made_the_work(stage: Stage) -> None:
+    turn(stage, "a.1", 100, "echo bad > a.txt")
+    turn(stage, "a.2", 250, "echo good > a.txt")
+    run = stage.run([{"id": "a", "description": "All of it."}], agent="Codex")
+    run.options["verify"] = ("! grep bad *.txt",)
+    run.run()
+    assert stage.seen("a.2", "args").split()[-3:] == ["resume", THREAD, "-"]
+    prompt = stage.seen("a.2", "prompt")
+    assert "breaks the check grep-bad-txt, alone" in prompt
+    assert "All of it." not in prompt
+    used = [used["inputTokens"] for n in (1, 2) for used in record(run, f"a.{n}")["usage"].values()]
+    assert used == [100, 150]
+    row = json.loads((run.state / "status.json").read_bytes())["tasks"][0]
+    assert row["inputTokens"] == 250

@@ -16,6 +16,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "    --command 'claude -p --dangerously-skip-permissions < \"$PPROJ_TASK_FILE\"'",
         "pproj run tasks.json --repo . --agent claude",
         "pproj run --repo . --check 'make test' --keep-going",
+        "pproj run --repo . --agent claude --verify 'make test'",
         "pproj run --repo . --branch agents/shop --base main --author 'Agents <agents@example.com>'",
         "pproj run --timeout 2h --task-timeout 20m --max-attempts 1",
         "pproj run --only api --only docs",

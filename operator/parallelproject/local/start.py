@@ -39,6 +39,7 @@ from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, remarks_of, summary
 from parallelproject.local.views.window import can_redraw
 from parallelproject.model.branches import CHECKED_OUT
+from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
+    from parallelproject.local.verification.checks import LocalVerification
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -97,15 +99,21 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             history = recover(store, spill, clock.now(), deliveries, agents)
+            verification = _verification(spec, deliveries, directory, options, store, history)
+            if verification:
+                graph = verification.graph(graph)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
             for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
-            resumed = resume(graph, spec, store, history, clock.now(), asked)
+            resumed = resume(
+                graph, spec, store, history, clock.now(), asked, verification.verified if verification else None
+            )
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
+            board.verified = verification.condition if verification else None
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
             if changed:
@@ -139,8 +147,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             )
             inbox = Inbox(directory.requests, asked)
             return _run(
-                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents
-            )
+                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
+                verification,
+            )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -187,13 +196,14 @@ def _run(
     status: StatusFile,
     inbox: Inbox,
     agents: "AgentEnds | None",
+    verification: "LocalVerification | None",
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents,
+            resumed.basis, inbox, deliveries, agents, verification,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -227,7 +237,8 @@ def _run(
     is_reported = _finished(board, options)
     if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
-    code = EXIT_SUCCEEDED if all_succeeded and is_reported else EXIT_FAILED
+    is_broken = verification is not None and verification.condition[0] == "False"
+    code = EXIT_SUCCEEDED if all_succeeded and is_reported and not is_broken else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
@@ -244,6 +255,29 @@ def _agents(
         directory,
         are_judged_before=deliveries is not None,
     )
+
+
+def _verification(
+    spec: Spec,
+    deliveries: "Deliveries | None",
+    directory: StateDirectory,
+    options: RunOptions,
+    store: Store,
+    history: History,
+) -> "LocalVerification | None":
+    """The verification of what lands, where the spec asks for one."""
+    if spec.verification is None:
+        return None
+    if deliveries is None:
+        raise ProblemsError(
+            [Problem("spec.verification", "needs a repository that the work lands in", "give --repo DIR")]
+        )
+    from parallelproject.local.verification.checks import LocalVerification
+
+    return LocalVerification(
+        spec.verification, spec, deliveries.common, directory, options.grace_seconds, store.attempts(),
+        is_started_again=history.completed,
+    )  # fmt: skip
 
 
 def _call(

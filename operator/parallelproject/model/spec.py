@@ -242,6 +242,42 @@ class Conflicts(Model):
     change any."""
 
 
+class OnCheckFailure(StrEnum):
+    """What follows when a check of the verification fails and a task is found that broke it."""
+
+    REPAIR = "Repair"
+    STOP = "Stop"
+    CONTINUE = "Continue"
+
+
+class VerificationCheck(Model):
+    """A command that must succeed with all that has landed."""
+
+    name: RoleName
+    """Its name; unique in the project."""
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
+    """The command and its arguments. It runs in a checkout of the branch; exit code 0 means that it passed."""
+    paths: Annotated[list[FilePattern], Field(max_length=100)] = []
+    """Paths and globs: the check runs only if one of them has changed since it last passed. By default it always runs."""
+    active_deadline_seconds: Seconds | None = None
+    """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
+
+
+class Verification(Model):
+    """Checks of what has landed together. Each level is verified before the next one starts."""
+
+    checks: Annotated[list[VerificationCheck], Field(min_length=1, max_length=20)]
+    """The checks. They run at the same time, as far as there are free slots of parallelism."""
+    on_failure: OnCheckFailure = OnCheckFailure.REPAIR
+    """Repair: the task that broke the check runs again on top of what has landed, with the output of the check. Stop: the
+    project stops. Continue: the failure is reported, and the next level starts."""
+    max_repairs: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
+    """Maximum number of repairs of one task; then it has failed, with reason VerificationFailed."""
+    retry_flaky: Annotated[int, Field(strict=True, ge=0, le=5)] = 1
+    """How often a check that failed runs again on the same commit. If it passes then, it counts as passed and is
+    reported as flaky."""
+
+
 class NoChange(StrEnum):
     """What an attempt of an agent is that changed nothing and did not say why."""
 
@@ -447,6 +483,8 @@ class Spec(Model):
     """Where the tasks' work lands; without it tasks run without a repository."""
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
+    verification: Verification | None = None
+    """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
     job_metadata: JobMetadata = JobMetadata()
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     WAITING_FOR_ROLE = "WaitingForRole"
     WAITING_FOR_CAPACITY = "WaitingForCapacity"
     WAITING_FOR_PROJECT = "WaitingForProject"
+    WAITING_FOR_VERIFICATION = "WaitingForVerification"
+    """The checks of what the levels before have landed have not passed yet."""
     SUSPENDED = "Suspended"
     STARTING = "Starting"
     REFUSED_BY_POLICY = "RefusedByPolicy"
@@ -111,6 +113,8 @@ class Reason(StrEnum):
     TRANSIENT = "Transient"
     GATE_FAILED = "GateFailed"
     """Its command succeeded, and the check that must pass before its work lands did not."""
+    VERIFICATION_FAILED = "VerificationFailed"
+    """Its work has landed and breaks a check, and it may not be repaired again."""
 
 
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
@@ -148,6 +152,8 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     """True when only a change by a person helps; absent otherwise (kstatus)."""
     TERMINATING = "Terminating"
+    VERIFIED = "Verified"
+    """With verification: whether all that has landed passes the checks."""
 
 
 class Condition(Model):

@@ -15,6 +15,8 @@ class WorkKind(StrEnum):
     """An attempt at a task of the spec."""
     PUBLISH = "Publish"
     """An attempt at publishing what has landed, of the whole project."""
+    VERIFY = "Verify"
+    """A run of a check of what has landed; the step is the name of the check."""
 
 
 class Work(NamedTuple):
@@ -33,7 +35,7 @@ class Work(NamedTuple):
 
     def __str__(self) -> str:
         """As logs and Events name it: the task, or the kind where it belongs to none."""
-        return "/".join(filter(None, (self.task, self.step))) or _WITHOUT_TASK[self.kind]
+        return "/".join(filter(None, (self.task or _WITHOUT_TASK[self.kind], self.step)))
 
 
 class WorkKey(NamedTuple):
@@ -54,6 +56,11 @@ class WorkKey(NamedTuple):
     def of_publishing(cls, attempt: int) -> Self:
         """An attempt at publishing."""
         return cls(WorkKind.PUBLISH, "", "", attempt)
+
+    @classmethod
+    def of_check(cls, check: str, number: int) -> Self:
+        """A run of a check of the verification."""
+        return cls(WorkKind.VERIFY, "", check, number)
 
     @classmethod
     def of_fields(cls, fields: Iterable[Any]) -> Self:
@@ -82,4 +89,4 @@ class WorkKey(NamedTuple):
 
 PUBLISHING = Work(WorkKind.PUBLISH)
 """Publishing, of which a project has one."""
-_WITHOUT_TASK = {WorkKind.TASK: "?", WorkKind.PUBLISH: "publishing"}
+_WITHOUT_TASK = {WorkKind.TASK: "?", WorkKind.PUBLISH: "publishing", WorkKind.VERIFY: "verification"}

@@ -44,6 +44,7 @@ from parallelproject.cli.input.run_options import (
     Skip,
     StateDirectory,
     TaskTimeout,
+    Verify,
     WriteBack,
 )  # fmt: skip
 from parallelproject.cli.input.selection import skipped_tasks
@@ -79,6 +80,7 @@ def run(
     base: Base = None,
     author: Author = None,
     check: Check = None,
+    verify: Verify = None,
     push: Push = False,
     credentials: Credentials = None,
     states_back: WriteBack = False,
@@ -122,6 +124,11 @@ def run(
     if check is not None and not check.strip():
         hint = "omit it, or give --check 'CMD'"
         raise Failure("--check is empty: it says what must succeed before work lands", hint=hint, code=2)
+    if verify and repo is None and project.spec.git is None:
+        raise Failure("--verify: there is no repository that the work lands in", hint="give --repo DIR", code=2)
+    if verify and not all(command.strip() for command in verify):
+        hint = "omit it, or give --verify 'CMD'"
+        raise Failure("--verify is empty: it says what must succeed with all that has landed", hint=hint, code=2)
     if background and output is TextOrJson.JSON:
         raise Failure("-o json and --detach exclude each other", hint="pproj get -o json shows its state", code=2)
     finished = None
@@ -147,6 +154,7 @@ def run(
         fresh=fresh,
         repository=repo,
         check=check,
+        verify=tuple(verify or ()),
         push=push,
         publish=publisher(git, credentials) if push and git and git.forge else None,
         view="json" if output is TextOrJson.JSON else "auto",

@@ -43,6 +43,16 @@ Check = Annotated[
         "fails, the attempt fails (GateFailed). The next attempt finds its output in the file $PPROJ_FEEDBACK.",
     ),
 ]
+Verify = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--verify",
+        metavar="CMD",
+        help="With a repository: a shell command that must succeed with all that has landed, after each level; may be "
+        "given again. If it fails, pproj searches the task that broke it, and this task runs again with the output of "
+        "the command in the file $PPROJ_FEEDBACK. Overrides the checks of spec.verification.",
+    ),
+]
 Push = Annotated[
     bool,
     typer.Option(

@@ -6,8 +6,8 @@ not exist, cycles, unknown roles.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from parallelproject.core.graph.cycles import find_cycles
@@ -74,6 +74,19 @@ class CompiledGraph:
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
     skipped: frozenset[int] = frozenset()
     """The tasks that are not run, by ``spec.skip``."""
+    condemned: frozenset[int] = frozenset()
+    """The tasks whose work breaks a check and is not repaired any more."""
+
+    def with_repairs(self, floors: Mapping[str, int], condemned: Iterable[str]) -> "CompiledGraph":
+        """The graph in which tasks run again to repair what they have landed.
+
+        Args:
+            floors: By task id, the number of the last attempt that no longer counts.
+            condemned: Ids of tasks that have failed, whatever they have landed.
+        """
+        reruns = {i: floor for task, floor in floors.items() if (i := self.index.get(task)) is not None}
+        failed = frozenset(i for task in condemned if (i := self.index.get(task)) is not None)
+        return replace(self, rerun_after={**self.rerun_after, **reruns}, condemned=failed)
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -297,23 +310,40 @@ def _check_fallbacks(spec: Spec) -> list[Problem]:
 
 
 def _check_git(spec: Spec) -> list[Problem]:
+    problems = _check_verification(spec)
     if spec.git is None:
-        return []
+        return problems
     for i, retry in enumerate(spec.retries):
         if retry.rerun_after:
             found = f"{retry.rerun_after}: with spec.git, work that has landed is never repeated"
             hint = "remove it; to run all again, submit it under another name with another spec.git.branch"
-            return [Problem(f"spec.retries[{i}].rerunAfter", found, hint)]
+            return [*problems, Problem(f"spec.retries[{i}].rerunAfter", found, hint)]
     if not spec.git.is_by_level:
-        return []
+        return problems
     place = "spec.git.pullRequest.scope"
     if spec.git.is_by_task:
         found = "Level: with strategy BranchPerTask each task has its own pull request"
-        return [Problem(place, found, "remove one of the two")]
+        return [*problems, Problem(place, found, "remove one of the two")]
     if spec.scheduling is not Scheduling.LEVELS:
         found = f"Level: with scheduling {spec.scheduling} levels do not end in order"
-        return [Problem(place, found, "set spec.scheduling: Levels, or scope: Project")]
-    return []
+        return [*problems, Problem(place, found, "set spec.scheduling: Levels, or scope: Project")]
+    return problems
+
+
+def _check_verification(spec: Spec) -> list[Problem]:
+    if spec.verification is None:
+        return []
+    checks, place = spec.verification.checks, "spec.verification"
+    names = [check.name for check in checks]
+    problems = [
+        Problem(f"{place}.checks[{i}].name", f"{name} is the name of another check", "give each its own name")
+        for i, name in enumerate(names)
+        if name in names[:i]
+    ]
+    if spec.git is not None and spec.git.is_by_task:
+        found = "verifies one shared branch, and with strategy BranchPerTask each task has its own"
+        problems.append(Problem(place, found, "remove one of the two"))
+    return problems
 
 
 def _check_parameters(tasks: Sequence[Task]) -> list[Problem]:

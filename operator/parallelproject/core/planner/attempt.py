@@ -248,14 +248,24 @@ def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Rec
     """Like ``settle``, for a task that runs again from the start: attempts up to number ``floor`` do not count.
 
     If one of them still runs, the task waits for its end. The next attempt has a higher number, so their results cannot
-    be mistaken for its result.
+    be mistaken for its result. What their agents used counts all the same.
     """
-    if record.state is not _RUNNING or record.attempts > floor:
-        attempts = [attempt for attempt in attempts if attempt.number > floor]
-    if record.state is not _RUNNING and record.attempts <= floor:
-        record = Record(attempts=floor)
-    record = settle(record, attempts)
-    return record if record.state is _RUNNING or record.attempts > floor else Record(attempts=floor)
+    counted, used = record.attempts, record.usage
+    later = attempts
+    if record.state is not _RUNNING or counted > floor:
+        later = [attempt for attempt in attempts if attempt.number > floor]
+    if record.state is not _RUNNING and counted <= floor:
+        for attempt in attempts:
+            if counted < attempt.number <= floor and attempt.usage:
+                used = attempt.usage.plus(used)
+        record = reset_to(floor, used)
+    record = settle(record, later)
+    return record if record.state is _RUNNING or record.attempts > floor else reset_to(floor, record.usage)
+
+
+def reset_to(floor: int, usage: AgentUsage | None = None) -> Record:
+    """The record of a task of which no attempt up to a number counts, and none has started since."""
+    return Record(attempts=floor, usage=usage)
 
 
 def _by_number(attempt: Attempt) -> int:

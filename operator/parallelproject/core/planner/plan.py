@@ -14,13 +14,14 @@ from itertools import compress, count
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import NEW, Attempt, Record
+from parallelproject.core.planner.attempt import NEW, Attempt, Record, reset_to
 from parallelproject.core.planner.constraints.adaptive import adapted
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import acting_roles, remembered
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
+from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
@@ -48,6 +49,8 @@ class Ledger:
     """How many tasks of each adaptive limit may run, for those that its provider has refused some."""
     met: Mapping[str, MetLimit] = field(default_factory=dict)
     """By pool, the limit that is not over. Only where there are fallbacks; else the records have them all."""
+    verified: VerifiedLevels | None = None
+    """What has passed the checks of the verification; None: there are none."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
@@ -143,9 +146,13 @@ def plan(
 
     # 2. What has failed for good, and which tasks that skips.
     failed = [
-        i for i in sorted(snapshot.failing) if states[i] is _PENDING and is_final(graph, spec, i, snapshot.record(i))
+        i
+        for i in sorted(snapshot.failing | graph.condemned)
+        if states[i] is _PENDING and (i in graph.condemned or is_final(graph, spec, i, snapshot.record(i)))
     ]
-    closed: dict[int, str | None] = {i: snapshot.record(i).reason for i in failed}
+    closed: dict[int, str | None] = {
+        i: Reason.VERIFICATION_FAILED if i in graph.condemned else snapshot.record(i).reason for i in failed
+    }
     for i in failed:
         states[i] = _FAILED
     closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
@@ -190,7 +197,7 @@ def plan(
     ends = {pool: limit.until for pool, limit in met.items()}
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
-        graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting
+        graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -227,7 +234,7 @@ def plan(
     runs = (
         running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     )
-    completed = not runs and (stopped is not None or not any(unfinished))
+    completed = not runs and (stopped is not None or (not any(unfinished) and is_verified(prior.verified, snapshot)))
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
@@ -270,6 +277,7 @@ def plan(
             prior.merged,
             windows,
             met,
+            prior.verified,
             snapshot,
         ),
         _explain=explain,
@@ -279,8 +287,8 @@ def plan(
 def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
     """Whether recorded results no longer count from now on: their tasks run again from the start."""
     for i, floor in snapshot.graph.rerun_after.items():
-        reset = Record(attempts=floor)
-        if snapshot.record(i) == reset != prior.records.get(snapshot.graph.ids[i], reset):
+        found, before = snapshot.record(i), prior.records.get(snapshot.graph.ids[i])
+        if found == reset_to(floor, found.usage) and before is not None and before != reset_to(floor, before.usage):
             return not _is_busy(snapshot)
     return False
 

@@ -100,6 +100,7 @@ def render_status(
     troubles: Mapping[str, str] = MappingProxyType({}),
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
+    verified: tuple[str, str, str] | None = None,
 ) -> Json:
     """The status after a plan.
 
@@ -110,6 +111,7 @@ def render_status(
         troubles: By task, what keeps its existing attempt from starting.
         refusals: By task, the message with which the API server refused to create its Job.
         deletion: The deletion of the project, and what keeps it.
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
     """
     records = plan.ledger.records
     rows = [
@@ -135,7 +137,9 @@ def render_status(
         "level": f"{min(plan.level + 1, levels)}/{levels}",
         "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
-        "conditions": _conditions(graph, spec, plan, counts, last, generation, now, published, refusals, deletion),
+        "conditions": _conditions(
+            graph, spec, plan, counts, last, generation, now, published, refusals, deletion, verified
+        ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
             for i, tasks in enumerate(graph.levels)
@@ -313,6 +317,7 @@ def _conditions(
     published: Publishing | None,
     refusals: Mapping[str, str],
     deletion: Deletion | None,
+    verified: tuple[str, str, str] | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -350,6 +355,8 @@ def _conditions(
     conditions += _health(completed, succeeded, refused)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    if verified is not None:
+        conditions.append((ConditionType.VERIFIED, *verified))
     conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
 
@@ -410,9 +417,9 @@ def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
     shown = []
     for task_id in failed[:10]:
-        record = plan.ledger.records[task_id]
+        record, reason = plan.ledger.records[task_id], plan.reasons[graph.index[task_id]]
         code = f" {record.exit_code}" if record.exit_code is not None else ""
-        shown.append(f"{task_id} ({record.reason}{code}, attempts {record.attempts})")
+        shown.append(f"{task_id} ({reason}{code}, attempts {record.attempts})")
     rest = [*shown, *failed[10:]]
     return f"{len(failed)} failed: {listed(rest, 10)}"
 

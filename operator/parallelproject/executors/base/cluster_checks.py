@@ -23,7 +23,9 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """Limits that adapt, and fallbacks: only local runs have these."""
+    """Limits that adapt, fallbacks, and verification: only local runs have these."""
+    if spec.verification is not None:
+        yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")

@@ -1,5 +1,6 @@
 """The inputs of a task: its task file and its environment. Pure, and the same in a pod and on a laptop."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,6 +83,31 @@ def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
     lines = [f"The command of attempt {number} succeeded, but its work did not land: {found}"]
     lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
     return "\n".join([*lines, "", kept] if kept else lines) + "\n"
+
+
+def verification_feedback(check: str, command: Sequence[str], commit: str, other: str, printed: str, show: str) -> str:
+    """What a task gets whose landed work breaks a check of the verification.
+
+    Args:
+        check: Name of the check.
+        command: Its command and arguments.
+        commit: The commit that it failed on.
+        other: The task whose work breaks it only together with this task's; may be empty.
+        printed: The end of what the check printed.
+        show: A command that shows the task's work; may be empty.
+    """
+    cause = f"together with the work of {other}" if other else "alone"
+    lines = [
+        f"The work of this task has landed, and it breaks the check {check}, {cause}: with it the check fails, without "
+        "it the check passes.",
+        "Your workspace has all that has landed. Repair it there: what you change lands as one more commit.",
+        f"Command: {shlex.join(command)}",
+        f"It failed on {commit[:12]}.",
+    ]
+    if show:
+        lines.append(f"The work: {show}")
+    lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
+    return "\n".join(lines) + "\n"
 
 
 def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:

@@ -63,7 +63,7 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             assert seen.tip
             if delivery.depth == 0:
                 _fetch_names(store)
-            _check_out(store, seen.tip)
+            check_out(store, seen.tip)
             return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
         except GitFailedError as error:
             raise error.as_outcome() from error
@@ -144,7 +144,13 @@ def _fetch_names(store: GitStore) -> None:
     patiently(partial(store.fetch, refspecs))
 
 
-def _check_out(store: GitStore, base: str) -> None:
+def check_out(store: GitStore, base: str) -> None:
+    """Fills the empty workspace with the files of a commit, and gives it a repository of its own.
+
+    Raises:
+        DeliveryError: it is not empty, or cannot be filled.
+        GitFailedError: git failed.
+    """
     if store.delivery.lfs:
         lfs.check(store.git)
     workspace, private = store.place.workspace, store.place.private

@@ -86,8 +86,22 @@ class Deliveries:
             self._common["author"] = {"name": author.name, "email": author.email}
         _check(self._common | {"task": "x"})
 
-    def order(self, graph: CompiledGraph, task: int, order: Order, agent: AgentCall | None = None) -> Order:
+    @property
+    def common(self) -> dict[str, Any]:
+        """The fields of ``Delivery`` that are the same for all tasks."""
+        return dict(self._common)
+
+    def order(
+        self, graph: CompiledGraph, task: int, order: Order, agent: AgentCall | None = None, repair: int = 0
+    ) -> Order:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
+
+        Args:
+            graph: The graph.
+            task: The task.
+            order: The attempt.
+            agent: The coding agent that it starts, if it does.
+            repair: Number of the repair of what the task has landed; 0: its own work.
 
         Raises:
             OSError: its instruction cannot be written.
@@ -97,7 +111,8 @@ class Deliveries:
         delivery = self._common | {
             "task": order.key.task,
             "attempt": order.key.attempt,
-            "title": described.title,
+            "repair": repair,
+            "title": f"Repair: {described.title or order.key.task}" if repair else described.title,
             "body": described.description,
             "policy": self._policy | {"files": files},
         }
@@ -172,6 +187,12 @@ class Deliveries:
     def has_feedback(self, task: str, number: int) -> bool:
         """Whether the delivery says more than the log why an attempt failed: a conflict, or a check that failed."""
         return _has_feedback(self.result(task, number))
+
+    def shows(self, task: str, number: int) -> str:
+        """A command that shows what an attempt has landed; empty where nothing has."""
+        result = self.result(task, number)
+        where = self.target.repository.address.url
+        return f"git --git-dir={where} show {result.commit[:12]}" if result and result.commit else ""
 
     def kept(self, task: str, number: int) -> str:
         """How the next attempt sees what this one did; empty where nothing is kept."""

@@ -175,7 +175,7 @@ class LandingAttempt:
             return None
         if failed.reason == _OVERDUE or self._runner.is_stopping:
             return failed
-        printed = _printed(log, start)
+        printed = printed_since(log, start)
         found = f"the check failed with exit code {failed.exit_code}: {check}"
         _print(found)
         return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
@@ -252,8 +252,9 @@ def delivery_of(fields: Mapping[str, Any]) -> Delivery:
     return Delivery(**made, local=True)
 
 
-def _printed(log: Path, start: int) -> str:
-    """The end of what a check has printed, whole lines where it has any; the first line says what was cut."""
+def printed_since(log: Path, start: int) -> str:
+    """The end of what a check has printed after an offset in the log, in whole lines; the first line says what was
+    cut."""
     size = log.stat().st_size
     cut = max(0, size - start - _PRINTED_MAX)
     with log.open("rb") as file:

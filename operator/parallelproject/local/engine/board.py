@@ -48,6 +48,8 @@ class Board:
     interrupted: bool = False
     """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 
+    verified: tuple[str, str, str] | None = None
+    """Status, reason and message of the condition Verified; None: nothing is verified."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 

@@ -6,6 +6,7 @@ was interrupted and all that ran has ended.
 
 import selectors
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from parallelproject.model.work import WorkKey
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.verification.checks import LocalVerification
 
 
 _ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
@@ -69,20 +71,21 @@ class Engine:
         inbox: Inbox,
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
+        verification: "LocalVerification | None" = None,
     ) -> None:
         self._board = board
         self._basis = basis
         self._inbox = inbox
         self._is_held = False  # suspended by request: it waits for resume
         self._graph: CompiledGraph = board.graph
-        self._spec: Spec = board.spec
+        self._interrupted = False
         self._clock = board.clock
         self.ledger = ledger
         """What is known of the tasks."""
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents)
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents, verification)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -90,10 +93,12 @@ class Engine:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._verification = verification
+        self._spec = self._with_stop(board.spec)
         self._ended: list[AttemptRow] = []
+        self._stopping: set[WorkKey] = set()  # runs of checks that were asked to end
         self._reading = PlanReading(board.graph, board.plan) if board.plan else None
         self._trouble = Trouble()
-        self._interrupted = False
         self._again = True  # whether to plan
         self._selector = selectors.DefaultSelector()
         self._selector.register(processes.channel, selectors.EVENT_READ)
@@ -149,7 +154,34 @@ class Engine:
             if not decided.launches:
                 self._all_well()
         self._tell(decided, now)
+        if self._verification:
+            self._verify(self._verification, decided)
         return decided
+
+    def _verify(self, verification: "LocalVerification", decided: Plan) -> None:
+        """Does what follows for the verification of what has landed."""
+        if decided.stopped:
+            stopping = [(key, str(decided.stopped)) for key in verification.running if key not in self._stopping]
+            self._processes.stop(stopping, self._grace)
+            self._stopping.update(key for key, _ in stopping)
+        try:
+            found = verification.round(self._graph, decided, self._spec.parallelism - decided.running)
+        except OSError as error:
+            self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
+            return
+        self._board.verified = verification.condition
+        if found.orders:
+            self._processes.start(found.orders)
+        if found.notice:
+            self._view.say(found.notice)
+            self._view.take(self._board, [])
+        if not found.has_changed:
+            return
+        self._graph = self._board.graph = verification.graph(self._graph)
+        self._basis = replace(self._basis, graph=verification.graph(self._basis.graph))
+        self.ledger = replace(self.ledger, verified=verification.verified)
+        self._spec = self._with_stop(self._spec)
+        self._again = True
 
     def _tell(self, decided: Plan, now: float) -> None:
         """Gives the views what has happened since the plan before."""
@@ -190,7 +222,7 @@ class Engine:
 
     def _end(self) -> RunEnd | None:
         """Whether it is over."""
-        if self._observed or self._again:
+        if self._observed or self._again or (self._verification and self._verification.running):
             return None
         if self._interrupted:
             return RunEnd.INTERRUPTED
@@ -227,7 +259,7 @@ class Engine:
             self._again = True
             if not self._interrupted:
                 self._interrupted = self._board.interrupted = True
-                self._spec = self._spec.model_copy(update={"stop": True})
+                self._spec = self._with_stop(self._spec)
                 if self._observed:
                     count = len(self._observed)
                     tasks = f"{count} running task{'' if count == 1 else 's'}"
@@ -253,12 +285,16 @@ class Engine:
             self._say(str(error))
             return False
         self._board.heed(asked, self._graph, self._spec)
-        if self._interrupted:
-            self._spec = self._spec.model_copy(update={"stop": True})
+        self._spec = self._with_stop(self._spec)
         self._again = True
         self._view.take(self._board, [])
         self._say_requests()
         return True
+
+    def _with_stop(self, spec: Spec) -> Spec:
+        """The spec of a run that is stopped, if this one is: by a person, or since what has landed is broken."""
+        is_broken = self._verification is not None and self._verification.state.is_stopped
+        return spec.model_copy(update={"stop": True}) if self._interrupted or is_broken else spec
 
     def _say_requests(self) -> None:
         """Says what holds the run back because somebody has asked for it, and when nothing does any more."""
@@ -273,6 +309,8 @@ class Engine:
 
     def _take(self, report: Report) -> None:
         for row in report.started:
+            if not row.key.is_task:
+                continue
             task, number = row.key.task, row.key.attempt
             running = self._observed.get(task)
             if running and running[0].number == number:
@@ -281,6 +319,9 @@ class Engine:
                 stopped = self._board.plan is not None and self._board.plan.stopped is not None
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for ended in report.ended:
+            if not ended.key.is_task:
+                self._check_ended(ended)
+                continue
             row = self._executor.ended(ended)
             self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.key.task, None)
@@ -289,6 +330,8 @@ class Engine:
                 self.failed[row.key.task] = row.key.attempt
             self._again = True
         for key in report.refused:
+            if self._verification and not key.is_task:
+                self._verification.refused(key)
             self._observed.pop(key.task, None)
             self._board.running.pop(key.task, None)
             self._again = True
@@ -299,6 +342,13 @@ class Engine:
             self._again = True
         elif report.started:
             self._all_well()
+
+    def _check_ended(self, row: AttemptRow) -> None:
+        """A run of a check has ended."""
+        self._stopping.discard(row.key)
+        if self._verification:
+            self._verification.take(row)
+        self._again = True
 
     def _cannot_write(self, what: str) -> None:
         if self._trouble.found(what):

@@ -25,6 +25,7 @@ from parallelproject.model.work import WorkKey
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.verification.checks import LocalVerification
 
 
 class ProcessExecutor:
@@ -38,6 +39,7 @@ class ProcessExecutor:
         grace: float,
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
+        verification: "LocalVerification | None" = None,
     ) -> None:
         """Prepares it.
 
@@ -48,6 +50,7 @@ class ProcessExecutor:
             grace: Seconds that an attempt has after it was asked to end.
             deliveries: Lands the work of attempts, where there is a repository.
             agents: Says how attempts of agents ended, where there are any.
+            verification: Knows which tasks repair what they have landed.
         """
         self._board = board
         self._commands = commands
@@ -55,6 +58,7 @@ class ProcessExecutor:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._verification = verification
 
     def task(
         self,
@@ -92,14 +96,21 @@ class ProcessExecutor:
             names.ENV_OUTPUTS: directory.outputs(task_id),
             names.ENV_ROLE: role or "",
         }
-        if task_id in failed:
-            own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
+        repair = self._verification.repair(task_id) if self._verification else None
+        floor = repair[1].floor if repair else 0
+        before = failed.get(task_id, 0)  # the attempt that this one follows
+        if before > floor:
+            own[names.ENV_FEEDBACK] = self._feedback(task_id, before)
+        elif repair and self._verification and self._deliveries:
+            before = floor
+            show = self._deliveries.shows(task_id, before)
+            own[names.ENV_FEEDBACK] = self._verification.feedback(task_id, repair[1], show)
         command = self._commands[role]
         call, session = command.agent, None
         if fallback and call:
             call = call._replace(fallback=fallback)
-        if self._agents and call and command.resuming and task_id in failed:
-            session = self._agents.session(task_id, failed[task_id], call)
+        if self._agents and call and command.resuming and before:
+            session = self._agents.session(task_id, before, call)
         if session:
             call, own[names.ENV_SESSION] = session.call, session.argument
         if self._agents:
@@ -119,7 +130,8 @@ class ProcessExecutor:
             deadline=deadline,
             grace=self._grace,
         )
-        return self._deliveries.order(graph, task, order, call) if self._deliveries else order
+        number_of_repair = repair[0] if repair else 0
+        return self._deliveries.order(graph, task, order, call, number_of_repair) if self._deliveries else order
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""

@@ -1,12 +1,13 @@
 """What a caller may ask of a local run."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from parallelproject.model.spec import Agent, FailurePolicy, Scheduling, Spec, Task
+from parallelproject.model.spec import Agent, FailurePolicy, Scheduling, Spec, Task, Verification, VerificationCheck
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 View = Literal["auto", "live", "plain", "json"]
 TASK_SECONDS = 2 * 3600
 """Longest time of an attempt where nobody says: a task that hangs must not hold its slot for good."""
+_NAME_MAX = 40
+"""Characters of the name that a check gets from its command."""
 _ESTIMATES = 3
 """A task with an estimate may take so many times that, where this is longer."""
 
@@ -53,6 +56,8 @@ class RunOptions:
     """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
     check: str | None = None
     """For the shell: what must succeed in a task's workspace before its work lands."""
+    verify: Sequence[str] = ()
+    """For the shell: what must succeed with all that has landed, after each level; instead of the spec's checks."""
     push: bool = False
     """Whether the branch is pushed to a remote of the repository at the end."""
     publish: "Publish | None" = None
@@ -90,6 +95,9 @@ class RunOptions:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         if self.agent or self.command:  # all roles run the same then
             asked["roles"] = [role.model_copy(update={"fallbacks": []}) for role in spec.roles]
+        if self.verify:
+            settings = spec.verification.model_dump(exclude={"checks"}) if spec.verification else {}
+            asked["verification"] = Verification(**settings, checks=_checks(self.verify))
         changed = {key: value for key, value in asked.items() if value is not None}
         roles = [role.model_copy(update={"queue_name": None}) if role.queue_name else role for role in spec.roles]
         here = {"defaults": defaults, "tasks": tasks, "roles": roles, "queue_name": None}  # only clusters have queues
@@ -99,6 +107,17 @@ class RunOptions:
         """Whether an attempt has a deadline that nobody has asked for: ``TASK_SECONDS``."""
         is_open = any(task.active_deadline_seconds is None for task in spec.tasks)
         return is_open and self.task_seconds is None and spec.defaults.active_deadline_seconds is None
+
+
+def _checks(commands: Sequence[str]) -> list[VerificationCheck]:
+    """Checks with these commands; each has its command as its name, as far as a name can be that."""
+    found: dict[str, VerificationCheck] = {}
+    for command in commands:
+        name = re.sub(r"[^a-z0-9]+", "-", command.lower()).strip("-")[:_NAME_MAX].strip("-") or "check"
+        while name in found:
+            name = f"{name[:_NAME_MAX]}-{len(found) + 1}"
+        found[name] = VerificationCheck(name=name, command=["/bin/sh", "-c", command])
+    return list(found.values())
 
 
 def _without(task: Task, fields: set[str]) -> Task:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from parallelproject.core.graph.graph import CompiledGraph, forgiven_by, skipped_by
+from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
@@ -58,7 +59,13 @@ class Resumption:
 
 
 def resume(
-    graph: CompiledGraph, spec: Spec, store: Store, history: History, now: float, asked: Asked | None = None
+    graph: CompiledGraph,
+    spec: Spec,
+    store: Store,
+    history: History,
+    now: float,
+    asked: Asked | None = None,
+    verified: VerifiedLevels | None = None,
 ) -> Resumption:
     """Finds out where to continue.
 
@@ -69,7 +76,7 @@ def resume(
     basis = Basis(graph, spec, store.retries(), store.reruns())
     graph, spec = basis.with_requests(asked)
     # Time between the sessions is not the run's: it could not work.
-    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak)
+    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified)
     found = plan(graph, spec, ledger, history.attempts, now)
     if history.completed and found.completed and not found.stopped:
         failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
@@ -80,7 +87,8 @@ def resume(
             basis = replace(basis, failures={**basis.failures, **again}, conflicts={**basis.conflicts, **conflicts})
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
-    done = all_done(graph, found.states)
+    snapshot = found.ledger.snapshot
+    done = all_done(graph, found.states) and (snapshot is None or is_verified(verified, snapshot))
     ledger = replace(ledger, records=found.ledger.records)
     return Resumption(basis, graph, spec, ledger, found, done)
 

@@ -38,6 +38,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "drop table attempts",
         "alter table keyed rename to attempts",
     ),
+    (),  # 3: runs of checks are attempts too, of the kind Verify
 )
 """Statements, by the version that they lead to: the first leads from 0 to 1."""
 

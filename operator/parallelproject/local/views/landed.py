@@ -21,7 +21,9 @@ class Account:
 
     target: LandingTarget
     landed: Mapping[str, str]
-    """By task, its commit."""
+    """By task, its last commit."""
+    commits: int
+    """The number of all their commits: a task that was repaired has several."""
     kept: Mapping[str, tuple[str, ...]]
     """By task, the refs of work that did not land, the last attempt's last. Of one that has landed only those with work
     that was elsewhere than in its files."""
@@ -39,6 +41,7 @@ def account(target: LandingTarget, graph: CompiledGraph) -> Account:
         GitFailedError: the repository cannot be read.
     """
     found = target.repository.task_refs(target.run, list(graph.ids))
+    commits = sum(name.endswith("/landed") for name in target.repository.refs_of_run(target.run))
     landed = {task: refs["landed"] for task, refs in found.items() if "landed" in refs}
     paths = target.repository.changed_paths(list(landed.values()))
     kept, earlier = {}, 0
@@ -53,13 +56,13 @@ def account(target: LandingTarget, graph: CompiledGraph) -> Account:
             kept[task] = tuple(f"{folder}/{name}" for name in names)
     waiting = tuple(task for task, refs in found.items() if "result" in refs and "landed" not in refs)
     changed = {task: paths.get(commit, ()) for task, commit in landed.items()}
-    return Account(target, landed, kept, earlier, waiting, compare(graph, changed))
+    return Account(target, landed, commits, kept, earlier, waiting, compare(graph, changed))
 
 
 def report(account: Account) -> list[str]:
     """What landed and what did not, a line each."""
     target = account.target
-    count = len(account.landed)
+    count = account.commits
     lines = [f"Landed: {_count(count, 'commit')} on {target.branch}" if count else f"Nothing landed on {target.branch}"]
     open_ = [(task, ref) for task, refs in account.kept.items() for ref in _to_show(refs)]
     if open_:

@@ -21,11 +21,13 @@ from parallelproject.core.planner.constraints.role_limit import RoleLimit
 from parallelproject.core.planner.constraints.shared_capacity import Shared
 from parallelproject.core.planner.constraints.slots import Slots
 from parallelproject.core.planner.constraints.suspended import Suspended
+from parallelproject.core.planner.constraints.verification_gate import VerificationGate
 
 CONSTRAINTS: tuple[type[Constraint], ...] = (
     Dependencies,
     LevelGate,
     MergeGate,
+    VerificationGate,
     Suspended,
     Backoff,
     LimitPools,

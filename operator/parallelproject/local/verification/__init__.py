@@ -1,0 +1,1 @@
+"""Checks of what has landed, in a local run."""

@@ -1,0 +1,266 @@
+"""The verification of a local run: its record, the runs of its checks, and the feedback for tasks that repair."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import parallelproject
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels
+from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.state import Repair, VerificationState
+from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
+from parallelproject.executors.base.task_file import verification_feedback
+from parallelproject.local.errors import RunError
+from parallelproject.local.state import workspaces
+from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.store import RUNNING, AttemptRow
+from parallelproject.local.supervisor.handle import Order
+from parallelproject.local.verification.result import CheckResult, read
+from parallelproject.model import names
+from parallelproject.model.spec import Spec, Verification
+from parallelproject.model.work import WorkKey, WorkKind
+
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv.pop());"
+    "from parallelproject.local.verification.program import main; sys.exit(main(sys.argv.pop()))"
+)
+_SOURCE = str(Path(parallelproject.__file__).parent.parent)
+_FOLDER = "verification"
+_PRINTED_MAX = 64 * 1024
+
+
+class VerificationRound(NamedTuple):
+    """What one look at the verification has led to."""
+
+    orders: Sequence[Order]
+    has_changed: bool
+    """Whether the record has changed: then there is something new to plan."""
+    notice: str = ""
+    """A sentence about it for people; empty where nothing is new."""
+
+
+class LocalVerification:
+    """The verification of one run."""
+
+    def __init__(
+        self,
+        settings: Verification,
+        spec: Spec,
+        delivery: dict[str, Any],
+        directory: StateDirectory,
+        grace: float,
+        rows: Sequence[AttemptRow],
+        *,
+        is_started_again: bool,
+    ) -> None:
+        """Reads what is recorded.
+
+        Args:
+            settings: The checks.
+            spec: The spec.
+            delivery: The fields of ``Delivery`` that are the same for all tasks of the run.
+            directory: The state.
+            grace: Seconds that a check has after it was asked to end.
+            rows: All attempts of earlier sessions.
+            is_started_again: Whether the run had come to its end.
+
+        Raises:
+            RunError: the record cannot be read.
+        """
+        self._settings, self._delivery, self._directory, self._grace = settings, delivery, directory, grace
+        self._deadline = spec.defaults.active_deadline_seconds
+        self._folder = directory.path / _FOLDER
+        self._file = self._folder / "state.json"
+        self.state = self._read_state()
+        if is_started_again:
+            self.state = self.state.started_again()
+        self._runs: dict[WorkKey, CheckRun] = {}
+        self._said = self.state.condition
+        self.condition = self.state.condition
+        """Status, reason and message of the condition Verified."""
+        for row in rows:
+            if row.key.kind is WorkKind.VERIFY:
+                self.take(row)
+
+    @property
+    def verified(self) -> VerifiedLevels:
+        """What the planner has to know."""
+        return self.state.levels, self.state.succeeded
+
+    @property
+    def running(self) -> list[WorkKey]:
+        """Runs of checks that have not ended."""
+        return [key for key, run in self._runs.items() if run.outcome is None]
+
+    def graph(self, graph: CompiledGraph) -> CompiledGraph:
+        """The graph with the repairs that are recorded."""
+        return graph.with_repairs(self.state.floors, self.state.condemned)
+
+    def round(self, graph: CompiledGraph, plan: Plan, slots: int) -> VerificationRound:
+        """Decides what follows from a plan, and records it.
+
+        Args:
+            graph: The graph of the plan.
+            plan: The last plan.
+            slots: Number of slots that no task holds.
+
+        Raises:
+            OSError: it cannot be recorded; nothing has changed.
+        """
+        runs = [run._replace(work=_with_needs(graph, run.work)) if run.work else run for run in self._runs.values()]
+        found = verify(self._settings, graph, plan, self.state, runs, slots)
+        has_changed = found.state != self.state
+        if has_changed:
+            self._write_state(found.state)
+            self.state = found.state
+        self.condition = found.condition
+        orders = [self._order(graph, launch) for launch in found.launches]
+        for launch, order in zip(found.launches, orders, strict=True):
+            self._runs[order.key] = CheckRun(launch.check.name, launch.number, launch.revision, launch.probe)
+        is_news = self.condition != self._said and (has_changed or self.condition[1] != self._said[1])
+        self._said = self.condition
+        _, reason, message = self.condition
+        return VerificationRound(orders, has_changed, f"{_HEADS.get(reason, reason)}: {message}" if is_news else "")
+
+    def take(self, row: AttemptRow) -> None:
+        """A run of a check has ended, or is one of an earlier session."""
+        instruction = self._instruction(row.key)
+        known = self._runs.get(row.key)
+        if known is None:
+            if instruction is None:
+                return  # it was never started, and its number is free
+            probe = Probe.parse(instruction["probe"]) if instruction["probe"] else None
+            known = CheckRun(row.key.step, row.key.attempt, str(instruction["revision"]), probe)
+        if row.phase == RUNNING:
+            self._runs[row.key] = known
+            return
+        result = read(self._result(row.key)) or CheckResult(ProbeOutcome.BROKEN)
+        self._runs[row.key] = known._replace(outcome=result.outcome, work=result.work, printed=result.printed)
+
+    def refused(self, key: WorkKey) -> None:
+        """A run of a check was not started."""
+        self._runs.pop(key, None)
+
+    def repair(self, task: str) -> tuple[int, Repair] | None:
+        """The number of a task's current repair, and the repair; None: it does its own work."""
+        repairs = self.state.repairs.get(task)
+        return (len(repairs), repairs[-1]) if repairs else None
+
+    def feedback(self, task: str, repair: Repair, show: str) -> str:
+        """The file that says to a task what its landed work breaks.
+
+        Args:
+            task: Its id.
+            repair: The repair.
+            show: A command that shows what was verified.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        result = read(self._result(WorkKey.of_check(repair.check, repair.run)))
+        command = next((check.command for check in self._settings.checks if check.name == repair.check), [])
+        file = self._directory.path / "tasks" / f"{task}.repair-{repair.check}.{repair.run}.feedback"
+        printed = result.printed if result else ""
+        text = verification_feedback(repair.check, command, repair.commit, repair.other, printed, show)
+        file.write_text(text, errors="surrogateescape")
+        return str(file)
+
+    def log(self, key: WorkKey) -> str:
+        """The output of a run of a check."""
+        return str(self._folder / f"{key.step}.{key.attempt}.log")
+
+    def _order(self, graph: CompiledGraph, launch: CheckLaunch) -> Order:
+        self._folder.mkdir(exist_ok=True)
+        key = WorkKey.of_check(launch.check.name, launch.number)
+        name = f"~{launch.check.name}.{launch.number}"  # no id of a task starts so
+        workspace = workspaces.root_of(self._directory.path) / name / launch.check.name
+        instruction = {
+            "delivery": self._delivery | {"task": "verification"},
+            "revision": launch.revision,
+            "probe": launch.probe.name if launch.probe else "",
+            "since": launch.since,
+            "work": {"base": launch.work.base, "tip": launch.work.tip} if launch.work else None,
+            "paths": launch.check.paths,
+            "argv": launch.check.command,
+            "deadline": launch.check.active_deadline_seconds or self._deadline,
+            "grace": self._grace,
+            "path": os.environ.get("PATH", os.defpath),
+            "workspace": str(workspace),
+            "private": str(self._directory.path / "git" / name),
+            "result": str(self._result(key)),
+            "log": self.log(key),
+        }
+        self._result(key).unlink(missing_ok=True)
+        file = self._file_of(key)
+        file.write_text(json.dumps(instruction))
+        environment = workspaces.environment(str(workspace), str(self._directory.path), os.environ)
+        return Order(
+            key=key,
+            argv=[sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE],
+            env=environment | {names.ENV_WORKSPACE: str(workspace)},
+            cwd=str(self._directory.path),
+            log=self.log(key),
+            deadline=None,  # that of the command is the program's own
+            grace=self._grace,
+        )
+
+    def _file_of(self, key: WorkKey) -> Path:
+        return self._folder / f"{key.step}.{key.attempt}.json"
+
+    def _result(self, key: WorkKey) -> Path:
+        return self._folder / f"{key.step}.{key.attempt}.result.json"
+
+    def _instruction(self, key: WorkKey) -> dict[str, Any] | None:
+        try:
+            found = json.loads(self._file_of(key).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return dict(found)
+
+    def _read_state(self) -> VerificationState:
+        try:
+            return VerificationState.from_json(json.loads(self._file.read_bytes()))
+        except FileNotFoundError:
+            return VerificationState()
+        except ValueError as error:
+            raise RunError(f"{self._file} cannot be read: {error}", "--fresh starts over") from None
+
+    def _write_state(self, state: VerificationState) -> None:
+        self._folder.mkdir(exist_ok=True)
+        new = self._file.with_name("state.json.new")
+        with new.open("w") as file:
+            json.dump(state.to_json(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._file)
+
+
+_HEADS = {
+    "Verifying": "verifying",
+    "Verified": "verified",
+    "Repairing": "verification failed, to be repaired",
+    "ChecksFailed": "verification failed, the run continues",
+    "VerificationFailed": "verification failed",
+    "BaseFailed": "verification failed, the run stops",
+    "CauseUnknown": "verification failed, the run stops",
+}
+
+
+def _with_needs(graph: CompiledGraph, work: LandedWork) -> LandedWork:
+    """The work, in which each change names the earlier ones that its task depends on."""
+    changed, seen = [], dict[int, None]()
+    for change in work.changes:
+        i = graph.index.get(change.task)
+        above = set(reachable([i], graph.parents, lambda _: True)) if i is not None else set()
+        needs = tuple(graph.ids[other] for other in seen if other in above)
+        changed.append(change._replace(needs=needs))
+        if i is not None:
+            seen[i] = None
+    return work._replace(changes=tuple(changed))

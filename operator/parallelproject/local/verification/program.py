@@ -1,0 +1,135 @@
+"""The program of one run of a check: it checks out what is to be verified, runs the command, and writes the result.
+
+It changes nothing in the repository, so it may be killed at any moment: a run without a result runs again. Standard
+library only, to start fast.
+"""
+
+import json
+import os
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parallelproject.core.graph.file_overlap import fits
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.folder_removal import try_to_remove
+from parallelproject.git.branches.landed_work import branch_tip, landed_work
+from parallelproject.git.branches.probes import probe_commit
+from parallelproject.git.plumbing.changes import changes
+from parallelproject.git.plumbing.delivery import Place
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
+from parallelproject.git.plumbing.store import GitStore, opened
+from parallelproject.git.workspace.prepare import check_out
+from parallelproject.local.delivery.command import Runner
+from parallelproject.local.delivery.program import delivery_of, printed_since
+from parallelproject.local.state.workspaces import make_around
+from parallelproject.local.verification.result import CheckResult, write
+
+
+def main(file: str) -> int:
+    """Carries out the instruction in a file. The exit code is 0 where there is a result, whatever it is."""
+    verification = _CheckedWork(json.loads(Path(file).read_bytes()), dict(os.environ))
+    try:
+        result = verification.run()
+    except (DeliveryError, GitFailedError) as error:
+        _print(f"cannot check out what is to be verified: {error}")
+        return 1
+    except Exception:
+        traceback.print_exc()  # to the log
+        return 1
+    finally:
+        verification.clear()
+    if result is None:
+        return 1
+    write(verification.result_file, result)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkout:
+    """What the command finds."""
+
+    work: LandedWork
+    is_needed: bool
+
+
+class _CheckedWork:
+    """One run of a check."""
+
+    def __init__(self, settings: Mapping[str, Any], environment: dict[str, str]) -> None:
+        self._settings = settings
+        self._environment = environment
+        os.environ["PATH"] = settings["path"]
+        self._delivery = delivery_of(settings["delivery"])
+        self._place = Place(Path(settings["workspace"]), Path(settings["private"]))
+        self._probe = Probe.parse(settings["probe"]) if settings["probe"] else None
+        self.result_file = Path(settings["result"])
+        self._log = Path(settings["log"])
+        self._runner = Runner()
+
+    def run(self) -> CheckResult | None:
+        """The result; None where it was asked to end, or the command could not run.
+
+        Raises:
+            DeliveryError, GitFailedError: the repository cannot be read.
+        """
+        self.clear()  # of a run of the same number that was killed
+        make_around(self._place.workspace)
+        with opened(self._delivery, self._place) as store:
+            try:
+                found = self._check_out(store)
+            except ConflictError as error:
+                _print(f"it cannot be built: {error}")
+                return CheckResult(ProbeOutcome.CONFLICT)
+        if not found.is_needed:
+            _print("nothing has changed that it is about: it is not run")
+            return CheckResult(ProbeOutcome.PASSED, 0, found.work, is_needed=False)
+        if self._runner.is_stopping:
+            return None
+        settings = self._settings
+        start = self._log.stat().st_size
+        ended = self._runner.run(
+            settings["argv"], self._place.workspace, self._environment, settings["deadline"], settings["grace"]
+        )
+        if self._runner.is_stopping or ended.code in (126, 127):
+            return None
+        code = 124 if ended.overdue and not ended.code else ended.code
+        if code == 0:
+            return CheckResult(ProbeOutcome.PASSED, 0, found.work)
+        _print(f"the check failed with exit code {code}")
+        return CheckResult(ProbeOutcome.FAILED, code, found.work, printed=printed_since(self._log, start))
+
+    def _check_out(self, store: GitStore) -> _Checkout:
+        settings = self._settings
+        tip = branch_tip(store)
+        known = settings["work"]  # made again, since some of its commits may exist only here
+        work = landed_work(store, known["base"], known["tip"]) if known else landed_work(store, settings["since"], tip)
+        probe = self._probe or Probe(len(work.changes))
+        commit = work.tip if probe == Probe(len(work.changes)) else probe_commit(store, work.base, work.changes, probe)
+        _print(f"checks {commit[:10]}" + (f", {probe.name}" if self._probe else ""))
+        if not known and not self._is_needed(store, settings["since"], commit):
+            return _Checkout(work, is_needed=False)
+        check_out(store, commit)
+        return _Checkout(work, is_needed=True)
+
+    def _is_needed(self, store: GitStore, since: str, commit: str) -> bool:
+        """Whether a path that the check is about has changed."""
+        patterns = self._settings["paths"]
+        if not since or not patterns:
+            return True
+        return any(fits(change.path, pattern) for change in changes(store.git, since, commit) for pattern in patterns)
+
+    def clear(self) -> None:
+        """Removes the workspace."""
+        for folder in (self._place.workspace.parent, self._place.private):
+            if kept := try_to_remove(folder):
+                _print(f"cannot remove {kept}")
+
+
+def _print(line: str) -> None:
+    """Says it in the log."""
+    print(f"pproj: {line}", flush=True)  # noqa: T201

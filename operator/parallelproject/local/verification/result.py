@@ -1,0 +1,40 @@
+"""The result of a run of a check, as its own process writes it. Standard library only."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import ProbeOutcome
+
+
+class CheckResult(NamedTuple):
+    """How it ended."""
+
+    outcome: ProbeOutcome
+    exit_code: int = 0
+    work: LandedWork | None = None
+    """What was on the branch."""
+    printed: str = ""
+    """The end of what it printed, if it failed."""
+    is_needed: bool = True
+    """Whether it ran; else nothing has changed that it is about."""
+
+
+def write(path: Path, result: CheckResult) -> None:
+    """Writes it all, or nothing."""
+    found = {**result._asdict(), "work": result.work.to_json() if result.work else None}
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(found))
+    os.replace(new, path)  # noqa: PTH105 - it is there wholly
+
+
+def read(path: Path) -> CheckResult | None:
+    """What was written; None where nothing is, or nothing that can be read."""
+    try:
+        found = json.loads(path.read_bytes())
+        work = LandedWork.from_json(found["work"]) if found["work"] else None
+        return CheckResult(**{**found, "outcome": ProbeOutcome(found["outcome"]), "work": work})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,150 @@
+"""A project whose work is verified, played without git: tasks land changes, and checks fail by what these break."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
+from parallelproject.core.verification.state import VerificationState
+from parallelproject.core.verification.verifying import CheckRun, verify
+from parallelproject.model.status import TaskState
+from tests.core.projects import compiled
+
+Breaks = Callable[[str, Sequence[str]], bool]
+"""Whether a check, by its name, fails with some changes, in the order in which they landed; ``a+1`` is the first repair
+of a."""
+
+
+class VerifiedWorld:
+    """Plays it. Everything that ends does so in one step; a restart forgets all but what is recorded."""
+
+    def __init__(self, breaks: Breaks, *, names: Mapping[str, str] | None = None, **spec: Any) -> None:
+        """Prepares it.
+
+        Args:
+            breaks: What fails.
+            names: By check, what it prints when it fails.
+            spec: Fields of the spec.
+        """
+        self.base, self.spec = compiled(**spec)
+        assert self.spec.verification is not None
+        self.settings = self.spec.verification
+        self.graph = self.base
+        self.breaks, self.names = breaks, names or {}
+        self.state = VerificationState()
+        self.ledger = Ledger(verified=(0, 0))
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.landed: list[str] = []
+        self.runs: list[CheckRun] = []
+        self.violations: list[str] = []
+        self.plan: Plan | None = None
+        self.condition = self.state.condition
+        self.now = 0.0
+        self.rounds = 0
+
+    def run(self, *, restarts: bool = False) -> "VerifiedWorld":
+        """Plays it to its end."""
+        for _ in range(400):
+            if not self._step():
+                return self
+            if restarts:
+                self.state = VerificationState.from_json(self.state.to_json())
+                self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
+                self.ledger = Ledger(start_time=0.0, verified=(self.state.levels, self.state.succeeded))
+        raise AssertionError(f"it never ends: {self.condition}")
+
+    def states(self) -> dict[str, str]:
+        assert self.plan is not None
+        return {task: state.value for task, state in zip(self.graph.ids, self.plan.states, strict=True)}
+
+    def repaired(self) -> dict[str, int]:
+        return {task: len(repairs) for task, repairs in self.state.repairs.items()}
+
+    def of_check(self, name: str) -> list[CheckRun]:
+        return [run for run in self.runs if run.check == name]
+
+    def _step(self) -> bool:
+        self.now += 1
+        if self.state.is_stopped:
+            self.spec = self.spec.model_copy(update={"stop": True})
+        made = self.plan = plan(self.graph, self.spec, self.ledger, self.attempts, self.now)
+        self.ledger = made.ledger
+        running = [run for run in self.runs if run.outcome is None]
+        found = verify(self.settings, self.graph, made, self.state, self.runs, self.spec.parallelism - made.running)
+        again = verify(self.settings, self.graph, made, self.state, self.runs, self.spec.parallelism - made.running)
+        if found != again:
+            self.violations.append("it decides differently for the same facts")
+        if made.running + len(running) + len(found.launches) > self.spec.parallelism:
+            self.violations.append("over the cap")
+        self._check_gate(made)
+        self.condition = found.condition
+        for launch in found.launches:
+            self.runs.append(CheckRun(launch.check.name, launch.number, launch.revision, launch.probe))
+        self.rounds += bool(found.launches)
+        if found.state != self.state:
+            self.state = found.state
+            self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
+            self.ledger = replace(self.ledger, verified=found.verified)
+            return True
+        if made.completed:
+            return False
+        ended = self._end_runs() if running else self._end_runs() + self._end_tasks(made)
+        return bool(ended or found.launches or made.launches)
+
+    def _check_gate(self, made: Plan) -> None:
+        verified, counted = self.ledger.verified or (0, 0)
+        snapshot = made.ledger.snapshot
+        assert snapshot is not None
+        reached = verified if snapshot.succeeded_below(verified) == counted else 0
+        for launch in made.launches:
+            task = self.graph.ids[launch.task]
+            if self.graph.level[launch.task] > reached and task not in self.state.repairs:
+                self.violations.append(f"{task} starts before what it builds on is verified")
+
+    def _end_tasks(self, made: Plan) -> int:
+        for launch in made.launches:
+            task = self.graph.ids[launch.task]
+            count = sum(name.partition("+")[0] == task for name in self.landed)
+            if self.base.tasks[launch.task].parameters:  # it fails by itself
+                ended = Attempt(
+                    launch.number, Phase.FAILED, started=self.now, ended=self.now, reason="ExitCode", exit_code=1
+                )
+            else:
+                self.landed.append(f"{task}+{count}" if count else task)
+                ended = Attempt(
+                    launch.number, Phase.SUCCEEDED, started=self.now, ended=self.now, commit=f"c{len(self.landed)}"
+                )
+            self.attempts.setdefault(task, []).append(ended)
+        return len(made.launches)
+
+    def _end_runs(self) -> int:
+        count = 0
+        for at, run in enumerate(self.runs):
+            if run.outcome is None:
+                count += 1
+                self.runs[at] = self._ended(run)
+        return count
+
+    def _ended(self, run: CheckRun) -> CheckRun:
+        work = next((other.work for other in self.runs if other.revision == run.revision and other.work), None)
+        if run.probe is None or work is None:
+            since = int(self.state.commit.removeprefix("c") or 0)
+            tasks = dict.fromkeys(name.partition("+")[0] for name in self.landed[since:])
+            changes = tuple(LandedChange(task, f"{task} since c{since}") for task in tasks)
+            work = LandedWork(f"c{since}", f"c{len(self.landed)}", changes)
+        probe = run.probe or Probe(len(work.changes))
+        first, end = int(work.base.removeprefix("c")), int(work.tip.removeprefix("c"))
+        chosen = probe.tasks(work.changes)
+        there = self.landed[:first] + [name for name in self.landed[first:end] if name.partition("+")[0] in chosen]
+        is_broken = self.breaks(run.check, there)
+        return run._replace(
+            outcome=ProbeOutcome.FAILED if is_broken else ProbeOutcome.PASSED,
+            work=work if run.probe is None else None,
+            printed=self.names.get(run.check, "") if is_broken else "",
+        )
+
+
+SUCCEEDED, FAILED, SKIPPED = (state.value for state in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED))

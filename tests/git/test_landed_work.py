@@ -1,0 +1,90 @@
+"""The work of a run as a verification sees it: one change for each task, in the order of landing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.git.branches.landed_work import branch_tip, landed_work
+from parallelproject.git.plumbing.outcome import BranchRewrittenError
+from parallelproject.git.plumbing.store import GitStore, opened
+from tests.git.remote import BRANCH, Remote, git
+
+
+@contextmanager
+def store(remote: Remote) -> Iterator[GitStore]:
+    attempt = remote.attempt("verification")
+    with opened(attempt.delivery, attempt.place) as found:
+        yield found
+
+
+def seen(remote: Remote, since: str = "") -> LandedWork:
+    with store(remote) as found:
+        return landed_work(found, since, branch_tip(found))
+
+
+def tree(remote: Remote, name: str, folder: Path) -> str:
+    return git(folder, f"--git-dir={remote.path}", "rev-parse", f"{name}^{{tree}}")
+
+
+def test_each_task_is_one_change_with_its_paths_and_lines(remote: Remote) -> None:
+    start = remote.tip("main")
+    first = remote.done("a", {"one": "1\n2\n"}).land().commit
+    remote.done("b", {"two": "2\n", "README": "changed\n"}, 3).land()
+    work = seen(remote)
+    assert (work.base, work.tip) == (start, remote.tip())
+    assert [change.task for change in work.changes] == ["a", "b"]
+    assert [change.paths for change in work.changes] == [("one",), ("README", "two")]
+    assert [(change.lines, change.retries) for change in work.changes] == [(2, 0), (3, 2)]
+    assert work.changes[0].commit == first
+    later = seen(remote, str(first))
+    assert (later.base, [change.task for change in later.changes]) == (first, ["b"])
+    assert LandedWork.from_json(work.to_json()) == work
+
+
+def test_commits_of_people_and_of_other_runs_are_not_work_of_a_task(remote: Remote) -> None:
+    remote.done("a", {"one": "1\n"}).land()
+    remote.commit(BRANCH, {"by-hand": "x"}, "by hand")
+    remote.done("a", {"other": "1\n"}, run="run-2").land()
+    assert [change.task for change in seen(remote).changes] == ["a"]
+
+
+def test_a_repair_and_its_task_are_one_change_that_is_always_the_same(remote: Remote) -> None:
+    remote.done("a", {"one": "wrong\n"}).land()
+    second = remote.done("b", {"two": "2\n"}).land().commit
+    remote.done("a", {"one": "right\n"}, 2, repair=1).land()
+    work = seen(remote)
+    assert [change.task for change in work.changes] == ["a", "b"]
+    assert seen(remote) == work
+    assert work.changes[1].commit != second  # it is on another history
+    with store(remote) as found:
+        landed_work(found, work.base, branch_tip(found))
+        squashed, last = work.changes
+        assert found.text("show", f"{squashed.commit}:one") == "right"
+        assert found.text("rev-parse", f"{last.commit}^") == squashed.commit
+        assert found.text("rev-parse", f"{last.commit}^{{tree}}") == found.text("rev-parse", f"{work.tip}^{{tree}}")
+
+
+def test_a_repair_that_builds_on_later_work_is_in_the_place_of_the_repair(remote: Remote) -> None:
+    remote.done("a", {"one": "1\n"}).land()
+    remote.done("b", {"two": "2\n"}).land()
+    remote.done("a", {"two": "2, repaired\n"}, 2, repair=1).land()
+    work = seen(remote)
+    assert [change.task for change in work.changes] == ["b", "a"]
+    assert work.changes[1].paths == ("one", "two")
+
+
+def test_commits_that_cannot_be_put_together_stay_as_they_are(remote: Remote) -> None:
+    remote.done("a", {"one": "1\n"}).land()
+    remote.done("b", {"one": "2\n"}).land()
+    remote.done("a", {"one": "3\n"}, 2, repair=1).land()
+    assert [change.task for change in seen(remote).changes] == ["a", "b", "a"]
+
+
+def test_a_branch_that_was_deleted_is_an_error_of_its_own(remote: Remote) -> None:
+    remote.done("a", {"one": "1\n"}).land()
+    git(remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    with store(remote) as found, pytest.raises(BranchRewrittenError):
+        branch_tip(found)
