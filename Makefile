@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
 GO_VERSION = $(shell sed -n 's/^go //p' tools/go/go.mod)
+# Set in some environments; each of the many processes of the tests would compile all its code again.
+unexport PYTHONDONTWRITEBYTECODE
 TOOLS_CACHE = $${PPROJ_TOOLS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/parallelproject/tools}
 RIG := PYTHONPATH=tools $(BIN)/python -m rig
 
