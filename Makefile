@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 # On two cores: many tests wait.
-WORKERS ?= 3
+WORKERS ?= 4
 FAST := tests/core tests/docs tests/sources tests/model tests/executors tests/kube
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin

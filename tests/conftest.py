@@ -1,5 +1,6 @@
 """The shared control plane: started once, for the tests that ask for it. No test is judged by how long it takes."""
 
+import gc
 from collections.abc import Generator
 from typing import Any
 
@@ -39,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Let the workers draw the same."""
     sampling.configure_worker(node)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among what stays: that takes a sixth of the time of collecting, in each worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

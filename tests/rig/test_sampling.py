@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sampling import Sampler, spread
-from tests.scheduling import SPREAD
+from tests.scheduling import SPREAD, TOGETHER
 
 ROOT = Path(__file__).parents[2]
 CASES = range(42)
@@ -95,3 +95,4 @@ def test_of_files_of_one_name_one_is_run(options: list[str], count: int) -> None
 
 def test_files_that_are_spread_are_there() -> None:
     assert [file for file in SPREAD if not (ROOT / file).is_file()] == []
+    assert [folder for folder in TOGETHER if not (ROOT / folder).is_dir()] == []
