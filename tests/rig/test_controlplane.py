@@ -128,7 +128,7 @@ def test_what_a_custom_resource_owns_is_collected_although_its_crd_is_new(second
 
 def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: ControlPlane) -> None:
     url = second.url
-    variable = {"name": "PPROJ_PARAM_SECONDS", "value": "0.5"}
+    variable = {"name": "PPROJ_PARAM_HOLD_ATTEMPTS", "value": "1"}
     task = {"name": "task", "image": "none", "env": [variable]}
     spec = {"restartPolicy": "Never", "containers": [task]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "survivor"}, "spec": spec}
@@ -138,6 +138,7 @@ def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: Co
     assert second.kubectl("get", "pods", check=False).returncode != 0
     second.start_apiserver()
     assert second.url == url
+    second.kubectl("annotate", "pod/survivor", "rig.parallelproject.io/release=true")
     second.kubectl("wait", "pod/survivor", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
     second.restart_apiserver()
     second.kubectl("create", "job", "later", "--image=none")
