@@ -6,13 +6,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 # On two cores: many tests wait.
-WORKERS ?= 3
+WORKERS ?= 4
 FAST := tests/core tests/docs tests/sources tests/model tests/executors tests/kube
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
 GO_VERSION = $(shell sed -n 's/^go //p' tools/go/go.mod)
+# Set in some environments; each of the many processes of the tests would compile all its code again.
+unexport PYTHONDONTWRITEBYTECODE
 TOOLS_CACHE = $${PPROJ_TOOLS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/parallelproject/tools}
 RIG := PYTHONPATH=tools $(BIN)/python -m rig
 

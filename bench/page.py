@@ -6,7 +6,6 @@ from string import Template
 
 from bench import makespan, words
 from bench.figure import Figure
-from bench.plots import write_plots
 from bench.report import Report, write_report
 
 _WORDS = Path(__file__).with_name("page.md")
@@ -23,6 +22,8 @@ _BENCHES = (
 
 def write_page(report: Report, docs: Path) -> None:
     """Writes ``benchmarks.md``, and beside it the plots and the figures."""
+    from bench.plots import write_plots  # loads Matplotlib, which most runs do not need
+
     folder = docs / "benchmarks"
     write_report(report, folder / "figures.json")
     plots = write_plots(report, folder)

@@ -8,7 +8,7 @@ import itertools
 import random
 import subprocess
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ _DEEP_SECONDS = 4 * 3600
 """Longest time of one test that runs its whole sweep."""
 _SETTLED = "sampling"
 """What a worker is given: the seed and the end."""
+_ONE_FILE = "one_file_of"
+"""The mark of files of which one is run."""
 _RUN = "cases"
 """The property of a report that says how many cases of how many a test ran."""
 
@@ -114,6 +116,7 @@ def configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "sampled(keep, by=(), over=None, always=None): a sample of these parameters is run"
     )
+    config.addinivalue_line("markers", "one_file_of(name): of all files with this name, one is run")
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
     option = config.option
     if hasattr(config, "workerinput"):
@@ -149,7 +152,8 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
             by = mark.kwargs.get("by", ()) if over is None else sorted(values.keys() - {over})
             key = (item.path, item.location[2].partition("[")[0], *(values[name] for name in by))
             groups.setdefault(key, []).append(item)
-        if mark is not None or "sampled" in getattr(item, "fixturenames", ()) or _is_property(item):
+        fixtures = getattr(item, "fixturenames", ())
+        if mark or item.get_closest_marker(_ONE_FILE) or "sampled" in fixtures or _is_property(item):
             item.add_marker("deep")
             if option.deep:
                 item.add_marker(pytest.mark.timeout(_DEEP_SECONDS), append=False)
@@ -158,6 +162,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
             _shuffle(items, option.sample_seed)
         return
     left = {item for key, group in groups.items() for item in _not_drawn(group, option.sample_seed, str(key))}
+    left |= _of_other_files(items, option.sample_seed)
     if left:
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
@@ -178,6 +183,19 @@ def _not_drawn(group: list[pytest.Item], seed: int, name: str) -> set[pytest.Ite
     always = mark.kwargs.get("always") or (lambda **values: False)
     sampler = Sampler(False, seed, None, name.rpartition("/")[2])
     return set(group) - set(sampler(group, mark.args[0], lambda item: always(**_parameters(item))))
+
+
+def _of_other_files(items: Sequence[pytest.Item], seed: int) -> set[pytest.Item]:
+    """The tests of all files of a name but one: what they share is dear, and one file of it is run at a time."""
+    files: dict[str, dict[Path, list[pytest.Item]]] = {}
+    for item in items:
+        if mark := item.get_closest_marker(_ONE_FILE):
+            files.setdefault(mark.args[0], {}).setdefault(item.path, []).append(item)
+    left: set[pytest.Item] = set()
+    for name, found in files.items():
+        (drawn,) = Sampler(False, seed, None, name)(sorted(found), 1)
+        left.update(*(of_file for path, of_file in found.items() if path != drawn))
+    return left
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:

@@ -30,6 +30,8 @@ SPREAD = (
     "tests/examples/test_examples.py",
 )
 """Files whose tests run in any worker."""
+TOGETHER = ("tests/argo/",)
+"""Folders whose files run in one worker, as each worker would need a control plane of its own for a few of them."""
 _LONG = (
     "faults",
     "controller",
@@ -75,7 +77,7 @@ def leave_folder(item: pytest.Item, nextitem: pytest.Item | None) -> None:
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives a worker a file, or a test of one that is spread."""
+    """Gives a worker a file, a test of one that is spread, or a folder that stays together."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         """Keeps the order of the tests."""
@@ -84,4 +86,6 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return nodeid if file in SPREAD else file
+        if file in SPREAD:
+            return nodeid
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)

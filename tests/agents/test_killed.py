@@ -62,7 +62,7 @@ def check(stage: Stage, run: Runner, *, lands: bool) -> None:
     assert run.processes() == []
 
 
-@pytest.mark.sampled(2, by=("lands",))
+@pytest.mark.sampled(1, by=("lands",))
 @pytest.mark.parametrize("lands", [True, False])
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -89,7 +89,7 @@ def test_killed_at_a_moment_of_an_agent(stage: Stage, moment: str, victim: str, 
     check(stage, run, lands=lands)
 
 
-@pytest.mark.sampled(1, by=("victim",))
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("victim", AT_GIT)
 @pytest.mark.parametrize("at", range(2, 34, 4))
 def test_killed_at_a_call_of_git(stage: Stage, victim: str, at: int, tmp_path: Path) -> None:

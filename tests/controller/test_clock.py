@@ -58,7 +58,8 @@ def test_waits_and_times_go_by_the_clock_of_the_api_server(
 
 
 def test_a_deadline_is_as_long_as_the_spec_says(ns: Namespace, shifted: Callable[[int], OperatorProcess]) -> None:
-    ns.create(spec(task("a", hold=True), activeDeadlineSeconds=30))
+    ns.create(spec(task("a", hold=True)))
     ns.wait_state("a", "Running")  # its start is written down by an operator whose clock is right
     shifted(-MINUTES * 60)
+    ns.patch({"activeDeadlineSeconds": 5})
     assert states(ns.wait_end()) == {"a": "Skipped"}

@@ -9,7 +9,7 @@ from tests.controller.cluster import Json, Namespace, condition, rows, spec, tas
 from tests.controller.laws import judge
 from tests.controller.operator_process import OperatorProcess
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600), pytest.mark.one_file_of("storms")]
 
 TASKS = 60
 KILLS = 10

@@ -17,7 +17,7 @@ from tests.sampling import Sampler
 said = logging.getLogger(__name__)
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-COUNT, SAMPLE = 2000, 400
+COUNT, SAMPLE = 2000, 200
 TAMPERED = 0.1
 _AT_ONCE = 16
 

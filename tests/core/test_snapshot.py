@@ -10,6 +10,7 @@ from dataclasses import fields
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -203,3 +204,23 @@ def test_a_commit_that_is_heard_of_after_the_success_is_written_down() -> None:
     landed = (ended._replace(commit="9b1e77c"),)
     assert first.after({"a": landed}).record(0).commit == "9b1e77c"
     assert Snapshot.of(graph, first.records, {"a": landed}).record(0).commit == "9b1e77c"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        Attempt(1, Phase.SUCCEEDED),
+        Attempt(1, Phase.SUCCEEDED, running=True),  # its pod goes on
+        Attempt(1, Phase.LOST, running=True),
+        Attempt(2, Phase.LAUNCHING, running=True),
+        Attempt(2, Phase.REFUSED, reason="RefusedByPolicy"),
+        Attempt(2, Phase.ACTIVE, running=True, reason=Reason.JOB_SUSPENDED),
+        Attempt(1, Phase.SUCCEEDED, commit="9b1e77c"),
+    ],
+    ids=["ended", "its pod runs on", "lost and running", "requested again", "refused", "suspended", "landed"],
+)
+def test_what_is_seen_of_a_task_that_has_succeeded_is_the_same_after_a_restart(seen: Attempt) -> None:
+    graph = compile_graph(parse_spec({"tasks": [{"id": "a"}]}))
+    before = Snapshot.of(graph, {}, {"a": (Attempt(1, Phase.SUCCEEDED),)})
+    observed = {"a": (seen,)}
+    assert facts(Snapshot.of(graph, before.records, observed)) == facts(before.after(observed))

@@ -81,7 +81,7 @@ def test_a_sequence_follows_from_its_seed() -> None:
     assert sequel(7) != sequel(8)
 
 
-@pytest.mark.sampled(1, by=("kind",))
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, found in STORIES.items() for name in found])
 def test_story(lab: Lab, kind: str, name: str) -> None:
     outcome = run_sequel(lab, STORIES[kind][name])

@@ -11,7 +11,7 @@ from tests.sampling import Sampler
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
-@pytest.mark.sampled(3, always=lambda actor: actor == ALL)  # in which each of them acts
+@pytest.mark.sampled(1, always=lambda actor: actor == ALL)  # in which each of them acts
 @pytest.mark.parametrize("actor", [*ACTORS, ALL])
 def test_what_others_do_loses_and_doubles_nothing(lab: Lab, sampled: Sampler, actor: str) -> None:
     trials: list[Trial] = [Disturbed(actor, seed) for seed in range(RUNS)]

@@ -19,7 +19,7 @@ from tests.faults.scenario import Outcome, run_one
 from tests.faults.sweep import SMALL_QUEUES, without_faults
 from tests.sampling import Sampler
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800), pytest.mark.one_file_of("sweeps")]
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,13 @@ def test_an_eviction_and_a_kill_cost_no_attempt(queue_lab: Lab, sampled: Sampler
     cases = [
         (action, k) for action in (Action.KILL_BEFORE, Action.KILL_AFTER) for k in range(1, plain.counts[WRITE] + 1)
     ]
-    for action, k in sampled(cases, 3):
+    for action, k in sampled(cases, 2):
         faults = (Fault(action, WRITE, k),)
         outcome = run_one(queue_lab, ALL_GRAPHS[DRAINED.graph], faults, meanwhile=drain)
         assert outcome.violations == [], f"{outcome}\n{outcome.evidence}"
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(queue_lab: Lab, bug: Planted) -> None:
     assert bug.caught(queue_lab) is not None

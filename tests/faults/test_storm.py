@@ -9,7 +9,7 @@ from tests.faults.storm import Storm
 from tests.faults.sweep import run_all
 from tests.sampling import Sampler
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800), pytest.mark.one_file_of("storms")]
 
 
 # In this one everything is restarted once. With --deep there is one with many projects as well.

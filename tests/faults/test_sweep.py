@@ -11,7 +11,7 @@ from tests.faults.scenario import Outcome
 from tests.faults.sweep import SMALL, without_faults
 from tests.sampling import Sampler
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800), pytest.mark.one_file_of("sweeps")]
 
 
 @pytest.fixture(scope="module")

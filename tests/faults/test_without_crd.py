@@ -8,7 +8,7 @@ from tests.faults.sweep import run_all
 from tests.faults.without_crd import WithoutCrd
 from tests.sampling import Sampler
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600), pytest.mark.one_file_of("storms")]
 
 
 def test_a_crd_that_goes_and_comes_back_breaks_no_law(fresh_lab: Lab, sampled: Sampler) -> None:

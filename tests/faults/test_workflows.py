@@ -18,7 +18,7 @@ from tests.faults.sweep import SMALL_WORKFLOWS, Trial, run_all, without_faults
 from tests.faults.workflow_actors import WORKFLOW_ACTORS
 from tests.sampling import Sampler
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800), pytest.mark.one_file_of("sweeps")]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_no_fault_doubles_or_loses_a_task_or_goes_over_the_cap(
     check_sample(argo_lab, SMALL_WORKFLOWS, clean, sampled)
 
 
-@pytest.mark.sampled(2, always=lambda actor: actor == ALL)  # in which each of them acts
+@pytest.mark.sampled(1, always=lambda actor: actor == ALL)  # in which each of them acts
 @pytest.mark.parametrize("actor", [*WORKFLOW_ACTORS, ALL])
 def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sampler, actor: str) -> None:
     trials: list[Trial] = [Disturbed(actor, seed, workflows=True) for seed in range(RUNS)]
@@ -54,13 +54,13 @@ def test_what_others_do_loses_and_doubles_nothing(argo_lab: Lab, sampled: Sample
             assert trial.took_place(outcome)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bug", [*PLANTED, *PLANTED_AMONG_OTHERS], ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(argo_lab: Lab, bug: Planted) -> None:
     assert bug.caught(argo_lab) is not None
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
 def test_the_runs_that_catch_a_bug_are_in_order_without_it(argo_lab: Lab, bug: Planted) -> None:
     for each in bug.tries:

@@ -18,7 +18,7 @@ from tests.sampling import Sampler
 
 CHANGING = {"init", "fetch", "commit-tree", "push"}
 """What leaves something behind; the others only look."""
-KEPT = 3
+KEPT = 2
 """How many of what could be cut off are in a sample, besides the most dangerous."""
 pytestmark = pytest.mark.timeout(1800)  # hundreds of processes one after the other, on whatever machine
 
@@ -48,7 +48,7 @@ class Scene:
         self.standin.fault = lambda index, method, path: None
 
 
-@pytest.mark.sampled(1, over="standin")
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_branch_that_is_merged(
     standin: StandIn, publisher: Publisher, world: World, tmp_path: Path, sampled: Sampler, how: str
@@ -71,7 +71,7 @@ def test_killed_at_every_request_of_a_branch_that_is_merged(
     git(world.remote.path, "fsck", "--full", "--strict")
 
 
-@pytest.mark.sampled(1, over="standin")
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_killed_at_every_request_of_a_merge_queue(
     standin: StandIn, publisher: Publisher, world: World, remote: Remote, tmp_path: Path, sampled: Sampler, how: str
@@ -97,6 +97,7 @@ def test_killed_at_every_request_of_a_merge_queue(
     git(remote.path, "fsck", "--full", "--strict")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("standin", ["Gitea"], indirect=True)
 @pytest.mark.parametrize(("step", "pulls"), [(branch_per_task, 3), (branch_per_level, 2)])
 def test_killed_at_every_request_that_changes_something_of_parts(
@@ -130,6 +131,7 @@ def test_killed_at_every_request_that_changes_something_of_parts(
     git(remote.path, "fsck", "--full", "--strict")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["after", "orphan"])
 def test_killed_at_every_call_of_git_of_a_merge_queue(
     without_forge: Publisher, remote: Remote, tmp_path: Path, sampled: Sampler, how: str

@@ -11,6 +11,7 @@ from tests.forge.world import World
 from tests.git.remote import Remote, git
 
 TASKS = ("a", "b", "c")
+pytestmark = pytest.mark.sampled(1, over="standin")  # test_merge and test_pull_request try each forge
 
 
 def land(remote: Remote, task: str, files: dict[str, str], parent: str | None = None) -> str:

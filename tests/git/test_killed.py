@@ -12,7 +12,7 @@ from tests.sampling import Sampler
 pytestmark = pytest.mark.timeout(1200)  # hundreds of processes one after the other, on whatever machine
 
 REMOTE_COMMANDS = {"fetch", "push", "ls-remote"}
-KEPT = 5
+KEPT = 3
 """How many of the calls are in a sample, besides those that change the remote."""
 
 
@@ -49,6 +49,7 @@ def changes_the_remote(call: tuple[int, str]) -> bool:
     return call[1] == "push"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["after", "orphan"])
 def test_killed_at_every_call_of_landing_and_called_again(
     remote: Remote, killer: Killer, sampled: Sampler, how: str
@@ -111,6 +112,7 @@ def test_killed_at_every_call_of_a_landing_that_conflicts(remote: Remote, killer
         assert git(remote.path, "log", "--format=%s", f"main..parallel/{task}") == "other"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["after", "orphan"])
 def test_killed_at_every_call_of_prepare(remote: Remote, killer: Killer, sampled: Sampler, how: str) -> None:
     calls = enumerate(killer.commands(remote.attempt("t0", branch="parallel/t0").prepare), 1)

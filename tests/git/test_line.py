@@ -161,6 +161,7 @@ def test_the_line_takes_in_what_else_has_come_into_its_base(remote: Remote, line
     assert remote.tip(BRANCH) == before
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("how", ["after", "orphan", "lost"])
 @pytest.mark.timeout(600)
 def test_killed_at_every_call_of_git_and_called_again(

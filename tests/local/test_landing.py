@@ -298,8 +298,10 @@ def test_a_work_tree_with_a_newline_in_its_path_is_one_work_tree(checkout: Check
     assert repository.paths_of(strange / "README") == ["README"]
 
 
-def test_thirty_tasks_eight_at_once_all_land_once(landing: Make, checkout: Checkout) -> None:
-    ids = [f"t{i}" for i in range(30)]
+@pytest.mark.sampled(0, always=lambda count: count == 12)
+@pytest.mark.parametrize("count", [12, 30])
+def test_many_tasks_eight_at_once_all_land_once(landing: Make, checkout: Checkout, count: int) -> None:
+    ids = [f"t{i}" for i in range(count)]
     spec = {"tasks": tasks(*ids), "parallelism": 8}
     run = landing(spec, f'{WRITE}; sed -i "$((${{PPROJ_TASK_ID#t}} % 20 + 1))s/$/ $PPROJ_TASK_ID/" shared.txt')
     run.spec["conflicts"] = {"maxReruns": 20}  # neighbouring lines of one file, by all of them

@@ -65,7 +65,7 @@ def check(run: Runner, checkout: Checkout) -> None:
     assert run.processes() == []
 
 
-@pytest.mark.sampled(1, by=("victim",))
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("at", range(4, CALLS, 13))
 def test_killed_at_a_call_of_git_and_run_again(
@@ -81,6 +81,7 @@ def test_killed_at_a_call_of_git_and_run_again(
     assert checkout.git("rev-parse", "main") == before
 
 
+@pytest.mark.sampled(1, over="how")
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("how", ["before", "after"])
 def test_killed_while_it_lands_the_command_is_not_run_again(
@@ -100,7 +101,7 @@ def test_killed_while_it_lands_the_command_is_not_run_again(
     assert "commit" in output
 
 
-@pytest.mark.sampled(1, by=("point",), always=lambda point, command, after: (point, command) == ("land", EDIT))
+@pytest.mark.sampled(3, always=lambda point, command, after: (point, command) == ("land", EDIT))
 @pytest.mark.parametrize("command", [EDIT, EDIT.partition(";")[0]], ids=["edit", "no change"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("point", landing_points.POINTS)

@@ -128,8 +128,8 @@ def test_what_a_custom_resource_owns_is_collected_although_its_crd_is_new(second
 
 def test_pods_and_controllers_live_on_after_a_crash_of_the_api_server(second: ControlPlane) -> None:
     url = second.url
-    held = {"name": "PPROJ_PARAM_HOLD_ATTEMPTS", "value": "1"}
-    task = {"name": "task", "image": "none", "env": [held]}
+    variable = {"name": "PPROJ_PARAM_HOLD_ATTEMPTS", "value": "1"}
+    task = {"name": "task", "image": "none", "env": [variable]}
     spec = {"restartPolicy": "Never", "containers": [task]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "survivor"}, "spec": spec}
     second.kubectl("create", "-f", "-", input=json.dumps(pod))

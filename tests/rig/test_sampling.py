@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sampling import Sampler, spread
-from tests.scheduling import SPREAD
+from tests.scheduling import SPREAD, TOGETHER
 
 ROOT = Path(__file__).parents[2]
 CASES = range(42)
@@ -82,5 +82,17 @@ def test_one_parameter_may_be_sampled_for_each_value_of_the_others(options: list
         assert len(found) == count, listed
 
 
+SWEEPS = {f"tests/faults/test_{name}.py" for name in ("sweep", "workflows", "queues")}
+
+
+@pytest.mark.parametrize(("options", "count"), [([], 1), (["--deep"], 3)], ids=["sampled", "deep"])
+def test_of_files_of_one_name_one_is_run(options: list[str], count: int) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "deep", *SWEEPS, *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = {line.partition("::")[0] for line in listed.splitlines() if "::" in line}
+    assert len(found & SWEEPS) == count, listed
+
+
 def test_files_that_are_spread_are_there() -> None:
     assert [file for file in SPREAD if not (ROOT / file).is_file()] == []
+    assert [folder for folder in TOGETHER if not (ROOT / folder).is_dir()] == []

@@ -9,7 +9,7 @@ from rig.process import Process
 
 T = TypeVar("T")
 
-_POLL_FIRST, _POLL_LONGEST = 0.02, 0.1
+_POLL_FIRST, _POLL_LONGEST = 0.02, 0.25
 """Seconds between two questions: a tenth of the wait so far, within these. Questions take processor time too."""
 
 

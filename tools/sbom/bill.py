@@ -10,7 +10,6 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from sbom.part import Part
 
@@ -41,6 +40,8 @@ def bill(name: str, version: str, kind: ComponentType, parts: Sequence[Part], ep
         needed = [other for other in parts if other.purl.type == part.purl.type and other.name in part.needs]
         made.register_dependency(component, [components[other] for other in needed if other is not part])
     made.register_dependency(whole, components.values())
+    from cyclonedx.validation.json import JsonStrictValidator  # loads grammars for seconds
+
     text: str = JsonV1Dot6(made).output_as_string(indent=2)
     if wrong := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(f"the bill of {name} is not valid: {wrong}")

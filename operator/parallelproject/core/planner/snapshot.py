@@ -76,23 +76,33 @@ class Snapshot:
     def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
         """From scratch."""
         new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
+        states, index, rerun_after = new.states, graph.index, graph.rerun_after
         for skipped in graph.skipped:
-            new.states[skipped] = _SKIPPED
+            states[skipped] = _SKIPPED
         changes: dict[str, tuple[Attempt, ...]] = {}
         for task_id, record in records.items():
-            i = graph.index.get(task_id)
-            if i in graph.rerun_after:
-                record = new.records[task_id] = settle_after(record, (), graph.rerun_after[i])
-            if record.state is _RUNNING:
-                changes[task_id] = ()
+            i = index.get(task_id)
+            if i in rerun_after:
+                record = new.records[task_id] = settle_after(record, (), rerun_after[i])
+            state = record[0]
             if i is None:
                 new.strangers[task_id] = None
-            else:
-                if record.state is not _PENDING:
-                    new.states[i] = record.state
-                if (record.failures or record.conflicts or record.deferrals) and record.state is not _SUCCEEDED:
-                    new.failing.add(i)
-        changes |= {task_id: tuple(attempts) for task_id, attempts in observed.items()}
+            elif state is not _PENDING:
+                states[i] = state
+            if state is _SUCCEEDED:  # most of them after a restart
+                continue
+            if state is _RUNNING:
+                changes[task_id] = ()
+            if i is not None and (record.failures or record.conflicts or record.deferrals):
+                new.failing.add(i)
+        record_of, seen = new.records.get, new.seen
+        for task_id, attempts in observed.items():
+            if len(attempts) == 1 and record_of(task_id, NEW)[0] is _SUCCEEDED:
+                attempt = attempts[0]
+                if attempt[1] is Phase.SUCCEEDED and not (attempt[2] or attempt[10]):  # holds nothing, has no commit
+                    seen[task_id] = tuple(attempts)
+                    continue
+            changes[task_id] = tuple(attempts)
         new._settle(changes)
         new._derive()
         return new
