@@ -38,6 +38,7 @@ KEYS: dict[str, type | None] = {
     "base": None,
     "author": None,
     "check": None,
+    "sandbox": bool,
     "push": bool,
     "credentials": None,
     "parallelism": None,

@@ -43,6 +43,15 @@ Check = Annotated[
         "fails, the attempt fails (GateFailed). The next attempt finds its output in the file $PPROJ_FEEDBACK.",
     ),
 ]
+SandboxOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Run tasks in a sandbox of Bubblewrap: they can write only in their workspace and in the folders of the "
+        "agent, and do not see the checkout. Overrides spec.workspace.sandbox. Linux only.",
+        show_default=False,
+    ),
+]
 Push = Annotated[
     bool,
     typer.Option(

@@ -28,6 +28,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, AttemptRow
 from parallelproject.local.supervisor.handle import Processes, Report
+from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
@@ -69,6 +70,7 @@ class Engine:
         inbox: Inbox,
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
+        sandbox: Bubblewrap | None = None,
     ) -> None:
         self._board = board
         self._basis = basis
@@ -82,7 +84,7 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents)
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents, sandbox)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -289,6 +291,7 @@ class Engine:
                 self.failed[row.key.task] = row.key.attempt
             self._again = True
         for key in report.refused:
+            self._executor.refused(key)
             self._observed.pop(key.task, None)
             self._board.running.pop(key.task, None)
             self._again = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from parallelproject.model.spec import Agent, FailurePolicy, Scheduling, Spec, Task
+from parallelproject.model.spec import Agent, FailurePolicy, Sandbox, Scheduling, Spec, Task
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
@@ -53,6 +53,8 @@ class RunOptions:
     """A folder of the repository that the tasks' work lands in; by default that of ``spec.git.url``, where set."""
     check: str | None = None
     """For the shell: what must succeed in a task's workspace before its work lands."""
+    sandbox: bool | None = None
+    """Whether commands run in a sandbox, instead of what the spec says."""
     push: bool = False
     """Whether the branch is pushed to a remote of the repository at the end."""
     publish: "Publish | None" = None
@@ -86,6 +88,9 @@ class RunOptions:
         if self.has_default_deadline(spec):
             defaults = defaults.model_copy(update={"active_deadline_seconds": TASK_SECONDS})
             tasks = [_with_time(task) for task in tasks]
+        if self.sandbox is not None:
+            kind = Sandbox.BUBBLEWRAP if self.sandbox else Sandbox.NONE
+            asked["workspace"] = spec.workspace.model_copy(update={"sandbox": kind})
         if self.skip:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         if self.agent or self.command:  # all roles run the same then
