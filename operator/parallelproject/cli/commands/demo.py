@@ -99,7 +99,7 @@ def _options(name: str, repository: Path, state: Path) -> RunOptions:
         repository=repository,
         state_dir=state,
         no_color=not terminal.color_allowed(sys.stdout),
-        rerun=f"{typed()} demo --agent {name}",
+        rerun="",
     )
 
 

@@ -37,9 +37,9 @@ def run(
 ) -> int:
     """Check this machine and the cluster, and say how to fix them.
 
-    It looks at agent programs, the sandbox, git and its user, the repository and its remote; and, where a cluster is configured, at
-    the definition of projects there, your rights and the operator. It changes nothing. Exit code: 1 when a line is an
-    error, else 0.
+    It looks at agent programs, the sandbox, git and its user, the repository and its remote; and, where a cluster is
+    configured, at the definition of projects there, your rights and the operator. It changes nothing. Exit code: 1 when
+    a line is an error, else 0.
     """
     options = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig, "no_color": no_color}
     target = target_of(ctx, options)

@@ -68,7 +68,7 @@ class RunOptions:
     consumers: "Sequence[Consumer[Board]]" = ()
     """Other consumers of the run's events."""
     rerun: str = "pproj run FILE"
-    """The command that started this, for the advice that is given at the end."""
+    """The command that started this, for the advice that is given at the end; empty: none is given."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
 
