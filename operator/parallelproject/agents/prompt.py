@@ -60,8 +60,8 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
   files is taken as one commit.
 {% if ports %}
-- Servers that you start for this task must listen on {{ "port" if ports | length == 1 else "one of the ports" }}
-  {{ ports | join(", ") }}: other tasks run on this machine at the same time.
+- Other tasks run on this machine at the same time. Servers that you start must listen on one of these ports:
+  {{ ports | join(", ") }}.
 {% endif %}
 - If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.

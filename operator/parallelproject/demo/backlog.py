@@ -23,6 +23,7 @@ _TASKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 FAILING = "liar"
 """The task that fails."""
+SUCCEEDING = frozenset(_TASKS) - {FAILING}
 _DONE = {"say": "Done."}
 
 
@@ -60,7 +61,10 @@ def environment(agent: str, home: Path, url: str) -> dict[str, str]:
         'model_provider = "x"\n[model_providers.x]\nname = "x"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
         f'base_url = "{url}/v1"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
     )
-    return {"SCRIPTED_KEY": "none", "CODEX_HOME": str(home)}
+    # With its home in a temporary folder, Codex finds no program of its sandbox where bwrap is installed.
+    temporary = home / "tmp"
+    temporary.mkdir()
+    return {"SCRIPTED_KEY": "none", "CODEX_HOME": str(home), "TMPDIR": str(temporary)}
 
 
 @contextmanager

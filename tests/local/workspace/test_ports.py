@@ -1,5 +1,6 @@
 """Ports of tasks: different among all running tasks of the machine, free, and the same again."""
 
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -62,8 +63,10 @@ def test_each_running_task_of_each_run_has_its_own(runner: Make, tmp_path: Path)
         run.folder.mkdir()
         started.append(run.start())
     until(lambda: seen.exists() and seen.read_text().count("\n") == 6, what="six running tasks")
-    for run, process in zip(runs, started, strict=True):
-        run.kill_all(process)
+    for process in started:
+        process.signal(signal.SIGINT)
+    for process in started:
+        process.finish(130)
     lines = [line.split() for line in seen.read_text().splitlines()]
     assert [len(line) for line in lines] == [2] * 6
     assert len({port for line in lines for port in line}) == 12

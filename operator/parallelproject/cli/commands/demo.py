@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,9 @@ from parallelproject.cli.input.arguments import NoColor
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
-from parallelproject.demo.backlog import AGENTS, FAILING, environment, script, serving, spec
+from parallelproject.demo.backlog import AGENTS, FAILING, SUCCEEDING, environment, script, serving, spec
 from parallelproject.local.engine.options import RunOptions
-from parallelproject.local.start import EXIT_FAILED, run_project
+from parallelproject.local.start import EXIT_FAILED, EXIT_INTERRUPTED, run_project
 from parallelproject.model.project import ParallelProject, parse_spec
 from parallelproject.model.spec import Agent
 
@@ -56,14 +57,17 @@ def run(
         with serving(folder / "script.json") as url:
             os.environ.update(environment(name, folder / "home", url))
             project = ParallelProject(metadata={"name": "demo"}, spec=parse_spec(spec()))
-            code = run_project(project, _options(name, repository, state))
+            succeeded: list[str] = []
+            code = run_project(project, _options(name, repository, state, succeeded))
     except OSError as error:
         raise Failure(f"{error.filename or folder} cannot be written: {error.strerror}") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
         raise Failure(f"git cannot make the repository {repository}: {said}") from None
-    if code != EXIT_FAILED:
-        return code or EXIT_FAILED  # the failing task has to fail
+    if code != EXIT_FAILED or frozenset(succeeded) != SUCCEEDING:
+        if code != EXIT_INTERRUPTED:
+            terminal.say(f"this is not how the demo ends: only {FAILING} fails. The logs are in {state}/logs")
+        return code or EXIT_FAILED
     _say_next(name, folder, repository)
     return 0
 
@@ -93,13 +97,18 @@ def _make_repository(folder: Path) -> None:
     subprocess.run(commit, check=True, capture_output=True)
 
 
-def _options(name: str, repository: Path, state: Path) -> RunOptions:
+def _options(name: str, repository: Path, state: Path, succeeded: list[str]) -> RunOptions:
+    def finished(tasks: Sequence[str]) -> bool:
+        succeeded.extend(tasks)
+        return True
+
     return RunOptions(
         agent=Agent(type=BY_NAME[name].type, model=AGENTS[name]),
         repository=repository,
         state_dir=state,
         no_color=not terminal.color_allowed(sys.stdout),
         rerun="",
+        finished=finished,
     )
 
 
