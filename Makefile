@@ -36,7 +36,7 @@ dev-cluster: has-go $(DEV) ## Start a Kubernetes API with fake nodes, and print 
 
 AGENT ?= claude
 demo-agents: $(RUNTIME) ## Run a backlog with a real agent program (AGENT=claude or codex) against a scripted model: no key
-	@$(BIN)/python manifests/examples/demo/agents.py $(AGENT)
+	@$(BIN)/pproj demo --agent $(AGENT)
 
 has-go: # before anything is installed for it
 	@[ -n "$$KUBEBUILDER_ASSETS" ] || command -v go > /dev/null || { \

@@ -78,7 +78,9 @@ def configured(agent: str, home: Path, url: str) -> tuple[dict[str, str], str | 
             'model_provider = "x"\n[model_providers.x]\nname = "x"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
             f'base_url = "{url}/v1"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
         )
-        return {"SCRIPTED_KEY": "k", "CODEX_HOME": str(home / ".codex")}, "scripted"
+        temporary = home / "tmp"  # elsewhere than its home: else it finds no program of its sandbox where bwrap is
+        temporary.mkdir()
+        return {"SCRIPTED_KEY": "k", "CODEX_HOME": str(home / ".codex"), "TMPDIR": str(temporary)}, "scripted"
     if agent == "gemini":
         (home / ".gemini").mkdir()
         settings = {"security": {"auth": {"selectedType": "gemini-api-key"}}}

@@ -114,3 +114,22 @@ def test_what_is_wrong_with_the_option_is_said_with_the_fix(text: str, command: 
     with pytest.raises(Failure) as found:
         agent_of(text, command)
     assert said in f"{found.value} {found.value.hint}"
+
+
+@pytest.mark.parametrize("executor", ["Job", "Workflow"])
+def test_what_makes_a_workspace_ready_on_a_laptop_is_refused_in_a_cluster(executor: str) -> None:
+    wanted = {
+        "setup": ["npm", "ci"], "cacheKey": ["x"], "copy": [".env"], "link": ["x"], "ports": 1, "sandbox": "Bubblewrap",
+    }  # fmt: skip
+    role = template(command=["x"]) | {"agent": None}
+    if executor == "Workflow":
+        role = {"agent": None, "workflowTemplateRef": {"name": "x"}}
+    found = problems_in_a_cluster(role, workspace=wanted, executor=executor)
+    assert [problem.split(": ")[0] for problem in found] == [f"spec.workspace.{field}" for field in wanted]
+    assert "is for local runs only (remove it, and do this in the image or the command; or use pproj run)" in found[0]
+
+
+def test_other_sandboxes_do_not_exist_yet() -> None:
+    with pytest.raises(ProblemsError) as error:
+        parse_spec({"tasks": [], "workspace": {"sandbox": "Podman"}})
+    assert "spec.workspace.sandbox" in str(error.value)

@@ -107,3 +107,22 @@ def test_a_success_after_deferrals_is_one() -> None:
 def test_the_exit_code_of_a_check_is_no_request_of_the_task() -> None:
     record = settle(NEW, [deferred(1), deferred(2, Reason.GATE_FAILED)])
     assert (record.deferrals, record.failures, record.is_deferred) == (1, 1, False)
+
+
+def test_a_setup_that_failed_ends_the_project_and_one_that_another_task_reports_costs_nothing() -> None:
+    tasks = [{"id": "a", "role": "x"}, {"id": "b", "role": "y"}, {"id": "c", "role": "y", "dependencies": ["a"]}]
+    spec = parse_spec({"tasks": tasks, "roles": [{"name": "x"}, {"name": "y"}], "failurePolicy": "Continue"})
+    graph = compile_graph(spec)
+    failed = Attempt(1, Phase.FAILED, False, False, 1.0, 2.0, Reason.SETUP_FAILED, 3)
+    earlier = Attempt(1, Phase.FAILED, False, False, 1.0, 2.0, Reason.EXIT_CODE, 1)
+    later = deferred(2, Reason.SETUP_FAILED)
+    alone = plan(graph, spec, Ledger(), {"b": [earlier, later]}, 99.0)
+    assert (alone.states[1], alone.ledger.records["b"].failures) == (TaskState.PENDING, 1), "it is not final for b"
+    found = plan(graph, spec, Ledger(), {"a": [failed], "b": [earlier, later]}, 99.0)
+    assert (found.completed, found.launches) == (True, [])
+    assert found.reasons == [Reason.SETUP_FAILED, Reason.STOPPED, Reason.DEPENDENCY_FAILED]
+    status = render_status(graph, spec, found, {}, 1, 99.0)
+    answer = why(graph, spec, status, "b", 99.0)
+    assert answer.answer.endswith("and every other task would fail in the same way")
+    assert answer.to_retry == ("a",)
+    assert "spec.workspace.setup failed before the task's command" in str(why(graph, spec, status, "a", 99.0).more)

@@ -125,6 +125,24 @@ def test_a_check_runs_only_where_its_paths_have_changed(verified: Make, checkout
     assert [needed("only-c", number) for number in (1, 2, 3)] == [True, True, False]  # the first time, all is new
 
 
+def test_a_check_has_what_the_workspaces_of_tasks_have(verified: Make, checkout: Checkout) -> None:
+    (checkout.path / ".gitignore").write_text("local.env\nmade\n")
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "-m", "ignore")
+    (checkout.path / "local.env").write_text("x\n")
+    check = ["/bin/sh", "-c", "test -e local.env && test -e made"]
+    run = verified(LEVELS[:1], checks=[{"name": "test", "command": check}])
+    run.spec["workspace"] = {"copy": ["local.env"], "setup": ["touch", "made"]}
+    run.run()
+    assert condition(run)["status"] == "True"
+    assert checkout.git("ls-tree", "--name-only", BRANCH).splitlines() == [
+        ".gitignore",
+        "README",
+        "a.txt",
+        "shared.txt",
+    ]
+
+
 def test_a_run_with_verification_is_stopped_while_a_check_runs(
     verified: Make, checkout: Checkout, tmp_path: Path
 ) -> None:

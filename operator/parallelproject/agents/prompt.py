@@ -28,6 +28,16 @@ Change only these files, by paths or globs of the repository:
 {% endfor %}
 
 {% endif %}
+{% if instructions %}
+## Instructions for the role {{ role }}
+{{ instructions }}
+
+{% endif %}
+{% if skills %}
+## Skills
+Use these skills that you have: {{ skills | join(", ") }}.
+
+{% endif %}
 {% if dependencies %}
 ## Done before this task
 {% for dependency in dependencies %}
@@ -49,6 +59,10 @@ This is attempt {{ attempt }}. The attempt before has left this:
 ## How to end
 - Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
   files is taken as one commit.
+{% if ports %}
+- Other tasks run on this machine at the same time. Servers that you start must listen on one of these ports:
+  {{ ports | join(", ") }}.
+{% endif %}
 - If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
 """
@@ -62,6 +76,9 @@ This is attempt {{ attempt }}. The attempt before has left this:
 ## How to continue
 - The current folder is a new workspace, {{ workspace }}. It does not have the changes that you made before, except
   those that have landed. Do the work here.
+{% if ports %}
+- The ports for servers are now {{ ports | join(", ") }}.
+{% endif %}
 - Files for `$PPROJ_OUTPUTS` have to be written again. All else is as before.
 """
 """For an attempt that continues the session of the one before, which knows the rest."""
@@ -88,6 +105,12 @@ class Prompt:
     """As in the task file: id, commit, outputs."""
     feedback: str = ""
     """What the attempt before has left to be heeded."""
+    instructions: str = ""
+    """Those of the role."""
+    skills: Sequence[str] = ()
+    """Names of the skills that the role is to use."""
+    ports: Sequence[int] = ()
+    """The ports of the attempt."""
     workspace: str = ""
     """Where the attempt works; only for ``RESUMED``."""
 
@@ -136,6 +159,9 @@ def prompt_of(
         role=document["role"] or "",
         dependencies=[{"commit": "", **dependency} for dependency in document["dependencies"]],
         feedback=feedback,
+        instructions=document.get("instructions", ""),
+        skills=document.get("skills", ()),
+        ports=document.get("ports", ()),
         workspace=resumed_in or "",
     )
     return render(prompt, RESUMED if resumed_in else template)

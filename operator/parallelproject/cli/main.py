@@ -43,6 +43,7 @@ COMMANDS = {
     "doctor": CommandEntry(
         f"{_COMMANDS}.doctor", "Check this machine and the cluster, and say how to fix them.", _OTHER
     ),
+    "demo": CommandEntry(f"{_COMMANDS}.demo", "Run an example backlog with a real agent program, and no key.", _OTHER),
     "clean": CommandEntry(f"{_COMMANDS}.clean", "Remove what finished local runs have left; asks first.", _OTHER),
     "help": CommandEntry(f"{_COMMANDS}.help", "Show the help of a command.", _OTHER),
     "version": CommandEntry(f"{_COMMANDS}.version", "Print the version of this program.", _OTHER),

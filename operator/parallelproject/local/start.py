@@ -38,10 +38,12 @@ from parallelproject.local.views.plain import PlainView
 from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, remarks_of, summary
 from parallelproject.local.views.window import can_redraw
+from parallelproject.local.workspace.sandbox import Bubblewrap, bubblewrap
+from parallelproject.local.workspace.settings import of_a_repository
 from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import ParallelProject
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Sandbox, Spec
 from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
@@ -96,10 +98,11 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             deliveries = _deliveries(project.name, spec, options, directory, store)
             target = deliveries.target if deliveries else None
             agents = _agents(graph, what, directory, deliveries)
+            sandbox = _sandbox(spec, deliveries)
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             history = recover(store, spill, clock.now(), deliveries, agents)
-            verification = _verification(spec, deliveries, directory, options, store, history)
+            verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
             if store.created_by is None:
@@ -148,7 +151,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             inbox = Inbox(directory.requests, asked)
             return _run(
                 board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
-                verification,
+                verification, sandbox,
             )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
@@ -197,13 +200,14 @@ def _run(
     inbox: Inbox,
     agents: "AgentEnds | None",
     verification: "LocalVerification | None",
+    sandbox: Bubblewrap | None,
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents, verification,
+            resumed.basis, inbox, deliveries, agents, verification, sandbox,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -242,6 +246,18 @@ def _run(
     return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 
 
+def _sandbox(spec: Spec, deliveries: "Deliveries | None") -> Bubblewrap | None:
+    """The sandbox of the tasks, if one is asked for.
+
+    Raises:
+        RunError: this machine has none.
+    """
+    if spec.workspace.sandbox is Sandbox.NONE:
+        return None
+    hidden, linked = (deliveries.out_of_sight, deliveries.linked) if deliveries else ([], [])
+    return bubblewrap(hidden, linked, os.environ)
+
+
 def _agents(
     graph: CompiledGraph, what: Mapping[str | None, Command], directory: StateDirectory, deliveries: "Deliveries | None"
 ) -> "AgentEnds | None":
@@ -264,6 +280,7 @@ def _verification(
     options: RunOptions,
     store: Store,
     history: History,
+    sandbox: Bubblewrap | None,
 ) -> "LocalVerification | None":
     """The verification of what lands, where the spec asks for one."""
     if spec.verification is None:
@@ -275,8 +292,8 @@ def _verification(
     from parallelproject.local.verification.checks import LocalVerification
 
     return LocalVerification(
-        spec.verification, spec, deliveries.common, directory, options.grace_seconds, store.attempts(),
-        is_started_again=history.completed,
+        spec.verification, spec, deliveries, directory, options.grace_seconds, store.attempts(),
+        is_started_again=history.completed, sandbox=sandbox,
     )  # fmt: skip
 
 
@@ -307,7 +324,7 @@ def _deliveries(
     project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
 ) -> "Deliveries | None":
     """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
-    asked = options.repository or spec.git or spec.conflicts.enforce_files or options.check
+    asked = options.repository or spec.git or options.check or [*of_a_repository(spec)]
     if not asked and not directory.repository_note.exists():
         return None
     from parallelproject.local.delivery.attempts import Deliveries

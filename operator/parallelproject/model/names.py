@@ -79,6 +79,7 @@ ENV_OUTPUTS = "PPROJ_OUTPUTS"
 ENV_FEEDBACK = "PPROJ_FEEDBACK"
 ENV_PROMPT_FILE = "PPROJ_PROMPT_FILE"
 ENV_SESSION = "PPROJ_SESSION"
+ENV_PORT = "PPROJ_PORT"
 
 _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing
@@ -92,6 +93,11 @@ def level_name(index: int) -> str:
 def parameter_variable(name: str) -> str:
     """The environment variable of a parameter: ``endpoint-url`` → ``PPROJ_PARAM_ENDPOINT_URL``."""
     return "PPROJ_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
+
+
+def port_variable(number: int) -> str:
+    """The environment variable of a port of a task: ``PPROJ_PORT``, then ``PPROJ_PORT_1``, …"""
+    return f"{ENV_PORT}_{number}" if number else ENV_PORT
 
 
 def job_name(project: str, uid: str, key: WorkKey) -> str:

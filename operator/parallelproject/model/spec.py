@@ -32,6 +32,8 @@ RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTER
 FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
 QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_PATTERN)]
 """The name of a label or an annotation."""
+SkillName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][-._:/A-Za-z0-9]*$")]
+"""The name of a skill of a coding agent, as in ``review`` or ``plugin:review``."""
 Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 QueueName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$")]
@@ -119,6 +121,13 @@ class WorkspaceHistory(StrEnum):
 
     FULL = "Full"
     SHALLOW = "Shallow"
+
+
+class Sandbox(StrEnum):
+    """What keeps the command of a task from writing outside of its workspace, in a local run."""
+
+    NONE = "None"
+    BUBBLEWRAP = "Bubblewrap"
 
 
 class MergeMode(StrEnum):
@@ -216,7 +225,28 @@ class Git(Model):
 
 
 class Workspace(Model):
-    """The checkout in which a task works; with spec.git."""
+    """The checkout in which a task works, and what is done in it before the command. Except for ports and sandbox: with
+    a repository."""
+
+    setup: Annotated[list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(max_length=100)] = []
+    """Command that runs once in each new workspace, before the task's command, as in [npm, ci]. It is not run by a
+    shell. What it makes does not land. If it fails, the attempt fails (SetupFailed), and no further task starts. In a
+    local run only."""
+    cache_key: Annotated[list[FilePattern], Field(max_length=100)] = []
+    """Paths or globs of committed files, as in [package-lock.json]. What setup makes is kept, and copied into the next
+    workspace in which these files are the same; setup does not run there. By default setup runs in each workspace."""
+    copy_files: Annotated[list[FilePattern], Field(alias="copy", max_length=100)] = []
+    """Patterns, as in .gitignore, of uncommitted files in the checkout of the user that are copied into each workspace,
+    as in [.env]. They do not land. Patterns in .worktreeinclude add ignored files. In a local run only."""
+    link: Annotated[list[FilePattern], Field(max_length=100)] = []
+    """The same for files and folders that are linked instead of copied, as in [node_modules]: all workspaces and the
+    checkout share them. In a local run only."""
+    ports: Annotated[int, Field(strict=True, ge=0, le=10)] = 0
+    """Number of free ports that each task gets in PPROJ_PORT, PPROJ_PORT_1, …; other running tasks on this machine have
+    others. In a local run only."""
+    sandbox: Sandbox = Sandbox.NONE
+    """Bubblewrap: setup and the command can write only in the workspace, the outputs, and the folders of the agent, and
+    do not see the checkout of the user. On Linux, in a local run only."""
 
     history: WorkspaceHistory | None = None
     """Full: all commits, the tags and the base branch, as git describe and git diff main need them. Shallow: the last
@@ -343,6 +373,10 @@ class Role(Model):
     podTemplate whose image has the agent; not with executor Workflow."""
     queue_name: QueueName | None = None
     """Name of the LocalQueue of Kueue that admits its Jobs; by default that of the spec. In a cluster only."""
+    instructions: Annotated[str, Field(max_length=16_384)] | None = None
+    """How to do the tasks of this role, in Markdown; part of the task file and of the prompt."""
+    skills: Annotated[list[SkillName], Field(max_length=50)] = []
+    """Names of skills that the agent has and is to use; part of the task file and of the prompt."""
     limit: RoleName | None = None
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     fallbacks: Annotated[list[RoleName], Field(max_length=10)] = []

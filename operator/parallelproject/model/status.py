@@ -85,6 +85,8 @@ class Reason(StrEnum):
     LOST = "Lost"
     INVALID_POD_TEMPLATE = "InvalidPodTemplate"
     NAME_CONFLICT = "NameConflict"
+    SETUP_FAILED = "SetupFailed"
+    """The command that makes the workspace ready failed: no other task could start either."""
     # Failed, by its agent
     RATE_LIMITED = "RateLimited"
     QUOTA_EXHAUSTED = "QuotaExhausted"

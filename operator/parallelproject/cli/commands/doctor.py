@@ -13,6 +13,7 @@ from parallelproject.agents.catalog import PRESETS
 from parallelproject.cli.doctor.agents import check_agents
 from parallelproject.cli.doctor.finding import Finding, Verdict
 from parallelproject.cli.doctor.git import check_git
+from parallelproject.cli.doctor.sandbox import check_sandbox
 from parallelproject.cli.input.arguments import AnswerOutput, Context, Kubeconfig, Namespace, NoColor, TextOrJson
 from parallelproject.cli.input.cluster_options import target_of
 from parallelproject.cli.output import terminal
@@ -36,14 +37,15 @@ def run(
 ) -> int:
     """Check this machine and the cluster, and say how to fix them.
 
-    It looks at agent programs, git and its user, the repository and its remote; and, where a cluster is configured, at
-    the definition of projects there, your rights and the operator. It changes nothing. Exit code: 1 when a line is an
-    error, else 0.
+    It looks at agent programs, the sandbox, git and its user, the repository and its remote; and, where a cluster is
+    configured, at the definition of projects there, your rights and the operator. It changes nothing. Exit code: 1 when
+    a line is an error, else 0.
     """
     options = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig, "no_color": no_color}
     target = target_of(ctx, options)
     findings = [
         *check_agents({preset.program: preset.title for preset in PRESETS.values()}),
+        *check_sandbox(),
         *check_git(repo or Path(), repo is not None),
     ]
 

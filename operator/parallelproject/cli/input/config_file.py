@@ -39,6 +39,7 @@ KEYS: dict[str, type | None] = {
     "author": None,
     "check": None,
     "verify": list,
+    "sandbox": bool,
     "push": bool,
     "credentials": None,
     "parallelism": None,

@@ -53,6 +53,15 @@ Verify = Annotated[
         "the command in the file $PPROJ_FEEDBACK. Overrides the checks of spec.verification.",
     ),
 ]
+SandboxOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Run tasks in a sandbox of Bubblewrap: they can write only in their workspace and in the folders of the "
+        "agent, and do not see the checkout. Overrides spec.workspace.sandbox. Linux only.",
+        show_default=False,
+    ),
+]
 Push = Annotated[
     bool,
     typer.Option(

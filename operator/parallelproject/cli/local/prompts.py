@@ -40,5 +40,5 @@ def prompt_for(project: str, spec: Spec, graph: CompiledGraph, task: str) -> str
     records = read_status(run["status"]).records if run and run["status"] else {}
     i = graph.index[task]
     outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[i]}
-    document = task_document(project, graph, i, 1, records, outputs)
+    document = task_document(project, graph, i, 1, records, outputs, spec.role(graph.role[i]))
     return prompt_of(document, spec.prompt, directory.outputs(task))

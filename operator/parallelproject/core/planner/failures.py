@@ -18,11 +18,14 @@ FINAL_REASONS = frozenset(
         Reason.AGENT_AUTH,
         Reason.AGENT_DENIED,
         Reason.NEEDS_INPUT,
+        Reason.SETUP_FAILED,
     }
 )
 """Failures that another attempt cannot fix."""
 ROLE_REASONS = frozenset({Reason.AGENT_AUTH, Reason.AGENT_DENIED})
 """Those that every other task of the role would meet as well."""
+PROJECT_REASONS = frozenset({Reason.SETUP_FAILED})
+"""Those that every other task would meet as well."""
 
 
 def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:
@@ -31,7 +34,9 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
     if record.conflicts - graph.forgiven_conflicts.get(task, 0) > reruns:
         return True
     failures = record.failures - graph.forgiven.get(task, 0)
-    return failures >= graph.max_attempts[task] or (failures > 0 and record.reason in FINAL_REASONS)
+    return failures >= graph.max_attempts[task] or (
+        failures > 0 and record.reason in FINAL_REASONS and not record.is_deferred
+    )
 
 
 def is_done(graph: CompiledGraph, task: int, state: TaskState) -> bool:

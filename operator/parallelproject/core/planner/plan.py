@@ -22,7 +22,7 @@ from parallelproject.core.planner.constraints.fallbacks import acting_roles, rem
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
-from parallelproject.core.planner.failures import ROLE_REASONS, is_final, skipped_after
+from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
@@ -156,6 +156,8 @@ def plan(
     for i in failed:
         states[i] = _FAILED
     closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
+    if not PROJECT_REASONS.isdisjoint(closed.values()):
+        closed_roles |= set(graph.role)
     skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
     for i in skipped:
         states[i] = _SKIPPED

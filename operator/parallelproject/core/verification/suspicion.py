@@ -66,7 +66,7 @@ class _Name:
 
     def __init__(self, name: str) -> None:
         head = name.partition("::")[0].partition(" ")[0]
-        self.path = head if re.search(r"\.[A-Za-z]\w{0,9}$", head) and "/" in head or "::" in name else ""
+        self.path = head if (re.search(r"\.[A-Za-z]\w{0,9}$", head) and "/" in head) or "::" in name else ""
         if not self.path and re.fullmatch(r"[\w+-]+(?:\.[\w+-]+)*\.[A-Za-z]{1,4}", name):
             self.path = name  # a bare file, or a dotted name of a test: both readings are tried
         pure = PurePosixPath(self.path or name)

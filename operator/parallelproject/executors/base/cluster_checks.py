@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, quoted
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Sandbox, Spec
 
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
@@ -23,9 +23,21 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """Limits that adapt, fallbacks, and verification: only local runs have these."""
+    """Limits that adapt, fallbacks, verification, and what makes a workspace ready: only local runs have these."""
     if spec.verification is not None:
         yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
+    workspace = spec.workspace
+    for field, is_set in (
+        ("setup", workspace.setup),
+        ("cacheKey", workspace.cache_key),
+        ("copy", workspace.copy_files),
+        ("link", workspace.link),
+        ("ports", workspace.ports),
+        ("sandbox", workspace.sandbox is not Sandbox.NONE),
+    ):
+        if is_set:
+            hint = "remove it, and do this in the image or the command; or use pproj run"
+            yield Problem(f"spec.workspace.{field}", "is for local runs only", hint)
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")

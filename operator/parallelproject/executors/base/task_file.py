@@ -7,6 +7,7 @@ from typing import Any
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.model import names
+from parallelproject.model.spec import Role
 from parallelproject.model.status import TaskState
 
 
@@ -17,6 +18,7 @@ def task_document(
     attempt: int,
     records: Mapping[str, Record],
     outputs: Mapping[str, Mapping[str, str]] | None = None,
+    role: Role | None = None,
 ) -> dict[str, Any]:
     """The content of ``PPROJ_TASK_FILE``.
 
@@ -28,6 +30,7 @@ def task_document(
         records: By task id; at least those of its dependencies.
         outputs: By task id and name, the outputs of its dependencies, if they are accessible: paths of files on one
             machine, values of Workflows.
+        role: The role that runs it, with its instructions and skills.
     """
     described = graph.tasks[task]
     dependencies = []
@@ -50,6 +53,8 @@ def task_document(
         "role": graph.role[task],
         "parameters": {parameter.name: parameter.value for parameter in described.parameters},
         "dependencies": dependencies,
+        **({"instructions": role.instructions} if role and role.instructions else {}),
+        **({"skills": role.skills} if role and role.skills else {}),
     }
 
 

@@ -74,11 +74,12 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
 
 def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
     """Tasks whose task file would not fit into the annotations of a pod."""
+    of_role = max((len(json.dumps([role.instructions, role.skills]).encode()) for role in spec.roles), default=0)
     for i, task in enumerate(spec.tasks):
         texts = [task.title, task.description, task.description[:BODY_MAX] if spec.git else ""]
         texts += [*(parameter.value for parameter in task.parameters), *task.files, spec.prompt or ""]
         size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
-        size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
+        size += of_role + sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
         if size > _TEXT_BYTES:
             found = f"its task file needs about {size:,} bytes; the annotations of a pod hold {_TEXT_BYTES:,}"
             hint = "shorten its texts, or put a task between it and its dependencies"
@@ -114,7 +115,7 @@ def job_manifest(
     agent = _agent(spec, graph.role[task])
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
-    document = task_document(owner.name, graph, task, number, records)
+    document = task_document(owner.name, graph, task, number, records, role=spec.role(graph.role[task]))
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
         files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)

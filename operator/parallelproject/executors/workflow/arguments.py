@@ -122,9 +122,8 @@ def values(
         for i in graph.parents[task]
         if graph.ids[i] in records
     }
-    document = json.dumps(
-        task_document(project, graph, task, number, records, outputs), ensure_ascii=False, separators=(",", ":")
-    )
+    found = task_document(project, graph, task, number, records, outputs, spec.role(graph.role[task]))
+    document = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     texts = {parameter.name: parameter.value for parameter in described.parameters} | {
         **{argument(name): variables[name] for name in _OF_ENVIRONMENT},
         TITLE: title,

@@ -160,7 +160,8 @@ class _Finder:
         except GitFailedError:
             return True  # it is broken; keeping it will report that
         for change in changed:
-            if is_unowned(change.path, self._store.delivery.policy):
+            policy = self._store.delivery.policy
+            if is_unowned(change.path, policy) or policy.is_added(change.path):
                 continue
             landing = self._landing.get(change.path)
             if landing is None or (not is_step and landing != (change.mode, change.new)):
@@ -256,6 +257,7 @@ def allowed(store: GitStore, base: str, tree: str) -> tuple[str, list[str]]:
     index = store.git.directory / "allowed-index"
     work = WorkTree(store.git, store.place.workspace, index, policy)
     without |= work.hidden(change.path for change in changed if change.old is None)
+    without |= {change.path for change in changed if policy.is_added(change.path)}
     if without:
         where = {"GIT_INDEX_FILE": str(index)}
         store.git.run("read-tree", tree, environment=where)

@@ -62,6 +62,16 @@ class Policy:
     not_landed: tuple[str, ...] = TRACKERS
     """Paths and globs, as in ``files``, that are never part of a task's work: changes to them are skipped and reported.
     Callers add the task file of the run."""
+    added: frozenset[str] = frozenset()
+    """Files and folders that we have put into the workspace before the command: copies, links, what setup made. They
+    are never part of a task's work, whatever the rules of ignoring say, and are not reported."""
+
+    def is_added(self, path: str) -> bool:
+        """Whether a path is one of ``added``, or below one."""
+        if not self.added:
+            return False
+        parts = path.rstrip("/").split("/")
+        return any("/".join(parts[:count]) in self.added for count in range(1, len(parts) + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

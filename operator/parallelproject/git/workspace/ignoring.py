@@ -32,7 +32,8 @@ def newly_hidden(store: GitStore, work: WorkTree, base: str, changed: Sequence[P
     """
     if not any(PurePosixPath(change.path).name == _RULES for change in changed) and not _hides_itself(work):
         return ()
-    hidden = split(work.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
+    listed = split(work.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
+    hidden = [path for path in listed if not work.policy.is_added(path)]
     if not hidden:
         return ()
     before = hidden_by_base(store, work, base, hidden)

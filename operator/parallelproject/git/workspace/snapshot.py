@@ -102,7 +102,7 @@ def _take(
     paths."""
     gone, changed = work.changed()
     away = skipped(store, gone)  # a sparse checkout has removed them from the folder, not from the work
-    new = work.new()
+    new = [path for path in work.new() if not store.delivery.policy.is_added(path)]
     for path in own_work_trees(work.folder) if any(path.endswith("/") for path in new) else ():
         new = [name for name in new if name != f"{path}/"]  # its work is found with the other branches
     shown = sorted(hidden_by_base(store, work, base, new))
@@ -138,7 +138,7 @@ def _inside(store: GitStore, work: WorkTree, base: str, path: str) -> list[str]:
     """The files of a nested repository, without what the outer rules ignore."""
     names = list(work.inside(path))
     hidden = work.hidden(names) | hidden_by_base(store, work, base, names)
-    return [name for name in names if name not in hidden]
+    return [name for name in names if name not in hidden and not store.delivery.policy.is_added(name)]
 
 
 def is_unowned(path: str, policy: Policy) -> bool:

@@ -3,26 +3,30 @@
 import glob
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.attempt import EX_TEMPFAIL, Record
 from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
+from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction
 from parallelproject.local.delivery.result import DeliveryResult
+from parallelproject.local.delivery.setup import FOLDER
 from parallelproject.local.delivery.target import LandingTarget, extras
+from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
-from parallelproject.model.problem import Problem, ProblemsError, listed
-from parallelproject.model.spec import Spec, WorkspaceHistory
+from parallelproject.local.workspace.setup_failure import last_failure
+from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
+from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
 
@@ -85,22 +89,49 @@ class Deliveries:
         if author:
             self._common["author"] = {"name": author.name, "email": author.email}
         _check(self._common | {"task": "x"})
+        self._is_hidden = spec.workspace.sandbox is not Sandbox.NONE
+        self._workspace = _extras(target, spec, directory)
+        self._setup_failure = last_failure(directory.path / FOLDER)
 
     @property
     def common(self) -> dict[str, Any]:
         """The fields of ``Delivery`` that are the same for all tasks."""
         return dict(self._common)
 
+    @property
+    def workspace_settings(self) -> dict[str, Any]:
+        """What workspaces have beyond the files of the branch, for ``program.instruction``."""
+        return self._workspace | {"known_failure": self._setup_failure}
+
+    @property
+    def out_of_sight(self) -> list[Path]:
+        """Folders of the user that a sandbox hides: the checkout, and the repository."""
+        repository = self.target.repository
+        return [repository.top, Path(repository.address.url)]
+
+    @property
+    def linked(self) -> list[Path]:
+        """Files and folders of the user that workspaces have links to."""
+        top = self.target.repository.top
+        return [top / path for path in self._workspace.get("linked", ())]
+
     def order(
-        self, graph: CompiledGraph, task: int, order: Order, agent: AgentCall | None = None, repair: int = 0
+        self,
+        graph: CompiledGraph,
+        task: int,
+        order: Order,
+        agent: AgentCall | None = None,
+        sandbox: Sequence[str] = (),
+        repair: int = 0,
     ) -> Order:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
 
         Args:
-            graph: The graph.
-            task: The task.
+            graph: The compiled spec.
+            task: The task, as its number in the graph.
             order: The attempt.
-            agent: The coding agent that it starts, if it does.
+            agent: The coding agent that the command starts.
+            sandbox: The words before each command that runs in the workspace.
             repair: Number of the repair of what the task has landed; 0: its own work.
 
         Raises:
@@ -125,6 +156,8 @@ class Deliveries:
             agent=agent,
             check=self._check,
             log=order.log,
+            workspace=self.workspace_settings,
+            sandbox=sandbox,
         )
         file = self._directory.path / "tasks" / f"{order.key.task}.{order.key.attempt}.git.json"
         file.write_text(json.dumps(instructions))
@@ -143,6 +176,8 @@ class Deliveries:
             return row
         if result.is_good:
             return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
+        if result.reason == Reason.SETUP_FAILED and result.exit_code != EX_TEMPFAIL:
+            self._setup_failure = last_failure(self._directory.path / FOLDER)
         if result.is_delivery:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
@@ -189,16 +224,20 @@ class Deliveries:
         return _has_feedback(self.result(task, number))
 
     def shows(self, task: str, number: int) -> str:
-        """A command that shows what an attempt has landed; empty where nothing has."""
+        """A command that shows what an attempt has landed; empty where nothing has, or a sandbox hides it."""
         result = self.result(task, number)
+        if result is None or not result.commit or self._is_hidden:
+            return ""
         where = self.target.repository.address.url
-        return f"git --git-dir={where} show {result.commit[:12]}" if result and result.commit else ""
+        return f"git --git-dir={where} show {result.commit[:12]}"
 
     def kept(self, task: str, number: int) -> str:
-        """How the next attempt sees what this one did; empty where nothing is kept."""
+        """How the next attempt sees what this one did; empty where nothing is kept, or a sandbox hides it."""
         result = self.result(task, number)
+        if result is None or not result.ref or self._is_hidden:
+            return ""
         where = self.target.repository.address.url
-        return f"What attempt {number} did: git --git-dir={where} show {result.ref}" if result and result.ref else ""
+        return f"What attempt {number} did: git --git-dir={where} show {result.ref}"
 
     def feedback(self, task: str, number: int) -> str:
         """The file that says to the next attempt why this one failed.
@@ -221,6 +260,30 @@ class Deliveries:
 
 def _has_feedback(result: DeliveryResult | None) -> bool:
     return result is not None and (result.outcome == Outcome.CONFLICT or result.reason == Reason.GATE_FAILED)
+
+
+def _extras(target: LandingTarget, spec: Spec, directory: StateDirectory) -> dict[str, Any]:
+    """What workspaces have beyond the files of the branch, for ``program.instruction``.
+
+    Raises:
+        ProblemsError: a pattern leaves the checkout.
+        RunError: the checkout cannot be read.
+    """
+    wanted, repository = spec.workspace, target.repository
+    for field, patterns in (("copy", wanted.copy_files), ("link", wanted.link)):
+        for i, pattern in enumerate(patterns):
+            if ".." in pattern.split("/"):
+                found, hint = f"{quoted(pattern)} leaves the checkout", "name files in it, as in .gitignore"
+                raise ProblemsError([Problem(f"spec.workspace.{field}[{i}]", found, hint)])
+    setup = {"setup": wanted.setup, "cache_key": wanted.cache_key}
+    checkout = repository.checkout
+    if checkout is None:
+        return setup
+    try:
+        files = checkout.files(wanted.copy_files, wanted.link, directory.path)
+    except GitFailedError as error:
+        raise RunError(f"the uncommitted files of {checkout.top} cannot be listed: {error.detail}") from None
+    return setup | {"checkout": str(checkout.top), "copied": files.copied, "linked": files.linked}
 
 
 def _check(delivery: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
+from parallelproject.local.delivery.setup import SetupStep, was_setting_up
+from parallelproject.local.workspace.added_files import add_files, added
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 
@@ -79,6 +81,8 @@ def instruction(
     agent: AgentCall | None = None,
     check: str | None = None,
     log: str = "",
+    workspace: Mapping[str, Any] | None = None,
+    sandbox: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The settings of ``main``, as plain data.
 
@@ -91,11 +95,14 @@ def instruction(
         agent: The coding agent that the command starts, if it does.
         check: For the shell: what must succeed before the work lands.
         log: The file that the attempt's output goes to.
+        workspace: What the workspace has beyond the files of the branch, as ``Deliveries`` lists it.
+        sandbox: The words before each command that runs in the workspace.
     """
     path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
     return {
         "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
-        "agent": agent, "check": check, "log": log,
+        "agent": agent, "check": check, "log": log, "workspace": workspace or {},
+        "sandbox": sandbox,
     }  # fmt: skip
 
 
@@ -133,22 +140,41 @@ class LandingAttempt:
             return None
         settings = self._settings
         self._make_outputs()
-        offset = _log_size()
+        self._add_files()
         began = time.monotonic()
-        failed = self._run(settings["argv"], settings["deadline"])
+        if settings["workspace"].get("setup"):
+            failed = self._set_up(settings["deadline"])
+            if failed and (failed.reason == _OVERDUE or not self._runner.is_stopping):
+                return failed
+            if self._runner.is_stopping:
+                return None
+        offset = _log_size()
+        failed = self._run(settings["argv"], self._left(began))
         if self._agent:
             failed = self._judged(self._agent, failed, offset)
         if failed is None and settings["check"]:
-            left = settings["deadline"] and max(0.001, settings["deadline"] - (time.monotonic() - began))
-            failed = self._checked(settings["check"], left)
+            failed = self._checked(settings["check"], self._left(began))
         self._places.note_end(self._number, failed.exit_code if failed else 0)
         if failed is None:
             return self._land(self._delivery, self._place)
-        kept = salvage(self._delivery, self._place)
+        kept = salvage(_without_added(self._delivery, self._place), self._place)
         return failed._replace(ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _left(self, began: float) -> float | None:
+        """Seconds that are left of those that the attempt may take."""
+        deadline = self._settings["deadline"]
+        return max(0.001, deadline - (time.monotonic() - began)) if deadline else None
+
+    def _set_up(self, deadline: float | None) -> DeliveryResult | None:
+        """Makes the workspace ready; how that failed, if it did."""
+        step = SetupStep(
+            self._settings["workspace"], self._state, self._delivery, self._place, lambda: self._runner.is_stopping
+        )
+        return step.run(self._run, deadline, _print)
 
     def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
         """Runs a command in the workspace; how it failed, if it did."""
+        argv = [*self._settings["sandbox"], *argv]
         ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._settings["grace"])
         check_workspace(self._place.workspace)
         code = 124 if ended.overdue and not ended.code else ended.code
@@ -180,6 +206,22 @@ class LandingAttempt:
         _print(found)
         return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
 
+    def _add_files(self) -> None:
+        """Copies and links files of the user's checkout.
+
+        Raises:
+            TransientError: one cannot be copied.
+        """
+        asked = self._settings["workspace"]
+        if not asked.get("checkout"):
+            return
+        where = self._place.private, self._place.workspace
+        try:
+            for line in add_files(Path(asked["checkout"]), asked["copied"], asked["linked"], *where):
+                _print(line)
+        except OSError as error:
+            raise TransientError("WorkspaceFiles", f"files of the checkout cannot be copied: {error}") from None
+
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
         folder = Path(self._environment[ENV_OUTPUTS])
@@ -204,7 +246,8 @@ class LandingAttempt:
                     try:
                         if self._places.has_ended_well(number):
                             return self._land_earlier(delivery, place)
-                        _say_salvaged(number, salvage(delivery, place))
+                        if not was_setting_up(place):
+                            _say_salvaged(number, salvage(_without_added(delivery, place), place))
                     except PolicyError as error:
                         if error.reason != WORKSPACE_GONE:
                             raise
@@ -227,7 +270,7 @@ class LandingAttempt:
         for pause in (*_PAUSES, None):
             try:
                 with _turn(self._state):
-                    landed = delivery_result.of_landed(land(delivery, place))
+                    landed = delivery_result.of_landed(land(_without_added(delivery, place), place))
                 return self._agent.accept(delivery, landed) if self._agent else landed
             except TransientError as error:
                 if pause is None or self._runner.is_stopping:
@@ -235,6 +278,11 @@ class LandingAttempt:
                 _print(f"{error}; trying again in {pause:g} s")
                 time.sleep(pause)
         raise AssertionError
+
+
+def _without_added(delivery: Delivery, place: Place) -> Delivery:
+    """A delivery that lands nothing of what we have put into the workspace."""
+    return replace(delivery, policy=replace(delivery.policy, added=added(place.private)))
 
 
 def delivery_of(fields: Mapping[str, Any]) -> Delivery:

@@ -13,6 +13,7 @@ from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, refs_by_task
+from parallelproject.local.delivery.checkout_files import Checkout
 from parallelproject.local.delivery.owner_settings import OwnerSettings, owner_settings
 from parallelproject.local.errors import RunError
 from parallelproject.model.branches import CHECKED_OUT
@@ -70,6 +71,11 @@ class Repository:
     def settings(self) -> OwnerSettings:
         """What its owner has set up."""
         return owner_settings(self._git.directory, self.top)
+
+    @property
+    def checkout(self) -> Checkout | None:
+        """The work tree that the folder is in; None: the repository is bare."""
+        return None if self.is_bare else Checkout(self._own, self.top, self.settings)
 
     def base(self, name: str | None) -> Base:
         """The commit that a branch or a tag stands for; by default what is checked out.

@@ -16,6 +16,7 @@ from parallelproject.local.delivery.checkout_notes import notes
 from parallelproject.local.delivery.repository import Base, Repository
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.workspace.settings import of_a_repository
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec
@@ -94,9 +95,9 @@ def find_target(
         if noted:
             where = f"lands on {noted['branch']} in {noted['repository']}"
             raise RunError(f"the run in {directory.path} {where}", "give --repo DIR again, or --fresh")
-        if spec.conflicts.enforce_files:
-            place = "spec.conflicts.enforceFiles"
-            raise ProblemsError([Problem(place, "needs a repository to compare with", "give --repo DIR, or remove it")])
+        if places := of_a_repository(spec):
+            hint = "give --repo DIR, or remove it"
+            raise ProblemsError([Problem(place, "needs a repository", hint) for place in places])
         return None
     branch = landing_branch(spec.git, project)
     try:

@@ -29,6 +29,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, AttemptRow
 from parallelproject.local.supervisor.handle import Processes, Report
+from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
@@ -72,6 +73,7 @@ class Engine:
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
         verification: "LocalVerification | None" = None,
+        sandbox: Bubblewrap | None = None,
     ) -> None:
         self._board = board
         self._basis = basis
@@ -85,7 +87,7 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents, verification)
+        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents, verification, sandbox)
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -332,6 +334,7 @@ class Engine:
         for key in report.refused:
             if self._verification and not key.is_task:
                 self._verification.refused(key)
+            self._executor.refused(key)
             self._observed.pop(key.task, None)
             self._board.running.pop(key.task, None)
             self._again = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.executors.base.task_file import environment, task_document
-from parallelproject.local.agents.call import note_call
+from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
@@ -19,7 +19,10 @@ from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
 from parallelproject.local.supervisor.handle import Order
+from parallelproject.local.workspace.ports import PortLeases
+from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
+from parallelproject.model.agents import AgentType
 from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class ProcessExecutor:
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
         verification: "LocalVerification | None" = None,
+        sandbox: Bubblewrap | None = None,
     ) -> None:
         """Prepares it.
 
@@ -51,6 +55,7 @@ class ProcessExecutor:
             deliveries: Lands the work of attempts, where there is a repository.
             agents: Says how attempts of agents ended, where there are any.
             verification: Knows which tasks repair what they have landed.
+            sandbox: What commands run in, if anything.
         """
         self._board = board
         self._commands = commands
@@ -59,6 +64,8 @@ class ProcessExecutor:
         self._deliveries = deliveries
         self._agents = agents
         self._verification = verification
+        self._sandbox = sandbox
+        self._ports = PortLeases(board.spec.workspace.ports, str(directory.path))
 
     def task(
         self,
@@ -83,8 +90,15 @@ class ProcessExecutor:
         graph, directory = self._board.graph, self._directory
         task_id = graph.ids[task]
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
-        document = task_document(self._board.name, graph, task, number, records, outputs)
-        document["role"] = role = fallback or graph.role[task]
+        role = fallback or graph.role[task]
+        described = self._board.spec.role(role)
+        if fallback and described and not (described.instructions or described.skills):
+            described = self._board.spec.role(graph.role[task])  # whoever does it, the work is the same
+        document = task_document(self._board.name, graph, task, number, records, outputs, described)
+        document["role"] = role
+        ports = self._ports.take(WorkKey.of_task(task_id, number))
+        if ports:
+            document["ports"] = ports
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
         own = environment(self._board.name, graph, task, number) | workspaces.environment(
@@ -105,6 +119,7 @@ class ProcessExecutor:
             before = floor
             show = self._deliveries.shows(task_id, before)
             own[names.ENV_FEEDBACK] = self._verification.feedback(task_id, repair[1], show)
+        own |= {names.port_variable(i): str(port) for i, port in enumerate(ports)}
         command = self._commands[role]
         call, session = command.agent, None
         if fallback and call:
@@ -121,20 +136,34 @@ class ProcessExecutor:
             write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
         argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
+        sandbox = self._in_sandbox(own, call)
         order = Order(
             key=WorkKey.of_task(task_id, number),
-            argv=argv,
+            argv=argv if self._deliveries else [*sandbox, *argv],
             env=env,
             cwd=workspace,
             log=directory.log(task_id, number),
             deadline=deadline,
             grace=self._grace,
         )
-        number_of_repair = repair[0] if repair else 0
-        return self._deliveries.order(graph, task, order, call, number_of_repair) if self._deliveries else order
+        if self._deliveries is None:
+            return order
+        return self._deliveries.order(graph, task, order, call, sandbox, repair[0] if repair else 0)
+
+    def _in_sandbox(self, own: Mapping[str, str], call: AgentCall | None) -> list[str]:
+        """The words before a command by which it runs in the sandbox, if there is one."""
+        if self._sandbox is None:
+            return []
+        agent = AgentType(call.type) if call else None
+        return self._sandbox.prefix(own, str(self._directory.path), agent, os.environ)
+
+    def refused(self, key: WorkKey) -> None:
+        """Takes note that an attempt was not started."""
+        self._ports.release(key)
 
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
+        self._ports.release(row.key)
         row = self._deliveries.reported(row) if self._deliveries else row
         return self._agents.reported(row) if self._agents else row
 

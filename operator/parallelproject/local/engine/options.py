@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from parallelproject.model.spec import Agent, FailurePolicy, Scheduling, Spec, Task, Verification, VerificationCheck
+from parallelproject.model.spec import (
+    Agent,
+    FailurePolicy,
+    Sandbox,
+    Scheduling,
+    Spec,
+    Task,
+    Verification,
+    VerificationCheck,
+)
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
@@ -58,6 +67,8 @@ class RunOptions:
     """For the shell: what must succeed in a task's workspace before its work lands."""
     verify: Sequence[str] = ()
     """For the shell: what must succeed with all that has landed, after each level; instead of the spec's checks."""
+    sandbox: bool | None = None
+    """Whether commands run in a sandbox, instead of what the spec says."""
     push: bool = False
     """Whether the branch is pushed to a remote of the repository at the end."""
     publish: "Publish | None" = None
@@ -71,7 +82,7 @@ class RunOptions:
     consumers: "Sequence[Consumer[Board]]" = ()
     """Other consumers of the run's events."""
     rerun: str = "pproj run FILE"
-    """The command that started this, for the advice that is given at the end."""
+    """The command that started this, for the advice that is given at the end; empty: none is given."""
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
 
@@ -91,6 +102,9 @@ class RunOptions:
         if self.has_default_deadline(spec):
             defaults = defaults.model_copy(update={"active_deadline_seconds": TASK_SECONDS})
             tasks = [_with_time(task) for task in tasks]
+        if self.sandbox is not None:
+            kind = Sandbox.BUBBLEWRAP if self.sandbox else Sandbox.NONE
+            asked["workspace"] = spec.workspace.model_copy(update={"sandbox": kind})
         if self.skip:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         if self.agent or self.command:  # all roles run the same then

@@ -17,12 +17,14 @@ from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
 from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
 from parallelproject.executors.base.task_file import verification_feedback
+from parallelproject.local.delivery.attempts import Deliveries
 from parallelproject.local.errors import RunError
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import RUNNING, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.verification.result import CheckResult, read
+from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
 from parallelproject.model.spec import Spec, Verification
 from parallelproject.model.work import WorkKey, WorkKind
@@ -53,28 +55,31 @@ class LocalVerification:
         self,
         settings: Verification,
         spec: Spec,
-        delivery: dict[str, Any],
+        deliveries: Deliveries,
         directory: StateDirectory,
         grace: float,
         rows: Sequence[AttemptRow],
         *,
         is_started_again: bool,
+        sandbox: Bubblewrap | None = None,
     ) -> None:
         """Reads what is recorded.
 
         Args:
             settings: The checks.
             spec: The spec.
-            delivery: The fields of ``Delivery`` that are the same for all tasks of the run.
+            deliveries: How the work of tasks lands, and in which workspaces it is made.
             directory: The state.
             grace: Seconds that a check has after it was asked to end.
             rows: All attempts of earlier sessions.
             is_started_again: Whether the run had come to its end.
+            sandbox: What checks run in, if anything.
 
         Raises:
             RunError: the record cannot be read.
         """
-        self._settings, self._delivery, self._directory, self._grace = settings, delivery, directory, grace
+        self._settings, self._deliveries, self._directory, self._grace = settings, deliveries, directory, grace
+        self._sandbox = sandbox
         self._deadline = spec.defaults.active_deadline_seconds
         self._folder = directory.path / _FOLDER
         self._file = self._folder / "state.json"
@@ -182,7 +187,10 @@ class LocalVerification:
         name = f"~{launch.check.name}.{launch.number}"  # no id of a task starts so
         workspace = workspaces.root_of(self._directory.path) / name / launch.check.name
         instruction = {
-            "delivery": self._delivery | {"task": "verification"},
+            "state": str(self._directory.path),
+            "delivery": self._deliveries.common | {"task": "verification"},
+            "workspace_settings": self._deliveries.workspace_settings,
+            "sandbox": self._in_sandbox(str(workspace)),
             "revision": launch.revision,
             "probe": launch.probe.name if launch.probe else "",
             "since": launch.since,
@@ -210,6 +218,14 @@ class LocalVerification:
             deadline=None,  # that of the command is the program's own
             grace=self._grace,
         )
+
+    def _in_sandbox(self, workspace: str) -> list[str]:
+        """The words before a command by which it runs in the sandbox, if there is one."""
+        if self._sandbox is None:
+            return []
+        outputs = os.path.dirname(workspace)  # noqa: PTH120 - a check puts nothing out
+        own = {names.ENV_WORKSPACE: workspace, names.ENV_OUTPUTS: outputs}
+        return self._sandbox.prefix(own, str(self._directory.path), None, os.environ)
 
     def _file_of(self, key: WorkKey) -> Path:
         return self._folder / f"{key.step}.{key.attempt}.json"

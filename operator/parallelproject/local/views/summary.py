@@ -242,6 +242,8 @@ def _next_steps(
     options: RunOptions,
     first: Sequence[NextStep],
 ) -> list[NextStep]:
+    if not options.rerun:
+        return list(first)
     if end is RunEnd.SUSPENDED:
         return [*first, NextStep("Resume, once spec.suspend is false", options.rerun)]
     if end is not RunEnd.COMPLETED:

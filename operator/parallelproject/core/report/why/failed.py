@@ -11,6 +11,11 @@ from parallelproject.model.status import Reason
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
 """Failures of an attempt that has no Job, or whose Job was deleted."""
 
+_OF_WORKSPACE: dict[str | None, str] = {
+    Reason.SETUP_FAILED: "spec.workspace.setup failed before the task's command: its output is in the log",
+}
+"""What lies behind a failure before the task's command."""
+
 _OF_AGENTS: dict[str | None, str] = {
     Reason.AGENT_AUTH: "the provider refuses the agent's key or login: set the key, or log in, then retry",
     Reason.AGENT_DENIED: "the agent was not allowed to use a tool that it needed: allow it in the agent's settings",
@@ -31,7 +36,7 @@ def failed(view: View, i: int) -> Why:
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
     is_of_delivery = record.reason in BEHIND
-    more = [text for text in (BEHIND.get(record.reason), _OF_AGENTS.get(record.reason)) if text]
+    more = [text for known in (BEHIND, _OF_WORKSPACE, _OF_AGENTS) if (text := known.get(record.reason))]
     if record.reason == Reason.CONFLICT:
         again = rules.on_merge_conflict is MergeConflict.RERUN
         limit = f"maxReruns is {rules.max_reruns}" if again else "onMergeConflict is Fail"

@@ -2,7 +2,7 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View
-from parallelproject.core.planner.failures import ROLE_REASONS
+from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FailurePolicy
@@ -32,6 +32,9 @@ def skipped(view: View, i: int) -> Why:
         return of_task(view, i, f"the project's deadline ({duration(limit)}) passed {turn}")
     failed = [j for j in range(len(view.graph.ids)) if view.state(j) == TaskState.FAILED]
     role = view.graph.role[i]
+    if everywhere := [j for j in failed if view.record(j).reason in PROJECT_REASONS]:
+        answer = f"{view.named(everywhere)}, and every other task would fail in the same way"
+        return of_task(view, i, answer, tasks=everywhere, fix="retry")
     refused = [j for j in failed if view.record(j).reason in ROLE_REASONS and view.graph.role[j] == role]
     if refused:
         whose = f"the role {role}" if role else "the same agent"

@@ -1,0 +1,57 @@
+"""What is in a workspace beyond the files of its branch, before the task's command runs: what setup has left there.
+
+The task's work is what it changes after that, so files of the branch are put back as they were.
+"""
+
+from collections.abc import Sequence
+
+from parallelproject.core.graph.file_overlap import fits
+from parallelproject.git.plumbing.command import lines, split
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.store import GitStore, opened
+
+
+def committed(delivery: Delivery, place: Place, patterns: Sequence[str]) -> list[tuple[str, str]]:
+    """The committed files that fit patterns, with the names of their content, sorted.
+
+    Raises:
+        DeliveryError: the workspace cannot be read.
+    """
+    with opened(delivery, place) as store:
+        entries = (entry.partition("\t") for entry in split(_run(store, "ls-files", "--stage", "-z")))
+        found = ((path, fields.split(" ")[1]) for fields, _, path in entries)
+        return sorted(each for each in found if any(fits(each[0], pattern) for pattern in patterns))
+
+
+def untracked(delivery: Delivery, place: Place) -> list[str]:
+    """All paths of the workspace that are not of the branch, ignored or not; a folder without such files is one path.
+
+    Raises:
+        DeliveryError: the workspace cannot be read.
+    """
+    with opened(delivery, place) as store:
+        return [path.rstrip("/") for path in split(_run(store, "ls-files", "--others", "--directory", "-z"))]
+
+
+def put_back(delivery: Delivery, place: Place) -> list[str]:
+    """Gives files of the branch the content that they have there; the paths that had another one.
+
+    Raises:
+        DeliveryError: one of them cannot be written.
+    """
+    with opened(delivery, place) as store:
+        _run(store, "update-index", "-q", "--refresh", codes=(0, 1))  # what was only touched has not changed
+        changed = split(_run(store, "diff-files", "-z", "--name-only", "--ignore-submodules=all"))
+        if changed:
+            _run(store, "checkout-index", "--index", "--force", "--quiet", "-z", "--stdin", stdin=lines(changed))
+        return changed
+
+
+def _run(store: GitStore, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
+    workspace = store.place.workspace
+    try:
+        where = {"GIT_WORK_TREE": str(workspace)}
+        return store.git.run(command, *arguments, stdin=stdin, codes=codes, environment=where, folder=workspace).stdout
+    except GitFailedError as error:
+        raise error.as_outcome() from error

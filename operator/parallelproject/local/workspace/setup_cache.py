@@ -1,0 +1,114 @@
+"""What setup has made, kept below the state directory by the content of its key files, and copied for later attempts.
+
+``KEY`` is a folder with the files and the list of their paths. It is written under another name and renamed: what has
+the name is complete. Who makes or reads one holds its lock. Standard library only, to start fast.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from parallelproject.folder_removal import remove, try_to_remove
+from parallelproject.local.workspace.added_files import add_files, clone
+
+_KEPT = 3
+"""Keys that are kept: the last ones that were used."""
+_FILES, _PATHS = "files", "paths.json"
+_POLL = 0.05
+
+
+class SetupCache:
+    """The cache of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Describes it; the folder is made."""
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+
+    @contextmanager
+    def turn(self, key: str, is_over: Callable[[], bool]) -> Iterator[bool]:
+        """Waits until nobody else makes or reads this key; False: it was over before.
+
+        Args:
+            key: The key.
+            is_over: Whether to wait no longer.
+        """
+        lock = os.open(self._folder / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            while not (is_held := _try_lock(lock)) and not is_over():
+                time.sleep(_POLL)
+            yield is_held
+        finally:
+            os.close(lock)
+
+    def restore(self, key: str, private: Path, workspace: Path) -> list[str] | None:
+        """Copies what is kept into a workspace, and gives the paths; None: nothing is kept, or it does not fit.
+
+        To be called in ``turn``.
+
+        Raises:
+            OSError: it cannot be copied.
+        """
+        kept = self._folder / key
+        try:
+            paths = json.loads((kept / _PATHS).read_bytes())
+        except (OSError, ValueError):
+            return None
+        if any(os.path.lexists(workspace / path) for path in paths):
+            return None  # the branch has files there now
+        skipped = list(add_files(kept / _FILES, paths, (), private, workspace))
+        with suppress(OSError):
+            os.utime(kept)
+        return None if skipped else paths
+
+    def save(self, key: str, workspace: Path, paths: Sequence[str]) -> None:
+        """Keeps files of a workspace, and removes what was not used for long. To be called in ``turn``.
+
+        Raises:
+            OSError: they cannot be copied.
+        """
+        new = self._folder / f"{key}.new"
+        remove(new)
+        for path in paths:
+            target = new / _FILES / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            clone(workspace / path, target)
+        new.mkdir(exist_ok=True)
+        (new / _FILES).mkdir(exist_ok=True)
+        (new / _PATHS).write_text(json.dumps(list(paths)))
+        remove(self._folder / key)
+        new.rename(self._folder / key)
+        self._prune(key)
+
+    def _prune(self, key: str) -> None:
+        kept = [entry for entry in self._folder.iterdir() if (entry / _PATHS).exists() and entry.name != key]
+        for entry in sorted(kept, key=lambda entry: entry.stat().st_mtime)[: -(_KEPT - 1)]:
+            lock = os.open(self._folder / f"{entry.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                if _try_lock(lock):
+                    try_to_remove(entry)
+            finally:
+                os.close(lock)
+
+
+def key_of(argv: Sequence[str], files: Sequence[tuple[str, str]]) -> str:
+    """The key of a setup.
+
+    Args:
+        argv: Its command.
+        files: The paths of its key files, with the names of their content.
+    """
+    return hashlib.sha256(json.dumps([list(argv), list(files)]).encode()).hexdigest()[:32]
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

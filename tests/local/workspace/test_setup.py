@@ -1,0 +1,149 @@
+"""``spec.workspace.setup``: what it makes is there and does not land, is made once for the same key, and fails once."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.local.checkout import BRANCH, Checkout
+from tests.local.runner import Runner, chain, tasks, until
+
+Make = Callable[..., Runner]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path)
+    (made.path / ".gitignore").write_text("modules/\n")
+    (made.path / "lock").write_text("1\n")
+    made.git("add", ".")
+    made.git("commit", "--quiet", "-m", "lock")
+    return made
+
+
+def spec(items: list[dict[str, object]], script: str, **workspace: object) -> dict[str, object]:
+    return {
+        "tasks": items, "parallelism": 4, "scheduling": "Graph",
+        "workspace": {"setup": ["/bin/sh", "-c", script], **workspace},
+    }  # fmt: skip
+
+
+MAKE = (
+    "echo setup >> $JOURNAL; mkdir -p modules/a; cat lock > modules/a/x; ln -s a modules/b; echo new > made; "
+    "echo changed >> README; rm shared.txt"
+)
+
+
+def test_what_setup_makes_is_there_and_is_not_work(runner: Make, checkout: Checkout) -> None:
+    command = "cat modules/b/x made >> $JOURNAL; git status --porcelain >> $JOURNAL; cat shared.txt > work"
+    run = runner(spec(tasks("a"), MAKE), command, options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["setup", "1", "new"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["work"]
+    log = (run.state / "logs/a.1.log").read_text()
+    assert log.startswith("pproj: setup: /bin/sh -c ")
+    assert "pproj: setup changed files of the branch, which is undone: README, shared.txt\n" in log
+
+
+def test_a_task_that_only_has_a_setup_has_changed_nothing(runner: Make, checkout: Checkout) -> None:
+    run = runner(spec(tasks("a"), MAKE, cacheKey=["lock"]), "true", options={"repository": checkout.path})
+    assert "Changed nothing: a" in run.run()
+    run = runner(spec(tasks("a", "b"), MAKE, cacheKey=["lock"]), "true", options={"repository": checkout.path})
+    assert "Changed nothing: a, b" in run.run(), "the same from the cache"
+
+
+def test_a_setup_with_a_key_runs_once_until_the_key_files_change(runner: Make, checkout: Checkout) -> None:
+    command = (
+        "readlink modules/b >> $JOURNAL; cat modules/a/x made >> $JOURNAL; echo mine >> modules/a/x; "
+        "[ $PPROJ_TASK_ID != b ] || echo 2 > lock; echo x > $PPROJ_TASK_ID"
+    )
+    run = runner(spec(chain("a", "b", "c"), MAKE, cacheKey=["loc*"]), command, options={"repository": checkout.path})
+    run.run()
+    made = ["a", "1", "new"]
+    assert run.journal() == ["setup", *made, *made, "setup", "a", "2", "new"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["a", "b", "c", "lock"]
+    assert "setup: copied made, modules, made before for the same lock" in (run.state / "logs/b.1.log").read_text()
+
+
+def test_tasks_that_start_together_pay_for_one_setup(runner: Make, checkout: Checkout) -> None:
+    run = runner(spec(tasks("a", "b", "c"), MAKE, cacheKey=["lock"]), "cat made > $PPROJ_TASK_ID")
+    run.options = {"repository": checkout.path}
+    run.run()
+    assert run.journal() == ["setup"]
+    assert sorted(checkout.tasks()) == ["a", "b", "c"]
+
+
+def test_files_that_the_branch_has_now_are_not_replaced_by_the_cache(runner: Make, checkout: Checkout) -> None:
+    script = "echo setup >> $JOURNAL; [ -e made ] || echo setup > made"
+    command = "[ $PPROJ_TASK_ID != a ] || { git add -f made; exit; }; cat made > $PPROJ_TASK_ID"
+    run = runner(spec(chain("a", "b"), script, cacheKey=["lock"]), command, options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["setup"]
+    checkout.git("switch", "--quiet", BRANCH)
+    (checkout.path / "made").write_text("branch\n")
+    checkout.git("add", "made")
+    checkout.git("commit", "--quiet", "-m", "made")
+    checkout.git("switch", "--quiet", "main")
+    run = runner(spec(chain("a", "b", "c"), script, cacheKey=["lock"]), command, options={"repository": checkout.path})
+    run.run()
+    assert checkout.show("c") == "branch"
+
+
+@pytest.mark.parametrize("key", [[], ["lock"]])
+def test_a_failure_is_reported_once_and_ends_the_run(runner: Make, checkout: Checkout, key: list[str]) -> None:
+    script = "echo setup >> $JOURNAL; echo no such package >&2; exit 3"
+    items = [*tasks("a", "b", "c"), {"id": "d", "dependencies": ["a"]}, *tasks("e", "f")]
+    wanted = spec(items, script, cacheKey=key) | {"failurePolicy": "Continue"}
+    run = runner(wanted, "echo command >> $JOURNAL", options={"repository": checkout.path})
+    said = run.run(1)
+    assert "0 of 6 tasks succeeded, 1 failed, 5 skipped" in said
+    assert said.count("SetupFailed, 1 attempt") == 1, said
+    assert "no such package" in said
+    assert set(run.journal()) == {"setup"}
+    assert checkout.tasks() == []
+    run.spec["workspace"]["setup"] = ["true"]
+    run.run()
+    assert sorted(checkout.tasks()) == [], "there was nothing to land"
+    assert run.journal().count("command") == 6
+
+
+def test_a_setup_that_says_later_costs_no_attempt(runner: Make, checkout: Checkout) -> None:
+    script = "echo setup >> $JOURNAL; [ $(wc -l < $JOURNAL) -gt 1 ] || exit 75"
+    wanted = spec(tasks("a"), script) | {"defaults": {"maxAttempts": 1, "backoffSeconds": 0}}
+    run = runner(wanted, "echo x > work", options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["setup", "setup"]
+    assert checkout.tasks() == ["a"]
+
+
+def test_a_setup_that_takes_too_long_is_a_deadline_of_the_attempt(runner: Make, checkout: Checkout) -> None:
+    items = tasks("a", activeDeadlineSeconds=1, maxAttempts=1)
+    run = runner(spec(items, "exec sleep 600"), "echo x > work", options={"repository": checkout.path})
+    assert "DeadlineExceeded" in run.run(1)
+    assert checkout.tasks() == []
+
+
+def test_an_attempt_that_was_cut_off_in_its_setup_keeps_nothing_and_runs_again(
+    runner: Make, checkout: Checkout
+) -> None:
+    script = "echo setup >> $JOURNAL; echo x > made; [ $(wc -l < $JOURNAL) -gt 1 ] || exec sleep 600"
+    run = runner(spec(tasks("a"), script, cacheKey=["lock"]), "cat made > work", options={"repository": checkout.path})
+    process = run.start()
+    until(run.journal, what="the setup")
+    run.kill_all(process)
+    run.run()
+    assert run.journal() == ["setup", "setup"]
+    assert [ref for ref in checkout.state() if "salvage" in ref] == []
+    assert checkout.show("work") == "x"
+
+
+def test_an_interruption_during_setup_is_no_failure(runner: Make, checkout: Checkout) -> None:
+    script = "echo setup >> $JOURNAL; exec sleep 600"
+    run = runner(spec(tasks("a", "b"), script, cacheKey=["lock"]), "true", options={"repository": checkout.path})
+    process = run.start()
+    until(run.journal, what="the setup")
+    process.signal(signal.SIGINT)
+    assert "interrupted: 0 of 2 tasks succeeded" in process.finish(130)
+    assert {row.phase for row in run.attempts()} == {"Stopped"}
+    assert run.journal() == ["setup"]
