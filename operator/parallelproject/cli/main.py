@@ -37,6 +37,8 @@ COMMANDS = {
     "resume": CommandEntry(f"{_COMMANDS}.suspend", "Start tasks again, after suspend.", _ACT, "resume"),
     "stop": CommandEntry(f"{_COMMANDS}.suspend", "Stop running tasks and end the project.", _ACT, "stop"),
     "retry": CommandEntry(f"{_COMMANDS}.retry", "Run failed tasks again, and resume a stopped project.", _ACT),
+    "approve": CommandEntry(f"{_COMMANDS}.approve", "Let tasks start that wait for approval.", _ACT),
+    "answer": CommandEntry(f"{_COMMANDS}.answer", "Answer the question of a task, which then starts again.", _ACT),
     "skip": CommandEntry(f"{_COMMANDS}.skip", "Do not run tasks; what depends on them runs without them.", _ACT),
     "rerun": CommandEntry(f"{_COMMANDS}.rerun", "Run a project, or some of its tasks, again from the start.", _ACT),
     "delete": CommandEntry(f"{_COMMANDS}.delete", "Delete projects with all that belongs to them.", _ACT),

@@ -1,6 +1,7 @@
 """Running a project here, from the first look at the state to the exit code."""
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -12,6 +13,7 @@ from parallelproject.core.planner.failures import all_done
 from parallelproject.local.agents.call import AgentCall, has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
+from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
@@ -96,14 +98,16 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             agents = _agents(graph, what, directory, deliveries)
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
-            history = recover(store, spill, clock.now(), deliveries, agents)
+            asked_before = AskedQuestions(directory, are_taken_before=deliveries is not None)
+            history = recover(store, spill, clock.now(), deliveries, agents, asked_before)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
             for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
-            board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            place = f" --state-dir {shlex.quote(str(path))}" if path else ""
+            board = Board(project.name, resumed.graph, resumed.spec, clock, began, place=place)
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)
@@ -206,7 +210,8 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
+                questions = AskedQuestions(directory, are_taken_before=deliveries is not None)
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, questions))
         finally:
             processes.close()
             board.ended = ended = board.clock.now()

@@ -19,6 +19,8 @@ MAX_TASKS = 2000
 """Maximum number of tasks of a project in a cluster: spec and status must fit into one object (etcd: 1.5 MB)."""
 MAX_TASKS_HERE = 20_000
 """Maximum number of tasks of a project that is planned or run on one machine."""
+ANSWERS_MAX, ANSWER_MAX = 1000, 16_384
+"""Maximum number of answers in a spec, and of characters of one."""
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -386,6 +388,31 @@ class Task(Model):
     equally long."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []
     """Named values for the task."""
+    approval: StrictBool = False
+    """Whether a person has to approve it before it starts, with pproj approve. Until then it holds no slot and no
+    files."""
+
+
+class Approval(Model):
+    """A task that a person has approved; written by pproj approve."""
+
+    id: TaskId
+    """Id of the task."""
+    after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of the attempts that it had then. After a rerun of later attempts the task waits again."""
+
+
+class Answer(Model):
+    """What a person has answered to a question of a task; written by pproj answer."""
+
+    id: TaskId
+    """Id of the task."""
+    attempt: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    """Number of the attempt that asked."""
+    text: Annotated[str, Field(min_length=1, max_length=ANSWER_MAX)]
+    """The answer. Later attempts of the task find it in their prompt and in PPROJ_FEEDBACK."""
+    question: Annotated[str, Field(max_length=4096)] = ""
+    """What was asked, as far as it is known."""
 
 
 class Retry(Model):
@@ -461,6 +488,12 @@ class Spec(Model):
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Earlier results that no longer count, by task; written by pproj retry and pproj rerun."""
+    approvals: Annotated[
+        list[Approval], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})
+    ] = []
+    """Tasks with approval that a person has approved; written by pproj approve."""
+    answers: Annotated[list[Answer], Field(max_length=ANSWERS_MAX)] = []
+    """Answers to questions of tasks; written by pproj answer. Of two to the same question the first one counts."""
     skip: Annotated[list[TaskId], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them, after what
     they depend on. A running attempt is stopped."""

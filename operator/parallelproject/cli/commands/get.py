@@ -1,17 +1,21 @@
-"""``pproj get``: one project in full."""
+"""``pproj get``: one project in full, or one of its tasks."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import GetOutput, NameOrOnly
+from parallelproject.cli.input.arguments import GetOutput, NameOrOnly, TaskToShow
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.deletion import deletion_of
+from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.names import level_name
@@ -24,18 +28,25 @@ Json = dict[str, Any]
 
 _INDENT = "  "
 _BAR = 20
+_NEEDS_SHOWN = 10
 _PULLS_SHOWN = 10
 """Most pull requests that are named: those that are not merged, where there are any."""
 
 
-@on_project
+@partial(on_project, name_first=True)
 async def run(
     reader: "ProjectReader",
     name: NameOrOnly = "",
+    task: TaskToShow = None,
     output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
-    """Show a project: its conditions, levels and tasks."""
+    """Show a project: its conditions, levels and tasks; or one task in full."""
     project = await reader.get(name)
+    if task:
+        from parallelproject.cli.commands.get_task import show_task
+
+        show_task(reader, project, task, output)
+        return
     if output in (GetOutput.JSON, GetOutput.YAML):
         from parallelproject.cli.cluster.projects import without_managed_fields
 
@@ -64,8 +75,23 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
         ],
         _INDENT,
     )  # fmt: skip
+    _show_needs(reader, project)
     _show_levels(status)
     _show_tasks(project, status, spec, wide)
+
+
+def _show_needs(reader: "ProjectReader", project: Json) -> None:
+    """What waits for a person, each with its command."""
+    needs = needs_of_rows((row, read_row(row)) for row in rows(project))
+    if not needs:
+        return
+    terminal.show("\nNeeds attention")
+    name = project["metadata"]["name"]
+    for need in needs[:_NEEDS_SHOWN]:
+        terminal.show_wrapped(f"{_INDENT}{need.task} {need.text}")
+        terminal.show(f"{_INDENT}  {need.command(name, reader.options, typed())}")
+    if len(needs) > _NEEDS_SHOWN:
+        terminal.show(f"{_INDENT}and {len(needs) - _NEEDS_SHOWN} more")
 
 
 def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> list[tuple[str, str]]:

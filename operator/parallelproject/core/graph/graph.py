@@ -74,6 +74,10 @@ class CompiledGraph:
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
     skipped: frozenset[int] = frozenset()
     """The tasks that are not run, by ``spec.skip``."""
+    unapproved: frozenset[int] = frozenset()
+    """The tasks that a person has to approve before they start, and nobody has."""
+    answered: Mapping[int, int] = field(default_factory=dict)
+    """By task, the last of its attempts whose question a person has answered."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -139,6 +143,8 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         forgiven_deferrals=forgiven_deferrals,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
         skipped=skipped_by(spec, index),
+        unapproved=unapproved_by(spec, index),
+        answered=answered_by(spec, index),
     )
 
 
@@ -155,6 +161,25 @@ def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], d
 def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
     """The tasks that are not run; ids without a task count for nothing."""
     return frozenset(index[task_id] for task_id in spec.skip if task_id in index)
+
+
+def unapproved_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
+    """The tasks that wait for an approval. One that was given before a task was run again from the start is over."""
+    if not any(task.approval for task in spec.tasks):
+        return frozenset()
+    floors = {retry.id: retry.rerun_after for retry in spec.retries}
+    given = {approval.id for approval in spec.approvals if approval.after >= floors.get(approval.id, 0)}
+    return frozenset(index[task.id] for task in spec.tasks if task.approval and task.id not in given)
+
+
+def answered_by(spec: Spec, index: Mapping[str, int]) -> dict[int, int]:
+    """By task, the last of its attempts whose question is answered; only tasks that have any."""
+    found: dict[int, int] = {}
+    for answer in spec.answers:
+        i = index.get(answer.id)
+        if i is not None:
+            found[i] = max(found.get(i, 0), answer.attempt)
+    return found
 
 
 def role_of(spec: Spec, task: Task) -> str | None:

@@ -12,6 +12,7 @@ from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.local.agents.call import note_call
 from parallelproject.local.agents.prompts import write_prompt
+from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import attempt_of
@@ -55,6 +56,7 @@ class ProcessExecutor:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._asked = AskedQuestions(directory, are_taken_before=deliveries is not None)
 
     def task(
         self,
@@ -92,21 +94,23 @@ class ProcessExecutor:
             names.ENV_OUTPUTS: directory.outputs(task_id),
             names.ENV_ROLE: role or "",
         }
-        if task_id in failed:
-            own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
         command = self._commands[role]
         call, session = command.agent, None
         if fallback and call:
             call = call._replace(fallback=fallback)
         if self._agents and call and command.resuming and task_id in failed:
             session = self._agents.session(task_id, failed[task_id], call)
+        before = self._feedback(task_id, failed[task_id]) if task_id in failed else None
+        known = failed[task_id] - 1 if session else 0  # a session knows the answers to the questions before
+        if feedback := self._asked.feedback(self._board.spec, task_id, number, before, known):
+            own[names.ENV_FEEDBACK] = feedback
         if session:
             call, own[names.ENV_SESSION] = session.call, session.argument
         if self._agents:
             note_call(directory.path, task_id, number, call)
         if call:
             prompt = own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
-            feedback, resumed_in = own.get(names.ENV_FEEDBACK), workspace if session else None
+            resumed_in = workspace if session else None
             write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
         argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
@@ -124,7 +128,7 @@ class ProcessExecutor:
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
         row = self._deliveries.reported(row) if self._deliveries else row
-        return self._agents.reported(row) if self._agents else row
+        return self._asked.reported(self._agents.reported(row) if self._agents else row)
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -133,7 +137,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents)
+        return attempt_of(row, now, self.commit(row), self._agents, self._asked.text(row))
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

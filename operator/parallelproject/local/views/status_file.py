@@ -113,7 +113,9 @@ class StatusFile:
             for task, found in board.running.items()
         }
         decided = plan(board.graph, board.spec, ledger, running, now)
-        self._status = render_status(board.graph, board.spec, decided, self._status, self._generation, now)
+        self._status = render_status(
+            board.graph, board.spec, decided, self._status, self._generation, now, name=board.name
+        )
         self._status["metrics"] = board.metrics(decided.ledger)
         with suppress(OSError):
             self._document.write_status({key: value for key, value in self._status.items() if value is not None})
