@@ -94,7 +94,7 @@ COLUMNS = [
     _column("Progress", "string", ".status.progress", "Tasks that succeeded, out of all tasks."),
     _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),
-    _column("Attention", "string", f"{_ATTENTION}.reason", "What waits for a person; empty if nothing does."),
+    _column("Needs", "string", f"{_ATTENTION}.reason", "What waits for a person: Approval, Input, Login or Several."),
     _column("Age", "date", ".metadata.creationTimestamp", "Time since it was created."),
     _column("Skipped", "integer", ".status.counts.skipped", "Tasks that will not run.", wide=True),
     _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether no new task starts.", wide=True),

@@ -71,7 +71,7 @@ def _fields(project: Json, spec: Json, row: Json) -> Iterator[tuple[str, str]]:
         yield "Approval", _approval(project, row, spec["id"])
     if row.get("attempts"):
         counted = ("failures", "conflicts", "deferrals", "questions")
-        parts = [f"{row[key]} {key}" for key in counted if row.get(key)]
+        parts = [f"{row[key]} {key if row[key] > 1 else key[:-1]}" for key in counted if row.get(key)]
         yield "Attempts", f"{row['attempts']}" + (f" ({', '.join(parts)})" if parts else "")
     if row.get("startTime"):
         took = read_row(row).took

@@ -16,8 +16,10 @@ _LOGINS: Mapping[str, str] = {
     Reason.AUTH_OR_PROTECTED.value: "git refused its push: fix the credentials or the rules of the branch, then retry",
 }
 """By reason of a failure that only a person can fix, what is to do."""
-SEVERAL = "Several"
-"""Reason of the condition where things of different kinds wait."""
+_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login"}
+"""By command, the reason of the condition."""
+_SEVERAL = "Several"
+"""Its reason where things of different kinds wait."""
 _NAMED = 10
 """Most things that are named in one sentence."""
 _QUESTION_MAX = 160
@@ -88,16 +90,18 @@ def condition_of(needs: Sequence[Need], project: str) -> tuple[str, str] | None:
     """Reason and message of the condition NeedsAttention; None: nothing waits for a person."""
     if not needs:
         return None
-    reasons = {need.reason for need in needs}
+    kinds = {_KINDS[need.verb] for need in needs}
     parts = [f"{need.task} {need.text} ({need.command(project)})" for need in needs[:_NAMED]]
     what = "1 task needs" if len(needs) == 1 else f"{len(needs)} tasks need"
     more = [*parts, *(need.task for need in needs[_NAMED:])]
-    return reasons.pop() if len(reasons) == 1 else SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
+    return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
 
 
 def waits_only_for_people(plan: Plan) -> bool:
     """Whether nothing runs or will run before a person has done something."""
     if plan.completed or plan.running or plan.queued or plan.launches or not plan.people:
+        return False
+    if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet
         return False
     pending = (i for i, state in enumerate(plan.states) if state is TaskState.PENDING)
     return all(plan.reasons[i] in _WAITS_BEHIND for i in pending)

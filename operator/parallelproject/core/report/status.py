@@ -348,7 +348,8 @@ def _conditions(
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
     attention = condition_of(needs_of_plan(graph, plan), name) if deletion is None else None
-    stalled = attention if attention is not None and waits_only_for_people(plan) else None
+    is_stalled = attention is not None and waits_only_for_people(plan)
+    stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None
     if not plan.completed:
         reason = Reason.SUSPENDED if spec.suspend else stalled[0] if stalled else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} running, {counts[_PENDING]} waiting")
