@@ -92,7 +92,7 @@ def test_the_answer_to_a_question_is_in_the_next_attempt_which_continues_the_ses
     run = stage.run([{"id": "a", "maxAttempts": 1}], lands=lands, agent="Codex")
     started = run.start()
     started.wait_said("pproj answer demo a 'YOUR ANSWER'")
-    assert "asks: Which port? A number." in started.said
+    assert 'asks "Which port? A number."' in started.said
     monkeypatch.chdir(run.folder)
     assert main.call(["answer", "demo", "a", "Port 8080."]) == 0
     started.finish(0)

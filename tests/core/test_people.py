@@ -147,7 +147,7 @@ def test_the_condition_lists_all_with_the_commands_and_goes_away() -> None:
     attention = condition(status, "NeedsAttention")
     assert (attention["status"], attention["reason"]) == ("True", "Several")
     assert "pproj approve shop deploy" in attention["message"]
-    assert "a asks: Which port? (pproj answer shop a 'YOUR ANSWER')" in attention["message"]
+    assert "a asks \"Which port?\" (pproj answer shop a 'YOUR ANSWER')" in attention["message"]
     answered = decide(seen, tasks=[{"id": "a"}], answers=[{"id": "a", "attempt": 1, "text": "80"}])
     assert condition(status_of(*answered), "NeedsAttention") == {}
 

@@ -44,7 +44,7 @@ WAITING = {"ask": "WaitingForInput", "deploy": "WaitingForApproval", "after": "W
 def test_a_run_waits_for_people_and_an_answer_survives_every_end_of_it(
     run: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It waits, is interrupted, gets its answer while nothing runs, is killed with that answer, and comes to its end."""
+    """It waits, is interrupted, gets its answer while nothing runs, is killed with it, and comes to its end."""
     started = run.start()
     started.wait_said("pproj approve demo deploy")
     started.wait_said("pproj answer demo ask 'YOUR ANSWER'")
@@ -52,7 +52,7 @@ def test_a_run_waits_for_people_and_an_answer_survives_every_end_of_it(
     started.signal(2)
     said = started.finish(130)
     assert "Needs attention" in said
-    assert "ask asks: Which port?" in said
+    assert 'ask asks "Which port?"' in said
     assert reasons(run) == WAITING | {"after": "Interrupted"}
     capsys.readouterr()
     assert main.call(["answer", "ask", "Port 8080."]) == 0

@@ -64,7 +64,7 @@ def need_of(task: str, state: str, reason: str, record: Record) -> Need | None:
         return Need(task, reason, "waits for approval", "approve")
     if state == TaskState.PENDING and reason == Reason.WAITING_FOR_INPUT:
         asked = record.inquiry.text
-        return Need(task, reason, f"asks: {first_lines(record, _QUESTION_MAX)}", "answer", asked)
+        return Need(task, reason, f'asks "{first_lines(record, _QUESTION_MAX)}"', "answer", asked)
     if state == TaskState.FAILED and reason in _LOGINS:
         return Need(task, reason, _LOGINS[reason], "retry")
     return None

@@ -44,7 +44,8 @@ class Questions(Constraint):
 
 def first_lines(record: Record, most: int = 300) -> str:
     """The first lines of the open question of a task, on one line."""
-    lines = [line.strip() for line in record.inquiry.text.splitlines() if line.strip()]
+    asked = "".join(c if c.isprintable() or c == "\n" else " " for c in record.inquiry.text)  # an agent wrote it
+    lines = [line.strip() for line in asked.split("\n") if line.strip()]
     text = " ".join(lines[:QUESTION_LINES]) or "(it wrote no question)"
     cut = text if len(text) <= most else text[: most - 1]
     return cut if cut == text and len(lines) <= QUESTION_LINES else f"{cut}…"
