@@ -16,6 +16,7 @@ from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading, StatusReading
 from parallelproject.core.report.status import condition, read_row, read_status, render_row, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.executors.base.cluster_checks import local_only
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason, TaskState
@@ -209,6 +210,11 @@ def test_both_readings_report_what_starts_to_wait_once_for_each_question() -> No
     asked = plan(graph, first[1], running.ledger, {"a": [asking(1)]}, 20.0)
     events = changes(PlanReading(graph, running), PlanReading(graph, asked, reported=["a"]))
     assert [event.what for event in events] == [What.FAILED, What.NEEDS_INPUT]
+
+
+def test_a_cluster_accepts_no_notifications() -> None:
+    spec = parse_spec({"tasks": [{"id": "a"}], "notify": {"command": ["true"]}})
+    assert [problem.place for problem in local_only(spec)] == ["spec.notify"]
 
 
 def with_approvals(spec: Spec, which: set[int]) -> Spec:

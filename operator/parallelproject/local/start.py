@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
+    from parallelproject.local.views.notifier import Notifier
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -116,12 +117,15 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 say(f"warning: {notice(changed)}")
             if skipped := skip_notice(resumed.graph, resumed.plan):
                 say(f"note: {skipped}")
+            notifier = _notifier(board.spec, directory, store)
             if resumed.done:
                 status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
                 if options.view == "json":
                     JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
                 else:
                     already_done(board, history, options, target)
+                if notifier:
+                    _notify_of_end(board, notifier, say)
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
@@ -143,8 +147,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             )
             inbox = Inbox(directory.requests, asked)
             return _run(
-                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents
-            )
+                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
+                notifier,
+            )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -191,9 +196,10 @@ def _run(
     status: StatusFile,
     inbox: Inbox,
     agents: "AgentEnds | None",
+    notifier: "Notifier | None",
 ) -> int:
     shown = _view(board, options)
-    view = Audience([shown, status], options.consumers)
+    view = Audience([shown, status], [*options.consumers, *([notifier] if notifier else [])])
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
@@ -216,8 +222,12 @@ def _run(
             processes.close()
             board.ended = ended = board.clock.now()
             view.close()
+            if notifier:
+                notifier.close()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
             store.end_session(ended, completed=end is RunEnd.COMPLETED)
+    for line in notifier.troubles if notifier else ():
+        say(f"warning: {line}")
     if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
     elif end is RunEnd.TROUBLE:
@@ -256,6 +266,23 @@ def _call(
 ) -> AgentCall | None:
     role = fallback or (graph.role[graph.index[task]] if task in graph.index else None)
     return what[role].agent if role in what else None
+
+
+def _notifier(spec: Spec, directory: StateDirectory, store: Store) -> "Notifier | None":
+    """Notifies people, where the spec says whom."""
+    if spec.notify is None:
+        return None
+    from parallelproject.local.views.notifier import Notifier  # here, because few runs need it
+
+    return Notifier(spec.notify, directory.path, store.run_id)
+
+
+def _notify_of_end(board: Board, notifier: "Notifier", say: Say) -> None:
+    """Sends the notification of the end, where the session that came to it was killed before."""
+    notifier.take(board, ())
+    notifier.close()
+    for line in notifier.troubles:
+        say(f"warning: {line}")
 
 
 def _created(store: Store, clock: Clock) -> float:

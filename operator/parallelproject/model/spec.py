@@ -433,6 +433,36 @@ class Retry(Model):
     with spec.git."""
 
 
+class NotifyEvent(StrEnum):
+    """What a notification is about."""
+
+    NEEDS_ATTENTION = "NeedsAttention"
+    FAILED = "Failed"
+    DONE = "Done"
+
+
+class Webhook(Model):
+    """An HTTP endpoint that receives notifications."""
+
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+    """Its address. The notification is the body of a POST request, as JSON. Redirects are not followed."""
+    secret_env: Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """Name of an environment variable with the key of the signature: X-Pproj-Signature-256 is sha256=, and the
+    HMAC-SHA256 of the body in hexadecimal digits. By default there is no signature."""
+
+
+class Notify(Model):
+    """Who is notified, and of what. In a local run only."""
+
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
+    """A command and its arguments; it gets the notification on its standard input, as JSON."""
+    webhook: Webhook | None = None
+    """An HTTP endpoint that gets it."""
+    on: Annotated[list[NotifyEvent], Field(min_length=1, max_length=3)] = list(NotifyEvent)
+    """NeedsAttention: something new waits for a person. Failed: the run has ended, and not all tasks succeeded. Done: all
+    did."""
+
+
 class Spec(Model):
     """A graph of tasks and how to run it."""
 
@@ -480,6 +510,8 @@ class Spec(Model):
     """What does the work; each role is a pod template."""
     limits: Annotated[list[Limit], Field(max_length=50)] = []
     """Limits of providers or credentials, which roles draw from."""
+    notify: Notify | None = None
+    """A command or a webhook that is notified when something waits for a person, and at the end. In a local run only."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
     """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. Not with executor Workflow."""
     defaults: Defaults = Defaults()

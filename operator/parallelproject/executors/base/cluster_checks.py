@@ -23,7 +23,10 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """Limits that adapt, and fallbacks: only local runs have these."""
+    """Limits that adapt, fallbacks and notifications: only local runs have these."""
+    if spec.notify is not None:
+        hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
+        yield Problem("spec.notify", "is for local runs only", hint)
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
