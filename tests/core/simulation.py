@@ -19,7 +19,7 @@ from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
-from parallelproject.model.spec import Answer, Approval, Retry, Role, Spec, Task
+from parallelproject.model.spec import Approval, Retry, Role, Spec, Task, TaskAnswer
 from parallelproject.model.status import Reason, TaskState
 
 START = 1_000_000
@@ -312,7 +312,7 @@ class _World:
         elif reason == Reason.WAITING_FOR_INPUT:
             if any((given.id, given.attempt) == (task, asked) for given in self.spec.answers):
                 return
-            change = {"answers": [*self.spec.answers, Answer(id=task, attempt=asked, text="yes")]}
+            change = {"answers": [*self.spec.answers, TaskAnswer(id=task, attempt=asked, text="yes")]}
         else:
             return
         self.spec = self.spec.model_copy(update=change)

@@ -402,7 +402,7 @@ class Approval(Model):
     """Number of the attempts that it had then. After a rerun of later attempts the task waits again."""
 
 
-class Answer(Model):
+class TaskAnswer(Model):
     """What a person has answered to a question of a task; written by pproj answer."""
 
     id: TaskId
@@ -524,7 +524,7 @@ class Spec(Model):
         list[Approval], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})
     ] = []
     """Tasks with approval that a person has approved; written by pproj approve."""
-    answers: Annotated[list[Answer], Field(max_length=ANSWERS_MAX)] = []
+    answers: Annotated[list[TaskAnswer], Field(max_length=ANSWERS_MAX)] = []
     """Answers to questions of tasks; written by pproj answer. Of two to the same question the first one counts."""
     skip: Annotated[list[TaskId], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them, after what

@@ -76,8 +76,8 @@ class CompiledGraph:
     """The tasks that are not run, by ``spec.skip``."""
     unapproved: frozenset[int] = frozenset()
     """The tasks that a person has to approve before they start, and nobody has."""
-    answered: Mapping[int, int] = field(default_factory=dict)
-    """By task, the last of its attempts whose question a person has answered."""
+    answered: frozenset[tuple[int, int]] = frozenset()
+    """Tasks and numbers of their attempts whose questions a person has answered."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -172,14 +172,9 @@ def unapproved_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
     return frozenset(index[task.id] for task in spec.tasks if task.approval and task.id not in given)
 
 
-def answered_by(spec: Spec, index: Mapping[str, int]) -> dict[int, int]:
-    """By task, the last of its attempts whose question is answered; only tasks that have any."""
-    found: dict[int, int] = {}
-    for answer in spec.answers:
-        i = index.get(answer.id)
-        if i is not None:
-            found[i] = max(found.get(i, 0), answer.attempt)
-    return found
+def answered_by(spec: Spec, index: Mapping[str, int]) -> frozenset[tuple[int, int]]:
+    """The tasks and numbers of attempts whose questions are answered; ids without a task count for nothing."""
+    return frozenset((index[answer.id], answer.attempt) for answer in spec.answers if answer.id in index)
 
 
 def role_of(spec: Spec, task: Task) -> str | None:

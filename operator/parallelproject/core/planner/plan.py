@@ -103,7 +103,7 @@ class Plan:
 
     @cached_property
     def people(self) -> Mapping[int, str]:
-        """The pending tasks that wait for a person, and why; in spec order. Fast where there is none."""
+        """The pending tasks that wait for a person, and why; in spec order. Fast if none does."""
         return self._people()
 
     @property

@@ -26,7 +26,7 @@ _QUESTION_MAX = 160
 _WAITS_BEHIND = PEOPLE_REASONS | {Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL}
 
 
-class Need(NamedTuple):
+class PersonNeed(NamedTuple):
     """One thing that waits for a person."""
 
     task: str
@@ -51,7 +51,7 @@ class Need(NamedTuple):
         return f"{program} {self.verb}{options} {project} {self.task}{text}"
 
 
-def need_of(task: str, state: str, reason: str, record: Record) -> Need | None:
+def need_of(task: str, state: str, reason: str, record: Record) -> PersonNeed | None:
     """What a task in this state wants of a person; None: nothing.
 
     Args:
@@ -61,16 +61,16 @@ def need_of(task: str, state: str, reason: str, record: Record) -> Need | None:
         record: Its record, for the question.
     """
     if state == TaskState.PENDING and reason == Reason.WAITING_FOR_APPROVAL:
-        return Need(task, reason, "waits for approval", "approve")
+        return PersonNeed(task, reason, "waits for approval", "approve")
     if state == TaskState.PENDING and reason == Reason.WAITING_FOR_INPUT:
         asked = record.inquiry.text
-        return Need(task, reason, f'asks "{first_lines(record, _QUESTION_MAX)}"', "answer", asked)
+        return PersonNeed(task, reason, f'asks "{first_lines(record, _QUESTION_MAX)}"', "answer", asked)
     if state == TaskState.FAILED and reason in _LOGINS:
-        return Need(task, reason, _LOGINS[reason], "retry")
+        return PersonNeed(task, reason, _LOGINS[reason], "retry")
     return None
 
 
-def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[Need]:
+def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
     """All that waits for a person after a plan, in the order of the spec."""
     records = plan.ledger.records
     waiting = [(i, TaskState.PENDING, reason) for i, reason in plan.people.items()]
@@ -80,13 +80,13 @@ def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[Need]:
     return [need for need in found if need]
 
 
-def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[Need]:
+def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
     """The same by the rows of a status, with their records."""
     found = (need_of(row["id"], str(row.get("state")), str(row.get("reason") or ""), record) for row, record in rows)
     return [need for need in found if need]
 
 
-def condition_of(needs: Sequence[Need], project: str) -> tuple[str, str] | None:
+def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] | None:
     """Reason and message of the condition NeedsAttention; None: nothing waits for a person."""
     if not needs:
         return None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.report.attention import Need, needs_of_plan
+from parallelproject.core.report.attention import PersonNeed, needs_of_plan
 from parallelproject.core.report.status import result_of
 from parallelproject.model.spec import NotifyEvent
 from parallelproject.model.status import TaskState
@@ -58,7 +58,7 @@ def due(
     return found
 
 
-def _key(plan: Plan, need: Need) -> str:
+def _key(plan: Plan, need: PersonNeed) -> str:
     record = plan.ledger.records.get(need.task, NEW)
     return f"{NotifyEvent.NEEDS_ATTENTION}:{need.reason}:{need.task}:{record.attempts}"
 
@@ -77,7 +77,7 @@ def _body(
     plan: Plan,
     event: NotifyEvent,
     message: str,
-    needs: Sequence[Need],
+    needs: Sequence[PersonNeed],
     options: str,
 ) -> Json:
     counts = {state.value.lower(): sum(each is state for each in plan.states) for state in TaskState}

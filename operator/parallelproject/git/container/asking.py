@@ -12,7 +12,7 @@ _CODES = (0, 75)
 """Exit codes with which a command may ask; 75 is "later" of sysexits.h."""
 
 
-class Verdict(Protocol):
+class EndVerdict(Protocol):
     """What is said of an attempt before its work lands."""
 
     exit_code: int

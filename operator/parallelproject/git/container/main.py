@@ -17,7 +17,7 @@ from typing import Any
 
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
-from parallelproject.git.container.asking import CommandVerdict, Verdict
+from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    verdicts: list[Verdict] = []
+    verdicts: list[EndVerdict] = []
     try:
         delivery, place, agent, outputs = read(instructions.asked(asked.file, VARIABLE))
         ended = _step(asked, delivery, place, agent, partial(_judge, agent, outputs, verdicts))
@@ -81,9 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge(
-    agent: PodAgent | None, outputs: Path | None, verdicts: list[Verdict], output: Path, exit_code: int
-) -> Verdict | None:
-    found: Verdict | None = AgentVerdict(agent, output, exit_code) if agent else CommandVerdict.of(outputs, exit_code)
+    agent: PodAgent | None, outputs: Path | None, verdicts: list[EndVerdict], output: Path, exit_code: int
+) -> EndVerdict | None:
+    found: EndVerdict | None = (
+        AgentVerdict(agent, output, exit_code) if agent else CommandVerdict.of(outputs, exit_code)
+    )
     verdicts += [found] if found else []
     return found
 
@@ -107,7 +109,7 @@ def _step(
     delivery: Delivery,
     place: Place,
     agent: PodAgent | None,
-    judge: Callable[[Path, int], Verdict | None],
+    judge: Callable[[Path, int], EndVerdict | None],
 ) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":

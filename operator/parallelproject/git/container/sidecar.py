@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from parallelproject.git.container.agent import PodAgent
-from parallelproject.git.container.asking import Verdict
+from parallelproject.git.container.asking import EndVerdict
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -178,7 +178,7 @@ def deliver(
     state: SidecarFolder,
     *,
     is_init: bool = True,
-    judge: Callable[[Path, int], Verdict | None] | None = None,
+    judge: Callable[[Path, int], EndVerdict | None] | None = None,
 ) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
 

@@ -28,7 +28,7 @@ class Questions(Constraint):
     def blocks(self, task: int) -> Block | None:
         """Whether its question is open."""
         asked = self._snapshot.record(task).inquiry.attempt
-        return _WAITS if asked > self._answered.get(task, 0) else None
+        return _WAITS if asked and (task, asked) not in self._answered else None
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
