@@ -75,6 +75,28 @@ def test_a_run_waits_for_people_and_an_answer_survives_every_end_of_it(
     assert run.journal() == ["ask 1", "ask 2", "ask 3", "deploy 1", "after 1"]
 
 
+def test_groups_are_listed_and_waited_for(
+    runner: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grouped = [{"id": "a", "group": "X"}, {"id": "b", "group": "X"}, {"id": "c", "group": "Y", "approval": True}]
+    run = runner({"tasks": grouped}, "[ $PPROJ_TASK_ID != b ]")
+    run.spec["defaults"] = {"maxAttempts": 1, "backoffSeconds": 0}
+    run.spec["failurePolicy"] = "Continue"
+    monkeypatch.chdir(run.folder)
+    started = run.start()
+    started.wait_said("pproj approve demo c")
+    assert main.call(["wait", "demo", "--group", "Group-X"]) == 1
+    assert "demo: group X: Failed: 1 succeeded, 1 failed" in capsys.readouterr().err
+    assert main.call(["wait", "--group", "Z"]) == 2
+    assert "demo has no group Z" in capsys.readouterr().err
+    assert main.call(["approve", "c"]) == 0
+    assert main.call(["wait", "--group", "Y"]) == 0
+    assert "demo: group Y: Succeeded: 1 succeeded" in capsys.readouterr().out
+    started.finish(1)
+    assert main.call(["list", "--groups"]) == 0
+    assert "demo   X       Failed      2       0         0         1           1        0" in capsys.readouterr().out
+
+
 def test_what_cannot_be_approved_or_answered_is_refused_with_the_tasks_that_can(
     run: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,10 +27,12 @@ COMMANDS = {
     "init": CommandEntry(f"{_COMMANDS}.init", "Write a first .pproj.yaml, from what is found here.", _FILES),
     "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
     "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
-    "list": CommandEntry(f"{_COMMANDS}.listing", "List projects.", _LOOK),
+    "list": CommandEntry(f"{_COMMANDS}.listing", "List projects, or the groups of their tasks.", _LOOK),
     "get": CommandEntry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
-    "wait": CommandEntry(f"{_COMMANDS}.wait", "Wait for a project's end; the exit code is its result.", _LOOK),
+    "wait": CommandEntry(
+        f"{_COMMANDS}.wait", "Wait for the end of a project or a group; the exit code is its result.", _LOOK
+    ),
     "why": CommandEntry(f"{_COMMANDS}.why", "Say what tasks wait for, or why they failed.", _LOOK),
     "logs": CommandEntry(f"{_COMMANDS}.logs", "Print the logs of tasks.", _LOOK),
     "suspend": CommandEntry(f"{_COMMANDS}.suspend", "Start no new tasks; running ones finish.", _ACT, "suspend"),

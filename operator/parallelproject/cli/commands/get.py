@@ -15,6 +15,7 @@ from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.deletion import deletion_of
+from parallelproject.core.report.groups import UNMARKED
 from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
@@ -187,18 +188,26 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
     headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
     has_cost = any("costUsd" in row for row in found)
     headings += ["COST"] if has_cost else []
+    has_groups = any(tasks.get(row["id"], {}).get("group") not in (None, "", UNMARKED) for row in found)
+    headings += ["GROUP"] if has_groups else []
     headings += ["ROLE", "EXIT", "COMMIT", "JOB", "TOKENS"] if wide else []
     table = []
     for row in found:
         cells = [row["id"], row.get("state", ""), _reason(row), _level(row)]
         cells += [_text(row.get("attempts")), _time(row)]
         cells += [_cost(row)] if has_cost else []
+        cells += [_group(tasks.get(row["id"], {}))] if has_groups else []
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
             cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
             cells += [_tokens(row)]
         table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
     show_table([*headings, "TITLE"], table, _INDENT)
+
+
+def _group(task: Json) -> str:
+    group = str(task.get("group") or "")
+    return "" if group == UNMARKED else group
 
 
 def _reason(row: Json) -> str:
