@@ -153,14 +153,6 @@ def test_a_refused_key_ends_all_tasks_of_the_role_and_is_told_once_with_the_fix(
     assert said.count("(fix: set ANTHROPIC_API_KEY") == 1
 
 
-def test_a_question_fails_the_attempt_with_its_text_and_is_not_tried_again(stage: Stage) -> None:
-    stage.scene("a", do=f"{WRITE}; echo 'Which port?' > $PPROJ_OUTPUTS/needs-input.md")
-    run = stage.run([{"id": "a"}])
-    said = run.run(1)
-    assert "a: NeedsInput, 1 attempt" in said
-    assert "NeedsInput: Which port?" in said
-
-
 def test_the_marks_of_an_agent_that_has_started_us_are_not_inherited(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from parallelproject.cli import main
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.agents.sessions import session_to_resume
 from tests.agents.conftest import Stage
@@ -30,6 +31,7 @@ KINDS = {
     "no change after another end": ([ended("Succeeded"), ended("NoChange")], CALL, True),
     "a limit": ([ended("RateLimited")], CALL, True),
     "a limit when its deadline came": ([ended("RateLimited", reason="DeadlineExceeded")], CALL, False),
+    "a question": ([ended("NeedsInput")], CALL, True),
     "turns": ([ended("TurnLimit")], CALL, False),
     "money": ([ended("BudgetHit")], CALL, False),
     "an error": ([ended("AgentError")], CALL, False),
@@ -79,6 +81,29 @@ def test_a_session_continues_with_the_feedback_alone_and_its_tokens_count_once(s
     assert "All of it." in stage.seen("a.3", "prompt")
     used = [used["inputTokens"] for n in (1, 2, 3) for used in record(run, f"a.{n}")["usage"].values()]
     assert used == [100, 150, 70]
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_the_answer_to_a_question_is_in_the_next_attempt_which_continues_the_session(
+    stage: Stage, lands: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(stage, "a.1", 100, f"{WRITE}; printf 'Which port?\\nA number.\\n' > $PPROJ_OUTPUTS/needs-input.md")
+    turn(stage, "a.2", 150, WRITE)
+    run = stage.run([{"id": "a", "maxAttempts": 1}], lands=lands, agent="Codex")
+    started = run.start()
+    started.wait_said("pproj answer demo a 'YOUR ANSWER'")
+    assert 'asks "Which port? A number."' in started.said
+    monkeypatch.chdir(run.folder)
+    assert main.call(["answer", "demo", "a", "Port 8080."]) == 0
+    started.finish(0)
+    prompt = stage.seen("a.2", "prompt")
+    assert prompt.count("Attempt 1 asked a person:\n\n> Which port?\n> A number.\n\nThe answer:\n\nPort 8080.") == 1
+    assert "## How to continue" in prompt
+    assert f"PPROJ_SESSION={THREAD}" in stage.seen("a.2", "env")
+    assert len(run.attempts()) == 2
+    if lands:
+        assert stage.checkout.tasks() == ["a"]
+        assert "a/salvage/1" in prompt
 
 
 def test_tokens_count_once_however_often_a_session_continues(stage: Stage) -> None:

@@ -16,13 +16,14 @@ from random import Random
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
-from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
-from parallelproject.model.spec import Retry, Role, Spec, Task
-from parallelproject.model.status import TaskState
+from parallelproject.model.spec import Approval, Retry, Role, Spec, Task, TaskAnswer
+from parallelproject.model.status import Reason, TaskState
 
 START = 1_000_000
+FINAL = ("InvalidPodTemplate", Reason.NEEDS_INPUT.value)
 STEPS_MAX = 20_000
 
 Observed = Mapping[str, Sequence[Attempt]]
@@ -61,6 +62,10 @@ class Chaos:
     """Chance that a restart does not see a running attempt that is written down."""
     lazy: float = 0.0
     """Chance that no plan is made although something was seen."""
+    asking: float = 0.0
+    """Share of the attempts that end with a question to a person."""
+    person: int = 0
+    """Most seconds until a person has approved or answered what a plan waits for."""
     restarts: tuple[int, ...] = ()
     """When the shell is killed and started again."""
     edits: tuple[Edit, ...] = ()
@@ -125,6 +130,8 @@ class Launched:
     """When the last attempt of the task that failed did."""
     given_up: set[str]
     """Tasks that failed with a reason that another attempt cannot fix."""
+    asked: int = 0
+    """Number of the last attempt that ended, if it ended with a question."""
 
 
 @dataclass(repr=False)
@@ -252,6 +259,10 @@ class _World:
             if key not in self.looking_up:
                 self.looking_up.add(key)
                 self.soon_in_this_life(partial(self.look_up, key))
+        for i, reason in made.people.items():
+            record = made.ledger.records.get(self.graph.ids[i], NEW)
+            act = partial(self.help, self.graph.ids[i], reason, record.inquiry.attempt)
+            self.at(self.now + self.random.randint(0, self.chaos.person), act)
         if made.wake_at is not None and made.wake_at != self.wake_at:
             self.wake_at = made.wake_at
             self.at(made.wake_at, self.touch)
@@ -264,8 +275,9 @@ class _World:
         works = self.works.values()
         failures: dict[str, int] = defaultdict(int)
         for work in works:
-            failures[work.key.task] += work.phase in (Phase.FAILED, Phase.LOST)
-        mine = [w for w in works if w.key.task == key.task and w.phase in (Phase.FAILED, Phase.LOST)]
+            failures[work.key.task] += work.phase in (Phase.FAILED, Phase.LOST) and not self.is_question(work)
+        ended = [w for w in works if w.key.task == key.task and w.phase in (Phase.FAILED, Phase.LOST)]
+        mine = [w for w in ended if not self.is_question(w)]
         self.history.launches.append(
             Launched(
                 planned,
@@ -274,12 +286,38 @@ class _World:
                 succeeded={work.key.task for work in works if work.phase is Phase.SUCCEEDED},
                 failures=failures,
                 last_failure=max((w.ended for w in mine if w.ended is not None), default=None),
-                given_up={w.key.task for w in works if w.reason == "InvalidPodTemplate"},
+                given_up={w.key.task for w in works if w.reason in FINAL and not self.is_question(w)},
+                asked=max((w.key.number for w in ended), default=0) if ended and self.is_open(ended) else 0,
             )
         )
         self.works[key] = Work(key)
         self.in_flight[key] = None
         self.soon(lambda: self.begin(key))
+
+    def is_question(self, work: Work) -> bool:
+        """Whether an attempt has ended with a question, of those that count as no failure."""
+        if work.reason != Reason.NEEDS_INPUT or work.phase is not Phase.FAILED:
+            return False
+        before = [w for key, w in self.works.items() if key.task == work.key.task and key.number < work.key.number]
+        return sum(w.reason == Reason.NEEDS_INPUT and w.phase is Phase.FAILED for w in before) < QUESTIONS_MAX
+
+    def is_open(self, ended: list[Work]) -> bool:
+        """Whether the last of some attempts asks."""
+        return self.is_question(max(ended, key=lambda work: work.key.number))
+
+    def help(self, task: str, reason: str, asked: int) -> None:
+        """A person does what a plan waits for, unless that is done; what is wanted by now counts no more."""
+        if reason == Reason.WAITING_FOR_APPROVAL and all(given.id != task for given in self.spec.approvals):
+            change: dict[str, Any] = {"approvals": [*self.spec.approvals, Approval(id=task)]}
+        elif reason == Reason.WAITING_FOR_INPUT:
+            if any((given.id, given.attempt) == (task, asked) for given in self.spec.answers):
+                return
+            change = {"answers": [*self.spec.answers, TaskAnswer(id=task, attempt=asked, text="yes")]}
+        else:
+            return
+        self.spec = self.spec.model_copy(update=change)
+        self.graph = compile_graph(self.spec)
+        self.dirty = True
 
     def look_up(self, key: Key) -> None:
         self.looking_up.discard(key)
@@ -341,9 +379,10 @@ class _World:
             return
         fate = Random(f"{self.seed}/{key.task}/{key.number}")
         length, fails, reason = fate.randint(1, 12), fate.random() < self.chaos.failing, fate.random()
+        asks = fate.random() < self.chaos.asking
         work.phase, work.started = Phase.ACTIVE, self.now
         self.changed(work)
-        self.at(self.now + length, lambda: self.end(work, fails, reason))
+        self.at(self.now + length, lambda: self.end(work, fails or asks, reason, asks=asks))
         if self.random.random() < self.chaos.vanishing:
             self.at(self.now + self.random.randint(0, length), lambda: self.vanish(work))
 
@@ -352,7 +391,7 @@ class _World:
             self.in_flight.pop(key, None)
             self.dirty = True
 
-    def end(self, work: Work, fails: bool, reason: float) -> None:
+    def end(self, work: Work, fails: bool, reason: float, *, asks: bool = False) -> None:
         if work.phase is Phase.LOST:
             work.running = False
             self.changed(work)
@@ -364,6 +403,7 @@ class _World:
         work.ended = self.now
         work.phase = Phase.FAILED if fails else Phase.SUCCEEDED
         work.reason = ("InvalidPodTemplate" if reason < 0.05 else "ExitCode") if fails else None
+        work.reason = Reason.NEEDS_INPUT.value if asks else work.reason
         self.changed(work)
 
     def stop(self, key: Key) -> None:

@@ -97,6 +97,33 @@ def test_no_change_needs_a_word(remote: Remote, do: str, fields: dict[str, Any],
     assert (git, result["agent"]["outcome"]) == (code, outcome)
 
 
+LONG = "Which port? " * 400
+
+
+def test_a_question_reaches_the_operator_and_is_whole_in_the_log(
+    remote: Remote, capfd: pytest.CaptureFixture[str]
+) -> None:
+    git, result = AgentPod(remote).attempt("done", f"echo 1 > new; echo '{LONG}' > $PPROJ_OUTPUTS/needs-input.md")
+    assert (git, len(json.dumps(result)) <= RESULT_MAX) == (AGENT_FAILED, True)
+    found = delivered(git, json.dumps(result))
+    assert (found.reason, found.question.startswith("Which port? Which port?")) == (Reason.NEEDS_INPUT, True)
+    assert 400 < len(found.question) < len(LONG)
+    assert LONG.strip()[:4000] in capfd.readouterr().err
+    assert (result["ref"] in remote.refs(), remote.tip()) == (True, remote.tip("main"))
+
+
+@pytest.mark.parametrize(("code", "asks"), [(0, True), (75, True), (3, False)])
+def test_a_command_that_is_no_agent_may_ask_too(remote: Remote, code: int, asks: bool) -> None:
+    outputs = remote.folder / "outputs"
+    outputs.mkdir()
+    script = f"echo 1 > new; echo 'Which port?' > {outputs}/needs-input.md; exit {code}"
+    own, git, result = Pod(remote, "a", outputs=str(outputs)).run("sh", "-c", script)
+    found = delivered(git, json.dumps(result))
+    assert (own, git == AGENT_FAILED, found.question) == (code, asks, "Which port?" if asks else "")
+    assert (found.reason == Reason.NEEDS_INPUT, remote.tip()) == (asks, remote.tip("main"))
+    assert result["ref"] in remote.refs()
+
+
 def test_what_an_agent_declares_is_no_link_to_what_only_the_git_container_may_read(remote: Remote) -> None:
     secret = remote.folder / "password"
     secret.write_text("hunter2")

@@ -51,8 +51,13 @@ def ending_of(
     """
     if changed is False and _has_outputs(outputs):
         changed = True
-    declared, question = _declared(outputs / NO_CHANGE), _declared(outputs / NEEDS_INPUT)
+    declared, question = _declared(outputs / NO_CHANGE), question_in(outputs)
     return Ending(exit_code, now, changed, declared, question, may_change_nothing)
+
+
+def question_in(outputs: Path) -> str | None:
+    """What an attempt asks a person, by the folder of its outputs; None: nothing."""
+    return _declared(outputs / NEEDS_INPUT)
 
 
 def _declared(path: Path) -> str | None:

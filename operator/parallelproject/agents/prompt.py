@@ -65,6 +65,7 @@ This is attempt {{ attempt }}. The attempt before has left this:
 {% endif %}
 - If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
+  The answer is in the prompt of the next attempt.
 """
 
 RESUMED = """\

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from parallelproject.agents.record import LATER, AgentOutcome
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_RESUMED = LATER | {AgentOutcome.SUCCEEDED, AgentOutcome.NO_CHANGE}
+_RESUMED = LATER | {AgentOutcome.SUCCEEDED, AgentOutcome.NO_CHANGE, AgentOutcome.NEEDS_INPUT}
 _STUCK = (AgentOutcome.NO_CHANGE, AgentOutcome.NO_CHANGE)
 
 

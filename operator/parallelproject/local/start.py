@@ -1,6 +1,7 @@
 """Running a project here, from the first look at the state to the exit code."""
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -12,6 +13,7 @@ from parallelproject.core.planner.failures import all_done
 from parallelproject.local.agents.call import AgentCall, has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
+from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
     from parallelproject.local.verification.checks import LocalVerification
+    from parallelproject.local.views.notifier import Notifier
 
 ORPHAN_GRACE = 2.0
 """Seconds that tasks have to end once the engine is gone."""
@@ -101,7 +104,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             sandbox = _sandbox(spec, deliveries)
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
-            history = recover(store, spill, clock.now(), deliveries, agents)
+            asked_before = AskedQuestions(directory, are_taken_before=deliveries is not None)
+            history = recover(store, spill, clock.now(), deliveries, agents, asked_before)
             verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
@@ -113,7 +117,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 graph, spec, store, history, clock.now(), asked, verification.verified if verification else None
             )
             began = clock.now() - history.elapsed
-            board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            place = f" --state-dir {shlex.quote(str(path))}" if path else ""
+            board = Board(project.name, resumed.graph, resumed.spec, clock, began, place=place)
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             board.verified = verification.condition if verification else None
@@ -123,12 +128,15 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 say(f"warning: {notice(changed)}")
             if skipped := skip_notice(resumed.graph, resumed.plan):
                 say(f"note: {skipped}")
+            notifier = _notifier(board.spec, directory, store)
             if resumed.done:
                 status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
                 if options.view == "json":
                     JsonView(board, options.stdout).ended(RunEnd.COMPLETED.name.capitalize(), resumed.ledger, ())
                 else:
                     already_done(board, history, options, target)
+                if notifier:
+                    _notify_of_end(board, notifier, say)
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
@@ -151,7 +159,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             inbox = Inbox(directory.requests, asked)
             return _run(
                 board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
-                verification, sandbox,
+                verification, sandbox, notifier,
             )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
@@ -201,9 +209,10 @@ def _run(
     agents: "AgentEnds | None",
     verification: "LocalVerification | None",
     sandbox: Bubblewrap | None,
+    notifier: "Notifier | None",
 ) -> int:
     shown = _view(board, options)
-    view = Audience([shown, status], options.consumers)
+    view = Audience([shown, status], [*options.consumers, *([notifier] if notifier else [])])
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
@@ -220,13 +229,18 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
+                questions = AskedQuestions(directory, are_taken_before=deliveries is not None)
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, questions))
         finally:
             processes.close()
             board.ended = ended = board.clock.now()
             view.close()
+            if notifier:
+                notifier.close()
         with suppress(sqlite3.Error), closing(Store(directory.database)) as store:
             store.end_session(ended, completed=end is RunEnd.COMPLETED)
+    for line in notifier.troubles if notifier else ():
+        say(f"warning: {line}")
     if lost and not engine.in_trouble:
         say(f"error: the supervisor of the tasks died ({lost}); all were stopped. See {directory.errors}")
     elif end is RunEnd.TROUBLE:
@@ -302,6 +316,23 @@ def _call(
 ) -> AgentCall | None:
     role = fallback or (graph.role[graph.index[task]] if task in graph.index else None)
     return what[role].agent if role in what else None
+
+
+def _notifier(spec: Spec, directory: StateDirectory, store: Store) -> "Notifier | None":
+    """Notifies people, where the spec says whom."""
+    if spec.notify is None:
+        return None
+    from parallelproject.local.views.notifier import Notifier  # here, because few runs need it
+
+    return Notifier(spec.notify, directory.path, store.run_id)
+
+
+def _notify_of_end(board: Board, notifier: "Notifier", say: Say) -> None:
+    """Sends the notification of the end, where the session that came to it was killed before."""
+    notifier.take(board, ())
+    notifier.close()
+    for line in notifier.troubles:
+        say(f"warning: {line}")
 
 
 def _created(store: Store, clock: Clock) -> float:

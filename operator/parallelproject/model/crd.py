@@ -25,6 +25,7 @@ LIST_KEYS = {
     "spec.roles": "name",
     "spec.roles[].podTemplate.spec.containers": "name",
     "spec.retries": "id",
+    "spec.approvals": "id",
     "spec.tasks[].parameters": "name",
     "status.conditions": "type",
 }
@@ -84,6 +85,7 @@ def _column(name: str, kind: str, path: str, description: str, *, wide: bool = F
 
 
 _SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
+_ATTENTION = '.status.conditions[?(@.type=="NeedsAttention")]'
 _SUSPENDED = '.status.conditions[?(@.type=="Suspended")]'
 COLUMNS = [
     _column("Succeeded", "string", f"{_SUCCEEDED}.status", "Whether all tasks succeeded; Unknown while it runs."),
@@ -92,6 +94,7 @@ COLUMNS = [
     _column("Progress", "string", ".status.progress", "Tasks that succeeded, out of all tasks."),
     _column("Running", "integer", ".status.counts.running", "Running tasks."),
     _column("Failed", "integer", ".status.counts.failed", "Tasks that failed for good."),
+    _column("Needs", "string", f"{_ATTENTION}.reason", "What waits for a person: Approval, Input, Login or Several."),
     _column("Age", "date", ".metadata.creationTimestamp", "Time since it was created."),
     _column("Skipped", "integer", ".status.counts.skipped", "Tasks that will not run.", wide=True),
     _column("Suspended", "string", f"{_SUSPENDED}.status", "Whether no new task starts.", wide=True),

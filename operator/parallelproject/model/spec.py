@@ -19,6 +19,8 @@ MAX_TASKS = 2000
 """Maximum number of tasks of a project in a cluster: spec and status must fit into one object (etcd: 1.5 MB)."""
 MAX_TASKS_HERE = 20_000
 """Maximum number of tasks of a project that is planned or run on one machine."""
+ANSWERS_MAX, ANSWER_MAX = 1000, 16_384
+"""Maximum number of answers in a spec, and of characters of one."""
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -456,6 +458,31 @@ class Task(Model):
     equally long."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []
     """Named values for the task."""
+    approval: StrictBool = False
+    """Whether a person has to approve it before it starts, with pproj approve. Until then it holds no slot and no
+    files."""
+
+
+class Approval(Model):
+    """A task that a person has approved; written by pproj approve."""
+
+    id: TaskId
+    """Id of the task."""
+    after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of the attempts that it had then. After a rerun of later attempts the task waits again."""
+
+
+class TaskAnswer(Model):
+    """What a person has answered to a question of a task; written by pproj answer."""
+
+    id: TaskId
+    """Id of the task."""
+    attempt: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    """Number of the attempt that asked."""
+    text: Annotated[str, Field(min_length=1, max_length=ANSWER_MAX)]
+    """The answer. Later attempts of the task find it in their prompt and in PPROJ_FEEDBACK."""
+    question: Annotated[str, Field(max_length=4096)] = ""
+    """What was asked, as far as it is known."""
 
 
 class Retry(Model):
@@ -474,6 +501,36 @@ class Retry(Model):
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""
+
+
+class NotifyEvent(StrEnum):
+    """What a notification is about."""
+
+    NEEDS_ATTENTION = "NeedsAttention"
+    FAILED = "Failed"
+    DONE = "Done"
+
+
+class Webhook(Model):
+    """An HTTP endpoint that receives notifications."""
+
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+    """Its address. The notification is the body of a POST request, as JSON. Redirects are not followed."""
+    secret_env: Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """Name of an environment variable with the key of the signature: X-Pproj-Signature-256 is sha256=, and the
+    HMAC-SHA256 of the body in hexadecimal digits. By default there is no signature."""
+
+
+class Notify(Model):
+    """Who is notified, and of what. In a local run only."""
+
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
+    """A command and its arguments; it gets the notification on its standard input, as JSON."""
+    webhook: Webhook | None = None
+    """An HTTP endpoint that gets it."""
+    on: Annotated[list[NotifyEvent], Field(min_length=1, max_length=3)] = list(NotifyEvent)
+    """NeedsAttention: something new waits for a person. Failed: the run has ended, and not all tasks succeeded. Done: all
+    did."""
 
 
 class Spec(Model):
@@ -525,6 +582,8 @@ class Spec(Model):
     """What does the work; each role is a pod template."""
     limits: Annotated[list[Limit], Field(max_length=50)] = []
     """Limits of providers or credentials, which roles draw from."""
+    notify: Notify | None = None
+    """A command or a webhook that is notified when something waits for a person, and at the end. In a local run only."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
     """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. Not with executor Workflow."""
     defaults: Defaults = Defaults()
@@ -533,6 +592,12 @@ class Spec(Model):
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Earlier results that no longer count, by task; written by pproj retry and pproj rerun."""
+    approvals: Annotated[
+        list[Approval], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})
+    ] = []
+    """Tasks with approval that a person has approved; written by pproj approve."""
+    answers: Annotated[list[TaskAnswer], Field(max_length=ANSWERS_MAX)] = []
+    """Answers to questions of tasks; written by pproj answer. Of two to the same question the first one counts."""
     skip: Annotated[list[TaskId], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Ids of tasks that are not run, as written by pproj skip: what depends on them runs without them, after what
     they depend on. A running attempt is stopped."""

@@ -26,6 +26,8 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+QUESTION_MAX = 4096
+"""Maximum characters of a question in a status."""
 OUTPUTS_MAX = 64
 """Maximum number of outputs of a task in a status."""
 ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
@@ -56,6 +58,10 @@ class Reason(StrEnum):
     FAILED_CREATE = "FailedCreate"
     """The API server refuses to create its Job for a reason other than a policy or a quota."""
     BACKOFF = "Backoff"
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    """A person has to approve it (spec.tasks[].approval)."""
+    WAITING_FOR_INPUT = "WaitingForInput"
+    """It has asked a question that nobody has answered; this costs no attempt."""
     WAITING_FOR_LIMIT = "WaitingForLimit"
     """A task of the same limit of the provider met it, or as many run as may; this costs no attempt."""
     # Running, and not started yet
@@ -101,7 +107,7 @@ class Reason(StrEnum):
     NO_CHANGE = "NoChange"
     """The agent changed nothing and did not declare that nothing was to be done."""
     NEEDS_INPUT = "NeedsInput"
-    """The agent asks a person."""
+    """The attempt ended with a question to a person; the task has failed only if it asked too often."""
     WORKFLOW_FAILED = "WorkflowFailed"
     """The Workflow ended as Failed, and no exit code is in its message."""
     WORKFLOW_ERROR = "WorkflowError"
@@ -121,6 +127,9 @@ class Reason(StrEnum):
 
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
 """Reasons of tasks whose Job the API server refuses now and may allow later."""
+
+PEOPLE_REASONS = frozenset({Reason.WAITING_FOR_APPROVAL, Reason.WAITING_FOR_INPUT})
+"""Reasons of tasks that wait for a person."""
 
 AGENT_REASONS = frozenset(
     {
@@ -156,14 +165,16 @@ class ConditionType(StrEnum):
     TERMINATING = "Terminating"
     VERIFIED = "Verified"
     """With verification: whether all that has landed passes the checks."""
+    NEEDS_ATTENTION = "NeedsAttention"
+    """True while something waits for a person; absent otherwise."""
 
 
 class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while that
-    is so; Terminating after it was deleted, while finalizers keep it."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused, NeedsAttention and Stalled
+    while that is so; Terminating after it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -258,6 +269,12 @@ class TaskStatus(Model):
     """Attempts that ended with exit code 75, or met a limit of their agent's provider: they are run later and count as no failure."""
     retry_time: Timestamp | None = None
     """When the limit that the last attempt met is over, where that is known."""
+    questions: Count | None = None
+    """Attempts that ended with a question to a person; they count as no failure."""
+    asked: Count | None = None
+    """Number of the attempt whose question is the last one, while no later attempt has ended."""
+    question: Annotated[str, Field(max_length=QUESTION_MAX)] | None = None
+    """What it asked."""
     fallback: Annotated[str, Field(max_length=63)] | None = None
     """The role that ran the last attempt in place of its own."""
     commit: Annotated[str | None, Field(max_length=64)] = None
@@ -377,8 +394,8 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks are in which state."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused and Stalled while they
-    are true."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused, NeedsAttention and
+    Stalled while they are true."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """The progress of each level."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []

@@ -1,5 +1,6 @@
 """What to type next where a task of a cluster's project is in its state. Words only."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from parallelproject.cli.output.program import typed
@@ -21,6 +22,11 @@ def next_commands(found: "Why", name: str, place: str, suspended: bool) -> list[
     if found.hint == "retry":
         tasks = "".join(f" {task}" for task in found.to_retry)
         commands.append(f"{typed()} retry{place} {name}{tasks}")
+    if found.hint == "approve":
+        commands.append(f"{typed()} approve{place} {name} {shlex.quote(found.task)}")
+    if found.hint == "answer":
+        commands.append(f"{typed()} get{place} {name} {shlex.quote(found.task)}  # shows the whole question")
+        commands.append(f"{typed()} answer{place} {name} {shlex.quote(found.task)} 'YOUR ANSWER'")
     if found.hint == "resume" and suspended:
         commands.append(f"{typed()} resume{place} {name}")
     if found.hint == "graph":

@@ -26,7 +26,18 @@ def unknown_tasks(project: Mapping[str, Any], wanted: Sequence[str]) -> list[str
 
 def retries_with(project: Mapping[str, Any], changed: Mapping[str, Json]) -> list[Json]:
     """``spec.retries`` with the fields of these entries set, by task; without tasks that are no longer in the spec."""
-    entries = {entry["id"]: entry for entry in project["spec"].get("retries") or ()}
+    return entries_with(project, "retries", changed)
+
+
+def entries_with(project: Mapping[str, Any], field: str, changed: Mapping[str, Json]) -> list[Json]:
+    """A list of the spec whose entries have the id of a task, with the fields of these entries set.
+
+    Args:
+        project: The project.
+        field: Name of the list. Entries of tasks that are no longer in the spec are removed.
+        changed: By task, the fields.
+    """
+    entries = {entry["id"]: entry for entry in project["spec"].get(field) or ()}
     for id, entry in changed.items():
         entries[id] = {**entries.get(id, {}), **entry}
     known = set(ids_of(project))

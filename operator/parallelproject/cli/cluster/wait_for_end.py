@@ -1,6 +1,7 @@
 """Waits for a project's end: the part that ``wait``, ``watch`` and ``submit`` share."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from parallelproject.cli.cluster.state import ProjectState, result, standing
@@ -31,7 +32,20 @@ class LastSeen:
         self.project = project
 
 
-async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limit: float | None = None) -> int:
+def exit_code_of(project: dict[str, Any], where: ProjectState) -> int | None:
+    """The exit code where a project has ended or is refused; None: it continues."""
+    if where is ProjectState.SUCCEEDED:
+        return EXIT_SUCCEEDED
+    return EXIT_FAILED if where in (ProjectState.FAILED, ProjectState.REFUSED) else None
+
+
+async def until_end(
+    reader: "ProjectReader",
+    name: str,
+    view: ProgressView,
+    limit: float | None = None,
+    ends: Callable[[dict[str, Any], ProjectState], int | None] = exit_code_of,
+) -> int:
     """Follows a project to its end, or until it is refused; the exit code.
 
     Args:
@@ -39,6 +53,7 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
         name: Its name.
         view: Who is shown each change.
         limit: Longest wait, in seconds; None: no limit.
+        ends: The exit code where what is waited for has ended.
 
     Raises:
         Failure: it was deleted meanwhile, or the cluster cannot be reached any more.
@@ -57,10 +72,8 @@ async def until_end(reader: "ProjectReader", name: str, view: ProgressView, limi
                 if where is not ProjectState.UNSEEN:
                     reminder.cancel()
                 view.show(project)
-                if where is ProjectState.SUCCEEDED:
-                    return EXIT_SUCCEEDED
-                if where in (ProjectState.FAILED, ProjectState.REFUSED):
-                    return EXIT_FAILED
+                if (code := ends(project, where)) is not None:
+                    return code
         finally:
             reminder.cancel()
         return EXIT_FAILED

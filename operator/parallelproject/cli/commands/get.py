@@ -1,17 +1,22 @@
-"""``pproj get``: one project in full."""
+"""``pproj get``: one project in full, or one of its tasks."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import GetOutput, NameOrOnly
+from parallelproject.cli.input.arguments import GetOutput, NameOrOnly, TaskToShow
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.deletion import deletion_of
+from parallelproject.core.report.groups import UNMARKED
+from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.names import level_name
@@ -24,18 +29,25 @@ Json = dict[str, Any]
 
 _INDENT = "  "
 _BAR = 20
+_NEEDS_SHOWN = 10
 _PULLS_SHOWN = 10
 """Most pull requests that are named: those that are not merged, where there are any."""
 
 
-@on_project
+@partial(on_project, name_first=True)
 async def run(
     reader: "ProjectReader",
     name: NameOrOnly = "",
+    task: TaskToShow = None,
     output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
-    """Show a project: its conditions, levels and tasks."""
+    """Show a project: its conditions, levels and tasks; or one task in full."""
     project = await reader.get(name)
+    if task:
+        from parallelproject.cli.commands.get_task import show_task
+
+        show_task(reader, project, task, output)
+        return
     if output in (GetOutput.JSON, GetOutput.YAML):
         from parallelproject.cli.cluster.projects import without_managed_fields
 
@@ -64,8 +76,23 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
         ],
         _INDENT,
     )  # fmt: skip
+    _show_needs(reader, project)
     _show_levels(status)
     _show_tasks(project, status, spec, wide)
+
+
+def _show_needs(reader: "ProjectReader", project: Json) -> None:
+    """What waits for a person, each with its command."""
+    needs = needs_of_rows((row, read_row(row)) for row in rows(project))
+    if not needs:
+        return
+    terminal.show("\nNeeds attention")
+    name = project["metadata"]["name"]
+    for need in needs[:_NEEDS_SHOWN]:
+        terminal.show_wrapped(f"{_INDENT}{need.task} {need.text}")
+        terminal.show(f"{_INDENT}  {need.command(name, reader.options, typed())}")
+    if len(needs) > _NEEDS_SHOWN:
+        terminal.show(f"{_INDENT}and {len(needs) - _NEEDS_SHOWN} more")
 
 
 def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> list[tuple[str, str]]:
@@ -161,18 +188,26 @@ def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
     headings = ["ID", "STATE", "REASON", "LEVEL", "ATTEMPTS", "TIME"]
     has_cost = any("costUsd" in row for row in found)
     headings += ["COST"] if has_cost else []
+    has_groups = any(tasks.get(row["id"], {}).get("group") not in (None, "", UNMARKED) for row in found)
+    headings += ["GROUP"] if has_groups else []
     headings += ["ROLE", "EXIT", "COMMIT", "JOB", "TOKENS"] if wide else []
     table = []
     for row in found:
         cells = [row["id"], row.get("state", ""), _reason(row), _level(row)]
         cells += [_text(row.get("attempts")), _time(row)]
         cells += [_cost(row)] if has_cost else []
+        cells += [_group(tasks.get(row["id"], {}))] if has_groups else []
         if wide:
             role = tasks.get(row["id"], {}).get("role") or default_role
             cells += [role, _text(row.get("exitCode")), row.get("commit", ""), row.get("jobName", "")]
             cells += [_tokens(row)]
         table.append([*cells, terminal.one_line(tasks.get(row["id"], {}).get("title", ""))])
     show_table([*headings, "TITLE"], table, _INDENT)
+
+
+def _group(task: Json) -> str:
+    group = str(task.get("group") or "")
+    return "" if group == UNMARKED else group
 
 
 def _reason(row: Json) -> str:

@@ -8,6 +8,7 @@ from parallelproject.cli.input.arguments import ListOutput
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, value_at
+from parallelproject.core.report.groups import COUNTED, groups_of
 from parallelproject.model.crd import COLUMNS
 from parallelproject.model.names import GROUP, SINGULAR
 
@@ -21,10 +22,16 @@ async def run(
     all_namespaces: Annotated[
         bool, typer.Option("-A", "--all-namespaces", help="List the projects of all namespaces.")
     ] = False,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="List the groups of the projects' tasks, by their [P:Group-X] markers.")
+    ] = False,
     output: Annotated[ListOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
-    """List projects."""
+    """List projects, or the groups of their tasks."""
     found = await reader.list(all_namespaces=all_namespaces)
+    if groups:
+        _show_groups(found, output, all_namespaces)
+        return
     if output is ListOutput.JSON or output is ListOutput.YAML:
         from parallelproject.cli.cluster.projects import without_managed_fields
 
@@ -43,6 +50,31 @@ async def run(
     names = ["NAMESPACE"] * all_namespaces + ["NAME"]
     headings = [*names, *(str(column["name"]).upper() for column in columns)]
     show_table(headings, [_row(item, columns, all_namespaces) for item in found])
+
+
+def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_namespace: bool) -> None:
+    """A line for each group of each project."""
+    each = [(item["metadata"], group) for item in found for group in groups_of(item["spec"], item.get("status") or {})]
+    if output in (ListOutput.JSON, ListOutput.YAML):
+        data = [
+            {"project": metadata["name"], "group": group.name, "state": group.state, "tasks": list(group.tasks)}
+            | {state.value.lower(): group.counts[state] for state in COUNTED}
+            for metadata, group in each
+        ]
+        terminal.show_data(data, output is ListOutput.JSON)
+        return
+    if not each:
+        terminal.say(
+            "no task has a group: a task gets one by a marker [P:Group-X] in its file, or by group in a manifest"
+        )
+        return
+    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "TASKS"]
+    rows = [
+        [*([metadata["namespace"]] if with_namespace else []), metadata["name"], group.name, group.state]
+        + [str(len(group.tasks)), *(str(group.counts[state]) for state in COUNTED)]
+        for metadata, group in each
+    ]
+    show_table([*names, *(state.value.upper() for state in COUNTED)], rows)
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

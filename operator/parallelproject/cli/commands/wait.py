@@ -1,23 +1,85 @@
-"""``pproj wait``: ends when the project does, with its result."""
+"""``pproj wait``: ends when the project does, or a group of its tasks, with its result."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
-from parallelproject.cli.cluster.wait_for_end import LastSeen, tell_result, until_end
+import typer
+
+from parallelproject.cli.cluster.state import ProjectState
+from parallelproject.cli.cluster.wait_for_end import (
+    EXIT_FAILED,
+    EXIT_SUCCEEDED,
+    LastSeen,
+    exit_code_of,
+    tell_result,
+    until_end,
+)
 from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.input.typed_times import seconds
+from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
+from parallelproject.core.report.groups import COUNTED, TaskGroup, groups_of
+from parallelproject.model.problem import listed
+from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
 
+Json = dict[str, Any]
+
+_SHOWN = 8
+"""Most groups that are named in an error."""
+
 
 @on_project
-async def run(reader: "ProjectReader", name: NameOrOnly = "", limit: Timeout = None) -> int:
-    """Wait for a project's end; the exit code is its result.
+async def run(
+    reader: "ProjectReader",
+    name: NameOrOnly = "",
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="GROUP", help="Wait only for the tasks of this group ([P:Group-X])."),
+    ] = None,
+    limit: Timeout = None,
+) -> int:
+    """Wait for the end of a project or a group; the exit code is its result.
 
     Exit code: 0 when all tasks succeeded, 1 when some did not or the project was not accepted, 2 after --timeout.
     """
     last = LastSeen()
-    code = await until_end(reader, name, last, seconds(limit))
-    tell_result(last.project)
+    if group is None:
+        code = await until_end(reader, name, last, seconds(limit))
+        tell_result(last.project)
+        return code
+    code = await until_end(reader, name, last, seconds(limit), _of_group(group))
+    found = _named(group, last.project or {})
+    counts = ", ".join(f"{found.counts[state]} {state.value.lower()}" for state in COUNTED if found.counts[state])
+    text = f"{name}: group {found.name}: {found.state}: {counts}"
+    (terminal.show if code == EXIT_SUCCEEDED else terminal.error)(text)
     return code
+
+
+def _of_group(name: str) -> Callable[[Json, ProjectState], int | None]:
+    def verdict(project: Json, standing: ProjectState) -> int | None:
+        group = _named(name, project)  # a name that is wrong is said at once
+        if standing is ProjectState.UNSEEN:
+            return None
+        if group.has_ended:
+            return EXIT_SUCCEEDED if group.is_done else EXIT_FAILED
+        return exit_code_of(project, standing)
+
+    return verdict
+
+
+def _named(name: str, project: Json) -> TaskGroup:
+    """A group of a project.
+
+    Raises:
+        Failure: it has no such group.
+    """
+    groups = {group.name: group for group in groups_of(project["spec"], project.get("status") or {})}
+    found = groups.get(name) or groups.get(name.removeprefix("Group-"))  # as the marker has it
+    if found is None:
+        hint = did_you_mean(name, list(groups)) or f"its groups: {listed(list(groups), _SHOWN) or 'none'}"
+        raise Failure(f"{project['metadata']['name']} has no group {name}", hint=hint, code=2)
+    return found

@@ -12,8 +12,10 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
+from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import StatusReading
+from parallelproject.core.report.status import read_row
 from parallelproject.local.views.window import can_redraw
 
 if TYPE_CHECKING:
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _SHOWN = frozenset(
-    {What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.TASK_FAILED, What.SKIPPED, What.CHANGED}
+    {
+        What.STARTED,
+        What.SUCCEEDED,
+        What.FAILED,
+        What.STOPPED,
+        What.TASK_FAILED,
+        What.SKIPPED,
+        What.CHANGED,
+        What.NEEDS_APPROVAL,
+        What.NEEDS_INPUT,
+    }
 )
 """Events after which a task's row looks different."""
 
@@ -50,13 +62,13 @@ async def follow_visibly(reader: "ProjectReader", name: str, limit: float | None
 
 async def _followed(reader: "ProjectReader", name: str, limit: float | None) -> int:
     if not can_redraw(sys.stdout):
-        lines = Lines()
+        lines = Lines(reader.options)
         code = await until_end(reader, name, lines, limit)
         tell_result(lines.project)
         return code
     from parallelproject.cli.commands.watch_live import Live  # here, because rich is slow to load
 
-    with Live() as live:
+    with Live(reader.options) as live:
         code = await until_end(reader, name, live, limit)
     tell_result(live.project)
     return code
@@ -65,8 +77,10 @@ async def _followed(reader: "ProjectReader", name: str, limit: float | None) -> 
 class Lines(ProgressView):
     """A line for each task that changed, and for each change of the whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: str = "") -> None:
+        """Prepares it; ``options`` mean the place of the project in commands."""
         self.project: Json | None = None
+        self._options = options
         self._last = StatusReading({})
         self._progress: object = None
 
@@ -77,7 +91,11 @@ class Lines(ProgressView):
         before, self._last = self._last, StatusReading(status)
         events = changes(before, self._last)
         for task in dict.fromkeys(event.task for event in events if event.what in _SHOWN):
-            self._say(line_of(self._last.rows[task]))
+            row = self._last.rows[task]
+            self._say(line_of(row))
+            for need in needs_of_rows([(row, read_row(row))]):
+                terminal.show(terminal.one_line(need.text))
+                terminal.show_next([need.command(project["metadata"]["name"], self._options, typed())])
         progress = (status.get("progress"), status.get("currentLevel"))
         if progress != self._progress and status.get("progress"):
             counts = status.get("counts") or {}

@@ -15,8 +15,9 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.layout import cut
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import span
+from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
-from parallelproject.core.report.status import condition
+from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.names import level_name
 
@@ -27,6 +28,8 @@ _REST = 12
 """Lines of the screen that are not for tasks."""
 _FINISHED = 3
 """Most tasks that succeeded lately that are shown."""
+_NEEDS_SHOWN = 2
+"""Most things that are shown of those that wait for a person, with two lines each."""
 _COUNTED = ("running", "failed", "skipped")
 _GAP = 2
 _ACTIVE = ("Backoff", "Starting")
@@ -36,8 +39,10 @@ _STYLES = {"Running": "cyan", "Failed": "red", "Succeeded": "green", "Skipped": 
 class Live(ProgressView):
     """Shows a project on a terminal until the block ends; its last picture stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: str = "") -> None:
+        """Prepares it; ``options`` mean the place of the project in commands."""
         self.project: Json | None = None
+        self._options = options
         console = terminal.console(sys.stdout)
         self._live = live.Live(self, console=console, refresh_per_second=4, transient=False)
 
@@ -56,11 +61,19 @@ class Live(ProgressView):
         """The picture as it is now: times advance between two changes."""
         if self.project is not None:
             room = (options.height or console.height) - _REST
-            yield picture(self.project, time.time(), max(3, room), options.max_width)
+            yield picture(self.project, time.time(), max(3, room), options.max_width, self._options)
 
 
-def picture(project: Json, now: float, room: int, width: int) -> Group:
-    """What there is to see of a project, with up to ``room`` tasks in lines of ``width`` characters."""
+def picture(project: Json, now: float, room: int, width: int, options: str = "") -> Group:
+    """What there is to see of a project, with up to ``room`` tasks in lines of ``width`` characters.
+
+    Args:
+        project: The project.
+        now: Seconds since the epoch.
+        room: Lines for tasks.
+        width: Of a line.
+        options: What means its place in a command.
+    """
     status = project.get("status") or {}
     if not status.get("conditions"):
         return Group(Text(f"{project['metadata']['name']}: the operator has not seen it yet", style="yellow"))
@@ -78,6 +91,12 @@ def picture(project: Json, now: float, room: int, width: int) -> Group:
     hidden = len(active) + len(failed) - len(shown)
     if hidden:
         parts.append(Text(f"  and {hidden} more, running or failed", style="dim"))
+    needs = needs_of_rows((row, read_row(row)) for row in rows(project))
+    for need in needs[:_NEEDS_SHOWN]:
+        parts.append(Text(cut(f"  ? {need.task} {terminal.one_line(need.text)}", width), style="yellow"))
+        parts.append(Text(f"    {need.command(project['metadata']['name'], options, typed())}"))
+    if len(needs) > _NEEDS_SHOWN:
+        parts.append(Text(f"  and {len(needs) - _NEEDS_SHOWN} more wait for a person", style="dim"))
     if failed:
         name = project["metadata"]["name"]
         parts.append(Text(f"  {typed()} why {name} {failed[0]['id']}  explains a failure", style="dim"))

@@ -140,6 +140,15 @@ TaskOrThoseToExplain = Annotated[
         show_default=False,
     ),
 ]
+TaskToShow = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK",
+        help="Id of a task to show in full; by default the whole project.",
+        autocompletion=readable_tasks,
+        show_default=False,
+    ),
+]
 StateDirectoryOfRun = Annotated[
     Path | None,
     typer.Option(

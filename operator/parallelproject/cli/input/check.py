@@ -82,7 +82,10 @@ def _name(project: ParallelProject) -> list[Problem]:
 
 def _twice(spec: Spec) -> Iterator[Problem]:
     """What is given twice in lists whose items the API server distinguishes by a field."""
-    keys = {"spec.retries": ("id", [retry.id for retry in spec.retries])}
+    keys = {
+        "spec.retries": ("id", [retry.id for retry in spec.retries]),
+        "spec.approvals": ("id", [approval.id for approval in spec.approvals]),
+    }
     for i, role in enumerate(spec.roles):
         if role.pod_template is not None:
             place = f"spec.roles[{i}].podTemplate.spec.containers"

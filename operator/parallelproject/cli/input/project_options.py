@@ -23,11 +23,15 @@ _NAMED = 8
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
-def on_project(function: Work) -> Callable[..., int | None]:
+def on_project(function: Work, *, name_first: bool = False) -> Callable[..., int | None]:
     """Makes a command of a coroutine whose first parameter is a ``ProjectReader``.
 
     Its parameter ``name`` may be omitted where one local run is meant; of a command that has ``task`` or ``tasks``
-    too, the words that mean no name are these. A ``task`` without a default has to be given.
+    too, the words that mean no name are these; then that of ``text``. A ``task`` without a default has to be given.
+
+    Args:
+        function: The coroutine.
+        name_first: Whether a single word is a name, unless it is a task of the only local run.
     """
     parameters = inspect.signature(function).parameters
 
@@ -41,7 +45,9 @@ def on_project(function: Work) -> Callable[..., int | None]:
             runs = local_runs(None, state_dir, is_named)
         else:
             words = [word for word in (values["name"], values.get("task"), *(values.get("tasks") or ())) if word]
-            runs, values["name"], tasks = meant(words, state_dir, is_named, most_tasks=_most(values))
+            if "text" in values:
+                words = _without_text(values, words)
+            runs, values["name"], tasks = meant(words, state_dir, is_named, _most(values), name_first=name_first)
             if "task" in values:
                 values["task"] = tasks[0] if tasks else ""
                 if not values["task"] and _is_required(parameters["task"]):
@@ -117,6 +123,14 @@ def _in_cluster(
 def _most(values: dict[str, Any]) -> int | None:
     """Most tasks that a command takes."""
     return None if "tasks" in values else int("task" in values)
+
+
+def _without_text(values: dict[str, Any], words: list[str]) -> list[str]:
+    """The words before a text, which is the last one unless it is in a file; it is put among the values."""
+    words = words if values["text"] is None else [*words, values["text"]]
+    has_text = values.get("file") is None and len(words) > 1
+    values["text"] = words[-1] if has_text else words[2] if len(words) > 2 else None
+    return words[:-1] if has_text else words[:2]
 
 
 def _is_required(task: inspect.Parameter) -> bool:

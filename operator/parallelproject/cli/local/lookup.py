@@ -83,7 +83,14 @@ class Meant(NamedTuple):
     tasks: list[str]
 
 
-def meant(words: Sequence[str], state_dir: Path | None, names_cluster: bool, most_tasks: int | None = None) -> Meant:
+def meant(
+    words: Sequence[str],
+    state_dir: Path | None,
+    names_cluster: bool,
+    most_tasks: int | None = None,
+    *,
+    name_first: bool = False,
+) -> Meant:
     """Which run or project, and which of its tasks, is meant by ``[NAME] [TASK]…``.
 
     The name may be omitted where there is one local run. So a first word that is no local run's name, while it or a
@@ -94,6 +101,7 @@ def meant(words: Sequence[str], state_dir: Path | None, names_cluster: bool, mos
         state_dir: The state directory that was given.
         names_cluster: Whether a namespace, a context or a kubeconfig was given.
         most_tasks: Most tasks that the command takes; None: any number.
+        name_first: Whether a single word is a name, unless it is a task of the only local run.
 
     Raises:
         Failure: the state directory is none, or both were given.
@@ -109,6 +117,6 @@ def meant(words: Sequence[str], state_dir: Path | None, names_cluster: bool, mos
         return Meant(found, first, rest) if is_name else Meant(found, "", list(words))
     if named := local_runs(first, None, names_cluster):
         return Meant(named, first, rest)
-    if fit and (len(words) == 1 or not tasks.isdisjoint(words)):
+    if fit and ((len(words) == 1 and not name_first) or not tasks.isdisjoint(words)):
         return Meant(found, "", list(words))
     return Meant(None, first, rest)

@@ -45,6 +45,11 @@ def next_commands(found: Why, project: Json, options: str, is_active: bool) -> l
         )
     if found.hint == "retry" and again and not is_active:
         commands.append(again)
+    if found.hint == "approve":
+        commands.append(f"{typed()} approve{options} {name} {shlex.quote(found.task)}")
+    if found.hint == "answer":
+        commands.append(f"{typed()} get{options} {name} {shlex.quote(found.task)}  # shows the whole question")
+        commands.append(f"{typed()} answer{options} {name} {shlex.quote(found.task)} 'YOUR ANSWER'")
     if found.hint == "resume":
         commands.append(f"{typed()} resume{options} {name}")
     if found.hint == "graph" and again and not is_active:

@@ -168,7 +168,7 @@ class Reconciler:
             refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
-                project.deletion,
+                project.deletion, name=project.owner.name,
             )  # fmt: skip
 
         headline = (project.generation, decided.completed, decided.stopped, published and published.condition)

@@ -21,10 +21,14 @@ _WAITING_MAX = 1000
 _BY_THEIR_NAME = frozenset(
     {
         What.SUSPENDED, What.RESUMED, What.ACCEPTED, What.TASK_FAILED, What.JOB_SUSPENDED, What.JOB_RESUMED,
-        What.UNDECLARED, What.SHARED, What.KEPT,
+        What.UNDECLARED, What.SHARED, What.KEPT, What.NEEDS_APPROVAL, What.NEEDS_INPUT,
     }
 )  # fmt: skip
 _BY_THEIR_REASON = frozenset({What.REJECTED, What.COMPLETED, What.REPORTED})
+
+
+_OTHERWISE = frozenset({Reason.CONFLICT, Reason.NEEDS_INPUT})
+"""Reasons of failed attempts that are no failures of their task."""
 
 
 class Notice(NamedTuple):
@@ -98,7 +102,7 @@ def _failures(events: Sequence[Event]) -> set[int]:
     """The places of the failed attempts that are reported: the last one of each task, if one counts as a failure."""
     over = {event.task for event in events if event.what in (What.TASK_FAILED, What.SUCCEEDED)}
     failed = [(place, event) for place, event in enumerate(events) if event.what is What.FAILED]
-    counted = {event.task for _, event in failed if event.reason != Reason.CONFLICT} - over
+    counted = {event.task for _, event in failed if event.reason not in _OTHERWISE} - over
     return set({event.task: place for place, event in failed if event.task in counted}.values())
 
 

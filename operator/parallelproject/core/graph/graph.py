@@ -76,6 +76,10 @@ class CompiledGraph:
     """The tasks that are not run, by ``spec.skip``."""
     condemned: frozenset[int] = frozenset()
     """The tasks whose work breaks a check and is not repaired any more."""
+    unapproved: frozenset[int] = frozenset()
+    """The tasks that a person has to approve before they start, and nobody has."""
+    answered: frozenset[tuple[int, int]] = frozenset()
+    """Tasks and numbers of their attempts whose questions a person has answered."""
 
     def with_repairs(self, floors: Mapping[str, int], condemned: Iterable[str]) -> "CompiledGraph":
         """The graph in which tasks run again to repair what they have landed.
@@ -152,6 +156,8 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         forgiven_deferrals=forgiven_deferrals,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
         skipped=skipped_by(spec, index),
+        unapproved=unapproved_by(spec, index),
+        answered=answered_by(spec, index),
     )
 
 
@@ -168,6 +174,20 @@ def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], d
 def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
     """The tasks that are not run; ids without a task count for nothing."""
     return frozenset(index[task_id] for task_id in spec.skip if task_id in index)
+
+
+def unapproved_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
+    """The tasks that wait for an approval. One that was given before a task was run again from the start is over."""
+    if not any(task.approval for task in spec.tasks):
+        return frozenset()
+    floors = {retry.id: retry.rerun_after for retry in spec.retries}
+    given = {approval.id for approval in spec.approvals if approval.after >= floors.get(approval.id, 0)}
+    return frozenset(index[task.id] for task in spec.tasks if task.approval and task.id not in given)
+
+
+def answered_by(spec: Spec, index: Mapping[str, int]) -> frozenset[tuple[int, int]]:
+    """The tasks and numbers of attempts whose questions are answered; ids without a task count for nothing."""
+    return frozenset((index[answer.id], answer.attempt) for answer in spec.answers if answer.id in index)
 
 
 def role_of(spec: Spec, task: Task) -> str | None:

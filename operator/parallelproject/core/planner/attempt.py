@@ -21,6 +21,8 @@ EX_TEMPFAIL = 75
 is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
+QUESTIONS_MAX = 10
+"""Questions of a task to people after which the next one is a failure, so that every task ends."""
 
 LIMIT_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
 """Why an attempt was deferred where that is a limit of its provider."""
@@ -59,6 +61,20 @@ class DeliveryNotes(NamedTuple):
 NO_NOTES = DeliveryNotes()
 
 
+class Inquiry(NamedTuple):
+    """What a task has asked people."""
+
+    attempt: int = 0
+    """Number of the attempt that asked last; 0: a later one has ended in another way, or it never asked."""
+    text: str = ""
+    """What that attempt asked."""
+    total: int = 0
+    """Number of its attempts that ended with a question, within the maximum: they count as no failure."""
+
+
+NO_INQUIRY = Inquiry()
+
+
 class Attempt(NamedTuple):
     """One attempt as an executor observes it now. Times are seconds since the epoch."""
 
@@ -91,6 +107,8 @@ class Attempt(NamedTuple):
     """The role that runs it in place of the role of its task."""
     usage: AgentUsage | None = None
     """What its coding agent used, if one made it and says so."""
+    question: str = ""
+    """What it asks a person, if it failed with NeedsInput."""
 
     @property
     def is_suspended(self) -> bool:
@@ -141,11 +159,14 @@ class Record(NamedTuple):
     """The role that ran the last attempt in place of the role of the task."""
     usage: AgentUsage | None = None
     """What the coding agents of all its attempts used, as far as they say so."""
+    inquiry: Inquiry = NO_INQUIRY
+    """What it has asked people."""
 
     @property
     def is_deferred(self) -> bool:
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
-        return self.deferrals > 0 and self.exit_code == EX_TEMPFAIL and self.reason != _GATE
+        is_later = self.exit_code == EX_TEMPFAIL and self.reason != _GATE and not self.inquiry.attempt
+        return self.deferrals > 0 and is_later
 
     @property
     def is_limited(self) -> bool:
@@ -168,7 +189,7 @@ NEW = Record()
 _new_tuple = tuple.__new__
 """Makes a named tuple of all its fields in a fifth of the time."""
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
-_CONFLICT, _GATE = Reason.CONFLICT, Reason.GATE_FAILED
+_CONFLICT, _GATE, _ASKS = Reason.CONFLICT, Reason.GATE_FAILED, Reason.NEEDS_INPUT
 _ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
 """Attempts that are not known to exist: they are not recorded."""
@@ -184,15 +205,15 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback, used = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback, used, _ = attempts[0]
         if phase is _WELL and found == 1:
             return _new_tuple(Record, (
                 _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, 0, None, outputs, fallback,
-                used,
+                used, NO_INQUIRY,
             ))  # fmt: skip
     (
         state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, role,
-        usage,
+        usage, inquiry,
     ) = record  # fmt: skip
     if state is _SUCCEEDED:
         # The commit may become known after the success: another object reports it.
@@ -205,7 +226,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
         (
             found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, fallback,
-            used,
+            used, question,
         ) = seen  # fmt: skip
         if phase in NOT_CREATED:
             continue
@@ -215,6 +236,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             missed = found - number - (0 if state is _RUNNING else 1)
             if missed:
                 failures, reason, code, until = failures + missed, "Lost", None, None
+                inquiry = _closed(inquiry)
             number, started, ended = found, None, None
         if phase is _WELL:
             # Also for an attempt that counted as lost: work that is done is not repeated.
@@ -223,7 +245,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs, fallback, used.plus(usage) if used else usage,
+                outputs, fallback, used.plus(usage) if used else usage, _closed(inquiry),
             )  # fmt: skip
         started, job, role = began or started, name or job, fallback
         if phase is _ACTIVE:
@@ -232,7 +254,10 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             state, ended = _PENDING, end
             usage = used.plus(usage) if used else usage
             if phase is not _STOPPED:
-                if phase is not _LOST and why == _CONFLICT:
+                asked, inquiry = inquiry.total, _closed(inquiry)
+                if phase is not _LOST and why == _ASKS and asked < QUESTIONS_MAX:
+                    inquiry = Inquiry(number, question, asked + 1)
+                elif phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
                 elif exit_code == EX_TEMPFAIL and phase is not _LOST and why != _GATE and deferrals < DEFERRALS_MAX:
                     deferrals += 1
@@ -242,8 +267,13 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 code, until = exit_code, retry_at
     return Record(
         state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, (),
-        role, usage,
+        role, usage, inquiry,
     )  # fmt: skip
+
+
+def _closed(inquiry: Inquiry) -> Inquiry:
+    """What is left of a question once an attempt has ended in another way: that it was asked."""
+    return Inquiry(total=inquiry.total) if inquiry.attempt else inquiry
 
 
 def settle_after(record: Record, attempts: Sequence[Attempt], floor: int) -> Record:

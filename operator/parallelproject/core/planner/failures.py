@@ -34,6 +34,8 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
     if record.conflicts - graph.forgiven_conflicts.get(task, 0) > reruns:
         return True
     failures = record.failures - graph.forgiven.get(task, 0)
+    if record.inquiry.attempt:  # a question that is open is no failure
+        return failures >= graph.max_attempts[task]
     return failures >= graph.max_attempts[task] or (
         failures > 0 and record.reason in FINAL_REASONS and not record.is_deferred
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from parallelproject.model.status import OUTPUTS_MAX
+from parallelproject.model.status import OUTPUTS_MAX, QUESTION_MAX
 
 Outputs = tuple[tuple[str, str], ...]
 """Names and values, in order of the names."""
@@ -29,6 +29,19 @@ def kept(outputs: Outputs, tasks: int) -> Outputs:
         tasks: Number of tasks of the project: each has the same share.
     """
     return _fitting(outputs, min(TASK_BYTES, PROJECT_BYTES // max(1, tasks))) if outputs else ()
+
+
+def kept_text(text: str, tasks: int) -> str:
+    """What a status holds of a text that people read: as much of its start as fits.
+
+    Args:
+        text: The text.
+        tasks: Number of tasks that have one: each has the same share.
+    """
+    most = min(QUESTION_MAX, PROJECT_BYTES // max(1, tasks))
+    while _bytes(text) > most:
+        text = text[: len(text) * most // _bytes(text) - 2] + "…"
+    return text
 
 
 def _fitting(outputs: Outputs, most: int) -> Outputs:

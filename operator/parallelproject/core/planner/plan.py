@@ -26,7 +26,7 @@ from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS,
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
@@ -96,12 +96,18 @@ class Plan:
     ledger: Ledger
     """What to record: the prior of the next plan."""
     _explain: Callable[[], Sequence[str | None]] = field(repr=False)
+    _people: Callable[[], Mapping[int, str]] = field(repr=False)
 
     @cached_property
     def reasons(self) -> Sequence[str | None]:
         """The reasons of pending, failed and skipped tasks. Computed on access: only code that shows them needs them
         all."""
         return self._explain()
+
+    @cached_property
+    def people(self) -> Mapping[int, str]:
+        """The pending tasks that wait for a person, and why; in spec order. Fast if none does."""
+        return self._people()
 
     @property
     def settled(self) -> list[str]:
@@ -255,6 +261,16 @@ def plan(
                     reasons[i] = found.reason if found else None
         return reasons
 
+    def people() -> dict[int, str]:
+        asking = {i for i in snapshot.failing if snapshot.record(i).inquiry.attempt}
+        found = {}
+        for i in sorted(graph.unapproved | asking):
+            if states[i] is _PENDING and i not in starting and i not in snapshot.queued:
+                block = admission.blocks(i)
+                if block is not None and block.reason in PEOPLE_REASONS:
+                    found[i] = block.reason
+        return found
+
     completion_time = (prior.completion_time or now) if completed else None
     return Plan(
         launches=launches,
@@ -283,6 +299,7 @@ def plan(
             snapshot,
         ),
         _explain=explain,
+        _people=people,
     )
 
 

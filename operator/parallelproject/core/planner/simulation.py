@@ -117,6 +117,7 @@ class _Simulation:
             0.0,
             parked=parked,
             acting=acting_roles(spec, parked, 0.0),
+            is_prediction=True,
         )
         self._admission = Admission(constraints, situation)
         over = ended - self._passing

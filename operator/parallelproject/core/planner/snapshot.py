@@ -50,7 +50,7 @@ class Snapshot:
     passed: set[int] = field(default_factory=set)
     """The skipped tasks that are free: who depends on one of them waits for it no more."""
     failing: set[int] = field(default_factory=set)
-    """Tasks that have failed or had a conflict, and have not succeeded."""
+    """Tasks that have failed, had a conflict, were deferred or have asked a person, and have not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks with a requested attempt."""
     refused: dict[int, Attempt] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Snapshot:
                 continue
             if state is _RUNNING:
                 changes[task_id] = ()
-            if i is not None and (record.failures or record.conflicts or record.deferrals):
+            if i is not None and _has_trouble(record):
                 new.failing.add(i)
         record_of, seen = new.records.get, new.seen
         for task_id, attempts in observed.items():
@@ -217,7 +217,7 @@ class Snapshot:
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
-            if record[2] or record[8] or record[11]:  # failures, conflicts, deferrals
+            if record[2] or record[8] or record[11] or record[16][2]:  # as _has_trouble, which takes longer
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
         self._let_go()
         return moved
@@ -254,8 +254,7 @@ class Snapshot:
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
-            has_failed = record.failures or record.conflicts or record.deferrals
-            if record.state is _PENDING and not has_failed and not is_held:
+            if record.state is _PENDING and not _has_trouble(record) and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)
             elif record.outputs:  # those of removed tasks are in no status: there is no limit of how many there were
@@ -293,3 +292,8 @@ class Snapshot:
                 ready.insert(at, graph.place[i])
             elif is_listed and not is_ready:
                 del ready[at]
+
+
+def _has_trouble(record: Record) -> bool:
+    """Whether an attempt of a task has ended without its success, and was not stopped."""
+    return bool(record.failures or record.conflicts or record.deferrals or record.inquiry.total)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
+from parallelproject.core.planner.constraints.questions import first_lines
 from parallelproject.model.status import Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
@@ -48,6 +49,10 @@ class What(StrEnum):
     UNDECLARED = "UndeclaredFiles"
     SHARED = "SharedFiles"
     KEPT = "WorkKept"
+    NEEDS_APPROVAL = "NeedsApproval"
+    """A person has to approve it before it starts."""
+    NEEDS_INPUT = "NeedsInput"
+    """Its attempt has ended with a question to a person; the message is its first lines."""
     CHANGED = "Changed"
     """Its state has changed, or its wait for another attempt has started or ended, and no other event says so."""
     # About the project
@@ -57,6 +62,11 @@ class What(StrEnum):
     """Something that no state shows: the code that finds it reports it."""
 
 
+ASKS = {
+    Reason.WAITING_FOR_APPROVAL.value: What.NEEDS_APPROVAL,
+    Reason.WAITING_FOR_INPUT.value: What.NEEDS_INPUT,
+}
+"""The event of a task that starts to wait for a person, by its reason."""
 _NOTES = (What.UNDECLARED, What.SHARED, What.KEPT)
 """As the fields of ``DeliveryNotes``."""
 
@@ -218,6 +228,8 @@ def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] 
             events.append(Event(What.JOB_SUSPENDED, task, record.attempts, job=record.job or "", warning=True))
         elif old.reason == Reason.JOB_SUSPENDED and new.state is _RUNNING:
             events.append(Event(What.JOB_RESUMED, task, record.attempts, job=record.job or ""))
+    if new.reason in ASKS and (old.reason, old.record.inquiry.attempt) != (new.reason, record.inquiry.attempt):
+        events.append(need_event(task, new.reason, record))
     if old.record.notes != record.notes:
         for what, was, amount in zip(_NOTES, old.record.notes, record.notes, strict=True):
             if amount and not was:
@@ -225,6 +237,19 @@ def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] 
     if not events and _shown(old) != _shown(new):
         events.append(Event(What.CHANGED, task, reason=new.reason))
     return events
+
+
+def need_event(task: str, reason: str, record: Record) -> Event:
+    """The event of a task that waits for a person.
+
+    Args:
+        task: The task.
+        reason: One of ``ASKS``.
+        record: Its record.
+    """
+    what = ASKS[reason]
+    asked = record.inquiry.attempt if what is What.NEEDS_INPUT else 0
+    return Event(what, task, asked, reason=reason, message=first_lines(record) if asked else "", warning=True)
 
 
 def _shown(row: StatusRow) -> tuple[object, ...]:
@@ -241,6 +266,7 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
         failures=max(old.failures, new.failures - _ATTEMPTS_MAX),
         conflicts=max(old.conflicts, new.conflicts - _ATTEMPTS_MAX),
         deferrals=max(old.deferrals, new.deferrals - _ATTEMPTS_MAX),
+        inquiry=old.inquiry._replace(total=max(old.inquiry.total, new.inquiry.total - _ATTEMPTS_MAX)),
     )
     ends = _ends(old, new, seen)
     started = range(old.attempts + 1, new.attempts + 1)
@@ -262,9 +288,9 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
 
 
 def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tuple[What, str]]:
-    """How attempts ended, and why: failures and deferrals, conflicts, stops, then the success."""
+    """How attempts ended, and why: failures, deferrals and questions, conflicts, stops, then the success."""
     ends: list[tuple[What, str]] = []
-    failures = new.failures + new.deferrals - old.failures - old.deferrals
+    failures = _unsuccessful(new) - _unsuccessful(old)
     if failures > 0:
         reasons = _recorded(new, failures) if seen is None else _reasons(over(old), seen, failures)
         ends += [(What.FAILED, reason) for reason in reasons]
@@ -320,6 +346,11 @@ def _recorded(record: Record, failures: int) -> list[str]:
     """The same from the record alone, which has the reason of the last failure."""
     last = str(record.reason or "") if record.reason != Reason.CONFLICT else ""
     return [""] * (failures - 1) + [last]
+
+
+def _unsuccessful(record: Record) -> int:
+    """The number of attempts that ended in a way that needs another one, without conflicts."""
+    return record.failures + record.deferrals + record.inquiry.total
 
 
 def over(record: Record) -> int:

@@ -41,6 +41,8 @@ MEANINGS: dict[str, str] = {
     What.LANDED: "The work of a task is a commit on the branch.",
     What.TASK_FAILED: "A task failed for good.",
     What.SKIPPED: "A task does not run.",
+    What.NEEDS_APPROVAL: "A person has to approve a task before it starts.",
+    What.NEEDS_INPUT: "An attempt ended with a question to a person. `message` has its first lines.",
     What.CHANGED: "A task is in another state, and no other event says so.",
     What.LEVEL_COMPLETED: "All tasks of a level have ended.",
     What.COMPLETED: "No further task can run.",

@@ -22,6 +22,8 @@ def message(event: Event) -> str:
             return f"{task}: attempt {event.number} was stopped, which is no failure"
         case What.FAILED if event.reason == Reason.CONFLICT:
             return f"{task}: attempt {event.number} did not merge with what landed while it ran (Conflict)"
+        case What.FAILED if event.reason == Reason.NEEDS_INPUT:
+            return f"{task}: attempt {event.number} ended with a question to a person"
         case What.FAILED:
             return f"{task}: attempt {event.number} failed ({_cause(event)})"
         case What.TASK_FAILED:
@@ -30,6 +32,10 @@ def message(event: Event) -> str:
             return f"{task}: landed as {commit}"
         case What.SKIPPED:
             return f"{task}: skipped ({event.reason})"
+        case What.NEEDS_APPROVAL:
+            return f"{task}: waits for approval"
+        case What.NEEDS_INPUT:
+            return f"{task}: attempt {event.number} asks: {event.message}"
         case What.JOB_SUSPENDED:
             return f"{task}: attempt {event.number} ({event.job}) is suspended; it keeps its slot and its files"
         case What.JOB_RESUMED:
@@ -76,6 +82,10 @@ def next_step(event: Event, project: str) -> str:
             return "it resumes by itself"
         case What.RESUMED:
             return "ready tasks start"
+        case What.NEEDS_APPROVAL:
+            return f"pproj approve {project} {task}"
+        case What.NEEDS_INPUT:
+            return f"pproj answer {project} {task} TEXT"
         case What.FAILED:
             return f"attempt {event.number + 1}"
         case What.TASK_FAILED:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.core.report.status import condition
-from parallelproject.model.status import ConditionType, Reason, TaskState
+from parallelproject.model.status import PEOPLE_REASONS, ConditionType, Reason, TaskState
 
 Json = dict[str, Any]
 
@@ -56,5 +56,7 @@ def interrupted(status: Mapping[str, Any], resume_command: str) -> Json:
 def _waiting(row: Json, reason: str) -> Json:
     if row.get("state") not in (_PENDING, _RUNNING):
         return row
+    if row["state"] == _PENDING and row.get("reason") in PEOPLE_REASONS:
+        return row  # a person can do that now
     kept = {key: value for key, value in row.items() if key != "startTime" or row["state"] == _PENDING}
     return kept | {"state": _PENDING, "reason": reason}

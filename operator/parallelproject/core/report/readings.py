@@ -84,6 +84,8 @@ class PlanReading:
         if before._has_failures or self._has_failures:
             moved = compress(self.graph.ids, map(is_not, before.plan.states, self.plan.states))
             found |= dict.fromkeys(moved)
+        asking = self.plan.people.items() - before.plan.people.items()
+        found |= dict.fromkeys(self.graph.ids[i] for i in sorted(i for i, _ in asking))
         found |= dict.fromkeys([task for task, number in self.asked.items() if before.asked.get(task) != number])
         return list(found)
 
@@ -95,6 +97,8 @@ class PlanReading:
         if number >= max(1, record.attempts):
             record, state = record._replace(state=TaskState.RUNNING, attempts=number), TaskState.RUNNING
         reason = self.plan.reasons[i] if state in (TaskState.SKIPPED, TaskState.FAILED) else None
+        if state is TaskState.PENDING:
+            reason = self.plan.people.get(i)
         return StatusRow(state, record, reason or "")
 
     def attempts(self, task: str) -> Sequence[Attempt]:

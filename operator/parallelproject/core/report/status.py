@@ -11,11 +11,12 @@ from typing import Any
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.agent_usage import AgentUsage
-from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
+from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit
 from parallelproject.core.planner.failures import all_done
-from parallelproject.core.planner.outputs import kept, outputs_of
+from parallelproject.core.planner.outputs import kept, kept_text, outputs_of
 from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
@@ -86,6 +87,7 @@ def read_row(row: Mapping[str, Any]) -> Record:
         outputs=outputs_of(_texts(row.get("outputs"))),
         fallback=row.get("fallback"),
         usage=AgentUsage.read(row),
+        inquiry=Inquiry(_count(row, "asked"), str(row.get("question") or ""), _count(row, "questions")),
     )
 
 
@@ -101,6 +103,7 @@ def render_status(
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
+    name: str = "NAME",
 ) -> Json:
     """The status after a plan.
 
@@ -112,10 +115,12 @@ def render_status(
         refusals: By task, the message with which the API server refused to create its Job.
         deletion: The deletion of the project, and what keeps it.
         verified: Status, reason and message of the condition Verified; None: nothing is verified.
+        name: The project's name, for commands.
     """
     records = plan.ledger.records
+    asking = sum(bool(record.inquiry.attempt) for record in records.values())
     rows = [
-        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids))
+        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids), asking)
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
     ]
     for i in plan.queued:
@@ -138,7 +143,7 @@ def render_status(
         "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
         "conditions": _conditions(
-            graph, spec, plan, counts, last, generation, now, published, refusals, deletion, verified
+            graph, spec, plan, counts, last, generation, now, published, refusals, deletion, verified, name
         ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
@@ -243,7 +248,13 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def render_row(
-    task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record, tasks: int = 1
+    task_id: str,
+    state: TaskState,
+    level: int | None,
+    reason: str | None,
+    record: Record,
+    tasks: int = 1,
+    asking: int = 1,
 ) -> Json:
     """One row: at most about 130 bytes for a task that succeeded, without its outputs.
 
@@ -254,6 +265,7 @@ def render_row(
         reason: Why it is in this state.
         record: Its record.
         tasks: Number of tasks that share the bytes for outputs.
+        asking: Number of tasks that share the bytes for questions.
     """
     row: Json = {"id": task_id, "state": state.value}
     if level is not None:
@@ -270,7 +282,14 @@ def render_row(
             row["deferrals"] = record.deferrals
             if record.retry_at is not None and state is TaskState.PENDING:
                 row["retryTime"] = iso(int(record.retry_at))
-        if record.failures or record.conflicts or record.deferrals:
+        inquiry = record.inquiry
+        if inquiry.total:
+            row["questions"] = inquiry.total
+            if inquiry.attempt:
+                row["asked"] = inquiry.attempt
+                if text := kept_text(inquiry.text, asking):
+                    row["question"] = text
+        if record.failures or record.conflicts or record.deferrals or inquiry.total:
             if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
                 row["failure"] = str(record.reason)
             if record.exit_code is not None and state is not _SUCCEEDED:
@@ -318,6 +337,7 @@ def _conditions(
     refusals: Mapping[str, str],
     deletion: Deletion | None,
     verified: tuple[str, str, str] | None,
+    name: str,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -330,8 +350,11 @@ def _conditions(
         suspended = ("False", "NotRequested", "")
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
+    attention = condition_of(needs_of_plan(graph, plan), name) if deletion is None else None
+    is_stalled = attention is not None and waits_only_for_people(plan)
+    stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None
     if not plan.completed:
-        reason = Reason.SUSPENDED if spec.suspend else "Running"
+        reason = Reason.SUSPENDED if spec.suspend else stalled[0] if stalled else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} running, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
         if deletion is not None:
@@ -352,7 +375,9 @@ def _conditions(
     refused = _refused(graph, spec, plan, refusals)
     if refused is not None:
         conditions.append((ConditionType.REFUSED, "True", *refused))
-    conditions += _health(completed, succeeded, refused)
+    if attention is not None:
+        conditions.append((ConditionType.NEEDS_ATTENTION, "True", attention[0], _cut(attention[1])))
+    conditions += _health(completed, succeeded, refused, stalled)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
@@ -378,12 +403,17 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
 
 
 def _health(
-    completed: tuple[str, str, str], succeeded: tuple[str, str, str], refused: tuple[str, str] | None
+    completed: tuple[str, str, str],
+    succeeded: tuple[str, str, str],
+    refused: tuple[str, str] | None,
+    stalled: tuple[str, str] | None,
 ) -> list[tuple[str, str, str, str]]:
-    """The conditions that kstatus knows: like a Job, a project is ready when it has done its work."""
+    """The conditions that kstatus knows: like a Job, a project is ready when it has done its work, and it is stalled
+    when only a person can get it further."""
     if completed[0] != "True":
-        reason, message = refused or (succeeded[1], completed[2])
-        return [(ConditionType.READY, "Unknown", reason, message)]
+        reason, message = stalled or refused or (succeeded[1], completed[2])
+        ready = (ConditionType.READY, "Unknown", reason, _cut(message))
+        return [ready, (ConditionType.STALLED, "True", reason, _cut(message))] if stalled else [ready]
     ready = (ConditionType.READY, *succeeded)
     return [ready] if succeeded[0] == "True" else [ready, (ConditionType.STALLED, "True", *succeeded[1:])]
 

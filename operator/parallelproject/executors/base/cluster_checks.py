@@ -23,7 +23,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """Limits that adapt, fallbacks, verification, and what makes a workspace ready: only local runs have these."""
+    """What only local runs have: limits that adapt, fallbacks, verification, notifications, workspaces made ready."""
     if spec.verification is not None:
         yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
     workspace = spec.workspace
@@ -38,6 +38,9 @@ def local_only(spec: Spec) -> Iterator[Problem]:
         if is_set:
             hint = "remove it, and do this in the image or the command; or use pproj run"
             yield Problem(f"spec.workspace.{field}", "is for local runs only", hint)
+    if spec.notify is not None:
+        hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
+        yield Problem("spec.notify", "is for local runs only", hint)
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")

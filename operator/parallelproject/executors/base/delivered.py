@@ -37,6 +37,8 @@ class Delivered(NamedTuple):
     """How the agent has failed, for the next attempt."""
     usage: AgentUsage | None = None
     """What the agent has used."""
+    question: str = ""
+    """What it asks a person."""
 
 
 NOT_DELIVERED = Delivered()
@@ -104,7 +106,8 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
     except ValueError:
         reason = Reason.AGENT_ERROR
     code, until = verdict.get("exitCode"), verdict.get("resetAt")
-    lines = [f"{verdict.get('outcome') or reason}: {verdict.get('message') or ''}"]
+    said = str(verdict.get("message") or "")
+    lines = [f"{verdict.get('outcome') or reason}" + (f": {said}" if said else "")]
     if verdict.get("lastMessage"):
         lines += ["", "Its last message:", "", str(verdict["lastMessage"])]
     return Delivered(
@@ -113,6 +116,7 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
         exit_code=code if isinstance(code, int) else None,
         retry_at=float(until) if isinstance(until, int | float) else None,
         explanation="\n".join(lines),
+        question=str(verdict.get("question") or verdict.get("message") or "") if reason is Reason.NEEDS_INPUT else "",
     )
 
 

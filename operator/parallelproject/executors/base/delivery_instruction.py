@@ -37,6 +37,7 @@ def instruction(
     task: int,
     number: int,
     agent: Json | None = None,
+    outputs: str = "",
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -49,6 +50,7 @@ def instruction(
         task: The task, as its number in the graph.
         number: Of the attempt.
         agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
+        outputs: The folder of the attempt's outputs, where our container sees it.
     """
     described = graph.tasks[task]
     fields: Json = {
@@ -75,6 +77,8 @@ def instruction(
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if agent:
         fields["agent"] = agent
+    if outputs:
+        fields["outputs"] = outputs
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -300,7 +300,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
         if stopped and job.stopped_for not in _FAILED_BY_STOP:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, usage=used)
-        why, code, until = Reason.POD_FAILED, None, None
+        why, code, until, question = Reason.POD_FAILED, None, None, ""
         if stopped:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
@@ -311,11 +311,12 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         elif failed and failed.delivered.reason:
             found = failed.delivered
             why, code, until = found.reason or why, found.exit_code, found.retry_at
+            question = found.question
         elif failed and failed.exit_code is not None:
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
             number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
-            usage=used,
+            usage=used, question=question,
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:

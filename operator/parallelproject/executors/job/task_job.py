@@ -121,7 +121,7 @@ def job_manifest(
         files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
         call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call)
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
@@ -166,7 +166,7 @@ def job_manifest(
     pod["volumes"] = joined(volumes, pod.get("volumes"))
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
     if spec.git:
-        delivery_pod.add_delivery(pod, spec.git, git_image, is_agent=agent is not None)
+        delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim, queue = claim_of(graph, task).to_json(), queue_labels(spec, graph.queue[task])

@@ -12,10 +12,11 @@ from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import REASONS, end_of, nothing_changed, record_of
 from parallelproject.agents.prompt import PromptError, prompt_of
 from parallelproject.agents.record import AgentOutcome
+from parallelproject.git.container.short_text import QUESTION_BYTES, short
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.agents import AgentType
 
-_MESSAGE_BYTES, _LAST_BYTES = 400, 500
+_MESSAGE_BYTES, _LAST_BYTES, _LINE_BYTES = 400, 500, 120
 """Most bytes of the agent's words in a result, as JSON: they share it with paths and refs."""
 
 
@@ -70,6 +71,7 @@ class AgentVerdict:
         ending = ending_of(agent.outputs, exit_code, self._now, may_change_nothing=may_change_nothing)
         self._record = record_of(preset, facts, ending, agent.model)
         self._outcome, self._message = self._record.outcome, self._record.message
+        self._question = ending.question or ""
         self.reason, self.exit_code = end_of(self._record, exit_code)
         """Why it has failed, and its exit code from now on, 0 where its work may land."""
 
@@ -91,6 +93,11 @@ class AgentVerdict:
             self.reason, self.exit_code = REASONS[self._outcome], self._own_code or 1
 
     @property
+    def question(self) -> str:
+        """What it asks a person, whole; empty if it does not."""
+        return self._question if self._outcome is AgentOutcome.NEEDS_INPUT else ""
+
+    @property
     def message(self) -> str:
         """One line for people; empty for a plain success."""
         return f"{self._outcome}: {self._message}" if self._message else ""
@@ -98,22 +105,16 @@ class AgentVerdict:
     def result(self) -> Mapping[str, Any]:
         """What the operator gets of it."""
         record = self._record
+        asks = self._outcome is AgentOutcome.NEEDS_INPUT  # the question takes the room of the last message
         return {
             "outcome": self._outcome.value,
             "reason": self.reason,
             "exit_code": self.exit_code,
-            "message": _short(self._message, _MESSAGE_BYTES),
-            "last_message": _short(record.last_message or "", _LAST_BYTES) if self.reason else "",
+            "message": short(self._message, _LINE_BYTES if asks else _MESSAGE_BYTES),
+            "last_message": short(record.last_message or "", _LAST_BYTES) if self.reason and not asks else "",
+            "question": short(self.question, QUESTION_BYTES),
             "reset_at": record.reset_at,
             "input_tokens": record.used.taken,
             "output_tokens": record.used.output,
             "cost_usd": record.cost_usd,
         }
-
-
-def _short(text: str, most: int) -> str:
-    """The start of a text, of at most so many bytes as JSON."""
-    cut = text
-    while len(json.dumps(cut)) > most:
-        cut = cut[: len(cut) * most // len(json.dumps(cut)) - 1]
-    return cut if cut == text else f"{cut}…"

@@ -17,6 +17,7 @@ from typing import Any
 
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
+from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
@@ -55,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    verdicts: list[AgentVerdict] = []
+    verdicts: list[EndVerdict] = []
     try:
-        delivery, place, agent = read(instructions.asked(asked.file, VARIABLE))
-        ended = _step(asked, delivery, place, agent, partial(_judge, agent, verdicts) if agent else None)
+        delivery, place, agent, outputs = read(instructions.asked(asked.file, VARIABLE))
+        ended = _step(asked, delivery, place, agent, partial(_judge, agent, outputs, verdicts))
         code = 0
         if isinstance(ended, Failed) and verdicts:
             code = AGENT_FAILED
@@ -73,14 +74,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
         _say(verdicts[-1].message)
+        _say(verdicts[-1].question)
     _log(result)
     instructions.answer(result, asked.result)
     return code
 
 
-def _judge(agent: PodAgent, verdicts: list[AgentVerdict], output: Path, exit_code: int) -> AgentVerdict:
-    verdicts.append(AgentVerdict(agent, output, exit_code))
-    return verdicts[-1]
+def _judge(
+    agent: PodAgent | None, outputs: Path | None, verdicts: list[EndVerdict], output: Path, exit_code: int
+) -> EndVerdict | None:
+    found: EndVerdict | None = (
+        AgentVerdict(agent, output, exit_code) if agent else CommandVerdict.of(outputs, exit_code)
+    )
+    verdicts += [found] if found else []
+    return found
 
 
 def _log(result: Mapping[str, Any]) -> None:
@@ -102,7 +109,7 @@ def _step(
     delivery: Delivery,
     place: Place,
     agent: PodAgent | None,
-    judge: Callable[[Path, int], AgentVerdict] | None,
+    judge: Callable[[Path, int], EndVerdict | None],
 ) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
@@ -118,20 +125,21 @@ def _step(
             return salvage(delivery, place)
 
 
-def read(text: str) -> tuple[Delivery, Place, PodAgent | None]:
-    """Reads an instruction: of the third part only what a coding agent makes has one.
+def read(text: str) -> tuple[Delivery, Place, PodAgent | None, Path | None]:
+    """Reads an instruction: the delivery, the place, the coding agent if one makes it, and the folder of its outputs
+    if that is known.
 
     Raises:
         PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
-    agent = content.pop("agent", None)
+    agent, outputs = content.pop("agent", None), content.pop("outputs", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
     called = instructions.as_type(PodAgent, agent) if agent else None
-    return delivery, instructions.as_type(Place, place), called
+    return delivery, instructions.as_type(Place, place), called, Path(outputs) if outputs else None
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from parallelproject.git.container.agent import AgentVerdict, PodAgent
+from parallelproject.git.container.agent import PodAgent
+from parallelproject.git.container.asking import EndVerdict
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -177,7 +178,7 @@ def deliver(
     state: SidecarFolder,
     *,
     is_init: bool = True,
-    judge: Callable[[Path, int], AgentVerdict] | None = None,
+    judge: Callable[[Path, int], EndVerdict | None] | None = None,
 ) -> Landed | Failed:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
 
@@ -186,8 +187,8 @@ def deliver(
         place: Where.
         state: The folder that the two containers share.
         is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
-        judge: Gives the verdict on a coding agent, by the file with its output and its exit code; None: the command is
-            no agent, and its exit code is the verdict.
+        judge: Gives the verdict on the command, by the file with its output and its exit code; where it gives none,
+            the exit code is the verdict.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.

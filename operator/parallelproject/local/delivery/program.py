@@ -32,6 +32,7 @@ from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.local.delivery.setup import SetupStep, was_setting_up
+from parallelproject.local.state.questions import ASKING_CODES, take_question
 from parallelproject.local.workspace.added_files import add_files, added
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
@@ -44,7 +45,7 @@ _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _PRINTED_MAX = 64 * 1024
 """Most bytes of what a check has printed that the next attempt is given; the whole is in the log."""
-_OVERDUE, _GATE_FAILED = "DeadlineExceeded", "GateFailed"
+_OVERDUE, _GATE_FAILED, _NEEDS_INPUT = "DeadlineExceeded", "GateFailed", "NeedsInput"
 """Reasons, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
 """Ends after which the work still has to land."""
@@ -152,6 +153,7 @@ class LandingAttempt:
         failed = self._run(settings["argv"], self._left(began))
         if self._agent:
             failed = self._judged(self._agent, failed, offset)
+        failed = self._asked(failed)
         if failed is None and settings["check"]:
             failed = self._checked(settings["check"], self._left(began))
         self._places.note_end(self._number, failed.exit_code if failed else 0)
@@ -187,6 +189,20 @@ class LandingAttempt:
         overdue = (_OVERDUE, code) if failed and failed.reason == _OVERDUE else None
         reason, code = agent.judge(self._delivery, offset, code, overdue)
         return DeliveryResult(FAILED, reason, exit_code=code) if code else None
+
+    def _asked(self, failed: DeliveryResult | None) -> DeliveryResult | None:
+        """How an attempt failed, also with a question to a person: then its work is kept and does not land."""
+        code = failed.exit_code if failed else 0
+        is_later = failed is not None and failed.reason == "ExitCode" and code in ASKING_CODES
+        if self._runner.is_stopping or not (failed is None or is_later or failed.reason == _NEEDS_INPUT):
+            return failed
+        outputs = Path(self._environment[ENV_OUTPUTS])
+        question = take_question(self._state, self._delivery.task, self._number, outputs)
+        if question is None:
+            return failed
+        if not self._agent:
+            _print(f"asks a person: {' '.join(question.split())}")
+        return DeliveryResult(FAILED, _NEEDS_INPUT, exit_code=code or 1)
 
     def _checked(self, check: str, deadline: float | None) -> DeliveryResult | None:
         """Runs what must succeed before the work lands; how it failed, if it did."""

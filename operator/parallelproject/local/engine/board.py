@@ -45,6 +45,8 @@ class Board:
     """Whether that suspends it: it waits, and does not end."""
     ended: float | None = None
     """When this session ended; None while it lasts."""
+    place: str = ""
+    """The options that mean this run in a command line, in addition to its name; they start with a blank."""
     interrupted: bool = False
     """Whether a person has interrupted it: what is stopped by that is not over, and another session continues it."""
 

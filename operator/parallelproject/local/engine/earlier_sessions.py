@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
@@ -44,12 +45,13 @@ def recover(
     now: float,
     deliveries: "Deliveries | None" = None,
     agents: "AgentEnds | None" = None,
+    asked: AskedQuestions | None = None,
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
-    count as stopped. Only to be called with the lock held. Of ``deliveries`` and ``agents`` it
-    counts what they report of their ends.
+    count as stopped. Only to be called with the lock held. Of ``deliveries``, ``agents`` and ``asked``
+    it counts what they report of their ends.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -70,12 +72,18 @@ def recover(
         rows = [deliveries.reported(row) for row in rows]
     if agents:
         rows = [agents.reported(row) for row in rows]
+    if asked:
+        last = {row.key.task: row.key for row in rows if row.key.is_task}
+        rows = [asked.reported(row, is_last=last.get(row.key.task) == row.key) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit, agents)
+    return _read(rows, store.sessions(), now, commit, agents, asked)
 
 
-def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
+def attempt_of(
+    row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None, question: str = ""
+) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as, what ``agents`` know of it, and what it
+    asks.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -95,6 +103,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
         usage=agents.usage(row.key) if agents else None,
+        question=question,
     )
 
 
@@ -104,6 +113,7 @@ def _read(
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
     agents: "AgentEnds | None",
+    asked: AskedQuestions | None,
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -111,7 +121,8 @@ def _read(
         if not row.key.is_task:
             continue
         task = row.key.task
-        attempts.setdefault(task, []).append(attempt_of(row, now, commit(row) if commit else None, agents))
+        landed, question = commit(row) if commit else None, asked.text(row) if asked else ""
+        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

@@ -11,11 +11,11 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
-from parallelproject.core.report.changes import Event, What, changes
+from parallelproject.core.report.changes import Event, What, changes, need_event
 from parallelproject.core.report.readings import PlanReading
 from parallelproject.local.engine.board import Board, BoardView, Running
 from parallelproject.local.engine.command import Command
@@ -116,7 +116,8 @@ class Engine:
         self._inbox.mark()
         self._say_requests()
         if self._reading:
-            self._view.take(self._board, [*changes(None, self._reading), *self._skipped(self._reading.plan)])
+            found = self._reading.plan
+            self._view.take(self._board, [*changes(None, self._reading), *self._skipped(found), *self._waiting(found)])
         while True:
             if self._again or (wake_at is not None and self._clock.now() >= wake_at):
                 wake_at = self._plan().wake_at
@@ -202,6 +203,11 @@ class Engine:
         """The tasks that do not run in this session from its beginning on, as reported in each session."""
         tasks = zip(self._graph.ids, decided.states, decided.reasons, strict=True)
         return [Event(What.SKIPPED, id, reason=why or "") for id, state, why in tasks if state is TaskState.SKIPPED]
+
+    def _waiting(self, decided: Plan) -> list[Event]:
+        """The tasks that wait for a person from its beginning on."""
+        records, ids = decided.ledger.records, self._graph.ids
+        return [need_event(ids[i], reason, records.get(ids[i], NEW)) for i, reason in decided.people.items()]
 
     def _launch(self, launches: Sequence[Launch], acting: Mapping[str | None, str]) -> None:
         orders = []
@@ -383,7 +389,8 @@ class Engine:
             return event
         i = self._graph.index[event.task]
         again = None
-        if self._board.plan and self._board.plan.states[i] in (TaskState.PENDING, TaskState.RUNNING):
+        is_open = self._board.plan and self._board.plan.states[i] in (TaskState.PENDING, TaskState.RUNNING)
+        if is_open and not self.ledger.records[event.task].inquiry.attempt:
             again = max(0.0, backoff_ends(self._graph, self._spec, i, self.ledger.records[event.task]) - now)
         return event._replace(exit_code=row.exit_code, again_in=again, notes=self._notes(row))
 

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
+from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import attempt_of
@@ -66,6 +68,7 @@ class ProcessExecutor:
         self._verification = verification
         self._sandbox = sandbox
         self._ports = PortLeases(board.spec.workspace.ports, str(directory.path))
+        self._asked = AskedQuestions(directory, are_taken_before=deliveries is not None)
 
     def task(
         self,
@@ -112,13 +115,7 @@ class ProcessExecutor:
         }
         repair = self._verification.repair(task_id) if self._verification else None
         floor = repair[1].floor if repair else 0
-        before = failed.get(task_id, 0)  # the attempt that this one follows
-        if before > floor:
-            own[names.ENV_FEEDBACK] = self._feedback(task_id, before)
-        elif repair and self._verification and self._deliveries:
-            before = floor
-            show = self._deliveries.shows(task_id, before)
-            own[names.ENV_FEEDBACK] = self._verification.feedback(task_id, repair[1], show)
+        before = max(failed.get(task_id, 0), floor)  # the attempt that this one follows
         own |= {names.port_variable(i): str(port) for i, port in enumerate(ports)}
         command = self._commands[role]
         call, session = command.agent, None
@@ -126,13 +123,17 @@ class ProcessExecutor:
             call = call._replace(fallback=fallback)
         if self._agents and call and command.resuming and before:
             session = self._agents.session(task_id, before, call)
+        found = self._feedback(task_id, before, repair[1] if repair and before == floor else None)
+        known = before - 1 if session else 0  # a session knows the answers to the questions before
+        if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known):
+            own[names.ENV_FEEDBACK] = feedback
         if session:
             call, own[names.ENV_SESSION] = session.call, session.argument
         if self._agents:
             note_call(directory.path, task_id, number, call)
         if call:
             prompt = own[names.ENV_PROMPT_FILE] = directory.prompt_file(task_id, number)
-            feedback, resumed_in = own.get(names.ENV_FEEDBACK), workspace if session else None
+            resumed_in = workspace if session else None
             write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
         argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
@@ -165,7 +166,7 @@ class ProcessExecutor:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
         self._ports.release(row.key)
         row = self._deliveries.reported(row) if self._deliveries else row
-        return self._agents.reported(row) if self._agents else row
+        return self._asked.reported(self._agents.reported(row) if self._agents else row)
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -174,14 +175,18 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents)
+        return attempt_of(row, now, self.commit(row), self._agents, self._asked.text(row))
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""
         return self._deliveries.commit(row) if self._deliveries else None
 
-    def _feedback(self, task: str, number: int) -> str:
-        """What says why an attempt failed."""
+    def _feedback(self, task: str, number: int, repair: Repair | None) -> str | None:
+        """The file that says why the attempt before failed, or what its landed work breaks; None: there was none."""
+        if not number:
+            return None
+        if repair and self._verification and self._deliveries:
+            return self._verification.feedback(task, repair, self._deliveries.shows(task, number))
         if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
             kept = self._deliveries.kept(task, number) if self._deliveries else ""
             found = self._agents.feedback(task, number, kept)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from parallelproject.core.graph.graph import CompiledGraph, forgiven_by, skipped_by
+from parallelproject.core.graph.graph import CompiledGraph, answered_by, forgiven_by, skipped_by, unapproved_by
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
@@ -107,6 +107,7 @@ def _forgiving(
     forgiven, reruns, deferrals = forgiven_by(spec, graph.index)
     skipped = skipped_by(spec, graph.index)
     graph = replace(
-        graph, forgiven=forgiven, forgiven_conflicts=reruns, forgiven_deferrals=deferrals, skipped=skipped
+        graph, forgiven=forgiven, forgiven_conflicts=reruns, forgiven_deferrals=deferrals, skipped=skipped,
+        unapproved=unapproved_by(spec, graph.index), answered=answered_by(spec, graph.index),
     )  # fmt: skip
     return graph, spec

@@ -1,8 +1,9 @@
 """What people have asked of a run, next to what its file says: fields of its spec, whose values here count instead.
 
-``pproj suspend``, ``resume``, ``stop``, ``retry`` and ``skip`` write it, whether or not anything of the run is running.
-A run reads it when it starts and whenever it has changed. It says what is to hold (``suspend: true``, two failures of
-``a`` forgiven), not what is to be done: to apply it again changes nothing, and a run that is killed loses nothing.
+``pproj suspend``, ``resume``, ``stop``, ``retry``, ``skip``, ``approve`` and ``answer`` write it, whether or not
+anything of the run is running. A run reads it when it starts and whenever it has changed. It says what is to hold
+(``suspend: true``, two failures of ``a`` forgiven), not what is to be done: to apply it again changes nothing, and a
+run that is killed loses nothing.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ from parallelproject.local.errors import RunError
 
 Json = dict[str, Any]
 
-FIELDS = ("suspend", "stop", "retries")
+FIELDS = ("suspend", "stop", "retries", "approvals", "answers")
 """Fields of the spec that can be asked for, whose values count instead of the spec's."""
 SKIP = "skip"
 """Another such field. It is asked for by single tasks: ``--only`` and ``--skip`` add to the spec's list, and count for

@@ -3,6 +3,7 @@
 import time
 
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.report.attention import waits_only_for_people
 from parallelproject.core.report.eta import seconds_left
 from parallelproject.local.engine.board import Board
 
@@ -24,7 +25,7 @@ class Forecast:
     def ends_at(self) -> float | None:
         """When it is expected to end, by the clock of the board; None where nobody can know."""
         board, plan, began = self._board, self._board.plan, time.monotonic()
-        if board.interrupted or plan is None:
+        if board.interrupted or plan is None or waits_only_for_people(plan):
             return None
         now = board.clock.now()
         is_past = self._ends_at is not None and self._ends_at < now

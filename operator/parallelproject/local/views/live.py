@@ -16,6 +16,7 @@ from rich.text import Text
 from parallelproject.core.report.changes import Event, What
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.forecast import Forecast
+from parallelproject.local.views.needs import is_question
 from parallelproject.local.views.picture import Scene, picture
 from parallelproject.local.views.plain import SHOWN
 from parallelproject.local.views.window import window
@@ -56,6 +57,8 @@ class LiveView:
         for event in events:
             if event.what is What.STARTED:
                 self._failures.pop(event.task, None)
+            elif is_question(event, project):
+                continue  # it stays in sight as what waits for a person
             elif event.what is What.FAILED and event.again_in is None:
                 self._failures[event.task] = event
                 kept = [each for each in self._recent if each.task != event.task]

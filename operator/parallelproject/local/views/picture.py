@@ -12,7 +12,8 @@ from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.header import clock_time, header
-from parallelproject.local.views.tail import last_lines
+from parallelproject.local.views.needs import command_for, needs_now
+from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.local.views.task_rows import ShownTask, table
 from parallelproject.local.views.words import cause, follow_up, landed
 from parallelproject.model.status import Reason, TaskState
@@ -21,6 +22,8 @@ _RECENT_MIN, _RECENT_MAX = 3, 8
 _FAILURE_LINES = 2
 _FAILURES_SHARE = 3
 """Failures take at most this part of the screen."""
+_NEEDS_MAX, _NEEDS_SHARE = 4, 3
+"""Maximum number of things that wait for a person and are shown, and the part of the screen that they take at most."""
 _LOOKS = {
     What.SUCCEEDED: ("✓", "green"),
     What.FAILED: ("✗", "red"),
@@ -36,6 +39,8 @@ _WAITS = {
     Reason.WAITING_FOR_SLOT: "for a slot",
     Reason.WAITING_FOR_FILES: "for files that others write",
     Reason.WAITING_FOR_ROLE: "for their role",
+    Reason.WAITING_FOR_APPROVAL: "for approval",
+    Reason.WAITING_FOR_INPUT: "for an answer",
     Reason.BACKOFF: "for a retry",
     Reason.SUSPENDED: "for the end of suspension",
     Reason.STARTING: "to start",
@@ -60,7 +65,7 @@ def picture(scene: Scene, width: int, height: int) -> list[Text]:
     ended, what waits."""
     board = scene.board
     now = board.clock.now()
-    ends = [line for line in (_waiting(board), _notice(board)) if line]
+    ends = [*_needs(board, height), *(line for line in (_waiting(board), _notice(board)) if line)]
     room = height - 1 - len(ends)  # the header, and the lines at the end
     shown = min(len(scene.failures), room // _FAILURES_SHARE // _FAILURE_LINES)
     failures = list(scene.failures.values())[len(scene.failures) - shown :]
@@ -136,6 +141,19 @@ def _finished(event: Event, board: Board) -> ShownTask:
         note = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
     took = "" if event.what is What.SKIPPED else duration(event.took or 0.0)
     return ShownTask(sign, style, event.task, took, note, style)
+
+
+def _needs(board: Board, height: int) -> list[Text]:
+    """What waits for a person: two lines each, with the command."""
+    found = [need for need in needs_now(board) if need.verb != "retry"]
+    shown = max(1, min(_NEEDS_MAX, height // _NEEDS_SHARE // 2))
+    lines = []
+    for need in found[:shown]:
+        lines.append(Text.assemble(("? ", "bold yellow"), (need.task, "bold"), f" {printable(need.text)}"))
+        lines.append(Text(f"  {command_for(need, board)}", "yellow"))
+    if len(found) > shown:
+        lines.append(Text(f"  and {len(found) - shown} more: pproj get{board.place} {board.name}", "dim"))
+    return lines
 
 
 def _waiting(board: Board) -> Text | None:

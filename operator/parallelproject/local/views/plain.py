@@ -4,16 +4,20 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.report.attention import need_of
 from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
-from parallelproject.local.views.tail import last_lines
+from parallelproject.local.views.needs import command_for, is_question
+from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.local.views.words import cause, follow_up, landed
 from parallelproject.model.status import TaskState
 
 LOG_LINES = 5
 """Lines of its log that are shown of a failure."""
 _WIDTH_MAX = 40
+NEEDS = frozenset({What.NEEDS_APPROVAL, What.NEEDS_INPUT})
 SHOWN = frozenset({What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.SKIPPED})
 """What a run shows; the rest follows from these, or is in the summary."""
 
@@ -31,7 +35,9 @@ class PlainView:
         lines = []
         done = project.states[TaskState.SUCCEEDED] - sum(event.what is What.SUCCEEDED for event in events)
         for event in events:
-            if event.what not in SHOWN:
+            if event.what in NEEDS:
+                lines += _need(event, project, now, self._width)
+            if event.what not in SHOWN or is_question(event, project):
                 continue
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
@@ -59,6 +65,15 @@ class PlainView:
             self._out.flush()
         except (OSError, ValueError):
             self._out = None  # nobody reads any more: the run continues all the same
+
+
+def _need(event: Event, board: Board, now: str, width: int) -> list[str]:
+    """What waits for a person, and what to type."""
+    record = board.plan.ledger.records.get(event.task, NEW) if board.plan else NEW
+    need = need_of(event.task, TaskState.PENDING, event.reason, record)
+    if need is None:
+        return []
+    return [f"{now} {event.task:{width}}  {printable(need.text)}", f"           → {command_for(need, board)}"]
 
 
 def sentence(event: Event, board: Board, done: int) -> str:

@@ -114,7 +114,14 @@ class StatusFile:
         }
         decided = plan(board.graph, board.spec, ledger, running, now)
         self._status = render_status(
-            board.graph, board.spec, decided, self._status, self._generation, now, verified=board.verified
+            board.graph,
+            board.spec,
+            decided,
+            self._status,
+            self._generation,
+            now,
+            verified=board.verified,
+            name=board.name,
         )
         self._status["metrics"] = board.metrics(decided.ledger)
         with suppress(OSError):

@@ -18,9 +18,10 @@ from parallelproject.local.engine.engine import RunEnd
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.views.advice import advice
+from parallelproject.local.views.needs import command_for, needs_at_end
 from parallelproject.local.views.page import NextStep, PageLine, show, width_of
 from parallelproject.local.views.plain import LOG_LINES
-from parallelproject.local.views.tail import last_lines
+from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.local.views.task_rows import title_of
 from parallelproject.local.views.times import times
 from parallelproject.local.views.words import cause
@@ -89,6 +90,7 @@ def summary(
         *_spent(agents),
     ]
     lines += _failures(board, plan, ledger, failed, directory, width_of(options.stdout))
+    lines += _needs(board, ledger)
     lines += _others(board, plan, ledger)
     lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout), _spent_by(agents))
     landed, steps = _landed(board, deliveries.target if deliveries else None)
@@ -191,6 +193,16 @@ def _failures(
         lines.append(PageLine(f"    └ {_short(log)}", "dim", is_whole=True))
     if len(names) > _SHOWN:
         lines.append(PageLine(f"  and {len(names) - _SHOWN} more"))
+    return lines
+
+
+def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
+    """What waits for a person; a login that failed is among the failures and remarks."""
+    found = [need for need in needs_at_end(board, ledger) if need.verb != "retry"]
+    lines: list[PageLine | NextStep] = [PageLine(""), PageLine("Needs attention", "bold yellow")] if found else []
+    lines += [NextStep(f"{need.task} {printable(need.text)}", command_for(need, board)) for need in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        lines.append(PageLine(f"  and {len(found) - _SHOWN} more"))
     return lines
 
 

@@ -17,7 +17,7 @@ from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import Spec
 
 _ROUNDS = 30  # a part that is taken out may be one that its parent needs, and so on up
-_NAMED = {"tasks": "id", "roles": "name", "retries": "id"}
+_NAMED = {"tasks": "id", "roles": "name", "retries": "id", "approvals": "id"}
 """Lists of which no item may go, since the places of others count them: by what an item is called."""
 _ITEM = re.compile(r"^(.*)\[(\d+)\](.*)$", re.DOTALL)
 _Path = tuple[int | str, ...]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
+from parallelproject.core.planner.constraints.approval import Approvals
 from parallelproject.core.planner.constraints.backoff import Backoff
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.declared_files import Files
@@ -15,6 +16,7 @@ from parallelproject.core.planner.constraints.dependencies import Dependencies
 from parallelproject.core.planner.constraints.level_gate import LevelGate
 from parallelproject.core.planner.constraints.limit_pools import LimitPools
 from parallelproject.core.planner.constraints.merge_gate import MergeGate
+from parallelproject.core.planner.constraints.questions import Questions
 from parallelproject.core.planner.constraints.queue_limit import QueueLimit
 from parallelproject.core.planner.constraints.refused_creation import Refusals
 from parallelproject.core.planner.constraints.role_limit import RoleLimit
@@ -28,6 +30,8 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     LevelGate,
     MergeGate,
     VerificationGate,
+    Approvals,
+    Questions,
     Suspended,
     Backoff,
     LimitPools,

@@ -55,6 +55,8 @@ class Situation(NamedTuple):
     """By role, the fallback that runs its tasks for now."""
     verified: tuple[int, int] | None = None
     """``Ledger.verified``."""
+    is_prediction: bool = False
+    """Whether it is that of a simulation: there nobody is asked for anything."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""

@@ -21,6 +21,8 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
     spec.retries forgives more failures than exist (pproj retry never does), the task must not fail in an endless
     loop: then all failures count here, and the wait is at least one second.
     """
+    if record.inquiry.attempt:
+        return -math.inf  # an answer ends the wait, whenever it comes
     if record.is_deferred and record.ended is not None:
         return -math.inf if is_wait_forgiven(graph, task, record) else deferral_ends(spec, record)
     failures = record.failures - graph.forgiven.get(task, 0)

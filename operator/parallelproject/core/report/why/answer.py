@@ -41,7 +41,8 @@ class Why:
     job: str = ""
     """The Job of the last attempt."""
     hint: str = ""
-    """What a user could do about it: ``retry``, ``resume``, ``resume-job``, ``graph`` or nothing."""
+    """What a user could do about it: ``retry``, ``resume``, ``resume-job``, ``graph``, ``approve``, ``answer`` or
+    nothing."""
     look: str = ""
     """What a user could look at: ``logs`` or ``follow`` (of the Job's pod), ``pod``, ``job``, ``workload`` (of Kueue)
     or nothing."""

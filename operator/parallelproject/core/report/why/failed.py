@@ -1,6 +1,7 @@
 """A task that has failed for good."""
 
 from parallelproject.core.graph.walk import reachable
+from parallelproject.core.planner.attempt import QUESTIONS_MAX
 from parallelproject.core.planner.explanation import View, failure
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import BEHIND, look_of, times
@@ -19,7 +20,9 @@ _OF_WORKSPACE: dict[str | None, str] = {
 _OF_AGENTS: dict[str | None, str] = {
     Reason.AGENT_AUTH: "the provider refuses the agent's key or login: set the key, or log in, then retry",
     Reason.AGENT_DENIED: "the agent was not allowed to use a tool that it needed: allow it in the agent's settings",
-    Reason.NEEDS_INPUT: "the agent asks a person: the question is in its log; answer it in the task's description",
+    Reason.NEEDS_INPUT: (
+        f"it asked a person more than {QUESTIONS_MAX} times: say in its description what it needs to know, then retry"
+    ),
     Reason.NO_CHANGE: "the agent changed nothing and did not write why to PPROJ_OUTPUTS/no-change",
     Reason.AGENT_ERROR: "the agent's output ends with an error, or without its final event",
     Reason.TURN_LIMIT: "the agent reached its own limit of turns: raise it, or make the task smaller",

@@ -1,0 +1,107 @@
+"""What of a project waits for a person: one inbox for approvals, questions and logins, each with its command. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.planner.constraints.questions import first_lines
+from parallelproject.core.planner.plan import Plan
+from parallelproject.model.problem import listed
+from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
+
+_LOGINS: Mapping[str, str] = {
+    Reason.AGENT_AUTH.value: "the provider refused its agent's key or login: set the key or log in, then retry it",
+    Reason.AGENT_DENIED.value: "its agent was not allowed to use a tool: allow it, then retry it",
+    Reason.AUTH_OR_PROTECTED.value: "git refused its push: fix the credentials or the rules of the branch, then retry",
+}
+"""By reason of a failure that only a person can fix, what is to do."""
+_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login"}
+"""By command, the reason of the condition."""
+_SEVERAL = "Several"
+"""Its reason where things of different kinds wait."""
+_NAMED = 10
+"""Most things that are named in one sentence."""
+_QUESTION_MAX = 160
+_WAITS_BEHIND = PEOPLE_REASONS | {Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL}
+
+
+class PersonNeed(NamedTuple):
+    """One thing that waits for a person."""
+
+    task: str
+    reason: str
+    """Of the task: WaitingForApproval, WaitingForInput, or why it failed."""
+    text: str
+    """What is wanted, in a few words or a sentence."""
+    verb: str
+    """The command that does it: ``approve``, ``answer`` or ``retry``."""
+    question: str = ""
+    """The whole question, if it is one."""
+
+    def command(self, project: str, options: str = "", program: str = "pproj") -> str:
+        """The command line to type.
+
+        Args:
+            project: The name of the project.
+            options: The options that mean its place; they start with a blank.
+            program: What the program is called.
+        """
+        text = " 'YOUR ANSWER'" if self.verb == "answer" else ""
+        return f"{program} {self.verb}{options} {project} {self.task}{text}"
+
+
+def need_of(task: str, state: str, reason: str, record: Record) -> PersonNeed | None:
+    """What a task in this state wants of a person; None: nothing.
+
+    Args:
+        task: Its id.
+        state: A ``TaskState``.
+        reason: Why it is in this state.
+        record: Its record, for the question.
+    """
+    if state == TaskState.PENDING and reason == Reason.WAITING_FOR_APPROVAL:
+        return PersonNeed(task, reason, "waits for approval", "approve")
+    if state == TaskState.PENDING and reason == Reason.WAITING_FOR_INPUT:
+        asked = record.inquiry.text
+        return PersonNeed(task, reason, f'asks "{first_lines(record, _QUESTION_MAX)}"', "answer", asked)
+    if state == TaskState.FAILED and reason in _LOGINS:
+        return PersonNeed(task, reason, _LOGINS[reason], "retry")
+    return None
+
+
+def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
+    """All that waits for a person after a plan, in the order of the spec."""
+    records = plan.ledger.records
+    waiting = [(i, TaskState.PENDING, reason) for i, reason in plan.people.items()]
+    failed = [i for i, state in enumerate(plan.states) if state is TaskState.FAILED]
+    waiting += [(i, TaskState.FAILED, plan.reasons[i] or "") for i in failed]
+    found = (need_of(graph.ids[i], state, why, records.get(graph.ids[i], NEW)) for i, state, why in sorted(waiting))
+    return [need for need in found if need]
+
+
+def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
+    """The same by the rows of a status, with their records."""
+    found = (need_of(row["id"], str(row.get("state")), str(row.get("reason") or ""), record) for row, record in rows)
+    return [need for need in found if need]
+
+
+def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] | None:
+    """Reason and message of the condition NeedsAttention; None: nothing waits for a person."""
+    if not needs:
+        return None
+    kinds = {_KINDS[need.verb] for need in needs}
+    parts = [f"{need.task} {need.text} ({need.command(project)})" for need in needs[:_NAMED]]
+    what = "1 task needs" if len(needs) == 1 else f"{len(needs)} tasks need"
+    more = [*parts, *(need.task for need in needs[_NAMED:])]
+    return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
+
+
+def waits_only_for_people(plan: Plan) -> bool:
+    """Whether nothing runs or will run before a person has done something."""
+    if plan.completed or plan.running or plan.queued or plan.launches or not plan.people:
+        return False
+    if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet
+        return False
+    pending = (i for i, state in enumerate(plan.states) if state is TaskState.PENDING)
+    return all(plan.reasons[i] in _WAITS_BEHIND for i in pending)

@@ -1,0 +1,125 @@
+"""Approvals and questions of a local run: it waits for people, in the foreground and between its sessions."""
+
+from collections.abc import Callable
+
+import pytest
+
+from parallelproject.cli import main
+from parallelproject.local.read import is_active, read_run
+from tests.local.runner import Runner, until
+
+COMMAND = """\
+echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL
+[ $PPROJ_TASK_ID = ask ] || exit 0
+if [ -n "$PPROJ_FEEDBACK" ]; then
+    cp "$PPROJ_FEEDBACK" $JOURNAL.feedback.$PPROJ_ATTEMPT
+    until [ -e $JOURNAL.go ]; do sleep 0.05; done
+    exit 0
+fi
+echo 'Which port?' > $PPROJ_OUTPUTS/needs-input.md
+exit 75
+"""
+SPEC = {
+    "scheduling": "Graph",
+    "defaults": {"maxAttempts": 1},
+    "tasks": [{"id": "ask"}, {"id": "deploy", "approval": True}, {"id": "after", "dependencies": ["deploy"]}],
+}
+
+
+@pytest.fixture
+def run(runner: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    made = runner(SPEC, COMMAND)
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+def reasons(run: Runner) -> dict[str, str]:
+    found = read_run(run.state) or {}
+    return {row["id"]: row.get("reason", row["state"]) for row in found.get("status", {}).get("tasks", ())}
+
+
+WAITING = {"ask": "WaitingForInput", "deploy": "WaitingForApproval", "after": "WaitingForDependencies"}
+
+
+def test_a_run_waits_for_people_and_an_answer_survives_every_end_of_it(
+    run: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It waits, is interrupted, gets its answer while nothing runs, is killed with it, and comes to its end."""
+    started = run.start()
+    started.wait_said("pproj approve demo deploy")
+    started.wait_said("pproj answer demo ask 'YOUR ANSWER'")
+    until(lambda: reasons(run) == WAITING, what="a status that says so")
+    started.signal(2)
+    said = started.finish(130)
+    assert "Needs attention" in said
+    assert 'ask asks "Which port?"' in said
+    assert reasons(run) == WAITING | {"after": "Interrupted"}
+    capsys.readouterr()
+    assert main.call(["answer", "ask", "Port 8080."]) == 0
+    assert "takes effect when it is started again" in capsys.readouterr().err
+    assert main.call(["answer", "ask", "Port 9090."]) == 1
+    assert "the question of attempt 1 of ask is answered already" in capsys.readouterr().err
+
+    again = run.start()
+    until((run.folder / "journal.feedback.2").exists, what="the answer")
+    again.kill()
+    until(lambda: not is_active(run.state), what="the end of all that ran")
+    last = run.start()
+    until((run.folder / "journal.feedback.3").exists, what="the answer once more")
+    first, second = ((run.folder / f"journal.feedback.{n}").read_text() for n in (2, 3))
+    asked = "Attempt 1 asked a person:\n\n> Which port?\n\nThe answer:\n\nPort 8080.\n"
+    assert first.count(asked) == second.count(asked) == 1
+    assert main.call(["approve", "--all"]) == 0
+    (run.folder / "journal.go").touch()
+    last.finish(0)
+    assert run.journal() == ["ask 1", "ask 2", "ask 3", "deploy 1", "after 1"]
+
+
+def test_groups_are_listed_and_waited_for(
+    runner: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grouped = [{"id": "a", "group": "X"}, {"id": "b", "group": "X"}, {"id": "c", "group": "Y", "approval": True}]
+    run = runner({"tasks": grouped}, "[ $PPROJ_TASK_ID != b ]")
+    run.spec["defaults"] = {"maxAttempts": 1, "backoffSeconds": 0}
+    run.spec["failurePolicy"] = "Continue"
+    monkeypatch.chdir(run.folder)
+    started = run.start()
+    started.wait_said("pproj approve demo c")
+    assert main.call(["wait", "demo", "--group", "Group-X"]) == 1
+    assert "demo: group X: Failed: 1 succeeded, 1 failed" in capsys.readouterr().err
+    assert main.call(["wait", "--group", "Z"]) == 2
+    assert "demo has no group Z" in capsys.readouterr().err
+    assert main.call(["approve", "c"]) == 0
+    assert main.call(["wait", "--group", "Y"]) == 0
+    assert "demo: group Y: Succeeded: 1 succeeded" in capsys.readouterr().out
+    started.finish(1)
+    assert main.call(["list", "--groups"]) == 0
+    assert "demo   X       Failed      2       0         0         1           1        0" in capsys.readouterr().out
+
+
+def test_what_cannot_be_approved_or_answered_is_refused_with_the_tasks_that_can(
+    run: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = run.start()
+    until(lambda: reasons(run) == WAITING, what="a status that says so")
+    refusals = {
+        ("approve", "demo", "ask"): "ask needs no approval",
+        ("approve", "demo", "deplox"): 'demo has no task deplox (did you mean "deploy"?)',
+        ("approve", "demo"): "no task is named",
+        ("answer", "demo", "deploy", "yes"): "deploy asks nothing: it is Pending, WaitingForApproval",
+        ("answer", "demo", "ask", " "): "the answer is empty",
+        ("answer", "demo", "ask", "yes", "-f", "file"): "TEXT and -f exclude each other",
+        ("answer", "demo", "ask", "-f", "missing"): "missing cannot be read",
+    }
+    for words, text in refusals.items():
+        assert main.call(list(words)) in (1, 2), words
+        assert text in capsys.readouterr().err
+    assert main.call(["get", "ask"]) == 0
+    assert "Question of attempt 1\n  Which port?" in capsys.readouterr().out
+    assert main.call(["approve", "deploy"]) == 0
+    assert main.call(["approve", "deploy"]) == 0
+    assert "approved already" in capsys.readouterr().err
+    (run.folder / "answer.md").write_text("Port 8080.\n")
+    (run.folder / "journal.go").touch()
+    assert main.call(["answer", "ask", "-f", "answer.md"]) == 0
+    started.finish(0)
