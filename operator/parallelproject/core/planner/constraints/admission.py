@@ -9,6 +9,7 @@ from copy import copy
 from typing import Self
 
 from parallelproject.core.planner.constraints.backoff import Backoff
+from parallelproject.core.planner.constraints.budgets import Budgets
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.dependencies import Dependencies
@@ -30,6 +31,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     Backoff,
     LimitPools,
     Refusals,
+    Budgets,
     Files,
     RoleLimit,
     QueueLimit,

@@ -53,6 +53,8 @@ class Situation(NamedTuple):
     """By pool, until when it is parked, apart from what the snapshot has of that: for a simulation."""
     acting: Mapping[str | None, str] = MappingProxyType({})
     """By role, the fallback that runs its tasks for now."""
+    is_prediction: bool = False
+    """Whether it is for a simulation, in which nothing may wait for a change by a person."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""
