@@ -30,6 +30,7 @@ from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
 from parallelproject.local.views.advice import advice
 from parallelproject.local.views.json_lines import JsonView
@@ -53,7 +54,7 @@ ORPHAN_GRACE = 2.0
 
 _TITLE_MAX = 200
 """Characters of a task's title that are shown where its work is published."""
-EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 Say = Callable[[str], None]
 
@@ -62,7 +63,7 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     """Runs a project's tasks as processes of this machine, continuing where an earlier run was cut off.
 
     Returns:
-        0 when all tasks have succeeded, 130 when it was interrupted, else 1.
+        0 when all tasks have succeeded, 130 when it was interrupted, 3 when the rest waits for a larger budget, else 1.
 
     Raises:
         ProblemsError: the spec makes no graph, or does not say what a task runs.
@@ -96,7 +97,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             agents = _agents(graph, what, directory, deliveries)
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
-            history = recover(store, spill, clock.now(), deliveries, agents)
+            usages = UsageFiles(directory)
+            history = recover(store, spill, clock.now(), deliveries, agents, usages)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
@@ -139,8 +141,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             )
             inbox = Inbox(directory.requests, asked)
             return _run(
-                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents
-            )
+                board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
+                usages,
+            )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
     except sqlite3.Error as error:
@@ -187,13 +190,14 @@ def _run(
     status: StatusFile,
     inbox: Inbox,
     agents: "AgentEnds | None",
+    usages: UsageFiles,
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], options.consumers)
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents,
+            resumed.basis, inbox, deliveries, agents, usages,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -206,7 +210,7 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, usages))
         finally:
             processes.close()
             board.ended = ended = board.clock.now()
@@ -227,6 +231,8 @@ def _run(
     is_reported = _finished(board, options)
     if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
+    if end is RunEnd.EXHAUSTED:
+        return EXIT_EXHAUSTED
     code = EXIT_SUCCEEDED if all_succeeded and is_reported else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
 

@@ -11,6 +11,7 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.report.bar import bar, states_of
+from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
@@ -101,6 +102,7 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
             found.append(("Agents used", used))
         if "conflictRate" in metrics:
             found.append(("Conflicts", f"{metrics['conflictRate']} (conflicts / landings)"))
+    found += [("Budget", budget) for budget in budgets_shown(status)]
     git = spec.get("git") or {}
     if git:
         found.append(("Lands on", f"{_landing_branch(git, metadata['name'])} of {git.get('url')}"))

@@ -40,6 +40,7 @@ KEYS: dict[str, type | None] = {
     "check": None,
     "push": bool,
     "credentials": None,
+    "budget": list,
     "parallelism": None,
     "scheduling": None,
     "keep-going": bool,

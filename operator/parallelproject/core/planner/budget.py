@@ -129,11 +129,15 @@ def amount_text(unit: str, amount: Decimal) -> str:
 
 def spent_text(line: BudgetLine) -> str:
     """``spent $1.20 of $5.00``, with the role that it is the limit of."""
-    unit = line.unit
-    spent, limit = amount_text(unit, line.spent), amount_text(unit, line.limit)
+    return used_text(line.unit, line.spent, line.limit) + (f" (role {line.role})" if line.role else "")
+
+
+def used_text(unit: str, spent: Decimal, limit: Decimal) -> str:
+    """``spent $1.20 of $5.00``, ``spent 900 of 1,500 tokens``."""
+    shown = amount_text(unit, spent)
     if unit != USD:
-        spent = spent.removesuffix(f" {unit}")
-    return f"spent {spent} of {limit}" + (f" (role {line.role})" if line.role else "")
+        shown = shown.removesuffix(f" {unit}")
+    return f"spent {shown} of {amount_text(unit, limit)}"
 
 
 def shortage_text(found: Shortage) -> str:

@@ -7,7 +7,16 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.agent_usage import AgentUsage, amount_of, decimal_text, sum_of
-from parallelproject.core.planner.budget import BudgetLine, Reservations, Shortage, fix_text, shortage_text, spent_text
+from parallelproject.core.planner.budget import (
+    BudgetLine,
+    Reservations,
+    Shortage,
+    amount_text,
+    fix_text,
+    shortage_text,
+    spent_text,
+    used_text,
+)
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.spending import Histogram, RoleSpending, Spending
 from parallelproject.model.spec import Spec
@@ -76,6 +85,17 @@ def render_spending(spending: Spending) -> list[Json]:
         ({"role": role} if role is not None else {}) | spent.usage.shown() | _amounts(spent)
         for role, spent in sorted(spending.items(), key=lambda each: each[0] or "")
     ]
+
+
+def budgets_shown(status: Mapping[str, Any]) -> list[str]:
+    """The budgets of a status for people, each as in ``spent $1.20 of $5.00, $0.80 reserved``."""
+    found = []
+    for row in _mappings(status.get("budgets")):
+        unit, role = str(row.get("unit")), row.get("role")
+        limit, spent, reserved = (amount_of(row.get(key)) or _ZERO for key in ("limit", "spent", "reserved"))
+        text = used_text(unit, spent, limit) + (f", {amount_text(unit, reserved)} reserved" if reserved else "")
+        found.append(text + (f" (role {role})" if role else ""))
+    return found
 
 
 def read_spending(status: Mapping[str, Any]) -> dict[str | None, RoleSpending]:

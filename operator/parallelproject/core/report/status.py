@@ -19,6 +19,7 @@ from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole
 from parallelproject.core.report.budget_status import (
     budget_condition,
+    exhausted_text,
     read_spending,
     render_budgets,
     render_spending,
@@ -345,7 +346,7 @@ def _conditions(
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
         if plan.is_exhausted:
             completed = ("False", ConditionType.BUDGET_EXHAUSTED, f"{counts[_PENDING]} waiting for a larger budget")
-            succeeded = ("Unknown", ConditionType.BUDGET_EXHAUSTED, succeeded[2])
+            succeeded = ("Unknown", ConditionType.BUDGET_EXHAUSTED, _cut(exhausted_text(graph, spec, plan)))
         if deletion is not None:
             completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
             succeeded = ("Unknown", "Deleted", _cut(deletion.message))

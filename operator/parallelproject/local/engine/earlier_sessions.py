@@ -9,6 +9,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, SessionRow, Store
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
 
 if TYPE_CHECKING:
@@ -44,12 +45,13 @@ def recover(
     now: float,
     deliveries: "Deliveries | None" = None,
     agents: "AgentEnds | None" = None,
+    usages: UsageFiles | None = None,
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries`` and ``agents`` it
-    counts what they report of their ends.
+    counts what they report of their ends, of ``usages`` what attempts have used.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -71,15 +73,26 @@ def recover(
     if agents:
         rows = [agents.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit, agents)
+    if usages:
+        usages.take_last(rows)
+    return _read(rows, store.sessions(), now, commit, agents, usages)
 
 
-def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
+def attempt_of(
+    row: AttemptRow,
+    now: float,
+    commit: str | None = None,
+    agents: "AgentEnds | None" = None,
+    usages: UsageFiles | None = None,
+) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` and ``usages`` know of
+    it.
 
     What lies in the future, after the clock was put back, counts as now.
     """
     running = row.phase == RUNNING
+    used = agents.usage(row.key) if agents else None
+    reported = usages.usage(row.key) if usages else None
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
@@ -94,7 +107,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "
         commit=commit,
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
-        usage=agents.usage(row.key) if agents else None,
+        usage=used.completed_by(reported) if used else reported,
     )
 
 
@@ -104,6 +117,7 @@ def _read(
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
     agents: "AgentEnds | None",
+    usages: UsageFiles | None,
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -111,7 +125,7 @@ def _read(
         if not row.key.is_task:
             continue
         task = row.key.task
-        attempts.setdefault(task, []).append(attempt_of(row, now, commit(row) if commit else None, agents))
+        attempts.setdefault(task, []).append(attempt_of(row, now, commit(row) if commit else None, agents, usages))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

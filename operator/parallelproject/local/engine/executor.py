@@ -18,6 +18,7 @@ from parallelproject.local.engine.earlier_sessions import attempt_of
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.model import names
 from parallelproject.model.work import WorkKey
@@ -38,6 +39,7 @@ class ProcessExecutor:
         grace: float,
         deliveries: "Deliveries | None" = None,
         agents: "AgentEnds | None" = None,
+        usages: UsageFiles | None = None,
     ) -> None:
         """Prepares it.
 
@@ -48,6 +50,7 @@ class ProcessExecutor:
             grace: Seconds that an attempt has after it was asked to end.
             deliveries: Lands the work of attempts, where there is a repository.
             agents: Says how attempts of agents ended, where there are any.
+            usages: Keeps what attempts report that they have used.
         """
         self._board = board
         self._commands = commands
@@ -55,6 +58,7 @@ class ProcessExecutor:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._usages = usages
 
     def task(
         self,
@@ -124,7 +128,10 @@ class ProcessExecutor:
     def ended(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
         row = self._deliveries.reported(row) if self._deliveries else row
-        return self._agents.reported(row) if self._agents else row
+        row = self._agents.reported(row) if self._agents else row
+        if self._usages:
+            self._usages.take(row)
+        return row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -133,7 +140,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents)
+        return attempt_of(row, now, self.commit(row), self._agents, self._usages)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

@@ -81,7 +81,7 @@ def resume(
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
     done = all_done(graph, found.states)
-    ledger = replace(ledger, records=found.ledger.records)
+    ledger = replace(ledger, records=found.ledger.records, spending=found.ledger.spending)
     return Resumption(basis, graph, spec, ledger, found, done)
 
 
