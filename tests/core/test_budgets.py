@@ -331,7 +331,7 @@ def test_a_restart_from_the_status_has_the_same_plan(spec: Spec, budget: Budget,
         made, graph = planned.plan, planned.graph
         status = render_status(graph, planned.spec, made, {}, 1, planned.now)
         again = replace(read_status(status), merged=planned.prior.merged)
-        assert read_spending(status) == made.ledger.spending
+        assert read_spending(status) == made.ledger.spending, "to the last decimal place"
         found = plan(graph, planned.spec, again, planned.observed, planned.now)
         assert found.ledger.spending == made.ledger.spending
         assert found.is_exhausted == made.is_exhausted

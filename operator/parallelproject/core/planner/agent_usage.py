@@ -94,15 +94,19 @@ class AgentUsage(NamedTuple):
         names = (USD, TOKENS, *(name for name, _ in self.units if name != TOKENS))
         return {name: amount for name in names if (amount := self.amount(name)) is not None}
 
-    def shown(self) -> dict[str, Any]:
-        """The fields of a row and of ``status.metrics``; what is not known is absent."""
+    def shown(self, *, exact: bool = False) -> dict[str, Any]:
+        """The fields of a row and of ``status.metrics``; what is not known is absent.
+
+        Args:
+            exact: Whether the cost has all its decimal places, not four.
+        """
         found: dict[str, Any] = {}
         if self.input_tokens is not None:
             found["inputTokens"] = self.input_tokens
         if self.output_tokens is not None:
             found["outputTokens"] = self.output_tokens
         if self.usd is not None:
-            found["costUsd"] = _with_places(self.usd, 4)
+            found["costUsd"] = decimal_text(self.usd) if exact else f"{self.usd:.4f}"
         if self.units:
             found["usage"] = {name: decimal_text(amount) for name, amount in self.units}
         return found
@@ -132,14 +136,7 @@ def amount_of(value: object) -> Decimal | None:
 
 def decimal_text(amount: Decimal) -> str:
     """An amount without needless zeros: ``0.4``, ``12000``."""
-    return _with_places(amount, 0)
-
-
-def _with_places(amount: Decimal, least: int) -> str:
-    """An amount with at least so many decimal places."""
-    whole, _, places = f"{amount.quantize(_STEP):f}".partition(".")
-    places = places.rstrip("0").ljust(least, "0")
-    return f"{whole}.{places}" if places else whole
+    return f"{amount.quantize(_STEP):f}".rstrip("0").removesuffix(".")
 
 
 def _units(found: object) -> Amounts:

@@ -82,7 +82,7 @@ def render_budgets(graph: CompiledGraph, spec: Spec, plan: Plan) -> Json:
 def render_spending(spending: Spending) -> list[Json]:
     """The field ``spending`` of a status."""
     return [
-        ({"role": role} if role is not None else {}) | spent.usage.shown() | _amounts(spent)
+        ({"role": role} if role is not None else {}) | spent.usage.shown(exact=True) | _amounts(spent)
         for role, spent in sorted(spending.items(), key=lambda each: each[0] or "")
     ]
 
