@@ -45,14 +45,14 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     return found
 
 
-def add_delivery(pod: Json, git: Git, image: str, *, is_agent: bool = False) -> None:
+def add_delivery(pod: Json, git: Git, image: str, *, reads_outputs: bool = False) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
         git: Where the work lands.
         image: The image of ``pproj-git``.
-        is_agent: Whether the command is a coding agent, whose outputs its verdict needs.
+        reads_outputs: Whether the verdict on a coding agent needs the outputs, or a budget what they say of spending.
     """
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
@@ -75,7 +75,7 @@ def add_delivery(pod: Json, git: Git, image: str, *, is_agent: bool = False) -> 
         "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
     }
-    outputs = [folder(OUTPUTS, read_only=True)] if is_agent else []
+    outputs = [folder(OUTPUTS, read_only=True)] if reads_outputs else []
     git_container = {
         "name": GIT,
         **common,

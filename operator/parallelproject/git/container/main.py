@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from parallelproject.agents.attempt_files import usage_of
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
@@ -31,6 +32,8 @@ _LEFT_OUT = {
     "notLanded": "it is never part of a task's work",
     "hidden": "rules of the base, or rules that the task added, ignore it",
 }
+_UNITS_MAX = 8
+"""Maximum number of units of a report: it shares the bytes of the result."""
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
@@ -56,8 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     verdicts: list[AgentVerdict] = []
+    usage: Path | None = None
     try:
-        delivery, place, agent = read(instructions.asked(asked.file, VARIABLE))
+        delivery, place, agent, usage = read(instructions.asked(asked.file, VARIABLE))
         ended = _step(asked, delivery, place, agent, partial(_judge, agent, verdicts) if agent else None)
         code = 0
         if isinstance(ended, Failed) and verdicts:
@@ -70,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
+    if usage and asked.step == "deliver" and (reported := usage_of(usage)):
+        result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
         _say(verdicts[-1].message)
@@ -118,20 +124,21 @@ def _step(
             return salvage(delivery, place)
 
 
-def read(text: str) -> tuple[Delivery, Place, PodAgent | None]:
-    """Reads an instruction: of the third part only what a coding agent makes has one.
+def read(text: str) -> tuple[Delivery, Place, PodAgent | None, Path | None]:
+    """Reads an instruction: the delivery, where, the coding agent if one makes the attempt, and the file in which the
+    task reports what it has used, if that is to be read.
 
     Raises:
         PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
-    agent = content.pop("agent", None)
+    agent, usage = content.pop("agent", None), content.pop("usage", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
     called = instructions.as_type(PodAgent, agent) if agent else None
-    return delivery, instructions.as_type(Place, place), called
+    return delivery, instructions.as_type(Place, place), called, Path(usage) if isinstance(usage, str) else None
 
 
 if __name__ == "__main__":
