@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from parallelproject.local.agents.spending import Spending
+from parallelproject.local.start import EXIT_EXHAUSTED
+from parallelproject.model.spec import Budget
 from tests.agents.conftest import Stage
 from tests.agents.test_local_run import WRITE
 from tests.cli.conftest import Pproj, pproj
@@ -77,3 +79,14 @@ def test_the_most_that_an_attempt_may_cost_is_given_to_the_agent(stage: Stage) -
     agent: dict[str, Any] = {"type": "ClaudeCode", "maxCost": {"usd": "2.50"}, "args": ["--x"]}
     stage.run({"tasks": [{"id": "a"}], "roles": [{"name": "coder", "agent": agent}]}, agent=None).run()
     assert stage.seen("a.1", "args").split()[-3:] == ["--max-budget-usd", "2.50", "--x"]
+
+
+def test_the_cost_that_agents_report_is_held_against_the_budget(stage: Stage) -> None:
+    for task in "abcd":
+        stage.scene(task, do=WRITE)  # $0.00204 each
+    run = stage.run([{"id": task} for task in "abcd"], lands=True)
+    run.options |= {"parallelism": 1, "budgets": [Budget(unit="usd", limit="0.005")]}
+    assert "spent $0.00408 of $0.005" in run.run(EXIT_EXHAUSTED)
+    assert stage.checkout.git("log", "--format=%s", "parallel/demo", "-2").split() == ["b", "a"]
+    run.options["budgets"] = [Budget(unit="tokens", limit="5000")]
+    assert "spent 1,280 of 5,000 tokens" in run.run()

@@ -24,6 +24,17 @@ def test_a_workflow_runs_no_agents_by_name() -> None:
     assert "use executor Job" in str(problems[1])
 
 
+def test_budgets_are_accepted_where_something_reads_what_is_spent() -> None:
+    budgets = [{"unit": "usd", "limit": "5"}]
+    assert problems_in_a_cluster(template(), budgets=budgets) == []
+    (said,) = problems_in_a_cluster(template(command=["x"]) | {"agent": None}, budgets=budgets, git=None)
+    assert said.startswith("spec.budgets: need spec.git in a cluster: ")
+    workflow = {"workflowTemplateRef": {"name": "x"}}
+    problems = problems_in_a_cluster(workflow, budgets=budgets, executor="Workflow")
+    (said,) = [problem for problem in problems if "budgets" in problem]
+    assert said.startswith("spec.budgets: are not for executor Workflow: ")
+
+
 def problems_in_a_cluster(role: dict[str, Any], **spec: Any) -> list[str]:
     given = {"tasks": [{"id": "a"}], "roles": [ROLE | role], "git": {"url": "https://example.com/x"}} | spec
     return [str(problem) for problem in check_for_cluster(parse_spec({k: v for k, v in given.items() if v}))]

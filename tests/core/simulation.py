@@ -10,16 +10,18 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
-from parallelproject.model.spec import Approval, Retry, Role, Spec, Task, TaskAnswer
+from parallelproject.model.spec import Approval, Budget, Retry, Role, Spec, Task, TaskAnswer
 from parallelproject.model.status import Reason, TaskState
 
 START = 1_000_000
@@ -66,6 +68,8 @@ class Chaos:
     """Share of the attempts that end with a question to a person."""
     person: int = 0
     """Most seconds until a person has approved or answered what a plan waits for."""
+    spends: int = 0
+    """Most cents that an attempt spends."""
     restarts: tuple[int, ...] = ()
     """When the shell is killed and started again."""
     edits: tuple[Edit, ...] = ()
@@ -85,6 +89,13 @@ class Work:
     ended: float | None = None
     reason: str | None = None
     version: int = 0
+    cents: int = 0
+    """What it spends, known at its end."""
+
+    @property
+    def says_usage(self) -> bool:
+        """Whether what it has spent is known: nobody knows that of one that is lost."""
+        return self.cents > 0 and self.ended is not None and self.phase is not Phase.LOST
 
     def seen(self) -> Attempt:
         code = 1 if self.phase is Phase.FAILED else None
@@ -99,6 +110,7 @@ class Work:
             self.reason,
             code,
             name,
+            usage=AgentUsage(usd=Decimal(self.cents) / 100) if self.says_usage else None,
         )
 
 
@@ -200,6 +212,9 @@ class _World:
             if not self.queue:
                 if self.history.end.plan.completed:
                     return self.history
+                if self.history.end.plan.is_exhausted:
+                    self.edit(Edit(0, "budget"))
+                    continue
                 assert self.spec.suspend, "nothing will happen any more, and it has not ended"
                 self.edit(Edit(0, "resume"))
                 continue
@@ -381,6 +396,7 @@ class _World:
         length, fails, reason = fate.randint(1, 12), fate.random() < self.chaos.failing, fate.random()
         asks = fate.random() < self.chaos.asking
         work.phase, work.started = Phase.ACTIVE, self.now
+        work.cents = Random(f"{self.seed}/{key.task}/{key.number}/cents").randint(0, self.chaos.spends)
         self.changed(work)
         self.at(self.now + length, lambda: self.end(work, fails or asks, reason, asks=asks))
         if self.random.random() < self.chaos.vanishing:
@@ -433,6 +449,12 @@ class _World:
         self.spec, self.dirty = spec, True
 
 
+def _raised(budget: Budget) -> Budget:
+    """More of all: nothing is short for ever."""
+    per_role = {role: str(Decimal(limit) * 2 + 1) for role, limit in budget.per_role.items()}
+    return budget.model_copy(update={"limit": str(Decimal(budget.limit) * 2 + 1), "per_role": per_role})
+
+
 def edited(spec: Spec, edit: Edit) -> Spec:
     tasks = list(spec.tasks)
     a, b = edit.a, edit.b
@@ -479,6 +501,8 @@ def edited(spec: Spec, edit: Edit) -> Spec:
             change = {"retries": [*others, Retry(id=tasks[i].id, forgive=b % 4 + 1)]}
         case "skip" if tasks:
             change = {"skip": sorted({tasks[i].id} ^ set(spec.skip))}
+        case "budget":
+            change = {"budgets": [_raised(budget) for budget in spec.budgets]}
         case "policy":
             values = type(spec.failure_policy)
             change = {"failure_policy": list(values)[b % len(values)]}

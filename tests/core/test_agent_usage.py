@@ -1,5 +1,6 @@
 """What agents used is counted once, however often an attempt is observed, and survives in the status."""
 
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -14,7 +15,13 @@ from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason
 
 COUNTS = st.none() | st.integers(0, 10**9)
-USAGES = st.none() | st.builds(AgentUsage, COUNTS, COUNTS, st.none() | st.integers(0, 10**6).map(lambda n: n / 4))
+USAGES = st.none() | st.builds(
+    AgentUsage,
+    COUNTS,
+    COUNTS,
+    st.none() | st.integers(0, 10**6).map(lambda n: Decimal(n) / 4),
+    st.sampled_from([(), (("gpu-hours", Decimal("0.5")),), (("tokens", Decimal(7)),)]),
+)
 
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.floats().map(str)
 
@@ -40,8 +47,8 @@ def test_each_attempt_counts_once_in_any_order_of_observations(
 
 
 def test_one_that_is_deferred_counts_too() -> None:
-    first = ended(1, Phase.FAILED, AgentUsage(5, 6, 0.25), reason=Reason.RATE_LIMITED, exit_code=75)
-    assert settle(NEW, [first]).usage == AgentUsage(5, 6, 0.25)
+    first = ended(1, Phase.FAILED, AgentUsage(5, 6, Decimal("0.25")), reason=Reason.RATE_LIMITED, exit_code=75)
+    assert settle(NEW, [first]).usage == AgentUsage(5, 6, Decimal("0.25"))
 
 
 def test_what_is_known_with_a_late_commit_counts_once() -> None:
@@ -55,7 +62,7 @@ def test_the_status_has_it_by_task_and_in_all_and_a_restart_goes_on_from_there()
     spec = parse_spec({"tasks": [{"id": "a"}, {"id": "b"}, {"id": "c"}]})
     graph = compile_graph(spec)
     attempts = {
-        "a": [ended(1, Phase.SUCCEEDED, AgentUsage(100, 10, 0.5))],
+        "a": [ended(1, Phase.SUCCEEDED, AgentUsage(100, 10, Decimal("0.5")))],
         "b": [ended(1, Phase.FAILED, AgentUsage(7, None, None), reason="ExitCode", exit_code=1)],
     }
     status = render_status(graph, spec, plan(graph, spec, Ledger(), attempts, 3.0), {}, 1, 3.0)
@@ -65,14 +72,16 @@ def test_the_status_has_it_by_task_and_in_all_and_a_restart_goes_on_from_there()
     metrics = status["metrics"]
     assert (metrics["inputTokens"], metrics["outputTokens"], metrics["costUsd"]) == (107, 10, "0.5000")
     again = read_status(status)
-    assert again.records["a"].usage == AgentUsage(100, 10, 0.5)
-    later = plan(graph, spec, again, {"b": [*attempts["b"], ended(2, Phase.SUCCEEDED, AgentUsage(1, 1, 0.25))]}, 9.0)
-    assert later.ledger.records["b"].usage == AgentUsage(8, 1, 0.25)
+    assert again.records["a"].usage == AgentUsage(100, 10, Decimal("0.5"))
+    later = plan(
+        graph, spec, again, {"b": [*attempts["b"], ended(2, Phase.SUCCEEDED, AgentUsage(1, 1, Decimal("0.25")))]}, 9.0
+    )
+    assert later.ledger.records["b"].usage == AgentUsage(8, 1, Decimal("0.25"))
 
 
 def test_fields_of_another_shape_count_as_absent() -> None:
     assert AgentUsage.read({"inputTokens": "many", "outputTokens": None, "costUsd": "free"}) is None
-    assert AgentUsage.read({"costUsd": "0.25"}) == AgentUsage(None, None, 0.25)
+    assert AgentUsage.read({"costUsd": "0.25"}) == AgentUsage(None, None, Decimal("0.25"))
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["inputTokens", "outputTokens", "costUsd"]), JSON), max_size=4))

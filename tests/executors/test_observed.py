@@ -1,5 +1,6 @@
 """What is seen of attempts, in any order and with gaps, adds up to where they stand."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -451,6 +452,9 @@ def reporting(phase: str, usage: AgentUsage, *, disrupted: bool = False) -> PodV
 def test_what_an_agent_used_counts_however_its_attempt_ended_and_also_in_pods_that_were_evicted(
     found: JobView, last: str, phase: Phase
 ) -> None:
-    pods = [reporting("Failed", AgentUsage(10, 1, 0.5), disrupted=True), reporting(last, AgentUsage(5, 2, None))]
+    pods = [
+        reporting("Failed", AgentUsage(10, 1, Decimal("0.5")), disrupted=True),
+        reporting(last, AgentUsage(5, 2, None)),
+    ]
     ended = attempt_of(1, found, pods, job_is_gone=False)
-    assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, 0.5))
+    assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, Decimal("0.5")))

@@ -1,11 +1,13 @@
 """A coding agent in a pod: its prompt, and the verdict that stands between its exit code and its work."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.executors.base.delivered import Delivered, delivered
 from parallelproject.git.container.instructions import RESULT_MAX
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
@@ -216,3 +218,18 @@ def test_the_user_s_template_is_rendered(remote: Remote) -> None:
     pod = AgentPod(remote, template="{{ task.title }} of {{ project }}")
     assert pod.prepare()[0] == 0
     assert pod.prompt.read_text() == "A title of p"
+
+
+def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(remote: Remote) -> None:
+    folder = remote.folder / "outputs"
+    folder.mkdir()
+    report = folder / "usage.json"
+    spends = f'echo \'{{"usd": 0.4, "gpu-hours": 1.5, "x": [], "y": null}}\' > {report}; echo 1 > new'
+    for number, code in enumerate((0, 3), 1):
+        own, _, result = Pod(remote, f"u{number}", usage=str(report)).run("sh", "-c", f"{spends}; exit {code}")
+        assert (own, result["usage"]) == (code, {"gpu-hours": "1.5", "usd": "0.4"})
+        found = delivered(0, json.dumps(result)).usage
+        assert found == AgentUsage(usd=Decimal("0.4"), units=(("gpu-hours", Decimal("1.5")),))
+    report.unlink()
+    report.symlink_to("/dev/zero")
+    assert "usage" not in Pod(remote, "u3", usage=str(report)).run("sh", "-c", "echo 2 > new")[2]

@@ -1,6 +1,7 @@
-"""The files that an attempt of an agent leaves: its output, and what it declares. Their content is the agent's: none is
+"""The files that an attempt leaves: the output of its agent, and what it declares. Their content is the task's: none is
 followed as a link, read without a bound, or waited for."""
 
+import json
 import os
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from parallelproject.plain_file import open_plain
 
 NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
 """Files among the outputs by which an agent says something to us."""
+USAGE = "usage.json"
+"""The same of any task: what it has used."""
 _CHUNK = 2**20
 _DECLARED_MAX = 4096
 """Bytes that are read of what an agent declares."""
+_NAMED_MAX = 64
+"""Characters of a unit and its amount."""
 
 
 def facts_of(preset: Preset, output: Path, offset: int, now: float) -> Facts:
@@ -60,6 +65,22 @@ def question_in(outputs: Path) -> str | None:
     return _declared(outputs / NEEDS_INPUT)
 
 
+def usage_of(path: Path) -> dict[str, str]:
+    """The amounts in a ``usage.json``, as they are written; empty without such a file, or if it is no JSON object."""
+    file = _opened(path)
+    if file is None:
+        return {}
+    with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
+        text = opened.read(_DECLARED_MAX)
+    try:
+        found = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return {}
+    named = found.items() if isinstance(found, dict) else ()
+    amounts = {name: amount for name, amount in named if isinstance(amount, str)}
+    return {name: amount for name, amount in amounts.items() if len(name) + len(amount) <= _NAMED_MAX}
+
+
 def _declared(path: Path) -> str | None:
     """What a file says; None without such a file."""
     file = _opened(path)
@@ -71,7 +92,7 @@ def _declared(path: Path) -> str | None:
 
 def _has_outputs(folder: Path) -> bool:
     try:
-        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT) for entry in folder.iterdir())
+        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT, USAGE) for entry in folder.iterdir())
     except OSError:
         return False
 

@@ -20,6 +20,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pproj run --repo . --agent claude --sandbox",
         "pproj run --repo . --branch agents/shop --base main --author 'Agents <agents@example.com>'",
         "pproj run --timeout 2h --task-timeout 20m --max-attempts 1",
+        "pproj run --agent claude --repo . --budget usd=5",
         "pproj run --only api --only docs",
         "pproj run --from backend --skip load-test",
         "pproj run --repo . --set spec.git.notLanded='[CHANGELOG.md]'",

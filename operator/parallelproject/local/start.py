@@ -32,6 +32,7 @@ from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, SupervisorLostError
 from parallelproject.local.views.advice import advice
 from parallelproject.local.views.json_lines import JsonView
@@ -60,7 +61,7 @@ ORPHAN_GRACE = 2.0
 
 _TITLE_MAX = 200
 """Characters of a task's title that are shown where its work is published."""
-EXIT_SUCCEEDED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 Say = Callable[[str], None]
 
@@ -69,7 +70,7 @@ def run_project(project: ParallelProject, options: RunOptions | None = None) -> 
     """Runs a project's tasks as processes of this machine, continuing where an earlier run was cut off.
 
     Returns:
-        0 when all tasks have succeeded, 130 when it was interrupted, else 1.
+        0 when all tasks have succeeded, 130 when it was interrupted, 3 when the rest waits for a larger budget, else 1.
 
     Raises:
         ProblemsError: the spec makes no graph, or does not say what a task runs.
@@ -105,7 +106,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             asked_before = AskedQuestions(directory, are_taken_before=deliveries is not None)
-            history = recover(store, spill, clock.now(), deliveries, agents, asked_before)
+            usages = UsageFiles(directory)
+            history = recover(store, spill, clock.now(), deliveries, agents, asked_before, usages)
             verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
@@ -159,7 +161,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             inbox = Inbox(directory.requests, asked)
             return _run(
                 board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
-                verification, sandbox, notifier,
+                verification, sandbox, notifier, usages,
             )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
@@ -210,13 +212,14 @@ def _run(
     verification: "LocalVerification | None",
     sandbox: Bubblewrap | None,
     notifier: "Notifier | None",
+    usages: UsageFiles,
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], [*options.consumers, *([notifier] if notifier else [])])
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents, verification, sandbox,
+            resumed.basis, inbox, deliveries, agents, verification, sandbox, usages,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -230,7 +233,7 @@ def _run(
                 closing(Spill(directory.spill)) as spill,
             ):
                 questions = AskedQuestions(directory, are_taken_before=deliveries is not None)
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, questions))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, questions, usages))
         finally:
             processes.close()
             board.ended = ended = board.clock.now()
@@ -255,6 +258,8 @@ def _run(
     is_reported = _finished(board, options)
     if end is RunEnd.INTERRUPTED:
         return EXIT_INTERRUPTED
+    if end is RunEnd.EXHAUSTED:
+        return EXIT_EXHAUSTED
     is_broken = verification is not None and verification.condition[0] == "False"
     code = EXIT_SUCCEEDED if all_succeeded and is_reported and not is_broken else EXIT_FAILED
     return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code

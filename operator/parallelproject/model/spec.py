@@ -40,6 +40,10 @@ Seconds = Annotated[int, Field(strict=True, ge=1, le=SECONDS_MAX)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 QueueName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$")]
 """The name of a LocalQueue of Kueue; a label value."""
+Amount = Annotated[str, Field(max_length=24, pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
+"""A decimal number, as text: binary fractions are not exact."""
+UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
+"""The name of a unit of a budget."""
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
@@ -363,6 +367,29 @@ class Limit(Model):
     only."""
 
 
+class Reserve(StrEnum):
+    """What a running attempt reserves of a budget."""
+
+    P90 = "P90"
+    MAX = "Max"
+
+
+class Budget(Model):
+    """The most that all attempts of a project may spend of one unit. An attempt starts only if what is spent, what running
+    attempts reserve, and what it reserves itself fit into the limit."""
+
+    unit: Annotated[str, Field(min_length=1, max_length=32, pattern=UNIT_PATTERN)]
+    """usd (US dollars) or tokens (input and output together), as agents report them, or any unit that tasks report in the
+    file PPROJ_OUTPUTS/usage.json; unique in the project."""
+    limit: Amount
+    """The most that may be spent, as a decimal number."""
+    reserve: Reserve = Reserve.P90
+    """What a running attempt reserves until its end, by the finished attempts of its role: the percentile P90, or Max,
+    the largest amount. With fewer than ten, P90 is Max; before the first, maxCost of the role's agent, else nothing."""
+    per_role: Annotated[dict[str, Amount], Field(max_length=50)] = {}
+    """Limits of single roles, by name."""
+
+
 class Role(Model):
     """What does the work: a pod template or a Workflow, shared by the tasks of one kind."""
 
@@ -584,6 +611,9 @@ class Spec(Model):
     """Limits of providers or credentials, which roles draw from."""
     notify: Notify | None = None
     """A command or a webhook that is notified when something waits for a person, and at the end. In a local run only."""
+    budgets: Annotated[list[Budget], Field(max_length=8)] = []
+    """The most that the project may spend. When a budget is used up, running attempts finish and no further one starts; with a
+    larger limit it goes on. In a cluster with spec.git and executor Job only."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
     """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. Not with executor Workflow."""
     defaults: Defaults = Defaults()

@@ -14,6 +14,8 @@ from parallelproject.model.spec import MAX_TASKS
 Count = Annotated[int, Field(ge=0)]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 ShortText = Annotated[str, Field(max_length=64)]
+UnitAmounts = Annotated[dict[str, ShortText], Field(max_length=16)]
+"""Decimal amounts by unit."""
 
 
 class TaskState(StrEnum):
@@ -62,6 +64,8 @@ class Reason(StrEnum):
     """A person has to approve it (spec.tasks[].approval)."""
     WAITING_FOR_INPUT = "WaitingForInput"
     """It has asked a question that nobody has answered; this costs no attempt."""
+    WAITING_FOR_BUDGET = "WaitingForBudget"
+    """What its next attempt is expected to spend does not fit into what is left of a budget."""
     WAITING_FOR_LIMIT = "WaitingForLimit"
     """A task of the same limit of the provider met it, or as many run as may; this costs no attempt."""
     # Running, and not started yet
@@ -156,6 +160,8 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
     LIMITED = "Limited"
+    BUDGET_EXHAUSTED = "BudgetExhausted"
+    """True while nothing runs and tasks wait for a larger limit of a budget; False in other projects with budgets."""
     REFUSED = "Refused"
     """True while the API server refuses Jobs of tasks that could start; absent otherwise."""
     READY = "Ready"
@@ -173,8 +179,8 @@ class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused, NeedsAttention and Stalled
-    while that is so; Terminating after it was deleted, while finalizers keep it."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; with budgets BudgetExhausted; Limited, Refused,
+    NeedsAttention and Stalled while that is so; Terminating after it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -294,6 +300,8 @@ class TaskStatus(Model):
     """Tokens that they received."""
     cost_usd: Annotated[str | None, Field(max_length=64)] = None
     """What that cost in US dollars, as the agents say or by list prices; of all attempts whose cost is known."""
+    usage: UnitAmounts | None = None
+    """What its attempts reported in usage.json, by unit; dollars are in costUsd."""
 
 
 class Metrics(Model):
@@ -321,6 +329,41 @@ class Metrics(Model):
     """Tokens that agents received."""
     cost_usd: Annotated[str | None, Field(max_length=64)] = None
     """What that cost in US dollars, as the agents say or by list prices; of all attempts whose cost is known."""
+    usage: UnitAmounts | None = None
+    """What attempts reported in usage.json, by unit; dollars are in costUsd."""
+
+
+class SpendingStatus(Model):
+    """What the ended attempts of one role have used."""
+
+    role: Annotated[str | None, Field(max_length=63)] = None
+    """The role; absent for attempts without one."""
+    input_tokens: Count | None = None
+    """Tokens that agents were charged for as input."""
+    output_tokens: Count | None = None
+    """Tokens that they received."""
+    cost_usd: Annotated[str | None, Field(max_length=64)] = None
+    """US dollars."""
+    usage: UnitAmounts | None = None
+    """What attempts reported in usage.json, by unit."""
+    amounts: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(max_length=16)] | None = None
+    """By unit, how much single attempts spent and how many: "0.41:3 0.5:1" is three with 0.41 and one with 0.5, rounded
+    up to three digits. What the next attempt reserves follows from it."""
+
+
+class BudgetStatus(Model):
+    """A budget, and what is left of it."""
+
+    unit: Annotated[str, Field(max_length=32)]
+    """Its unit."""
+    role: Annotated[str | None, Field(max_length=63)] = None
+    """The role, if it is a limit of perRole."""
+    limit: Annotated[str, Field(max_length=64)]
+    """Its limit."""
+    spent: Annotated[str, Field(max_length=64)]
+    """What ended attempts have spent."""
+    reserved: Annotated[str, Field(max_length=64)]
+    """What running attempts are expected to spend."""
 
 
 class PullRequestStatus(Model):
@@ -402,6 +445,10 @@ class Status(Model):
     """A row for each task, in the order of the spec; then those removed from it."""
     limits: Annotated[list[LimitStatus], Field(max_length=100)] | None = None
     """The limits because of which fallbacks run tasks, or none does."""
+    budgets: Annotated[list[BudgetStatus], Field(max_length=1000)] | None = None
+    """The budgets of the spec, and what is spent and reserved of each."""
+    spending: Annotated[list[SpendingStatus], Field(max_length=1000)] | None = None
+    """What attempts have used, by role."""
     publication: Publication | None = None
     """The result of the last publishing; with a forge."""
     metrics: Metrics | None = None

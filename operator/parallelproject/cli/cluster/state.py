@@ -20,6 +20,7 @@ class ProjectState(Enum):
     """Not accepted: nothing starts until the spec is corrected."""
     SUCCEEDED = auto()
     FAILED = auto()
+    """Also while it waits for a larger budget: nothing happens any more until a person raises it."""
 
 
 def standing(project: Mapping[str, Any]) -> ProjectState:
@@ -30,6 +31,8 @@ def standing(project: Mapping[str, Any]) -> ProjectState:
         return ProjectState.UNSEEN
     if condition(status, "Accepted").get("status") == "False":
         return ProjectState.REFUSED
+    if condition(status, "BudgetExhausted").get("status") == "True":
+        return ProjectState.FAILED
     if condition(status, "Completed").get("status") != "True":
         return ProjectState.OPEN
     return ProjectState.SUCCEEDED if condition(status, "Succeeded").get("status") == "True" else ProjectState.FAILED

@@ -14,6 +14,7 @@ from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
+from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.report.groups import UNMARKED
 from parallelproject.core.report.status import read_row
@@ -128,6 +129,7 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
             found.append(("Agents used", used))
         if "conflictRate" in metrics:
             found.append(("Conflicts", f"{metrics['conflictRate']} (conflicts / landings)"))
+    found += [("Budget", budget) for budget in budgets_shown(status)]
     git = spec.get("git") or {}
     if git:
         found.append(("Lands on", f"{_landing_branch(git, metadata['name'])} of {git.get('url')}"))

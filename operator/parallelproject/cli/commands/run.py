@@ -25,11 +25,13 @@ from parallelproject.cli.input.arguments import (
     Tag,
     TextOrJson,
 )  # fmt: skip
+from parallelproject.cli.input.budget_option import budgets_of
 from parallelproject.cli.input.git_settings import set_git
 from parallelproject.cli.input.run_options import (
     Author,
     Base,
     Branch,
+    Budgets,
     Check,
     Credentials,
     Detach,
@@ -71,6 +73,7 @@ def run(
     scheduling: SchedulingOption = None,
     keep_going: KeepGoing = None,
     max_attempts: MaxAttempts = None,
+    budget: Budgets = None,
     timeout: RunTimeout = None,
     task_timeout: TaskTimeout = None,
     only: Only = None,
@@ -101,8 +104,8 @@ def run(
 
     An interrupted run continues where it stopped: succeeded tasks do not run again. Options may also be in .pproj.yaml,
     next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json, stdout has one event
-    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 130 when the
-    run was interrupted, else 1.
+    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 3 when the
+    rest waits for a larger --budget, 130 when the run was interrupted, else 1.
     """
     if no_color:
         terminal.forbid_color()
@@ -150,6 +153,7 @@ def run(
         failure_policy=FailurePolicy.CONTINUE if keep_going else None,
         seconds=whole_seconds("--timeout", timeout),
         max_attempts=max_attempts,
+        budgets=budgets_of(budget or ()),
         task_seconds=0 if unlimited else whole_seconds("--task-timeout", task_timeout),
         skip=_skipped(project, only or (), start or (), skip or (), place),
         state_dir=state_dir,

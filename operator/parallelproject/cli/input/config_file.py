@@ -42,6 +42,7 @@ KEYS: dict[str, type | None] = {
     "sandbox": bool,
     "push": bool,
     "credentials": None,
+    "budget": list,
     "parallelism": None,
     "scheduling": None,
     "keep-going": bool,

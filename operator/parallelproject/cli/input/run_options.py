@@ -108,6 +108,15 @@ MaxAttempts = Annotated[
         "--max-attempts", metavar="N", min=1, max=100, help="Maximum number of attempts of each task; overrides FILE."
     ),
 ]
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="UNIT=LIMIT",
+        help="The most that all attempts may spend, as in usd=5 or tokens=2000000; may be given again for other units. "
+        "When it is used up, running tasks finish and the run ends; a larger one goes on. Overrides FILE.",
+    ),
+]
 RunTimeout = Annotated[
     str | None,
     typer.Option(

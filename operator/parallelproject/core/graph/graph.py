@@ -107,7 +107,12 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     problems = _duplicates(ids)
     parents = _resolve(tasks, index, problems)
     problems += (
-        _check_roles(spec) + _check_limits(spec) + _check_fallbacks(spec) + _check_parameters(tasks) + _check_git(spec)
+        _check_roles(spec)
+        + _check_limits(spec)
+        + _check_budgets(spec)
+        + _check_fallbacks(spec)
+        + _check_parameters(tasks)
+        + _check_git(spec)
     )
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
@@ -309,6 +314,21 @@ def _check_limits(spec: Spec) -> list[Problem]:
         if role.limit is not None and role.limit not in names:
             hint = did_you_mean(role.limit, names) or "add it to spec.limits, or remove it"
             problems.append(Problem(f"spec.roles[{i}].limit", f"{quoted(role.limit)} is not a limit", hint))
+    return problems
+
+
+def _check_budgets(spec: Spec) -> list[Problem]:
+    units = [budget.unit for budget in spec.budgets]
+    roles = [role.name for role in spec.roles]
+    problems = []
+    for i, budget in enumerate(spec.budgets):
+        place = f"spec.budgets[{i}]"
+        if budget.unit in units[:i]:
+            problems.append(Problem(f"{place}.unit", f"{quoted(budget.unit)} is used twice", "leave one of them"))
+        for name in budget.per_role:
+            if name not in roles:
+                hint = did_you_mean(name, roles) or "name one of spec.roles, or remove it"
+                problems.append(Problem(f"{place}.perRole", f"{quoted(name)} is not a role", hint))
     return problems
 
 

@@ -1,11 +1,25 @@
-"""What the attempts of coding agents have used: tokens and money, as far as their agents say. Pure."""
+"""What attempts have used: tokens, money and other units, as far as they say so. Exact sums of decimals. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
 
-N = TypeVar("N", int, float)
-_TOKENS_MAX, _USD_MAX = 2**53 - 1, 1e12
+from parallelproject.model.spec import UNIT_PATTERN
+
+USD, TOKENS = "usd", "tokens"
+"""The units that agents report by themselves."""
+UNITS_MAX = 8
+"""Maximum number of other units of an attempt, and of a sum."""
+_UNIT = re.compile(UNIT_PATTERN.removesuffix("$"))
+_TOKENS_MAX, _AMOUNT_MAX = 2**53 - 1, Decimal(10**12)
 """Others may write anything into a status. A sum that its schema does not allow would keep it from being written."""
+_STEP = Decimal("0.000001")
+"""What amounts are rounded to when they are read: agents report binary fractions. After that, sums are exact."""
+_ZERO = Decimal(0)
+
+Amounts = tuple[tuple[str, Decimal], ...]
+"""Units and their amounts, in order of the units."""
 
 
 class AgentUsage(NamedTuple):
@@ -14,42 +28,87 @@ class AgentUsage(NamedTuple):
     input_tokens: int | None = None
     """Also those that a cache was read or written for."""
     output_tokens: int | None = None
-    usd: float | None = None
+    usd: Decimal | None = None
+    units: Amounts = ()
+    """What tasks reported themselves, in ``usage.json``: other units, and tokens that nobody else has counted."""
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "AgentUsage | None":
         """That of a row or of a verdict; None without any field.
 
         Args:
-            fields: Tokens are integers, and the cost is a number or a decimal text; anything else counts as absent.
+            fields: Tokens are integers, amounts are numbers or decimal texts; anything else counts as absent.
         """
         taken, given, usd = (fields.get(key) for key in ("inputTokens", "outputTokens", "costUsd"))
-        try:
-            cost = float(usd) if isinstance(usd, int | float | str) else None
-        except (ValueError, OverflowError):
-            cost = None
-        found = cls(_count(taken), _count(given), cost if cost is not None and 0 <= cost <= _USD_MAX else None)
+        found = cls(_count(taken), _count(given), amount_of(usd))
+        reported = dict(_units(fields.get("usage")))
+        in_usd = reported.pop(USD, None)
+        found = found._replace(usd=in_usd if found.usd is None else found.usd, units=tuple(reported.items()))
         return None if found == cls() else found
+
+    @classmethod
+    def reported(cls, fields: object) -> "AgentUsage | None":
+        """That of a ``usage.json``, as in ``{"usd": 0.4, "tokens": 12000}``; None where it names no amount.
+
+        Args:
+            fields: The content of the file, whose numbers may be decimals.
+        """
+        return cls.read({"usage": fields})
 
     def plus(self, other: "AgentUsage | None") -> "AgentUsage":
         """Both together."""
         if other is None:
             return self
+        units = self.units or other.units
+        if self.units and other.units:
+            names = sorted(dict(self.units).keys() | dict(other.units).keys())[:UNITS_MAX]
+            mine, theirs = dict(self.units), dict(other.units)
+            units = tuple((n, min(mine.get(n, _ZERO) + theirs.get(n, _ZERO), _AMOUNT_MAX)) for n in names)
         return AgentUsage(
-            _sum(self.input_tokens, other.input_tokens, _TOKENS_MAX),
-            _sum(self.output_tokens, other.output_tokens, _TOKENS_MAX),
-            _sum(self.usd, other.usd, _USD_MAX),
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            other.usd if self.usd is None else self.usd if other.usd is None else _most(self.usd + other.usd),
+            units,
         )
 
-    def shown(self) -> dict[str, int | str]:
-        """The fields of a row and of ``status.metrics``; what is not known is absent."""
-        found: dict[str, int | str] = {}
+    def completed_by(self, other: "AgentUsage | None") -> "AgentUsage":
+        """This one, with the units of another one of the same attempt that it does not have itself."""
+        if other is None:
+            return self
+        counts_tokens = self.input_tokens is not None or self.output_tokens is not None
+        units = tuple(each for each in other.units if each[0] != TOKENS or not counts_tokens)
+        return self._replace(usd=other.usd if self.usd is None else self.usd, units=self.units or units)
+
+    def amount(self, unit: str) -> Decimal | None:
+        """How much of a unit; None: not known. Tokens are those in and those out."""
+        if unit == USD:
+            return self.usd
+        found = next((amount for name, amount in self.units if name == unit), None)
+        if unit != TOKENS or (self.input_tokens is None and self.output_tokens is None):
+            return found
+        return (found or _ZERO) + (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    @property
+    def amounts(self) -> dict[str, Decimal]:
+        """By unit, what is known."""
+        names = (USD, TOKENS, *(name for name, _ in self.units if name != TOKENS))
+        return {name: amount for name in names if (amount := self.amount(name)) is not None}
+
+    def shown(self, *, exact: bool = False) -> dict[str, Any]:
+        """The fields of a row and of ``status.metrics``; what is not known is absent.
+
+        Args:
+            exact: Whether the cost has all its decimal places, not four.
+        """
+        found: dict[str, Any] = {}
         if self.input_tokens is not None:
             found["inputTokens"] = self.input_tokens
         if self.output_tokens is not None:
             found["outputTokens"] = self.output_tokens
         if self.usd is not None:
-            found["costUsd"] = f"{self.usd:.4f}"
+            found["costUsd"] = decimal_text(self.usd) if exact else f"{self.usd:.4f}"
+        if self.units:
+            found["usage"] = {name: decimal_text(amount) for name, amount in self.units}
         return found
 
 
@@ -62,11 +121,42 @@ def sum_of(parts: Iterable[AgentUsage | None]) -> AgentUsage | None:
     return total
 
 
+def amount_of(value: object) -> Decimal | None:
+    """A number or a decimal text as an exact amount, rounded to a millionth; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        found = Decimal(str(value) if isinstance(value, float) else value)
+    except (InvalidOperation, ValueError):
+        return None
+    if not found.is_finite() or not 0 <= found <= _AMOUNT_MAX:
+        return None
+    return abs(found.quantize(_STEP))  # not -0
+
+
+def decimal_text(amount: Decimal) -> str:
+    """An amount without needless zeros: ``0.4``, ``12000``."""
+    return f"{amount.quantize(_STEP):f}".rstrip("0").removesuffix(".")
+
+
+def _units(found: object) -> Amounts:
+    """The amounts of a map; others may have written it."""
+    if not isinstance(found, Mapping):
+        return ()
+    named = [name for name in found if isinstance(name, str) and len(name) <= 32 and _UNIT.fullmatch(name)]
+    amounts = [(name, amount) for name in sorted(named) if (amount := amount_of(found[name])) is not None]
+    return tuple(amounts[:UNITS_MAX])
+
+
 def _count(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _TOKENS_MAX:
         return value
     return None
 
 
-def _sum(one: N | None, other: N | None, most: N) -> N | None:
-    return other if one is None else one if other is None else min(one + other, most)
+def _most(amount: Decimal) -> Decimal:
+    return min(amount, _AMOUNT_MAX)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one + other, _TOKENS_MAX)

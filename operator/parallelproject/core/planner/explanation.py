@@ -10,6 +10,7 @@ from typing import NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import needs
 from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
+from parallelproject.core.planner.spending import Spending
 from parallelproject.core.times import duration, iso
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import AGENT_REASONS, REFUSALS, Reason, TaskState
@@ -84,6 +85,8 @@ class View:
     """By level, the address of its pull request."""
     limits: Mapping[str, Parked] = field(default_factory=dict)
     """By pool, the limit that is not over, where fallbacks run its tasks."""
+    spending: Spending = field(default_factory=dict)
+    """By role, what its attempts have spent that have ended."""
 
     def row(self, i: int) -> Row:
         """The row of a task."""

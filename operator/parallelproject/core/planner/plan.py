@@ -24,6 +24,7 @@ from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
+from parallelproject.core.planner.spending import Spending
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
@@ -51,6 +52,8 @@ class Ledger:
     """By pool, the limit that is not over. Only where there are fallbacks; else the records have them all."""
     verified: VerifiedLevels | None = None
     """What has passed the checks of the verification; None: there are none."""
+    spending: Spending = field(default_factory=dict)
+    """By role, what its attempts have spent that have ended, also those of tasks that were removed or run again."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
@@ -89,6 +92,8 @@ class Plan:
     """Nothing runs and nothing will."""
     stopped: Reason | None
     """STOPPED or DEADLINE_EXCEEDED if that keeps tasks from running."""
+    is_exhausted: bool
+    """Nothing runs, and all that could start waits for a budget: only a larger limit lets it go on."""
     acting: Mapping[str | None, str]
     """By role, the fallback that runs its tasks for now."""
     wake_at: float | None
@@ -147,7 +152,7 @@ def plan(
     if snapshot is not None and snapshot.graph is graph and snapshot.records is prior.records:
         snapshot = snapshot.after(observed)
     else:
-        snapshot = Snapshot.of(graph, prior.records, observed)
+        snapshot = Snapshot.of(graph, prior.records, observed, prior.spending)
     states = snapshot.states.copy()
 
     # 2. What has failed for good, and which tasks that skips.
@@ -243,6 +248,7 @@ def plan(
         running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     )
     completed = not runs and (stopped is not None or (not any(unfinished) and is_verified(prior.verified, snapshot)))
+    is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(graph, snapshot, states, admission)
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
@@ -285,6 +291,7 @@ def plan(
         level=level,
         completed=completed,
         stopped=stopped,
+        is_exhausted=bool(is_exhausted),
         acting=acting,
         wake_at=wake if wake < math.inf and not completed else None,
         ledger=Ledger(
@@ -296,6 +303,7 @@ def plan(
             windows,
             met,
             prior.verified,
+            snapshot.spending,
             snapshot,
         ),
         _explain=explain,
@@ -317,11 +325,28 @@ def _is_busy(snapshot: Snapshot) -> bool:
     return bool(snapshot.usage.slots or snapshot.usage.queued)
 
 
+def _waits_for_budget(
+    graph: CompiledGraph, snapshot: Snapshot, states: Sequence[TaskState], admission: Admission
+) -> bool:
+    """Whether a task waits for a budget, and no other one for anything but for tasks."""
+    found = False
+    for place in snapshot.ready:
+        i = graph.order[place]
+        block = admission.blocks(i) if states[i] is _PENDING else None
+        if block is not None and block.reason not in (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):
+            if block.reason != Reason.WAITING_FOR_BUDGET:
+                return False
+            found = True
+    return found
+
+
 def _removed_state(snapshot: Snapshot, task_id: str) -> TaskState:
     record = snapshot.records.get(task_id, NEW)
     if record.state is not _PENDING:
         return record.state
-    return _RUNNING if task_id in snapshot.live or task_id in snapshot.unseen else _FAILED
+    if task_id in snapshot.live or task_id in snapshot.unseen:
+        return _RUNNING
+    return _FAILED if record.failures or record.conflicts or record.deferrals else _SKIPPED
 
 
 def _first_start(snapshot: Snapshot, now: float) -> float:

@@ -15,6 +15,7 @@ from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admi
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import acting_roles
 from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.core.planner.spending import Spending
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 
@@ -43,6 +44,7 @@ def remaining(
     ended: Collection[int],
     running: Mapping[int, int],
     parked: Mapping[str, float] = MappingProxyType({}),
+    spending: Spending = MappingProxyType({}),
 ) -> int:
     """Seconds until the end of a project that has started.
 
@@ -52,11 +54,12 @@ def remaining(
         ended: The tasks that have ended or will not run.
         running: By task that runs, the seconds that it is expected to need from now on.
         parked: By pool of a limit that was met, the seconds until that is over.
+        spending: What the attempts so far have spent: what the next ones reserve of a budget follows from it.
 
     Raises:
         RuntimeError: some tasks would never start.
     """
-    return _Simulation(graph, spec, CONSTRAINTS, ended, running, parked).run()
+    return _Simulation(graph, spec, CONSTRAINTS, ended, running, parked, spending).run()
 
 
 def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
@@ -97,9 +100,10 @@ class _Simulation:
         ended: Collection[int] = frozenset(),
         running: Mapping[int, int] = MappingProxyType({}),
         parked: Mapping[str, float] = MappingProxyType({}),
+        spending: Spending = MappingProxyType({}),
     ) -> None:
         self._graph = graph
-        self._snapshot = Snapshot.of(graph, {}, {})
+        self._snapshot = Snapshot.of(graph, {}, {}, spending)
         self._passing = graph.skipped - running.keys()  # what depends on these waits for their dependencies
         ended = {*ended, *self._passing}
         unfinished = list(map(len, graph.levels))

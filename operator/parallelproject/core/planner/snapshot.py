@@ -9,10 +9,13 @@ a copy with the differences.
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
+from parallelproject.core.planner.spending import RoleSpending, Spending, ends, is_whole
 from parallelproject.core.planner.usage import Held, Usage, held_by
 from parallelproject.model.status import Reason, TaskState
 
@@ -71,11 +74,26 @@ class Snapshot:
     """By task id: what its attempts hold that are running, or may be."""
     usage: Usage = field(default_factory=Usage)
     """The sum of ``held``."""
+    spending: dict[str | None, RoleSpending] = field(default_factory=dict)
+    """By role, what its attempts have spent that have ended."""
 
     @classmethod
-    def of(cls, graph: CompiledGraph, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]) -> Self:
-        """From scratch."""
-        new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids))
+    def of(
+        cls,
+        graph: CompiledGraph,
+        records: Mapping[str, Record],
+        observed: Mapping[str, Sequence[Attempt]],
+        spending: Spending = MappingProxyType({}),
+    ) -> Self:
+        """From scratch.
+
+        Args:
+            graph: The compiled spec.
+            records: What is recorded.
+            observed: By task id, the observed attempts.
+            spending: What the recorded attempts have spent.
+        """
+        new = cls(graph, dict(records), states=[_PENDING] * len(graph.ids), spending=dict(spending))
         states, index, rerun_after = new.states, graph.index, graph.rerun_after
         for skipped in graph.skipped:
             states[skipped] = _SKIPPED
@@ -175,6 +193,7 @@ class Snapshot:
             self.strangers.copy(),
             self.held.copy(),
             self.usage.copy(),
+            self.spending.copy(),
         )
 
     def _settle(self, changes: Mapping[str, tuple[Attempt, ...]]) -> list[int]:
@@ -183,13 +202,20 @@ class Snapshot:
         records, seen, states, index = self.records, self.seen, self.states, self.graph.index
         known_live, unseen, rerun_after = self.live, self.unseen, self.graph.rerun_after
         moved = []
+        spent: dict[str | None, list[tuple[AgentUsage, bool]]] = {}
         for task_id, attempts in changes.items():
-            record = records.get(task_id, NEW)
+            record = before = records.get(task_id, NEW)
             i = index.get(task_id)
             if i in rerun_after:
-                record = records[task_id] = settle_after(record, attempts, rerun_after[i])
+                used = sum_of([before.usage, *(seen.usage for seen in ends(before, attempts, rerun_after[i]))])
+                record = records[task_id] = settle_after(record, attempts, rerun_after[i])._replace(usage=used)
             elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # has a commit
                 record = records[task_id] = settle(record, attempts)
+            if record[15] is not before[15]:  # its usage
+                for seen_end in ends(before, attempts, rerun_after.get(i, 0) if i is not None else 0):
+                    role = seen_end.fallback or (None if i is None else self.graph.role[i])
+                    if seen_end.usage is not None:
+                        spent.setdefault(role, []).append((seen_end.usage, is_whole(seen_end)))
             state = record[0]
             live: tuple[Attempt, ...] = ()
             if len(attempts) == 1:
@@ -219,6 +245,8 @@ class Snapshot:
                 moved.append(i)
             if record[2] or record[8] or record[11] or record[16][2]:  # as _has_trouble, which takes longer
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
+        for role, more in spent.items():
+            self.spending[role] = self.spending.get(role, RoleSpending()).plus(more)
         self._let_go()
         return moved
 
@@ -249,12 +277,13 @@ class Snapshot:
             (self.queued.add if is_queued else self.queued.discard)(i)
 
     def _let_go(self) -> None:
-        """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped. Of the
-        others it forgets the outputs."""
+        """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped. One that
+        has spent something is kept, so that it does not count again. Of the others it forgets the outputs."""
         for task_id in list(self.strangers):
             record = self.records.get(task_id, NEW)
             is_held = task_id in self.live or task_id in self.unseen
-            if record.state is _PENDING and not _has_trouble(record) and not is_held:
+            is_new = record.state is _PENDING and not _has_trouble(record) and record.usage is None
+            if is_new and not is_held:
                 del self.strangers[task_id]
                 self.records.pop(task_id, None)
             elif record.outputs:  # those of removed tasks are in no status: there is no limit of how many there were

@@ -29,7 +29,7 @@ def seconds_left(
         running: By running task, when its attempt started.
         now: The time, in seconds since the epoch, as in ``running``.
     """
-    if spec.suspend or not any(task.estimate_seconds for task in graph.tasks):
+    if spec.suspend or plan.is_exhausted or not any(task.estimate_seconds for task in graph.tasks):
         return None
     pace = _pace(graph, plan)
     left: dict[int, float] = {}
@@ -42,7 +42,8 @@ def seconds_left(
     snapshot = plan.ledger.snapshot
     limits = parked(graph, spec, limited(snapshot), now) if snapshot else {}
     waits = {pool: (limit.until - now) / pace for pool, limit in limits.items()}
-    return remaining(graph, spec, ended, {i: round(seconds / pace) for i, seconds in left.items()}, waits) * pace
+    rest = {i: round(seconds / pace) for i, seconds in left.items()}
+    return remaining(graph, spec, ended, rest, waits, plan.ledger.spending) * pace
 
 
 def _pace(graph: CompiledGraph, plan: Plan) -> float:

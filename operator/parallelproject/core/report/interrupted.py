@@ -13,6 +13,8 @@ Json = dict[str, Any]
 
 INTERRUPTED = "Interrupted"
 """Reason of such a run, and of its unfinished tasks."""
+_EXHAUSTED = ConditionType.BUDGET_EXHAUSTED.value
+_NOT_OVER = (INTERRUPTED, Reason.SUSPENDED.value, _EXHAUSTED)
 _PENDING, _RUNNING = TaskState.PENDING.value, TaskState.RUNNING.value
 
 
@@ -24,7 +26,7 @@ def is_open(status: Mapping[str, Any]) -> bool:
 def is_interrupted(status: Mapping[str, Any]) -> bool:
     """Whether a status is a result of ``interrupted``."""
     found = condition(status, ConditionType.COMPLETED)
-    return found.get("status") == "True" and found.get("reason") in (INTERRUPTED, Reason.SUSPENDED.value)
+    return found.get("status") == "True" and found.get("reason") in _NOT_OVER
 
 
 def interrupted(status: Mapping[str, Any], resume_command: str) -> Json:
@@ -35,9 +37,13 @@ def interrupted(status: Mapping[str, Any], resume_command: str) -> Json:
         resume_command: The command that resumes the run; empty if it is not known.
     """
     is_suspended = condition(status, ConditionType.SUSPENDED).get("status") == "True"
-    reason = Reason.SUSPENDED.value if is_suspended else INTERRUPTED
+    exhausted = condition(status, _EXHAUSTED)
+    is_exhausted = exhausted.get("status") == "True"
+    reason = Reason.SUSPENDED.value if is_suspended else _EXHAUSTED if is_exhausted else INTERRUPTED
     done = f"{status.get('progress')} tasks succeeded; nothing runs"
     message = f"{done} ({resume_command} resumes it)" if resume_command else done
+    if is_exhausted:
+        message = str(exhausted.get("message"))
     verdicts = {ConditionType.COMPLETED: "True", ConditionType.SUCCEEDED: "False", ConditionType.READY: "False"}
     conditions = [
         {**entry, "status": verdicts[entry["type"]], "reason": reason, "message": message}
@@ -49,7 +55,9 @@ def interrupted(status: Mapping[str, Any], resume_command: str) -> Json:
     running = counts.get("running", 0)
     counts |= {"running": 0, "pending": counts.get("pending", 0) + running}
     levels = [{**level, "running": 0} for level in status.get("levels") or ()]
-    rows = [_waiting(row, reason) for row in status.get("tasks") or ()]
+    rows = status.get("tasks") or ()
+    if not is_exhausted:  # then nothing was running, and the reasons stay
+        rows = [_waiting(row, reason) for row in rows]
     return {**status, "conditions": conditions, "counts": counts, "levels": levels, "tasks": rows}
 
 

@@ -16,7 +16,15 @@ from parallelproject.core.planner.constraints.pools import MetLimit
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.outputs import kept, kept_text, outputs_of
 from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.planner.spending import RoleSpending, ends, is_whole
 from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
+from parallelproject.core.report.budget_status import (
+    budget_condition,
+    exhausted_text,
+    read_spending,
+    render_budgets,
+    render_spending,
+)
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
 from parallelproject.core.times import epoch, iso
@@ -46,6 +54,7 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
         met=read_limits(status),
+        spending=read_spending(status),
         merged=(0, 0),  # the published state is compared with the current one before it counts
     )
 
@@ -151,7 +160,7 @@ def render_status(
         ],
         "tasks": rows,
         "metrics": metrics(graph, plan.ledger, now),
-    }
+    } | render_budgets(graph, spec, plan)
     if plan.ledger.met:
         status["limits"] = [
             {"name": pool, "task": met.task, "endTime": iso(int(met.until)), "reported": met.is_known}
@@ -177,13 +186,14 @@ def rejected_status(
     deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
-    rows = []
+    rows, spent = [], list[tuple[AgentUsage, bool]]()
     tasks = sum(not row.get("removed") for row in rows_of(last))
     for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
         later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
         record = settle(before, later)
+        spent += [(seen.usage, is_whole(seen)) for seen in ends(before, later) if seen.usage]
         state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
@@ -203,6 +213,11 @@ def rejected_status(
         *_terminating(deletion),
     ]
     kept = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
+    spending = read_spending(last)
+    if spent:  # the roles of an accepted spec are not known
+        spending[None] = spending.get(None, RoleSpending()).plus(spent)
+    if spending:
+        kept["spending"] = render_spending(spending)
     return (
         kept
         | {
@@ -357,6 +372,9 @@ def _conditions(
         reason = Reason.SUSPENDED if spec.suspend else stalled[0] if stalled else "Running"
         completed = ("False", "Running", f"{counts[_RUNNING]} running, {counts[_PENDING]} waiting")
         succeeded = ("Unknown", reason, _cut(_failures(graph, plan, failed)) if failed else "")
+        if plan.is_exhausted:
+            completed = ("False", ConditionType.BUDGET_EXHAUSTED, f"{counts[_PENDING]} waiting for a larger budget")
+            succeeded = ("Unknown", ConditionType.BUDGET_EXHAUSTED, _cut(exhausted_text(graph, spec, plan)))
         if deletion is not None:
             completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
             succeeded = ("Unknown", "Deleted", _cut(deletion.message))
@@ -377,7 +395,11 @@ def _conditions(
         conditions.append((ConditionType.REFUSED, "True", *refused))
     if attention is not None:
         conditions.append((ConditionType.NEEDS_ATTENTION, "True", attention[0], _cut(attention[1])))
-    conditions += _health(completed, succeeded, refused, stalled)
+    budget = budget_condition(graph, spec, plan)
+    if budget is not None:
+        conditions.append((budget[0], budget[1], budget[2], _cut(budget[3])))
+    exhausted = budget[3] if budget is not None and plan.is_exhausted else None
+    conditions += _health(completed, succeeded, refused, stalled, exhausted)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
@@ -407,9 +429,13 @@ def _health(
     succeeded: tuple[str, str, str],
     refused: tuple[str, str] | None,
     stalled: tuple[str, str] | None,
+    exhausted: str | None,
 ) -> list[tuple[str, str, str, str]]:
     """The conditions that kstatus knows: like a Job, a project is ready when it has done its work, and it is stalled
     when only a person can get it further."""
+    if exhausted is not None:
+        by_budget = ("True", str(ConditionType.BUDGET_EXHAUSTED), _cut(exhausted))
+        return [(ConditionType.READY, "False", *by_budget[1:]), (ConditionType.STALLED, *by_budget)]
     if completed[0] != "True":
         reason, message = stalled or refused or (succeeded[1], completed[2])
         ready = (ConditionType.READY, "Unknown", reason, _cut(message))

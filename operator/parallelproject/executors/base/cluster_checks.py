@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, quoted
-from parallelproject.model.spec import Sandbox, Spec
+from parallelproject.model.spec import ExecutorKind, Sandbox, Spec
 
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
@@ -47,6 +47,18 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     for i, role in enumerate(spec.roles):
         if role.fallbacks:
             yield Problem(f"spec.roles[{i}].fallbacks", "are for local runs only", "remove it, or use pproj run")
+
+
+def budgets_not_observed(spec: Spec) -> Iterator[Problem]:
+    """Budgets where nothing reads what an attempt has spent: the container that lands its work does."""
+    if not spec.budgets:
+        return
+    if spec.executor is ExecutorKind.WORKFLOW:
+        found = "are not for executor Workflow: nothing there reads what an attempt has spent"
+        yield Problem("spec.budgets", found, "remove it, or use executor Job")
+    elif spec.git is None:
+        found = "need spec.git in a cluster: the container that lands the work reads what an attempt has spent"
+        yield Problem("spec.budgets", found, "set spec.git, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:

@@ -36,7 +36,7 @@ class Delivered(NamedTuple):
     explanation: str = ""
     """How the agent has failed, for the next attempt."""
     usage: AgentUsage | None = None
-    """What the agent has used."""
+    """What the agent has used, or the task has reported."""
     question: str = ""
     """What it asks a person."""
 
@@ -55,7 +55,8 @@ def delivered(code: int, message: str) -> Delivered:
     commit, paths = report.get("commit"), report.get("paths")
     ref = report["ref"] if isinstance(report.get("ref"), str) else None
     verdict = _mapping(report.get("agent"))
-    usage = AgentUsage.read(verdict)
+    said, reported = AgentUsage.read(verdict), AgentUsage.reported(report.get("usage"))
+    usage = said.completed_by(reported) if said else reported
     if code == AGENT_FAILED:
         return _of_agent(verdict, ref)._replace(usage=usage)
     if code:

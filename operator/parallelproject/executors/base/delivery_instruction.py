@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from parallelproject.agents.attempt_files import USAGE
 from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.git.plumbing.address import parse
@@ -19,6 +20,8 @@ IMAGE = "parallelproject-git"
 """Image of ``pproj-git``, unless the operator is configured with another one."""
 WORKSPACE = "/pproj/workspace"
 """The checkout, in which the task's command runs."""
+USAGE_PATH = f"/pproj/outputs/{USAGE}"
+"""Where a task reports what it has used."""
 PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
 """The private git directory and the Secret, for our containers only."""
 BODY_MAX = 8_000
@@ -79,6 +82,8 @@ def instruction(
         fields["agent"] = agent
     if outputs:
         fields["outputs"] = outputs
+    if spec.budgets:
+        fields["usage"] = USAGE_PATH
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

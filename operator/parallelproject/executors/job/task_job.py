@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
-from parallelproject.executors.base.cluster_checks import local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
@@ -50,7 +50,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += local_only(spec)
+    problems += [*local_only(spec), *budgets_not_observed(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:

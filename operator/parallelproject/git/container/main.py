@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from parallelproject.agents.attempt_files import usage_of
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
@@ -32,6 +33,8 @@ _LEFT_OUT = {
     "notLanded": "it is never part of a task's work",
     "hidden": "rules of the base, or rules that the task added, ignore it",
 }
+_UNITS_MAX = 8
+"""Maximum number of units of a report: it shares the bytes of the result."""
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
@@ -57,9 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     verdicts: list[EndVerdict] = []
+    usage: Path | None = None
     try:
-        delivery, place, agent, outputs = read(instructions.asked(asked.file, VARIABLE))
-        ended = _step(asked, delivery, place, agent, partial(_judge, agent, outputs, verdicts))
+        instruction = read(instructions.asked(asked.file, VARIABLE))
+        usage = instruction.usage
+        ended = _step(
+            asked,
+            instruction.delivery,
+            instruction.place,
+            instruction.agent,
+            partial(_judge, instruction.agent, instruction.outputs, verdicts),
+        )
         code = 0
         if isinstance(ended, Failed) and verdicts:
             code = AGENT_FAILED
@@ -71,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
+    if usage and asked.step == "deliver" and (reported := usage_of(usage)):
+        result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
         _say(verdicts[-1].message)
@@ -125,9 +138,21 @@ def _step(
             return salvage(delivery, place)
 
 
-def read(text: str) -> tuple[Delivery, Place, PodAgent | None, Path | None]:
-    """Reads an instruction: the delivery, the place, the coding agent if one makes it, and the folder of its outputs
-    if that is known.
+class PodInstruction(NamedTuple):
+    """What a container is to do."""
+
+    delivery: Delivery
+    place: Place
+    agent: PodAgent | None
+    """The coding agent that makes the attempt; None: a command."""
+    outputs: Path | None
+    """The folder of its outputs, if that is known."""
+    usage: Path | None
+    """The file in which the task reports what it has used, if that is to be read."""
+
+
+def read(text: str) -> PodInstruction:
+    """Reads an instruction.
 
     Raises:
         PolicyError: it is invalid; the message names the fields.
@@ -135,11 +160,18 @@ def read(text: str) -> tuple[Delivery, Place, PodAgent | None, Path | None]:
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
     agent, outputs = content.pop("agent", None), content.pop("outputs", None)
+    usage = content.pop("usage", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
     called = instructions.as_type(PodAgent, agent) if agent else None
-    return delivery, instructions.as_type(Place, place), called, Path(outputs) if outputs else None
+    return PodInstruction(
+        delivery,
+        instructions.as_type(Place, place),
+        called,
+        Path(outputs) if outputs else None,
+        Path(usage) if isinstance(usage, str) else None,
+    )
 
 
 if __name__ == "__main__":

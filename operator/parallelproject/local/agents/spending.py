@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from parallelproject.agents.record import used_by
-from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
+from parallelproject.core.planner.agent_usage import AgentUsage, amount_of, sum_of
 
 
 class Spending(NamedTuple):
@@ -20,8 +20,8 @@ class Spending(NamedTuple):
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """That of one attempt, by its record."""
-        used, usd = used_by(record), record.get("costUsd")
-        usage = AgentUsage(used.taken, used.output, float(usd) if isinstance(usd, int | float) else None)
+        used, usd = used_by(record), amount_of(record.get("costUsd"))
+        usage = AgentUsage(used.taken, used.output, usd)
         return cls(usage, 1, int(used.input is None), int(usage.usd is None))
 
     @classmethod

@@ -10,6 +10,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, SessionRow, Store
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def recover(
     deliveries: "Deliveries | None" = None,
     agents: "AgentEnds | None" = None,
     asked: AskedQuestions | None = None,
+    usages: UsageFiles | None = None,
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
     Ends that found no room are written down, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries``, ``agents`` and ``asked``
-    it counts what they report of their ends.
+    it counts what they report of their ends, of ``usages`` what attempts have used.
 
     Raises:
         RunError: a process that was left behind cannot be killed, or there is no room for what was spilled.
@@ -76,18 +78,27 @@ def recover(
         last = {row.key.task: row.key for row in rows if row.key.is_task}
         rows = [asked.reported(row, is_last=last.get(row.key.task) == row.key) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit, agents, asked)
+    if usages:
+        usages.take_last(rows)
+    return _read(rows, store.sessions(), now, commit, agents, asked, usages)
 
 
 def attempt_of(
-    row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None, question: str = ""
+    row: AttemptRow,
+    now: float,
+    commit: str | None = None,
+    agents: "AgentEnds | None" = None,
+    question: str = "",
+    usages: UsageFiles | None = None,
 ) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, what ``agents`` know of it, and what it
-    asks.
+    """A row as the planner sees it, with the commit that its work landed as, what ``agents`` and ``usages`` know of it,
+    and what it asks.
 
     What lies in the future, after the clock was put back, counts as now.
     """
     running = row.phase == RUNNING
+    used = agents.usage(row.key) if agents else None
+    reported = usages.usage(row.key) if usages else None
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
@@ -102,7 +113,7 @@ def attempt_of(
         commit=commit,
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
-        usage=agents.usage(row.key) if agents else None,
+        usage=used.completed_by(reported) if used else reported,
         question=question,
     )
 
@@ -114,6 +125,7 @@ def _read(
     commit: Callable[[AttemptRow], str | None] | None,
     agents: "AgentEnds | None",
     asked: AskedQuestions | None,
+    usages: UsageFiles | None,
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -122,7 +134,7 @@ def _read(
             continue
         task = row.key.task
         landed, question = commit(row) if commit else None, asked.text(row) if asked else ""
-        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question))
+        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question, usages))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

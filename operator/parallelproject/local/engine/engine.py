@@ -28,6 +28,7 @@ from parallelproject.local.engine.state_outage import Trouble
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, AttemptRow
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model.spec import FailurePolicy, Spec
@@ -50,6 +51,8 @@ class RunEnd(Enum):
     COMPLETED = auto()
     INTERRUPTED = auto()
     SUSPENDED = auto()
+    EXHAUSTED = auto()
+    """All that is left waits for a larger budget."""
     TROUBLE = auto()
     """The state cannot be written."""
 
@@ -74,6 +77,7 @@ class Engine:
         agents: "AgentEnds | None" = None,
         verification: "LocalVerification | None" = None,
         sandbox: Bubblewrap | None = None,
+        usages: UsageFiles | None = None,
     ) -> None:
         self._board = board
         self._basis = basis
@@ -87,7 +91,9 @@ class Engine:
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
         """By task, the number of its last attempt that failed."""
-        self._executor = ProcessExecutor(board, commands, directory, grace, deliveries, agents, verification, sandbox)
+        self._executor = ProcessExecutor(
+            board, commands, directory, grace, deliveries, agents, verification, sandbox, usages
+        )
         self._directory = directory
         self._processes = processes
         self._interrupts = interrupts
@@ -242,6 +248,8 @@ class Engine:
             return None
         if self._board.plan and self._board.plan.completed:
             return RunEnd.COMPLETED
+        if self._board.plan and self._board.plan.is_exhausted:
+            return RunEnd.EXHAUSTED
         return RunEnd.SUSPENDED if self._spec.suspend and not self._is_held else None
 
     def _wait(self, wake_at: float | None) -> None:

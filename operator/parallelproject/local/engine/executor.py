@@ -20,6 +20,7 @@ from parallelproject.local.engine.earlier_sessions import attempt_of
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
+from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.workspace.ports import PortLeases
 from parallelproject.local.workspace.sandbox import Bubblewrap
@@ -46,6 +47,7 @@ class ProcessExecutor:
         agents: "AgentEnds | None" = None,
         verification: "LocalVerification | None" = None,
         sandbox: Bubblewrap | None = None,
+        usages: UsageFiles | None = None,
     ) -> None:
         """Prepares it.
 
@@ -58,6 +60,7 @@ class ProcessExecutor:
             agents: Says how attempts of agents ended, where there are any.
             verification: Knows which tasks repair what they have landed.
             sandbox: What commands run in, if anything.
+            usages: Keeps what attempts report that they have used.
         """
         self._board = board
         self._commands = commands
@@ -69,6 +72,7 @@ class ProcessExecutor:
         self._sandbox = sandbox
         self._ports = PortLeases(board.spec.workspace.ports, str(directory.path))
         self._asked = AskedQuestions(directory, are_taken_before=deliveries is not None)
+        self._usages = usages
 
     def task(
         self,
@@ -166,7 +170,10 @@ class ProcessExecutor:
         """How an attempt ended that the supervisor has seen end: by its own account where its work was to land."""
         self._ports.release(row.key)
         row = self._deliveries.reported(row) if self._deliveries else row
-        return self._asked.reported(self._agents.reported(row) if self._agents else row)
+        row = self._asked.reported(self._agents.reported(row) if self._agents else row)
+        if self._usages:
+            self._usages.take(row)
+        return row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
         """Where an attempt stands that has ``ended``.
@@ -175,7 +182,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents, self._asked.text(row))
+        return attempt_of(row, now, self.commit(row), self._agents, self._asked.text(row), self._usages)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

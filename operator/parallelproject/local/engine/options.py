@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from parallelproject.model.spec import (
     Agent,
+    Budget,
     FailurePolicy,
     Sandbox,
     Scheduling,
@@ -52,6 +53,8 @@ class RunOptions:
     """Of every task, instead of what the spec says."""
     task_seconds: int | None = None
     """Longest time of an attempt of every task, instead of what the spec says. 0: no limit."""
+    budgets: Sequence[Budget] = ()
+    """Limits of units, in place of those of the spec."""
     skip: Sequence[str] = ()
     """Ids of tasks that are not run, also to those of the spec."""
     state_dir: Path | None = None
@@ -105,6 +108,8 @@ class RunOptions:
         if self.sandbox is not None:
             kind = Sandbox.BUBBLEWRAP if self.sandbox else Sandbox.NONE
             asked["workspace"] = spec.workspace.model_copy(update={"sandbox": kind})
+        if self.budgets:
+            asked["budgets"] = _with_limits(spec.budgets, self.budgets)
         if self.skip:
             asked["skip"] = list(dict.fromkeys([*spec.skip, *self.skip]))
         if self.agent or self.command:  # all roles run the same then
@@ -121,6 +126,15 @@ class RunOptions:
         """Whether an attempt has a deadline that nobody has asked for: ``TASK_SECONDS``."""
         is_open = any(task.active_deadline_seconds is None for task in spec.tasks)
         return is_open and self.task_seconds is None and spec.defaults.active_deadline_seconds is None
+
+
+def _with_limits(budgets: Sequence[Budget], asked: Sequence[Budget]) -> list[Budget]:
+    """Budgets with other limits; what else the spec says of a unit stays."""
+    found = {budget.unit: budget for budget in budgets}
+    for budget in asked:
+        known = found.get(budget.unit, budget)
+        found[budget.unit] = known.model_copy(update={"limit": budget.limit})
+    return list(found.values())
 
 
 def _checks(commands: Sequence[str]) -> list[VerificationCheck]:

@@ -89,7 +89,7 @@ def resume(
             found = plan(graph, spec, ledger, history.attempts, now)
     snapshot = found.ledger.snapshot
     done = all_done(graph, found.states) and (snapshot is None or is_verified(verified, snapshot))
-    ledger = replace(ledger, records=found.ledger.records)
+    ledger = replace(ledger, records=found.ledger.records, spending=found.ledger.spending)
     return Resumption(basis, graph, spec, ledger, found, done)
 
 

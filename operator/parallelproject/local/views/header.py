@@ -2,7 +2,9 @@
 
 from rich.text import Text
 
+from parallelproject.core.planner.budget import spent_text
 from parallelproject.core.report.bar import bar
+from parallelproject.core.report.budget_status import budgets_now
 from parallelproject.local.engine.board import Board
 from parallelproject.model.names import level_name
 from parallelproject.model.status import TaskState
@@ -58,6 +60,8 @@ def _fields(board: Board, now: float, ends_at: float | None, short: int) -> list
     if levels:
         level = level_name(min(board.plan.level if board.plan else 0, levels - 1))
         fields.append((level if short else f"{level} of {levels} level{'' if levels == 1 else 's'}", ""))
+    if board.plan and board.spec.budgets and short < 2:
+        fields += [(spent_text(line), "") for line in budgets_now(board.graph, board.spec, board.plan)[:1]]
     fields.append((clock_time(now - board.began), ""))
     if ends_at is not None and short < 3:
         left = clock_time(round(max(0.0, ends_at - now)))

@@ -7,9 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parallelproject.core.planner.agent_usage import decimal_text
 from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.planner.budget import spent_text
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan
+from parallelproject.core.report.budget_status import budgets_now, exhausted_text, shortage_now
 from parallelproject.core.report.figures import measure
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
@@ -88,6 +91,7 @@ def summary(
         _headline(board, states, end, options),
         *_figures(board, ledger),
         *_spent(agents),
+        *_budgets(board, plan),
     ]
     lines += _failures(board, plan, ledger, failed, directory, width_of(options.stdout))
     lines += _needs(board, ledger)
@@ -137,6 +141,7 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     how = {
         RunEnd.INTERRUPTED: "interrupted: ",
         RunEnd.SUSPENDED: "suspended (spec.suspend is true): ",
+        RunEnd.EXHAUSTED: "the budget is used up: ",
         RunEnd.TROUBLE: "cut off: ",
     }.get(end, "")
     if board.plan and board.plan.stopped and end is RunEnd.COMPLETED:
@@ -144,7 +149,7 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
         by = "by request" if board.stop_requested else "spec.stop is true"
         late = "--timeout" if options.seconds else "spec.activeDeadlineSeconds"
         how = f"stopped ({by}): " if spec_stops else f"stopped ({late}): "
-    style = "bold yellow" if end is RunEnd.INTERRUPTED else "bold red"
+    style = "bold yellow" if end in (RunEnd.INTERRUPTED, RunEnd.EXHAUSTED) else "bold red"
     return PageLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
 
 
@@ -171,6 +176,14 @@ def _spent(agents: "AgentEnds | None") -> list[PageLine]:
     if not spent or not spent.text:
         return []
     return [PageLine(f"  agents used {spent.text}" + (f" ({spent.gap})" if spent.gap else ""))]
+
+
+def _budgets(board: Board, plan: Plan) -> list[PageLine]:
+    """What is spent of each budget; if that ended the run, the figures and the fix."""
+    lines = [PageLine(f"  {', '.join(map(spent_text, budgets_now(board.graph, board.spec, plan)))}")]
+    if plan.is_exhausted:
+        lines.append(PageLine(exhausted_text(board.graph, board.spec, plan), "yellow"))
+    return lines if board.spec.budgets else []
 
 
 def _spent_by(agents: "AgentEnds | None") -> Callable[[str], str]:
@@ -258,6 +271,8 @@ def _next_steps(
         return list(first)
     if end is RunEnd.SUSPENDED:
         return [*first, NextStep("Resume, once spec.suspend is false", options.rerun)]
+    if end is RunEnd.EXHAUSTED and board.plan:
+        return [*first, NextStep("Go on with a larger budget", _with_larger_budget(board, board.plan, options.rerun))]
     if end is not RunEnd.COMPLETED:
         return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:
@@ -270,6 +285,20 @@ def _next_steps(
         NextStep("Show the outputs of the tasks", f"ls {outputs}"),
         NextStep("Start over", f"{options.rerun} --fresh"),
     ]
+
+
+def _with_larger_budget(board: Board, plan: Plan, command: str) -> str:
+    """The command line with twice the budget that is used up; as it is, where the spec has to be changed for that."""
+    found = shortage_now(board.graph, board.spec, plan)
+    if found is None or found.line.role:
+        return command
+    unit, kept = f"{found.line.unit}=", list[str]()
+    for word in shlex.split(command):
+        if kept and kept[-1] == "--budget" and word.startswith(unit):
+            kept.pop()
+        elif not word.startswith(f"--budget={unit}"):
+            kept.append(word)
+    return f"{shlex.join(kept)} --budget {unit}{decimal_text(2 * max(found.line.limit, found.line.spent + found.own))}"
 
 
 def _next(steps: Sequence[NextStep]) -> list[PageLine | NextStep]:

@@ -10,6 +10,7 @@ from typing import Self
 
 from parallelproject.core.planner.constraints.approval import Approvals
 from parallelproject.core.planner.constraints.backoff import Backoff
+from parallelproject.core.planner.constraints.budgets import Budgets
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.dependencies import Dependencies
@@ -36,6 +37,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     Backoff,
     LimitPools,
     Refusals,
+    Budgets,
     Files,
     RoleLimit,
     QueueLimit,

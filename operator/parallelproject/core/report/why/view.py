@@ -6,6 +6,7 @@ from typing import Any
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.explanation import ConditionText, Parked, Row, View
+from parallelproject.core.report.budget_status import read_spending
 from parallelproject.core.report.status import read_limits, read_row
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
@@ -42,7 +43,8 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
         for pool, met in read_limits(status).items()
         if met.task in graph.index
     }
-    return View(graph, spec, now, rows, conditions, merged_levels(status.get("publication")), pulls, limits)
+    merged = merged_levels(status.get("publication"))
+    return View(graph, spec, now, rows, conditions, merged, pulls, limits, read_spending(status))
 
 
 def _mappings(found: object) -> list[Mapping[str, Any]]:
