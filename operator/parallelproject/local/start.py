@@ -106,6 +106,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             resumed = resume(graph, spec, store, history, clock.now(), asked)
             began = clock.now() - history.elapsed
             board = Board(project.name, resumed.graph, resumed.spec, clock, began)
+            board.run_id = store.run_id
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)

@@ -78,6 +78,8 @@ ENV_WORKSPACE = "PPROJ_WORKSPACE"
 ENV_OUTPUTS = "PPROJ_OUTPUTS"
 ENV_FEEDBACK = "PPROJ_FEEDBACK"
 ENV_PROMPT_FILE = "PPROJ_PROMPT_FILE"
+ENV_TRACEPARENT = "TRACEPARENT"
+"""The trace that a task's spans belong to (W3C Trace Context)."""
 ENV_SESSION = "PPROJ_SESSION"
 
 _NAME_MAX = 63  # a Job's name is also a label value of its pods

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.local.agents.call import note_call
 from parallelproject.local.agents.prompts import write_prompt
@@ -96,6 +97,8 @@ class ProcessExecutor:
             names.ENV_OUTPUTS: directory.outputs(task_id),
             names.ENV_ROLE: role or "",
         }
+        if names.ENV_TRACEPARENT not in os.environ:  # else spans belong to the trace of who called us
+            own[names.ENV_TRACEPARENT] = attempt_context(self._board.run_id, task_id, number).traceparent
         if task_id in failed:
             own[names.ENV_FEEDBACK] = self._feedback(task_id, failed[task_id])
         command = self._commands[role]
