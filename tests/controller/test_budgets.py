@@ -30,7 +30,7 @@ def test_nothing_starts_over_a_budget_and_a_larger_one_goes_on(ns: Namespace) ->
         "the budget of $3.00 is too small for a further attempt: $2.20 spent, and it would reserve $1.10; "
     )
     assert (condition(done, "Completed")["status"], condition(done, "Stalled")["status"]) == ("False", "True")
-    assert done["status"]["budgets"] == [{"unit": "usd", "limit": "3.00", "spent": "2.2", "reserved": "0"}]
+    assert done["status"]["budgets"] == [{"unit": "usd", "limit": "3", "spent": "2.2", "reserved": "0"}]
     document = json.loads(ns.pods("a")[0]["metadata"]["annotations"]["parallelproject.io/delivery"])
     assert document["usage"] == "/pproj/outputs/usage.json"
     ns.patch({"budgets": [{"unit": "usd", "limit": "6"}], "parallelism": 4})

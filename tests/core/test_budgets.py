@@ -68,6 +68,14 @@ def test_before_an_attempt_has_finished_max_cost_is_reserved_or_nothing() -> Non
     assert decide({}, limit="0")[2] == [], "of nothing, nothing starts"
 
 
+def test_with_max_and_max_cost_no_attempt_can_exceed_what_it_reserves() -> None:
+    budgets = [{"unit": "usd", "limit": "5", "reserve": "Max"}]
+    assert decide({"a": [spent("0.1")]}, budgets=budgets, roles=[CAREFUL])[2] == ["b"]
+    assert decide({"a": [spent("0.1")]}, roles=[CAREFUL])[2] == ["b", "c", "d", "e"]
+    said = answer("f", {"a": [spent("0.1")], "b": [active()]}, budgets=budgets, roles=[CAREFUL])
+    assert said[1] == "$2.50 is maxCost of role coder"
+
+
 def test_when_a_limit_is_used_up_nothing_starts_whatever_it_would_reserve() -> None:
     roles = [CODER, {"name": "tester"}]
     tasks = [{"id": "a", "role": "coder"}, {"id": "b", "role": "tester"}]
@@ -163,7 +171,7 @@ def test_a_project_whose_budget_is_used_up_is_not_finished_and_says_what_helps()
     assert (shown["Ready"], shown["Stalled"]) == (("False", "BudgetExhausted"), ("True", "BudgetExhausted"))
     assert condition(status, "BudgetExhausted")["message"] == (
         "the budget of $5.00 is too small for a further attempt: $3.00 spent, and it would reserve $3.00; "
-        "a larger spec.budgets[0].limit lets it go on (in a local run: pproj run --budget usd=LIMIT)"
+        "a larger spec.budgets[0].limit lets it continue (in a local run: pproj run --budget usd=LIMIT)"
     )
     assert status["budgets"] == [{"unit": "usd", "limit": "5", "spent": "3", "reserved": "0"}]
     larger = spec.model_copy(update={"budgets": [Budget(unit="usd", limit="10")]})
@@ -213,14 +221,14 @@ def test_why_has_the_figures_and_who_holds_the_reservations() -> None:
         "$1.20 is the largest amount of 1 finished attempt of role coder",
         "running, each with its own reservation until its end: b (running for 11 s), c (running for 11 s) and "
         "d (running for 11 s)",
-        "a larger spec.budgets[0].limit lets it go on (in a local run: pproj run --budget usd=LIMIT)",
+        "a larger spec.budgets[0].limit lets it continue (in a local run: pproj run --budget usd=LIMIT)",
     )
     assert answer("d", {}, roles=[CAREFUL])[1] == "$2.50 is maxCost of role coder: no attempt of it has finished"
     assert answer("d", {"a": [spent("7")]})[0] == "the budget of $5.00 is used up: $7.00 spent"
     budgets = [{"unit": "usd", "limit": "100", "perRole": {"coder": "2"}}]
     assert answer("d", {"a": [spent("1.5")]}, budgets=budgets)[::2] == (
         "the budget of $2.00 of role coder is too small for a further attempt: $1.50 spent, and it would reserve $1.50",
-        "a larger spec.budgets[0].perRole.coder lets it go on",
+        "a larger spec.budgets[0].perRole.coder lets it continue",
     )
 
 

@@ -1,14 +1,18 @@
 """A project's run as a trace: what is in it, and that it is the same whoever makes it."""
 
+import re
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.report.spans import Span, Subject, Trace, trace_of
+from parallelproject.core.report.spans import AgentModel, Span, Subject, Trace, trace_of
 from parallelproject.core.report.status import render_status
+from parallelproject.core.report.trace_context import attempt_context
 from tests.core.examples import examples
 from tests.core.projects import specs
 from tests.core.simulation import Chaos, History, simulate
@@ -162,3 +166,38 @@ def test_every_span_is_within_its_parent_and_has_an_id_of_its_own(history: Histo
                 assert span.end <= above.end
         known[span.id] = span
     assert all(a.parent == 0 or b.parent != 0 for a, b in pairwise(trace.spans))
+
+
+def test_an_attempt_has_the_attributes_of_its_agent_and_links_to_the_trace_of_its_task() -> None:
+    used = AgentUsage(900, 40, Decimal("0.25"))
+    status = {**STATUS, "tasks": [STATUS["tasks"][0], {**STATUS["tasks"][1], "inputTokens": 7}]}
+    seen = {"schema": (SEEN["schema"][0], SEEN["schema"][1]._replace(usage=used))}
+    agents = {"schema": AgentModel("ClaudeCode", "sonnet"), "test": AgentModel("Aider")}
+    trace = trace_of(SHOP, status, seen, agents)
+    assert trace is not None
+    found = attributes(trace, "attempt 2")
+    assert {key: value for key, value in found.items() if "gen_ai" in key or "cost" in key} == {
+        "gen_ai.agent.name": "ClaudeCode",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.system": "anthropic",
+        "gen_ai.request.model": "sonnet",
+        "gen_ai.usage.input_tokens": 900,
+        "gen_ai.usage.output_tokens": 40,
+        "parallelproject.attempt.cost_usd": "0.25",
+    }
+    (of_test,) = (span.attributes for span in trace.spans if span.attributes.get("process.exit.code") == 3)
+    assert {key: value for key, value in of_test.items() if "gen_ai" in key} == {
+        "gen_ai.agent.name": "Aider",
+        "gen_ai.usage.input_tokens": 7,
+    }
+    (span,) = (span for span in trace.spans if span.name == "attempt 2")
+    assert span.link == attempt_context(SHOP.uid, "schema", 2)
+
+
+def test_the_context_of_an_attempt_stays_as_it_is_and_is_its_own() -> None:
+    """A running task has it: another release must derive the same."""
+    context = attempt_context("0f1e2d3c", "schema", 2)
+    assert context.traceparent == f"00-{context.trace:032x}-{context.span:016x}-01"
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", context.traceparent)
+    others = [attempt_context("0f1e2d3c", "schema", 3), attempt_context("0f1e2d3c", "test", 2)]
+    assert len({context, *others}) == 3

@@ -33,9 +33,9 @@ def test_a_run_ends_when_its_budget_is_used_up_and_goes_on_with_a_larger_one(run
     assert "  spent $2.20 of $2.50\n" in said
     assert (
         "the budget of $2.50 is too small for a further attempt: $2.20 spent, and it would reserve $1.10; "
-        "a larger spec.budgets[0].limit lets it go on (in a local run: pproj run --budget usd=LIMIT)"
+        "a larger spec.budgets[0].limit lets it continue (in a local run: pproj run --budget usd=LIMIT)"
     ) in said
-    assert "Go on with a larger budget:\n    pproj run x.json --budget usd=6.6\n" in said
+    assert "Continue with a larger budget:\n    pproj run x.json --budget usd=6.6\n" in said
     assert run.run(EXIT_EXHAUSTED).count("started") == 0, "the next session knows what was spent"
     assert "spent $4.40 of $4.40" in limited(run, "4.40").run(EXIT_EXHAUSTED)
     assert run.journal() == ["a", "b", "c", "d"]

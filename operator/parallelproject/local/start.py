@@ -121,6 +121,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             began = clock.now() - history.elapsed
             place = f" --state-dir {shlex.quote(str(path))}" if path else ""
             board = Board(project.name, resumed.graph, resumed.spec, clock, began, place=place)
+            board.run_id = store.run_id
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             board.verified = verification.condition if verification else None

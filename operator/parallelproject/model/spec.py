@@ -384,8 +384,9 @@ class Budget(Model):
     limit: Amount
     """The most that may be spent, as a decimal number."""
     reserve: Reserve = Reserve.P90
-    """What a running attempt reserves until its end, by the finished attempts of its role: the percentile P90, or Max,
-    the largest amount. With fewer than ten, P90 is Max; before the first, maxCost of the role's agent, else nothing."""
+    """What a running attempt reserves until its end, by the finished attempts of its role: the percentile P90 (with fewer
+    than ten, the largest amount), or Max: the largest amount, and at least maxCost of the role's agent. Before the first has
+    finished, both are maxCost, or nothing without that."""
     per_role: Annotated[dict[str, Amount], Field(max_length=50)] = {}
     """Limits of single roles, by name."""
 
@@ -612,8 +613,7 @@ class Spec(Model):
     notify: Notify | None = None
     """A command or a webhook that is notified when something waits for a person, and at the end. In a local run only."""
     budgets: Annotated[list[Budget], Field(max_length=8)] = []
-    """The most that the project may spend. When a budget is used up, running attempts finish and no further one starts; with a
-    larger limit it goes on. In a cluster with spec.git and executor Job only."""
+    """The most that the project may spend. When a budget is used up, running attempts finish and no further one starts; with a larger limit it continues. In a cluster with spec.git and executor Job only."""
     prompt: Annotated[str, Field(max_length=65_536)] | None = None
     """The prompt of agents, a Jinja2 template of task, attempt, dependencies, feedback, outputs, project and role; by default one with all of that. Not with executor Workflow."""
     defaults: Defaults = Defaults()

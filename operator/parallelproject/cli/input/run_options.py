@@ -114,7 +114,7 @@ Budgets = Annotated[
         "--budget",
         metavar="UNIT=LIMIT",
         help="The most that all attempts may spend, as in usd=5 or tokens=2000000; may be given again for other units. "
-        "When it is used up, running tasks finish and the run ends; a larger one goes on. Overrides FILE.",
+        "When it is used up, running tasks finish and the run ends; a larger one continues it. Overrides FILE.",
     ),
 ]
 RunTimeout = Annotated[

@@ -6,7 +6,7 @@ only once, since it is never changed but replaced.
 
 import platform
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -19,10 +19,12 @@ from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.telemetry import metric_names as names
 from parallelproject.controller.telemetry.metric_names import Metric
 from parallelproject.controller.telemetry.metrics import MetricsRegistry, asked_for
+from parallelproject.core.planner.agent_usage import TOKENS, USD, AgentUsage, amount_of
+from parallelproject.core.report.budget_status import read_spending
 from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
 from parallelproject.kube.reflector import Reflector
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import ConditionType, Reason, TaskState
 
 NEW, REJECTED = "New", "Rejected"
 _BY_REASON = {"AllSucceeded": "Succeeded", "TasksFailed": "Failed"}
@@ -69,6 +71,11 @@ class _Summary(NamedTuple):
     published: tuple[str, str] | None
     tasks: Counter[str]
     reasons: Counter[tuple[str, str]]
+    budgets: Mapping[str, tuple[float, float]]
+    """By unit, what is spent, and the limit of the whole project."""
+    is_exhausted: bool
+    spending: Mapping[str, AgentUsage]
+    """By role."""
 
 
 class Gauges(Collector):
@@ -108,6 +115,11 @@ class Gauges(Collector):
         reasons: Counter[tuple[str, ...]] = Counter()
         publications: Counter[tuple[str, ...]] = Counter()
         slots: Counter[tuple[str, ...]] = Counter()
+        spent: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        limits: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        exhausted: Counter[tuple[str, ...]] = Counter()
+        tokens: Counter[tuple[str, ...]] = Counter()
+        costs: defaultdict[tuple[str, ...], float] = defaultdict(float)
         known = self._observed.projects
         for namespace in {project.owner.namespace for project in known}:
             projects.update({(namespace, state): 0 for state in STATES})
@@ -121,6 +133,14 @@ class Gauges(Collector):
                 reasons[namespace, state, reason] += count
             if counted.published is not None:
                 publications[(namespace, *counted.published)] += 1
+            exhausted[(namespace,)] += counted.is_exhausted
+            for unit, (used, limit) in counted.budgets.items():
+                spent[namespace, unit] += used
+                limits[namespace, unit] += limit
+            for role, usage in counted.spending.items():
+                tokens[namespace, role, "input"] += usage.input_tokens or 0
+                tokens[namespace, role, "output"] += usage.output_tokens or 0
+                costs[namespace, role] += float(usage.usd or 0)
             snapshot = project.ledger.snapshot
             slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
@@ -131,6 +151,11 @@ class Gauges(Collector):
         yield _gauge(names.TASKS_BY_REASON, reasons)
         yield _gauge(names.PUBLICATIONS, publications)
         yield _gauge(names.SLOTS_HELD, slots)
+        yield _gauge(names.BUDGET_SPENT, spent)
+        yield _gauge(names.BUDGET_LIMIT, limits)
+        yield _gauge(names.BUDGETS_EXHAUSTED, exhausted)
+        yield _gauge(names.AGENT_TOKENS, tokens)
+        yield _gauge(names.AGENT_COST, costs)
         yield _gauge(names.RECONCILES_FAILING, {(): float(sum(map(self._observed.is_failing, known)))})
         yield _gauge(names.STATUS_OLDEST, {(): _age(map(self._observed.status_behind_since, known))})
 
@@ -190,7 +215,21 @@ def summary(status: Mapping[str, Any]) -> _Summary:
                 reasons[state, reason if reason in _REASONS else _OTHER] += count
     found = condition(status, "Published")
     published = (_word(found.get("status")), _word(found.get("reason"))) if found else None
-    return _Summary(_state(status), published, tasks, reasons)
+    is_exhausted = condition(status, ConditionType.BUDGET_EXHAUSTED).get("status") == "True"
+    spending = {role or "": found.usage for role, found in read_spending(status).items()}
+    return _Summary(_state(status), published, tasks, reasons, _budgets(status), is_exhausted, spending)
+
+
+def _budgets(status: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """The budgets of whole projects, in the units that agents report."""
+    found = status.get("budgets")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    amounts = {
+        row["unit"]: (amount_of(row.get("spent")), amount_of(row.get("limit")))
+        for row in rows
+        if row.get("unit") in (USD, TOKENS) and "role" not in row
+    }
+    return {unit: (float(spent or 0), float(limit or 0)) for unit, (spent, limit) in amounts.items()}
 
 
 def _rows(status: Mapping[str, Any]) -> Counter[tuple[Any, Any]]:

@@ -93,6 +93,38 @@ PUBLICATIONS = Metric(
     "Projects with a forge, by status and reason of the condition Published.",
     (NAMESPACE, "status", "reason"),
 )
+BUDGET_SPENT = Metric(
+    "parallelproject_budget_spent",
+    Kind.GAUGE,
+    "What the existing projects with a budget have spent of it, by unit: usd or tokens.",
+    (NAMESPACE, "unit"),
+)
+BUDGET_LIMIT = Metric(
+    "parallelproject_budget_limit",
+    Kind.GAUGE,
+    "Limits of the budgets of the existing projects, by unit: usd or tokens.",
+    (NAMESPACE, "unit"),
+)
+BUDGETS_EXHAUSTED = Metric(
+    "parallelproject_budgets_exhausted",
+    Kind.GAUGE,
+    "Projects that continue only with a larger budget: their condition BudgetExhausted is True.",
+    (NAMESPACE,),
+)
+AGENT_TOKENS = Metric(
+    "parallelproject_agent_tokens",
+    Kind.GAUGE,
+    "Tokens that the attempts of the existing projects have used, by role and direction (input, output). Attempts "
+    "without a role have an empty one. It only grows while its projects exist.",
+    (NAMESPACE, "role", "direction"),
+)
+AGENT_COST = Metric(
+    "parallelproject_agent_cost_usd",
+    Kind.GAUGE,
+    "US dollars that the attempts of the existing projects have cost, by role, as far as they say so. It only grows "
+    "while its projects exist.",
+    (NAMESPACE, "role"),
+)
 QUEUE_DEPTH = Metric("parallelproject_queue_depth", Kind.GAUGE, "Projects that wait to be planned.")
 QUEUE_OLDEST = Metric(
     "parallelproject_queue_oldest_seconds",
@@ -223,7 +255,8 @@ _PROCESS = (
 """Metrics of the client library, on Linux."""
 
 METRICS = (
-    PROJECTS, TASKS, TASKS_BY_REASON, SLOTS_HELD, PUBLICATIONS, ATTEMPTS_STARTED, RETRIES, ATTEMPTS_ENDED, LANDINGS,
+    PROJECTS, TASKS, TASKS_BY_REASON, SLOTS_HELD, PUBLICATIONS, BUDGET_SPENT, BUDGET_LIMIT, BUDGETS_EXHAUSTED,
+    AGENT_TOKENS, AGENT_COST, ATTEMPTS_STARTED, RETRIES, ATTEMPTS_ENDED, LANDINGS,
     RELEASE_DURATION, QUEUE_DEPTH, QUEUE_OLDEST, QUEUE_DURATION, RECONCILE_DURATION, PLAN_DURATION, RECONCILES_FAILING,
     STATUS_DELAY, STATUS_OLDEST, API_REQUESTS, API_DURATION, WATCH_SYNCED, WATCH_RESTARTS, WATCH_SILENCE, KOPF_RESTARTS,
     PROJECTS_MISSED, CLOCK_SKEW, TRACES, LEADER, BUILD, *_PROCESS,

@@ -12,14 +12,15 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 from opentelemetry.trace import Span as OpenSpan
-from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from parallelproject import __version__
 from parallelproject.core.report.spans import Trace
 
 NAME = "parallelproject"
 _SPANS_AT_ONCE = 512
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class Otlp:
@@ -48,8 +49,9 @@ class Otlp:
         for span in trace.spans:
             self._ids.trace, self._ids.span = trace.id, span.id
             around = set_span_in_context(made[span.parent]) if span.parent else None
+            links = [Link(SpanContext(*span.link, is_remote=True, trace_flags=_SAMPLED))] if span.link else []
             started = self._tracer.start_span(
-                span.name, around, attributes=span.attributes, start_time=_nanoseconds(span.start)
+                span.name, around, attributes=span.attributes, links=links, start_time=_nanoseconds(span.start)
             )
             if span.failed is not None:
                 started.set_status(Status(StatusCode.ERROR, span.failed))

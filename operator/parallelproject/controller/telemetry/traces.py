@@ -18,7 +18,7 @@ from parallelproject.controller.projects.feed import Moment
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.core.report.changes import Event, What
-from parallelproject.core.report.spans import Subject, Trace, trace_of
+from parallelproject.core.report.spans import AgentModel, Subject, Trace, trace_of
 from parallelproject.core.times import epoch
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class _Work(NamedTuple):
     project: Subject
     status: Json
     seen: dict[str, tuple[Attempt, ...]]
+    agents: dict[str, AgentModel]
 
 
 class Traces:
@@ -86,7 +87,7 @@ class Traces:
         owner = project.owner
         subject = Subject(owner.namespace, owner.name, owner.uid)
         try:
-            self._waiting.put_nowait(_Work(subject, project.status, project.observed.attempts.copy()))
+            self._waiting.put_nowait(_Work(subject, project.status, project.observed.attempts.copy(), _agents(project)))
         except queue.Full:
             log.warning("the trace of %s/%s is dropped: %d wait", owner.namespace, owner.name, _WAITING_MAX)
             self._tell("dropped")
@@ -100,12 +101,22 @@ class Traces:
         while True:
             work = self._waiting.get()
             try:
-                trace = trace_of(work.project, work.status, work.seen)
+                trace = trace_of(work.project, work.status, work.seen, work.agents)
                 done = trace is not None and exporter.export(trace)
             except Exception:
                 log.exception("the trace of %s/%s", work.project.namespace, work.project.name)
                 done = False
             self._tell("exported" if done else "failed")
+
+
+def _agents(project: Project) -> dict[str, AgentModel]:
+    """By task id, the coding agent of its role."""
+    spec, graph = project.spec, project.graph
+    if spec is None or graph is None:
+        return {}
+    by_role = {role.name: AgentModel(role.agent.type.value, role.agent.model) for role in spec.roles if role.agent}
+    named = zip(graph.ids, graph.role, strict=True)
+    return {task: by_role[role] for task, role in named if role in by_role}
 
 
 def exporter_from_environment() -> Exporter | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from parallelproject.core.planner.agent_usage import USD, decimal_text
 from parallelproject.core.planner.spending import RoleSpending, Spending
-from parallelproject.model.spec import Budget, Spec
+from parallelproject.model.spec import Budget, Reserve, Spec
 
 _NOTHING = RoleSpending()
 _ZERO = Decimal(0)
@@ -81,8 +81,9 @@ class Reservations:
         key = budget.unit, role
         if key not in self._known:
             found = self.spending.get(role, _NOTHING).expected(budget.unit, budget.reserve)
-            if found is None and budget.unit == USD:
-                found = max_cost(self.spec, role)
+            most = max_cost(self.spec, role) if budget.unit == USD else None
+            if most is not None and (found is None or budget.reserve is Reserve.MAX):
+                found = max(most, found or _ZERO)
             self._known[key] = found if found is not None else _ZERO
         return self._known[key]
 
@@ -155,7 +156,7 @@ def shortage_text(found: Shortage) -> str:
 
 
 def fix_text(found: Shortage) -> str:
-    """What lets it go on."""
+    """What lets it continue."""
     unit, place = found.line.unit, found.line.place
     locally = "" if found.line.role else f" (in a local run: pproj run --budget {unit}=LIMIT)"
-    return f"a larger {place} lets it go on{locally}"
+    return f"a larger {place} lets it continue{locally}"

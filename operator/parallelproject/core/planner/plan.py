@@ -93,7 +93,7 @@ class Plan:
     stopped: Reason | None
     """STOPPED or DEADLINE_EXCEEDED if that keeps tasks from running."""
     is_exhausted: bool
-    """Nothing runs, and all that could start waits for a budget: only a larger limit lets it go on."""
+    """Nothing runs, and all that could start waits for a budget: it continues only with a larger limit."""
     acting: Mapping[str | None, str]
     """By role, the fallback that runs its tasks for now."""
     wake_at: float | None

@@ -49,7 +49,7 @@ def shortage_now(graph: CompiledGraph, spec: Spec, plan: Plan) -> Shortage | Non
 
 
 def exhausted_text(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
-    """Why a project goes on only with a larger budget, and the fix."""
+    """Why a project continues only with a larger budget, and the fix."""
     found = shortage_now(graph, spec, plan)
     return f"{shortage_text(found)}; {fix_text(found)}" if found else ""
 

@@ -9,13 +9,16 @@ attempt. Times of earlier ones are known as long as their Jobs exist. An attempt
 never started has none.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from parallelproject.core.planner.agent_usage import AgentUsage, decimal_text
 from parallelproject.core.planner.attempt import Attempt, Phase, Record
 from parallelproject.core.report.status import condition, read_row
+from parallelproject.core.report.trace_context import TraceContext, attempt_context, derived_id
 from parallelproject.core.times import epoch
+from parallelproject.model.agents import AgentType
 from parallelproject.model.names import level_name
 from parallelproject.model.status import TaskState
 
@@ -43,6 +46,8 @@ class Span(NamedTuple):
     attributes: Mapping[str, Value]
     failed: str | None = None
     """Why it failed; None if it did not."""
+    link: TraceContext | None = None
+    """Of an attempt: the context that its task had, in which its agent may have made spans."""
 
 
 class Trace(NamedTuple):
@@ -62,19 +67,42 @@ class Subject(NamedTuple):
     uid: str
 
 
-def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Sequence[Attempt]]) -> Trace | None:
+class AgentModel(NamedTuple):
+    """The coding agent of a task, for the attributes of its attempts."""
+
+    agent: str
+    """An ``AgentType``."""
+    model: str | None = None
+    """The model that is asked for; None: the agent's own."""
+
+
+_PROVIDERS = {
+    AgentType.CLAUDE_CODE.value: "anthropic",
+    AgentType.CODEX.value: "openai",
+    AgentType.GEMINI.value: "gcp.gemini",
+}
+"""The provider of agents that have only one, by the names of OpenTelemetry's conventions for generative AI."""
+
+
+def trace_of(
+    project: Subject,
+    status: Mapping[str, Any],
+    seen: Mapping[str, Sequence[Attempt]],
+    agents: Mapping[str, AgentModel] = MappingProxyType({}),
+) -> Trace | None:
     """The trace of a project that has ended; None if its status has no time of its end.
 
     Args:
         project: Its identity.
         status: As it is written.
         seen: By task id, the observed attempts.
+        agents: By task id, its coding agent.
     """
     start, end = epoch(status.get("startTime")), epoch(status.get("completionTime"))
     if start is None or end is None:
         return None
     run = f"{project.uid}/{status['completionTime']}"
-    root = _id(run, 8)
+    root = derived_id(run, 8)
     result = condition(status, "Succeeded")
     counts = status.get("counts") or {}
     attributes: dict[str, Value] = {
@@ -88,13 +116,13 @@ def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Seq
     spans = [Span(project.name, root, 0, start, max(start, end), attributes, failed)]
     levels: dict[int | None, list[list[Span]]] = {}
     for row in status.get("tasks") or ():
-        found = list(_task(run, row, seen.get(row["id"], ())))
+        found = list(_task(run, project.uid, row, seen.get(row["id"], ()), agents.get(row["id"])))
         if found:
             levels.setdefault(row.get("level"), []).append(found)
     for level, tasks in levels.items():
         parent = root
         if level is not None:  # a task that was removed from the spec has none
-            parent = _id(f"{run}/{level}", 8)
+            parent = derived_id(f"{run}/{level}", 8)
             first, last = min(task[0].start for task in tasks), max(task[0].end for task in tasks)
             failures = sum(task[0].failed is not None for task in tasks)
             why = f"{failures} failed" if failures else None
@@ -102,14 +130,21 @@ def trace_of(project: Subject, status: Mapping[str, Any], seen: Mapping[str, Seq
             spans.append(Span(level_name(level), parent, root, first, last, facts, why))
         for task in tasks:
             spans += [task[0]._replace(parent=parent), *task[1:]]
-    return Trace(_id(run, 16), spans)
+    return Trace(derived_id(run, 16), spans)
 
 
-def _task(run: str, row: Mapping[str, Any], seen: Sequence[Attempt]) -> Iterator[Span]:
+def _task(
+    run: str, uid: str, row: Mapping[str, Any], seen: Sequence[Attempt], agent: AgentModel | None
+) -> Iterator[Span]:
     """The span of a task, then those of its attempts; empty if no time is known."""
     record = read_row(row)
-    me = _id(f"{run}//{row['id']}", 8)
-    attempts = list(_attempts(run, row, record, seen, me))
+    me = derived_id(f"{run}//{row['id']}", 8)
+    attempts = [
+        span._replace(
+            link=attempt_context(uid, row["id"], number), attributes={**span.attributes, **_of_agent(agent, used)}
+        )
+        for number, span, used in _attempts(run, row, record, seen, me)
+    ]
     if not attempts:
         return
     attributes: dict[str, Value] = {
@@ -129,7 +164,28 @@ def _task(run: str, row: Mapping[str, Any], seen: Sequence[Attempt]) -> Iterator
     yield from attempts
 
 
-def _attempts(run: str, row: Mapping[str, Any], record: Record, seen: Sequence[Attempt], task: int) -> Iterator[Span]:
+def _of_agent(agent: AgentModel | None, used: AgentUsage | None) -> dict[str, Value]:
+    """Attributes of OpenTelemetry's conventions for generative AI; what is not known is absent."""
+    found: dict[str, Value] = {}
+    if agent is not None:
+        found["gen_ai.agent.name"] = agent.agent
+        if provider := _PROVIDERS.get(agent.agent):
+            found |= {"gen_ai.provider.name": provider, "gen_ai.system": provider}
+        if agent.model:
+            found["gen_ai.request.model"] = agent.model
+    if used is not None and used.input_tokens is not None:
+        found["gen_ai.usage.input_tokens"] = used.input_tokens
+    if used is not None and used.output_tokens is not None:
+        found["gen_ai.usage.output_tokens"] = used.output_tokens
+    if used is not None and used.usd is not None:
+        found["parallelproject.attempt.cost_usd"] = decimal_text(used.usd)
+    return found
+
+
+def _attempts(
+    run: str, row: Mapping[str, Any], record: Record, seen: Sequence[Attempt], task: int
+) -> Iterator[tuple[int, Span, AgentUsage | None]]:
+    """The attempts whose times are known: their numbers, spans, and what they used if that is known."""
     known = {attempt.number: attempt for attempt in seen}
     for number in sorted(known.keys() | ({record.attempts} if record.attempts else set())):
         attempt = known.get(number)
@@ -155,7 +211,11 @@ def _attempts(run: str, row: Mapping[str, Any], record: Record, seen: Sequence[A
         why = (reason or result) if result == "Failed" else None
         start = float(int(start))
         end = max(start, float(int(end)))
-        yield Span(f"attempt {number}", _id(f"{run}//{row['id']}/{number}", 8), task, start, end, attributes, why)
+        used = attempt.usage if attempt else record.usage if record.attempts == 1 else None
+        span = Span(
+            f"attempt {number}", derived_id(f"{run}//{row['id']}/{number}", 8), task, start, end, attributes, why
+        )
+        yield number, span, used
 
 
 def _result(
@@ -168,8 +228,3 @@ def _result(
     if row["state"] in _ENDED and number == record.attempts:
         return row["state"], row.get("reason"), record.exit_code, record.job
     return ("Failed", record.reason, record.exit_code, record.job) if record.reason else ("Unknown", None, None, None)
-
-
-def _id(place: str, size: int) -> int:
-    """An id of the given number of bytes: the same for the same place, and never all 0."""
-    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:size]) or 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.claim import claim_of
+from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
@@ -146,6 +147,7 @@ def job_manifest(
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
         names.ENV_OUTPUTS: OUTPUTS,
+        names.ENV_TRACEPARENT: attempt_context(owner.uid, graph.ids[task], number).traceparent,
     }
     if feedback:
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"

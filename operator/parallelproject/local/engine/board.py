@@ -43,6 +43,8 @@ class Board:
     """Whether that stops it."""
     suspend_requested: bool = False
     """Whether that suspends it: it waits, and does not end."""
+    run_id: str = ""
+    """What distinguishes it from other runs."""
     ended: float | None = None
     """When this session ended; None while it lasts."""
     place: str = ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
@@ -120,6 +121,8 @@ class ProcessExecutor:
         repair = self._verification.repair(task_id) if self._verification else None
         floor = repair[1].floor if repair else 0
         before = max(failed.get(task_id, 0), floor)  # the attempt that this one follows
+        if names.ENV_TRACEPARENT not in os.environ:  # else spans belong to the trace of who called us
+            own[names.ENV_TRACEPARENT] = attempt_context(self._board.run_id, task_id, number).traceparent
         own |= {names.port_variable(i): str(port) for i, port in enumerate(ports)}
         command = self._commands[role]
         call, session = command.agent, None

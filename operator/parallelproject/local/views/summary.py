@@ -272,7 +272,10 @@ def _next_steps(
     if end is RunEnd.SUSPENDED:
         return [*first, NextStep("Resume, once spec.suspend is false", options.rerun)]
     if end is RunEnd.EXHAUSTED and board.plan:
-        return [*first, NextStep("Go on with a larger budget", _with_larger_budget(board, board.plan, options.rerun))]
+        return [
+            *first,
+            NextStep("Continue with a larger budget", _with_larger_budget(board, board.plan, options.rerun)),
+        ]
     if end is not RunEnd.COMPLETED:
         return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:

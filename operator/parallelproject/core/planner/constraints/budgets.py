@@ -95,14 +95,15 @@ def _source(spec: Spec, spending: Spending, found: Shortage, role: str | None) -
     """Where the reservation of an attempt comes from."""
     line, of_role = found.line, f"role {role}" if role else "tasks without a role"
     histogram = spending[role].amounts.get(line.unit) if role in spending else None
-    if histogram:
+    if histogram and found.own in histogram:
         count = sum(histogram.values())
         attempts = f"{count} finished attempt{'' if count == 1 else 's'} of {of_role}"
         is_most = found.own == max(histogram)
         how = "the largest amount of" if is_most else "the 90th percentile of"
         return f"{amount_text(line.unit, found.own)} is {how} {attempts}"
-    if max_cost(spec, role) is not None:
-        return f"{amount_text(line.unit, found.own)} is maxCost of {of_role}: no attempt of it has finished"
+    if found.own and max_cost(spec, role) == found.own:
+        why = "" if histogram else ": no attempt of it has finished"
+        return f"{amount_text(line.unit, found.own)} is maxCost of {of_role}{why}"
     return f"no attempt of {of_role} has said what it spends: it reserves nothing"
 
 
