@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import chain, core, cost, dispatch, fairness, git, idle, latency, local, makespan, memory, node
+from bench import chain, core, cost, culprits, dispatch, fairness, git, idle, latency, local, makespan, memory, node
 from bench.figure import Figure, Series
 from bench.machine import Machine, this_machine
 from bench.page import write_page
@@ -22,6 +22,7 @@ from bench.table import table
 
 BENCHES = {
     "core": core.run,
+    "culprits": culprits.run,
     "local": local.run,
     "git": git.run,
     "chain": chain.run,

@@ -20,14 +20,14 @@ from parallelproject.git.plumbing.outcome import ConflictError
 from parallelproject.git.plumbing.store import GitStore
 
 _BRANCH = "work"
-_COIN = '''import os, pathlib, random, unittest
+_COIN = """import os, pathlib, random, unittest
 class Flaky(unittest.TestCase):
     def test_coin(self):
         coin = pathlib.Path(os.environ["COIN"])
         tosses = coin.read_text()
         coin.write_text(tosses + "x")
-        self.assertGreater(random.Random(f"{coin} {len(tosses)}").random(), RATE)
-'''
+        self.assertGreater(random.Random(f"SEED {len(tosses)}").random(), RATE)
+"""
 _MODULE = '''"""Part {i}."""
 def unit():
     """Seconds."""
@@ -46,6 +46,13 @@ class Part{i:02}(unittest.TestCase):
 _USES = """    def test_neighbour(self):
         from pkg import part{j:02}
         self.assertEqual(part{j:02}.helper(2) + part{j:02}.unit(), 4 + {j})
+"""
+_BOTH = """def both():
+    from pkg import part{first:02}
+    return part{first:02}.unit() + 1
+"""
+_TEST_BOTH = """    def test_both(self):
+        self.assertEqual(part{second:02}.both(), {first} + 1)
 """
 
 
@@ -112,7 +119,7 @@ def broken_repository(seed: int, cause: Cause, *, flaky: bool) -> Iterator[Broke
         changes = []
         for before, (task, after), commit in zip(states, states[1:], commits[1:], strict=False):
             changed = [path for path, text in after.items() if before[1].get(path) != text]
-            lines = sum(abs(len(after[path].splitlines()) - len(before[1].get(path, "").splitlines())) + 1 for path in changed)  # fmt: skip
+            lines = sum(abs(after[path].count("\n") - before[1].get(path, "").count("\n")) + 1 for path in changed)
             changes.append(LandedChange(task, commit, tuple(changed), lines))
         history = BrokenHistory(tuple(changes), faults, FailureReport(), seed=seed)
         branches = Branches(url=str(folder / "repository.git"), private=folder / "private", local=True)
@@ -131,7 +138,7 @@ def _states(
         files[f"pkg/part{i:02}.py"] = _MODULE.format(i=i)
         files[f"tests/test_part{i:02}.py"] = _TEST.format(i=i) + (_USES.format(j=i % TASKS + 1) if i % 2 else "")
     if flaky:
-        files["tests/test_flaky.py"] = _COIN.replace("RATE", str(FLAKE_RATE))
+        files["tests/test_flaky.py"] = _COIN.replace("RATE", str(FLAKE_RATE)).replace("SEED", str(chance.random()))
     guilty = chance.sample(numbers, 1 if cause is Cause.ONE else 2)
     hows = {i: chance.choice(["value", "crash", "neighbour"]) for i in guilty}
     chance.shuffle(numbers)
@@ -175,8 +182,8 @@ def _interact(files: dict[str, str], guilty: list[int], i: int) -> None:
             elif f"part{first:02}.unit()" in text and not path.startswith("pkg/"):
                 files[path] = text.replace(f"part{first:02}.unit()", f"part{first:02}.seconds()")
     else:
-        files[f"pkg/part{second:02}.py"] += f"def both():\n    from pkg import part{first:02}\n    return part{first:02}.unit() + 1\n"  # fmt: skip
-        files[f"tests/test_part{second:02}.py"] += f"    def test_both(self):\n        self.assertEqual(part{second:02}.both(), {first} + 1)\n"  # fmt: skip
+        files[f"pkg/part{second:02}.py"] += _BOTH.format(first=first)
+        files[f"tests/test_part{second:02}.py"] += _TEST_BOTH.format(first=first, second=second)
 
 
 def _import(repository: Path, states: list[tuple[str, dict[str, str]]]) -> list[str]:
@@ -186,7 +193,9 @@ def _import(repository: Path, states: list[tuple[str, dict[str, str]]]) -> list[
     before: Mapping[str, str] = {}
     for task, files in states:
         message = f"{task or 'base'}\n"
-        stream.append(f"commit refs/heads/{_BRANCH}\ncommitter a <a@b> 1700000000 +0000\ndata {len(message)}\n{message}")
+        stream.append(
+            f"commit refs/heads/{_BRANCH}\ncommitter a <a@b> 1700000000 +0000\ndata {len(message)}\n{message}"
+        )
         for path, text in files.items():
             if before.get(path) != text:
                 stream.append(f"M 100644 inline {path}\ndata {len(text)}\n{text}\n")

@@ -1,7 +1,7 @@
 """Generated histories of a branch on which a check fails: what changed, who broke it, and what the check says."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -67,7 +67,15 @@ class Cost:
     verdict: CulpritVerdict | None = None
     verifications: int = 0
     rounds: int = 0
+    conflicts: int = 0
+    """Probes that git could not build."""
     outcomes: dict[Probe, list[ProbeOutcome]] = field(default_factory=dict)
+
+    def blames_right(self, history: BrokenHistory) -> bool:
+        """Whether exactly the tasks that have to be repaired are found: of a pair, the later one."""
+        order = {change.task: i for i, change in enumerate(history.changes)}
+        later = {max(fault, key=order.__getitem__) for fault in history.faults}
+        return self.verdict is not None and {*self.verdict.blamed} == later
 
     def is_right(self, history: BrokenHistory) -> bool:
         """Whether exactly the tasks that broke the check are found."""
@@ -87,7 +95,8 @@ def history(
         paths = [f"src/{folder}/part_{name}.py", f"tests/{folder}/test_part_{name}.py"]
         if chance.random() < 0.2:
             paths.append("src/common.py")
-        changes.append(LandedChange(name, f"{i:040x}", tuple(paths), int(chance.lognormvariate(4, 1)), chance.choice([0, 0, 0, 1])))  # fmt: skip
+        size, retries = int(chance.lognormvariate(4, 1)), chance.choice([0, 0, 0, 1])
+        changes.append(LandedChange(name, f"{i:040x}", tuple(paths), size, retries))
     guilty = chance.sample(names, 1 if cause is Cause.ONE else 2)
     faults = {frozenset(guilty)} if cause is Cause.PAIR else {frozenset({name}) for name in guilty}
     named = {
@@ -95,7 +104,7 @@ def history(
         Clarity.FAR: chance.sample([name for name in names if name not in guilty], min(2, tasks - len(guilty))),
         Clarity.SILENT: [],
     }[clarity]
-    tests = {f"tests/{change.paths[0].split('/')[1]}/test_part_{change.task}.py::test_it" for change in changes if change.task in named}  # fmt: skip
+    tests = {f"{change.paths[1]}::test_it" for change in changes if change.task in named}
     frames = {change.paths[0] for change in changes if change.task in named and chance.random() < 0.5}
     if clarity is not Clarity.SILENT:
         frames.add("src/common.py")
@@ -111,7 +120,10 @@ def search(history: BrokenHistory, slots: int, verify: Callable[[Probe], ProbeOu
     verify = verify or history.oracle()
     cost = Cost()
     failed = ProbeOutcome.FAILED
-    known: dict[Probe, list[ProbeOutcome]] = {Probe(0): [ProbeOutcome.PASSED], Probe(len(history.changes)): [failed, failed]}
+    known: dict[Probe, list[ProbeOutcome]] = {
+        Probe(0): [ProbeOutcome.PASSED],
+        Probe(len(history.changes)): [failed, failed],
+    }
     while True:
         step = next_step(history.changes, history.report, known, slots)
         if isinstance(step, CulpritVerdict):
@@ -119,7 +131,21 @@ def search(history: BrokenHistory, slots: int, verify: Callable[[Probe], ProbeOu
             cost.outcomes = known
             return cost
         assert 0 < len(step) <= slots
-        cost.rounds += 1
-        for probe in step:
-            cost.verifications += 1
-            known.setdefault(probe, []).append(verify(probe))
+        done: list[tuple[Probe, ProbeOutcome]] = []
+        while not isinstance(step, CulpritVerdict) and step:  # a conflict frees its slot at once, for another probe
+            running = []
+            for probe in step:
+                outcome = verify(probe)
+                if outcome is ProbeOutcome.CONFLICT:
+                    known.setdefault(probe, []).append(outcome)
+                    cost.conflicts += 1
+                else:
+                    running.append((probe, outcome))
+            done += running
+            if len(running) == len(step):
+                break
+            step = next_step(history.changes, history.report, known, slots, [probe for probe, _ in done])
+        cost.rounds += bool(done)
+        cost.verifications += len(done)
+        for probe, outcome in done:
+            known.setdefault(probe, []).append(outcome)

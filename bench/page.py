@@ -16,7 +16,8 @@ _PLOTS = {
     "makespan": "Makespan by workflow, slots and scheduling",
 }
 _BENCHES = (
-    "dispatch", "chain", "latency", "cost", "makespan", "memory", "idle", "fairness", "node", "core", "local", "git",
+    "dispatch", "chain", "latency", "cost", "makespan", "memory", "idle", "fairness", "node", "core", "culprits",
+    "local", "git",
 )  # fmt: skip
 
 

@@ -317,10 +317,3 @@ def test_an_agent_is_the_command_and_the_git_container_reads_what_it_leaves() ->
     assert by_path[str(agent.outputs)]["readOnly"] is True
     assert by_path[str(agent.task_file.parent)]["readOnly"] is True
     assert str(agent.prompt_file.parent) in mounted(found["prepare"])
-
-
-def test_a_command_that_is_no_agent_has_no_verdict() -> None:
-    made = job(spec())
-    agent = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"]).agent
-    assert agent is None
-    assert "/pproj/outputs" not in mounted(containers(made)["git"])

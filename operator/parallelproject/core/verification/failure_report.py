@@ -34,7 +34,8 @@ _TESTS = re.compile(
 )
 _NOT_BUILT = re.compile(
     r"\[(?:build|setup) failed\]|^error: could not compile|error TS\d+:|COMPILATION ERROR|Compilation failed"
-    r"|Interrupted: \d+ errors? during collection|_FailedTest|Test suite failed to run|^[^\s:]+:\d+:\d+: (?:fatal )?error:"
+    r"|Interrupted: \d+ errors? during collection|_FailedTest|Test suite failed to run"
+    r"|^[^\s:]+:\d+:\d+: (?:fatal )?error:"
     r"|^(?:E +)?(?:SyntaxError|ImportError|ModuleNotFoundError):"
 )
 

@@ -26,7 +26,7 @@ _FALSE_ALARM = ((0.002, 0.95), (0.1, 0.03), (0.3, 0.02))
 """Rates at which a check fails on a sound tree, and the probability of each, where its output names the failed tests:
 another test that fails is no failure then, see ``judge``."""
 _FALSE_ALARM_UNNAMED = ((0.002, 0.70), (0.1, 0.15), (0.3, 0.15))
-"""The same where nothing tells one failure from another."""
+"""The same where one failure looks like another."""
 _FALSE_PASS = ((0.002, 0.93), (0.1, 0.04), (0.3, 0.03))
 """Rates at which it passes on a broken one."""
 _UNEXPLAINED = 0.02
@@ -49,7 +49,7 @@ class Votes(NamedTuple):
     failed: int
 
 
-class Evidence(NamedTuple):
+class WeighedHypotheses(NamedTuple):
     """Hypotheses with their probabilities, best first; the improbable ones are dropped."""
 
     faults: tuple[Faults, ...]
@@ -58,7 +58,8 @@ class Evidence(NamedTuple):
 
 def breaks(faults: Faults, mask: int) -> bool:
     """Whether these changes fail by this hypothesis."""
-    for fault in faults:  # the innermost loop of a search: any() with a generator takes three times as long
+    # The innermost loop of a search: any() with a generator takes three times as long.
+    for fault in faults:  # noqa: SIM110
         if fault & mask == fault:
             return True
     return False
@@ -72,7 +73,7 @@ def weigh(
     keep: int,
     *,
     is_named: bool,
-) -> Evidence:
+) -> WeighedHypotheses:
     """The most probable hypotheses.
 
     Args:
@@ -103,7 +104,7 @@ def weigh(
     total = sum(scored.values())
     best = sorted(scored.items(), key=lambda item: (-item[1], len(item[0]), item[0]))[:keep]
     kept = [(faults, score / total) for faults, score in best if score > total * 1e-5]
-    return Evidence(tuple(faults for faults, _ in kept), tuple(probability for _, probability in kept))
+    return WeighedHypotheses(tuple(faults for faults, _ in kept), tuple(probability for _, probability in kept))
 
 
 class _Prior:
@@ -112,18 +113,18 @@ class _Prior:
     def __init__(self, weights: Sequence[float], clues: Sequence[Sequence[float]]) -> None:
         self._clues = clues
         self._power = min(1.0, _CLUES_FULL / len(clues)) if clues else 1.0
-        self._heard = [max((clue[i] for clue in clues), default=0.0) for i in range(len(weights))]
+        self._explained = [max((clue[i] for clue in clues), default=0.0) for i in range(len(weights))]
 
     def explains(self, faults: Faults) -> float:
         if not self._clues or not faults:
-            return 1.0 if not self._clues else (2 * _UNEXPLAINED) ** (len(self._clues) * self._power)
+            return math.pow(2 * _UNEXPLAINED, len(self._clues) * self._power) if self._clues else 1.0
         members = [position - 1 for fault in faults for position in positions_of(fault)]
         score = 1.0
         for clue in self._clues:
             score *= _UNEXPLAINED + max((clue[i] for i in members), default=0.0)
-        score **= self._power
+        score = math.pow(score, self._power)
         for fault in faults:
-            if not any(self._heard[position - 1] for position in positions_of(fault)):
+            if not any(self._explained[position - 1] for position in positions_of(fault)):
                 score *= _SILENT
         return score
 
@@ -191,8 +192,8 @@ def _couples(
     count = len(weights)
     suspects = set(range(count))
     if count > _ALL_PAIRS_MAX:
-        heard = [weights[i] * (_UNEXPLAINED + max((clue[i] for clue in clues), default=0.0)) for i in range(count)]
-        suspects = set(sorted(range(count), key=lambda i: (-heard[i], i))[:_SUSPECTS_MAX])
+        suspicion = [weights[i] * (_UNEXPLAINED + max((clue[i] for clue in clues), default=0.0)) for i in range(count)]
+        suspects = set(sorted(range(count), key=lambda i: (-suspicion[i], i))[:_SUSPECTS_MAX])
     for i, j in combinations(range(count), 2):
         if not needs[j] >> i & 1 and (i in suspects or j in suspects):
             yield i, j
@@ -200,4 +201,4 @@ def _couples(
 
 @lru_cache(maxsize=4096)
 def _rate(rates: tuple[tuple[float, float], ...], wrong: int, right: int) -> float:
-    return sum(share * rate**wrong * (1 - rate) ** right for rate, share in rates)
+    return math.fsum(share * math.pow(rate, wrong) * math.pow(1 - rate, right) for rate, share in rates)

@@ -4,7 +4,7 @@ If the set of faults is right, these outcomes are necessary. If more changes nev
 are also sufficient: no other set of faults agrees with them. The proof does not rest on any probability.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -25,15 +25,32 @@ class Obligation(NamedTuple):
 class Builds:
     """Which sets of changes make sense: a change is probed with all that it builds on."""
 
-    def __init__(self, changes: Sequence[LandedChange]) -> None:
+    def __init__(
+        self, changes: Sequence[LandedChange], conflicts: Iterable[int] = (), built: Iterable[int] = ()
+    ) -> None:
+        """Learn from git.
+
+        Args:
+            changes: The landed changes.
+            conflicts: Sets of changes that git could not build: files whose changes depend on their order are found
+                by these. A change of such a file then builds on all earlier ones of it.
+            built: Sets of changes that it could build.
+        """
         self.count = len(changes)
         self.all = (1 << self.count) - 1
+        self._paths = [frozenset(change.paths) for change in changes]
+        touched: dict[str, int] = {}
+        for i, paths in enumerate(self._paths):
+            for path in paths:
+                touched[path] = touched.get(path, 0) | 1 << i
+        found = {path for mask in conflicts for path in touched if _has_gap(touched[path], mask)}
+        ordered = found - {path for mask in built for path in found if _has_gap(touched[path], mask)} or found
         at = {change.task: i for i, change in enumerate(changes)}
         self.needs: list[int] = []
         for i, change in enumerate(changes):
             direct = [at[task] for task in change.needs if at.get(task, i) < i]
+            direct += [j for j in range(i) if self._paths[i] & self._paths[j] & ordered]
             self.needs.append(_union([1 << j | self.needs[j] for j in direct]))
-        self._paths = [frozenset(change.paths) for change in changes]
 
     def alone(self, fault: int) -> int:
         """The changes, and all that they build on."""
@@ -107,6 +124,12 @@ def is_met(
 def open_mask(obligation: Obligation, is_unbuildable: Callable[[int], bool]) -> int | None:
     """The changes whose check decides it; None: git can build none of them."""
     return next((mask for mask in obligation.masks if not is_unbuildable(mask)), None)
+
+
+def _has_gap(touched: int, mask: int) -> bool:
+    """Whether, of the changes of a file, a later one is in a set that an earlier one is not in."""
+    present, absent = touched & mask, touched & ~mask
+    return bool(present and absent) and absent & -absent < present
 
 
 def _union(masks: Sequence[int]) -> int:

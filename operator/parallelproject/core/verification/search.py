@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from parallelproject.core.verification.failure_report import FailureReport
-from parallelproject.core.verification.hypotheses import BASE, FLAKY, Evidence, Faults, Votes, breaks, weigh
+from parallelproject.core.verification.hypotheses import BASE, FLAKY, Faults, Votes, WeighedHypotheses, breaks, weigh
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome, mask_of, positions_of
 from parallelproject.core.verification.proof import Builds, Obligation, is_met, obligations, open_mask
 from parallelproject.core.verification.suspicion import clues, weights
@@ -28,8 +28,6 @@ _BROKEN_MAX = 2
 """A probe whose check did not run so often is not tried again."""
 _PROBABLE = 1e-3
 """Hypotheses that are less probable than this share of the best one do not choose probes."""
-_CONFLICT_COST = 0.3
-"""What it takes from a probe that a change which it reverts or picks has already conflicted in another, in bits."""
 _LAST = 0.9
 """The probability that a proven verdict must have where no probe is left."""
 _GAIN_MIN = 0.05
@@ -39,8 +37,11 @@ _PROOF_WORTH = 1.2
 
 
 def probes_max(count: int) -> int:
-    """The maximum number of outcomes of a search among so many changes, reruns included."""
-    return 10 + 4 * math.ceil(math.log2(count + 1))
+    """The maximum number of checks that a search among so many changes runs, reruns included.
+
+    Probes that conflict run no check. There are at most as many of them again.
+    """
+    return 12 + 5 * math.ceil(math.log2(count + 1))
 
 
 def next_step(
@@ -80,7 +81,6 @@ class _Search:
         known: Mapping[Probe, Sequence[ProbeOutcome]],
     ) -> None:
         self._changes = changes
-        self._builds = Builds(changes)
         self._outcomes: dict[int, Counter[ProbeOutcome]] = {}
         for probe, outcomes in known.items():
             self._outcomes.setdefault(probe.mask, Counter()).update(outcomes)
@@ -89,11 +89,17 @@ class _Search:
             for mask, found in sorted(self._outcomes.items())
             if found[ProbeOutcome.PASSED] or found[ProbeOutcome.FAILED]
         }
-        branch = (0, self._builds.all)
-        self._left = probes_max(len(changes)) - sum(
-            found.total() for mask, found in self._outcomes.items() if mask not in branch
-        ) - sum(max(0, self._outcomes[mask].total() - 2) for mask in branch if mask in self._outcomes)  # fmt: skip
-        self._evidence: Evidence = weigh(
+        conflicts = [mask for mask, found in self._outcomes.items() if found[ProbeOutcome.CONFLICT]]
+        self._builds = Builds(changes, conflicts, self._votes)
+        # The search starts with one outcome of the base and two of the tip, which are not its own.
+        given = {0: 1, self._builds.all: 2}
+        ran = sum(
+            max(0, found.total() - found[ProbeOutcome.CONFLICT] - given.get(mask, 0))
+            for mask, found in self._outcomes.items()
+        )
+        most = probes_max(len(changes))
+        self._left = most - ran if len(conflicts) < most else 0
+        self._evidence: WeighedHypotheses = weigh(
             weights(changes),
             clues(changes, report),
             self._builds.needs,
@@ -101,12 +107,6 @@ class _Search:
             _HYPOTHESES_MAX,
             is_named=bool(report.tests),
         )
-        self._refused = {
-            position
-            for probe, outcomes in known.items()
-            if ProbeOutcome.CONFLICT in outcomes
-            for position in (*probe.without, *probe.also)
-        }
 
     def step(self, slots: int, running: Sequence[int]) -> Sequence[Probe] | CulpritVerdict:
         """See ``next_step``."""
@@ -155,13 +155,13 @@ class _Search:
         for faults, probability in proved:
             unmet = self._unmet(faults)
             for obligation in unmet:
-                mask = open_mask(obligation, self._is_unbuildable)
-                if mask is not None:
-                    worth[mask] = worth.get(mask, 0.0) + _PROOF_WORTH * probability / len(unmet)
+                wanted = open_mask(obligation, self._is_unbuildable)
+                if wanted is not None:
+                    worth[wanted] = worth.get(wanted, 0.0) + _PROOF_WORTH * probability / len(unmet)
         return {mask: bits for mask, bits in sorted(worth.items()) if not self._is_unbuildable(mask)}
 
     def _confidence(self, bits: Mapping[int, Sequence[bool]]) -> float:
-        """The probability of the best hypothesis, with those that no probe tells from it."""
+        """The probability of the best hypothesis, with those that no probe separates from it."""
         vectors = list(zip(*bits.values(), strict=True))
         probabilities = self._evidence.probabilities
         alike = (p for p, vector in zip(probabilities, vectors, strict=True) if vector == vectors[0])
@@ -180,13 +180,12 @@ class _Search:
         cells = [0] * len(probabilities)
         for mask in running:
             cells = [2 * cell + bit for cell, bit in zip(cells, bits[mask], strict=True)]
-        edits = {mask: {*probe.without, *probe.also} for mask in candidates for probe in (probe_of(mask),)}
         chosen: list[int] = []
         before = _entropy(cells, probabilities)
         while len(chosen) < room:
             scores = {
                 mask: _entropy([2 * cell + bit for cell, bit in zip(cells, bits[mask], strict=True)], probabilities)
-                - before + worth - _CONFLICT_COST * len(self._refused & edits[mask])
+                - before + worth
                 for mask, worth in candidates.items()
                 if mask not in chosen and mask not in running
             }  # fmt: skip

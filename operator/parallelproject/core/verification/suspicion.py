@@ -30,13 +30,13 @@ _SPLIT = re.compile(r"::|[./\s>›#$]+")
 def clues(changes: Sequence[LandedChange], report: FailureReport) -> list[tuple[float, ...]]:
     """What the output names, as vectors: how well each change explains it, from 0 to 1.
 
-    Names that no change explains are skipped, and names that many changes explain say less. Names that point to the same changes are one clue: a hundred failed tests
-    of one file say no more than one.
+    Names that no change explains are skipped, and names that many changes explain say less. Names that point to the
+    same changes are one clue: a hundred failed tests of one file say no more than one.
     """
-    owned = [[_Place(path) for path in change.paths] for change in changes]
+    owned = [[_ChangedPath(path) for path in change.paths] for change in changes]
     found: Counter[tuple[float, ...]] = Counter()
     for name in sorted(report.paths | report.tests):
-        named = _Name(name)
+        named = _OutputName(name)
         vector = tuple(max((named.relation(place) for place in places), default=0.0) for places in owned)
         if any(vector):
             # What many changes touch is part of many failures: it says less about each of them.
@@ -51,7 +51,7 @@ def weights(changes: Sequence[LandedChange]) -> list[float]:
     return [weight / sum(raw) for weight in raw]
 
 
-class _Place:
+class _ChangedPath:
     """A path of a change."""
 
     def __init__(self, path: str) -> None:
@@ -61,7 +61,7 @@ class _Place:
         self.folder = _folder(pure)
 
 
-class _Name:
+class _OutputName:
     """A file or a test that the output names."""
 
     def __init__(self, name: str) -> None:
@@ -74,7 +74,7 @@ class _Name:
         self.folder = _folder(pure) if self.path else ""
         self.words = {word for word in map(subject, _SPLIT.split(name)) if word not in _COMMON}
 
-    def relation(self, place: _Place) -> float:
+    def relation(self, place: _ChangedPath) -> float:
         """From 0 to 1."""
         if self.path and (
             self.path == place.path or self.path.endswith(f"/{place.path}") or place.path.endswith(f"/{self.path}")
@@ -87,7 +87,7 @@ class _Name:
 
 @lru_cache(maxsize=4096)
 def subject(name: str) -> str:
-    """A name without the words that mark a test, in lower case: ``ParserTest``, ``test_parser`` and ``parser`` agree."""
+    """A name without the words that mark a test, in lower case: ``ParserTest`` and ``test_parser`` agree."""
     words = [word.lower() for word in _WORDS.findall(name)]
     return "".join(word for word in words if word not in _TEST_WORDS)
 

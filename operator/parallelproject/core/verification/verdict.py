@@ -52,7 +52,8 @@ class CulpritVerdict:
 
     kind: VerdictKind
     faults: tuple[Fault, ...] = ()
-    """With ``CULPRITS``: all of them, independent of each other, in the order in which they complete."""
+    """With ``CULPRITS``: independent of each other, in the order in which they became complete. All of them, unless the
+    limit of probes was reached: then those that are proven, and the next verification finds the rest."""
     suspects: tuple[str, ...] = ()
     """With ``UNKNOWN``: the most probable tasks, best first."""
     confidence: float = 0.0

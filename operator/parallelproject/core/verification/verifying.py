@@ -16,7 +16,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, verified_levels
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.verification.failure_report import read_failure
+from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.search import next_step
@@ -168,15 +168,23 @@ def _check(
         return _Result(None, bool(failures))
     if not any(run.probe != tip and run.probe is not None for run in runs) and len(failures) <= settings.retry_flaky:
         return () if active else (tip,)
+    report = read_failure(failures[-1].printed)
+    for failure in failures[:-1]:
+        report = confirmed(read_failure(failure.printed), report)
     known: dict[Probe, list[ProbeOutcome]] = {Probe(0): [_PASSED]} if first.work.base == verified else {}
     for run in runs:
         if run.outcome is not None:
-            known.setdefault(tip if run.probe is None else run.probe, []).append(run.outcome)
-    report = read_failure(failures[-1].printed)
+            found = run.outcome if run.probe in (None, tip) else _judged(report, run.outcome, run.printed)
+            known.setdefault(run.probe or tip, []).append(found)
     step = next_step(changes, report, known, max(0, slots) + len(active), [run.probe or tip for run in active])
     if not isinstance(step, CulpritVerdict):
         return step
     return _Result(None, True) if step.kind is VerdictKind.FLAKY else _Result(step, last=failures[-1])
+
+
+def _judged(report: FailureReport, outcome: ProbeOutcome, printed: str) -> ProbeOutcome:
+    """What a probe says about the failure that is searched: it may fail in another way."""
+    return judge(report, 1, printed) if outcome is _FAILED else outcome
 
 
 def _settled(

@@ -14,8 +14,12 @@ from parallelproject.git.plumbing.store import GitStore
 _PEOPLE = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "parallelproject"), ("EMAIL", "parallelproject@localhost"), ("DATE", "1000000000 +0000"))
-}  # fmt: skip
+    for what, value in (
+        ("NAME", "parallelproject"),
+        ("EMAIL", "parallelproject@localhost"),
+        ("DATE", "1000000000 +0000"),  # so that it is the same each time
+    )
+}
 
 
 def probe_commit(store: GitStore, base: str, changes: Sequence[LandedChange], probe: Probe) -> str:
