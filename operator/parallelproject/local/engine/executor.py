@@ -102,7 +102,8 @@ class ProcessExecutor:
             session = self._agents.session(task_id, failed[task_id], call)
         before = self._feedback(task_id, failed[task_id]) if task_id in failed else None
         known = failed[task_id] - 1 if session else 0  # a session knows the answers to the questions before
-        if feedback := self._asked.feedback(self._board.spec, task_id, number, before, known):
+        kept = self._deliveries.kept(task_id, failed[task_id]) if self._deliveries and task_id in failed else ""
+        if feedback := self._asked.feedback(self._board.spec, task_id, number, before, known, kept):
             own[names.ENV_FEEDBACK] = feedback
         if session:
             call, own[names.ENV_SESSION] = session.call, session.argument
