@@ -59,7 +59,7 @@ def test_help_loads_hardly_anything():
     ("arguments", "told"),
     [
         (["lst"], "Did you mean 'list'?"),
-        (["get", "a", "b"], "Got unexpected extra argument"),
+        (["get", "a", "b", "c"], "Got unexpected extra argument"),
         (["plan", "x", "--frmat", "y"], "--frmat"),
         (["plan", "x", "--parallelism", "0"], "--parallelism"),
         (["plan", "x", "-o", "xml"], "xml"),

@@ -11,7 +11,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Inquiry, Phase, settle
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
-from parallelproject.core.report.attention import needs_of_plan
+from parallelproject.core.report.attention import needs_of_plan, waits_only_for_people
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading, StatusReading
 from parallelproject.core.report.status import condition, read_row, read_status, render_row, render_status
@@ -259,6 +259,11 @@ def test_what_waits_for_a_person_holds_nothing_and_all_of_it_is_listed(history: 
         people = {i for i, reason in enumerate(made.reasons) if reason in ("WaitingForApproval", "WaitingForInput")}
         assert people == set(made.people)
         assert not people & set(laws.holding(planned))
+        if waits_only_for_people(made):
+            assert people
+            assert not made.running
+            assert made.wake_at is None
+            assert TaskState.RUNNING not in made.states
 
 
 @examples(40)

@@ -28,7 +28,9 @@ COMMANDS = {
     "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
     "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
     "list": CommandEntry(f"{_COMMANDS}.listing", "List projects, or the groups of their tasks.", _LOOK),
-    "get": CommandEntry(f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks.", _LOOK),
+    "get": CommandEntry(
+        f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks; or one task in full.", _LOOK
+    ),
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
     "wait": CommandEntry(
         f"{_COMMANDS}.wait", "Wait for the end of a project or a group; the exit code is its result.", _LOOK

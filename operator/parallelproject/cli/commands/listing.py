@@ -69,12 +69,12 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
         )
         return
     names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "TASKS"]
-    rows = [
-        [*([metadata["namespace"]] if with_namespace else []), metadata["name"], group.name, group.state]
-        + [str(len(group.tasks)), *(str(group.counts[state]) for state in COUNTED)]
-        for metadata, group in each
-    ]
-    show_table([*names, *(state.value.upper() for state in COUNTED)], rows)
+    table = []
+    for metadata, group in each:
+        first = [metadata["namespace"]] if with_namespace else []
+        counts = [len(group.tasks), *(group.counts[state] for state in COUNTED)]
+        table.append([*first, metadata["name"], group.name, group.state, *map(str, counts)])
+    show_table([*names, *(state.value.upper() for state in COUNTED)], table)
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

@@ -51,7 +51,9 @@ class AskedQuestions:
         key = (row.key.task, row.key.attempt)
         return self._unwritten.get(key) or question_of(self._directory.path, *key) or ""
 
-    def feedback(self, spec: Spec, task: str, number: int, before: str | None, after: int = 0) -> str | None:
+    def feedback(
+        self, spec: Spec, task: str, number: int, before: str | None, after: int = 0, kept: str = ""
+    ) -> str | None:
         """The file with all that an attempt is to read of those before; None: nothing.
 
         Args:
@@ -60,6 +62,7 @@ class AskedQuestions:
             number: Of the attempt.
             before: The file that says how the attempt before ended, if any.
             after: Only answers to attempts with a number higher than this: the attempt knows the others.
+            kept: Where the work of the attempt before is kept, in words.
 
         Raises:
             OSError: it cannot be written.
@@ -67,8 +70,8 @@ class AskedQuestions:
         given = answers_feedback(answers_to(spec, task, after, number))
         if not given:
             return before
-        if before == self._directory.log(task, number - 1):  # the output of a command, which may be long
-            said = f"The output of attempt {number - 1} is in {before}\n"
+        if before and Path(before).parent == self._directory.path / "logs":  # of a command; it may be long
+            said = "\n".join(filter(None, (f"The output of the attempt before is in {before}", kept))) + "\n"
         else:
             said = Path(before).read_text(errors="replace") if before else ""
         file = self._directory.path / "tasks" / f"{task}.{number}.answers"

@@ -257,6 +257,8 @@ class Engine:
         times = [self._view.draw(), self._trouble.next_time, self._inbox.wait()]
         if wake_at is not None:
             times.append(wake_at - self._clock.now())
+        if self._again:  # the last look at the end has found a request
+            times.append(0.0)
         timeout = min((t for t in times if t is not None), default=None)
         if self._processes.channel.waiting:
             self._selector.modify(self._processes.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)

@@ -132,7 +132,8 @@ class ProcessExecutor:
             session = self._agents.session(task_id, before, call)
         found = self._feedback(task_id, before, repair[1] if repair and before == floor else None)
         known = before - 1 if session else 0  # a session knows the answers to the questions before
-        if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known):
+        kept = self._deliveries.kept(task_id, before) if self._deliveries and before else ""
+        if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known, kept):
             own[names.ENV_FEEDBACK] = feedback
         if session:
             call, own[names.ENV_SESSION] = session.call, session.argument
