@@ -221,7 +221,7 @@ def _run(
     if isinstance(shown, JsonView):
         remarks = remarks_of(board, engine.ledger, engine.failed, deliveries, agents)
         shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
-        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
+        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
     else:
         all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries, agents)
     is_reported = _finished(board, options)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, check_conditions, compile_conditions
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
@@ -74,6 +75,8 @@ class CompiledGraph:
     """By task: attempts up to this number no longer count, for the tasks that run again from the start."""
     skipped: frozenset[int] = frozenset()
     """The tasks that are not run, by ``spec.skip``."""
+    conditions: Conditions = NO_CONDITIONS
+    """What decides on tasks beyond that their dependencies have succeeded."""
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:
@@ -100,6 +103,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     topological, level = _levels(parents, children)
     if len(topological) < len(tasks):
         problems += _cycles(ids, parents)
+    check_conditions(tasks, index, parents, topological, problems)
     if problems:
         raise ProblemsError(problems)
     forgiven, forgiven_conflicts, forgiven_deferrals = forgiven_by(spec, index)
@@ -139,6 +143,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         forgiven_deferrals=forgiven_deferrals,
         rerun_after={index[r.id]: r.rerun_after for r in spec.retries if r.rerun_after and r.id in index},
         skipped=skipped_by(spec, index),
+        conditions=compile_conditions(tasks, index, parents, children, level),
     )
 
 

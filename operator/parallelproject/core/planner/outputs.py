@@ -1,16 +1,34 @@
 """What a task puts out for the tasks that depend on it, as far as a status can hold it. Pure."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
+from parallelproject.model.conditions import OUTPUT_MAX, OUTPUT_PATTERN, RESERVED_OUTPUTS
 from parallelproject.model.status import OUTPUTS_MAX
 
 Outputs = tuple[tuple[str, str], ...]
 """Names and values, in order of the names."""
 
-TASK_BYTES, PROJECT_BYTES = 1024, 204_800
+TASK_BYTES, PROJECT_BYTES = 4096, 131_072
 """Maximum bytes of the outputs of one task, and of all tasks of a project, as JSON: the status must fit into one
 object."""
+_NAME = re.compile(OUTPUT_PATTERN)
+
+
+def is_output(name: str) -> bool:
+    """Whether a file of this name in PPROJ_OUTPUTS is an output that may be used as a value."""
+    return _NAME.fullmatch(name) is not None and name not in RESERVED_OUTPUTS
+
+
+def value_of(content: bytes) -> str | None:
+    """The value of an output with this content, without one newline at its end; None: it is no short text."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None
+    text = text.removesuffix("\n").removesuffix("\r")
+    return None if "\0" in text or len(text.encode()) > OUTPUT_MAX else text
 
 
 def outputs_of(found: Mapping[str, str]) -> Outputs:
@@ -18,28 +36,38 @@ def outputs_of(found: Mapping[str, str]) -> Outputs:
 
     One that does not fit is omitted: a value that is cut would be wrong.
     """
-    return _fitting(tuple(sorted(found.items())), TASK_BYTES)
+    return kept(tuple(sorted(found.items())), TASK_BYTES)
 
 
-def kept(outputs: Outputs, tasks: int) -> Outputs:
-    """Those that a status holds.
+def share(tasks: int, needed: int, is_needed: bool) -> int:
+    """Maximum bytes of the outputs of one task in a status. Where tasks name outputs of others, most is for those.
+
+    Args:
+        tasks: Number of tasks of the project.
+        needed: Number of those whose outputs are named.
+        is_needed: Whether it is one of these.
+    """
+    common = PROJECT_BYTES // 4 if needed else PROJECT_BYTES
+    more = (PROJECT_BYTES - common) // needed if is_needed else 0
+    return min(TASK_BYTES, common // max(1, tasks) + more)
+
+
+def kept(outputs: Outputs, most: int, first: Collection[str] = ()) -> Outputs:
+    """Those that fit. The same of a result is the result.
 
     Args:
         outputs: The outputs of a task.
-        tasks: Number of tasks of the project: each has the same share.
+        most: Maximum bytes.
+        first: Names of those that others must not displace.
     """
-    return _fitting(outputs, min(TASK_BYTES, PROJECT_BYTES // max(1, tasks))) if outputs else ()
-
-
-def _fitting(outputs: Outputs, most: int) -> Outputs:
     chosen: list[tuple[str, str]] = []
     left = most
-    for name, value in outputs:
+    for name, value in sorted(outputs, key=lambda each: (each[0] not in first, each[0])):
         size = _bytes(name) + _bytes(value)
-        if size <= left and len(chosen) < OUTPUTS_MAX:
+        if size <= left and len(chosen) < OUTPUTS_MAX and len(value.encode(errors="replace")) <= OUTPUT_MAX:
             chosen.append((name, value))
             left -= size
-    return tuple(chosen)
+    return tuple(sorted(chosen))
 
 
 def _bytes(text: str) -> int:

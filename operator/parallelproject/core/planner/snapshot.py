@@ -178,7 +178,9 @@ class Snapshot:
             i = index.get(task_id)
             if i in rerun_after:
                 record = records[task_id] = settle_after(record, attempts, rerun_after[i])
-            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # has a commit
+            elif record[0] is not _SUCCEEDED or (
+                attempts and (attempts[0][10] or attempts[-1][10] or attempts[0][14] or attempts[-1][14])
+            ):  # has a commit, or outputs
                 record = records[task_id] = settle(record, attempts)
             state = record[0]
             live: tuple[Attempt, ...] = ()

@@ -14,7 +14,8 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit
 from parallelproject.core.planner.failures import all_done
-from parallelproject.core.planner.outputs import kept, outputs_of
+from parallelproject.core.planner.inputs import outputs_in_status
+from parallelproject.core.planner.outputs import Outputs, kept, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -113,8 +114,9 @@ def render_status(
     """
     records = plan.ledger.records
     rows = [
-        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids))
+        render_row(task_id, state, graph.level[i], plan.reasons[i], record, outputs_in_status(graph, i, record))
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
+        for record in (records.get(task_id, NEW),)
     ]
     for i in plan.queued:
         if plan.states[i] is _PENDING:
@@ -124,7 +126,7 @@ def render_status(
             row["reason"] = troubles[row["id"]]
     for task_id in _shown(plan.removed, records, 2 * MAX_TASKS - len(rows)):
         record, state = records.get(task_id, NEW), plan.removed[task_id]
-        rows.append(render_row(task_id, state, None, record.reason, record, len(graph.ids)) | {"removed": True})
+        rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
     counts = Counter(plan.states)
     total, levels = len(graph.ids), len(graph.levels)
     status: Json = {
@@ -179,7 +181,8 @@ def rejected_status(
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
-        rows.append(render_row(row["id"], state, level, reason, record, tasks))
+        held = before.outputs or kept(record.outputs, share(tasks, 0, False))
+        rows.append(render_row(row["id"], state, level, reason, record, held))
         if row.get("removed"):
             rows[-1]["removed"] = True
     reason = problems[0].reason
@@ -239,7 +242,7 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def render_row(
-    task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record, tasks: int = 1
+    task_id: str, state: TaskState, level: int | None, reason: str | None, record: Record, outputs: Outputs = ()
 ) -> Json:
     """One row: at most about 130 bytes for a task that succeeded, without its outputs.
 
@@ -249,7 +252,7 @@ def render_row(
         level: Its level.
         reason: Why it is in this state.
         record: Its record.
-        tasks: Number of tasks that share the bytes for outputs.
+        outputs: Those of its outputs that a status has.
     """
     row: Json = {"id": task_id, "state": state.value}
     if level is not None:
@@ -284,7 +287,7 @@ def render_row(
             row |= {key: count for key, count in record.notes._asdict().items() if count}
         if record.usage is not None:
             row |= record.usage.shown()
-        if state is _SUCCEEDED and (outputs := kept(record.outputs, tasks)):
+        if state is _SUCCEEDED and outputs:
             row["outputs"] = dict(outputs)
     return row
 
@@ -360,6 +363,8 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
     done = f"{good} of {len(graph.ids)} tasks succeeded"
     if skipped := sum(plan.states[i] is TaskState.SKIPPED for i in graph.skipped):
         done += f", {skipped} skipped by request"
+    if plan.unmet:
+        done += f", {len(plan.unmet)} skipped by a condition"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     if plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
@@ -367,7 +372,7 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), all_done(graph, plan.states)
+    return reason, _cut(message), all_done(graph, plan.states, plan.unmet)
 
 
 def _health(
@@ -410,9 +415,9 @@ def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
     shown = []
     for task_id in failed[:10]:
-        record = plan.ledger.records[task_id]
-        code = f" {record.exit_code}" if record.exit_code is not None else ""
-        shown.append(f"{task_id} ({record.reason}{code}, attempts {record.attempts})")
+        record, why = plan.ledger.records.get(task_id, NEW), plan.reasons[graph.index[task_id]]
+        code = f" {record.exit_code}" if record.exit_code is not None and why == record.reason else ""
+        shown.append(f"{task_id} ({why}{code}, attempts {record.attempts})")
     rest = [*shown, *failed[10:]]
     return f"{len(failed)} failed: {listed(rest, 10)}"
 

@@ -100,7 +100,7 @@ def summary(
         *_next(_next_steps(board, states, end, directory, options, steps)),
     ]
     _show(lines, options)
-    return all_done(board.graph, plan.states)
+    return all_done(board.graph, plan.states, plan.unmet)
 
 
 def remarks_of(
@@ -124,8 +124,11 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     took = duration(board.elapsed)
     if good == total:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
-    if board.plan and all_done(board.graph, board.plan.states):
-        skipped = f"{states[TaskState.SKIPPED]} skipped by request"
+    if board.plan and all_done(board.graph, board.plan.states, board.plan.unmet):
+        unmet = len(board.plan.unmet)
+        asked = states[TaskState.SKIPPED] - unmet
+        counts = [f"{asked} skipped by request"] if asked else []
+        skipped = ", ".join([*counts, f"{unmet} skipped by a condition"] if unmet else counts)
         return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {skipped}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
@@ -206,7 +209,9 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     if by_request:
         by_reason["a user asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
-        if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
+        if state is TaskState.SKIPPED and reason == Reason.CONDITION_FALSE:
+            by_reason.setdefault("a condition does not hold", []).append(task_id)
+        elif state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
             by_reason.setdefault("the run ended after a failure", []).append(task_id)
@@ -225,7 +230,7 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
-    is_done = board.plan is not None and all_done(board.graph, board.plan.states)
+    is_done = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
@@ -248,7 +253,7 @@ def _next_steps(
         return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:
         return [*first, NextStep("Retry what failed, and resume (--fresh starts over)", options.rerun)]
-    if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states):
+    if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states, board.plan.unmet):
         return [*first, NextStep("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
     return [

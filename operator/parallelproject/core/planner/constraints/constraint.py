@@ -6,7 +6,7 @@ an explanation. So a rule, its prediction and its explanation are one class in o
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Self
@@ -53,6 +53,8 @@ class Situation(NamedTuple):
     """By pool, until when it is parked, apart from what the snapshot has of that: for a simulation."""
     acting: Mapping[str | None, str] = MappingProxyType({})
     """By role, the fallback that runs its tasks for now."""
+    free: Collection[int] = frozenset()
+    """Of the tasks that conditions decide on, those that wait for no other."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""
