@@ -96,7 +96,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             agents = _agents(graph, what, directory, deliveries)
             if target and spec.git and spec.git.base_ref == CHECKED_OUT:  # publishing has to name a branch
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
-            history = recover(store, spill, clock.now(), deliveries, agents)
+            history = recover(store, spill, clock.now(), deliveries, agents, directory.output_values)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
@@ -206,7 +206,7 @@ def _run(
                 closing(Store(directory.database)) as store,
                 closing(Spill(directory.spill)) as spill,
             ):
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents))
+                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, directory.output_values))
         finally:
             processes.close()
             board.ended = ended = board.clock.now()

@@ -145,9 +145,11 @@ def compile_conditions(
         )
         if taken:
             sources[i] = taken
-        for other, output in ((each.task, each.output) for each in (*tests.get(i, ()), *taken)):
-            if output:
-                needed.setdefault(other, set()).add(output)
+        for test in tests.get(i, ()):
+            if test.output:
+                needed.setdefault(test.task, set()).add(test.output)
+        for source in taken:
+            needed.setdefault(source.task, set()).add(source.output)
     if not tests and not sources:
         return NO_CONDITIONS
     starts = tests.keys() | sources.keys()

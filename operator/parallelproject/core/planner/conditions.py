@@ -4,10 +4,10 @@ Like the rest of a plan a function of what is recorded: nothing of it is stored,
 rules:
 
 * A condition is evaluated when all dependencies of its task have ended, and all tasks that it names.
-* A task whose conditions do not all hold is skipped with reason ConditionFalse. It is passed like one that is skipped by
-  request: what depends on it waits for what it depends on, in its place. So a failure above it is still a failure.
-* A dependency that a condition expects to end as Failed or Skipped need not succeed. While that is open, and when it has
-  failed or is skipped because of a failure, no failurePolicy skips or stops the task, nor what depends on it.
+* A task whose conditions do not all hold is skipped with reason ConditionFalse. It is passed like one that is skipped
+  by request: what depends on it waits for what it depends on, in its place. So a failure above it is still a failure.
+* A dependency that a condition expects to end as Failed or Skipped need not succeed. While that is open, and when it
+  has failed or is skipped because of a failure, no failurePolicy skips or stops the task, nor what depends on it.
 * A parameter without a value (its output does not exist, and it has no default) fails the task before it starts.
 """
 
@@ -17,15 +17,13 @@ from typing import NamedTuple
 from parallelproject.core.graph.conditions import Source, Test
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.failures import first_level_stopped, skipped_after
-from parallelproject.core.planner.inputs import output_of, parameters_of
+from parallelproject.core.planner.inputs import holds, parameters_of
 from parallelproject.core.planner.snapshot import Snapshot
-from parallelproject.model.conditions import EndState
 from parallelproject.model.spec import FailurePolicy
 from parallelproject.model.status import Reason, TaskState
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
-_ENDS = {EndState.SUCCEEDED: _SUCCEEDED, EndState.FAILED: _FAILED, EndState.SKIPPED: _SKIPPED}
 _DONE, _WAITS = "Done", "Waits"
 _LOST, _STOPPED = Reason.DEPENDENCY_FAILED, Reason.STOPPED
 
@@ -195,14 +193,8 @@ class _Decider:
         return any(each.task >= 0 and self._states[each.task] in (_PENDING, _RUNNING) for each in named)
 
     def _holds(self, i: int, test: Test) -> bool:
-        """Whether a condition of a task holds. One on a value that does not exist never does."""
-        if test.end is not None:
-            return self._states[test.task] is _ENDS[test.end]
-        if test.output:
-            value = output_of(self._graph, test.task, test.output, self._snapshot.record(test.task))
-        else:
-            value = self._parameters(i)[test.parameter]
-        return value is not None and (value in test.values) is not test.negated
+        state = self._states[test.task].value if test.task >= 0 else ""
+        return holds(self._graph, i, test, state, self._snapshot.records)
 
     def _parameters(self, i: int) -> Mapping[str, str | None]:
         return parameters_of(self._graph, i, self._snapshot.records)

@@ -1,10 +1,9 @@
 """What a task puts out for the tasks that depend on it, as far as a status can hold it. Pure."""
 
 import json
-import re
 from collections.abc import Collection, Mapping
 
-from parallelproject.model.conditions import OUTPUT_MAX, OUTPUT_PATTERN, RESERVED_OUTPUTS
+from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.status import OUTPUTS_MAX
 
 Outputs = tuple[tuple[str, str], ...]
@@ -13,22 +12,6 @@ Outputs = tuple[tuple[str, str], ...]
 TASK_BYTES, PROJECT_BYTES = 4096, 131_072
 """Maximum bytes of the outputs of one task, and of all tasks of a project, as JSON: the status must fit into one
 object."""
-_NAME = re.compile(OUTPUT_PATTERN)
-
-
-def is_output(name: str) -> bool:
-    """Whether a file of this name in PPROJ_OUTPUTS is an output that may be used as a value."""
-    return _NAME.fullmatch(name) is not None and name not in RESERVED_OUTPUTS
-
-
-def value_of(content: bytes) -> str | None:
-    """The value of an output with this content, without one newline at its end; None: it is no short text."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return None
-    text = text.removesuffix("\n").removesuffix("\r")
-    return None if "\0" in text or len(text.encode()) > OUTPUT_MAX else text
 
 
 def outputs_of(found: Mapping[str, str]) -> Outputs:

@@ -196,9 +196,9 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    kept = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
+    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
     return (
-        kept
+        same
         | {
             "observedGeneration": generation,
             "completionTime": None,

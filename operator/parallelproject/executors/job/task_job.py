@@ -140,7 +140,7 @@ def job_manifest(
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
-    ours = environment(owner.name, graph, task, number) | {
+    ours = environment(owner.name, graph, task, number, records) | {
         names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,

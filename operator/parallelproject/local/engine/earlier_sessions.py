@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
@@ -44,6 +45,7 @@ def recover(
     now: float,
     deliveries: "Deliveries | None" = None,
     agents: "AgentEnds | None" = None,
+    outputs: Callable[[str], Outputs] = lambda task: (),
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
@@ -71,11 +73,18 @@ def recover(
     if agents:
         rows = [agents.reported(row) for row in rows]
     commit = deliveries.commit if deliveries else None
-    return _read(rows, store.sessions(), now, commit, agents)
+    return _read(rows, store.sessions(), now, commit, agents, outputs)
 
 
-def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "AgentEnds | None" = None) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
+def attempt_of(
+    row: AttemptRow,
+    now: float,
+    commit: str | None = None,
+    agents: "AgentEnds | None" = None,
+    outputs: Callable[[str], Outputs] = lambda task: (),
+) -> Attempt:
+    """A row as the planner sees it, with the commit that its work landed as, what ``agents`` know of it, and its outputs
+    if it has succeeded.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -95,6 +104,7 @@ def attempt_of(row: AttemptRow, now: float, commit: str | None = None, agents: "
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
         usage=agents.usage(row.key) if agents else None,
+        outputs=outputs(row.key.task) if row.phase == SUCCEEDED and row.key.is_task else (),
     )
 
 
@@ -104,6 +114,7 @@ def _read(
     now: float,
     commit: Callable[[AttemptRow], str | None] | None,
     agents: "AgentEnds | None",
+    outputs: Callable[[str], Outputs],
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -111,7 +122,8 @@ def _read(
         if not row.key.is_task:
             continue
         task = row.key.task
-        attempts.setdefault(task, []).append(attempt_of(row, now, commit(row) if commit else None, agents))
+        landed = commit(row) if commit else None
+        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, outputs))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

@@ -83,7 +83,7 @@ class ProcessExecutor:
         document["role"] = role = fallback or graph.role[task]
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | workspaces.environment(
+        own = environment(self._board.name, graph, task, number, records) | workspaces.environment(
             workspace, str(directory.path), os.environ
         )
         own |= {
@@ -133,7 +133,7 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents)
+        return attempt_of(row, now, self.commit(row), self._agents, self._directory.output_values)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

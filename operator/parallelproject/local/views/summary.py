@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.inputs import missing, source_words
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.figures import measure
 from parallelproject.core.times import duration
@@ -185,6 +187,9 @@ def _failures(
     lines = [PageLine(""), PageLine("Failed", "bold red")] if names else []
     for task_id in names[:_SHOWN]:
         record = ledger.records.get(task_id, NEW)
+        if plan.reasons[board.graph.index[task_id]] == Reason.OUTPUT_MISSING:
+            lines.append(PageLine(f"  {task_id}: {_not_started(board.graph, ledger.records, task_id)}", "red"))
+            continue
         log = directory.log(task_id, failed.get(task_id, record.attempts))
         lines.append(PageLine(f"  {task_id}: {cause(record.reason, record.exit_code)}, {_attempts(record)}", "red"))
         title = title_of(task_id, board.graph).plain
@@ -195,6 +200,11 @@ def _failures(
     if len(names) > _SHOWN:
         lines.append(PageLine(f"  and {len(names) - _SHOWN} more"))
     return lines
+
+
+def _not_started(graph: CompiledGraph, records: Mapping[str, Record], task: str) -> str:
+    lacking = missing(graph, graph.index[task], records)
+    return f"did not start: {'; '.join(source_words(graph, source) for source in lacking)}"
 
 
 def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
