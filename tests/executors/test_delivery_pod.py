@@ -323,4 +323,10 @@ def test_a_command_that_is_no_agent_has_no_verdict() -> None:
     made = job(spec())
     _, _, agent = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
     assert agent is None
-    assert "/pproj/outputs" not in mounted(containers(made)["git"])
+
+
+def test_the_container_that_lands_the_work_reads_the_outputs() -> None:
+    found = containers(job(spec()))["git"]
+    (mount,) = [mount for mount in found["volumeMounts"] if mount["mountPath"] == "/pproj/outputs"]
+    assert mount["readOnly"]
+    assert {"name": "PPROJ_OUTPUTS", "value": "/pproj/outputs"} in found["env"]

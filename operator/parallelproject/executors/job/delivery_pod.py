@@ -20,6 +20,7 @@ from parallelproject.executors.job.pod import (
     joined,
     mapping,
 )
+from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, Spec
@@ -45,14 +46,13 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     return found
 
 
-def add_delivery(pod: Json, git: Git, image: str, *, is_agent: bool = False) -> None:
+def add_delivery(pod: Json, git: Git, image: str) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
         git: Where the work lands.
         image: The image of ``pproj-git``.
-        is_agent: Whether the command is a coding agent, whose outputs its verdict needs.
     """
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
@@ -75,12 +75,12 @@ def add_delivery(pod: Json, git: Git, image: str, *, is_agent: bool = False) -> 
         "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
     }
-    outputs = [folder(OUTPUTS, read_only=True)] if is_agent else []
     git_container = {
         "name": GIT,
         **common,
+        "env": [{"name": ENV_OUTPUTS, "value": OUTPUTS}],
         "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
-        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), *outputs],
+        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), folder(OUTPUTS, read_only=True)],
     }
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))

@@ -83,8 +83,9 @@ def attempt_of(
     agents: "AgentEnds | None" = None,
     outputs: Callable[[str], Outputs] = lambda task: (),
 ) -> Attempt:
-    """A row as the planner sees it, with the commit that its work landed as, what ``agents`` know of it, and its outputs
-    if it has succeeded.
+    """A row as the planner sees it, with the commit that its work landed as, and what ``agents`` know of it.
+
+    One that has succeeded has the outputs of its task.
 
     What lies in the future, after the clock was put back, counts as now.
     """
