@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Retry, Role, Spec, Task
@@ -80,6 +81,8 @@ class Work:
     ended: float | None = None
     reason: str | None = None
     version: int = 0
+    outputs: Outputs = ()
+    """What it puts out if it succeeds."""
 
     def seen(self) -> Attempt:
         code = 1 if self.phase is Phase.FAILED else None
@@ -94,6 +97,7 @@ class Work:
             self.reason,
             code,
             name,
+            outputs=self.outputs if self.phase is Phase.SUCCEEDED else (),
         )
 
 
@@ -156,6 +160,12 @@ def simulate(spec: Spec, seed: int, chaos: Chaos | None = None) -> History:
         AssertionError: it never ends, nothing more happens although it has not ended, or what runs is launched again.
     """
     return _World(spec, seed, chaos or Chaos()).run()
+
+
+def outputs_of_attempt(seed: int, key: Key) -> Outputs:
+    """What an attempt puts out if it succeeds: nothing, or one of two values."""
+    value = Random(f"{seed}/{key.task}/{key.number}/outputs").choice(["x", "y", None])
+    return () if value is None else (("out", value),)
 
 
 class _World:
@@ -341,6 +351,7 @@ class _World:
             return
         fate = Random(f"{self.seed}/{key.task}/{key.number}")
         length, fails, reason = fate.randint(1, 12), fate.random() < self.chaos.failing, fate.random()
+        work.outputs = outputs_of_attempt(self.seed, key)
         work.phase, work.started = Phase.ACTIVE, self.now
         self.changed(work)
         self.at(self.now + length, lambda: self.end(work, fails, reason))
