@@ -10,6 +10,8 @@ from parallelproject.model.base import Model
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 OUTPUT_PATTERN = r"^[A-Za-z0-9_][-._A-Za-z0-9]{0,62}$"
+CONDITIONS_MAX = 20
+"""Maximum number of conditions of a task."""
 OUTPUT_MAX = 1024
 """Maximum bytes of an output that is used as a value."""
 RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json"})

@@ -11,7 +11,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.agents import AgentType
 from parallelproject.model.base import Model
-from parallelproject.model.conditions import ParameterName, ParameterSource, TaskId, When
+from parallelproject.model.conditions import CONDITIONS_MAX, ParameterName, ParameterSource, TaskId, When
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
 from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
@@ -387,7 +387,7 @@ class Task(Model):
     equally long."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []
     """Named values for the task."""
-    when: Annotated[list[When], Field(max_length=20)] = []
+    when: Annotated[list[When], Field(max_length=CONDITIONS_MAX)] = []
     """Conditions that must all hold once its dependencies have ended; else it is skipped with reason ConditionFalse, and
     what depends on it runs without it."""
 
