@@ -81,8 +81,8 @@ def answer(
     """
     text = encode(result, most)
     left = MESSAGE_MAX - len(text)
-    for name, value in sorted(outputs.items(), key=lambda each: (len(each[1]), each)):
-        line = f"\n{json.dumps([name, value])}"
+    lines = [f"\n{json.dumps([name, value])}" for name, value in outputs.items()]
+    for line in sorted(lines, key=lambda each: (len(each), each)):
         if len(line) <= left:
             text += line
             left -= len(line)
