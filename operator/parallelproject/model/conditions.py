@@ -55,7 +55,7 @@ class When(Model):
     parameter: ParameterName | None = None
     """In place of task: name of a parameter of this task, which is compared."""
     operator: Operator | None = None
-    """With output or parameter. In: the value is one of values. NotIn: it exists, and is none of them."""
+    """With output or parameter. In: the value is one of values. NotIn: it exists, and is not one of them."""
     values: Annotated[list[Value], Field(max_length=50)] = []
     """With output or parameter: what it is compared with."""
 

@@ -1,7 +1,7 @@
 """Compiles what tasks say of the ends and outputs of others: their conditions, and the parameters that they take.
 
-Whoever names a task must depend on it, directly or by way of others: so it has ended when the condition is evaluated,
-and a cycle through an output cannot exist.
+A task must depend on each task that it names, directly or by way of others: so that one has ended when the condition is
+evaluated, and a cycle through an output cannot exist.
 """
 
 from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ def stops_now(
         snapshot: The active attempts.
         of_all: Why everything that runs is stopped; None: it is not.
         now: Seconds since the epoch.
-        spared: Ids of tasks that go on where all others are stopped.
+        spared: Ids of tasks that continue where all others are stopped.
     """
     queued = {graph.ids[i] for i in snapshot.queued} if spec.suspend else set[str]()
     tasks = snapshot.live if of_all else snapshot.surplus | snapshot.suspended | queued

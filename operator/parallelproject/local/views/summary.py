@@ -49,7 +49,7 @@ def already_done(board: Board, history: History, options: RunOptions, target: "L
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     if skipped := board.states[TaskState.SKIPPED]:
-        tasks = f"nothing is left to run: {count - skipped} of {count} tasks succeeded, {skipped} skipped by request"
+        tasks = f"nothing is left to run: {count - skipped} of {count} tasks succeeded, {_skipped(board)}"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     landed, steps = _landed(board, target)
     steps = [*steps, NextStep("Start over", f"{options.rerun} --fresh")]
@@ -127,11 +127,7 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     if good == total:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
     if board.plan and all_done(board.graph, board.plan.states, board.plan.unmet):
-        unmet = len(board.plan.unmet)
-        asked = states[TaskState.SKIPPED] - unmet
-        counts = [f"{asked} skipped by request"] if asked else []
-        skipped = ", ".join([*counts, f"{unmet} skipped by a condition"] if unmet else counts)
-        return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {skipped}, in {took}", "bold green")
+        return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {_skipped(board)}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -149,6 +145,14 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
         how = f"stopped ({by}): " if spec_stops else f"stopped ({late}): "
     style = "bold yellow" if end is RunEnd.INTERRUPTED else "bold red"
     return PageLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
+
+
+def _skipped(board: Board) -> str:
+    """How many tasks are skipped in a run that has all that it needs, and why."""
+    unmet = len(board.plan.unmet) if board.plan else 0
+    asked = board.states[TaskState.SKIPPED] - unmet
+    counts = [(asked, "by request"), (unmet, "by a condition")]
+    return ", ".join(f"{number} skipped {why}" for number, why in counts if number)
 
 
 def _figures(board: Board, ledger: Ledger) -> list[PageLine]:

@@ -15,7 +15,8 @@ those parents themselves (an epic is often made to wait for its own tasks). What
 What is no work for an agent never runs, and what needs it is held until it is closed: gates, which a person or an
 event passes; what is ephemeral, a template or pinned; and the tool's own book-keeping (``BOOK_KEEPING``), as in ``bd
 ready``. A task that runs only if another fails (``conditional-blocks``) gets that condition. If that one is closed
-already, its ``close_reason`` says whether it has failed: by the words of ``bd`` for that. Priorities 0 to 4 are 100, 75, 50, 25 and 0; none is 2, as ``bd`` has it.
+already, its ``close_reason`` says whether it has failed: by the words of ``bd`` for that. Priorities 0 to 4 are 100,
+75, 50, 25 and 0; none is 2, as ``bd`` has it.
 """
 
 import json
@@ -68,8 +69,8 @@ _SECTIONS = (
 
 _READ = frozenset(
     {
-        "_type", "await_id", "await_type", "close_reason", "defer_until", "ephemeral", "estimated_minutes", "files", "id",
-        "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status",
+        "_type", "await_id", "await_type", "close_reason", "defer_until", "ephemeral", "estimated_minutes", "files",
+        "id", "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status",
         "subagent_type", "title",
         *(key for _, key in _SECTIONS),
     }
