@@ -46,7 +46,7 @@ def test_one_that_does_not_fit_makes_room_for_the_next() -> None:
     fits, is_too_long = "x" * (most - 11), "x" * (most - 10)
     assert kept((("a", "1"), ("b", fits)), most) == (("a", "1"), ("b", fits))
     assert kept((("a", "1"), ("b", is_too_long)), most) == (("a", "1"),)
-    assert kept((("a", "1"), ("b", is_too_long)), most, {"b"}) == (("b", is_too_long),)
+    assert kept((("a", "1"), ("b", is_too_long)), most, frozenset({"b"})) == (("b", is_too_long),)
     assert kept(outputs_of({"a": "x" * 500, "b": "1"}), share(MAX_TASKS, 0, False)) == (("b", "1"),)
 
 

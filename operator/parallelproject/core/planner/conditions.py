@@ -14,7 +14,7 @@ rules:
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from parallelproject.core.graph.conditions import Source, Test
+from parallelproject.core.graph.conditions import Test
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.failures import first_level_stopped, skipped_after
 from parallelproject.core.planner.inputs import holds, parameters_of
@@ -96,7 +96,7 @@ class _Decider:
         self._roles = roles
         self._last = first_level_stopped(graph, policy, failed)
         self._by_role: set[int] = set()
-        self._through: dict[int, str] = {}  # by task that is passed: how that stands for what depends on it
+        self._known: dict[int, str] = {}  # by task: what its state means for what depends on it
         self.lacking: set[int] = set()
         self.unmet: set[int] = set()
         self.free: set[int] = set()
@@ -111,22 +111,28 @@ class _Decider:
                 self._by_role.add(i)
         for i in sorted(graph.skipped - members, key=graph.level.__getitem__):
             if states[i] is _SKIPPED:
-                self._through[i] = self._worst(i)
+                self._known[i] = self._worst(i)
+        spares = bool(graph.conditions.expected)
         for i in graph.conditions.order:
-            self._decide(i)
+            if states[i] is not _SUCCEEDED or spares:
+                self._decide(i)
+            else:
+                self._known[i] = _DONE
 
     def _decide(self, i: int) -> None:
-        graph, states, conditions = self._graph, self._states, self._graph.conditions
-        state = states[i]
-        expected = conditions.expected.get(i, {})
-        is_spared = any(parent in self.spared for parent in graph.parents[i]) or any(map(self._may_fail, expected))
+        graph, state, conditions = self._graph, self._states[i], self._graph.conditions
+        expected = conditions.expected.get(i, ())
+        is_spared = bool(self.spared or expected) and (
+            not self.spared.isdisjoint(graph.parents[i]) or any(map(self._may_fail, expected))
+        )
         if state is not _PENDING:
             if state is _SKIPPED:  # by request
-                self._through[i] = self._worst(i)
+                self._known[i] = self._worst(i)
             elif is_spared:
                 self.spared.add(i)
             return
         blocked = self._worst(i, expected)
+        is_over = blocked == _DONE and not self._names_open(i)
         if blocked == _LOST:
             self._close(i, _LOST)
         elif self._roles and graph.role[i] in self._roles:
@@ -134,63 +140,67 @@ class _Decider:
             self._close(i, _STOPPED)
         elif blocked == _STOPPED:
             self._close(i, _STOPPED)
-        elif blocked == _DONE and not self._names_open(i) and not self._all_hold(i):
+        elif is_over and not self._all_hold(i):
             self.unmet.add(i)
             self._close(i, Reason.CONDITION_FALSE)
-            self._through[i] = self._worst(i)
+            self._known[i] = self._worst(i)
         elif not is_spared and self._last is not None and graph.level[i] >= self._last:
             self._close(i, _STOPPED)
         else:
             if is_spared:
                 self.spared.add(i)
-            if blocked == _DONE and not self._names_open(i):
-                if i in conditions.sources and None in self._parameters(i).values():
-                    self.lacking.add(i)
-                else:
-                    self.free.add(i)
+            if is_over and i in conditions.sources and None in self._parameters(i).values():
+                self.lacking.add(i)
+            elif is_over:
+                self.free.add(i)
 
     def _close(self, i: int, why: str) -> None:
         self._states[i] = _SKIPPED
         self.closed[i] = why
 
     def _worst(self, i: int, expected: Collection[int] = ()) -> str:
-        """How the dependencies of a task stand; the end of those that are expected does not matter."""
-        found = _DONE
+        """What the states of a task's dependencies mean for it; the end of those that are expected does not matter."""
+        found, known = _DONE, self._known
         for parent in self._graph.parents[i]:
-            stands = self._stands(parent)
-            if stands == _DONE or (parent in expected and stands != _WAITS):
+            means = known.get(parent) or self._means(parent)
+            if means is _DONE or (parent in expected and means is not _WAITS):
                 continue
-            if stands == _LOST:
+            if means == _LOST:
                 return _LOST
             if found != _STOPPED:
-                found = stands
+                found = means
         return found
 
-    def _stands(self, task: int) -> str:
-        """How a task stands for what depends on it."""
+    def _means(self, task: int) -> str:
+        """What the state of a task means for the tasks that depend on it."""
+        if task in self._known:
+            return self._known[task]
         state = self._states[task]
         if state is _SUCCEEDED:
-            return _DONE
-        if state is _FAILED:
-            return _LOST
-        if state is not _SKIPPED:
-            return _WAITS
-        if task in self._through:
-            return self._through[task]
-        return _STOPPED if self.closed[task] == _STOPPED and task not in self._by_role else _LOST
+            found = _DONE
+        elif state is _FAILED:
+            found = _LOST
+        elif state is not _SKIPPED:
+            found = _WAITS
+        else:
+            found = _STOPPED if self.closed[task] == _STOPPED and task not in self._by_role else _LOST
+        self._known[task] = found
+        return found
 
     def _may_fail(self, task: int) -> bool:
         """Whether a task has not succeeded and is not passed: it is open, has failed or is skipped after a failure."""
-        return self._stands(task) != _DONE
+        return self._means(task) != _DONE
 
     def _all_hold(self, i: int) -> bool:
         return all(self._holds(i, test) for test in self._graph.conditions.tests.get(i, ()))
 
     def _names_open(self, i: int) -> bool:
         """Whether a task that it names has not ended. It is usually a dependency, but may run again."""
-        conditions = self._graph.conditions
-        named: Sequence[Test | Source] = (*conditions.tests.get(i, ()), *conditions.sources.get(i, ()))
-        return any(each.task >= 0 and self._states[each.task] in (_PENDING, _RUNNING) for each in named)
+        open_, states = (_PENDING, _RUNNING), self._states
+        tests, sources = self._graph.conditions.tests.get(i, ()), self._graph.conditions.sources.get(i, ())
+        return any(test.task >= 0 and states[test.task] in open_ for test in tests) or any(
+            states[source.task] in open_ for source in sources
+        )
 
     def _holds(self, i: int, test: Test) -> bool:
         state = self._states[test.task].value if test.task >= 0 else ""

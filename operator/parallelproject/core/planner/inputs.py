@@ -18,7 +18,7 @@ def outputs_in_status(graph: CompiledGraph, task: int, record: Record) -> Output
     if not record.outputs or record.state is not TaskState.SUCCEEDED:
         return ()
     needed = graph.conditions.needed
-    return kept(record.outputs, share(len(graph.ids), len(needed), task in needed), needed.get(task, ()))
+    return kept(record.outputs, share(len(graph.ids), len(needed), task in needed), needed.get(task, frozenset()))
 
 
 def output_of(graph: CompiledGraph, task: int, name: str, record: Record) -> str | None:

@@ -1,7 +1,8 @@
 """What a task puts out for the tasks that depend on it, as far as a status can hold it. Pure."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Set
+from functools import lru_cache
 
 from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.status import OUTPUTS_MAX
@@ -35,7 +36,8 @@ def share(tasks: int, needed: int, is_needed: bool) -> int:
     return min(TASK_BYTES, common // max(1, tasks) + more)
 
 
-def kept(outputs: Outputs, most: int, first: Collection[str] = ()) -> Outputs:
+@lru_cache(maxsize=4096)
+def kept(outputs: Outputs, most: int, first: Set[str] = frozenset()) -> Outputs:
     """Those that fit. The same of a result is the result.
 
     Args:
