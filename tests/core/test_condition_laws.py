@@ -1,5 +1,6 @@
 """The laws of conditions and of parameters that others give, in a world where things come late, fail and vanish."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -127,6 +128,17 @@ def test_the_other_laws_hold_with_conditions(history: History) -> None:
         laws.test_every_project_ends_and_never_waits_for_nothing,
     ):
         law.hypothesis.inner_test(history)  # type: ignore[attr-defined]
+
+
+@examples(60)
+@given(histories)
+def test_what_a_condition_has_skipped_and_what_has_failed_for_good_stays_so(history: History) -> None:
+    for before, after in pairwise(history.plans):
+        if after.after_restart or before.plan.unseen or after.plan.unseen:
+            continue  # from an older ledger
+        for i, reason in enumerate(before.plan.reasons):
+            if reason in (Reason.CONDITION_FALSE, Reason.OUTPUT_MISSING):
+                assert after.plan.reasons[i] == reason, before.graph.ids[i]
 
 
 @examples(60)

@@ -169,6 +169,14 @@ def test_a_task_without_the_output_that_it_takes_fails_before_it_starts(policy: 
     assert "its parameter schema-path takes the output path of a, which does not exist" in answer.answer
 
 
+def test_a_failure_elsewhere_that_comes_later_changes_nothing_of_that() -> None:
+    tasks = [*TAKES, task("z")]
+    for policy in POLICIES:
+        for seen in ({"z": [active()]}, {"z": [failed()]}):
+            found = once(tasks, {"a": [gave(other="x")], **seen}, failurePolicy=policy)
+            assert found.reasons["b"] == Reason.OUTPUT_MISSING
+
+
 def test_a_default_is_used_also_where_the_task_was_skipped() -> None:
     source = {"task": "a", "output": "path", "default": "none.yaml"}
     tasks = [task("a"), task("b", "a", parameters=[{"name": "p", "valueFrom": source}])]
@@ -186,6 +194,20 @@ def test_a_dependency_that_has_failed_is_reported_as_failed_in_the_task_file() -
     found = once(HANDLED, {"a": [succeeded()]})
     (dependency,) = task_document("p", graph, 3, 1, found.ledger.records)["dependencies"]
     assert (dependency["id"], dependency["state"]) == ("rescue", "Skipped")
+
+
+def test_a_condition_on_a_task_that_still_runs_waits_for_its_end() -> None:
+    tasks = [
+        task("x"),
+        task("y"),
+        task("m", "x", "y"),
+        when("t", "m", conditions=[ends("m", "Skipped"), ends("x", "Failed")]),
+    ]
+    found = once(tasks, {"x": [active()], "y": [failed()]}, failurePolicy="Continue")
+    assert (found.reasons["m"], found.reasons["t"]) == (Reason.DEPENDENCY_FAILED, Reason.WAITING_FOR_DEPENDENCIES)
+    assert once(tasks, {"x": [failed()], "y": [failed()]}, failurePolicy="Continue").starts == ["t"]
+    found = once(tasks, {"x": [succeeded()], "y": [failed()]}, failurePolicy="Continue")
+    assert found.reasons["t"] == Reason.CONDITION_FALSE
 
 
 def test_why_names_the_condition_and_what_is_so() -> None:

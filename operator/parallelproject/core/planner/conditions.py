@@ -9,6 +9,8 @@ rules:
 * A dependency that a condition expects to end as Failed or Skipped need not succeed. While that is open, and when it
   has failed or is skipped because of a failure, no failurePolicy skips or stops the task, nor what depends on it.
 * A parameter without a value (its output does not exist, and it has no default) fails the task before it starts.
+
+Both are decided before any policy: what is said of a task that has no dependency to wait for does not change later.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -135,23 +137,21 @@ class _Decider:
         is_over = blocked == _DONE and not self._names_open(i)
         if blocked == _LOST:
             self._close(i, _LOST)
-        elif self._roles and graph.role[i] in self._roles:
-            self._by_role.add(i)
-            self._close(i, _STOPPED)
-        elif blocked == _STOPPED:
-            self._close(i, _STOPPED)
         elif is_over and not self._all_hold(i):
             self.unmet.add(i)
             self._close(i, Reason.CONDITION_FALSE)
             self._known[i] = self._worst(i)
-        elif not is_spared and self._last is not None and graph.level[i] >= self._last:
+        elif is_over and i in conditions.sources and None in self._parameters(i).values():
+            self.lacking.add(i)
+        elif self._roles and graph.role[i] in self._roles:
+            self._by_role.add(i)
+            self._close(i, _STOPPED)
+        elif blocked == _STOPPED or (not is_spared and self._last is not None and graph.level[i] >= self._last):
             self._close(i, _STOPPED)
         else:
             if is_spared:
                 self.spared.add(i)
-            if is_over and i in conditions.sources and None in self._parameters(i).values():
-                self.lacking.add(i)
-            elif is_over:
+            if is_over:
                 self.free.add(i)
 
     def _close(self, i: int, why: str) -> None:
