@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
+from parallelproject.local.read import read_run
 from tests.argo.project import TEMPLATE, WorkflowNamespace
 from tests.argo.standin import RELEASE
 from tests.controller.cluster import Json, role, rows, spec, task
@@ -46,8 +47,53 @@ OUTCOME = {
     "a": ("Succeeded", 1, None), "b": ("Succeeded", 1, None), "c": ("Succeeded", 1, None), "d": ("Succeeded", 2, None),
     "e": ("Succeeded", 1, None), "f": ("Succeeded", 1, None), "g": ("Failed", 2, 3), "h": ("Skipped", 0, None),
 }  # fmt: skip
+
+
+def _with(made: Json, **values: object) -> Json:
+    """A task with further parameters."""
+    more = [
+        {"name": name, **(value if isinstance(value, dict) else {"value": value})} for name, value in values.items()
+    ]
+    return {**made, "parameters": [*made.get("parameters", ()), *more]}
+
+
+def _taken(output: str) -> Json:
+    return {"valueFrom": {"task": "scan", "output": output}}
+
+
+def _severity(operator: str) -> Json:
+    return {"task": "scan", "output": "severity", "operator": operator, "values": ["high"]}
+
+
+CONDITIONAL = [
+    _with(task("scan", hold=True, priority=9), puts='{"severity": "low"}'),
+    task("tests", hold=True, fail_attempts=9, exit_code=3),
+    _with(task("deploy", "scan", hold=True, when=[_severity("NotIn")]), level=_taken("severity")),
+    task("alarm", "scan", hold=True, when=[_severity("In")]),
+    task("rescue", "tests", hold=True, when=[{"task": "tests", "is": "Failed"}], priority=5),
+    task("report", "alarm", "deploy", hold=True, priority=1),
+    task("after", "rescue", hold=True),
+    _with(task("lacks", "scan", hold=True), level=_taken("nothing")),
+    task("ship", "tests", hold=True),
+]
+CONDITIONAL_STEPS = [
+    ("", {"scan1", "tests1"}),
+    ("scan1", {"deploy1", "tests1"}),
+    ("tests1", {"deploy1", "rescue1"}),
+    ("deploy1", {"report1", "rescue1"}),
+    ("rescue1", {"report1", "after1"}),
+    ("report1", {"after1"}),
+    ("after1", set()),
+]
+CONDITIONAL_OUTCOME = {
+    "scan": ("Succeeded", 1, None), "tests": ("Failed", 1, 3), "deploy": ("Succeeded", 1, None),
+    "alarm": ("Skipped", 0, None), "rescue": ("Succeeded", 1, None), "report": ("Succeeded", 1, None),
+    "after": ("Succeeded", 1, None), "lacks": ("Failed", 0, None), "ship": ("Skipped", 0, None),
+}  # fmt: skip
 COMMAND = """
 fifo="$HELD/$PPROJ_TASK_ID$PPROJ_ATTEMPT"
+[ -z "$PPROJ_PARAM_PUTS" ] || echo low > "$PPROJ_OUTPUTS/severity"
+[ "$PPROJ_TASK_ID" != deploy ] || [ "$PPROJ_PARAM_LEVEL" = low ] || exit 9
 mkfifo "$fifo.new" && mv "$fifo.new" "$fifo" && cat "$fifo" && rm "$fifo"
 [ "$PPROJ_ATTEMPT" -gt "${PPROJ_PARAM_FAIL_ATTEMPTS:-0}" ] || exit "$PPROJ_PARAM_EXIT_CODE"
 """
@@ -99,8 +145,7 @@ class Cluster:
             assert self._ns.release_pods([found])
 
     def outcome(self) -> dict[str, Ended]:
-        done = rows(self._ns.wait_end())
-        return {i: Ended(row["state"], row.get("attempts", 0), row.get("exitCode")) for i, row in done.items()}
+        return _ends(rows(self._ns.wait_end()))
 
 
 class Machine:
@@ -119,13 +164,13 @@ class Machine:
 
     def outcome(self) -> dict[str, Ended]:
         self._started.finish(1)
-        found = {each["id"]: Ended("Skipped", 0, None) for each in TASKS}
-        for row in self._runner.attempts():
-            is_well = row.exit_code == 0
-            found[row.key.task] = Ended(
-                "Succeeded" if is_well else "Failed", row.key.attempt, None if is_well else row.exit_code
-            )
-        return found
+        run = read_run(self._runner.state)
+        assert run is not None
+        return _ends(rows(run))
+
+
+def _ends(found: dict[str, Json]) -> dict[str, Ended]:
+    return {i: Ended(row["state"], row.get("attempts", 0), row.get("exitCode")) for i, row in found.items()}
 
 
 def _attempt(obj: Json) -> str:
@@ -139,29 +184,49 @@ def _is_running(workflow: Json) -> bool:
 
 
 @contextmanager
-def stage(executor: str, ns: WorkflowNamespace, tmp_path: Path, patch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(
+    executor: str, ns: WorkflowNamespace, tmp_path: Path, patch: pytest.MonkeyPatch, tasks: list[Json], **more: Json
+) -> Iterator[Stage]:
     """The project, running."""
+    fields = FIELDS | more
     if executor == "Job":
-        ns.create(spec(*TASKS, **FIELDS, roles=[role()]))
+        ns.create(spec(*tasks, **fields, roles=[role()]))
         yield Cluster(ns, ns.held, lambda pod: True)
     elif executor == "Workflow":
-        ns.create(spec(*TASKS, **FIELDS, roles=[TEMPLATE], executor="Workflow"))
+        ns.create(spec(*tasks, **fields, roles=[TEMPLATE], executor="Workflow"))
         yield Cluster(ns, ns.workflows, _is_running)
     else:
         held = tmp_path / "held"
         held.mkdir()
         patch.setenv("HELD", str(held))
-        fields = {**FIELDS, "defaults": {"backoffSeconds": 0, **FIELDS["defaults"]}}
-        yield Machine(Runner(tmp_path, {"tasks": TASKS, **fields}, COMMAND), held)
+        fields = {**fields, "defaults": {"backoffSeconds": 0, **fields["defaults"]}}
+        yield Machine(Runner(tmp_path, {"tasks": tasks, **fields}, COMMAND), held)
 
 
-@pytest.mark.parametrize("executor", ["Job", "Workflow", "processes"])
+EXECUTORS = pytest.mark.parametrize("executor", ["Job", "Workflow", "processes"])
+
+
+@EXECUTORS
 def test_each_executor_takes_the_same_decisions_in_the_same_order(
     executor: str, ns: WorkflowNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(executor, ns, tmp_path, monkeypatch) as running:
-        for released, expected in STEPS:
-            if released:
-                running.release(released)
-            until(lambda expected=expected: running.held() == expected, what=f"{expected} after {released}")
+    with stage(executor, ns, tmp_path, monkeypatch, TASKS) as running:
+        take(running, STEPS)
         assert running.outcome() == OUTCOME
+
+
+def take(running: Stage, steps: list[tuple[str, set[str]]]) -> None:
+    """Releases attempts one by one, and waits for what each decision starts."""
+    for released, expected in steps:
+        if released:
+            running.release(released)
+        until(lambda expected=expected: running.held() == expected, what=f"{expected} after {released}")
+
+
+@EXECUTORS
+def test_each_executor_decides_the_same_on_conditions_and_outputs(
+    executor: str, ns: WorkflowNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(executor, ns, tmp_path, monkeypatch, CONDITIONAL, defaults={"maxAttempts": 1}) as running:
+        take(running, CONDITIONAL_STEPS)
+        assert running.outcome() == CONDITIONAL_OUTCOME

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Phase
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Approval, Budget, Retry, Role, Spec, Task, TaskAnswer
@@ -89,6 +90,8 @@ class Work:
     ended: float | None = None
     reason: str | None = None
     version: int = 0
+    outputs: Outputs = ()
+    """What it puts out if it succeeds."""
     cents: int = 0
     """What it spends, known at its end."""
 
@@ -111,6 +114,7 @@ class Work:
             code,
             name,
             usage=AgentUsage(usd=Decimal(self.cents) / 100) if self.says_usage else None,
+            outputs=self.outputs if self.phase is Phase.SUCCEEDED else (),
         )
 
 
@@ -175,6 +179,12 @@ def simulate(spec: Spec, seed: int, chaos: Chaos | None = None) -> History:
         AssertionError: it never ends, nothing more happens although it has not ended, or what runs is launched again.
     """
     return _World(spec, seed, chaos or Chaos()).run()
+
+
+def outputs_of_attempt(seed: int, key: Key) -> Outputs:
+    """What an attempt puts out if it succeeds: nothing, or one of two values."""
+    value = Random(f"{seed}/{key.task}/{key.number}/outputs").choice(["x", "y", None])
+    return () if value is None else (("out", value),)
 
 
 class _World:
@@ -395,6 +405,7 @@ class _World:
         fate = Random(f"{self.seed}/{key.task}/{key.number}")
         length, fails, reason = fate.randint(1, 12), fate.random() < self.chaos.failing, fate.random()
         asks = fate.random() < self.chaos.asking
+        work.outputs = outputs_of_attempt(self.seed, key)
         work.phase, work.started = Phase.ACTIVE, self.now
         work.cents = Random(f"{self.seed}/{key.task}/{key.number}/cents").randint(0, self.chaos.spends)
         self.changed(work)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
-from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES, kept, outputs_of
+from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES, kept, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_row, rejected_status, render_row, render_status
+from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import MAX_TASKS
@@ -22,11 +23,12 @@ OUTPUTS = st.dictionaries(st.text(max_size=20), st.text(max_size=600), max_size=
 def test_outputs_survive_the_status_or_are_omitted_whole(found: dict[str, str], tasks: int) -> None:
     (attempt,) = [Attempt(1, Phase.SUCCEEDED, outputs=outputs_of(found))]
     record = settle(NEW, [attempt])
-    row = json.loads(json.dumps(render_row("a", TaskState.SUCCEEDED, 0, None, record, tasks)))
-    held = kept(record.outputs, tasks)
+    room = share(tasks, 0, False)
+    held = kept(record.outputs, room)
+    row = json.loads(json.dumps(render_row("a", TaskState.SUCCEEDED, 0, None, record, held)))
     assert read_row(row).outputs == held
     assert all(found[name] == value for name, value in held)
-    assert kept(held, tasks) == held  # what is read back is what a dependent got before
+    assert kept(held, room) == held  # what is read back is what a dependent got before
     stored = json.dumps(dict(held), ensure_ascii=False, separators=(",", ":"))
     stored = stored.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")  # as Go writes it
     assert len(stored.encode()) <= min(TASK_BYTES, PROJECT_BYTES // tasks) + 2 * len(held) + 2
@@ -38,19 +40,21 @@ def test_outputs_of_a_task_that_ran_twice_are_those_of_its_success() -> None:
 
 
 def test_one_that_does_not_fit_makes_room_for_the_next() -> None:
-    assert outputs_of({"b": "1", "a": "x" * 2_000}) == (("b", "1"),)
+    assert outputs_of({"b": "1", "a": "x" * (OUTPUT_MAX + 1)}) == (("b", "1"),)
     # Each name and each value is stored with its quotes: 11 bytes beyond the x.
-    assert outputs_of({"b": "x" * (TASK_BYTES - 11), "a": "1"}) == (("a", "1"), ("b", "x" * (TASK_BYTES - 11)))
-    assert outputs_of({"b": "x" * (TASK_BYTES - 10), "a": "1"}) == (("a", "1"),)
-    assert kept(outputs_of({"a": "x" * 500, "b": "1"}), MAX_TASKS) == (("b", "1"),)
+    most = 1000
+    fits, is_too_long = "x" * (most - 11), "x" * (most - 10)
+    assert kept((("a", "1"), ("b", fits)), most) == (("a", "1"), ("b", fits))
+    assert kept((("a", "1"), ("b", is_too_long)), most) == (("a", "1"),)
+    assert kept((("a", "1"), ("b", is_too_long)), most, frozenset({"b"})) == (("b", is_too_long),)
+    assert kept(outputs_of({"a": "x" * 500, "b": "1"}), share(MAX_TASKS, 0, False)) == (("b", "1"),)
 
 
 def test_there_are_never_more_than_the_schema_of_a_status_allows() -> None:
     many = {f"{i:03}": "" for i in range(100)}
     assert len(outputs_of(many)) == 64
-    row = render_row(
-        "a", TaskState.SUCCEEDED, 0, None, settle(NEW, [Attempt(1, Phase.SUCCEEDED, outputs=outputs_of(many))])
-    )
+    record = settle(NEW, [Attempt(1, Phase.SUCCEEDED, outputs=outputs_of(many))])
+    row = render_row("a", TaskState.SUCCEEDED, 0, None, record, record.outputs)
     assert len(TaskStatus.model_validate(row).outputs or {}) == 64
 
 

@@ -14,6 +14,7 @@ PPROJ = Path(sys.executable).with_name("pproj")
 
 FAILING = {
     "failure-continue": {"broken": "Failed", "after-broken": "Skipped", "fine": "Succeeded", "after-fine": "Succeeded"},
+    "after-failure": {"tests": "Failed", "deploy": "Skipped", "rollback": "Succeeded", "announce": "Succeeded"},
     "deadline": {"hangs": "Failed", "quick": "Succeeded"},
 }
 

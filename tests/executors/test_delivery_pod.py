@@ -326,3 +326,10 @@ def test_of_a_command_that_is_no_agent_only_a_question_is_read() -> None:
     assert agent is None
     by_path = {mount["mountPath"]: mount for mount in containers(made)["git"]["volumeMounts"]}
     assert by_path[str(outputs)]["readOnly"] is True
+
+
+def test_the_container_that_lands_the_work_reads_the_outputs() -> None:
+    found = containers(job(spec()))["git"]
+    (mount,) = [mount for mount in found["volumeMounts"] if mount["mountPath"] == "/pproj/outputs"]
+    assert mount["readOnly"]
+    assert {"name": "PPROJ_OUTPUTS", "value": "/pproj/outputs"} in found["env"]

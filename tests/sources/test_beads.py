@@ -152,17 +152,41 @@ def test_a_dependency_belongs_to_the_issue_that_it_names():
     assert needs(load(issue("a"), b)) == {"a": ["b"], "b": []}
 
 
-def test_what_runs_only_if_another_fails_is_left_out_with_what_needs_it():
-    b = issue("b")
-    b["dependencies"] = [{"issue_id": "b", "depends_on_id": "a", "type": "conditional-blocks"}]
-    imported = load(issue("a"), b, issue("c", "b"), issue("d", "c"))
-    assert needs(imported) == {"a": []}
-    assert imported.report.left_out == (
-        LeftOut("b", "conditional"),
-        LeftOut("c", "needs a conditional task"),
-        LeftOut("d", "needs a conditional task"),
-    )
-    assert "only if another fails" in str(imported.report.warnings[0])
+def only_if(id, fails, **fields):
+    made = issue(id, **fields)
+    made["dependencies"] = [{"issue_id": id, "depends_on_id": fails, "type": "conditional-blocks"}]
+    return made
+
+
+def test_what_runs_only_if_another_fails_has_that_condition_and_what_needs_it_runs_after():
+    imported = load(issue("a"), only_if("b", "a"), issue("c", "b"))
+    assert needs(imported) == {"a": [], "b": ["a"], "c": ["b"]}
+    (task,) = [task for task in imported.project.spec.tasks if task.id == "b"]
+    assert [when.model_dump(by_alias=True, exclude_none=True, mode="json") for when in task.when] == [
+        {"task": "a", "is": "Failed", "values": []}
+    ]
+    assert not imported.report.warnings
+
+
+@pytest.mark.parametrize(
+    ("reason", "runs"), [("Failed in CI", True), ("won't fix", True), ("unblocked the rest", False), (None, False)]
+)
+def test_of_a_closed_issue_the_reason_says_whether_it_has_failed(reason, runs):
+    imported = load(issue("a", status="closed", close_reason=reason), only_if("b", "a"), issue("c", "b"))
+    assert needs(imported) == ({"b": [], "c": ["b"]} if runs else {})
+    if not runs:
+        assert imported.report.left_out == (LeftOut("b", "conditional"), LeftOut("c", "needs a conditional task"))
+        assert '"b" runs only if "a" fails: "a" is closed, and has not failed' in str(imported.report.warnings[0])
+
+
+def test_a_condition_that_cannot_hold_or_is_on_more_than_one_task_is_skipped_and_reported():
+    for other in (issue("a", status="tombstone"), issue("a", type="epic")):
+        imported = load(other, issue("x", status="open"), only_if("b", "a"))
+        assert needs(imported) == {"x": []}
+        assert LeftOut("b", "conditional") in imported.report.left_out
+    assert needs(load(only_if("b", "gone"), dangling="warn")) == {}
+    with pytest.raises(ProblemsError):
+        load(only_if("b", "gone"))
 
 
 def test_tombstones_and_memories_are_counted_and_hold_nothing_up():

@@ -41,7 +41,8 @@ Use these skills that you have: {{ skills | join(", ") }}.
 {% if dependencies %}
 ## Done before this task
 {% for dependency in dependencies %}
-- {{ dependency.id }}{% if dependency.commit %}: commit {{ dependency.commit }}{% endif %}
+- {{ dependency.id }}{{ " (" ~ dependency.state ~ ")" if dependency.state in ("Failed", "Skipped") }}
+{%- if dependency.commit %}: commit {{ dependency.commit }}{% endif %}
 
 {% for name, path in dependency.outputs.items() %}
   - output {{ name }}: {{ path }}
@@ -103,7 +104,7 @@ class Prompt:
     project: str = ""
     role: str = ""
     dependencies: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    """As in the task file: id, commit, outputs."""
+    """As in the task file: id, state, commit, outputs."""
     feedback: str = ""
     """What the attempt before has left to be heeded."""
     instructions: str = ""
@@ -153,7 +154,7 @@ def prompt_of(
         resumed_in: The workspace, where the attempt continues the session of the one before.
     """
     prompt = Prompt(
-        task=TASK_DEFAULTS | document["task"],
+        task=TASK_DEFAULTS | document["task"] | {"parameters": _parameters(document["parameters"])},
         attempt=document["attempt"],
         outputs=outputs,
         project=document["project"],
@@ -166,6 +167,11 @@ def prompt_of(
         workspace=resumed_in or "",
     )
     return render(prompt, RESUMED if resumed_in else template)
+
+
+def _parameters(values: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """The parameters with the values of the attempt, which other tasks may have given."""
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def check_syntax(template: str) -> None:

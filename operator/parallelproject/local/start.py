@@ -107,7 +107,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 spec = spec.model_copy(update={"git": spec.git.model_copy(update={"base_ref": target.base.name})})
             asked_before = AskedQuestions(directory, are_taken_before=deliveries is not None)
             usages = UsageFiles(directory)
-            history = recover(store, spill, clock.now(), deliveries, agents, asked_before, usages)
+            history = recover(
+                store, spill, clock.now(), deliveries, agents, asked_before, usages, directory.output_values
+            )
             verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
@@ -234,7 +236,11 @@ def _run(
                 closing(Spill(directory.spill)) as spill,
             ):
                 questions = AskedQuestions(directory, are_taken_before=deliveries is not None)
-                engine.catch_up(recover(store, spill, board.clock.now(), deliveries, agents, questions, usages))
+                engine.catch_up(
+                    recover(
+                        store, spill, board.clock.now(), deliveries, agents, questions, usages, directory.output_values
+                    )
+                )
         finally:
             processes.close()
             board.ended = ended = board.clock.now()
@@ -253,7 +259,7 @@ def _run(
     if isinstance(shown, JsonView):
         remarks = remarks_of(board, engine.ledger, engine.failed, deliveries, agents)
         shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
-        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states)
+        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
     else:
         all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries, agents)
     is_reported = _finished(board, options)

@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from parallelproject.model.agents import AgentType
 from parallelproject.model.base import Model
+from parallelproject.model.conditions import CONDITIONS_MAX, ParameterName, ParameterSource, TaskId, When
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
 from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
@@ -22,14 +23,12 @@ MAX_TASKS_HERE = 20_000
 ANSWERS_MAX, ANSWER_MAX = 1000, 16_384
 """Maximum number of answers in a spec, and of characters of one."""
 
-ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 ROLE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 NAME_PATTERN = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 """The pattern of the name of a label or an annotation, with or without a domain prefix."""
 SECONDS_MAX = 315_360_000
 """Ten years: with this bound every sum of seconds is an exact integer."""
 
-TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 RoleName = Annotated[str, Field(min_length=1, max_length=63, pattern=ROLE_PATTERN)]
 FilePattern = Annotated[str, Field(min_length=1, max_length=256)]
 QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=NAME_PATTERN)]
@@ -451,10 +450,12 @@ class Defaults(Model):
 class Parameter(Model):
     """A named value, passed to the task as PPROJ_PARAM_NAME and in its task file."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_]([-._A-Za-z0-9]*)$")]
+    name: ParameterName
     """Name; in the environment variable it is upper case, and every other character is _."""
     value: Annotated[str, Field(max_length=4096)] = ""
     """Value."""
+    value_from: ParameterSource | None = None
+    """In place of value: the output of a task that this one depends on."""
 
 
 class Task(Model):
@@ -486,6 +487,9 @@ class Task(Model):
     equally long."""
     parameters: Annotated[list[Parameter], Field(max_length=50)] = []
     """Named values for the task."""
+    when: Annotated[list[When], Field(max_length=CONDITIONS_MAX)] = []
+    """Conditions that must all hold once its dependencies have ended; else it is skipped with reason ConditionFalse, and
+    what depends on it runs without it."""
     approval: StrictBool = False
     """Whether a person has to approve it before it starts, with pproj approve. Until then it holds no slot and no
     files."""

@@ -88,6 +88,8 @@ class Reason(StrEnum):
     STOPPED = "Stopped"
     SKIP_REQUESTED = "SkipRequested"
     """It is in spec.skip: what depends on it runs all the same."""
+    CONDITION_FALSE = "ConditionFalse"
+    """A condition in its ``when`` does not hold: what depends on it runs all the same."""
     # Failed
     EXIT_CODE = "ExitCode"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -97,6 +99,8 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict"
     SETUP_FAILED = "SetupFailed"
     """The command that makes the workspace ready failed: no other task could start either."""
+    OUTPUT_MISSING = "OutputMissing"
+    """The output that one of its parameters takes does not exist, so it has not started."""
     # Failed, by its agent
     RATE_LIMITED = "RateLimited"
     QUOTA_EXHAUSTED = "QuotaExhausted"
@@ -129,6 +133,8 @@ class Reason(StrEnum):
     """Its work has landed and breaks a check, and it may not be repaired again."""
 
 
+PASSED = frozenset({Reason.SKIP_REQUESTED, Reason.CONDITION_FALSE})
+"""Reasons of skipped tasks that what depends on them does not wait for."""
 REFUSALS = frozenset({Reason.REFUSED_BY_POLICY, Reason.WAITING_FOR_QUOTA, Reason.FAILED_CREATE})
 """Reasons of tasks whose Job the API server refuses now and may allow later."""
 
@@ -293,7 +299,8 @@ class TaskStatus(Model):
     kept: Count | None = None
     """Work that it left outside of its files, such as on another branch: kept in the repository, not landed."""
     outputs: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=OUTPUTS_MAX)] | None = None
-    """What it put out for the tasks that depend on it, by name: the global outputs of its Workflow."""
+    """What it put out for the tasks that depend on it, by name: the files in its PPROJ_OUTPUTS, or the global outputs of
+    its Workflow, as far as they fit here."""
     input_tokens: Count | None = None
     """Tokens that the agents of all its attempts were charged for as input, also from a cache; of those that say so."""
     output_tokens: Count | None = None

@@ -104,8 +104,8 @@ def run(
 
     An interrupted run continues where it stopped: succeeded tasks do not run again. Options may also be in .pproj.yaml,
     next to FILE or above it, as in parallelism: 8 (pproj init writes a first one). With -o json, stdout has one event
-    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request, 3 when the
-    rest waits for a larger --budget, 130 when the run was interrupted, else 1.
+    per line (docs/reference/events.md). Exit code: 0 when all tasks succeeded or were skipped by request or by a
+    condition, 3 when the rest waits for a larger --budget, 130 when the run was interrupted, else 1.
     """
     if no_color:
         terminal.forbid_color()

@@ -3,6 +3,7 @@
 from parallelproject.agents.prompt import prompt_of
 from parallelproject.cli.output.failure import Failure, of_problems
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.report.status import read_status
 from parallelproject.executors.base.task_file import task_document
 from parallelproject.local.agents.prompts import check_template
@@ -10,6 +11,7 @@ from parallelproject.local.read import read_run
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 from parallelproject.model.suggest import did_you_mean
 
 
@@ -39,6 +41,10 @@ def prompt_for(project: str, spec: Spec, graph: CompiledGraph, task: str) -> str
     run = read_run(directory.path)
     records = read_status(run["status"]).records if run and run["status"] else {}
     i = graph.index[task]
+    for parent in graph.parents[i]:  # one with conditions may be skipped, which nothing says of it before
+        record = records.get(graph.ids[parent], NEW)
+        if parent in graph.conditions.tests and parent not in graph.conditions.expected.get(i, {}):
+            records = {**records, graph.ids[parent]: record._replace(state=TaskState.SUCCEEDED)}
     outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[i]}
     document = task_document(project, graph, i, 1, records, outputs, spec.role(graph.role[i]))
     return prompt_of(document, spec.prompt, directory.outputs(task))

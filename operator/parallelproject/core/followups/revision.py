@@ -85,7 +85,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["title"] = wanted.title
     if wanted.body:
         fields["body"] = wanted.body
-    is_whole = plan.completed and all_done(graph, plan.states)
+    is_whole = plan.completed and all_done(graph, plan.states, plan.unmet)
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:
@@ -133,7 +133,7 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["role"] = graph.role[i]
         if state is TaskState.FAILED:
             code = f" {record.exit_code}" if record.exit_code is not None else ""
-            row |= {"failed": True, "reason": f"{record.reason}{code}"}
+            row |= {"failed": True, "reason": f"{record.reason}{code}" if record.reason else str(plan.reasons[i])}
         elif record.conflicts:
             row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
         rows.append(row)
@@ -149,5 +149,9 @@ def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
     done = _done_levels(graph, plan)
     if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
         return done
-    broken = (level for level in range(done) if not all(is_done(graph, i, plan.states[i]) for i in graph.levels[level]))
+
+    def is_whole(level: int) -> bool:
+        return all(is_done(graph, i, plan.states[i], plan.unmet) for i in graph.levels[level])
+
+    broken = (level for level in range(done) if not is_whole(level))
     return next(broken, done)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, check_conditions, compile_conditions
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
@@ -80,6 +81,8 @@ class CompiledGraph:
     """The tasks that a person has to approve before they start, and nobody has."""
     answered: frozenset[tuple[int, int]] = frozenset()
     """Tasks and numbers of their attempts whose questions a person has answered."""
+    conditions: Conditions = NO_CONDITIONS
+    """What decides on tasks beyond that their dependencies have succeeded."""
 
     def with_repairs(self, floors: Mapping[str, int], condemned: Iterable[str]) -> "CompiledGraph":
         """The graph in which tasks run again to repair what they have landed.
@@ -122,6 +125,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
     topological, level = _levels(parents, children)
     if len(topological) < len(tasks):
         problems += _cycles(ids, parents)
+    check_conditions(tasks, index, parents, topological, problems)
     if problems:
         raise ProblemsError(problems)
     forgiven, forgiven_conflicts, forgiven_deferrals = forgiven_by(spec, index)
@@ -163,6 +167,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         skipped=skipped_by(spec, index),
         unapproved=unapproved_by(spec, index),
         answered=answered_by(spec, index),
+        conditions=compile_conditions(tasks, index, parents, children, level),
     )
 
 

@@ -216,8 +216,11 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         usage, inquiry,
     ) = record  # fmt: skip
     if state is _SUCCEEDED:
-        # The commit may become known after the success: another object reports it.
+        # Its commit and its outputs may become known after the success: another object reports them.
         landed_as = None if landed else next((seen for seen in attempts if seen.commit), None)
+        if not record.outputs:
+            later = next((seen.outputs for seen in attempts if seen.outputs and seen.phase is _WELL), ())
+            record = record._replace(outputs=later) if later else record
         if landed_as is None:
             return record
         usage = landed_as.usage.plus(usage) if landed_as.usage else usage

@@ -13,7 +13,7 @@ from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.times import duration, iso
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import AGENT_REASONS, REFUSALS, Reason, TaskState
+from parallelproject.model.status import AGENT_REASONS, PASSED, REFUSALS, Reason, TaskState
 
 NAMED = 8
 """Maximum number of tasks named in one sentence."""
@@ -105,9 +105,9 @@ class View:
         return self.row(i).record
 
     def is_done(self, i: int) -> bool:
-        """Whether nothing of a task is missing: it has succeeded, or is skipped by request."""
+        """Whether nothing of a task is missing: it has succeeded, or is skipped by request or by a condition."""
         state, reason, *_ = self.row(i)
-        return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason == Reason.SKIP_REQUESTED)
+        return state == TaskState.SUCCEEDED or (state == TaskState.SKIPPED and reason in PASSED)
 
     def waits_for(self, i: int) -> list[int]:
         """The dependencies that a task still waits for; in the place of a skipped one those of that."""
@@ -115,7 +115,12 @@ class View:
         def is_skipped(other: int) -> bool:
             return self.state(other) == TaskState.SKIPPED and self.is_done(other)
 
-        return [parent for parent in needs(self.graph.parents, i, is_skipped) if not self.is_done(parent)]
+        expected = self.graph.conditions.expected.get(i, {})
+        return [
+            parent
+            for parent in needs(self.graph.parents, i, is_skipped)
+            if not self.is_done(parent) and (parent not in expected or self.is_open(parent))
+        ]
 
     def is_open(self, i: int) -> bool:
         """Whether a task has not ended."""

@@ -41,14 +41,28 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
     )
 
 
-def is_done(graph: CompiledGraph, task: int, state: TaskState) -> bool:
-    """Whether nothing of a task is missing: it has succeeded, or it is skipped by request."""
-    return state is TaskState.SUCCEEDED or (state is TaskState.SKIPPED and task in graph.skipped)
+def is_done(graph: CompiledGraph, task: int, state: TaskState, unmet: Collection[int] = ()) -> bool:
+    """Whether nothing of a task is missing: it has succeeded, or it is skipped by request or by a condition.
+
+    Args:
+        graph: The compiled spec.
+        task: The task.
+        state: Its state.
+        unmet: ``Plan.unmet``.
+    """
+    return state is TaskState.SUCCEEDED or (state is TaskState.SKIPPED and (task in graph.skipped or task in unmet))
 
 
-def all_done(graph: CompiledGraph, states: Sequence[TaskState]) -> bool:
+def all_done(graph: CompiledGraph, states: Sequence[TaskState], unmet: Collection[int] = ()) -> bool:
     """Whether that holds for all tasks: then the whole has succeeded."""
-    return all(is_done(graph, i, state) for i, state in enumerate(states))
+    return all(is_done(graph, i, state, unmet) for i, state in enumerate(states))
+
+
+def first_level_stopped(graph: CompiledGraph, policy: FailurePolicy, failed: Sequence[int]) -> int | None:
+    """The first level whose tasks a policy keeps from starting after failures; None: it does with none."""
+    if not failed or policy is FailurePolicy.CONTINUE:
+        return None
+    return 0 if policy is FailurePolicy.FAIL_FAST else 1 + min(graph.level[i] for i in failed)
 
 
 def skipped_after(
@@ -85,9 +99,9 @@ def skipped_after(
         skipped = (
             dict.fromkeys(below(of_roles), Reason.DEPENDENCY_FAILED) | dict.fromkeys(of_roles, Reason.STOPPED) | skipped
         )
-    if policy is not FailurePolicy.CONTINUE:
-        last = min(graph.level[i] for i in failed) if policy is FailurePolicy.FINISH_LEVEL else -1
+    first = first_level_stopped(graph, policy, failed)
+    if first is not None:
         for i, level in enumerate(graph.level):
-            if level > last and is_pending(i):
+            if level >= first and is_pending(i):
                 skipped.setdefault(i, Reason.STOPPED)
     return skipped

@@ -1,14 +1,16 @@
 """What a task puts out for the tasks that depend on it, as far as a status can hold it. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from functools import lru_cache
 
+from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.status import OUTPUTS_MAX, QUESTION_MAX
 
 Outputs = tuple[tuple[str, str], ...]
 """Names and values, in order of the names."""
 
-TASK_BYTES, PROJECT_BYTES = 1024, 204_800
+TASK_BYTES, PROJECT_BYTES = 4096, 131_072
 """Maximum bytes of the outputs of one task, and of all tasks of a project, as JSON: the status must fit into one
 object."""
 
@@ -18,17 +20,39 @@ def outputs_of(found: Mapping[str, str]) -> Outputs:
 
     One that does not fit is omitted: a value that is cut would be wrong.
     """
-    return _fitting(tuple(sorted(found.items())), TASK_BYTES)
+    return kept(tuple(sorted(found.items())), TASK_BYTES)
 
 
-def kept(outputs: Outputs, tasks: int) -> Outputs:
-    """Those that a status holds.
+def share(tasks: int, needed: int, is_needed: bool) -> int:
+    """Maximum bytes of the outputs of one task in a status. Where tasks name outputs of others, most is for those.
+
+    Args:
+        tasks: Number of tasks of the project.
+        needed: Number of those whose outputs are named.
+        is_needed: Whether it is one of these.
+    """
+    common = PROJECT_BYTES // 4 if needed else PROJECT_BYTES
+    more = (PROJECT_BYTES - common) // needed if is_needed else 0
+    return min(TASK_BYTES, common // max(1, tasks) + more)
+
+
+@lru_cache(maxsize=4096)
+def kept(outputs: Outputs, most: int, first: Set[str] = frozenset()) -> Outputs:
+    """Those that fit. The same of a result is the result.
 
     Args:
         outputs: The outputs of a task.
-        tasks: Number of tasks of the project: each has the same share.
+        most: Maximum bytes.
+        first: Names of those that others must not displace.
     """
-    return _fitting(outputs, min(TASK_BYTES, PROJECT_BYTES // max(1, tasks))) if outputs else ()
+    chosen: list[tuple[str, str]] = []
+    left = most
+    for name, value in sorted(outputs, key=lambda each: (each[0] not in first, each[0])):
+        size = _bytes(name) + _bytes(value)
+        if size <= left and len(chosen) < OUTPUTS_MAX and len(value.encode(errors="replace")) <= OUTPUT_MAX:
+            chosen.append((name, value))
+            left -= size
+    return tuple(sorted(chosen))
 
 
 def kept_text(text: str, tasks: int) -> str:
@@ -42,17 +66,6 @@ def kept_text(text: str, tasks: int) -> str:
     while _bytes(text) > most:
         text = text[: len(text) * most // _bytes(text) - 2] + "…"
     return text
-
-
-def _fitting(outputs: Outputs, most: int) -> Outputs:
-    chosen: list[tuple[str, str]] = []
-    left = most
-    for name, value in outputs:
-        size = _bytes(name) + _bytes(value)
-        if size <= left and len(chosen) < OUTPUTS_MAX:
-            chosen.append((name, value))
-            left -= size
-    return tuple(chosen)
 
 
 def _bytes(text: str) -> int:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt, Record, reset_to
+from parallelproject.core.planner.conditions import decide
 from parallelproject.core.planner.constraints.adaptive import adapted
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
@@ -80,6 +81,8 @@ class Plan:
     """Tasks that are no longer in the spec: finished ones, and those that are still being stopped."""
     running: int
     """Attempts that hold a slot, launches included."""
+    unmet: frozenset[int]
+    """The tasks that are skipped because a condition of theirs does not hold."""
     queued: frozenset[int]
     """The tasks with an attempt that waits in a queue; their state is PENDING."""
     wanted: int
@@ -169,9 +172,15 @@ def plan(
     closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
     if not PROJECT_REASONS.isdisjoint(closed.values()):
         closed_roles |= set(graph.role)
-    skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
-    for i in skipped:
-        states[i] = _SKIPPED
+    free = unmet = spared = frozenset[int]()
+    if graph.conditions.order:
+        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles)
+        skipped, free, unmet, spared = decided.closed, decided.free, decided.unmet, decided.spared
+        failed += sorted(decided.failed)
+    else:
+        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
+    for i, why in skipped.items():
+        states[i] = _FAILED if why is Reason.OUTPUT_MISSING else _SKIPPED
     closed |= skipped
     unfinished = snapshot.unfinished
     if closed:
@@ -198,7 +207,8 @@ def plan(
     if may_run:
         stopped = Reason.STOPPED if spec.stop else Reason.DEADLINE_EXCEEDED if now >= deadline else None
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
-    stops = stops_now(graph, spec, snapshot, stopped or ("FailFast" if fail_fast else None), now)
+    of_all = stopped or ("FailFast" if fail_fast else None)
+    stops = stops_now(graph, spec, snapshot, of_all, now, () if stopped else {graph.ids[i] for i in spared})
     if stopped:
         for i, state in enumerate(states):
             if state is _PENDING:
@@ -210,14 +220,20 @@ def plan(
     ends = {pool: limit.until for pool, limit in met.items()}
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
-        graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified
+        graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
+        free=free,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
     would = admission  # without shared limits
     wanted = 0
-    for place in () if stopped else snapshot.ready:
+    ready = snapshot.ready
+    if graph.conditions.order:
+        members = graph.conditions.members
+        own = [place for place in ready if graph.order[place] not in members]
+        ready = sorted([*own, *(graph.place[i] for i in free)])
+    for place in () if stopped else ready:
         if would.is_closed():
             break
         i = graph.order[place]
@@ -285,6 +301,7 @@ def plan(
         states=states,
         removed=removed,
         running=running,
+        unmet=unmet,
         queued=frozenset(snapshot.queued),
         wanted=wanted,
         share=share,

@@ -209,7 +209,9 @@ class Snapshot:
             if i in rerun_after:
                 used = sum_of([before.usage, *(seen.usage for seen in ends(before, attempts, rerun_after[i]))])
                 record = records[task_id] = settle_after(record, attempts, rerun_after[i])._replace(usage=used)
-            elif record[0] is not _SUCCEEDED or (attempts and (attempts[0][10] or attempts[-1][10])):  # has a commit
+            elif record[0] is not _SUCCEEDED or (
+                attempts and (attempts[0][10] or attempts[-1][10] or attempts[0][14] or attempts[-1][14])
+            ):  # has a commit, or outputs
                 record = records[task_id] = settle(record, attempts)
             if record[15] is not before[15]:  # its usage
                 for seen_end in ends(before, attempts, rerun_after.get(i, 0) if i is not None else 0):

@@ -1,7 +1,7 @@
 """Which attempts are stopped, and why."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -21,7 +21,14 @@ class Stop(NamedTuple):
     Suspended."""
 
 
-def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str | None, now: float) -> list[Stop]:
+def stops_now(
+    graph: CompiledGraph,
+    spec: Spec,
+    snapshot: Snapshot,
+    of_all: str | None,
+    now: float,
+    spared: Collection[str] = (),
+) -> list[Stop]:
     """What to stop now, without what is already being stopped.
 
     Args:
@@ -30,6 +37,7 @@ def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str 
         snapshot: The active attempts.
         of_all: Why everything that runs is stopped; None: it is not.
         now: Seconds since the epoch.
+        spared: Ids of tasks that continue where all others are stopped.
     """
     queued = {graph.ids[i] for i in snapshot.queued} if spec.suspend else set[str]()
     tasks = snapshot.live if of_all else snapshot.surplus | snapshot.suspended | queued
@@ -39,7 +47,7 @@ def stops_now(graph: CompiledGraph, spec: Spec, snapshot: Snapshot, of_all: str 
         for attempt in snapshot.live[task_id]
         if _can_be_stopped(attempt)
         and (
-            why := of_all
+            why := (of_all if task_id not in spared else None)
             or snapshot.surplus_for(task_id, attempt)
             or _overdue(graph, spec, task_id, attempt, now)
             or _not_to_start(spec, attempt)

@@ -219,7 +219,8 @@ def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] 
         events.append(Event(What.LANDED, task, record.attempts, commit=record.commit))
     if new.state is not old.state:
         if new.state is TaskState.FAILED:
-            why, code = new.reason or record.reason or "", record.exit_code
+            why = new.reason or record.reason or ""
+            code = record.exit_code if why == record.reason else None
             events.append(Event(What.TASK_FAILED, task, record.attempts, reason=why, exit_code=code, warning=True))
         elif new.state is TaskState.SKIPPED:
             events.append(Event(What.SKIPPED, task, reason=new.reason))

@@ -122,7 +122,9 @@ class PlanReading:
     def _has_failures(self) -> bool:
         """Whether tasks may be failed or skipped; else each change is reported or requested."""
         snapshot = self.plan.ledger.snapshot
-        return snapshot is None or bool(snapshot.failing or self.graph.skipped) or self.plan.stopped is not None
+        return snapshot is None or bool(
+            snapshot.failing or self.graph.skipped or self.graph.conditions.order or self.plan.stopped
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit
 from parallelproject.core.planner.failures import all_done
-from parallelproject.core.planner.outputs import kept, kept_text, outputs_of
+from parallelproject.core.planner.inputs import outputs_in_status
+from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole
 from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
@@ -129,8 +130,9 @@ def render_status(
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
     rows = [
-        render_row(task_id, state, graph.level[i], plan.reasons[i], records.get(task_id, NEW), len(graph.ids), asking)
+        render_row(task_id, state, graph.level[i], plan.reasons[i], record, outputs_in_status(graph, i, record), asking)
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
+        for record in (records.get(task_id, NEW),)
     ]
     for i in plan.queued:
         if plan.states[i] is _PENDING:
@@ -140,7 +142,7 @@ def render_status(
             row["reason"] = troubles[row["id"]]
     for task_id in _shown(plan.removed, records, 2 * MAX_TASKS - len(rows)):
         record, state = records.get(task_id, NEW), plan.removed[task_id]
-        rows.append(render_row(task_id, state, None, record.reason, record, len(graph.ids)) | {"removed": True})
+        rows.append(render_row(task_id, state, None, record.reason, record) | {"removed": True})
     counts = Counter(plan.states)
     total, levels = len(graph.ids), len(graph.levels)
     status: Json = {
@@ -198,7 +200,8 @@ def rejected_status(
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
-        rows.append(render_row(row["id"], state, level, reason, record, tasks))
+        held = before.outputs or kept(record.outputs, share(tasks, 0, False))
+        rows.append(render_row(row["id"], state, level, reason, record, held))
         if row.get("removed"):
             rows[-1]["removed"] = True
     reason = problems[0].reason
@@ -212,14 +215,14 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    kept = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
+    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
     spending = read_spending(last)
     if spent:  # the roles of an accepted spec are not known
         spending[None] = spending.get(None, RoleSpending()).plus(spent)
     if spending:
-        kept["spending"] = render_spending(spending)
+        same["spending"] = render_spending(spending)
     return (
-        kept
+        same
         | {
             "observedGeneration": generation,
             "completionTime": None,
@@ -268,7 +271,7 @@ def render_row(
     level: int | None,
     reason: str | None,
     record: Record,
-    tasks: int = 1,
+    outputs: Outputs = (),
     asking: int = 1,
 ) -> Json:
     """One row: at most about 130 bytes for a task that succeeded, without its outputs.
@@ -279,7 +282,7 @@ def render_row(
         level: Its level.
         reason: Why it is in this state.
         record: Its record.
-        tasks: Number of tasks that share the bytes for outputs.
+        outputs: Those of its outputs that a status has.
         asking: Number of tasks that share the bytes for questions.
     """
     row: Json = {"id": task_id, "state": state.value}
@@ -322,7 +325,7 @@ def render_row(
             row |= {key: count for key, count in record.notes._asdict().items() if count}
         if record.usage is not None:
             row |= record.usage.shown()
-        if state is _SUCCEEDED and (outputs := kept(record.outputs, tasks)):
+        if state is _SUCCEEDED and outputs:
             row["outputs"] = dict(outputs)
     return row
 
@@ -414,6 +417,8 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
     done = f"{good} of {len(graph.ids)} tasks succeeded"
     if skipped := sum(plan.states[i] is TaskState.SKIPPED for i in graph.skipped):
         done += f", {skipped} skipped by request"
+    if plan.unmet:
+        done += f", {len(plan.unmet)} skipped by a condition"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     if plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
@@ -421,7 +426,7 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), all_done(graph, plan.states)
+    return reason, _cut(message), all_done(graph, plan.states, plan.unmet)
 
 
 def _health(
@@ -473,9 +478,9 @@ def _terminating(deletion: Deletion | None) -> list[tuple[str, str, str, str]]:
 def _failures(graph: CompiledGraph, plan: Plan, failed: Sequence[str]) -> str:
     shown = []
     for task_id in failed[:10]:
-        record, reason = plan.ledger.records[task_id], plan.reasons[graph.index[task_id]]
-        code = f" {record.exit_code}" if record.exit_code is not None else ""
-        shown.append(f"{task_id} ({reason}{code}, attempts {record.attempts})")
+        record, why = plan.ledger.records.get(task_id, NEW), plan.reasons[graph.index[task_id]]
+        code = f" {record.exit_code}" if record.exit_code is not None and why == record.reason else ""
+        shown.append(f"{task_id} ({why}{code}, attempts {record.attempts})")
     rest = [*shown, *failed[10:]]
     return f"{len(failed)} failed: {listed(rest, 10)}"
 

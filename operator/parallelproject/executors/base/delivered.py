@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
+from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
+from parallelproject.model.conditions import is_output, value_of
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
@@ -39,6 +41,8 @@ class Delivered(NamedTuple):
     """What the agent has used, or the task has reported."""
     question: str = ""
     """What it asks a person."""
+    outputs: Outputs = ()
+    """The outputs of a task whose work has landed, or that changed nothing."""
 
 
 NOT_DELIVERED = Delivered()
@@ -64,7 +68,32 @@ def delivered(code: int, message: str) -> Delivered:
         conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
         return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage)
     notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
-    return Delivered(None, commit[:_COMMIT] if isinstance(commit, str) else None, (), ref, notes, usage=usage)
+    short = commit[:_COMMIT] if isinstance(commit, str) else None
+    return Delivered(None, short, (), ref, notes, usage=usage, outputs=_outputs(message))
+
+
+def _outputs(message: str) -> Outputs:
+    """The lines below a result. The last one may be cut, as the kubelet does it in a pod of many containers."""
+    found = {}
+    for line in message.split("\n")[1:]:
+        try:
+            name, value = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            continue
+        if isinstance(name, str) and isinstance(value, str) and is_output(name):
+            found[name] = value
+    return outputs_of(found)
+
+
+def declared_outputs(message: str) -> Outputs:
+    """The outputs in the termination message of a task's own container: a JSON object with the field ``outputs``, whose
+    values are texts. Anything else has none."""
+    try:
+        outputs = json.loads(message or "{}")["outputs"]
+        found = {name: value_of(value.encode()) for name, value in outputs.items() if is_output(name)}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ()
+    return outputs_of({name: value for name, value in found.items() if value is not None})
 
 
 def result_of(message: str) -> tuple[Outcome, Delivered] | None:
@@ -134,7 +163,7 @@ def _length(report: Mapping[str, Any], name: str) -> int:
 def _object(message: str) -> Mapping[str, Any]:
     """A message that is a JSON object; empty for any other."""
     try:
-        found = json.loads(message or "{}")
-    except ValueError:
+        found = json.loads(message.partition("\n")[0] or "{}")
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
+from parallelproject.core.planner.inputs import parameters_of
 from parallelproject.model import names
 from parallelproject.model.spec import Role
 from parallelproject.model.status import TaskState
@@ -27,7 +28,7 @@ def task_document(
         graph: The compiled spec.
         task: The task, as its number in the graph.
         attempt: Number of the attempt, from 1.
-        records: By task id; at least those of its dependencies.
+        records: By task id; at least those of its dependencies, and of the tasks whose outputs it takes.
         outputs: By task id and name, the outputs of its dependencies, if they are accessible: paths of files on one
             machine, values of Workflows.
         role: The role that runs it, with its instructions and skills.
@@ -39,7 +40,7 @@ def task_document(
         dependencies.append(
             {
                 "id": graph.ids[parent],
-                "state": _state(graph, parent, record).value,
+                "state": _state(graph, task, parent, record),
                 "attempts": record.attempts,
                 "outputs": dict((outputs or {}).get(graph.ids[parent], {})),
                 **({"commit": record.commit} if record.commit else {}),
@@ -51,22 +52,31 @@ def task_document(
         "attempt": attempt,
         "level": graph.level[task],
         "role": graph.role[task],
-        "parameters": {parameter.name: parameter.value for parameter in described.parameters},
+        "parameters": {name: value or "" for name, value in parameters_of(graph, task, records).items()},
         "dependencies": dependencies,
         **({"instructions": role.instructions} if role and role.instructions else {}),
         **({"skills": role.skills} if role and role.skills else {}),
     }
 
 
-def _state(graph: CompiledGraph, task: int, record: Record) -> TaskState:
-    """A dependency that is skipped by request has no record that says so."""
-    is_skipped = task in graph.skipped and record.state is not TaskState.SUCCEEDED
-    return TaskState.SKIPPED if is_skipped else record.state
+def _state(graph: CompiledGraph, task: int, parent: int, record: Record) -> str:
+    """How a dependency has ended. No record says that one is skipped or has failed for good: but where a condition of
+    the task expects that, it holds, and all others are passed."""
+    if record.state is TaskState.SUCCEEDED:
+        return record.state.value
+    expected = graph.conditions.expected.get(task, {})
+    if parent in expected:
+        return expected[parent].value
+    is_passed = parent in graph.skipped or parent in graph.conditions.tests
+    return TaskState.SKIPPED.value if is_passed else record.state.value
 
 
-def environment(project: str, graph: CompiledGraph, task: int, attempt: int) -> dict[str, str]:
-    """The variables of an attempt, without those for paths."""
-    parameters = {names.parameter_variable(p.name): p.value for p in graph.tasks[task].parameters}
+def environment(
+    project: str, graph: CompiledGraph, task: int, attempt: int, records: Mapping[str, Record]
+) -> dict[str, str]:
+    """The variables of an attempt, without those for paths; ``records`` as of ``task_document``."""
+    values = parameters_of(graph, task, records)
+    parameters = {names.parameter_variable(name): value or "" for name, value in values.items()}
     return parameters | {
         names.ENV_PROJECT: project,
         names.ENV_TASK_ID: graph.ids[task],

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.agent_usage import sum_of
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.times import epoch
-from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, delivered
+from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.job import delivery_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.names import (
@@ -98,6 +99,8 @@ class PodView(NamedTuple):
     delivered: Delivered = NOT_DELIVERED
     message: str = ""
     """The report of its container, if it publishes."""
+    outputs: Outputs = ()
+    """The outputs of its task."""
     trouble: str | None = None
     """What keeps it from starting."""
     deleting: bool = False
@@ -189,6 +192,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         container_reason=reason,
         delivered=found,
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
+        outputs=_outputs(annotations, status, main, found),
         trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
         deleting="deletionTimestamp" in (pod.get("metadata") or {}),
     )
@@ -242,6 +246,13 @@ def _said(status: Mapping[str, Any], main: str) -> str:
     return next((str(ended["message"]) for ended in ends if ended.get("message")), "")
 
 
+def _outputs(marks: Mapping[str, Any], status: Mapping[str, Any], main: str, found: Delivered) -> Outputs:
+    """Those that the container reports which lands the work; without one, those of the task's own container."""
+    if ANNOTATION_DELIVERY in marks or status.get("phase") != "Succeeded" or ANNOTATION_PUBLISH in marks:
+        return found.outputs
+    return declared_outputs(_said(status, main))
+
+
 def _delivered(pod: Mapping[str, Any]) -> Delivered:
     """What the containers that land a pod's work report about it, in their termination messages."""
     status = pod.get("status") or {}
@@ -283,7 +294,10 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     used = sum_of(pod.delivered.usage for pod in pods)  # also of pods that were evicted
-    if job and (job.outcome == "Complete" or any(pod.phase == "Succeeded" for pod in pods)):
+    live = any(pod.is_live for pod in pods)
+    has_succeeded = any(pod.phase == "Succeeded" for pod in pods)
+    # Of a Job that is complete while its pod seems to run, the watch of pods is behind: the outputs are still to come.
+    if job and (has_succeeded or (job.outcome == "Complete" and not live)):
         landed = next((pod.delivered for pod in pods if pod.delivered.commit), NOT_DELIVERED)
         return Attempt(
             number,
@@ -293,9 +307,9 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             name=name,
             commit=landed.commit,
             notes=landed.notes,
+            outputs=next((pod.outputs for pod in pods if pod.outputs), ()),
             usage=used,
         )
-    live = any(pod.is_live for pod in pods)
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
         if stopped and job.stopped_for not in _FAILED_BY_STOP:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.core.planner.outputs import kept
+from parallelproject.core.planner.inputs import outputs_in_status, parameters_of
 from parallelproject.executors.base.task_file import environment, task_document
 from parallelproject.model import names
 from parallelproject.model.branches import landing_branch
@@ -115,16 +115,16 @@ def values(
         git_image: Its image.
     """
     described = graph.tasks[task]
-    variables = environment(project, graph, task, number)
+    variables = environment(project, graph, task, number, records)
     title = described.title or described.id
     outputs = {
-        graph.ids[i]: dict(kept(records[graph.ids[i]].outputs, len(graph.ids)))
+        graph.ids[i]: dict(outputs_in_status(graph, i, records[graph.ids[i]]))
         for i in graph.parents[task]
         if graph.ids[i] in records
     }
     found = task_document(project, graph, task, number, records, outputs, spec.role(graph.role[task]))
     document = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-    texts = {parameter.name: parameter.value for parameter in described.parameters} | {
+    texts = {name: value or "" for name, value in parameters_of(graph, task, records).items()} | {
         **{argument(name): variables[name] for name in _OF_ENVIRONMENT},
         TITLE: title,
         DESCRIPTION: described.description,

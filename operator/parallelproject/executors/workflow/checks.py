@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES
+from parallelproject.core.planner.outputs import PROJECT_BYTES
 from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import git_problems
 from parallelproject.executors.base.executor import TemplateRef
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, lacking
 from parallelproject.executors.workflow.manifest import inline_spec, template_of
+from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Role, Spec, Task
 
@@ -23,7 +24,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
     found = [*reserved_metadata(spec), *_agents(spec), *local_only(spec), *budgets_not_observed(spec), *_roles(spec)]
     found += [*_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
-    return found or [*too_large(spec, min(PROJECT_BYTES, TASK_BYTES * len(spec.tasks)))]
+    return found or [*too_large(spec, min(PROJECT_BYTES, OUTPUT_MAX * len(spec.tasks)))]
 
 
 def _agents(spec: Spec) -> Iterator[Problem]:

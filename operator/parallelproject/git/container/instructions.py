@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
@@ -13,6 +14,8 @@ from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyE
 RESULT_MAX = 1536
 """Maximum bytes of a result. The kubelet keeps 4 KiB of a container's termination message, and 12 KiB per pod: with
 this limit, those of eight containers fit."""
+MESSAGE_MAX = 4096
+"""Maximum bytes of a result and the outputs below it."""
 T = TypeVar("T")
 
 
@@ -65,9 +68,24 @@ def asked(file: Path | None, variable: str) -> str:
     return file.read_text() if file else os.environ.get(variable, "")
 
 
-def answer(result: Mapping[str, Any], file: Path | None, most: int = RESULT_MAX) -> None:
-    """Writes a result with a maximum size into a file, or to standard output."""
+def answer(
+    result: Mapping[str, Any],
+    file: Path | None,
+    most: int = RESULT_MAX,
+    outputs: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Writes a result with a maximum size into a file, or to standard output.
+
+    Below it are the outputs of the task, a line each: of a message that is cut, the result stays, and so do the first
+    of them. The shortest come first, since those are used as values.
+    """
     text = encode(result, most)
+    left = MESSAGE_MAX - len(text)
+    lines = [f"\n{json.dumps([name, value])}" for name, value in outputs.items()]
+    for line in sorted(lines, key=lambda each: (len(each), each)):
+        if len(line) <= left:
+            text += line
+            left -= len(line)
     if file:
         file.write_text(text)
     else:

@@ -7,6 +7,7 @@ the container next to a task's: it waits for the command to end, and keeps the w
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,9 @@ from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
 from parallelproject.git.workspace.prepare import Prepared, prepare
+from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.problem import listed
+from parallelproject.output_folder import read_outputs
 
 VARIABLE = "PPROJ_GIT"
 _SIGNING_KEY = "signing-key"
@@ -35,6 +39,7 @@ _LEFT_OUT = {
 }
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
+_IGNORED_SHOWN = 5
 _STEPS = ("prepare", "deliver", "land", "salvage")
 
 
@@ -61,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     verdicts: list[EndVerdict] = []
     usage: Path | None = None
+    outputs: dict[str, str] = {}
     try:
         instruction = read(instructions.asked(asked.file, VARIABLE))
         usage = instruction.usage
@@ -77,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif isinstance(ended, Failed) and ended.exit_code is None:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
+        if isinstance(ended, Landed) and asked.step == "deliver":
+            outputs = _outputs()
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
@@ -89,8 +97,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(verdicts[-1].message)
         _say(verdicts[-1].question)
     _log(result)
-    instructions.answer(result, asked.result)
+    instructions.answer(result, asked.result, outputs=outputs)
     return code
+
+
+def _outputs() -> dict[str, str]:
+    """The outputs of the task that may be used as values. What is none costs nothing, and is named in the log."""
+    folder = os.environ.get(ENV_OUTPUTS)
+    if not folder:
+        return {}
+    try:
+        found = read_outputs(folder)
+    except OSError as error:
+        _say(f"the outputs cannot be read: {error.strerror}")
+        return {}
+    if found.ignored:
+        _say(f"not used as outputs: {listed(found.ignored, _IGNORED_SHOWN)}")
+    return found.values
 
 
 def _judge(

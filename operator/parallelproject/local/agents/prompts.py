@@ -50,6 +50,7 @@ def check_template(template: str, tasks: Sequence[Task]) -> None:
     try:
         for task in tasks:
             shown = TASK_DEFAULTS | task.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+            shown["parameters"] = [{"name": each.name, "value": each.value} for each in task.parameters]
             for dependencies, feedback in (([], ""), ([done], "feedback")):
                 render(Prompt(shown, 1, "/outputs", "project", "role", dependencies, feedback), template)
     except PromptError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.outputs import Outputs
 from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
@@ -48,6 +49,7 @@ def recover(
     agents: "AgentEnds | None" = None,
     asked: AskedQuestions | None = None,
     usages: UsageFiles | None = None,
+    outputs: Callable[[str], Outputs] = lambda task: (),
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
@@ -80,7 +82,7 @@ def recover(
     commit = deliveries.commit if deliveries else None
     if usages:
         usages.take_last(rows)
-    return _read(rows, store.sessions(), now, commit, agents, asked, usages)
+    return _read(rows, store.sessions(), now, commit, agents, asked, usages, outputs)
 
 
 def attempt_of(
@@ -90,9 +92,12 @@ def attempt_of(
     agents: "AgentEnds | None" = None,
     question: str = "",
     usages: UsageFiles | None = None,
+    outputs: Callable[[str], Outputs] = lambda task: (),
 ) -> Attempt:
     """A row as the planner sees it, with the commit that its work landed as, what ``agents`` and ``usages`` know of it,
     and what it asks.
+
+    One that has succeeded has the outputs of its task.
 
     What lies in the future, after the clock was put back, counts as now.
     """
@@ -115,6 +120,7 @@ def attempt_of(
         fallback=agents.fallback(row) if agents else None,
         usage=used.completed_by(reported) if used else reported,
         question=question,
+        outputs=outputs(row.key.task) if row.phase == SUCCEEDED and row.key.is_task else (),
     )
 
 
@@ -126,6 +132,7 @@ def _read(
     agents: "AgentEnds | None",
     asked: AskedQuestions | None,
     usages: UsageFiles | None,
+    outputs: Callable[[str], Outputs],
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
@@ -134,7 +141,7 @@ def _read(
             continue
         task = row.key.task
         landed, question = commit(row) if commit else None, asked.text(row) if asked else ""
-        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question, usages))
+        attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question, usages, outputs))
         failed.pop(task, None)
         if row.phase == FAILED:
             failed[task] = row.key.attempt

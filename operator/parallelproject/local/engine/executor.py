@@ -109,7 +109,7 @@ class ProcessExecutor:
             document["ports"] = ports
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number) | workspaces.environment(
+        own = environment(self._board.name, graph, task, number, records) | workspaces.environment(
             workspace, str(directory.path), os.environ
         )
         own |= {
@@ -186,7 +186,8 @@ class ProcessExecutor:
             row: The attempt.
             now: Seconds since the epoch.
         """
-        return attempt_of(row, now, self.commit(row), self._agents, self._asked.text(row), self._usages)
+        question, outputs = self._asked.text(row), self._directory.output_values
+        return attempt_of(row, now, self.commit(row), self._agents, question, self._usages, outputs)
 
     def commit(self, row: AttemptRow) -> str | None:
         """The commit that an attempt's work landed as."""

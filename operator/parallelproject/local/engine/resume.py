@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from parallelproject.core.graph.graph import CompiledGraph, answered_by, forgiven_by, skipped_by, unapproved_by
+from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
@@ -80,15 +81,16 @@ def resume(
     found = plan(graph, spec, ledger, history.attempts, now)
     if history.completed and found.completed and not found.stopped:
         failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
-        again = {i: found.ledger.records[i].failures for i in failed if found.ledger.records[i].failures}
-        conflicts = {i: found.ledger.records[i].conflicts for i in failed if found.ledger.records[i].conflicts}
+        records = {i: found.ledger.records.get(i, NEW) for i in failed}
+        again = {i: record.failures for i, record in records.items() if record.failures}
+        conflicts = {i: record.conflicts for i, record in records.items() if record.conflicts}
         if failed:
             store.forgive(again, conflicts)
             basis = replace(basis, failures={**basis.failures, **again}, conflicts={**basis.conflicts, **conflicts})
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
     snapshot = found.ledger.snapshot
-    done = all_done(graph, found.states) and (snapshot is None or is_verified(verified, snapshot))
+    done = all_done(graph, found.states, found.unmet) and (snapshot is None or is_verified(verified, snapshot))
     ledger = replace(ledger, records=found.ledger.records, spending=found.ledger.spending)
     return Resumption(basis, graph, spec, ledger, found, done)
 

@@ -8,10 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.folder_removal import remove
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.document import Document
 from parallelproject.local.state.requests import RunRequests
+from parallelproject.output_folder import ENTRIES_MAX, read_outputs
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"
@@ -123,14 +125,22 @@ class StateDirectory:
         return f"{self._root}/outputs/{task}"
 
     def output_files(self, task: str) -> dict[str, str]:
-        """By name relative to the outputs, the path of every file that a task put out."""
+        """By name relative to the outputs, the paths of the files that a task put out, without links."""
         root = self.outputs(task)
-        found = {}
+        found: dict[str, str] = {}
         for folder, _, names in os.walk(root):
             for name in names:
                 path = f"{folder}/{name}"
-                found[path[len(root) + 1 :]] = path
+                if len(found) < ENTRIES_MAX and not os.path.islink(path):  # noqa: PTH114 - a Path costs as much
+                    found[path[len(root) + 1 :]] = path
         return dict(sorted(found.items()))
+
+    def output_values(self, task: str) -> Outputs:
+        """The outputs of a task that may be used as values."""
+        with suppress(OSError):
+            if found := read_outputs(self.outputs(task)).values:
+                return outputs_of(found)
+        return ()
 
     def prepare(self, task: str, attempt: int, document: dict[str, Any], *, folders: bool = True) -> None:
         """Makes an attempt's empty workspace and outputs, and its task file.

@@ -20,6 +20,7 @@ from parallelproject.local.views.needs import is_question
 from parallelproject.local.views.picture import Scene, picture
 from parallelproject.local.views.plain import SHOWN
 from parallelproject.local.views.window import window
+from parallelproject.local.views.words import has_not_started
 
 FRAME = 0.1
 """Least seconds between two pictures."""
@@ -63,7 +64,7 @@ class LiveView:
                 self._failures[event.task] = event
                 kept = [each for each in self._recent if each.task != event.task]
                 self._recent = deque(kept, maxlen=_RECENT)
-            elif event.what in SHOWN:
+            elif event.what in SHOWN or has_not_started(event):
                 self._recent.append(event)
         self._changed |= bool(events)
 

@@ -15,7 +15,7 @@ from parallelproject.local.views.header import clock_time, header
 from parallelproject.local.views.needs import command_for, needs_now
 from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.local.views.task_rows import ShownTask, table
-from parallelproject.local.views.words import cause, follow_up, landed
+from parallelproject.local.views.words import cause, follow_up, has_not_started, landed
 from parallelproject.model.status import Reason, TaskState
 
 _RECENT_MIN, _RECENT_MAX = 3, 8
@@ -29,6 +29,7 @@ _LOOKS = {
     What.FAILED: ("✗", "red"),
     What.STOPPED: ("■", "yellow"),
     What.SKIPPED: ("○", "dim"),
+    What.TASK_FAILED: ("✗", "red"),
 }
 _WAITS = {
     Reason.WAITING_FOR_DEPENDENCIES: "for dependencies",
@@ -137,9 +138,11 @@ def _finished(event: Event, board: Board) -> ShownTask:
         note = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
     elif event.what is What.SUCCEEDED:
         note = landed(event)
+    elif has_not_started(event):
+        note = f"failed before it started ({event.reason})"
     else:
         note = f"{'stopped' if event.what is What.STOPPED else 'skipped'} ({event.reason})"
-    took = "" if event.what is What.SKIPPED else duration(event.took or 0.0)
+    took = "" if event.what in (What.SKIPPED, What.TASK_FAILED) else duration(event.took or 0.0)
     return ShownTask(sign, style, event.task, took, note, style)
 
 

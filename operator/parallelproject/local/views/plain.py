@@ -11,7 +11,7 @@ from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.needs import command_for, is_question
 from parallelproject.local.views.tail import last_lines, printable
-from parallelproject.local.views.words import cause, follow_up, landed
+from parallelproject.local.views.words import cause, follow_up, has_not_started, landed
 from parallelproject.model.status import TaskState
 
 LOG_LINES = 5
@@ -37,7 +37,7 @@ class PlainView:
         for event in events:
             if event.what in NEEDS:
                 lines += _need(event, project, now, self._width)
-            if event.what not in SHOWN or is_question(event, project):
+            if (event.what not in SHOWN and not has_not_started(event)) or is_question(event, project):
                 continue
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
@@ -93,6 +93,8 @@ def sentence(event: Event, board: Board, done: int) -> str:
         return f"succeeded in {took}{again}{work} ({done}/{len(board.graph.ids)})"
     if event.what is What.FAILED:
         return f"failed ({cause(event.reason, event.exit_code)}) after {took}; {follow_up(event, board)}"
+    if has_not_started(event):
+        return f"failed before it started ({event.reason}): pproj why explains it"
     if event.what is What.STOPPED:
         return f"stopped after {took} ({event.reason})"
     return f"skipped ({event.reason})"

@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.agent_usage import decimal_text
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.budget import spent_text
 from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.inputs import missing, source_words
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.budget_status import budgets_now, exhausted_text, shortage_now
 from parallelproject.core.report.figures import measure
@@ -51,7 +53,7 @@ def already_done(board: Board, history: History, options: RunOptions, target: "L
     when = datetime.fromtimestamp(history.last_end).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     tasks = f"{_all(count)} {'has' if count == 1 else 'have'} succeeded already"
     if skipped := board.states[TaskState.SKIPPED]:
-        tasks = f"nothing is left to run: {count - skipped} of {count} tasks succeeded, {skipped} skipped by request"
+        tasks = f"nothing is left to run: {count - skipped} of {count} tasks succeeded, {_skipped(board)}"
     text = f"{board.name}: {tasks}, at {when}, in {duration(history.elapsed)}"
     landed, steps = _landed(board, target)
     steps = [*steps, NextStep("Start over", f"{options.rerun} --fresh")]
@@ -106,7 +108,7 @@ def summary(
         *_next(_next_steps(board, states, end, directory, options, steps)),
     ]
     _show(lines, options)
-    return all_done(board.graph, plan.states)
+    return all_done(board.graph, plan.states, plan.unmet)
 
 
 def remarks_of(
@@ -130,9 +132,8 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     took = duration(board.elapsed)
     if good == total:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
-    if board.plan and all_done(board.graph, board.plan.states):
-        skipped = f"{states[TaskState.SKIPPED]} skipped by request"
-        return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {skipped}, in {took}", "bold green")
+    if board.plan and all_done(board.graph, board.plan.states, board.plan.unmet):
+        return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {_skipped(board)}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -151,6 +152,14 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
         how = f"stopped ({by}): " if spec_stops else f"stopped ({late}): "
     style = "bold yellow" if end in (RunEnd.INTERRUPTED, RunEnd.EXHAUSTED) else "bold red"
     return PageLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
+
+
+def _skipped(board: Board) -> str:
+    """How many tasks are skipped in a run that has all that it needs, and why."""
+    unmet = len(board.plan.unmet) if board.plan else 0
+    asked = board.states[TaskState.SKIPPED] - unmet
+    counts = [(asked, "by request"), (unmet, "by a condition")]
+    return ", ".join(f"{number} skipped {why}" for number, why in counts if number)
 
 
 def _figures(board: Board, ledger: Ledger) -> list[PageLine]:
@@ -197,6 +206,9 @@ def _failures(
     lines = [PageLine(""), PageLine("Failed", "bold red")] if names else []
     for task_id in names[:_SHOWN]:
         record = ledger.records.get(task_id, NEW)
+        if plan.reasons[board.graph.index[task_id]] == Reason.OUTPUT_MISSING:
+            lines.append(PageLine(f"  {task_id}: {_not_started(board.graph, ledger.records, task_id)}", "red"))
+            continue
         log = directory.log(task_id, failed.get(task_id, record.attempts))
         lines.append(PageLine(f"  {task_id}: {cause(record.reason, record.exit_code)}, {_attempts(record)}", "red"))
         title = title_of(task_id, board.graph).plain
@@ -219,6 +231,11 @@ def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
     return lines
 
 
+def _not_started(graph: CompiledGraph, records: Mapping[str, Record], task: str) -> str:
+    lacking = missing(graph, graph.index[task], records)
+    return f"did not start: {'; '.join(source_words(graph, source) for source in lacking)}"
+
+
 def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     records = [(task_id, ledger.records.get(task_id, NEW)) for task_id in board.graph.ids]
     good = [(i, r) for (i, r), state in zip(records, plan.states, strict=True) if state is TaskState.SUCCEEDED]
@@ -231,7 +248,9 @@ def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
     if by_request:
         by_reason["a user asked for it"] = [board.graph.ids[i] for i in sorted(by_request)]
     for task_id, state, reason in zip(board.graph.ids, plan.states, plan.reasons, strict=True):
-        if state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
+        if state is TaskState.SKIPPED and reason == Reason.CONDITION_FALSE:
+            by_reason.setdefault("a condition does not hold", []).append(task_id)
+        elif state is TaskState.SKIPPED and plan.completed and reason == Reason.DEPENDENCY_FAILED:
             by_reason.setdefault("a dependency failed", []).append(task_id)
         elif state is TaskState.SKIPPED and reason != Reason.SKIP_REQUESTED and plan.completed and not plan.stopped:
             by_reason.setdefault("the run ended after a failure", []).append(task_id)
@@ -250,7 +269,7 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
-    is_done = board.plan is not None and all_done(board.graph, board.plan.states)
+    is_done = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
@@ -280,7 +299,7 @@ def _next_steps(
         return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
     if states[TaskState.FAILED]:
         return [*first, NextStep("Retry what failed, and resume (--fresh starts over)", options.rerun)]
-    if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states):
+    if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states, board.plan.unmet):
         return [*first, NextStep("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
     return [

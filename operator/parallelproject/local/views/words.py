@@ -1,7 +1,7 @@
 """How attempts have ended, in words."""
 
 from parallelproject.core.planner.attempt import EX_TEMPFAIL
-from parallelproject.core.report.changes import Event
+from parallelproject.core.report.changes import Event, What
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.model.status import Reason
@@ -27,6 +27,11 @@ def follow_up(event: Event, board: Board) -> str:
     if event.reason == Reason.CONFLICT:
         return f"{attempt} starts from what has landed"
     return f"{attempt} follows" if event.again_in < _SOON else f"{attempt} in {duration(event.again_in)}"
+
+
+def has_not_started(event: Event) -> bool:
+    """Whether a task has failed for lack of an output that it takes: no other event says so."""
+    return event.what is What.TASK_FAILED and event.reason == Reason.OUTPUT_MISSING
 
 
 def landed(event: Event) -> str:

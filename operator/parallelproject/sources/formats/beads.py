@@ -14,11 +14,13 @@ those parents themselves (an epic is often made to wait for its own tasks). What
 
 What is no work for an agent never runs, and what needs it is held until it is closed: gates, which a person or an
 event passes; what is ephemeral, a template or pinned; and the tool's own book-keeping (``BOOK_KEEPING``), as in ``bd
-ready``. A task that runs only if another fails (``conditional-blocks``) cannot be expressed: it is skipped, with what
-needs it. Priorities 0 to 4 are 100, 75, 50, 25 and 0; none is 2, as ``bd`` has it.
+ready``. A task that runs only if another fails (``conditional-blocks``) gets that condition. If that one is closed
+already, its ``close_reason`` says whether it has failed: by the words of ``bd`` for that. Priorities 0 to 4 are 100,
+75, 50, 25 and 0; none is 2, as ``bd`` has it.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +54,10 @@ _REMARKS = frozenset(
 """Types of dependency that block nothing."""
 _TYPES = [*_BLOCKING, "parent-child", "conditional-blocks", *_REMARKS]
 _PRIORITY = 2
+_FAILURE = re.compile(
+    r"\b(failed|rejected|wontfix|won't fix|cancell?ed|abandoned|blocked|error|timeout|aborted)\b", re.IGNORECASE
+)
+"""Words of a ``close_reason`` that mean a failure: ``FailureCloseKeywords`` in ``internal/types`` of Beads."""
 _DOUBTFUL = {"blocked": "marked as blocked", "hooked": "on an agent's hook"}
 _HELD_SHOWN = 10
 _SECTIONS = (
@@ -63,15 +69,15 @@ _SECTIONS = (
 
 _READ = frozenset(
     {
-        "_type", "await_id", "await_type", "defer_until", "ephemeral", "estimated_minutes", "files", "id",
-        "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status",
+        "_type", "await_id", "await_type", "close_reason", "defer_until", "ephemeral", "estimated_minutes", "files",
+        "id", "is_template", "issue_type", "labels", "metadata", "parent", "pinned", "priority", "role", "status",
         "subagent_type", "title",
         *(key for _, key in _SECTIONS),
     }
 )  # fmt: skip
 _KNOWN = frozenset(
     {
-        "_schema", "actor", "agent_state", "assignee", "bonded_from", "close_reason", "closed_at", "closed_by_session",
+        "_schema", "actor", "agent_state", "assignee", "bonded_from", "closed_at", "closed_by_session",
         "comment_count", "comments", "compacted_at", "compacted_at_commit", "compaction_level", "content_hash",
         "created_at", "created_by", "delete_reason", "deleted_at", "deleted_by", "dependency_count", "dependency_type",
         "dependent_count", "due_at", "epic_closeable", "epic_closed_children", "epic_total_children", "event_kind",
@@ -119,11 +125,13 @@ class _Reader:
         self.keys = Keys(_READ, _KNOWN)
         self._findings = findings
         self._include_done = options.include_done
+        self._drops_dangling = options.dangling == "warn"
         self._now = options.now or datetime.now(UTC)
         self._gates: list[tuple[Item, str]] = []  # the open ones, and what each waits for
         self._doubtful: dict[str, list[str]] = {}
         self._links: list[tuple[str, str, str, str]] = []  # (issue, type, what it depends on, place)
         self._fans: list[tuple[str, str, str]] = []  # (issue, whose children it waits for, place)
+        self._failed: set[str] = set()  # closed as a failure
         self._parents: dict[str, tuple[str, str]] = {}  # by issue: its parent field, and the place
 
     def take(self, entry: Any, place: str, id: str | None) -> None:
@@ -176,7 +184,7 @@ class _Reader:
             elif type in _BLOCKING:
                 known[owner].needs.append(Need(target, place))
             elif type == "conditional-blocks":
-                self._leave_out_conditional(known[owner], place)
+                self._set_condition(known[owner], known.get(target), Need(target, place))
             elif type not in _REMARKS:
                 first, count = unknown.get(type, (place, 0))
                 unknown[type] = (first, count + 1)
@@ -219,6 +227,8 @@ class _Reader:
             item.why = "tombstone" if status == "tombstone" else "memory"
         elif status == "closed":
             item.state = ItemState.DONE
+            if _FAILURE.search(as_text(entry.get("close_reason"))):
+                self._failed.add(item.id)
             if no_work and self._include_done:
                 item.state, item.why, item.satisfies = ItemState.SKIPPED, no_work, True
         elif no_work:
@@ -286,11 +296,24 @@ class _Reader:
         else:
             self._fans.append((owner, target, place))
 
-    def _leave_out_conditional(self, item: Item, place: str) -> None:
-        if item.state is ItemState.TODO:
-            item.state, item.why = ItemState.SKIPPED, "conditional"
-            found = f"{quoted(item.id)} runs only if another fails, which a project cannot express; it is skipped"
-            self._findings.warn(place, found, "run it by hand if needed")
+    def _set_condition(self, item: Item, target: Item | None, need: Need) -> None:
+        """An issue runs only if another one fails."""
+        is_closed = target is not None and target.state is ItemState.DONE and not self._include_done
+        if item.state is not ItemState.TODO or (is_closed and need.target in self._failed):
+            return
+        if item.container or (target is not None and target.container):
+            why = "only single tasks have such a condition, and one of both contains others"
+        elif is_closed:
+            why = f"{quoted(need.target)} is closed, and has not failed"
+        elif target.satisfies if target else self._drops_dangling:
+            why = f"{quoted(need.target)} is {target.why if target else 'not in the file'}, so it never does"
+        else:
+            item.needs.append(need)
+            item.after_failure.append(need.target)
+            return
+        item.state, item.why = ItemState.SKIPPED, "conditional"
+        found = f"{quoted(item.id)} runs only if {quoted(need.target)} fails: {why}; it is skipped"
+        self._findings.warn(need.place, found, "run it by hand if needed")
 
     def _other_parents(self, item: Item, known: dict[str, Item]) -> list[str]:
         """The parent by its field, or by the id: ``bd-a1b2.1`` is a child of ``bd-a1b2``."""

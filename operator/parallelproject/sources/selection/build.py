@@ -1,10 +1,11 @@
 """Makes the project and its report from what was chosen: ids, texts, roles and files within their bounds. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.model.conditions import CONDITIONS_MAX, EndState, When
 from parallelproject.model.problem import ProblemsError, quoted
 from parallelproject.model.project import ParallelProject
 from parallelproject.model.spec import Spec, Task
@@ -133,7 +134,15 @@ class _Maker:
             group=item.group,
             role=self._role_of(item, id),
             estimate_seconds=item.estimate_seconds,
+            when=self._conditions(item, needs),
         )
+
+    def _conditions(self, item: Item, needs: Sequence[str]) -> list[When]:
+        named = [id for id in dict.fromkeys(item.after_failure) if id in needs]
+        if len(named) > CONDITIONS_MAX:
+            found = f"runs only if {len(named)} others fail; a task has at most {CONDITIONS_MAX} conditions"
+            self._findings.error(item.place, found, "name fewer")
+        return [When(task=self._ids[id], end=EndState.FAILED) for id in named[:CONDITIONS_MAX]]
 
     def _within(self, item: Item) -> str:
         """A line that says what the task is a part of."""

@@ -43,6 +43,8 @@ class Item:
     parents: tuple[str, ...] = ()
     """What contains it; what that waits for, it waits for too."""
     needs: list[Need] = field(default_factory=list)
+    after_failure: list[str] = field(default_factory=list)
+    """Ids of those of its needs that must fail: it runs only then."""
     sections: list[tuple[str, str]] = field(default_factory=list)
     """Its text, as (heading, text)."""
     context: list[tuple[str, str]] = field(default_factory=list)

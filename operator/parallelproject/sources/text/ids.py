@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from parallelproject.model.spec import ID_PATTERN
+from parallelproject.model.conditions import ID_PATTERN
 
 _VALID = re.compile(ID_PATTERN)
 _ID_MAX = 63

@@ -6,7 +6,7 @@ an explanation. So a rule, its prediction and its explanation are one class in o
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Self
@@ -57,6 +57,8 @@ class Situation(NamedTuple):
     """``Ledger.verified``."""
     is_prediction: bool = False
     """Whether it is that of a simulation: there nobody is asked for anything."""
+    free: Collection[int] = frozenset()
+    """Of the tasks that conditions decide on, those that wait for no other."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""

@@ -1,6 +1,6 @@
 """A task starts when all its dependencies have succeeded; in the place of a skipped one, those of that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
 
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
@@ -16,17 +16,19 @@ class Dependencies(Constraint):
 
     reasons = (Reason.WAITING_FOR_DEPENDENCIES,)
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, free: Collection[int]) -> None:
+        self._snapshot, self._free = snapshot, free
+        self._members = snapshot.graph.conditions.members
 
     @classmethod
     def of(cls, situation: Situation) -> Self:
         """By what has succeeded."""
-        return cls(situation.snapshot)
+        return cls(situation.snapshot, situation.free)
 
     def blocks(self, task: int) -> Block | None:
-        """Whether one of them has not succeeded."""
-        return None if self._snapshot.is_free(task) else _WAITS
+        """Whether one of them has not succeeded, or a condition waits for its end."""
+        is_free = task in self._free if task in self._members else self._snapshot.is_free(task)
+        return None if is_free else _WAITS
 
     @classmethod
     def holders(cls, view: View, task: int) -> Sequence[int]:

@@ -2,10 +2,12 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.attempt import QUESTIONS_MAX
-from parallelproject.core.planner.explanation import View, failure
+from parallelproject.core.planner.explanation import NAMED, View, failure
+from parallelproject.core.planner.inputs import missing, outputs_in_status, source_words
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import BEHIND, look_of, times
 from parallelproject.core.times import iso
+from parallelproject.model.problem import listed
 from parallelproject.model.spec import MergeConflict
 from parallelproject.model.status import Reason
 
@@ -34,6 +36,8 @@ _OF_AGENTS: dict[str | None, str] = {
 def failed(view: View, i: int) -> Why:
     """The answer for this state."""
     record, rules = view.record(i), view.spec.conflicts
+    if view.row(i).reason == Reason.OUTPUT_MISSING:
+        return _without_value(view, i)
     tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
     answer = f"{tried} with {failure(record)}"
     if record.ended is not None:
@@ -54,3 +58,18 @@ def failed(view: View, i: int) -> Why:
         more.append(f"{view.named(skipped, states=False)} did not run because of it")
     container = "" if is_of_delivery else container_of(view, i)
     return of_task(view, i, answer, more, job=job, fix="retry", look=look_of(record), container=container)
+
+
+def _without_value(view: View, i: int) -> Why:
+    """The answer for a task that has not started, because an output that it takes does not exist."""
+    records = {task: view.record(j) for task, j in view.graph.index.items()}
+    lacking = missing(view.graph, i, records)
+    answer = "it did not start: " + "; ".join(source_words(view.graph, source) for source in lacking)
+    more = [f"{view.graph.ids[task]} has {_outputs(view, task)}" for task in dict.fromkeys(s.task for s in lacking)]
+    more.append("a default in valueFrom is used where an output does not exist")
+    return of_task(view, i, answer, more, tasks=[*dict.fromkeys(source.task for source in lacking)])
+
+
+def _outputs(view: View, task: int) -> str:
+    names = [name for name, _ in outputs_in_status(view.graph, task, view.record(task))]
+    return f"these outputs: {listed(names, NAMED)}" if names else "no output that may be used as a value"

@@ -3,6 +3,7 @@
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS
+from parallelproject.core.planner.inputs import condition_words
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FailurePolicy
@@ -24,6 +25,8 @@ def skipped(view: View, i: int) -> Why:
     if view.row(i).reason == Reason.SKIP_REQUESTED:
         answer = "it is skipped by request (spec.skip); what depends on it runs without it"
         return of_task(view, i, answer, tasks=[i], fix="retry")
+    if view.row(i).reason == Reason.CONDITION_FALSE:
+        return _by_condition(view, i)
     turn = "while it was running" if view.record(i).attempts else "before it started"
     if view.spec.stop:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
@@ -46,3 +49,15 @@ def skipped(view: View, i: int) -> Why:
         answer = f"{view.named(failed)}; with failurePolicy {policy} {then} after that"
         return of_task(view, i, answer, tasks=failed, fix="retry")
     return of_task(view, i, f"the project ended {turn}", fix="retry")
+
+
+def _by_condition(view: View, i: int) -> Why:
+    """The answer for a task with conditions that do not all hold."""
+    records = {task: view.record(j) for task, j in view.graph.index.items()}
+    words = [
+        condition_words(view.graph, i, test, view.state(test.task) if test.task >= 0 else "", records)
+        for test in view.graph.conditions.tests.get(i, ())
+    ]
+    false = [text for text, holds in words if not holds]
+    answer = f"a condition does not hold: {'; '.join(false)}" if false else "one of its conditions does not hold"
+    return of_task(view, i, answer, ["what depends on it runs without it, after what it depends on"])

@@ -29,20 +29,20 @@ _LIMIT = re.compile(r"[0-9]{1,9}")
 _VARIABLE = re.compile(r"\{\{\s*(=?)\s*([^{}]*?)\s*\}\}")
 _TASK_READ = frozenset({"name", "template", "depends", "arguments", "withItems", "inline"})
 _REFUSED = {
-    "when": "is a condition, which a project cannot express",
+    "when": "is a condition in the language of Argo, which is not translated",
     "withParam": "is a loop over the output of another task, which is known too late",
     "withSequence": "is an unsupported loop; withItems is supported",
     "templateRef": "uses a template of another object, which is not in this file",
     "inline": "is an inline template of a task, which is not supported",
-    "continueOn": "lets tasks run after a failure, which a project cannot express",
+    "continueOn": "lets tasks run after a failure, which is not translated",
 }
 _FIXES = {
-    "when": "remove it, or decide within the task",
+    "when": "remove it, and write it as spec.tasks[].when of the imported project",
     "withParam": "write the items: withItems: [a, b]",
     "withSequence": "write the items: withItems: [0, 1]",
     "templateRef": "copy the template to spec.templates",
     "inline": "give the template a name in spec.templates",
-    "continueOn": "let the task itself succeed",
+    "continueOn": "let the task itself succeed, or write when with is: Failed in the imported project",
 }
 _SPEC_READ = frozenset({"entrypoint", "templates", "arguments", "parallelism", "activeDeadlineSeconds", "ttlStrategy"})
 _SPEC_KNOWN = frozenset(

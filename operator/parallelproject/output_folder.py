@@ -1,0 +1,74 @@
+"""Reading the outputs of an attempt from the folder PPROJ_OUTPUTS. Its content is the task's: no link is followed,
+nothing is waited for, and neither the size of a file nor their number costs anything."""
+
+import os
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple
+
+from parallelproject.model.conditions import OUTPUT_MAX, RESERVED_OUTPUTS, is_output, value_of
+from parallelproject.model.problem import quoted
+from parallelproject.plain_file import open_plain
+
+ENTRIES_MAX = 1000
+"""Maximum number of files in the folder. With more, none is an output: which ones would be up to the file system."""
+
+
+class OutputsFound(NamedTuple):
+    """What is in the folder."""
+
+    values: dict[str, str]
+    """By name, the outputs that may be used as values."""
+    ignored: tuple[str, ...] = ()
+    """What is no such output, and why."""
+
+
+def read_outputs(folder: str) -> OutputsFound:
+    """The outputs in a folder; nothing where it does not exist or is no folder.
+
+    Raises:
+        OSError: this machine fails.
+    """
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return OutputsFound({})
+    except OSError:
+        with suppress(OSError):
+            if os.path.islink(folder):  # noqa: PTH114 - also one in a circle
+                return OutputsFound({})
+        raise
+    try:
+        with os.scandir(opened) as entries:
+            names = [entry.name for entry in islice(entries, ENTRIES_MAX + 1)]
+        if len(names) > ENTRIES_MAX:
+            return OutputsFound({}, (f"more than {ENTRIES_MAX:,} files",))
+        values, ignored = {}, []
+        for name in sorted(names):
+            if name in RESERVED_OUTPUTS:
+                continue
+            found = _read(name, opened)
+            if isinstance(found, str):
+                values[name] = found
+            else:
+                ignored.append(f"{quoted(name)} ({found[0]})")
+        return OutputsFound(values, tuple(ignored))
+    finally:
+        os.close(opened)
+
+
+def _read(name: str, folder: int) -> str | tuple[str]:
+    """The value of an output; in a tuple: why it has none."""
+    if not is_output(name):
+        return ("its name is not that of an output",)
+    file = open_plain(name, folder)
+    if file is None:
+        return ("no plain file",)
+    try:
+        content = os.read(file, OUTPUT_MAX + 3)
+    finally:
+        os.close(file)
+    if len(content) > OUTPUT_MAX + 2:
+        return (f"more than {OUTPUT_MAX:,} bytes",)
+    value = value_of(content)
+    return (f"no text of at most {OUTPUT_MAX:,} bytes",) if value is None else value
