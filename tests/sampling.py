@@ -114,7 +114,7 @@ def add_options(parser: pytest.Parser) -> None:
 def configure(config: pytest.Config) -> None:
     """Settle the seed and the end, once: the workers of xdist are given them."""
     config.addinivalue_line(
-        "markers", "sampled(keep, by=(), over=None, always=None): a sample of these parameters is run"
+        "markers", "sampled(keep, by=(), over=None, always=None, of_file=False): a sample of these parameters is run"
     )
     config.addinivalue_line("markers", "one_file_of(name): of all files with this name, one is run")
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
@@ -150,7 +150,9 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
             values = _parameters(item)
             over = mark.kwargs.get("over")  # a sample of the values of one parameter, for each value of all others
             by = mark.kwargs.get("by", ()) if over is None else sorted(values.keys() - {over})
-            key = (item.path, item.location[2].partition("[")[0], *(values[name] for name in by))
+            is_of_file = mark.kwargs.get("of_file")  # a sample of all tests of the file that say nothing else
+            test = "" if is_of_file else item.location[2].partition("[")[0]
+            key = (item.path, test, *(values[name] for name in by))
             groups.setdefault(key, []).append(item)
         fixtures = getattr(item, "fixturenames", ())
         if mark or item.get_closest_marker(_ONE_FILE) or "sampled" in fixtures or _is_property(item):

@@ -82,6 +82,13 @@ def test_one_parameter_may_be_sampled_for_each_value_of_the_others(options: list
         assert len(found) == count, listed
 
 
+@pytest.mark.parametrize(("options", "count"), [([], 3), (["--deep"], 6)], ids=["sampled", "deep"])
+def test_the_tests_of_a_file_may_be_sampled(options: list[str], count: int) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/controller/test_leader.py", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert listed.count("test_leader.py::") == count, listed
+
+
 SWEEPS = {f"tests/faults/test_{name}.py" for name in ("sweep", "workflows", "queues")}
 
 
