@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.sampled(4, of_file=True)]
 
 CRD = Path(__file__).parents[2] / "crds" / f"{CRD_NAME}.yaml"
 PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}"
-SECONDS = 120
+SECONDS = 240
 
 
 @pytest.fixture(scope="module")
