@@ -114,7 +114,7 @@ def add_options(parser: pytest.Parser) -> None:
 def configure(config: pytest.Config) -> None:
     """Settle the seed and the end, once: the workers of xdist are given them."""
     config.addinivalue_line(
-        "markers", "sampled(keep, by=(), over=None, always=None, of_file=False): a sample of these parameters is run"
+        "markers", "sampled(keep, by=(), over=None, always=None, of_file=False, quick=keep): a sample is run"
     )
     config.addinivalue_line("markers", "one_file_of(name): of all files with this name, one is run")
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
@@ -163,7 +163,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         if option.ends is not None:
             _shuffle(items, option.sample_seed)
         return
-    left = {item for key, group in groups.items() for item in _not_drawn(group, option.sample_seed, str(key))}
+    left = {item for key, group in groups.items() for item in _not_drawn(group, option, str(key))}
     left |= _of_other_files(items, option.sample_seed)
     if left:
         config.hook.pytest_deselected(items=[item for item in items if item in left])
@@ -179,12 +179,13 @@ def _shuffle(items: list[pytest.Item], seed: int) -> None:
     items.sort(key=lambda item: (place(item.path.parent), place(item.path)))
 
 
-def _not_drawn(group: list[pytest.Item], seed: int, name: str) -> set[pytest.Item]:
+def _not_drawn(group: list[pytest.Item], option: Any, name: str) -> set[pytest.Item]:
     mark = group[0].get_closest_marker("sampled")
     assert mark is not None
+    keep = mark.kwargs.get("quick", mark.args[0]) if option.quick else mark.args[0]
     always = mark.kwargs.get("always") or (lambda **values: False)
-    sampler = Sampler(False, seed, None, name.rpartition("/")[2])
-    return set(group) - set(sampler(group, mark.args[0], lambda item: always(**_parameters(item))))
+    sampler = Sampler(False, option.sample_seed, None, name.rpartition("/")[2])
+    return set(group) - set(sampler(group, keep, lambda item: always(**_parameters(item))))
 
 
 def _of_other_files(items: Sequence[pytest.Item], seed: int) -> set[pytest.Item]:
