@@ -6,6 +6,7 @@ A sample is drawn by a seed, which is the commit by default: the same commit run
 
 import itertools
 import random
+import re
 import subprocess
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -152,7 +153,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
             by = mark.kwargs.get("by", ()) if over is None else sorted(values.keys() - {over})
             is_of_file = mark.kwargs.get("of_file")  # a sample of all tests of the file that say nothing else
             test = "" if is_of_file else item.location[2].partition("[")[0]
-            key = (item.path, test, *(values[name] for name in by))
+            key = (item.path, test, *(_told(values[name]) for name in by))
             groups.setdefault(key, []).append(item)
         fixtures = getattr(item, "fixturenames", ())
         if mark or item.get_closest_marker(_ONE_FILE) or "sampled" in fixtures or _is_property(item):
@@ -168,6 +169,11 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left:
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+
+
+def _told(value: object) -> str:
+    """A value as text, the same in each worker."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _shuffle(items: list[pytest.Item], seed: int) -> None:

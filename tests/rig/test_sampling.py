@@ -100,6 +100,22 @@ def test_of_files_of_one_name_one_is_run(options: list[str], count: int) -> None
     assert len(found & SWEEPS) == count, listed
 
 
+def test_all_workers_draw_the_same_where_a_parameter_is_a_function_or_a_dict() -> None:
+    """xdist refuses workers that have collected different tests."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "tests/git/test_kept.py",
+        "tests/forge/test_merge.py",
+    ]
+    first, second = (subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(2))
+    names = [[line for line in done.stdout.splitlines() if "::" in line] for done in (first, second)]
+    assert names[0] == names[1]
+
+
 def test_files_that_are_spread_are_there() -> None:
     assert [file for file in SPREAD if not (ROOT / file).is_file()] == []
     assert [folder for folder in TOGETHER if not (ROOT / folder).is_dir()] == []
