@@ -6,6 +6,7 @@ A sample is drawn by a seed, which is the commit by default: the same commit run
 
 import itertools
 import random
+import re
 import subprocess
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -114,7 +115,7 @@ def add_options(parser: pytest.Parser) -> None:
 def configure(config: pytest.Config) -> None:
     """Settle the seed and the end, once: the workers of xdist are given them."""
     config.addinivalue_line(
-        "markers", "sampled(keep, by=(), over=None, always=None): a sample of these parameters is run"
+        "markers", "sampled(keep, by=(), over=None, always=None, of_file=False, quick=keep): a sample is run"
     )
     config.addinivalue_line("markers", "one_file_of(name): of all files with this name, one is run")
     config.addinivalue_line("markers", "deep: has more to run with --deep; set by what a test uses")
@@ -150,7 +151,9 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
             values = _parameters(item)
             over = mark.kwargs.get("over")  # a sample of the values of one parameter, for each value of all others
             by = mark.kwargs.get("by", ()) if over is None else sorted(values.keys() - {over})
-            key = (item.path, item.location[2].partition("[")[0], *(values[name] for name in by))
+            is_of_file = mark.kwargs.get("of_file")  # a sample of all tests of the file that say nothing else
+            test = "" if is_of_file else item.location[2].partition("[")[0]
+            key = (item.path, test, *(_told(values[name]) for name in by))
             groups.setdefault(key, []).append(item)
         fixtures = getattr(item, "fixturenames", ())
         if mark or item.get_closest_marker(_ONE_FILE) or "sampled" in fixtures or _is_property(item):
@@ -161,11 +164,16 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         if option.ends is not None:
             _shuffle(items, option.sample_seed)
         return
-    left = {item for key, group in groups.items() for item in _not_drawn(group, option.sample_seed, str(key))}
+    left = {item for key, group in groups.items() for item in _not_drawn(group, option, str(key))}
     left |= _of_other_files(items, option.sample_seed)
     if left:
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+
+
+def _told(value: object) -> str:
+    """A value as text, the same in each worker."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _shuffle(items: list[pytest.Item], seed: int) -> None:
@@ -177,12 +185,13 @@ def _shuffle(items: list[pytest.Item], seed: int) -> None:
     items.sort(key=lambda item: (place(item.path.parent), place(item.path)))
 
 
-def _not_drawn(group: list[pytest.Item], seed: int, name: str) -> set[pytest.Item]:
+def _not_drawn(group: list[pytest.Item], option: Any, name: str) -> set[pytest.Item]:
     mark = group[0].get_closest_marker("sampled")
     assert mark is not None
+    keep = mark.kwargs.get("quick", mark.args[0]) if option.quick else mark.args[0]
     always = mark.kwargs.get("always") or (lambda **values: False)
-    sampler = Sampler(False, seed, None, name.rpartition("/")[2])
-    return set(group) - set(sampler(group, mark.args[0], lambda item: always(**_parameters(item))))
+    sampler = Sampler(False, option.sample_seed, None, name.rpartition("/")[2])
+    return set(group) - set(sampler(group, keep, lambda item: always(**_parameters(item))))
 
 
 def _of_other_files(items: Sequence[pytest.Item], seed: int) -> set[pytest.Item]:

@@ -31,7 +31,7 @@ def test_a_missing_program_is_named_with_its_installation(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [], "nothing was made"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_the_backlog_ends_as_announced(agent: str, tmp_path: Path) -> None:
     code, said = demo(f"{program(agent)}:{os.environ['PATH']}", tmp_path, "--agent", agent)

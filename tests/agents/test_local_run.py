@@ -50,6 +50,7 @@ LIES = {
 }
 
 
+@pytest.mark.sampled(1, over="lands")
 @pytest.mark.parametrize("lands", [True, False])
 @pytest.mark.parametrize("lie", LIES)
 def test_what_did_not_end_well_lands_nothing_and_fails_with_the_right_reason(

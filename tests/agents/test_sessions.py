@@ -141,7 +141,6 @@ def test_claude_code_continues_by_the_file_of_the_session_where_that_is_still_th
     assert (f"--resume {file}" in stage.seen("a.2", "args")) == is_there
 
 
-@pytest.mark.timeout(300)
 def test_opencode_continues_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     programs = program("opencode")
     home = tmp_path / "home"

@@ -40,7 +40,7 @@ class Helm:
             input=json.dumps(values),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             env=self._env,
         )
         assert not check or done.returncode == 0, f"helm {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"

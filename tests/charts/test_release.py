@@ -27,7 +27,7 @@ from tests.charts.chart import CHART, CI, CLUSTER_WIDE, NAMESPACE, ROOT, Helm
 pytestmark = pytest.mark.cluster
 
 RELEASE = "parallelproject"
-WAIT = ("--wait", "--timeout=60s")
+WAIT = ("--wait", "--timeout=180s")
 OURS = f"app.kubernetes.io/instance={RELEASE}"
 EVERY_KIND = (
     "deployments,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,pdb,networkpolicies"
@@ -46,7 +46,7 @@ def clean(bare: ControlPlane, cluster_helm: Helm) -> Iterator[None]:
     yield
     for release in json.loads(cluster_helm("list", "--all-namespaces", "-o", "json").stdout):
         cluster_helm("uninstall", release["name"], "--namespace", release["namespace"], *WAIT)
-    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--timeout=60s")
+    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--timeout=180s")
 
 
 def install(helm: Helm, *flags: str | Path, chart: Path = CHART, values: object = None, release: str = RELEASE) -> str:
@@ -87,7 +87,7 @@ def test_the_manifest_installs_and_without_the_crd_its_removal_loses_no_project(
         said = bare.kubectl("apply", "--server-side", "--validate=strict", "-f", file)
         assert said.stdout.count("serverside-applied") == len(list(yaml.safe_load_all(file.read_text())))
         assert "Warning" not in said.stderr
-    bare.kubectl("-n", NAMESPACE, "rollout", "status", "deploy", RELEASE, "--timeout=60s")
+    bare.kubectl("-n", NAMESPACE, "rollout", "status", "deploy", RELEASE, "--timeout=180s")
     before = project(bare)
 
     bare.kubectl("delete", "-f", file, "--selector", OURS)  # as docs/install.md says
@@ -123,7 +123,7 @@ def test_installs_and_the_command_of_the_notes_succeeds(
             },
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=180,
         )
     finally:
         operator.stop()
@@ -152,7 +152,7 @@ def run_operator(cluster: ControlPlane, log: Path) -> Process:
 
 def is_ready(port: int) -> bool:
     """Whether it says so."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
         return bool(answer.status == 200)
 
 
@@ -220,13 +220,13 @@ def test_an_uninstall_takes_the_projects_along_where_that_was_asked_for(bare: Co
     project(bare)
     install(cluster_helm, values={"crds": {"keep": False}})
     cluster_helm("uninstall", RELEASE, "--namespace", NAMESPACE, *WAIT)
-    bare.kubectl("wait", "--for=delete", f"crd/{CRD_NAME}", "--timeout=60s")
+    bare.kubectl("wait", "--for=delete", f"crd/{CRD_NAME}", "--timeout=180s")
 
 
 @pytest.mark.usefixtures("clean")
 def test_takes_over_a_crd_that_kubectl_has_installed(bare: ControlPlane, cluster_helm: Helm):
     bare.kubectl("apply", "--server-side", "-f", ROOT / "crds")
-    bare.kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=90s")
+    bare.kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=180s")
     before = project(bare)
     refused = cluster_helm("install", RELEASE, CHART, "--namespace", NAMESPACE, check=False)
     assert "invalid ownership metadata" in refused.stderr

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 LABEL = "parallelproject.io"
 RELEASE = "rig.parallelproject.io/release"
 """The annotation that ends a held pod, see tools/rig/stages/pod-end.yaml."""
-SECONDS = 90
+SECONDS = 180
 """Longest time that a test waits for one thing: only a test that fails waits for so long."""
 _EVERY = 1_000_000
 """More attempts than any task has."""

@@ -11,7 +11,7 @@ from tests.controller.cluster import Namespace, rows, spec, states, task
 from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(2, of_file=True)]
 
 MINUTES = 10
 BACKOFF = 3

@@ -177,7 +177,7 @@ def test_labels_alone_do_not_make_a_job_or_a_pod_ours(ns: Namespace) -> None:
     template = {"metadata": {"labels": labels}, "spec": pod}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
     ns.client("POST", f"/apis/batch/v1/namespaces/{ns.name}/jobs", job)
-    ns.kubectl("wait", "--for=condition=Complete", "job/false", "--timeout=90s")
+    ns.kubectl("wait", "--for=condition=Complete", "job/false", "--timeout=180s")
     ns.kubectl("delete", "job/false", "pod/false")
     ns.patch({"suspend": False})
     row = rows(ns.wait_end())["a"]

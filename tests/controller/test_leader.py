@@ -11,7 +11,7 @@ from tests.controller.cluster import SECONDS, Namespace, spec, states, task
 from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import NAMESPACE, USER, OperatorProcess
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(3, of_file=True)]
 
 LEASE_SECONDS = 4
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/parallelproject"

@@ -118,7 +118,7 @@ def test_the_log_has_a_line_for_each_start_failure_and_end(ns: Namespace, operat
 
 def test_kubectl_waits_for_success(ns: Namespace) -> None:
     ns.create(spec(task("a")))
-    ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=90s")
+    ns.kubectl("wait", "--for=condition=Succeeded", "pproj/p", "--timeout=180s")
     assert condition(ns.get(), "Succeeded")["reason"] == "AllSucceeded"
 
 

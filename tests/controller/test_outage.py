@@ -11,7 +11,7 @@ from tests.controller.cluster import Json, Namespace, rows, spec, states, task
 from tests.controller.fixtures import in_place_of
 from tests.controller.operator_process import OperatorProcess
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1, of_file=True)]
 
 READY_SECONDS = 15
 """On a busy machine, seconds pass between the last news of a project and a look at the probe."""

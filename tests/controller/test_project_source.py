@@ -20,11 +20,11 @@ from tests.controller.audit import AuditLog, by_user, told, writes
 from tests.controller.cluster import Client, Json, Namespace, condition, spec, states, task
 from tests.controller.operator_process import USER, OperatorProcess
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(4, of_file=True)]
 
 CRD = Path(__file__).parents[2] / "crds" / f"{CRD_NAME}.yaml"
 PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}"
-SECONDS = 120
+SECONDS = 240
 
 
 @pytest.fixture(scope="module")

@@ -227,6 +227,7 @@ class Provider:
 ADAPTIVE = {"maxConcurrent": 40, "adaptive": {"min": 1}}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("reason", [Reason.RATE_LIMITED, Reason.TRANSIENT])
 @pytest.mark.parametrize("allowed", [1, 5, 13])
 @pytest.mark.parametrize("limit", [ADAPTIVE, {"adaptive": {}}], ids=["with a maximum", "without"])

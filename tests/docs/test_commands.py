@@ -34,6 +34,7 @@ def test_every_block_says_where_it_runs():
             assert kind in {*PLACES, "cluster"}, f"{block} has no line <!-- run: PLACE --> above it"
 
 
+@pytest.mark.sampled(100, quick=3, always=lambda page, place: page.name == "README.md")
 @pytest.mark.parametrize(("page", "place"), by_page(*PLACES))
 def test_the_commands_of_a_page(page: Path, place: str, tmp_path: Path):
     with PLACES[place](tmp_path) as shell:

@@ -13,6 +13,7 @@ from tests.forge.world import World
 from tests.git.remote import git
 
 WHEN = MergeMode.WHEN_CHECKS_PASS
+pytestmark = pytest.mark.sampled(2, over="standin")
 
 
 @pytest.fixture(autouse=True)

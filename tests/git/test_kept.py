@@ -141,6 +141,7 @@ WAYS = (
 )  # fmt: skip
 
 
+@pytest.mark.sampled(1, over="beside")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize("beside", [False, True])
 def test_work_that_is_elsewhere_is_kept_and_reported(

@@ -55,6 +55,7 @@ def test_a_file_that_git_passes_over_is_refused_by_name(remote: Remote, name: st
     assert remote.files(SALVAGE) - remote.files("main") == {"x", "d/y"}
 
 
+@pytest.mark.sampled(1, over="mode")
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 @pytest.mark.parametrize("folder", ["new", "folder", "new/deep", "folder/deep"])
 def test_a_folder_that_cannot_be_read_is_refused_by_name(remote: Remote, folder: str, mode: int) -> None:

@@ -43,7 +43,7 @@ def mounted(folder: Path, gitea: Gitea, token: str) -> Path:
 
 
 async def _nap(seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.05))
+    await asyncio.sleep(min(seconds, 0.3))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iter
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(0.1):
+        while not stop.wait(0.25):
             heads = repository.heads()
             for sha in {sha: name for name, sha in heads.items() if name != "main"}:
                 if sha not in judged and (state := judge(sha)):

@@ -25,7 +25,7 @@ from tests.forkserver import PROCESSES
 from tests.gitea.setup import OWNER, ROBOT, Publisher, Settings, checking, mounted
 from tests.sampling import Sampler
 
-pytestmark = pytest.mark.gitea
+pytestmark = [pytest.mark.gitea, pytest.mark.sampled(1, of_file=True)]
 _PATIENCE = 300.0
 KILLED = -signal.SIGKILL
 

@@ -12,6 +12,8 @@ import yaml
 from rig.gitearepository import Repository
 from tests.gitea.setup import ROBOT, checking, mounted
 
+pytestmark = [pytest.mark.timeout(600), pytest.mark.sampled(4, of_file=True)]
+
 BRANCH = "parallel/shop"
 COMMAND = 'test "$PPROJ_TASK_ID" != "$BREAKS" || { echo half > broken.txt; exit 3; }; echo 1 > "$PPROJ_TASK_ID.txt"'
 
@@ -69,7 +71,7 @@ class Clone:
         state = ["--state-dir", str(self.folder / "state")]
         done = subprocess.run(
             [str(pproj), "run", str(file), "--push", "--command", command, *state, *options],
-            env=self._environment | {"BREAKS": breaks}, cwd=self.folder, capture_output=True, text=True, timeout=120,
+            env=self._environment | {"BREAKS": breaks}, cwd=self.folder, capture_output=True, text=True,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert done.returncode == code, said

@@ -11,7 +11,7 @@ from parallelproject.model.spec import MergeMode
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, WORDS, Publisher, beside, checking, until
 
-pytestmark = pytest.mark.gitea
+pytestmark = [pytest.mark.gitea, pytest.mark.sampled(6, of_file=True)]  # the stand-in is tried with all
 WHEN = MergeMode.WHEN_CHECKS_PASS
 
 

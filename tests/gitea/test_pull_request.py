@@ -16,7 +16,7 @@ from rig import Gitea
 from rig.gitearepository import Repository
 from tests.gitea.setup import BRANCH, OWNER, ROBOT, SCOPES, SECONDS, WORDS, Publisher, Settings, mounted, shown
 
-pytestmark = pytest.mark.gitea
+pytestmark = [pytest.mark.gitea, pytest.mark.sampled(5, of_file=True)]  # the stand-in is tried with all
 
 
 @pytest.fixture(autouse=True)

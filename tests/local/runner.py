@@ -24,7 +24,7 @@ from parallelproject.local.supervisor import process_tree
 from parallelproject.model.names import ENV_RUN
 from parallelproject.model.project import ParallelProject, parse_spec
 
-SECONDS = 120
+SECONDS = 180
 """Longest time that a test waits for one thing: only a test that fails waits for so long."""
 
 
@@ -34,7 +34,7 @@ def until(condition: Callable[[], Any], seconds: float = SECONDS, what: str = ""
     while not (value := condition()):
         waited = time.monotonic() - began
         assert waited < seconds, f"not within {seconds} s: {what or condition}"
-        time.sleep(min(0.05, max(0.005, waited / 10)))  # to look takes processor time from what is waited for
+        time.sleep(min(0.1, max(0.005, waited / 10)))  # to look takes processor time from what is waited for
     return value
 
 

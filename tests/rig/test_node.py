@@ -63,7 +63,7 @@ def cluster() -> Iterator[ControlPlane]:
 def test_a_job_runs_under_the_strictest_standard_and_reaches_the_api_server(cluster: ControlPlane) -> None:
     cluster.kubectl("label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted")
     cluster.kubectl("apply", "-f", "-", input=JOB)
-    cluster.kubectl("wait", "--for=condition=Complete", "--timeout=60s", "job/hello")
+    cluster.kubectl("wait", "--for=condition=Complete", "--timeout=180s", "job/hello")
     assert "from hello-" in cluster.kubectl("logs", "job/hello").stdout
 
 

@@ -82,6 +82,13 @@ def test_one_parameter_may_be_sampled_for_each_value_of_the_others(options: list
         assert len(found) == count, listed
 
 
+@pytest.mark.parametrize(("options", "count"), [([], 3), (["--deep"], 6)], ids=["sampled", "deep"])
+def test_the_tests_of_a_file_may_be_sampled(options: list[str], count: int) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/controller/test_leader.py", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert listed.count("test_leader.py::") == count, listed
+
+
 SWEEPS = {f"tests/faults/test_{name}.py" for name in ("sweep", "workflows", "queues")}
 
 
@@ -91,6 +98,22 @@ def test_of_files_of_one_name_one_is_run(options: list[str], count: int) -> None
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {line.partition("::")[0] for line in listed.splitlines() if "::" in line}
     assert len(found & SWEEPS) == count, listed
+
+
+def test_all_workers_draw_the_same_where_a_parameter_is_a_function_or_a_dict() -> None:
+    """xdist refuses workers that have collected different tests."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "tests/git/test_kept.py",
+        "tests/forge/test_merge.py",
+    ]
+    first, second = (subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(2))
+    names = [[line for line in done.stdout.splitlines() if "::" in line] for done in (first, second)]
+    assert names[0] == names[1]
 
 
 def test_files_that_are_spread_are_there() -> None:

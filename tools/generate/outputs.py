@@ -1,6 +1,7 @@
 """Which files are generated, and from what."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from generate.chart_crd import crd_template
@@ -32,7 +33,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
 
 def stale(root: Path) -> list[str]:
     """The outputs whose file is missing or has another text."""
-    return [path for path, text in OUTPUTS.items() if _read(root / path) != text()]
+    return [path for path in OUTPUTS if _read(root / path) != _text(path)]
 
 
 def write(root: Path, paths: Iterable[str]) -> None:
@@ -40,7 +41,12 @@ def write(root: Path, paths: Iterable[str]) -> None:
     for path in paths:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(OUTPUTS[path](), encoding="utf-8")
+        file.write_text(_text(path), encoding="utf-8")
+
+
+@cache  # some take a second
+def _text(path: str) -> str:
+    return OUTPUTS[path]()
 
 
 def _read(file: Path) -> str | None:
