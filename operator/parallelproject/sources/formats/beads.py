@@ -55,7 +55,7 @@ _REMARKS = frozenset(
 _TYPES = [*_BLOCKING, "parent-child", "conditional-blocks", *_REMARKS]
 _PRIORITY = 2
 _FAILURE = re.compile(
-    r"\b(failed|rejected|wontfix|won't fix|cancell?ed|abandoned|blocked|error|timeout|aborted)\b", re.IGNORECASE
+    r"\b(failed|rejected|wontfix|won't fix|canceled|cancelled|abandoned|blocked|error|timeout|aborted)\b", re.IGNORECASE
 )
 """Words of a ``close_reason`` that mean a failure: ``FailureCloseKeywords`` in ``internal/types`` of Beads."""
 _DOUBTFUL = {"blocked": "marked as blocked", "hooked": "on an agent's hook"}
