@@ -191,6 +191,6 @@ def test_work_that_has_a_secret_of_a_copied_file_does_not_land(runner: Make, che
     run = runner(wanted, command, options={"repository": checkout.path})
     said = run.run(1)
     assert checkout.tasks() == ["b"]
-    assert "config.py has what looks like a credential" in (run.state / "logs/a.1.log").read_text()
+    assert '"config.py" has what looks like a credential' in (run.state / "logs/a.1.log").read_text()
     assert SECRET not in said
     assert checkout.git("diff", "--name-only", "main", checkout.ref("a/salvage/1")).split() == ["work"]
