@@ -103,6 +103,7 @@ def test_a_failure_is_reported_once_and_ends_the_run(runner: Make, checkout: Che
     assert "0 of 6 tasks succeeded, 1 failed, 5 skipped" in said
     assert said.count("SetupFailed, 1 attempt") == 1, said
     assert "no such package" in said
+    assert said.count("failed (SetupFailed)") == 1, "nor is it shown for others that failed in it"
     assert set(run.journal()) == {"setup"}
     assert checkout.tasks() == []
     run.spec["workspace"]["setup"] = ["true"]
