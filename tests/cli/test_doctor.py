@@ -56,9 +56,21 @@ def test_on_a_machine_with_an_agent_and_a_repository_all_is_well(pproj: Pproj, t
     assert result.code == 0
     assert result.err == ""
     assert result.out.splitlines()[0] == f"ok       agents      Codex: {tmp_path}/bin/codex, version 0.171.0"
-    assert [line.split()[:2] for line in result.out.splitlines()] == [
+    found = [line.split()[:2] for line in result.out.splitlines()]
+    assert [row for row in found if row[1] != "sandbox"] == [  # that is there where the machine has Bubblewrap
         ["ok", check] for check in ("agents", "git", "identity", "repository", "remote", "cluster")
     ]
+
+
+def test_a_sandbox_is_proposed_where_it_works(pproj: Pproj, tmp_path: Path):
+    program(tmp_path, "bwrap", "exit 0")
+    found = checks(pproj("doctor", "-o", "json"))["sandbox"]
+    assert (found["result"], "with pproj run --sandbox" in found["message"]) == ("ok", True)
+    program(tmp_path, "bwrap", "echo setting up uid map: Permission denied >&2; exit 1")
+    found = checks(pproj("doctor", "-o", "json"))["sandbox"]
+    assert found["result"] == "warning"
+    assert found["message"].endswith("bwrap does not work here: setting up uid map: Permission denied")
+    assert "allow user namespaces" in found["fix"]
 
 
 def test_it_finds_each_agent_that_init_can_call(pproj: Pproj, tmp_path: Path):

@@ -15,7 +15,7 @@ class AgentFolder(NamedTuple):
     default: str
     """Its path below the user's home."""
     variable: str = ""
-    """The variable that names another folder; empty: there is none."""
+    """The variable that names another folder; empty: no variable does."""
     below: str = ""
     """Its path below that."""
 

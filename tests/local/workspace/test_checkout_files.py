@@ -128,8 +128,8 @@ def test_files_of_the_branch_are_not_overwritten_and_nothing_is_written_through_
     assert checkout.show("work") == "tracked on the other branch"
     assert list(outside.iterdir()) == []
     log = (run.state / "logs/a.1.log").read_text()
-    assert "pproj: untracked is not copied: the branch has a file of this name" in log
-    assert "pproj: conf/x.local is not copied: conf is not a folder on the branch" in log
+    for path in ("untracked", "conf/x.local"):
+        assert f"pproj: {path} is not copied: the branch has a file of this name, or no folder above it" in log
 
 
 def test_a_link_in_the_checkout_is_not_followed_and_a_pattern_cannot_leave_it(
@@ -180,3 +180,17 @@ def test_without_a_repository_they_are_refused(runner: Make, field: str) -> None
     with pytest.raises(ProblemsError) as error:
         runner(spec("a", **{field: ["x"]}), "true").run()
     assert f"spec.workspace.{field}: needs a repository (give --repo DIR, or remove it)" in str(error.value)
+
+
+def test_work_that_has_a_secret_of_a_copied_file_does_not_land(runner: Make, checkout: Checkout) -> None:
+    text = f"export API_TOKEN='{SECRET}'\nDEBUG=verbose-logging\nKEY=changeme-please\nPASSWORD=short\n"
+    (checkout.path / ".env").write_text(text)
+    harmless = "echo verbose-logging changeme-please short > work"
+    command = f". ./.env; {harmless}; [ $PPROJ_TASK_ID != a ] || echo $API_TOKEN > config.py"
+    wanted = spec("a", "b", copy=[".env"]) | {"failurePolicy": "Continue"}
+    run = runner(wanted, command, options={"repository": checkout.path})
+    said = run.run(1)
+    assert checkout.tasks() == ["b"]
+    assert '"config.py" has what looks like a credential' in (run.state / "logs/a.1.log").read_text()
+    assert SECRET not in said
+    assert checkout.git("diff", "--name-only", "main", checkout.ref("a/salvage/1")).split() == ["work"]

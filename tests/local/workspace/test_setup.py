@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject.model.problem import ProblemsError
 from tests.local.checkout import BRANCH, Checkout
 from tests.local.runner import Runner, chain, tasks, until
 
@@ -31,12 +32,12 @@ def spec(items: list[dict[str, object]], script: str, **workspace: object) -> di
 
 MAKE = (
     "echo setup >> $JOURNAL; mkdir -p modules/a; cat lock > modules/a/x; ln -s a modules/b; echo new > made; "
-    "echo changed >> README; rm shared.txt"
+    "ln -s made other; echo changed >> README; rm shared.txt"
 )
 
 
 def test_what_setup_makes_is_there_and_is_not_work(runner: Make, checkout: Checkout) -> None:
-    command = "cat modules/b/x made >> $JOURNAL; git status --porcelain >> $JOURNAL; cat shared.txt > work"
+    command = "cat modules/b/x other >> $JOURNAL; git status --porcelain >> $JOURNAL; cat shared.txt > work"
     run = runner(spec(tasks("a"), MAKE), command, options={"repository": checkout.path})
     run.run()
     assert run.journal() == ["setup", "1", "new"]
@@ -63,7 +64,9 @@ def test_a_setup_with_a_key_runs_once_until_the_key_files_change(runner: Make, c
     made = ["a", "1", "new"]
     assert run.journal() == ["setup", *made, *made, "setup", "a", "2", "new"]
     assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["a", "b", "c", "lock"]
-    assert "setup: copied made, modules, made before for the same lock" in (run.state / "logs/b.1.log").read_text()
+    assert (
+        "setup: copied made, modules, other, made before for the same lock" in (run.state / "logs/b.1.log").read_text()
+    )
 
 
 def test_tasks_that_start_together_pay_for_one_setup(runner: Make, checkout: Checkout) -> None:
@@ -100,12 +103,21 @@ def test_a_failure_is_reported_once_and_ends_the_run(runner: Make, checkout: Che
     assert "0 of 6 tasks succeeded, 1 failed, 5 skipped" in said
     assert said.count("SetupFailed, 1 attempt") == 1, said
     assert "no such package" in said
+    assert said.count("failed (SetupFailed)") == 1, "nor is it shown for others that failed in it"
     assert set(run.journal()) == {"setup"}
     assert checkout.tasks() == []
     run.spec["workspace"]["setup"] = ["true"]
     run.run()
     assert sorted(checkout.tasks()) == [], "there was nothing to land"
     assert run.journal().count("command") == 6
+
+
+def test_a_key_without_a_setup_is_refused(runner: Make, checkout: Checkout) -> None:
+    run = runner({"tasks": tasks("a"), "workspace": {"cacheKey": ["lock"]}}, "true")
+    run.options = {"repository": checkout.path}
+    with pytest.raises(ProblemsError) as error:
+        run.run()
+    assert "spec.workspace.cacheKey: is set, and setup is not (remove it, or set setup)" in str(error.value)
 
 
 def test_a_setup_that_says_later_costs_no_attempt(runner: Make, checkout: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""Whether this machine has a sandbox for tasks: proposed where it works, and no line where there is none."""
+"""Whether this machine has a sandbox for tasks: proposed where it works, and no line where it is missing."""
 
 import shutil
 from collections.abc import Sequence

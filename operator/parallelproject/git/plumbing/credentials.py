@@ -10,7 +10,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallelproject.git.plumbing.address import Address
@@ -47,6 +47,8 @@ class Credentials:
     """A folder of mounted files; None: the remote needs no credentials."""
 
     folder: Path | None = None
+    other: tuple[str, ...] = field(default=(), repr=False)
+    """Secret values that are not for the remote, and that no work may have either."""
 
     @contextmanager
     def access(self, address: Address) -> Iterator[Access]:
@@ -76,8 +78,8 @@ class Credentials:
     def secrets(self) -> tuple[str, ...]:
         """The secret values, in all forms in which they could appear."""
         if self.folder is None:
-            return ()
-        found: list[str] = []
+            return self.other
+        found = list(self.other)
         user = (_first_line(self.folder / "username") or "git").encode(errors="surrogateescape")
         for name in ("password", "token"):
             value = _first_line(self.folder / name)

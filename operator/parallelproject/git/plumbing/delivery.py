@@ -107,6 +107,8 @@ class Delivery:
     lfs: bool = False
     """Whether git-lfs checks out and lands the files that it manages."""
     ref_prefix: str = PREFIX
+    known_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Secret values of the task's workspace: work that has one of them does not land. Never part of an instruction."""
 
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.depth < 0 or self.repair < 0:
@@ -132,7 +134,7 @@ class Delivery:
     @property
     def access(self) -> Credentials:
         """How the remote is accessed."""
-        return Credentials(self.credentials)
+        return Credentials(self.credentials, self.known_secrets)
 
 
 @dataclass(frozen=True, slots=True)

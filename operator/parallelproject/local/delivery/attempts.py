@@ -275,6 +275,8 @@ def _extras(target: LandingTarget, spec: Spec, directory: StateDirectory) -> dic
             if ".." in pattern.split("/"):
                 found, hint = f"{quoted(pattern)} leaves the checkout", "name files in it, as in .gitignore"
                 raise ProblemsError([Problem(f"spec.workspace.{field}[{i}]", found, hint)])
+    if wanted.cache_key and not wanted.setup:
+        raise ProblemsError([Problem("spec.workspace.cacheKey", "is set, and setup is not", "remove it, or set setup")])
     setup = {"setup": wanted.setup, "cache_key": wanted.cache_key}
     checkout = repository.checkout
     if checkout is None:

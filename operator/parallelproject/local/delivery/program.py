@@ -34,6 +34,7 @@ from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.local.delivery.setup import SetupStep, was_setting_up
 from parallelproject.local.state.questions import ASKING_CODES, take_question
 from parallelproject.local.workspace.added_files import add_files, added
+from parallelproject.local.workspace.copied_secrets import secret_values
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
 
@@ -159,7 +160,7 @@ class LandingAttempt:
         self._places.note_end(self._number, failed.exit_code if failed else 0)
         if failed is None:
             return self._land(self._delivery, self._place)
-        kept = salvage(_without_added(self._delivery, self._place), self._place)
+        kept = salvage(self._without_added(self._delivery, self._place), self._place)
         return failed._replace(ref=kept.ref, kept=tuple(map(str, kept.kept)))
 
     def _left(self, began: float) -> float | None:
@@ -238,6 +239,13 @@ class LandingAttempt:
         except OSError as error:
             raise TransientError("WorkspaceFiles", f"files of the checkout cannot be copied: {error}") from None
 
+    def _without_added(self, delivery: Delivery, place: Place) -> Delivery:
+        """A delivery that lands nothing of what we have put into the workspace, nor secret values of it."""
+        asked = self._settings["workspace"]
+        files = [Path(asked["checkout"], path) for path in asked["copied"]] if asked.get("checkout") else []
+        policy = replace(delivery.policy, added=added(place.private))
+        return replace(delivery, policy=policy, known_secrets=secret_values(files))
+
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
         folder = Path(self._environment[ENV_OUTPUTS])
@@ -263,7 +271,7 @@ class LandingAttempt:
                         if self._places.has_ended_well(number):
                             return self._land_earlier(delivery, place)
                         if not was_setting_up(place):
-                            _say_salvaged(number, salvage(_without_added(delivery, place), place))
+                            _say_salvaged(number, salvage(self._without_added(delivery, place), place))
                     except PolicyError as error:
                         if error.reason != WORKSPACE_GONE:
                             raise
@@ -286,7 +294,7 @@ class LandingAttempt:
         for pause in (*_PAUSES, None):
             try:
                 with _turn(self._state):
-                    landed = delivery_result.of_landed(land(_without_added(delivery, place), place))
+                    landed = delivery_result.of_landed(land(self._without_added(delivery, place), place))
                 return self._agent.accept(delivery, landed) if self._agent else landed
             except TransientError as error:
                 if pause is None or self._runner.is_stopping:
@@ -294,11 +302,6 @@ class LandingAttempt:
                 _print(f"{error}; trying again in {pause:g} s")
                 time.sleep(pause)
         raise AssertionError
-
-
-def _without_added(delivery: Delivery, place: Place) -> Delivery:
-    """A delivery that lands nothing of what we have put into the workspace."""
-    return replace(delivery, policy=replace(delivery.policy, added=added(place.private)))
 
 
 def delivery_of(fields: Mapping[str, Any]) -> Delivery:

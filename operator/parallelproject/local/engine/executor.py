@@ -101,7 +101,7 @@ class ProcessExecutor:
         role = fallback or graph.role[task]
         described = self._board.spec.role(role)
         if fallback and described and not (described.instructions or described.skills):
-            described = self._board.spec.role(graph.role[task])  # whoever does it, the work is the same
+            described = self._board.spec.role(graph.role[task])  # the work is the same
         document = task_document(self._board.name, graph, task, number, records, outputs, described)
         document["role"] = role
         ports = self._ports.take(WorkKey.of_task(task_id, number))

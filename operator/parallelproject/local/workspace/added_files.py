@@ -98,8 +98,8 @@ def _rule(path: str) -> str:
 
 def _obstacle(checkout: Path, workspace: Path, path: str) -> str | None:
     """Why a path may not be put into the workspace."""
-    source, target = checkout / path, workspace / path
-    if os.path.realpath(source.parent) != os.path.join(os.path.realpath(checkout), os.path.dirname(path)).rstrip("/"):  # noqa: PTH118, PTH120
+    source = checkout / path
+    if Path(os.path.realpath(source.parent)) != Path(os.path.realpath(checkout), path).parent:
         return "it is behind a symbolic link in the checkout"
     try:
         mode = os.lstat(source).st_mode
@@ -109,11 +109,17 @@ def _obstacle(checkout: Path, workspace: Path, path: str) -> str | None:
         return "it is a symbolic link in the checkout"
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return "it is not a file or a folder"
-    if os.path.lexists(target):
-        return "the branch has a file of this name"
-    above = target.parent
-    while above != workspace:
-        if os.path.lexists(above) and (above.is_symlink() or not above.is_dir()):
-            return f"{above.relative_to(workspace)} is not a folder on the branch"
-        above = above.parent
+    if not is_free(workspace, path):
+        return "the branch has a file of this name, or no folder above it"
     return None
+
+
+def is_free(workspace: Path, path: str) -> bool:
+    """Whether a path of a workspace can be made: nothing is there, and what is above it are folders, not links."""
+    at = workspace / path
+    if os.path.lexists(at):
+        return False
+    while (at := at.parent) != workspace:
+        if os.path.lexists(at) and (at.is_symlink() or not at.is_dir()):
+            return False
+    return True

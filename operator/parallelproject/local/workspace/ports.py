@@ -1,4 +1,4 @@
-"""Ports for tasks to listen on: each running task of this machine has others, whichever run it belongs to.
+"""Ports for tasks to listen on: each running task of this machine has others, also those of other runs.
 
 A port is leased as long as its attempt runs. A lease is a name in the abstract namespace of Unix sockets (unix(7)): it
 has the scope of the ports themselves, a network namespace, it needs no file, and the system removes it with the process

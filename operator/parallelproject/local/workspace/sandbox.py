@@ -93,7 +93,7 @@ def bubblewrap(hidden: Sequence[Path], linked: Sequence[Path], environment: Mapp
         environment: Of the run.
 
     Raises:
-        RunError: there is none, or it would hide what tasks need.
+        RunError: this machine has none, or it would hide what tasks need.
     """
     home = Path(os.path.realpath(environment["HOME"])) if environment.get("HOME") else None
     for folder in hidden:

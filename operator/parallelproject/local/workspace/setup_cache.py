@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from parallelproject.folder_removal import remove, try_to_remove
-from parallelproject.local.workspace.added_files import add_files, clone
+from parallelproject.local.workspace.added_files import clone, is_free, note_added
 
 _KEPT = 3
 """Keys that are kept: the last ones that were used."""
@@ -59,12 +59,15 @@ class SetupCache:
             paths = json.loads((kept / _PATHS).read_bytes())
         except (OSError, ValueError):
             return None
-        if any(os.path.lexists(workspace / path) for path in paths):
+        if not all(is_free(workspace, path) for path in paths):
             return None  # the branch has files there now
-        skipped = list(add_files(kept / _FILES, paths, (), private, workspace))
+        note_added(private, workspace, paths)
+        for path in paths:
+            (workspace / path).parent.mkdir(parents=True, exist_ok=True)
+            clone(kept / _FILES / path, workspace / path)
         with suppress(OSError):
             os.utime(kept)
-        return None if skipped else paths
+        return [*map(str, paths)]
 
     def save(self, key: str, workspace: Path, paths: Sequence[str]) -> None:
         """Keeps files of a workspace, and removes what was not used for long. To be called in ``turn``.
