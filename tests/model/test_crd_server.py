@@ -316,7 +316,7 @@ def patch_status(kubectl: Kubectl, status: Manifest) -> None:
 def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
     apply(kubectl, manifest(task()))
     assert kubectl("get", "parallelprojects").stdout.splitlines()[0].split() == [
-        *("NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"),
+        *("NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "NEEDS", "AGE"),
     ]
     at = "2026-01-01T00:00:00Z"
     counts = {"total": 40, "pending": 17, "running": 3, "succeeded": 17, "failed": 1, "skipped": 2}
@@ -333,7 +333,7 @@ def test_columns_tell_how_a_project_stands(kubectl: Kubectl):
     row = kubectl("get", "pproj", "--no-headers").stdout.split()
     assert row[:-1] == ["shop", "Unknown", "Running", "L1", "17/40", "3", "1"]
     head, wide = kubectl("get", "pproj", "-o", "wide").stdout.splitlines()
-    assert head.split()[8:] == ["SKIPPED", "SUSPENDED", "PARALLELISM", "SPEEDUP", "MESSAGE"]
+    assert head.split()[9:] == ["SKIPPED", "SUSPENDED", "PARALLELISM", "SPEEDUP", "MESSAGE"]
     assert wide[head.index("SKIPPED") :].split() == ["2", "False", "4", "3", "tasks", "are", "running"]
 
 

@@ -182,6 +182,11 @@ class Deliveries:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
 
+    @staticmethod
+    def is_reported_by_another(row: AttemptRow) -> bool:
+        """Whether an attempt met a failure of setup that another attempt reports."""
+        return row.reason == Reason.SETUP_FAILED and row.exit_code == EX_TEMPFAIL
+
     def result(self, task: str, number: int) -> DeliveryResult | None:
         """What an attempt has reported of its end."""
         return delivery_result.read(Places(self._directory.path, task).result(number))

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Attempt, Phase
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
@@ -32,7 +32,7 @@ from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model.spec import FailurePolicy, Spec
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:
@@ -397,7 +397,7 @@ class Engine:
             return event._replace(reason="", exit_code=None, changed_nothing=nothing, notes=self._notes(row))
         if event.what is What.STOPPED:
             return event
-        if row.reason == Reason.SETUP_FAILED and row.exit_code == EX_TEMPFAIL:  # another attempt reports it
+        if deliveries and deliveries.is_reported_by_another(row):
             return event._replace(what=What.STOPPED)
         i = self._graph.index[event.task]
         again = None
