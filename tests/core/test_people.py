@@ -160,6 +160,9 @@ def test_a_project_is_stalled_only_while_nothing_but_people_keeps_it() -> None:
         assert condition(status, kind)["status"] == value
     assert condition(status, "Stalled")["reason"] == "NeedsAttention"
     assert condition(status_of(*decide()), "Stalled") == {}  # a starts
+    ending = decide({"a": [Attempt(1, Phase.ACTIVE, running=False, started=1.0)]}, tasks=WORK[:2])
+    assert ending[0].running == 0
+    assert condition(status_of(*ending), "Stalled") == {}  # how it has ended is not known yet
     backoff = decide({"a": [failing(1)]}, 10.5, tasks=WORK[:2])
     assert condition(status_of(*backoff), "Stalled") == {}
     assert condition(status_of(*decide(tasks=[WORK[1]], suspend=True)), "NeedsAttention")["reason"] == "Approval"
