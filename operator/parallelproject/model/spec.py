@@ -311,8 +311,8 @@ class Budget(Model):
     attempts reserve, and what it reserves itself fit into the limit."""
 
     unit: Annotated[str, Field(min_length=1, max_length=32, pattern=UNIT_PATTERN)]
-    """usd (US dollars) or tokens (input and output together), as agents report them, or any unit that tasks report in the
-    file PPROJ_OUTPUTS/usage.json; unique in the project."""
+    """What is counted: usd (US dollars) or tokens (input and output together), as agents report them, or any unit that tasks
+    report in the file PPROJ_OUTPUTS/usage.json; unique in the project."""
     limit: Amount
     """The most that may be spent, as a decimal number."""
     reserve: Reserve = Reserve.P90

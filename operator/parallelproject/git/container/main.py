@@ -59,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     verdicts: list[AgentVerdict] = []
-    usage: Path | None = None
+    usage: Any = None
     try:
-        delivery, place, agent, usage = read(instructions.asked(asked.file, VARIABLE))
+        text = instructions.asked(asked.file, VARIABLE)
+        delivery, place, agent = read(text)
+        usage = instructions.parse(text).get("usage")
         ended = _step(asked, delivery, place, agent, partial(_judge, agent, verdicts) if agent else None)
         code = 0
         if isinstance(ended, Failed) and verdicts:
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
-    if usage and asked.step == "deliver" and (reported := usage_of(usage)):
+    if usage and asked.step == "deliver" and (reported := usage_of(Path(usage))):
         result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
@@ -124,21 +126,21 @@ def _step(
             return salvage(delivery, place)
 
 
-def read(text: str) -> tuple[Delivery, Place, PodAgent | None, Path | None]:
-    """Reads an instruction: the delivery, where, the coding agent if one makes the attempt, and the file in which the
-    task reports what it has used, if that is to be read.
+def read(text: str) -> tuple[Delivery, Place, PodAgent | None]:
+    """Reads an instruction: of the third part only what a coding agent makes has one.
 
     Raises:
         PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
-    agent, usage = content.pop("agent", None), content.pop("usage", None)
+    agent = content.pop("agent", None)
+    content.pop("usage", None)  # the file in which the task reports what it has used
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
     called = instructions.as_type(PodAgent, agent) if agent else None
-    return delivery, instructions.as_type(Place, place), called, Path(usage) if isinstance(usage, str) else None
+    return delivery, instructions.as_type(Place, place), called
 
 
 if __name__ == "__main__":
