@@ -25,5 +25,5 @@ def test_metrics_are_named_as_prometheus_asks_for() -> None:
 def test_no_metric_has_a_label_of_which_there_may_be_any_number() -> None:
     assert {label for metric in METRICS for label in metric.labels} == {
         NAMESPACE, "state", "reason", "status", "result", "outcome", "verb", "resource", "code", "cause", "version",
-        "python",
+        "python", "unit", "direction",
     }  # fmt: skip

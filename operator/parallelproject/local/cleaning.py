@@ -143,7 +143,7 @@ def _outcome(status: Mapping[str, Any]) -> str:
     completed = condition(status, ConditionType.COMPLETED)
     if not completed:
         return "unknown"
-    if completed.get("reason") in ("Interrupted", "Suspended") or completed.get("status") != "True":
+    if completed.get("reason") in ("Interrupted", "Suspended", "BudgetExhausted") or completed.get("status") != "True":
         return "interrupted"
     return "succeeded" if condition(status, ConditionType.SUCCEEDED).get("status") == "True" else "failed"
 

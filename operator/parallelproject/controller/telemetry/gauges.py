@@ -19,7 +19,7 @@ from parallelproject.controller.projects.queue import Queue
 from parallelproject.controller.telemetry import metric_names as names
 from parallelproject.controller.telemetry.metric_names import Metric
 from parallelproject.controller.telemetry.metrics import MetricsRegistry, asked_for
-from parallelproject.core.planner.agent_usage import TOKENS, USD, AgentUsage, amount_of
+from parallelproject.core.planner.agent_usage import TOKENS, USD, AgentUsage, amount_of, sum_of
 from parallelproject.core.report.budget_status import read_spending
 from parallelproject.core.report.status import condition
 from parallelproject.kube.clock import ServerClock
@@ -74,8 +74,8 @@ class _Summary(NamedTuple):
     budgets: Mapping[str, tuple[float, float]]
     """By unit, what is spent, and the limit of the whole project."""
     is_exhausted: bool
-    spending: Mapping[str, AgentUsage]
-    """By role."""
+    usage: AgentUsage
+    """Of all its attempts."""
 
 
 class Gauges(Collector):
@@ -137,10 +137,9 @@ class Gauges(Collector):
             for unit, (used, limit) in counted.budgets.items():
                 spent[namespace, unit] += used
                 limits[namespace, unit] += limit
-            for role, usage in counted.spending.items():
-                tokens[namespace, role, "input"] += usage.input_tokens or 0
-                tokens[namespace, role, "output"] += usage.output_tokens or 0
-                costs[namespace, role] += float(usage.usd or 0)
+            tokens[namespace, "input"] += counted.usage.input_tokens or 0
+            tokens[namespace, "output"] += counted.usage.output_tokens or 0
+            costs[(namespace,)] += float(counted.usage.usd or 0)
             snapshot = project.ledger.snapshot
             slots[(namespace,)] += snapshot.usage.slots if snapshot is not None else 0
         if len(self._summaries) > len(known):
@@ -216,8 +215,8 @@ def summary(status: Mapping[str, Any]) -> _Summary:
     found = condition(status, "Published")
     published = (_word(found.get("status")), _word(found.get("reason"))) if found else None
     is_exhausted = condition(status, ConditionType.BUDGET_EXHAUSTED).get("status") == "True"
-    spending = {role or "": found.usage for role, found in read_spending(status).items()}
-    return _Summary(_state(status), published, tasks, reasons, _budgets(status), is_exhausted, spending)
+    usage = sum_of(found.usage for found in read_spending(status).values()) or AgentUsage()
+    return _Summary(_state(status), published, tasks, reasons, _budgets(status), is_exhausted, usage)
 
 
 def _budgets(status: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

@@ -114,16 +114,16 @@ BUDGETS_EXHAUSTED = Metric(
 AGENT_TOKENS = Metric(
     "parallelproject_agent_tokens",
     Kind.GAUGE,
-    "Tokens that the attempts of the existing projects have used, by role and direction (input, output). Attempts "
-    "without a role have an empty one. It only grows while its projects exist.",
-    (NAMESPACE, "role", "direction"),
+    "Tokens that the attempts of the existing projects have used, by direction (input, output). It only grows while its "
+    "projects exist.",
+    (NAMESPACE, "direction"),
 )
 AGENT_COST = Metric(
     "parallelproject_agent_cost_usd",
     Kind.GAUGE,
-    "US dollars that the attempts of the existing projects have cost, by role, as far as they say so. It only grows "
-    "while its projects exist.",
-    (NAMESPACE, "role"),
+    "US dollars that the attempts of the existing projects have cost, as far as they say so. It only grows while its "
+    "projects exist.",
+    (NAMESPACE,),
 )
 QUEUE_DEPTH = Metric("parallelproject_queue_depth", Kind.GAUGE, "Projects that wait to be planned.")
 QUEUE_OLDEST = Metric(

@@ -47,7 +47,8 @@ MEANINGS: dict[str, str] = {
     What.LEVEL_COMPLETED: "All tasks of a level have ended.",
     What.COMPLETED: "No further task can run.",
     NOTICE: "A line about the run as a whole.",
-    ENDED: "The last line. `reason` is `Completed`, `Interrupted`, `Suspended` or `Trouble`.",
+    ENDED: "The last line. `reason` is `Completed`, `Interrupted`, `Suspended`, `Exhausted` (the rest waits for a "
+    "larger budget) or `Trouble`.",
 }
 """By event that a run prints, what it means."""
 
