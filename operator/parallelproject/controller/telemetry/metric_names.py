@@ -114,8 +114,8 @@ BUDGETS_EXHAUSTED = Metric(
 AGENT_TOKENS = Metric(
     "parallelproject_agent_tokens",
     Kind.GAUGE,
-    "Tokens that the attempts of the existing projects have used, by direction (input, output). It only grows while its "
-    "projects exist.",
+    "Tokens that the attempts of the existing projects have used, by direction (input, output). It only grows while "
+    "its projects exist.",
     (NAMESPACE, "direction"),
 )
 AGENT_COST = Metric(
