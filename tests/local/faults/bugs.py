@@ -65,9 +65,9 @@ def failures_are_forgotten_with_the_session() -> None:
 
     recover = start.recover
 
-    def forgetful(store: Any, spill: Any, now: float) -> Any:
+    def forgetful(store: Any, *rest: Any) -> Any:
         store._db.execute("update attempts set phase = 'Stopped' where phase = 'Failed'")
-        return recover(store, spill, now)
+        return recover(store, *rest)
 
     start.recover = forgetful
 
@@ -108,9 +108,9 @@ def a_success_is_only_remembered_in_memory() -> None:
 
     recover = start.recover
 
-    def forgetful(store: Any, spill: Any, now: float) -> Any:
+    def forgetful(store: Any, *rest: Any) -> Any:
         store._db.execute("delete from attempts where phase = 'Succeeded'")
-        return recover(store, spill, now)
+        return recover(store, *rest)
 
     start.recover = forgetful
 
