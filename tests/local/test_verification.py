@@ -73,6 +73,20 @@ def test_who_broke_it_repairs_it_on_top(verified: Make, checkout: Checkout, monk
     checkout.check()
 
 
+def test_a_repair_that_failed_is_tried_again_with_the_same_feedback(
+    verified: Make, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOES_b", "bad")
+    run = verified(LEVELS, f"[ $PPROJ_ATTEMPT != 2 ] || {{ echo cannot; exit 7; }}\n{WORK}")
+    run.spec["defaults"] = {"backoffSeconds": 0, "maxAttempts": 2}
+    run.run()
+    assert checkout.tasks()[2:] == ["b", "c"]
+    feedback = (run.state / "outputs/b/feedback").read_text()
+    assert "it breaks the check test, alone" in feedback
+    assert "Attempt 2 was to repair it and failed" in feedback
+    assert "cannot" in feedback
+
+
 def test_two_that_break_it_together_are_told_apart_from_one(verified: Make, checkout: Checkout) -> None:
     """Each passes alone; only the later one runs again, and it is said who the other is."""
     check = ["/bin/sh", "-c", "! { grep -q good a.txt && grep -q good b.txt; }"]

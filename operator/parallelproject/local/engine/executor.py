@@ -130,7 +130,7 @@ class ProcessExecutor:
             call = call._replace(fallback=fallback)
         if self._agents and call and command.resuming and before:
             session = self._agents.session(task_id, before, call)
-        found = self._feedback(task_id, before, repair[1] if repair and before == floor else None)
+        found = self._feedback(task_id, before, repair[1] if repair else None)
         known = before - 1 if session else 0  # a session knows the answers to the questions before
         kept = self._deliveries.kept(task_id, before) if self._deliveries and before else ""
         if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known, kept):
@@ -198,7 +198,13 @@ class ProcessExecutor:
         if not number:
             return None
         if repair and self._verification and self._deliveries:
-            return self._verification.feedback(task, repair, self._deliveries.shows(task, number))
+            show = self._deliveries.shows(task, repair.floor)
+            failed = self._failure(task, number) if number > repair.floor else None
+            return self._verification.feedback(task, number, repair, show, failed)
+        return self._failure(task, number)
+
+    def _failure(self, task: str, number: int) -> str:
+        """The file that says why an attempt failed."""
         if self._agents and not (self._deliveries and self._deliveries.has_feedback(task, number)):
             kept = self._deliveries.kept(task, number) if self._deliveries else ""
             found = self._agents.feedback(task, number, kept)

@@ -35,7 +35,8 @@ _BOOT = (
 )
 _SOURCE = str(Path(parallelproject.__file__).parent.parent)
 _FOLDER = "verification"
-_PRINTED_MAX = 64 * 1024
+_FAILURE_MAX = 16 * 1024
+"""Most bytes of why a repair failed that the next attempt is given."""
 
 
 class VerificationRound(NamedTuple):
@@ -158,22 +159,26 @@ class LocalVerification:
         repairs = self.state.repairs.get(task)
         return (len(repairs), repairs[-1]) if repairs else None
 
-    def feedback(self, task: str, repair: Repair, show: str) -> str:
+    def feedback(self, task: str, number: int, repair: Repair, show: str, failed: str | None) -> str:
         """The file that says to a task what its landed work breaks.
 
         Args:
             task: Its id.
+            number: Of the attempt before.
             repair: The repair.
-            show: A command that shows what was verified.
+            show: A command that shows the landed work; may be empty.
+            failed: The file that says why the attempt before failed to repair it, if one did.
 
         Raises:
             OSError: it cannot be written.
         """
         result = read(self._result(WorkKey.of_check(repair.check, repair.run)))
         command = next((check.command for check in self._settings.checks if check.name == repair.check), [])
-        file = self._directory.path / "tasks" / f"{task}.repair-{repair.check}.{repair.run}.feedback"
+        file = self._directory.path / "tasks" / f"{task}.{number}.repair.feedback"
         printed = result.printed if result else ""
         text = verification_feedback(repair.check, command, repair.commit, repair.other, printed, show)
+        if failed:
+            text += f"\nAttempt {number} was to repair it and failed:\n\n{_end_of(Path(failed))}"
         file.write_text(text, errors="surrogateescape")
         return str(file)
 
@@ -267,6 +272,16 @@ _HEADS = {
     "BaseFailed": "verification failed, the run stops",
     "CauseUnknown": "verification failed, the run stops",
 }
+
+
+def _end_of(file: Path) -> str:
+    """The end of a text; empty where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - _FAILURE_MAX))
+            return opened.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _with_needs(graph: CompiledGraph, work: LandedWork) -> LandedWork:
