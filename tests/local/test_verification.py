@@ -112,6 +112,7 @@ def test_one_that_cannot_be_repaired_fails_and_a_later_run_tries_once_more(
     rows = {row["id"]: row for row in json.loads((run.state / "status.json").read_bytes())["tasks"]}
     assert (rows["b"]["state"], rows["b"]["reason"]) == ("Failed", "VerificationFailed")
     assert rows["c"]["state"] == "Skipped"
+    assert "b: its landed work breaks a check: test failed on " in output
     monkeypatch.setenv("DOES_b", "good")
     run.run()
     assert checkout.tasks()[2:] == ["b", "b", "c"]

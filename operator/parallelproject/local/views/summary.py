@@ -206,7 +206,11 @@ def _failures(
     lines = [PageLine(""), PageLine("Failed", "bold red")] if names else []
     for task_id in names[:_SHOWN]:
         record = ledger.records.get(task_id, NEW)
-        if plan.reasons[board.graph.index[task_id]] == Reason.OUTPUT_MISSING:
+        reason = plan.reasons[board.graph.index[task_id]]
+        if reason == Reason.VERIFICATION_FAILED and board.verified:
+            lines.append(PageLine(f"  {task_id}: its landed work breaks a check: {board.verified[2]}", "red"))
+            continue
+        if reason == Reason.OUTPUT_MISSING:
             lines.append(PageLine(f"  {task_id}: {_not_started(board.graph, ledger.records, task_id)}", "red"))
             continue
         log = directory.log(task_id, failed.get(task_id, record.attempts))

@@ -9,7 +9,7 @@ from parallelproject.core.report.why.delivery import BEHIND, look_of, times
 from parallelproject.core.times import iso
 from parallelproject.model.problem import listed
 from parallelproject.model.spec import MergeConflict
-from parallelproject.model.status import Reason
+from parallelproject.model.status import ConditionType, Reason
 
 _WITHOUT_JOB = frozenset({Reason.LOST, Reason.INVALID_POD_TEMPLATE, Reason.NAME_CONFLICT})
 """Failures of an attempt that has no Job, or whose Job was deleted."""
@@ -38,6 +38,8 @@ def failed(view: View, i: int) -> Why:
     record, rules = view.record(i), view.spec.conflicts
     if view.row(i).reason == Reason.OUTPUT_MISSING:
         return _without_value(view, i)
+    if view.row(i).reason == Reason.VERIFICATION_FAILED:
+        return _broken(view, i)
     tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
     answer = f"{tried} with {failure(record)}"
     if record.ended is not None:
@@ -53,11 +55,22 @@ def failed(view: View, i: int) -> Why:
     job = None if record.reason in _WITHOUT_JOB else record.job
     if job:
         more.append(f"the {view.spec.executor.value} of the last attempt is {job}")
-    below = sorted(reachable([i], view.graph.children))
-    if skipped := [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]:
-        more.append(f"{view.named(skipped, states=False)} did not run because of it")
+    more += _skipped_below(view, i)
     container = "" if is_of_delivery else container_of(view, i)
     return of_task(view, i, answer, more, job=job, fix="retry", look=look_of(record), container=container)
+
+
+def _broken(view: View, i: int) -> Why:
+    """The answer for a task whose work has landed and breaks a check."""
+    _, message = view.condition(ConditionType.VERIFIED)
+    answer = "its work has landed and breaks a check, and it is not repaired again"
+    return of_task(view, i, answer, [f"verification reports: {message}", *_skipped_below(view, i)], fix="retry")
+
+
+def _skipped_below(view: View, i: int) -> list[str]:
+    below = sorted(reachable([i], view.graph.children))
+    skipped = [j for j in below if view.row(j).reason == Reason.DEPENDENCY_FAILED]
+    return [f"{view.named(skipped, states=False)} did not run because of it"] if skipped else []
 
 
 def _without_value(view: View, i: int) -> Why:
