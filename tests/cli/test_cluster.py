@@ -109,7 +109,7 @@ def test_a_project_from_submit_to_delete(call: Call, submit: Callable[..., Resul
     assert last == "life: AllSucceeded: 2 of 2 tasks succeeded"
 
     table = call("list").out.splitlines()
-    assert table[0].split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "AGE"]
+    assert table[0].split() == ["NAME", "SUCCEEDED", "REASON", "LEVEL", "PROGRESS", "RUNNING", "FAILED", "NEEDS", "AGE"]
     assert re.fullmatch(r"life +True +AllSucceeded +L1 +2/2 +0 +0 +\d+s", table[1])
     assert call("list", "-o", "name").out == "parallelproject.parallelproject.io/life\n"
     assert "PARALLELISM" in call("list", "-o", "wide").out
