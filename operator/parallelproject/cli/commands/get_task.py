@@ -92,5 +92,5 @@ def _approval(project: Json, row: Json, task: str) -> str:
 
 def _block(title: str, text: str) -> None:
     terminal.show(f"\n{title}")
-    for line in text.rstrip("\n").splitlines():
+    for line in text.rstrip("\n").split("\n"):
         terminal.show(f"  {terminal.printable(line)}")

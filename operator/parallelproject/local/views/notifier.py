@@ -144,8 +144,8 @@ def _run(command: Sequence[str], body: bytes, event: str) -> str:
     except OSError as error:
         return f"{command[0]} cannot be started: {error.strerror}"
     if done.returncode:
-        said = done.stderr[-_ERROR_BYTES:].decode(errors="replace").strip().splitlines()[-1:]
-        return f"{command[0]} failed with exit code {done.returncode}" + "".join(f": {line}" for line in said)
+        said = done.stderr[-_ERROR_BYTES:].decode(errors="replace").strip().rsplit("\n", 1)[-1:]
+        return f"{command[0]} failed with exit code {done.returncode}" + "".join(f": {line}" for line in said if line)
     return ""
 
 

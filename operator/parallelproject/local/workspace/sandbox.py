@@ -126,9 +126,9 @@ def find_bubblewrap() -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SandboxError(f"{program} cannot be started: {error}", "omit --sandbox") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        said = done.stderr.decode(errors="replace").strip().split("\n")
         fix = "allow user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0), or omit --sandbox"
-        raise SandboxError(f"{program} does not work here: {said[-1] if said else done.returncode}", fix)
+        raise SandboxError(f"{program} does not work here: {said[-1] or f'exit code {done.returncode}'}", fix)
     return program, env
 
 
