@@ -76,7 +76,7 @@ def test_two_projects_in_two_queues_never_have_more_than_the_quota(ns: QueuedNam
 
 
 def test_why_says_what_kueue_says(ns: QueuedNamespace, pproj: Pproj) -> None:
-    ns.create(spec(task("a", hold=True), task("b"), queue=ns.queue(jobs=1), roles=[needs_cpu(role())]))
+    ns.create(spec(task("a", hold=True), task("b", hold=True), queue=ns.queue(jobs=1), roles=[needs_cpu(role())]))
     ns.until(ns.held, "one of them to run")
     (waits,) = ns.wait(lambda found: len(waiting_of(found)) == 1, "the other one to wait") and waiting_of(ns.get())
 
