@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
-from parallelproject.core.planner.attempt import NEW, Attempt, Phase
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.planner.claim import Claim, claim_of
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.problem import ProblemsError
@@ -23,7 +23,7 @@ from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
-from tests.core.projects import FILES, acyclic_parents
+from tests.core.projects import FILES, acyclic_parents, compiled
 from tests.core.simulation import Edit, edited
 
 ENDS = {"succeed": Phase.SUCCEEDED, "fail": Phase.FAILED, "stop": Phase.STOPPED, "lose": Phase.LOST}
@@ -224,3 +224,10 @@ def test_what_is_seen_of_a_task_that_has_succeeded_is_the_same_after_a_restart(s
     before = Snapshot.of(graph, {}, {"a": (Attempt(1, Phase.SUCCEEDED),)})
     observed = {"a": (seen,)}
     assert facts(Snapshot.of(graph, before.records, observed)) == facts(before.after(observed))
+
+
+def test_the_outputs_of_a_task_that_was_removed_and_added_again_are_read_at_once() -> None:
+    graph, _ = compiled(tasks=[{"id": "a"}])
+    done = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, outputs=(("out", "x"),))
+    recorded = {"a": Record(TaskState.SUCCEEDED, 1, started=1.0, ended=2.0)}  # those of removed tasks are forgotten
+    assert Snapshot.of(graph, recorded, {"a": (done,)}).records["a"].outputs == (("out", "x"),)

@@ -117,7 +117,9 @@ class Snapshot:
         for task_id, attempts in observed.items():
             if len(attempts) == 1 and record_of(task_id, NEW)[0] is _SUCCEEDED:
                 attempt = attempts[0]
-                if attempt[1] is Phase.SUCCEEDED and not (attempt[2] or attempt[10]):  # holds nothing, has no commit
+                if attempt[1] is Phase.SUCCEEDED and not (
+                    attempt[2] or attempt[10] or attempt[14]
+                ):  # holds nothing, has no commit and no outputs
                     seen[task_id] = tuple(attempts)
                     continue
             changes[task_id] = tuple(attempts)
