@@ -105,7 +105,7 @@ def test_what_is_there_of_an_attempt_that_never_started_says_nothing_of_the_next
 
 
 def test_a_record_that_cannot_be_written_is_no_end_of_the_run(stage: Stage) -> None:
-    stage.scene("a", "claude/no-final-event", "mkdir $PPROJ_OUTPUTS/../../results/a.1.agent.json.new")
+    stage.scene("a", "claude/no-final-event", "mkdir $PPROJ_OUTPUTS/../../results/.a.1.agent.json.new")
     stage.scene("b", do=WRITE)
     run = stage.run({"tasks": [{"id": "a", "maxAttempts": 1}, {"id": "b"}], "failurePolicy": "Continue"}, lands=False)
     said = run.run(1)

@@ -53,7 +53,7 @@ class VerifiedWorld:
             if restarts:
                 self.state = VerificationState.from_json(self.state.to_json())
                 self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
-                self.ledger = Ledger(start_time=0.0, verified=(self.state.levels, self.state.succeeded))
+                self.ledger = Ledger(start_time=0.0, verified=self.state.verified)
         raise AssertionError(f"it never ends: {self.condition}")
 
     def states(self) -> dict[str, str]:
@@ -87,7 +87,7 @@ class VerifiedWorld:
         if found.state != self.state:
             self.state = found.state
             self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
-            self.ledger = replace(self.ledger, verified=found.verified)
+            self.ledger = replace(self.ledger, verified=found.state.verified)
             return True
         if made.completed:
             return False

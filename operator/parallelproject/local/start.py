@@ -118,7 +118,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             asked = directory.requests.begin(options.skip)
             for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(
-                graph, spec, store, history, clock.now(), asked, verification.verified if verification else None
+                graph, spec, store, history, clock.now(), asked, verification.state.verified if verification else None
             )
             began = clock.now() - history.elapsed
             place = f" --state-dir {shlex.quote(str(path))}" if path else ""

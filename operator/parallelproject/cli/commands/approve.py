@@ -8,8 +8,7 @@ import typer
 from parallelproject.cli.cluster.spec import entries_with, ids_of, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -26,10 +25,7 @@ Json = dict[str, Any]
 async def run(
     keeper: "ProjectKeeper",
     name: NameOrOnly = "",
-    tasks: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="TASK", help="Ids of the tasks.", autocompletion=readable_tasks, show_default=False),
-    ] = None,
+    tasks: TasksOfProject = None,
     all_waiting: Annotated[bool, typer.Option("--all", help="Approve all tasks that wait for approval now.")] = False,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:

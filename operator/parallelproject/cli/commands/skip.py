@@ -1,15 +1,12 @@
 """``pproj skip``: tasks that are not run, so that what depends on them runs without them."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.spec import ids_of, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output.failure import Failure
 from parallelproject.model.problem import listed
@@ -24,10 +21,7 @@ Json = dict[str, Any]
 async def run(
     keeper: "ProjectKeeper",
     name: NameOrOnly = "",
-    tasks: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="TASK", help="Ids of the tasks.", autocompletion=readable_tasks, show_default=False),
-    ] = None,
+    tasks: TasksOfProject = None,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
     """Do not run tasks; what depends on them runs without them.

@@ -121,6 +121,10 @@ NameOrOnly = Annotated[
         show_default=False,
     ),
 ]
+TasksOfProject = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TASK", help="Ids of the tasks.", autocompletion=readable_tasks, show_default=False),
+]
 TaskOfProject = Annotated[
     str,
     typer.Argument(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels
+
 Json = dict[str, Any]
 
 _COUNT_MAX = 100_000
@@ -48,6 +50,11 @@ class VerificationState:
     """By task, how many of its repairs do not count for their maximum."""
     flaky: tuple[str, ...] = ()
     """Checks that failed and passed on the same commit."""
+
+    @property
+    def verified(self) -> VerifiedLevels:
+        """What the planner has to know."""
+        return self.levels, self.succeeded
 
     @property
     def floors(self) -> dict[str, int]:

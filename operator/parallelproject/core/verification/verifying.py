@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, verified_levels
+from parallelproject.core.planner.constraints.verification_gate import verified_levels
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
 from parallelproject.core.verification.landed_work import LandedWork
@@ -75,11 +75,6 @@ class Verifying(NamedTuple):
     condition: tuple[str, str, str]
     """Status, reason and message of the condition Verified."""
 
-    @property
-    def verified(self) -> VerifiedLevels:
-        """What the planner has to know."""
-        return self.state.levels, self.state.succeeded
-
 
 class _Result(NamedTuple):
     """The result of one check."""
@@ -118,7 +113,7 @@ def verify(
     if repairing:
         return Verifying(state, (), state.condition)
     succeeded = snapshot.succeeded_below(plan.level)
-    is_current = verified_levels((state.levels, state.succeeded), snapshot) == state.levels
+    is_current = verified_levels(state.verified, snapshot) == state.levels
     if not succeeded or (is_current and plan.level <= state.levels):
         return Verifying(state, (), state.condition)
     if is_current and succeeded == state.succeeded:  # nothing has landed since

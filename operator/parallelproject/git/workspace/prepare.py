@@ -21,6 +21,7 @@ from parallelproject.git.workspace.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.workspace.fill import fill, unfilled
 from parallelproject.git.workspace.filters import filters_of
 from parallelproject.model.problem import listed, quoted
+from parallelproject.whole_file import write_whole
 
 _TRIES = 20
 _PREPARED = "prepared.json"
@@ -174,9 +175,7 @@ def check_out(store: GitStore, base: str) -> None:
     lfs.copy_content(store)
     if store.delivery.submodules:
         fill(store, base)
-    written = private / f"{_PREPARED}.new"
-    written.write_text(json.dumps({"base": base}))
-    written.replace(private / _PREPARED)
+    write_whole(private / _PREPARED, json.dumps({"base": base}))
 
 
 def _notes(store: GitStore, base: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Judging an attempt of an agent by its log, when its command has ended. Standard library only, to start fast."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from parallelproject.agents.judge import REASONS, Ending, nothing_changed, recor
 from parallelproject.agents.record import AgentRecord, TokenUsage
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.agents import AgentType
+from parallelproject.whole_file import write_whole
 
 
 def judge_log(call: AgentCall, log: str, offset: int, outputs: str, exit_code: int, now: float) -> AgentRecord:
@@ -49,9 +49,7 @@ def write_record(path: Path, content: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(content, ensure_ascii=False), errors="replace")
-    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
+    write_whole(path, json.dumps(content, ensure_ascii=False))
 
 
 def note_no_change(path: Path, end: Ending) -> tuple[str, int, str]:

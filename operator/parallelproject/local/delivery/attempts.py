@@ -2,12 +2,10 @@
 
 import glob
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import EX_TEMPFAIL, Record
 from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
@@ -24,6 +22,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
+from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.workspace.setup_failure import last_failure
 from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
 from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
@@ -34,11 +33,7 @@ _SHOWN = 10
 """Most paths that are named in one list."""
 SHORT = 10
 """Characters of a commit's name where people read it."""
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv.pop());"
-    "from parallelproject.local.delivery.program import main; sys.exit(main(sys.argv.pop()))"
-)
-_SOURCE = str(Path(parallelproject.__file__).parent.parent)
+_BOOT = boot("parallelproject.local.delivery.program", "sys.exit(main(sys.argv.pop()))")
 
 
 class Deliveries:
@@ -161,7 +156,7 @@ class Deliveries:
         )
         file = self._directory.path / "tasks" / f"{order.key.task}.{order.key.attempt}.git.json"
         file.write_text(json.dumps(instructions))
-        argv = [sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE]
+        argv = command_line(_BOOT, str(file))
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
         return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
 

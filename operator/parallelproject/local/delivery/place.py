@@ -13,6 +13,7 @@ from pathlib import Path
 from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.local.state.workspaces import make_around, root_of
+from parallelproject.whole_file import write_whole
 
 _ENDED = "ended.json"
 
@@ -48,10 +49,7 @@ class Places:
 
     def note_end(self, attempt: int, code: int) -> None:
         """Notes how the command ended: a good end is landed, by any process."""
-        file = self.of(attempt).private / _ENDED
-        new = file.with_name(f"{_ENDED}.new")
-        new.write_text(json.dumps({"code": code}))
-        new.replace(file)
+        write_whole(self.of(attempt).private / _ENDED, json.dumps({"code": code}))
 
     def has_ended_well(self, attempt: int) -> bool:
         """Whether the command is known to have ended well."""

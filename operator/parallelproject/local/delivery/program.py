@@ -24,16 +24,17 @@ from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
 from parallelproject.git.workspace.prepare import prepare
-from parallelproject.git.workspace.work_tree import WORKSPACE_GONE, check_workspace
+from parallelproject.git.workspace.work_tree import WORKSPACE_GONE
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.place import Places
+from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspace
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
-from parallelproject.local.delivery.setup import SetupStep, was_setting_up
+from parallelproject.local.delivery.setup import was_setting_up
 from parallelproject.local.state.questions import ASKING_CODES, take_question
-from parallelproject.local.workspace.added_files import add_files, added
+from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
 from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.problem import listed
@@ -46,7 +47,7 @@ _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _PRINTED_MAX = 64 * 1024
 """Most bytes of what a check has printed that the next attempt is given; the whole is in the log."""
-_OVERDUE, _GATE_FAILED, _NEEDS_INPUT = "DeadlineExceeded", "GateFailed", "NeedsInput"
+_GATE_FAILED, _NEEDS_INPUT = "GateFailed", "NeedsInput"
 """Reasons, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
 """Ends after which the work still has to land."""
@@ -122,6 +123,7 @@ class LandingAttempt:
         self._place = self._places.make(self._number)
         self.result_file = self._places.result(self._number)
         self._runner = Runner()
+        self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
         self._agent = AgentJudge.of(settings, self._state, self._environment[ENV_OUTPUTS])
 
     def deliver(self) -> DeliveryResult | None:
@@ -142,16 +144,16 @@ class LandingAttempt:
             return None
         settings = self._settings
         self._make_outputs()
-        self._add_files()
+        self._ready.add_files()
         began = time.monotonic()
-        if settings["workspace"].get("setup"):
-            failed = self._set_up(settings["deadline"])
-            if failed and (failed.reason == _OVERDUE or not self._runner.is_stopping):
+        if self._ready.needs_setup:
+            failed = self._ready.set_up(settings["deadline"])
+            if failed and (failed.reason == OVERDUE or not self._runner.is_stopping):
                 return failed
             if self._runner.is_stopping:
                 return None
         offset = _log_size()
-        failed = self._run(settings["argv"], self._left(began))
+        failed = self._ready.run(settings["argv"], self._left(began))
         if self._agent:
             failed = self._judged(self._agent, failed, offset)
         failed = self._asked(failed)
@@ -168,26 +170,11 @@ class LandingAttempt:
         deadline = self._settings["deadline"]
         return max(0.001, deadline - (time.monotonic() - began)) if deadline else None
 
-    def _set_up(self, deadline: float | None) -> DeliveryResult | None:
-        """Makes the workspace ready; how that failed, if it did."""
-        step = SetupStep(
-            self._settings["workspace"], self._state, self._delivery, self._place, lambda: self._runner.is_stopping
-        )
-        return step.run(self._run, deadline, _print)
-
-    def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
-        """Runs a command in the workspace; how it failed, if it did."""
-        argv = [*self._settings["sandbox"], *argv]
-        ended = self._runner.run(argv, self._place.workspace, self._environment, deadline, self._settings["grace"])
-        check_workspace(self._place.workspace)
-        code = 124 if ended.overdue and not ended.code else ended.code
-        return DeliveryResult(FAILED, _OVERDUE if ended.overdue else "ExitCode", exit_code=code) if code else None
-
     def _judged(self, agent: AgentJudge, failed: DeliveryResult | None, offset: int) -> DeliveryResult | None:
         """How the attempt of an agent failed, by its output since an offset in the log, if it did."""
         code = failed.exit_code if failed else 0
         # What an agent says when it is cut off is no reason to run it again for nothing.
-        overdue = (_OVERDUE, code) if failed and failed.reason == _OVERDUE else None
+        overdue = (OVERDUE, code) if failed and failed.reason == OVERDUE else None
         reason, code = agent.judge(self._delivery, offset, code, overdue)
         return DeliveryResult(FAILED, reason, exit_code=code) if code else None
 
@@ -212,32 +199,16 @@ class LandingAttempt:
         _print(f"check: {check}")
         log = Path(self._settings["log"])
         start = log.stat().st_size
-        failed = self._run(["/bin/sh", "-c", check], deadline)
+        failed = self._ready.run(["/bin/sh", "-c", check], deadline)
         if failed is None:
             _print("the check passed")
             return None
-        if failed.reason == _OVERDUE or self._runner.is_stopping:
+        if failed.reason == OVERDUE or self._runner.is_stopping:
             return failed
         printed = printed_since(log, start)
         found = f"the check failed with exit code {failed.exit_code}: {check}"
         _print(found)
         return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
-
-    def _add_files(self) -> None:
-        """Copies and links files of the user's checkout.
-
-        Raises:
-            TransientError: one cannot be copied.
-        """
-        asked = self._settings["workspace"]
-        if not asked.get("checkout"):
-            return
-        where = self._place.private, self._place.workspace
-        try:
-            for line in add_files(Path(asked["checkout"]), asked["copied"], asked["linked"], *where):
-                _print(line)
-        except OSError as error:
-            raise TransientError("WorkspaceFiles", f"files of the checkout cannot be copied: {error}") from None
 
     def _without_added(self, delivery: Delivery, place: Place) -> Delivery:
         """A delivery that lands nothing of what we have put into the workspace, nor secret values of it."""

@@ -1,7 +1,6 @@
 """What became of an attempt whose work was to land, as its own process has written it down."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from parallelproject.git.landing.land import Landed
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
 from parallelproject.git.workspace.prepare import Prepared
+from parallelproject.whole_file import write_whole
 
 FAILED = Outcome.COMMAND_FAILED.value
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
@@ -74,9 +74,7 @@ def of_error(error: DeliveryError) -> DeliveryResult:
 
 def write(path: Path, result: DeliveryResult) -> None:
     """Writes it all, or nothing."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(result._asdict()))
-    os.replace(new, path)  # noqa: PTH105 - as the others that are to be there wholly
+    write_whole(path, json.dumps(result._asdict()))
 
 
 def read(path: Path) -> DeliveryResult | None:

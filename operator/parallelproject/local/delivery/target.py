@@ -20,6 +20,7 @@ from parallelproject.local.workspace.settings import of_a_repository
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec
+from parallelproject.whole_file import write_whole
 
 Say = Callable[[str], None]
 
@@ -58,11 +59,9 @@ class LandingTarget:
         if ahead:
             commits = f"{ahead} commit{'s' if ahead > 1 else ''}"
             say(f"note: {self.branch} is there already, {commits} ahead of {self.base.name}: the work lands on top")
-        file = directory.repository_note
-        new = file.with_name(f"{file.name}.new")
         base = {"name": self.base.name, "commit": self.base.commit}
-        new.write_text(json.dumps({"repository": self.repository.address.url, "branch": self.branch, "base": base}))
-        new.replace(file)
+        content = {"repository": self.repository.address.url, "branch": self.branch, "base": base}
+        write_whole(directory.repository_note, json.dumps(content))
 
 
 def find_target(

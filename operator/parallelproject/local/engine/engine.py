@@ -188,7 +188,7 @@ class Engine:
             return
         self._graph = self._board.graph = verification.graph(self._graph)
         self._basis = replace(self._basis, graph=verification.graph(self._basis.graph))
-        self.ledger = replace(self.ledger, verified=verification.verified)
+        self.ledger = replace(self.ledger, verified=verification.state.verified)
         self._spec = self._with_stop(self._spec)
         self._again = True
 

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from parallelproject.whole_file import write_whole
+
 Json = dict[str, Any]
 
 
@@ -24,7 +26,7 @@ class Document:
         Raises:
             OSError: it cannot be written.
         """
-        _replace(self.project, project)
+        write_whole(self.project, _encoded(project))
 
     def write_status(self, status: Json) -> None:
         """Writes the status.
@@ -32,7 +34,7 @@ class Document:
         Raises:
             OSError: it cannot be written.
         """
-        _replace(self.status, status)
+        write_whole(self.status, _encoded(status))
 
     def read_status(self) -> Json:
         """The status; empty where none can be read."""
@@ -44,10 +46,8 @@ class Document:
         return None if project is None else {**project, "status": self.read_status()}
 
 
-def _replace(path: Path, content: Json) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), errors="replace")
-    new.replace(path)
+def _encoded(content: Json) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _read(path: Path) -> Json | None:

@@ -6,8 +6,9 @@ because the program of an attempt has to start fast.
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
+
+from parallelproject.whole_file import write_whole
 
 NEEDS_INPUT = "needs-input.md"
 """The file, as ``agents.attempt_files`` has it."""
@@ -44,11 +45,5 @@ def take_question(state: Path, task: str, number: int, outputs: Path) -> str | N
         return None
     file = question_file(state, task, number)
     file.parent.mkdir(exist_ok=True)
-    new = file.with_name(f".{file.name}.new")
-    try:
-        new.write_text(text, errors="replace")
-        new.replace(file)
-    finally:
-        with suppress(OSError):
-            new.unlink()
+    write_whole(file, text)
     return text

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.local.errors import RunError
+from parallelproject.whole_file import write_whole
 
 Json = dict[str, Any]
 
@@ -153,11 +154,6 @@ class RunRequests:
             os.close(folder)
 
     def _write(self, asked: Asked) -> None:
-        new = self.path.with_name(f".{self.path.name}.new")
         content: Json = {"version": asked.version, "applied": asked.applied, "stopped": asked.stopped}
         content |= {"spec": dict(asked.spec), SKIP: dict(asked.skip)}
-        with new.open("w") as file:
-            file.write(json.dumps(content))
-            file.flush()
-            os.fdatasync(file.fileno())
-        new.replace(self.path)
+        write_whole(self.path, json.dumps(content), is_synced=True)

@@ -3,22 +3,18 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import parallelproject
 from parallelproject.local.state.store import AttemptRow
 from parallelproject.local.state.workspaces import without_ways_out
 from parallelproject.local.supervisor.channel import Channel
+from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.supervisor.settings import Settings
 from parallelproject.model.work import WorkKey
 
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv.pop());"
-    "from parallelproject.local.supervisor.main import main; main(int(sys.argv.pop()))"
-)
+_BOOT = boot("parallelproject.local.supervisor.main", "main(int(sys.argv.pop()))")
 
 
 class Order(NamedTuple):
@@ -60,11 +56,8 @@ class Processes:
         self._has_started = False
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
-        source = str(Path(parallelproject.__file__).parent.parent)
         self._process = subprocess.Popen(
-            # -S: nothing but the standard library, which is there in a fifth of the time. -I: from where it belongs,
-            # not from the current directory.
-            [sys.executable, "-S", "-I", "-c", _BOOT, str(theirs.fileno()), source],
+            command_line(_BOOT, str(theirs.fileno())),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=without_ways_out(os.environ),  # all tasks inherit it

@@ -2,15 +2,12 @@
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import parallelproject
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
@@ -23,17 +20,15 @@ from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import RUNNING, AttemptRow
 from parallelproject.local.supervisor.handle import Order
+from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.verification.result import CheckResult, read
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
 from parallelproject.model.spec import Spec, Verification
 from parallelproject.model.work import WorkKey, WorkKind
+from parallelproject.whole_file import write_whole
 
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv.pop());"
-    "from parallelproject.local.verification.program import main; sys.exit(main(sys.argv.pop()))"
-)
-_SOURCE = str(Path(parallelproject.__file__).parent.parent)
+_BOOT = boot("parallelproject.local.verification.program", "sys.exit(main(sys.argv.pop()))")
 _FOLDER = "verification"
 _FAILURE_MAX = 16 * 1024
 """Most bytes of why a repair failed that the next attempt is given."""
@@ -94,11 +89,6 @@ class LocalVerification:
         for row in rows:
             if row.key.kind is WorkKind.VERIFY:
                 self.take(row)
-
-    @property
-    def verified(self) -> VerifiedLevels:
-        """What the planner has to know."""
-        return self.state.levels, self.state.succeeded
 
     @property
     def running(self) -> list[WorkKey]:
@@ -194,7 +184,7 @@ class LocalVerification:
         instruction = {
             "state": str(self._directory.path),
             "delivery": self._deliveries.common | {"task": "verification"},
-            "workspace_settings": self._deliveries.workspace_settings,
+            "workspace": self._deliveries.workspace_settings,
             "sandbox": self._in_sandbox(str(workspace)),
             "revision": launch.revision,
             "probe": launch.probe.name if launch.probe else "",
@@ -205,7 +195,7 @@ class LocalVerification:
             "deadline": launch.check.active_deadline_seconds or self._deadline,
             "grace": self._grace,
             "path": os.environ.get("PATH", os.defpath),
-            "workspace": str(workspace),
+            "folder": str(workspace),
             "private": str(self._directory.path / "git" / name),
             "result": str(self._result(key)),
             "log": self.log(key),
@@ -216,7 +206,7 @@ class LocalVerification:
         environment = workspaces.environment(str(workspace), str(self._directory.path), os.environ)
         return Order(
             key=key,
-            argv=[sys.executable, "-S", "-I", "-c", _BOOT, str(file), _SOURCE],
+            argv=command_line(_BOOT, str(file)),
             env=environment | {names.ENV_WORKSPACE: str(workspace)},
             cwd=str(self._directory.path),
             log=self.log(key),
@@ -255,12 +245,7 @@ class LocalVerification:
 
     def _write_state(self, state: VerificationState) -> None:
         self._folder.mkdir(exist_ok=True)
-        new = self._file.with_name("state.json.new")
-        with new.open("w") as file:
-            json.dump(state.to_json(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._file)
+        write_whole(self._file, json.dumps(state.to_json()), is_synced=True)
 
 
 _HEADS = {

@@ -7,7 +7,7 @@ library only, to start fast.
 import json
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,9 @@ from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.git.workspace.prepare import check_out
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.program import delivery_of, printed_since
-from parallelproject.local.delivery.result import FAILED, DeliveryResult
-from parallelproject.local.delivery.setup import SetupStep
+from parallelproject.local.delivery.ready_workspace import ReadyWorkspace
 from parallelproject.local.state.workspaces import make_around
 from parallelproject.local.verification.result import CheckResult, write
-from parallelproject.local.workspace.added_files import add_files
 
 _NOT_STARTED = (126, 127)
 """Exit codes of a command that cannot be executed."""
@@ -42,7 +40,7 @@ def main(file: str) -> int:
     try:
         result = verification.run()
     except (DeliveryError, GitFailedError) as error:
-        _print(f"cannot check out what is to be verified: {error}")
+        _print(f"the workspace of the check cannot be made: {error}")
         return 1
     except Exception:
         traceback.print_exc()  # to the log
@@ -68,14 +66,15 @@ class _CheckedWork:
 
     def __init__(self, settings: Mapping[str, Any], environment: dict[str, str]) -> None:
         self._settings = settings
-        self._environment = environment
         os.environ["PATH"] = settings["path"]
         self._delivery = delivery_of(settings["delivery"])
-        self._place = Place(Path(settings["workspace"]), Path(settings["private"]))
+        self._place = Place(Path(settings["folder"]), Path(settings["private"]))
         self._probe = Probe.parse(settings["probe"]) if settings["probe"] else None
         self.result_file = Path(settings["result"])
         self._log = Path(settings["log"])
         self._runner = Runner()
+        self._deadline: float | None = settings["deadline"]
+        self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
 
     def run(self) -> CheckResult | None:
         """The result; None where it was asked to end, or the command could not run.
@@ -96,46 +95,17 @@ class _CheckedWork:
             return CheckResult(ProbeOutcome.PASSED, 0, found.work, is_needed=False)
         if self._runner.is_stopping:
             return None
-        if not self._make_ready():
+        self._ready.add_files()
+        if self._ready.needs_setup and (self._ready.set_up(self._deadline) or self._runner.is_stopping):
             return None
         start = self._log.stat().st_size
-        failed = self._run(self._settings["argv"], self._settings["deadline"])
+        failed = self._ready.run(self._settings["argv"], self._deadline)
         if self._runner.is_stopping or (failed and failed.exit_code in _NOT_STARTED):
             return None
         if failed is None:
             return CheckResult(ProbeOutcome.PASSED, 0, found.work)
         _print(f"the check failed with exit code {failed.exit_code}")
         return CheckResult(ProbeOutcome.FAILED, failed.exit_code, found.work, printed=printed_since(self._log, start))
-
-    def _make_ready(self) -> bool:
-        """Gives the workspace what those of tasks have; whether that was possible."""
-        asked, place = self._settings["workspace_settings"], self._place
-        if asked.get("checkout"):
-            try:
-                files = add_files(
-                    Path(asked["checkout"]), asked["copied"], asked["linked"], place.private, place.workspace
-                )
-                for line in files:
-                    _print(line)
-            except OSError as error:
-                _print(f"files of the checkout cannot be copied: {error}")
-                return False
-        if not asked.get("setup"):
-            return True
-        step = SetupStep(asked, Path(self._settings["state"]), self._delivery, place, lambda: self._runner.is_stopping)
-        return step.run(self._run, self._settings["deadline"], _print) is None and not self._runner.is_stopping
-
-    def _run(self, argv: Sequence[str], deadline: float | None) -> DeliveryResult | None:
-        """Runs a command in the workspace; how it failed, if it did."""
-        settings = self._settings
-        words = [*settings["sandbox"], *argv]
-        ended = self._runner.run(words, self._place.workspace, self._environment, deadline, settings["grace"])
-        code = 124 if ended.overdue and not ended.code else ended.code
-        return (
-            DeliveryResult(FAILED, "DeadlineExceeded" if ended.overdue else "ExitCode", exit_code=code)
-            if code
-            else None
-        )
 
     def _check_out(self, store: GitStore) -> _Checkout:
         settings = self._settings

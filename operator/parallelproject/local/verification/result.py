@@ -1,12 +1,12 @@
 """The result of a run of a check, as its own process writes it. Standard library only."""
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.whole_file import write_whole
 
 
 class CheckResult(NamedTuple):
@@ -25,9 +25,7 @@ class CheckResult(NamedTuple):
 def write(path: Path, result: CheckResult) -> None:
     """Writes it all, or nothing."""
     found = {**result._asdict(), "work": result.work.to_json() if result.work else None}
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(found))
-    os.replace(new, path)  # noqa: PTH105 - it is there wholly
+    write_whole(path, json.dumps(found))
 
 
 def read(path: Path) -> CheckResult | None:

@@ -25,6 +25,7 @@ from parallelproject.core.report.changes import Event
 from parallelproject.core.report.notifications import Notification, due
 from parallelproject.local.engine.board import Board
 from parallelproject.model.spec import Notify, Webhook
+from parallelproject.whole_file import write_whole
 
 SIGNATURE, EVENT, DELIVERY = "X-Pproj-Signature-256", "X-Pproj-Event", "X-Pproj-Delivery"
 """Headers of a request to a webhook."""
@@ -121,9 +122,7 @@ class Notifier:
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
     def _write(self) -> None:
-        new = self._file.with_name(f".{self._file.name}.new")
-        new.write_text(json.dumps(sorted(self._sent)))
-        new.replace(self._file)
+        write_whole(self._file, json.dumps(sorted(self._sent)))
 
 
 def _run(command: Sequence[str], body: bytes, event: str) -> str:

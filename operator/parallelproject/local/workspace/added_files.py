@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from parallelproject.whole_file import write_whole
+
 _NOTE = "added.json"
 _SPECIAL = re.compile(r"([\\*?\[#! ])")
 
@@ -38,9 +40,7 @@ def note_added(private: Path, workspace: Path, paths: Iterable[str]) -> None:
     new = set(paths) - added(private)
     if not new:
         return
-    file = private / f"{_NOTE}.new"
-    file.write_text(json.dumps(sorted(added(private) | new)))
-    file.replace(private / _NOTE)
+    write_whole(private / _NOTE, json.dumps(sorted(added(private) | new)))
     info = workspace / ".git" / "info"
     info.mkdir(exist_ok=True)
     with (info / "exclude").open("ab") as exclude:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from parallelproject.whole_file import write_whole
+
 _NOTE = "failed.json"
 
 
@@ -44,9 +46,7 @@ class SetupFailures:
             other = self.elsewhere
             if other is None:
                 note = {"id": uuid.uuid4().hex, "attempt": attempt}
-                new = self._folder / f"{_NOTE}.new"
-                new.write_text(json.dumps(note))
-                new.replace(self._folder / _NOTE)
+                write_whole(self._folder / _NOTE, json.dumps(note))
             return other
 
     @contextmanager
