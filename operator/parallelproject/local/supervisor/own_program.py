@@ -1,4 +1,4 @@
-"""The command line of a program of ours: nothing but the standard library, which is there in a fifth of the time."""
+"""The command line of one of our programs: nothing but the standard library, which is there in a fifth of the time."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ _SOURCE = str(Path(parallelproject.__file__).parent.parent)
 
 
 def boot(module: str, call: str) -> str:
-    """The code that imports ``main`` of a module of ours, from where it belongs, and calls it.
+    """The code that imports ``main`` of one of our modules, from where it belongs, and calls it.
 
     Args:
         module: Its name in full.
