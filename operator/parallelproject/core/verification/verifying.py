@@ -139,8 +139,19 @@ def verify(
     if len(results) < len(settings.checks):
         levels = _levels_named(state.levels if state.levels < plan.level else 0, plan.level)
         waiting = [check.name for check in settings.checks if check.name not in results]
-        return Verifying(state, launches, ("Unknown", "Verifying", f"{levels}: {listed(waiting, 5)}"))
+        message = f"{levels}: {listed(waiting, 5)}"
+        if searched := [name for name in waiting if _is_searched(name, mine, launches)]:
+            message += f"; it failed, and runs on parts of the work show who broke it: {listed(searched, 5)}"
+        return Verifying(state, launches, ("Unknown", "Verifying", message))
     return _settled(settings, plan, state, mine, results, revision, succeeded)
+
+
+def _is_searched(check: str, runs: Sequence[CheckRun], launches: Sequence[CheckLaunch]) -> bool:
+    """Whether a check runs on other commits than the tip."""
+    tips = {None, *(Probe(len(run.work.changes)) for run in runs if run.check == check and run.work)}
+    probes = [run.probe for run in runs if run.check == check]
+    probes += [launch.probe for launch in launches if launch.check.name == check]
+    return any(probe not in tips for probe in probes)
 
 
 def _check(

@@ -120,7 +120,7 @@ class LocalVerification:
         orders = [self._order(graph, launch) for launch in found.launches]
         for launch, order in zip(found.launches, orders, strict=True):
             self._runs[order.key] = CheckRun(launch.check.name, launch.number, launch.revision, launch.probe)
-        is_news = self.condition != self._said and (has_changed or self.condition[1] != self._said[1])
+        is_news = self.condition != self._said
         self._said = self.condition
         _, reason, message = self.condition
         return VerificationRound(orders, has_changed, f"{_HEADS.get(reason, reason)}: {message}" if is_news else "")
