@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,18 +71,27 @@ def test_one_that_cannot_be_repaired_has_failed_and_its_dependents_are_skipped()
 
 def test_a_run_that_is_started_again_repairs_once_more() -> None:
     played = world(never_repaired("b"), LEVELS).run()
-    played.breaks = broken_by()
+    played.breaks = lambda check, there: "b" in there and "b+4" not in there  # it takes two more
     played.state = played.state.started_again()
     played.graph = played.base.with_repairs(played.state.floors, played.state.condemned)
     played.ledger = type(played.ledger)(start_time=0.0, verified=played.state.verified)
     played.run()
     assert set(played.states().values()) == {SUCCEEDED}
-    assert played.landed[-3:] == ["b+3", "d", "e"]
+    assert played.landed[-4:] == ["b+3", "b+4", "d", "e"]
 
 
-def test_a_failure_stops_the_project_where_that_is_asked_for() -> None:
-    played = world(broken_by("b"), LEVELS, {"onFailure": "Stop"}).run()
-    assert played.states() == {"a": SUCCEEDED, "b": FAILED, "c": SUCCEEDED, "d": SKIPPED, "e": SKIPPED}
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_failure_stops_the_project_where_that_is_asked_for(restarts: bool) -> None:
+    tasks = [*LEVELS, task("other", "a")]  # it would run, as it does not depend on b
+    played = world(broken_by("b"), tasks, {"onFailure": "Stop"}, failurePolicy="Continue").run(restarts=restarts)
+    assert played.states() == {
+        "a": SUCCEEDED,
+        "b": FAILED,
+        "c": SUCCEEDED,
+        "d": SKIPPED,
+        "e": SKIPPED,
+        "other": SKIPPED,
+    }
     assert played.landed == ["a", "b", "c"]
 
 
@@ -96,6 +106,7 @@ def test_a_base_that_is_broken_stops_it_and_blames_nobody() -> None:
     assert (played.repaired(), played.condition[:2]) == ({}, ("False", "BaseFailed"))
     assert played.states()["d"] == SKIPPED
     assert "the base is broken" in played.condition[2]
+    assert len(played.runs) <= 4, "nobody has seen it pass on the base, so that is what is looked at first"
 
 
 def test_a_check_that_passes_when_it_runs_again_is_flaky_and_has_passed() -> None:
@@ -130,6 +141,27 @@ def test_checks_run_side_by_side_and_each_has_its_own_cause() -> None:
     assert played.repaired() == {"a": 1, "b": 1}
     assert played.state.repairs["b"][0].check == "two"
     assert played.violations == []
+
+
+def test_checks_take_no_more_slots_than_there_are() -> None:
+    checks = [{"name": name, "command": [name]} for name in ("one", "two", "three")]
+    played = world(broken_by("b"), LEVELS, {"checks": checks}, parallelism=2).run()
+    assert played.violations == []
+    assert set(played.states().values()) == {SUCCEEDED}
+
+
+def test_a_probe_that_fails_in_another_way_is_no_failure() -> None:
+    def is_broken(there: Sequence[str]) -> bool:
+        return "c" in there and "c+1" not in there
+
+    def breaks(check: str, there: Sequence[str]) -> bool:
+        return is_broken(there) or ("b" in there and "a" not in there)  # b needs a, and does not say so
+
+    def prints(there: Sequence[str]) -> str:
+        return f"FAILED tests/test_{'c' if is_broken(there) else 'b'}.py::test_it - assert 1 == 2\n"
+
+    played = VerifiedWorld(breaks, prints=prints, tasks=LEVELS, verification={"checks": CHECKS}, parallelism=4).run()
+    assert played.repaired() == {"c": 1}
 
 
 def test_a_task_that_fails_by_itself_holds_up_no_verification() -> None:

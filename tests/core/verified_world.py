@@ -1,6 +1,6 @@
 """A project whose work is verified, played without git: tasks land changes, and checks fail by what these break."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,19 +21,21 @@ of a."""
 class VerifiedWorld:
     """Plays it. Everything that ends does so in one step; a restart forgets all but what is recorded."""
 
-    def __init__(self, breaks: Breaks, *, names: Mapping[str, str] | None = None, **spec: Any) -> None:
+    def __init__(
+        self, breaks: Breaks, *, prints: Callable[[Sequence[str]], str] = lambda there: "", **spec: Any
+    ) -> None:
         """Prepares it.
 
         Args:
             breaks: What fails.
-            names: By check, what it prints when it fails.
+            prints: What a check that fails prints.
             spec: Fields of the spec.
         """
         self.base, self.spec = compiled(**spec)
         assert self.spec.verification is not None
         self.settings = self.spec.verification
         self.graph = self.base
-        self.breaks, self.names = breaks, names or {}
+        self.breaks, self.prints = breaks, prints
         self.state = VerificationState()
         self.ledger = Ledger(verified=(0, 0))
         self.attempts: dict[str, list[Attempt]] = {}
@@ -143,7 +145,7 @@ class VerifiedWorld:
         return run._replace(
             outcome=ProbeOutcome.FAILED if is_broken else ProbeOutcome.PASSED,
             work=work if run.probe is None else None,
-            printed=self.names.get(run.check, "") if is_broken else "",
+            printed=self.prints(there) if is_broken else "",
         )
 
 
