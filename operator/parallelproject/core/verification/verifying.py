@@ -182,8 +182,11 @@ def _check(
         if run.outcome is not None:
             found = run.outcome if run.probe in (None, tip) else _judged(report, run.outcome, run.printed)
             known.setdefault(run.probe or tip, []).append(found)
-    if Probe(0) not in known:  # nobody has seen it pass there: often the check is broken from the start
+    base = known.setdefault(Probe(0), [])
+    if _PASSED not in base and len(base) <= settings.retry_flaky:  # often the check is broken from the start
         return () if any(run.probe == Probe(0) for run in active) else (Probe(0),)
+    if base.count(_FAILED) > settings.retry_flaky:
+        return _Result(CulpritVerdict(VerdictKind.BASE), last=failures[-1])
     step = next_step(changes, report, known, max(0, slots) + len(active), [run.probe or tip for run in active])
     if not isinstance(step, CulpritVerdict):
         return step
