@@ -76,7 +76,7 @@ class SetupStep:
         try:
             marker.touch()
             failed = self._done(command, deadline, say)
-            if failed is None:
+            if failed is None and not self._is_stopping():
                 marker.unlink()
         except OSError as error:
             raise TransientError("Setup", f"what setup made cannot be kept or copied: {error}") from None
