@@ -1,5 +1,6 @@
 """What agents used is counted once, however often an attempt is observed, and survives in the status."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +11,10 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.report.status import read_status, render_status
+from parallelproject.core.report.status import read_status, rejected_status, render_row, render_status
+from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
-from parallelproject.model.status import Reason
+from parallelproject.model.status import Reason, Status, TaskStatus
 
 COUNTS = st.none() | st.integers(0, 10**9)
 USAGES = st.none() | st.builds(
@@ -20,7 +22,9 @@ USAGES = st.none() | st.builds(
     COUNTS,
     COUNTS,
     st.none() | st.integers(0, 10**6).map(lambda n: Decimal(n) / 4),
-    st.sampled_from([(), (("gpu-hours", Decimal("0.5")),), (("tokens", Decimal(7)),)]),
+    st.lists(st.sampled_from(["tokens", "gpu-hours", *(f"n{i:02}" for i in range(20))]), max_size=20, unique=True).map(
+        lambda names: tuple((name, Decimal("0.5")) for name in sorted(names))
+    ),
 )
 
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.floats().map(str)
@@ -44,6 +48,42 @@ def test_each_attempt_counts_once_in_any_order_of_observations(
         for _ in range(data.draw(st.integers(1, 2))):
             record = settle(record, attempts[first:i])
     assert record.usage == sum_of(used)
+
+
+MANY = {f"n{i:02}": i + 1 for i in range(20)}
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["usd", "tokens", "zzz", *MANY]), st.integers(1, 9)), max_size=6))
+def test_the_units_of_budgets_never_fall_and_the_status_stays_valid_however_many_are_reported(
+    reports: list[dict[str, int]],
+) -> None:
+    budgets = [{"unit": unit, "limit": "1000000"} for unit in ("usd", "tokens", "zzz")]
+    spec = parse_spec({"tasks": [{"id": f"t{i}"} for i in range(len(reports) + 1)], "budgets": budgets})
+    graph, ledger, seen = compile_graph(spec), Ledger(), dict[str, list[Attempt]]()
+    total: Counter[str] = Counter()
+    for i, report in enumerate(reports):
+        seen[f"t{i}"] = [ended(1, Phase.SUCCEEDED, AgentUsage.reported(report))]
+        total.update(report)
+        status = render_status(graph, spec, plan(graph, spec, ledger, seen, 3.0), {}, 1, 3.0, name="shop")
+        assert Status.model_validate(status)
+        assert {row["unit"]: int(row["spent"]) for row in status["budgets"]} == {
+            unit: total[unit] for unit in ("usd", "tokens", "zzz")
+        }
+        ledger = read_status(status)
+    rejected = rejected_status([Problem("spec", "is wrong")], status, {}, 2, 4.0) if reports else {}
+    assert Status.model_validate(rejected)
+    spent = [row for row in rejected.get("spending", ()) if "tokens" in row.get("usage", {})]
+    assert sum(int(row["usage"]["tokens"]) for row in spent) == total["tokens"]
+
+
+def test_what_a_task_has_spent_stays_when_it_reports_many_units() -> None:
+    first, second = AgentUsage.reported({"tokens": 900, "zzz": 7}), AgentUsage.reported(MANY | {"zzz": 1})
+    record = settle(NEW, [ended(1, Phase.FAILED, first, reason="x"), ended(2, Phase.SUCCEEDED, second)])
+    assert record.usage is not None
+    assert (record.usage.amount("tokens"), record.usage.amount("zzz")) == (900, 8)
+    row = render_row("a", record.state, 0, None, record)
+    assert TaskStatus.model_validate(row).usage == row["usage"]
+    assert row["usage"]["tokens"] == "900"
 
 
 def test_one_that_is_deferred_counts_too() -> None:

@@ -159,3 +159,45 @@ def test_an_interruption_during_setup_is_no_failure(runner: Make, checkout: Chec
     assert "interrupted: 0 of 2 tasks succeeded" in process.finish(130)
     assert {row.phase for row in run.attempts()} == {"Stopped"}
     assert run.journal() == ["setup"]
+
+
+def test_what_a_task_adds_to_a_folder_that_setup_made_is_its_work(runner: Make, checkout: Checkout) -> None:
+    script = "mkdir -p docs/a 'new [x]'; echo index > docs/a/index.md; echo x > 'new [x]/y'; mkdir -p modules/a"
+    command = "echo guide > docs/guide.md; echo own > 'new [x]/own'; echo x > modules/a/x; echo x >> docs/a/index.md"
+    run = runner(spec(tasks("a"), script), command, options={"repository": checkout.path})
+    run.run()
+    assert checkout.tasks() == ["a"]
+    landed = checkout.git("diff", "--name-only", "main", BRANCH).splitlines()
+    assert landed == ["docs/guide.md", "new [x]/own"], "not what setup made, nor what is ignored"
+
+
+def test_what_a_task_adds_to_the_folder_of_a_copied_file_is_its_work_and_the_cache_is_used(
+    runner: Make, checkout: Checkout
+) -> None:
+    """The folders are not ignored, and all that is in one of them is."""
+    (checkout.path / ".gitignore").write_text("modules/\n.env\n")
+    checkout.git("commit", "--quiet", "--all", "-m", "ignore .env")
+    for name in ("config/.env", "data/x"):
+        (checkout.path / name).parent.mkdir()
+        (checkout.path / name).write_text("x\n")
+    script = "echo setup >> $JOURNAL; echo made > config/made.txt; mkdir -p config/deep; echo x > config/deep/.env"
+    command = "cat config/made.txt config/deep/.env >> $JOURNAL; echo x > config/$PPROJ_TASK_ID.txt; echo x > data/no"
+    wanted = spec(chain("a", "b"), script, cacheKey=["lock"], copy=["config/.env", "data"])
+    run = runner(wanted, command, options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["setup", "made", "x", "made", "x"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["config/a.txt", "config/b.txt"]
+
+
+def test_a_setup_that_ends_well_when_it_is_asked_to_end_is_not_done(runner: Make, checkout: Checkout) -> None:
+    end = "[ $(wc -l < $JOURNAL) -gt 1 ] || { sleep 600 & wait; }"
+    script = f"trap 'exit 0' TERM; echo half > made; echo setup >> $JOURNAL; {end}"
+    run = runner(spec(tasks("a"), script), "cat made > work", options={"repository": checkout.path})
+    process = run.start()
+    until(run.journal, what="the setup")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    run.run()
+    assert run.journal() == ["setup", "setup"]
+    assert [ref for ref in checkout.state() if "salvage" in ref] == [], "what it has made is no work"
+    assert checkout.show("work") == "half"

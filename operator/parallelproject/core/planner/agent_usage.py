@@ -1,7 +1,7 @@
 """What attempts have used: tokens, money and other units, as far as they say so. Exact sums of decimals. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -9,8 +9,10 @@ from parallelproject.model.spec import UNIT_PATTERN
 
 USD, TOKENS = "usd", "tokens"
 """The units that agents report by themselves."""
-UNITS_MAX = 8
-"""Maximum number of other units of an attempt, and of a sum."""
+UNITS_MAX = 16
+"""Maximum number of units that a status has of a sum."""
+_NAMES_MAX = 1000
+"""Maximum number of units of a sum: more than a project uses, and few enough to add up."""
 _UNIT = re.compile(UNIT_PATTERN.removesuffix("$"))
 _TOKENS_MAX, _AMOUNT_MAX = 2**53 - 1, Decimal(10**12)
 """Others may write anything into a status. A sum that its schema does not allow would keep it from being written."""
@@ -61,7 +63,7 @@ class AgentUsage(NamedTuple):
             return self
         units = self.units or other.units
         if self.units and other.units:
-            names = sorted(dict(self.units).keys() | dict(other.units).keys())[:UNITS_MAX]
+            names = sorted(dict(self.units).keys() | dict(other.units).keys())[:_NAMES_MAX]
             mine, theirs = dict(self.units), dict(other.units)
             units = tuple((n, min(mine.get(n, _ZERO) + theirs.get(n, _ZERO), _AMOUNT_MAX)) for n in names)
         return AgentUsage(
@@ -94,11 +96,12 @@ class AgentUsage(NamedTuple):
         names = (USD, TOKENS, *(name for name, _ in self.units if name != TOKENS))
         return {name: amount for name in names if (amount := self.amount(name)) is not None}
 
-    def shown(self, *, exact: bool = False) -> dict[str, Any]:
+    def shown(self, *, exact: bool = False, budgeted: Collection[str] = ()) -> dict[str, Any]:
         """The fields of a row and of ``status.metrics``; what is not known is absent.
 
         Args:
             exact: Whether the cost has all its decimal places, not four.
+            budgeted: The units of budgets, which are kept before others.
         """
         found: dict[str, Any] = {}
         if self.input_tokens is not None:
@@ -108,8 +111,20 @@ class AgentUsage(NamedTuple):
         if self.usd is not None:
             found["costUsd"] = decimal_text(self.usd) if exact else f"{self.usd:.4f}"
         if self.units:
-            found["usage"] = {name: decimal_text(amount) for name, amount in self.units}
+            kept = set(kept_units([name for name, _ in self.units], budgeted))
+            found["usage"] = {name: decimal_text(amount) for name, amount in self.units if name in kept}
         return found
+
+
+def kept_units(names: Iterable[str], budgeted: Collection[str], most: int = UNITS_MAX) -> list[str]:
+    """Which units are kept where only some of them fit: dollars and tokens, those of budgets, then by name.
+
+    Args:
+        names: The units.
+        budgeted: The units of budgets.
+        most: The number of units that fit.
+    """
+    return sorted(names, key=lambda name: (name not in (USD, TOKENS), name not in budgeted, name))[:most]
 
 
 def sum_of(parts: Iterable[AgentUsage | None]) -> AgentUsage | None:
@@ -145,7 +160,7 @@ def _units(found: object) -> Amounts:
         return ()
     named = [name for name in found if isinstance(name, str) and len(name) <= 32 and _UNIT.fullmatch(name)]
     amounts = [(name, amount) for name in sorted(named) if (amount := amount_of(found[name])) is not None]
-    return tuple(amounts[:UNITS_MAX])
+    return tuple(amounts[:_NAMES_MAX])
 
 
 def _count(value: object) -> int | None:

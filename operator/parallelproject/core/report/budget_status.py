@@ -1,12 +1,12 @@
 """Budgets and spending in a status: as they are written and read, and the condition BudgetExhausted. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.agent_usage import AgentUsage, amount_of, decimal_text, sum_of
+from parallelproject.core.planner.agent_usage import AgentUsage, amount_of, decimal_text, kept_units, sum_of
 from parallelproject.core.planner.budget import (
     BudgetLine,
     Reservations,
@@ -75,14 +75,21 @@ def render_budgets(graph: CompiledGraph, spec: Spec, plan: Plan) -> Json:
             for line in budgets_now(graph, spec, plan)
         ]
     if plan.ledger.spending:
-        found["spending"] = render_spending(plan.ledger.spending)
+        found["spending"] = render_spending(plan.ledger.spending, [budget.unit for budget in spec.budgets])
     return found
 
 
-def render_spending(spending: Spending) -> list[Json]:
-    """The field ``spending`` of a status."""
+def render_spending(spending: Spending, budgeted: Collection[str]) -> list[Json]:
+    """The field ``spending`` of a status.
+
+    Args:
+        spending: What attempts have spent.
+        budgeted: The units of budgets, which are kept before others where a status has no place for all.
+    """
     return [
-        ({"role": role} if role is not None else {}) | spent.usage.shown(exact=True) | _amounts(spent)
+        ({"role": role} if role is not None else {})
+        | spent.usage.shown(exact=True, budgeted=budgeted)
+        | _amounts(spent, budgeted)
         for role, spent in sorted(spending.items(), key=lambda each: each[0] or "")
     ]
 
@@ -116,10 +123,10 @@ def read_spending(status: Mapping[str, Any]) -> dict[str | None, RoleSpending]:
     return found
 
 
-def _amounts(spent: RoleSpending) -> Json:
+def _amounts(spent: RoleSpending, budgeted: Collection[str]) -> Json:
     texts = {
-        unit: " ".join(f"{decimal_text(amount)}:{count}" for amount, count in sorted(histogram.items()))
-        for unit, histogram in spent.amounts.items()
+        unit: " ".join(f"{decimal_text(amount)}:{count}" for amount, count in sorted(spent.amounts[unit].items()))
+        for unit in kept_units(spent.amounts, budgeted)
     }
     return {"amounts": texts} if texts else {}
 

@@ -220,7 +220,8 @@ def rejected_status(
     if spent:  # the roles of an accepted spec are not known
         spending[None] = spending.get(None, RoleSpending()).plus(spent)
     if spending:
-        same["spending"] = render_spending(spending)
+        budgeted = [str(row.get("unit")) for row in last.get("budgets") or () if isinstance(row, dict)]
+        same["spending"] = render_spending(spending, budgeted)
     return (
         same
         | {

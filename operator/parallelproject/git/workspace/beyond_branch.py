@@ -4,6 +4,7 @@ The task's work is what it changes after that, so files of the branch are put ba
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.plumbing.command import lines, split
@@ -25,13 +26,23 @@ def committed(delivery: Delivery, place: Place, patterns: Sequence[str]) -> list
 
 
 def untracked(delivery: Delivery, place: Place) -> list[str]:
-    """All paths of the workspace that are not of the branch, ignored or not; a folder without such files is one path.
+    """All paths of the workspace that are not of the branch, ignored or not, sorted.
+
+    Only a folder that is ignored as a whole is one path: a task may add files to any other one, and that is its work.
 
     Raises:
         DeliveryError: the workspace cannot be read.
     """
     with opened(delivery, place) as store:
-        return [path.rstrip("/") for path in split(_run(store, "ls-files", "--others", "--directory", "-z"))]
+        rules = store.git.home / "ignore"
+        rules.write_bytes(delivery.policy.ignore.encode(errors="surrogateescape"))
+        options = ("-z", "--others", "--exclude-standard")
+        config = [("core.excludesFile", str(rules))]
+        plain = split(_run(store, "ls-files", *options, config=config))
+        ignored = sorted(split(_run(store, "ls-files", *options, "--ignored", "--directory", config=config)))
+    # git also lists the folders on the way to an ignored file, if they have no other ones.
+    outermost = [path for path, after in pairwise([*ignored, ""]) if not (path.endswith("/") and after.startswith(path))]
+    return sorted(path.rstrip("/") for path in (*plain, *outermost))
 
 
 def put_back(delivery: Delivery, place: Place) -> list[str]:
@@ -48,10 +59,20 @@ def put_back(delivery: Delivery, place: Place) -> list[str]:
         return changed
 
 
-def _run(store: GitStore, command: str, *arguments: str, stdin: bytes = b"", codes: Sequence[int] = (0,)) -> bytes:
+def _run(
+    store: GitStore,
+    command: str,
+    *arguments: str,
+    stdin: bytes = b"",
+    codes: Sequence[int] = (0,),
+    config: Sequence[tuple[str, str]] = (),
+) -> bytes:
     workspace = store.place.workspace
     try:
         where = {"GIT_WORK_TREE": str(workspace)}
-        return store.git.run(command, *arguments, stdin=stdin, codes=codes, environment=where, folder=workspace).stdout
+        done = store.git.run(
+            command, *arguments, stdin=stdin, codes=codes, environment=where, folder=workspace, config=config
+        )
+        return done.stdout
     except GitFailedError as error:
         raise error.as_outcome() from error

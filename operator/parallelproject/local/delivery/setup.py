@@ -7,6 +7,7 @@ to start fast.
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class SetupStep:
         try:
             marker.touch()
             failed = self._done(command, deadline, say)
-            if failed is None:
+            if failed is None and not self._is_stopping():
                 marker.unlink()
         except OSError as error:
             raise TransientError("Setup", f"what setup made cannot be kept or copied: {error}") from None
@@ -125,8 +126,8 @@ class SetupStep:
             return failed, ()
         if failed:
             return self._failed(failed, text, say), ()
-        before = added(self._place.private)
-        paths = [path for path in untracked(self._delivery, self._place) if path not in before]
+        before = replace(self._delivery.policy, added=added(self._place.private))
+        paths = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
         note_added(self._place.private, self._place.workspace, paths)
         if changed := put_back(self._delivery, self._place):
             say(f"setup changed files of the branch, which is undone: {listed(changed, _SHOWN)}")
