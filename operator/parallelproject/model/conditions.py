@@ -14,7 +14,7 @@ CONDITIONS_MAX = 20
 """Maximum number of conditions of a task."""
 OUTPUT_MAX = 1024
 """Maximum bytes of an output that is used as a value."""
-RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json"})
+RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json", "rejected.md"})
 """Files in PPROJ_OUTPUTS that say something to us: they are no outputs."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]

@@ -24,7 +24,7 @@ from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
-from parallelproject.core.planner.snapshot import Snapshot, Unseen
+from parallelproject.core.planner.snapshot import Snapshot, Unseen, ran_by
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
@@ -32,6 +32,10 @@ from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
+_WAITS_FOR_TASKS = frozenset(
+    {Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_FILES}  # those of a task between steps
+)
+"""Reasons of tasks that wait for other tasks, where nothing runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,10 @@ class Ledger:
 
 
 class Launch(NamedTuple):
-    """An attempt to start."""
+    """An attempt to start. Its step is ``Snapshot.standing`` of its task."""
 
     task: int
     number: int
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -169,16 +172,17 @@ def plan(
     }
     for i in failed:
         states[i] = _FAILED
-    closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
+    closed_roles = {ran_by(graph, i, snapshot.record(i)) for i in failed if closed[i] in ROLE_REASONS}
     if not PROJECT_REASONS.isdisjoint(closed.values()):
         closed_roles |= set(graph.role)
+    midway = _midway(snapshot, states)
     free = unmet = spared = frozenset[int]()
     if graph.conditions.order:
-        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles)
+        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles, midway)
         skipped, free, unmet, spared = decided.closed, decided.free, decided.unmet, decided.spared
         failed += sorted(decided.failed)
     else:
-        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
+        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles, midway)
     for i, why in skipped.items():
         states[i] = _FAILED if why is Reason.OUTPUT_MISSING else _SKIPPED
     closed |= skipped
@@ -214,14 +218,15 @@ def plan(
             if state is _PENDING:
                 states[i], closed[i] = _SKIPPED, Reason.STOPPED
 
-    # 4. Which tasks start.
+    # 4. Which tasks start. One between two of its steps comes first: it keeps its files until it has landed.
+    midway = frozenset(i for i in midway if states[i] is _PENDING and not snapshot.record(i).inquiry.attempt)
     windows = adapted(graph, spec, snapshot, prior.windows, now)
     met = remembered(graph, spec, snapshot, prior.met, now)
     ends = {pool: limit.until for pool, limit in met.items()}
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free,
+        free=free, midway=midway,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -233,6 +238,8 @@ def plan(
         members = graph.conditions.members
         own = [place for place in ready if graph.order[place] not in members]
         ready = sorted([*own, *(graph.place[i] for i in free)])
+    if midway:
+        ready = sorted(ready, key=lambda place: (graph.order[place] not in midway, place))
     for place in () if stopped else ready:
         if would.is_closed():
             break
@@ -328,6 +335,13 @@ def plan(
     )
 
 
+def _midway(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
+    """The tasks between two of their steps."""
+    if not snapshot.graph.steps:
+        return frozenset()
+    return frozenset(i for i in snapshot.failing if states[i] is _PENDING and snapshot.record(i).is_midway)
+
+
 def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
     """Whether recorded results no longer count from now on: their tasks run again from the start."""
     for i, floor in snapshot.graph.rerun_after.items():
@@ -350,7 +364,7 @@ def _waits_for_budget(
     for place in snapshot.ready:
         i = graph.order[place]
         block = admission.blocks(i) if states[i] is _PENDING else None
-        if block is not None and block.reason not in (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):
+        if block is not None and block.reason not in _WAITS_FOR_TASKS:
             if block.reason != Reason.WAITING_FOR_BUDGET:
                 return False
             found = True

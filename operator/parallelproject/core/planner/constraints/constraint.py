@@ -59,10 +59,12 @@ class Situation(NamedTuple):
     """Whether it is that of a simulation: there nobody is asked for anything."""
     free: Collection[int] = frozenset()
     """Of the tasks that conditions decide on, those that wait for no other."""
+    midway: Collection[int] = frozenset()
+    """The tasks between two of their steps that keep their files until they have landed."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""
-        role = self.graph.role[task]
+        role = self.snapshot.role(task)
         return self.acting.get(role, role)
 
 
