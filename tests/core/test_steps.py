@@ -169,7 +169,11 @@ def test_a_task_between_two_steps_starts_before_new_ones_and_ends_when_others_ha
 
 def test_failures_count_for_the_step_that_they_are_of() -> None:
     spec = project(tasks=[{"id": "a", "maxAttempts": 2}])
-    crash = [seen(1, Phase.FAILED, code=1, why="ExitCode"), seen(2, Phase.HELD), seen(3, Phase.FAILED, "review", 9, "x")]
+    crash = [
+        seen(1, Phase.FAILED, code=1, why="ExitCode"),
+        seen(2, Phase.HELD),
+        seen(3, Phase.FAILED, "review", 9, "x"),
+    ]
     assert starts(decide(spec, a=crash)) == [(0, "review")]
     found = decide(spec, a=[*crash, seen(4, Phase.FAILED, "review", 9, "ExitCode")])
     assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.EXIT_CODE])
@@ -182,7 +186,9 @@ def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
     found = decide(spec, a=rounds)
     assert found.states == [TaskState.FAILED, TaskState.SKIPPED]
     assert found.reasons == [Reason.GATE_FAILED, Reason.DEPENDENCY_FAILED]
-    again = spec.model_copy(update={"retries": [parse_spec({"retries": [{"id": "a", "forgiveRejections": 3}]}).retries[0]]})
+    again = spec.model_copy(
+        update={"retries": [parse_spec({"retries": [{"id": "a", "forgiveRejections": 3}]}).retries[0]]}
+    )
     assert starts(decide(again, a=rounds)) == [(0, OWN)]
 
 
@@ -308,9 +314,7 @@ def test_no_more_run_than_slots_and_roles_allow_whatever_their_step(history: His
         caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
         mine = graph.role_at(graph.index[launched.key.task], history.works[launched.key].step)
         running = [
-            key
-            for key in launched.running
-            if graph.role_at(graph.index[key.task], history.works[key].step) == mine
+            key for key in launched.running if graph.role_at(graph.index[key.task], history.works[key].step) == mine
         ]
         assert mine not in caps or len(running) < caps[mine]
 

@@ -184,6 +184,11 @@ class Record(NamedTuple):
         return self.failures - max(forgiven, self.steps[-1].failures if self.steps else 0)
 
     @property
+    def rejections(self) -> int:
+        """How often gates have rejected its work."""
+        return sum(end.verdict is StepVerdict.REJECTED for end in self.steps)
+
+    @property
     def is_midway(self) -> bool:
         """Whether work of it is held, or was rejected, so that further steps follow."""
         return bool(self.steps) and self.state is not TaskState.SUCCEEDED

@@ -109,9 +109,7 @@ class _Decider:
         self.spared: set[int] = set()
         members = graph.conditions.members
         self.closed: dict[int, str] = {
-            i: why
-            for i, why in skipped_after(graph, policy, failed, states, roles, midway).items()
-            if i not in members
+            i: why for i, why in skipped_after(graph, policy, failed, states, roles, midway).items() if i not in members
         }
         for i in self.closed:
             states[i] = _SKIPPED

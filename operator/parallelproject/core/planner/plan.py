@@ -33,9 +33,13 @@ from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
 _WAITS_FOR_TASKS = frozenset(
-    {Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_FILES}  # those of a task between steps
+    {
+        Reason.WAITING_FOR_LEVEL,
+        Reason.WAITING_FOR_DEPENDENCIES,
+        Reason.WAITING_FOR_FILES,
+    }
 )
-"""Reasons of tasks that wait for other tasks, where nothing runs."""
+"""Reasons of tasks that wait for other tasks, where nothing runs: files are those of a task between two steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Launch(NamedTuple):
 
     task: int
     number: int
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:

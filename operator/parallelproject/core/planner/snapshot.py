@@ -261,7 +261,9 @@ class Snapshot:
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
-            if record[2] or record[8] or record[11] or record[16][2] or record[18]:  # as _has_trouble, which takes longer
+            if (
+                record[2] or record[8] or record[11] or record[16][2] or record[18]
+            ):  # as _has_trouble, which takes longer
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
         for role, more in spent.items():
             self.spending[role] = self.spending.get(role, RoleSpending()).plus(more)

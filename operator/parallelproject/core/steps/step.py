@@ -17,8 +17,6 @@ class TaskStep(NamedTuple):
     """How often a gate may reject the work; then it is done again."""
     role: str | None = None
     """The role that runs it; None: only its command does."""
-    deadline: int | None = None
-    """Maximum time of one attempt, in seconds; None: that of the task."""
 
 
 class StepVerdict(StrEnum):

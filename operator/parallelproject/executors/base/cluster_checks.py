@@ -23,9 +23,12 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: limits that adapt, fallbacks, verification, notifications, workspaces made ready."""
+    """What only local runs have: limits that adapt, fallbacks, steps, verification, notifications, ready workspaces."""
     if spec.verification is not None:
         yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
+    for i, step in enumerate(spec.steps):
+        hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
+        yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
     workspace = spec.workspace
     for field, is_set in (
         ("setup", workspace.setup),

@@ -36,7 +36,7 @@ class Held:
 
 
 def hold(delivery: Delivery, place: Place, attempt: int) -> Held:
-    """Holds what an attempt left in its workspace, also if that is nothing. After an interruption it can be called again.
+    """Holds what an attempt left in its workspace, also if that is nothing. After an interruption call it again.
 
     Args:
         delivery: The attempt that did the work.

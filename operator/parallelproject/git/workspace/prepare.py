@@ -95,7 +95,7 @@ def fetch_held(store: GitStore) -> str:
     except GitFailedError as error:
         if error.cause is not Cause.MISSING_REF:
             raise
-        text = f"git: {store.delivery.continues}, which held the work of the task between its steps, does not exist any more"
+        text = f"git: {store.delivery.continues} does not exist: it held the work of the task between its steps"
         raise PolicyError("HeldWorkGone", text) from None
     return store.text("rev-parse", _HELD)
 

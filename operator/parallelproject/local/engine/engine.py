@@ -5,7 +5,7 @@ was interrupted and all that ran has ended.
 """
 
 import selectors
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.constraints.waits import backoff_ends
-from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes, need_event
 from parallelproject.core.report.readings import PlanReading
 from parallelproject.local.engine.board import Board, BoardView, Running
@@ -27,7 +27,7 @@ from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, AttemptRow
+from parallelproject.local.state.store import FAILED, HELD, PASSED, REJECTED, AttemptRow
 from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
@@ -90,7 +90,7 @@ class Engine:
         """What is known of the tasks."""
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
-        """By task, the number of its last attempt that failed."""
+        """By task, the number of its last attempt, if that failed or rejected the work."""
         self._executor = ProcessExecutor(
             board, commands, directory, grace, deliveries, agents, verification, sandbox, usages
         )
@@ -155,11 +155,12 @@ class Engine:
         for row in self._ended:
             self._observed.pop(row.key.task, None)
         if decided.stops:
-            self._processes.stop([(WorkKey.of_task(s.id, s.attempt.number), s.why) for s in decided.stops], self._grace)
+            stopped = [(WorkKey.of_task(s.id, s.attempt.number, s.attempt.step), s.why) for s in decided.stops]
+            self._processes.stop(stopped, self._grace)
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
         if not self._trouble.what:
-            self._launch(decided.launches, decided.acting)
+            self._launch(decided, decided.acting)
             if not decided.launches:
                 self._all_well()
         self._tell(decided, now)
@@ -196,7 +197,7 @@ class Engine:
         """Gives the views what has happened since the plan before."""
         asked = {task: running.number for task, running in self._board.running.items()}
         reading = PlanReading(self._graph, decided, asked, [row.key.task for row in self._ended])
-        rows = {row.key: row for row in self._ended}
+        rows = {(row.key.task, row.key.attempt): row for row in self._ended}
         self._ended = []
         before, self._reading = self._reading, reading
         found = [self._known_here(event, rows, now) for event in changes(before, reading)]
@@ -215,11 +216,12 @@ class Engine:
         records, ids = decided.ledger.records, self._graph.ids
         return [need_event(ids[i], reason, records.get(ids[i], NEW)) for i, reason in decided.people.items()]
 
-    def _launch(self, launches: Sequence[Launch], acting: Mapping[str | None, str]) -> None:
+    def _launch(self, decided: Plan, acting: Mapping[str | None, str]) -> None:
         orders = []
         now = self._clock.now()
-        for task, number in launches:
-            fallback = acting.get(self._graph.role[task])
+        for task, number in decided.launches:
+            role = decided.ledger.snapshot.role(task) if decided.ledger.snapshot else self._graph.role[task]
+            fallback = acting.get(role)
             claim = Claim(fallback, self._graph.files[task]) if fallback else None
             try:
                 order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)
@@ -228,9 +230,12 @@ class Engine:
                 break
             orders.append(order)
             self._observed[order.key.task] = [
-                Attempt(number, Phase.LAUNCHING, running=True, started=now, claim=claim, fallback=fallback)
-            ]
-            self._board.running[order.key.task] = Running(number, now, order.log)
+                Attempt(
+                    number, Phase.LAUNCHING, running=True, started=now, claim=claim, fallback=fallback,
+                    step=order.key.step,
+                )
+            ]  # fmt: skip
+            self._board.running[order.key.task] = Running(number, now, order.log, order.key.step)
         if orders:
             self._processes.start(orders)
 
@@ -344,8 +349,10 @@ class Engine:
             self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.key.task, None)
             self._ended.append(row)
-            if row.phase == FAILED:
+            if row.phase in (FAILED, REJECTED):
                 self.failed[row.key.task] = row.key.attempt
+            elif row.phase in (HELD, PASSED):
+                self.failed.pop(row.key.task, None)
             self._again = True
         for key in report.refused:
             if self._verification and not key.is_task:
@@ -382,12 +389,12 @@ class Engine:
         self._board.notice = notice
         self._view.say(notice)
 
-    def _known_here(self, event: Event, rows: Mapping[WorkKey, AttemptRow], now: float) -> Event:
+    def _known_here(self, event: Event, rows: Mapping[tuple[str, int], AttemptRow], now: float) -> Event:
         """An event with what only this machine knows of it."""
         if not event.number:
             return event
         log = self._directory.log(event.task, event.number)
-        row = rows.get(WorkKey.of_task(event.task, event.number))
+        row = rows.get((event.task, event.number))
         if row is None or event.what not in _ATTEMPT_ENDS:
             return event._replace(log=log)
         event = event._replace(took=(row.ended or now) - row.started, log=log, reason=row.reason or event.reason)

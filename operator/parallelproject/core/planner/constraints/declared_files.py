@@ -29,7 +29,7 @@ class Files(Constraint):
 
     def blocks(self, task: int) -> Block | None:
         """Whether one of its patterns is in use. A task between two steps has kept its own."""
-        busy = self._busy if task not in self._midway else None
+        busy = self._busy if task not in self._midway else {}
         for pattern in self._locks.all_of_task[task] if busy else ():
             if pattern in busy:
                 return Block(Reason.WAITING_FOR_FILES, line=pattern)
