@@ -191,7 +191,7 @@ class LandingAttempt:
         outputs = Path(self._environment[ENV_OUTPUTS])
         rejected = rejection(gate, failed, outputs, printed, by_agent=self._agent is not None)
         if rejected:
-            return rejected
+            return rejected._replace(ref=self._delivery.continues)
         if failed:
             return failed
         return self._land_held() if gate.is_last else DeliveryResult(PASSED)
@@ -411,7 +411,7 @@ def _say(result: DeliveryResult) -> None:
     if result.commit:
         text = f"landed as {result.commit[:10]}"
     elif result.outcome == REJECTED:
-        text = result.message
+        text = f"{result.message} (it is held in {result.ref})"
     elif result.outcome == PASSED:
         text = "accepts the work"
     elif result.outcome == HELD:

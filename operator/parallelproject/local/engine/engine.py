@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from parallelproject.local.verification.checks import LocalVerification
 
 
-_ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
+_ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED, What.STEP_PASSED, What.STEP_REJECTED})
 _ENDS = frozenset({What.SKIPPED, What.LEVEL_COMPLETED, What.COMPLETED})
 
 
@@ -396,12 +396,17 @@ class Engine:
         log = self._directory.log(event.task, event.number)
         row = rows.get((event.task, event.number))
         if row is None or event.what not in _ATTEMPT_ENDS:
-            return event._replace(log=log)
-        event = event._replace(took=(row.ended or now) - row.started, log=log, reason=row.reason or event.reason)
+            running = self._board.running.get(event.task)
+            step = running.step if running and running.number == event.number else event.step
+            return event._replace(log=log, step=step)
+        took, reason = (row.ended or now) - row.started, row.reason or event.reason
+        event = event._replace(took=took, log=log, reason=reason, step=row.key.step)
         deliveries = self._deliveries
         if event.what is What.SUCCEEDED:
             nothing = bool(deliveries and deliveries.changed_nothing(row))
             return event._replace(reason="", exit_code=None, changed_nothing=nothing, notes=self._notes(row))
+        if event.what in (What.STEP_PASSED, What.STEP_REJECTED):
+            return event._replace(exit_code=row.exit_code, notes=self._notes(row))
         if event.what is What.STOPPED:
             return event
         if deliveries and deliveries.is_reported_by_another(row):
