@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.local.checkout import Checkout
+from tests.local.checkout import Checkout, Striker
 from tests.local.runner import Runner, tasks, until
+from tests.local.test_landing_killed import VICTIMS
 
 GATE = {"name": "review", "gate": True}
 COMMAND = """
@@ -177,17 +178,44 @@ def test_a_task_that_changes_nothing_goes_through_its_gates_and_lands_nothing(
 
 def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
     run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
-    with pytest.raises(Exception, match="spec.steps: needs a repository"):
+    with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):
         run.run(1)
 
 
 def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
     stepped: Callable[..., tuple[Runner, Checkout]],
 ) -> None:
-    remove = "git --git-dir=$REPO update-ref -d $(git --git-dir=$REPO for-each-ref --format='%(refname)' 'refs/parallelproject/')"
-    run, checkout = stepped(gate(remove.replace("$REPO", "$(cat $JOURNAL.repo)")), step("true", "format"))
+    names = "for-each-ref --format='%(refname)' refs/parallelproject/"
+    remove = f'repo=$(cat $JOURNAL.repo); git --git-dir=$repo update-ref -d $(git --git-dir=$repo {names})'
+    run, checkout = stepped(gate(remove), step("true", "format"))
     Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
     said = run.run(1)
     assert checkout.tasks() == []
     assert "Policy" in said
     assert "held the work of the task" in Path(run.state / "logs" / "a.3.log").read_text()
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.sampled(1, by=("victim",))
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("at", range(6, 96, 5))
+def test_killed_at_a_call_of_git_it_comes_to_the_same_end(
+    stepped: Callable[..., tuple[Runner, Checkout]], tmp_path: Path, victim: str, at: int
+) -> None:
+    judged = 'git show HEAD:work | tee -a $JOURNAL.seen; grep -q "round 2" work || exit 1'
+    more = {"defaults": {"backoffSeconds": 0, "maxAttempts": 5}, "conflicts": {"maxReruns": 5}}
+    work = [{"id": "a"}, {"id": "b", "dependencies": ["a"], "steps": ["format"]}]
+    run, checkout = stepped(gate(judged), step("echo formatted >> work", "format"), work=work, **more)
+    striker = Striker(tmp_path)
+    striker.arm(f'{VICTIMS[victim]}; real "$@"', at=at)
+    run.start(before=striker.use).finish(None)
+    assert striker.has_struck
+    run.run()
+    assert checkout.tasks() == ["a", "b"]
+    assert checkout.show("work", "parallel/demo~1") == "round 2\nformatted", "what landed is what passed the gate"
+    assert Path(f"{run.journal_file}.seen").read_text().endswith("round 2\nformatted\n")
+    left = {name for name in checkout.state() if name.split("/")[1] not in ("salvage", "conflict")}
+    assert left == {"a/landed", "b/landed"}
+    assert run.journal().count("review 3") == 0, "being killed is no rejection"
+    assert run.processes() == []
+    checkout.check()

@@ -12,8 +12,15 @@ from parallelproject.model.status import TaskState
 _TIMES = {1: "once", 2: "twice"}
 
 
-def rejection_words(graph: CompiledGraph, task: int, record: Record) -> str:
-    """What follows from the last rejection of a task's work; empty if none is open."""
+def rejection_words(graph: CompiledGraph, task: int, record: Record, after: str = "") -> str:
+    """What follows from the last rejection of a task's work; empty if none is open.
+
+    Args:
+        graph: The compiled spec.
+        task: The task.
+        record: Its record.
+        after: After what time it was rejected, in words with a blank before.
+    """
     found = standing_of(graph, task, record)
     if found.rejection is None:
         return ""
@@ -21,8 +28,8 @@ def rejection_words(graph: CompiledGraph, task: int, record: Record) -> str:
     most = next(step.max_rounds for step in graph.steps_of(task) if step.name == gate)
     if found.refused:
         times = _TIMES.get(found.rejections, f"{found.rejections} times")
-        return f"{gate} rejected the work {times}, and its maxRounds is {most}"
-    return f"{gate} rejected it (round {found.rejections} of {most}); {_maker(found)} runs again"
+        return f"{gate} rejected it{after}, {times} in all, and its maxRounds is {most}"
+    return f"{gate} rejected it{after} (round {found.rejections} of {most}); {_maker(found)} runs again"
 
 
 def step_lines(graph: CompiledGraph, task: int, record: Record) -> list[str]:

@@ -21,7 +21,7 @@ class Standing(NamedTuple):
     work: int = 0
     """Number of the attempt whose work is held; 0: none is."""
     is_last: bool = False
-    """Whether the work lands when the next attempt ends well."""
+    """Whether the work lands when the next attempt ends well. What a step makes has to pass all gates after it."""
     rejection: StepEnd | None = None
     """The rejection because of which the work is done again; None: none is open."""
     round: int = 1
@@ -74,7 +74,7 @@ def standing(steps: Sequence[TaskStep], ends: Sequence[StepEnd], forgiven: int =
     return Standing(
         next=left[0] if left else None,
         work=work,
-        is_last=len(left) <= 1,
+        is_last=not left or (len(left) == 1 and (left[0] in gates or not gates)),
         rejection=rejection,
         round=1 + rejections,
         rejections=count,

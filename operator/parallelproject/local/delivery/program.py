@@ -411,7 +411,7 @@ def _say(result: DeliveryResult) -> None:
     if result.commit:
         text = f"landed as {result.commit[:10]}"
     elif result.outcome == REJECTED:
-        text = f"{result.message} (it is held in {result.ref})"
+        text = result.message
     elif result.outcome == PASSED:
         text = "accepts the work"
     elif result.outcome == HELD:

@@ -90,9 +90,9 @@ def sentence(event: Event, board: Board, done: int) -> str:
         step = f" step {event.step}" if event.step else ""
         return "started" + step + (f", attempt {event.number}" if event.number > 1 else "")
     if event.what is What.STEP_PASSED:
-        return f"{step_passed(event)}, after {took}"
+        return f"{step_passed(event)} after {took}"
     if event.what is What.STEP_REJECTED:
-        return f"{step_rejected(event, board)}, after {took}"
+        return step_rejected(event, board)
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
         work = f", {landed(event)}" if landed(event) else ""

@@ -22,14 +22,15 @@ def cause(reason: str | None, exit_code: int | None) -> str:
 
 def step_passed(event: Event) -> str:
     """That a step has passed, and what follows."""
-    return f"{event.step} passed" if event.step else "its work is held for its next step"
+    return f"{event.step} passed" if event.step else "done, and held for the next step"
 
 
 def step_rejected(event: Event, board: Board) -> str:
     """That a gate has rejected the work, and what follows."""
     record = board.plan.ledger.records.get(event.task, NEW) if board.plan else NEW
-    words = rejection_words(board.graph, board.graph.index[event.task], record)
-    return words or f"{event.step} rejected the work"
+    took = f" after {duration(event.took)}" if event.took is not None else ""
+    words = rejection_words(board.graph, board.graph.index[event.task], record, took)
+    return words or f"{event.step} rejected it{took}"
 
 
 def at_step(step: str) -> str:
