@@ -186,7 +186,7 @@ def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
     stepped: Callable[..., tuple[Runner, Checkout]],
 ) -> None:
     names = "for-each-ref --format='%(refname)' refs/parallelproject/"
-    remove = f'repo=$(cat $JOURNAL.repo); git --git-dir=$repo update-ref -d $(git --git-dir=$repo {names})'
+    remove = f"repo=$(cat $JOURNAL.repo); git --git-dir=$repo update-ref -d $(git --git-dir=$repo {names})"
     run, checkout = stepped(gate(remove), step("true", "format"))
     Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
     said = run.run(1)

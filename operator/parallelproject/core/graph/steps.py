@@ -13,9 +13,7 @@ _ROUNDS = Step.model_fields["max_rounds"].default
 
 def steps_by_task(spec: Spec) -> tuple[tuple[TaskStep, ...], ...]:
     """The steps of each task after its own work, in the order in which they follow on it."""
-    made = tuple(
-        TaskStep(step.name, step.gate, step.max_rounds, step.role) for step in spec.steps
-    )
+    made = tuple(TaskStep(step.name, step.gate, step.max_rounds, step.role) for step in spec.steps)
     return tuple(
         made if task.steps is None else tuple(step for step in made if step.name in task.steps) for task in spec.tasks
     )
