@@ -315,7 +315,7 @@ class Verification(Model):
     reported as flaky."""
 
 
-class Step(Model):
+class SpecStep(Model):
     """A step that tasks go through after their own work, before that lands."""
 
     name: RoleName
@@ -632,7 +632,7 @@ class Spec(Model):
     """Where the tasks' work lands; without it tasks run without a repository."""
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
-    steps: Annotated[list[Step], Field(max_length=STEPS_MAX)] = []
+    steps: Annotated[list[SpecStep], Field(max_length=STEPS_MAX)] = []
     """What each task goes through after its own work, in this order, before it lands as one commit. In a local run with
     git only."""
     verification: Verification | None = None

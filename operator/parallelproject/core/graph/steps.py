@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from parallelproject.core.steps.step import TaskStep
 from parallelproject.model.problem import Problem, quoted
-from parallelproject.model.spec import Role, Spec, Step
+from parallelproject.model.spec import Role, Spec, SpecStep
 from parallelproject.model.suggest import did_you_mean
 
 _PROBLEMS_MAX = 100
-_ROUNDS = Step.model_fields["max_rounds"].default
+_ROUNDS = SpecStep.model_fields["max_rounds"].default
 
 
 def steps_by_task(spec: Spec) -> tuple[tuple[TaskStep, ...], ...]:
@@ -38,7 +38,7 @@ def check_steps(spec: Spec) -> list[Problem]:
     return problems
 
 
-def _check_step(place: str, step: Step, roles: Sequence[Role]) -> list[Problem]:
+def _check_step(place: str, step: SpecStep, roles: Sequence[Role]) -> list[Problem]:
     problems = []
     if step.role is None and not step.command:
         hint = "name a role that runs it, or give it a command, as in [make, test]"

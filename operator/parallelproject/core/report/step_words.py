@@ -58,7 +58,7 @@ def ends_shown(record: Record) -> Iterator[str]:
 
 
 def last_work(ends: Sequence[StepEnd]) -> int:
-    """Number of the last attempt whose work is held; 0: there is none."""
+    """Number of the last attempt whose work is held; 0: no work is."""
     return next((end.attempt for end in reversed(ends) if end.verdict is StepVerdict.HELD), 0)
 
 

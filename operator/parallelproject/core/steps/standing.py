@@ -29,7 +29,7 @@ class Standing(NamedTuple):
     rejections: int = 0
     """How often the gate of ``rejection`` has rejected, of those times that count."""
     refused: TaskStep | None = None
-    """The gate that has rejected once more than it may: the task has failed."""
+    """The gate that has rejected more often than it may: the task has failed."""
 
 
 NOT_STARTED = Standing()
@@ -95,5 +95,5 @@ def last_rejection(ends: Sequence[StepEnd], gate: str) -> StepEnd | None:
 
 
 def last_work(ends: Sequence[StepEnd], step: str) -> StepEnd | None:
-    """The last attempt at a step whose work was held; None: there is none."""
+    """The last attempt at a step whose work was held; None: no attempt has."""
     return next((end for end in reversed(ends) if end.step == step and end.verdict is _HELD), None)

@@ -83,6 +83,8 @@ def environment(
         names.ENV_ATTEMPT: str(attempt),
         names.ENV_LEVEL: str(graph.level[task]),
         names.ENV_ROLE: graph.role[task] or "",
+        names.ENV_STEP: "",
+        names.ENV_ROUND: "1",
     }
 
 

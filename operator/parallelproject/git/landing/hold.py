@@ -24,7 +24,7 @@ _HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldWork:
     """Work that is held."""
 
     ref: str
@@ -35,7 +35,7 @@ class Held:
     """Work outside of the files of the workspace, which is not part of it."""
 
 
-def hold(delivery: Delivery, place: Place, attempt: int) -> Held:
+def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
     """Holds what an attempt left in its workspace, also if that is nothing. After an interruption call it again.
 
     Args:
@@ -57,7 +57,7 @@ def hold(delivery: Delivery, place: Place, attempt: int) -> Held:
                 commit = work.commit if work else _nothing(store, base)
                 store.keep(_HELD, commit)
             ref = save(store, delivery.refs.held(attempt), commit)
-            return Held(ref, commit, _has_changed(store, commit), kept_before(store))
+            return HeldWork(ref, commit, _has_changed(store, commit), kept_before(store))
         except GitFailedError as error:
             raise error.as_outcome() from error
 

@@ -61,7 +61,7 @@ def rejection(
 
 
 def _text(file: Path) -> str | None:
-    """The text of a plain file; None where there is none."""
+    """The text of a plain file; None where no such file is."""
     opened = open_plain(file)
     if opened is None:
         return None

@@ -50,7 +50,7 @@ class DeliveryResult(NamedTuple):
 
     @property
     def moves_on(self) -> bool:
-        """Whether the task goes on with another step: the next one, or an earlier one again."""
+        """Whether the task continues with another step: the next one, or an earlier one again."""
         return self.outcome in (HELD, PASSED, REJECTED)
 
     @property

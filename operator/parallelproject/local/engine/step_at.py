@@ -7,14 +7,14 @@ from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.snapshot import standing_of
 from parallelproject.core.steps.standing import NOT_STARTED, Standing, last_rejection, last_work
 from parallelproject.core.steps.step import OWN
-from parallelproject.model.spec import Spec, Step
+from parallelproject.model.spec import Spec, SpecStep
 
 
 class StepAt(NamedTuple):
     """The step that the next attempt of a task is at."""
 
     standing: Standing
-    step: Step | None = None
+    step: SpecStep | None = None
     """None: it is the task's own work."""
     has_steps: bool = False
     """Whether the task has steps, or had some when its attempts ended."""
