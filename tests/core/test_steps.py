@@ -1,5 +1,6 @@
 """The steps of a task: where it stands follows from how its attempts ended, and the laws of that hold in any world."""
 
+import json
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -11,12 +12,17 @@ from hypothesis import strategies as st
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
 from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.report.changes import What, changes
+from parallelproject.core.report.readings import PlanReading
+from parallelproject.core.report.status import read_row, render_row, render_status
+from parallelproject.core.report.why.why import why
 from parallelproject.core.steps.standing import Standing, maker_of, standing
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict, TaskStep
+from parallelproject.executors.base.cluster_checks import local_only
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import FailurePolicy, Spec
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import Reason, TaskState, TaskStatus
 from tests.core import test_laws as laws
 from tests.core.examples import examples
 from tests.core.projects import specs
@@ -199,6 +205,66 @@ def test_a_budget_that_is_used_up_between_two_steps_ends_the_run_although_others
     tasks = [{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"], "steps": []}]
     spec = project(tasks=tasks, budgets=[{"unit": "usd", "limit": "1", "perRole": {"reviewer": "0"}}])
     assert decide(spec, a=[seen(1, Phase.HELD)]).is_exhausted
+
+
+def status_of(found: Plan, spec: Spec) -> dict[str, Any]:
+    return render_status(compile_graph(spec), spec, found, {}, 1, 1000.0)
+
+
+TWICE = [seen(1, Phase.HELD), seen(2, Phase.REJECTED, "review", 1), seen(3, Phase.HELD)]
+THRICE = [*TWICE, seen(4, Phase.REJECTED, "review", 1), seen(5, Phase.HELD), seen(6, Phase.REJECTED, "review", 1)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "words"),
+    [
+        (TWICE[:2], "review rejected it (round 1 of 2); the task runs again"),
+        (TWICE, "step review is next, on the work of attempt 3; nothing has landed yet"),
+        (
+            [*TWICE, Attempt(4, Phase.ACTIVE, True, started=990.0, step="review")],
+            "it is at step review, in round 2, and follows on the work of attempt 3",
+        ),
+        (THRICE, "review rejected it, 3 times in all, and its maxRounds is 2"),
+        ([*TWICE, seen(4, Phase.FAILED, "review", why="Conflict")], "so it goes through all its steps again"),
+    ],
+)
+def test_why_says_which_step_is_next_and_who_rejected_it(attempts: list[Attempt], words: str) -> None:
+    spec = project(tasks=[{"id": "a"}], parallelism=1)
+    status = status_of(decide(spec, a=attempts), spec)
+    found = why(compile_graph(spec), spec, status, "a", 1000.0)
+    assert words in " ".join([found.answer, *found.more])
+
+
+def test_a_row_of_a_status_has_all_that_follows_from_the_steps() -> None:
+    record = settle(
+        NEW, [seen(1, Phase.FAILED, why="ExitCode", code=3), *(a._replace(number=a.number + 1) for a in TWICE)]
+    )
+    row = render_row("a", TaskState.PENDING, 0, Reason.WAITING_FOR_ROLE, record)
+    found = read_row(json.loads(json.dumps(row)))
+    assert (found.steps, found.step, found.failures) == (record.steps, "", 1)
+    assert TaskStatus.model_validate(row)
+    assert read_row(row | {"steps": ["odd", ":x:Held:0", ":1:Lost:0", 7, "review:2:Passed:0"]}).steps == (
+        StepEnd("review", 2, PASSED),
+    )
+
+
+def test_each_end_of_a_step_is_one_event() -> None:
+    spec = project(tasks=[{"id": "a"}])
+    graph = compile_graph(spec)
+    before, found = PlanReading(graph, decide(spec)), []
+    for end in (1, 2, 3):
+        after = PlanReading(graph, decide(spec, a=TWICE[:end]), reported=["a"])
+        found += [(event.what, event.step, event.reason) for event in changes(before, after) if event.took]
+        before = after
+    assert found == [
+        (What.STEP_PASSED, "", ""),
+        (What.STEP_REJECTED, "review", "GateFailed"),
+        (What.STEP_PASSED, "", ""),
+    ]
+
+
+def test_a_cluster_refuses_steps() -> None:
+    assert [problem.place for problem in local_only(project())] == ["spec.steps[0]", "spec.steps[1]"]
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,22 @@ def test_a_task_that_changes_nothing_goes_through_its_gates_and_lands_nothing(
     assert checkout.state() == set()
 
 
+def test_a_repair_of_landed_work_goes_through_the_gates_too(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    echo "do $PPROJ_ATTEMPT" >> $JOURNAL
+    if grep -q "breaks the check" ${PPROJ_FEEDBACK:-/dev/null}; then echo good > work; else echo bad > work; fi
+    """
+    check = {"name": "sound", "command": ["sh", "-c", "! grep bad work"]}
+    run, checkout = stepped(gate("cat work >> $JOURNAL"), command=command, verification={"checks": [check]})
+    run.run()
+    assert run.journal() == ["do 1", "review 1", "bad", "do 3", "review 1", "good"]
+    assert checkout.tasks() == ["a", "a"]
+    assert checkout.show("work") == "good"
+    assert checkout.state() == {"a/landed", "a/repair/1/landed"}
+
+
 def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
     run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
     with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):

@@ -61,6 +61,10 @@ def _headline(page: Page, imported: Imported, plan: Outline) -> None:
     if plan.skipped:
         text = f"  {count(len(plan.skipped), 'task')} of these skipped by request (spec.skip): "
         page.add(text + listed(plan.skipped, max(20, page.width - len(text))), "dim")
+    if steps := imported.project.spec.steps:
+        names = [f"{step.name} (gate)" if step.gate else step.name for step in steps]
+        text = "  then, before a task lands: "
+        page.add(text + listed(names, max(20, page.width - len(text))), "dim")
 
 
 def _levels(page: Page, plan: Outline, verbose: bool) -> None:
