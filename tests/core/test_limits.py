@@ -243,6 +243,17 @@ def test_an_adaptive_limit_finds_what_a_silent_provider_allows(
     assert sum(later) <= 0.05 * len(later)
 
 
+def test_an_adaptive_limit_is_as_good_as_the_best_fixed_one_for_forty_tasks() -> None:
+    def refuses(_: float, running: int) -> bool:
+        return running >= 5
+
+    fixed = [Provider(40, 60, {"maxConcurrent": most}).run(refuses) for most in range(3, 8)]
+    world = Provider(40, 60, ADAPTIVE)
+    assert min(fixed) / world.run(refuses) >= 0.9
+    later = [refused for at, refused in world.asked if at > 60]
+    assert sum(later) <= 0.05 * len(later)
+
+
 def test_an_adaptive_limit_rises_again_when_the_provider_allows_more() -> None:
     world = Provider(400, 60, ADAPTIVE)
     took = world.run(lambda now, running: running >= (3 if now < 300 else 40))
