@@ -138,11 +138,12 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | Non
         return AgentFinding(
             AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0"
         )
-    return as_last_message(facts.last_message, ending.now)
+    said = as_last_message(facts.last_message, ending.now)
+    return _with_reset(said, facts) if said else None
 
 
 def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
-    """An error with the reset time of the limit that was reported before."""
+    """An error with the reset time of the limit that was reported before: that is exact, its own words are rounded."""
     if facts.limit is None or error.outcome not in (
         AgentOutcome.RATE_LIMITED,
         AgentOutcome.QUOTA_EXHAUSTED,
@@ -150,7 +151,7 @@ def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
     ):
         return error
     outcome = AgentOutcome.RATE_LIMITED if error.outcome is AgentOutcome.AGENT_ERROR else error.outcome
-    return AgentFinding(outcome, error.message, error.reset_at or facts.limit.reset_at)
+    return AgentFinding(outcome, error.message, facts.limit.reset_at or error.reset_at)
 
 
 def _denied(tools: Sequence[str]) -> AgentFinding:
