@@ -293,7 +293,8 @@ class VerificationCheck(Model):
     command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
     """The command and its arguments. It runs in a checkout of the branch; exit code 0 means that it passed."""
     paths: Annotated[list[FilePattern], Field(max_length=100)] = []
-    """Paths and globs: the check runs only if one of them has changed since it last passed. By default it always runs."""
+    """Paths and globs: the check runs only if there is such a file, and one has changed since it last passed. By default
+    it always runs."""
     active_deadline_seconds: Seconds | None = None
     """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
 

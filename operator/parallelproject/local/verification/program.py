@@ -19,6 +19,7 @@ from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.branches.landed_work import branch_tip, landed_work
 from parallelproject.git.branches.probes import probe_commit
 from parallelproject.git.plumbing.changes import changes
+from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
@@ -91,7 +92,7 @@ class _CheckedWork:
                 _print(f"it cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
         if not found.is_needed:
-            _print("nothing has changed that it is about: it is not run")
+            _print("it is about nothing that has changed, or that exists: it is not run")
             return CheckResult(ProbeOutcome.PASSED, 0, found.work, is_needed=False)
         if self._runner.is_stopping:
             return None
@@ -115,10 +116,18 @@ class _CheckedWork:
         probe = self._probe or Probe(len(work.changes))
         commit = work.tip if probe == Probe(len(work.changes)) else probe_commit(store, work.base, work.changes, probe)
         _print(f"checks {commit[:10]}" + (f", {probe.name}" if self._probe else ""))
-        if not known and not self._is_needed(store, settings["since"], commit):
+        if not self._has_paths(store, commit) or (not known and not self._is_needed(store, settings["since"], commit)):
             return _Checkout(work, is_needed=False)
         check_out(store, commit)
         return _Checkout(work, is_needed=True)
+
+    def _has_paths(self, store: GitStore, commit: str) -> bool:
+        """Whether a commit has a file that the check is about. One without passes: the work may not have begun."""
+        patterns = self._settings["paths"]
+        if not patterns:
+            return True
+        listed = split(store.git.run("ls-tree", "-r", "-z", "--name-only", commit).stdout)
+        return any(fits(path, pattern) for path in listed for pattern in patterns)
 
     def _is_needed(self, store: GitStore, since: str, commit: str) -> bool:
         """Whether a path that the check is about has changed."""
