@@ -120,6 +120,15 @@ FAILED_ONCE = row(reason="Backoff", attempts=1, failures=1, failure="ExitCode", 
             row(state="Failed", reason="ExitCode", exitCode=3, attempts=1, failures=1),
             ["Failed a: attempt 1 failed (ExitCode 3)", "TaskFailed a: failed for good with attempt 1 (ExitCode 3)"],
         ),
+        (
+            RUNNING,
+            row(state="Succeeded", attempts=2, failures=1),  # both ended between two statuses
+            [
+                "Failed a: attempt 1 failed",
+                "Started a: attempt 2 started",
+                "Succeeded a: attempt 2 succeeded",
+            ],
+        ),
         (PENDING, row(state="Skipped", reason="DependencyFailed"), ["Skipped a: skipped (DependencyFailed)"]),
         (row(state="Skipped", reason="Stopped"), PENDING, ["Changed "]),
         (RUNNING, row(state="Skipped", reason="Stopped", attempts=1),

@@ -16,7 +16,7 @@ from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.report.eta import seconds_left
-from parallelproject.core.report.status import render_status
+from parallelproject.core.report.status import read_status, render_status
 from parallelproject.core.report.why.why import why
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Limit, Spec
@@ -290,3 +290,19 @@ def test_a_retry_ends_the_limit_for_all_until_it_is_met_again() -> None:
     later = [met(Reason.TRANSIENT, None)]
     assert decide({"c": later}, 10.0, retries=retries)[2] == ["c", "t", "w", "r"]
     assert decide({"c": later}, 10.0)[2] == ["t", "w", "r"]
+
+
+def test_a_lowered_limit_is_read_from_the_status_after_a_restart() -> None:
+    ids = [f"t{i}" for i in range(9)]
+    graph, spec = compiled(
+        tasks=[{"id": id} for id in ids], parallelism=9,
+        roles=[{"name": "r", "agent": CLAUDE, "limit": "p"}], limits=[{"name": "p", "adaptive": {}}],
+    )  # fmt: skip
+    running = Attempt(1, Phase.ACTIVE, True, started=5.25)
+    observed = {id: [running] for id in ids[1:]} | {"t0": [met(until=None, ended=10.5)]}
+    made = plan(graph, spec, Ledger(start_time=0.0), observed, 11.75)
+    before = read_status(render_status(graph, spec, made, {}, 1, 11.75))
+    assert before.windows["p"][:2] == made.ledger.windows["p"][:2] == (4, 9)
+    again = plan(graph, spec, before, observed, 13.0)
+    assert again.ledger.windows == before.windows, "what has lowered it does not lower it again"
+    assert not again.launches

@@ -426,6 +426,21 @@ class LimitStatus(Model):
     """Whether the provider said that; else it is an estimate."""
 
 
+class AdaptiveLimitStatus(Model):
+    """How many tasks of an adaptive limit may run, since its provider refused one."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its name in spec.limits."""
+    base: Count
+    """What it was lowered to; it rises with each success after that."""
+    ceiling: Count
+    """How many ran when the provider refused one."""
+    lowered_time: Timestamp
+    """When it was lowered."""
+    seen_time: Timestamp
+    """The end of the last attempt that was refused."""
+
+
 class Status(Model):
     """The observed state of the project; only the operator writes it."""
 
@@ -452,6 +467,8 @@ class Status(Model):
     """A row for each task, in the order of the spec; then those removed from it."""
     limits: Annotated[list[LimitStatus], Field(max_length=100)] | None = None
     """The limits because of which fallbacks run tasks, or none does."""
+    adaptive_limits: Annotated[list[AdaptiveLimitStatus], Field(max_length=100)] | None = None
+    """The adaptive limits that were lowered."""
     budgets: Annotated[list[BudgetStatus], Field(max_length=1000)] | None = None
     """The budgets of the spec, and what is spent and reserved of each."""
     spending: Annotated[list[SpendingStatus], Field(max_length=1000)] | None = None

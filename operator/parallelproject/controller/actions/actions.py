@@ -1,7 +1,7 @@
 """Carries out a plan: launches and stops attempts. Each request ends only when its outcome is known."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from parallelproject.controller.actions.creation import Creation
 from parallelproject.controller.actions.lookup import Lookup
@@ -46,8 +46,14 @@ class Actions:
         """Reads the templates that specs name."""
         self._creation = Creation(api, keeper, self.lookup, removal, feed, meter)
 
-    def launch(self, project: Project, launches: Sequence[Launch]) -> None:
-        """Starts attempts; each counts as launching at once."""
+    def launch(self, project: Project, launches: Sequence[Launch], acting: Mapping[str | None, str]) -> None:
+        """Starts attempts; each counts as launching at once.
+
+        Args:
+            project: The project.
+            launches: The attempts.
+            acting: By role, the fallback that runs its tasks for now.
+        """
         spec, graph, observed = project.spec, project.graph, project.observed
         if graph is None or spec is None:
             return
@@ -55,10 +61,11 @@ class Actions:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
             before = key._replace(attempt=launch.number - 1)
             earlier, previous = observed.parts(before), observed.view(before)
-            records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
+            fallback = acting.get(graph.role[launch.task])
+            records, claim = project.ledger.records, claim_of(graph, launch.task, fallback).to_json()
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                previous, project.templates,
+                fallback, previous, project.templates,
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)

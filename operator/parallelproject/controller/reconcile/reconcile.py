@@ -112,7 +112,7 @@ class Reconciler:
                 for stop in stops_of_all({work.task: attempts}):
                     self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
         decided = self._plan(project, spec, graph, now)
-        self._actions.launch(project, decided.launches)
+        self._actions.launch(project, decided.launches, decided.acting)
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
             self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))

@@ -25,11 +25,11 @@ def message(event: Event) -> str:
         case What.FAILED if event.reason == Reason.NEEDS_INPUT:
             return f"{task}: attempt {event.number} ended with a question to a person"
         case What.FAILED:
-            return f"{task}: attempt {event.number} failed ({_cause(event)})"
+            return f"{task}: attempt {event.number} failed{_cause(event)}"
         case What.TASK_FAILED if event.reason == Reason.OUTPUT_MISSING:
             return f"{task}: failed before it started: an output that it takes does not exist ({event.reason})"
         case What.TASK_FAILED:
-            return f"{task}: failed for good with attempt {event.number} ({_cause(event)})"
+            return f"{task}: failed for good with attempt {event.number}{_cause(event)}"
         case What.LANDED:
             return f"{task}: landed as {commit}"
         case What.SKIPPED:
@@ -112,7 +112,9 @@ def next_step(event: Event, project: str) -> str:
 
 
 def _cause(event: Event) -> str:
-    return event.reason if event.exit_code is None else f"{event.reason} {event.exit_code}"
+    """The reason in brackets; a status that was written after the next attempt has ended does not have it."""
+    found = event.reason if event.exit_code is None else f"{event.reason} {event.exit_code}".lstrip()
+    return f" ({found})" if found else ""
 
 
 def _paths(event: Event) -> str:

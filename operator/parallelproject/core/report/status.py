@@ -3,6 +3,7 @@
 Rows are plain dictionaries, short and in spec order; fields with default values are omitted.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
-from parallelproject.core.planner.constraints.pools import MetLimit
+from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
@@ -55,6 +56,7 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
         met=read_limits(status),
+        windows=read_windows(status),
         spending=read_spending(status),
         merged=(0, 0),  # the published state is compared with the current one before it counts
     )
@@ -68,6 +70,17 @@ def read_limits(status: Mapping[str, Any]) -> dict[str, MetLimit]:
         str(row.get("name") or ""): MetLimit(until, str(row.get("task")), row.get("reported") is True)
         for row in rows
         if (until := epoch(row.get("endTime"))) is not None
+    }
+
+
+def read_windows(status: Mapping[str, Any]) -> dict[str, PoolWindow]:
+    """By pool, the adaptive limits in a status that were lowered."""
+    found = status.get("adaptiveLimits")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return {
+        str(row.get("name") or ""): PoolWindow(_count(row, "base"), _count(row, "ceiling"), lowered, seen)
+        for row in rows
+        if (lowered := epoch(row.get("loweredTime"))) is not None and (seen := epoch(row.get("seenTime"))) is not None
     }
 
 
@@ -167,6 +180,18 @@ def render_status(
         status["limits"] = [
             {"name": pool, "task": met.task, "endTime": iso(int(met.until)), "reported": met.is_known}
             for pool, met in sorted(plan.ledger.met.items())
+        ]
+    if plan.ledger.windows:
+        status["adaptiveLimits"] = [
+            {
+                "name": pool,
+                "base": window.base,
+                "ceiling": window.ceiling,
+                # Rounded up: after a restart, what has lowered it must not count as a new refusal.
+                "loweredTime": iso(math.ceil(window.lowered)),
+                "seenTime": iso(math.ceil(window.seen)),
+            }
+            for pool, window in sorted(plan.ledger.windows.items())
         ]
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))

@@ -23,7 +23,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: limits that adapt, fallbacks, verification, notifications, workspaces made ready."""
+    """What only local runs have: verification, notifications, workspaces made ready."""
     if spec.verification is not None:
         yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
     workspace = spec.workspace
@@ -41,12 +41,6 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
-    for i, limit in enumerate(spec.limits):
-        if limit.adaptive is not None:
-            yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
-    for i, role in enumerate(spec.roles):
-        if role.fallbacks:
-            yield Problem(f"spec.roles[{i}].fallbacks", "are for local runs only", "remove it, or use pproj run")
 
 
 def budgets_not_observed(spec: Spec) -> Iterator[Problem]:

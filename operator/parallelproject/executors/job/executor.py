@@ -50,7 +50,7 @@ class JobExecutor:
         """The Job of an attempt at a task."""
         return task_job.job_manifest(
             start.owner, start.spec, start.graph, start.task, start.key.attempt, start.records,
-            git_image=self._git_image, feedback=_feedback(start),
+            git_image=self._git_image, feedback=_feedback(start), fallback=start.fallback,
             inherited=inherited(start.spec.job_metadata, start.metadata),
         )  # fmt: skip
 

@@ -283,6 +283,12 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is only
             not observed may exist.
     """
+    found = _attempt_of(number, job, pods, job_is_gone)
+    claim = Claim.from_json(job.claim) if job else None
+    return found._replace(fallback=claim.fallback) if claim and claim.is_fallback else found
+
+
+def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
     pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
     if job and job.has_queue and job.outcome != "Complete":
         # Deleted when the queue took back what it had admitted: how such a pod ends says nothing.

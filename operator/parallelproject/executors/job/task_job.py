@@ -19,7 +19,7 @@ from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.executors.job import agent_pod, delivery_pod, publish_job, single_run
 from parallelproject.executors.job.pod import (
     FEEDBACK_FILE,
@@ -122,6 +122,7 @@ def job_manifest(
     *,
     git_image: str = IMAGE,
     feedback: str = "",
+    fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
@@ -135,14 +136,16 @@ def job_manifest(
         records: By task id; at least those of the task's dependencies.
         git_image: The image that lands work, if the spec has ``git``.
         feedback: The feedback of the previous attempt.
+        fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
-    template = _pod_template(spec, graph.role[task])
-    agent = _agent(spec, graph.role[task])
+    role = fallback or graph.role[task]
+    template, agent = _pod_template(spec, role), _agent(spec, role)
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
     outputs = _outputs(spec, graph, task, records)
-    document = task_document(owner.name, graph, task, number, records, outputs, spec.role(graph.role[task]))
+    described = described_by(spec, graph.role[task], fallback)
+    document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if feedback:
         files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
@@ -168,7 +171,7 @@ def job_manifest(
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:
         pod.setdefault("automountServiceAccountToken", False)
-    ours = environment(owner.name, graph, task, number, records) | {
+    ours = environment(owner.name, graph, task, number, records, fallback) | {
         names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
@@ -197,7 +200,7 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    claim, queue = claim_of(graph, task).to_json(), queue_labels(spec, graph.queue[task])
+    claim, queue = claim_of(graph, task, fallback).to_json(), queue_labels(spec, graph.queue[task])
     return single_run.manifest(
         owner, key, claim, template, deadline, level | queue, inherited, held_by, suspend=bool(queue)
     )

@@ -36,6 +36,13 @@ def _agents(spec: Spec) -> Iterator[Problem]:
             found = f"{role.agent.type}: executor Workflow runs no agents by name"
             hint = "remove it and run the agent in the template, or use executor Job"
             yield Problem(f"spec.roles[{i}].agent", found, hint)
+        if role.fallbacks:
+            found = "are not for executor Workflow: nothing there reports the limit of a provider"
+            yield Problem(f"spec.roles[{i}].fallbacks", found, "remove it, or use executor Job")
+    for i, limit in enumerate(spec.limits):
+        if limit.adaptive is not None:
+            found = "is not for executor Workflow: nothing there reports the limit of a provider"
+            yield Problem(f"spec.limits[{i}].adaptive", found, "remove it, or use executor Job")
 
 
 def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:

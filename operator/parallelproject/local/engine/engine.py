@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
-from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes, need_event
@@ -220,7 +220,7 @@ class Engine:
         now = self._clock.now()
         for task, number in launches:
             fallback = acting.get(self._graph.role[task])
-            claim = Claim(fallback, self._graph.files[task]) if fallback else None
+            claim = claim_of(self._graph, task, fallback)._replace(slots=1) if fallback else None
             try:
                 order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)
             except OSError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.core.verification.state import Repair
-from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.engine.asked import AskedQuestions
@@ -99,24 +99,20 @@ class ProcessExecutor:
         task_id = graph.ids[task]
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         role = fallback or graph.role[task]
-        described = self._board.spec.role(role)
-        if fallback and described and not (described.instructions or described.skills):
-            described = self._board.spec.role(graph.role[task])  # the work is the same
-        document = task_document(self._board.name, graph, task, number, records, outputs, described)
-        document["role"] = role
+        described = described_by(self._board.spec, graph.role[task], fallback)
+        document = task_document(self._board.name, graph, task, number, records, outputs, described, fallback)
         ports = self._ports.take(WorkKey.of_task(task_id, number))
         if ports:
             document["ports"] = ports
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number, records) | workspaces.environment(
+        own = environment(self._board.name, graph, task, number, records, fallback) | workspaces.environment(
             workspace, str(directory.path), os.environ
         )
         own |= {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
             names.ENV_OUTPUTS: directory.outputs(task_id),
-            names.ENV_ROLE: role or "",
         }
         repair = self._verification.repair(task_id) if self._verification else None
         floor = repair[1].floor if repair else 0
