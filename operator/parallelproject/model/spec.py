@@ -363,8 +363,8 @@ class Limit(Model):
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this limit; by default only parallelism limits them."""
     adaptive: Adaptive | None = None
-    """If set, fewer of its tasks run when the provider refuses one, and more again with each success. In a local run
-    only."""
+    """If set, fewer of its tasks run when the provider refuses one, and more again with each success. Not with
+    executor Workflow."""
 
 
 class Reserve(StrEnum):
@@ -411,7 +411,7 @@ class Role(Model):
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     fallbacks: Annotated[list[RoleName], Field(max_length=10)] = []
     """Roles that run its tasks while its limit is used up for longer than fallbackAfterSeconds: the first one whose own
-    limit is not. Each has an agent; in a local run only."""
+    limit is not. Each has an agent."""
     fallback_after_seconds: Annotated[int, Field(strict=True, ge=0, le=2_592_000)] = 600
     """The fallbacks run its tasks where the wait for its limit is longer than this: seconds."""
     pod_template: PodTemplate | None = None

@@ -122,7 +122,7 @@ class _CheckedWork:
         return _Checkout(work, is_needed=True)
 
     def _has_paths(self, store: GitStore, commit: str) -> bool:
-        """Whether a commit has a file that the check is about. One without passes: the work may not have begun."""
+        """Whether a commit has a file that the check is about. One without passes: the work may not have started."""
         patterns = self._settings["paths"]
         if not patterns:
             return True
