@@ -15,7 +15,7 @@ from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import TransientError
 from parallelproject.git.workspace.beyond_branch import committed, put_back, untracked
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
-from parallelproject.local.workspace.added_files import added, note_added
+from parallelproject.local.workspace.added_files import added, note_added, without
 from parallelproject.local.workspace.setup_cache import SetupCache, key_of
 from parallelproject.local.workspace.setup_failure import SetupFailures
 from parallelproject.model.problem import listed
@@ -126,11 +126,13 @@ class SetupStep:
             return failed, ()
         if failed:
             return self._failed(failed, text, say), ()
-        before = replace(self._delivery.policy, added=added(self._place.private))
-        paths = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
-        note_added(self._place.private, self._place.workspace, paths)
-        if changed := put_back(self._delivery, self._place):
+        if changed := put_back(self._delivery, self._place):  # first: what is ignored is what the branch ignores
             say(f"setup changed files of the branch, which is undone: {listed(changed, _SHOWN)}")
+        earlier, workspace = added(self._place.private), self._place.workspace
+        before = replace(self._delivery.policy, added=earlier)
+        found = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
+        paths = without(found, workspace, earlier)
+        note_added(self._place.private, workspace, paths)
         say(f"setup took {time.monotonic() - began:.1f} s")
         return None, paths
 
