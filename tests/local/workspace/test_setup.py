@@ -231,3 +231,27 @@ def test_folders_are_those_of_the_branch_even_if_setup_changes_what_git_ignores(
     run.run()
     assert run.journal() == ["x", "code"]
     assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["app/own", "gen/own"]
+
+
+@pytest.mark.parametrize("key", [[], ["lock"]])
+def test_a_failure_that_its_attempt_could_not_report_stops_no_other(
+    runner: Make, checkout: Checkout, key: list[str]
+) -> None:
+    """As of a process that is killed: the failure is noted, and there is no result."""
+    first = '[ $(wc -l < $JOURNAL) -gt 1 ] || { mkdir "$STATE/results/a.1.json"; exit 3; }'
+    run = runner(spec(tasks("a"), "", cacheKey=key), "echo command >> $JOURNAL", options={"repository": checkout.path})
+    run.spec |= {"defaults": {"maxAttempts": 2, "backoffSeconds": 0}}
+    run.spec["workspace"]["setup"] = ["sh", "-c", f"STATE={run.state}; echo setup >> $JOURNAL; {first}"]
+    run.run()
+    assert run.journal() == ["setup", "setup", "command"]
+    assert [(row.reason, row.exit_code) for row in run.attempts()] == [("ExitCode", 1), (None, 0)]
+
+
+def test_a_setup_that_fails_for_a_check_is_no_failure_of_the_tasks(runner: Make, checkout: Checkout) -> None:
+    script = '[ -n "$PPROJ_TASK_ID" ] || [ -s $JOURNAL ] || { echo check >> $JOURNAL; exit 3; }'
+    wanted = spec(chain("a", "b"), script, cacheKey=["lock"])
+    wanted["verification"] = {"checks": [{"name": "test", "command": ["test", "-e", "lock"]}]}
+    run = runner(wanted, "echo $PPROJ_TASK_ID >> lock", options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["check"]
+    assert checkout.tasks() == ["a", "b"]
