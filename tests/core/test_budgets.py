@@ -26,6 +26,7 @@ from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
 from tests.core.projects import compiled, specs
 from tests.core.simulation import EDITS, Chaos, Edit, simulate
+from tests.core.test_condition_laws import conditional
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 CODER: dict[str, Any] = {"name": "coder", "agent": {"type": "ClaudeCode"}}
@@ -344,6 +345,40 @@ def test_a_restart_from_the_status_has_the_same_plan(spec: Spec, budget: Budget,
         assert found.ledger.spending == made.ledger.spending
         assert found.is_exhausted == made.is_exhausted
         assert [graph.ids[i] for i, _ in found.launches] == [graph.ids[i] for i, _ in made.launches]
+
+
+@examples(60)
+@given(conditional(deadlines=False) | specs(deadlines=False), budgets, chaoses, st.integers(0, 2**32))
+def test_it_is_exhausted_if_all_that_could_start_waits_for_a_budget(
+    spec: Spec, budget: Budget, chaos: Chaos, seed: int
+) -> None:
+    """The simulation also checks that a project that has not ended continues with a larger limit."""
+    of_tasks = {Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES}
+    for planned in simulate(with_budget(spec, budget), seed, chaos).plans:
+        made = planned.plan
+        if made.running or made.queued or made.completed or TaskState.RUNNING in made.removed.values():
+            assert not made.is_exhausted
+            continue
+        waits = {made.reasons[i] for i, state in enumerate(made.states) if state is TaskState.PENDING} - of_tasks
+        assert made.is_exhausted == (waits == {Reason.WAITING_FOR_BUDGET})
+
+
+@pytest.mark.parametrize("policy", ["FinishLevel", "Continue", "FailFast"])
+def test_what_follows_a_failure_or_waits_to_be_retried_counts_for_a_budget(policy: str) -> None:
+    """Such a task is ready although a dependency of it has not succeeded."""
+    rescue = {"id": "b", "role": "tester", "dependencies": ["a"], "when": [{"task": "a", "is": "Failed"}]}
+    more: dict[str, Any] = {
+        "tasks": [{"id": "a", "role": "coder", "maxAttempts": 1}, rescue], "failurePolicy": policy,
+        "roles": [CODER, {"name": "tester"}], "defaults": {"backoffSeconds": 60}, "scheduling": "Graph",
+    }  # fmt: skip
+    failed = [spent("5", phase=Phase.FAILED)]
+    assert decide({"a": failed}, **more)[1].is_exhausted, "else it would wait for ever"
+    more["tasks"].append({"id": "c", "role": "coder", "dependencies": ["b"], "when": [{"task": "b", "is": "Failed"}]})
+    more["tasks"].append({"id": "d", "role": "coder"})
+    more |= {"budgets": [{"unit": "usd", "limit": "100", "perRole": {"coder": "5"}}], "failurePolicy": "Continue"}
+    found = decide({"a": failed, "b": [spent(None, phase=Phase.FAILED)]}, **more)[1]
+    assert found.reasons == [None, Reason.BACKOFF, Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_BUDGET]
+    assert not found.is_exhausted, "b runs again"
 
 
 def usd(spending: Spending) -> Decimal:

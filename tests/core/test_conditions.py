@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from parallelproject.core.planner import conditions
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.core.report.status import render_status, result_of
 from parallelproject.core.report.why.why import why
@@ -294,3 +295,25 @@ def test_a_value_is_given_once() -> None:
     taken = [{"name": "x", "value": "1", "valueFrom": {"task": "a", "output": "o"}}]
     (found,) = problems(task("a"), task("b", "a", parameters=taken))
     assert "parameters[0].value: is given next to valueFrom" in found
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_chain_of_tasks_without_values_is_decided_in_a_few_passes(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each handles the failure of the one before, and fails itself."""
+    passes: list[object] = []
+
+    class Counted(conditions._Decider):
+        def __init__(self, *args: Any) -> None:
+            passes.append(self)
+            super().__init__(*args)
+
+    monkeypatch.setattr(conditions, "_Decider", Counted)
+    given = [{"name": "x", "valueFrom": {"task": "t0", "output": "out"}}]
+    tasks = [task("t0"), task("t1", "t0", parameters=given)]
+    for i in range(2, 40):
+        tasks.append(when(f"t{i}", f"t{i - 1}", conditions=[ends(f"t{i - 1}", "Failed")], parameters=given))
+    found = once(tasks, {"t0": [succeeded()]}, failurePolicy=policy)
+    assert {found.reasons[f"t{i}"] for i in range(1, 40)} == {Reason.OUTPUT_MISSING}
+    assert len(passes) <= 3

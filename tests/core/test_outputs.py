@@ -10,7 +10,7 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
 from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES, kept, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_row, rejected_status, render_row, render_status
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import MAX_TASKS

@@ -89,3 +89,14 @@ def test_a_result_always_fits() -> None:
     paths = [f"{i}/" + "ü" * 300 for i in range(1000)]
     result = json.loads(encode({"outcome": "Policy", "message": "m" * 10_000, "paths": paths, "undeclared": paths}))
     assert result["pathsTotal"] == 1000
+
+
+def test_it_loads_nothing_but_the_standard_library() -> None:
+    """Each pod starts it several times, and pydantic alone takes longer than all else."""
+    code = (
+        "import sys; import parallelproject.git.container.main as _; "
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    found = {name for name in said.split() if not name.startswith("_")}  # of the start of the interpreter
+    assert found == {"parallelproject"}

@@ -172,6 +172,7 @@ class _Decider:
             self._known[i] = self._worst(i)
         elif is_over and i in conditions.sources and None in self._parameters(i).values():
             self.lacking.add(i)
+            self._states[i] = _FAILED  # for those after it, in this pass
         elif self._roles and graph.role[i] in self._roles:
             self._by_role.add(i)
             self._close(i, _STOPPED)

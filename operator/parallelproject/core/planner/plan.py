@@ -7,7 +7,7 @@ results are monotone, the same answer for the same facts, and it terminates.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, count
@@ -264,7 +264,8 @@ def plan(
         running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     )
     completed = not runs and (stopped is not None or (not any(unfinished) and is_verified(prior.verified, snapshot)))
-    is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(graph, snapshot, states, admission)
+    waiting = (i for i in map(graph.order.__getitem__, ready) if states[i] is _PENDING)
+    is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(waiting, admission)
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
@@ -342,14 +343,11 @@ def _is_busy(snapshot: Snapshot) -> bool:
     return bool(snapshot.usage.slots or snapshot.usage.queued)
 
 
-def _waits_for_budget(
-    graph: CompiledGraph, snapshot: Snapshot, states: Sequence[TaskState], admission: Admission
-) -> bool:
-    """Whether a task waits for a budget, and no other one for anything but for tasks."""
+def _waits_for_budget(ready: Iterable[int], admission: Admission) -> bool:
+    """Whether a ready task waits for a budget, and no other one for anything but for tasks."""
     found = False
-    for place in snapshot.ready:
-        i = graph.order[place]
-        block = admission.blocks(i) if states[i] is _PENDING else None
+    for i in ready:
+        block = admission.blocks(i)
         if block is not None and block.reason not in (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):
             if block.reason != Reason.WAITING_FOR_BUDGET:
                 return False

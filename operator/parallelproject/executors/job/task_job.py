@@ -36,7 +36,7 @@ from parallelproject.executors.job.pod import (
 )
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.model import names
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec, Task
 from parallelproject.model.work import WorkKey

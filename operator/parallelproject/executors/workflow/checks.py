@@ -9,7 +9,7 @@ from parallelproject.executors.base.executor import TemplateRef
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, lacking
 from parallelproject.executors.workflow.manifest import inline_spec, template_of
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Role, Spec, Task
 

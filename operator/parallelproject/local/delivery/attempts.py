@@ -23,7 +23,7 @@ from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
-from parallelproject.local.workspace.setup_failure import last_failure
+from parallelproject.local.workspace.setup_failure import in_words, last_failure
 from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
 from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
 from parallelproject.model.status import Reason, TaskState
@@ -87,6 +87,7 @@ class Deliveries:
         self._is_hidden = spec.workspace.sandbox is not Sandbox.NONE
         self._workspace = _extras(target, spec, directory)
         self._setup_failure = last_failure(directory.path / FOLDER)
+        """The last one that an attempt has reported, or would have reported: it has ended."""
 
     @property
     def common(self) -> dict[str, Any]:
@@ -96,7 +97,8 @@ class Deliveries:
     @property
     def workspace_settings(self) -> dict[str, Any]:
         """What workspaces have beyond the files of the branch, for ``program.instruction``."""
-        return self._workspace | {"known_failure": self._setup_failure}
+        known = self._setup_failure
+        return self._workspace | {"known_failure": known.id if known else None, "reports_failure": True}
 
     @property
     def out_of_sight(self) -> list[Path]:
@@ -166,16 +168,23 @@ class Deliveries:
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""
+        if row.ended is not None:
+            self._note_setup(row)
         result = self.result(row.key.task, row.key.attempt)
         if result is None or row.ended is None:
             return row
         if result.is_good:
             return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
-        if result.reason == Reason.SETUP_FAILED and result.exit_code != EX_TEMPFAIL:
-            self._setup_failure = last_failure(self._directory.path / FOLDER)
         if result.is_delivery:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
+
+    def _note_setup(self, row: AttemptRow) -> None:
+        """Once the attempt has ended that noted a failure of setup, no other relies on its report, however it ended."""
+        if self._workspace.get("setup"):
+            noted = last_failure(self._directory.path / FOLDER)
+            if noted and noted.attempt == in_words(row.key.task, row.key.attempt):
+                self._setup_failure = noted
 
     @staticmethod
     def is_reported_by_another(row: AttemptRow) -> bool:

@@ -184,7 +184,8 @@ class LocalVerification:
         instruction = {
             "state": str(self._directory.path),
             "delivery": self._deliveries.common | {"task": "verification"},
-            "workspace": self._deliveries.workspace_settings,
+            # Its commit may be one that no task starts from, so that its setup fails says nothing of theirs.
+            "workspace": self._deliveries.workspace_settings | {"reports_failure": False},
             "sandbox": self._in_sandbox(str(workspace)),
             "revision": launch.revision,
             "probe": launch.probe.name if launch.probe else "",

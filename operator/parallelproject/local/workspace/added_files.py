@@ -10,8 +10,8 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from parallelproject.whole_file import write_whole
 
@@ -75,6 +75,23 @@ def add_files(
             target.symlink_to(source)
         else:
             clone(source, target)
+
+
+def without(paths: Iterable[str], workspace: Path, excluded: Collection[str]) -> list[str]:
+    """Paths of a workspace that are not excluded, sorted; a folder with an excluded path in it is the rest of it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    above = {str(folder) for path in excluded for folder in PurePosixPath(path).parents}
+    kept, waiting = [], [*paths]
+    while waiting:
+        path = waiting.pop()
+        if path in above and not (workspace / path).is_symlink():
+            waiting += [f"{path}/{name}" for name in os.listdir(workspace / path)]  # noqa: PTH208 - names
+        elif path not in excluded:
+            kept.append(path)
+    return sorted(kept)
 
 
 def clone(source: Path, target: Path) -> None:
