@@ -11,6 +11,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Inquiry, Phase, settle
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
+from parallelproject.core.planner.spending import is_whole
 from parallelproject.core.report.attention import needs_of_plan, waits_only_for_people
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading, StatusReading
@@ -113,6 +114,19 @@ def test_a_task_that_asks_too_often_fails_and_ends() -> None:
     assert (found.states[0], reasons(found, spec), found.completed) == (
         TaskState.FAILED, {"a": Reason.NEEDS_INPUT}, True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_one_question_too_many_is_a_failure_whatever_the_exit_code(code: int) -> None:
+    before = settle(NEW, [failing(1, code=75), *(asking(number) for number in range(2, QUESTIONS_MAX + 2))])
+    record = settle(before, [asking(QUESTIONS_MAX + 2, code=code)])
+    assert (record.failures, record.deferrals, record.is_deferred) == (1, 1, False)
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_what_an_attempt_that_asks_has_spent_is_expected_of_others_whatever_its_exit_code(code: int) -> None:
+    assert is_whole(asking(1, code=code))
+    assert not is_whole(failing(1, code=75))
 
 
 def test_a_failure_of_an_earlier_version_with_a_question_stays_one() -> None:
