@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from parallelproject.model.base import Model
+from parallelproject.model.names import RESERVED_OUTPUTS
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 OUTPUT_PATTERN = r"^[A-Za-z0-9_][-._A-Za-z0-9]{0,62}$"
@@ -14,8 +15,6 @@ CONDITIONS_MAX = 20
 """Maximum number of conditions of a task."""
 OUTPUT_MAX = 1024
 """Maximum bytes of an output that is used as a value."""
-RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json"})
-"""Files in PPROJ_OUTPUTS that say something to us: they are no outputs."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 OutputName = Annotated[str, Field(min_length=1, max_length=63, pattern=OUTPUT_PATTERN)]

@@ -11,14 +11,12 @@ from typing import NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
 """The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
-EX_TEMPFAIL = 75
-"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it
-is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
 QUESTIONS_MAX = 10
