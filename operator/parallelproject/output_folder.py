@@ -6,7 +6,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from parallelproject.model.output_values import OUTPUT_MAX, RESERVED_OUTPUTS, is_output, value_of
+from parallelproject.model.names import RESERVED_OUTPUTS
+from parallelproject.model.output_values import OUTPUT_MAX, is_output, value_of
 from parallelproject.model.problem import quoted
 from parallelproject.plain_file import open_plain
 

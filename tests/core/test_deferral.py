@@ -1,10 +1,11 @@
 """An attempt that asks to be run later costs nothing; what a whole role would meet ends the role."""
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import DEFERRALS_MAX, EX_TEMPFAIL, NEW, Attempt, Phase, Record, settle
+from parallelproject.core.planner.attempt import DEFERRALS_MAX, NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_row, render_row, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason, TaskState
 

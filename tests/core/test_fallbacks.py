@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Attempt, Phase
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.status import read_status, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.status import Reason
 from tests.core.projects import compiled

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Attempt, Phase
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.adaptive import risen
 from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
@@ -18,6 +18,7 @@ from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.report.eta import seconds_left
 from parallelproject.core.report.status import read_status, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Limit, Spec
 from parallelproject.model.status import Reason, TaskState

@@ -458,3 +458,16 @@ def test_what_an_agent_used_counts_however_its_attempt_ended_and_also_in_pods_th
     ]
     ended = attempt_of(1, found, pods, job_is_gone=False)
     assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, Decimal("0.5")))
+
+
+@pytest.mark.parametrize(
+    ("why", "phase", "reason"),
+    [("Stopped", Phase.FAILED, Reason.NEEDS_INPUT), (STOP_OVERDUE, Phase.FAILED, Reason.DEADLINE_EXCEEDED)],
+)
+def test_an_attempt_that_ends_with_a_question_while_it_is_stopped_asks(why: str, phase: Phase, reason: Reason) -> None:
+    found = pod("Failed", exit_code=0)
+    found = found._replace(delivered=Delivered(Reason.NEEDS_INPUT, exit_code=1, question="Which port?"))
+    stopped = job(outcome="Failed", reason="DeadlineExceeded", stopped_for=why)
+    ended = attempt_of(1, stopped, [found], job_is_gone=False)
+    assert (ended.phase, ended.reason) == (phase, reason)
+    assert ended.question == ("Which port?" if reason is Reason.NEEDS_INPUT else "")

@@ -214,6 +214,24 @@ def test_what_an_agent_says_when_its_pod_is_stopped_is_not_how_it_failed(remote:
     assert found["message"] == "it was stopped before its end"
 
 
+def test_a_question_of_an_agent_is_valid_although_its_pod_was_being_stopped(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    pod.prepare()
+    container = pod.deliver()
+    end = f"cat {STREAMS}/claude/done.log; echo 'Which port?' > {pod.outputs}/needs-input.md; exit 0"
+    command = pod.command(
+        "sh", "-c", f"trap '{end.replace(chr(39), chr(34))}' TERM; touch {pod.folder}/ready; sleep 1000 & wait"
+    )
+    pod.until((pod.folder / "ready").exists)
+    pod.until(lambda: any(fd.resolve() == pod.state / "lock" for fd in Path(f"/proc/{container.pid}/fd").iterdir()))
+    container.terminate()
+    command.terminate()
+    assert command.wait(SECONDS) == 0
+    code, result = pod.end(container)
+    assert (code, result["agent"]["reason"]) == (AGENT_FAILED, "NeedsInput")
+    assert result["agent"]["question"] == "Which port?"
+
+
 def test_the_user_s_template_is_rendered(remote: Remote) -> None:
     pod = AgentPod(remote, template="{{ task.title }} of {{ project }}")
     assert pod.prepare()[0] == 0

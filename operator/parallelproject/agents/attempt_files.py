@@ -8,12 +8,9 @@ from pathlib import Path
 from parallelproject.agents.judge import Ending
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import Facts
+from parallelproject.model.names import NEEDS_INPUT, NO_CHANGE, RESERVED_OUTPUTS
 from parallelproject.plain_file import open_plain
 
-NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
-"""Files among the outputs by which an agent says something to us."""
-USAGE = "usage.json"
-"""The same of any task: what it has used."""
 _CHUNK = 2**20
 _DECLARED_MAX = 4096
 """Bytes that are read of what an agent declares."""
@@ -92,7 +89,7 @@ def _declared(path: Path) -> str | None:
 
 def _has_outputs(folder: Path) -> bool:
     try:
-        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT, USAGE) for entry in folder.iterdir())
+        return any(entry.name not in RESERVED_OUTPUTS for entry in folder.iterdir())
     except OSError:
         return False
 

@@ -11,9 +11,8 @@ from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
 from parallelproject.agents.record import LATER, AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
+from parallelproject.model.names import EX_TEMPFAIL
 
-EX_TEMPFAIL = 75
-"""sysexits.h: "later, not my fault", of any command."""
 REASONS: Mapping[AgentOutcome, str] = {
     AgentOutcome.RATE_LIMITED: "RateLimited",
     AgentOutcome.QUOTA_EXHAUSTED: "QuotaExhausted",
@@ -128,7 +127,7 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | Non
     if facts.error:
         return _with_reset(facts.error, facts)
     if code == EX_TEMPFAIL:
-        return AgentFinding(AgentOutcome.TRANSIENT, "exit code 75: later")
+        return AgentFinding(AgentOutcome.TRANSIENT, f"exit code {EX_TEMPFAIL}: later")
     if code in preset.exit_codes:
         return AgentFinding(preset.exit_codes[code], _last_line(facts) or f"exit code {code}")
     if code:

@@ -83,6 +83,17 @@ ENV_TRACEPARENT = "TRACEPARENT"
 ENV_SESSION = "PPROJ_SESSION"
 ENV_PORT = "PPROJ_PORT"
 
+NO_CHANGE, NEEDS_INPUT, USAGE = "no-change", "needs-input.md", "usage.json"
+"""Files in PPROJ_OUTPUTS that say something to us: why an attempt changed nothing, what it asks a person, and what it has
+used. They are no outputs."""
+RESERVED_OUTPUTS = frozenset({NO_CHANGE, NEEDS_INPUT, USAGE})
+
+EX_TEMPFAIL = 75
+"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it is a deferral, and costs
+nothing."""
+ASKING_CODES = (0, EX_TEMPFAIL)
+"""Exit codes with which a command may ask a person. An attempt that is stopped and ends with one of them asks, too."""
+
 _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing
 

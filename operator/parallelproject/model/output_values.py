@@ -2,11 +2,11 @@
 
 import re
 
+from parallelproject.model.names import RESERVED_OUTPUTS
+
 OUTPUT_PATTERN = r"^[A-Za-z0-9_][-._A-Za-z0-9]{0,62}$"
 OUTPUT_MAX = 1024
 """Maximum bytes of an output that is used as a value."""
-RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json"})
-"""Files in PPROJ_OUTPUTS that say something to us: they are no outputs."""
 
 _OUTPUT = re.compile(OUTPUT_PATTERN)
 

@@ -502,7 +502,8 @@ class Approval(Model):
     id: TaskId
     """Id of the task."""
     after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
-    """Number of the attempts that it had then. After a rerun of later attempts the task waits again."""
+    """Number of the last attempt that did not count then, by a rerun. After a rerun of a later attempt the task waits
+    again."""
 
 
 class TaskAnswer(Model):

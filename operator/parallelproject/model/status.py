@@ -28,6 +28,14 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+_STATES = {state.value: state for state in TaskState}
+
+
+def task_state(name: object) -> TaskState:
+    """The state of a row by its name; Pending for anything else, such as a state of a later version."""
+    return _STATES.get(name, TaskState.PENDING) if isinstance(name, str) else TaskState.PENDING
+
+
 QUESTION_MAX = 4096
 """Maximum characters of a question in a status."""
 OUTPUTS_MAX = 64

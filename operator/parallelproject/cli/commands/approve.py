@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import entries_with, ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import approved_in, entries_with, floors_of, ids_of, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
@@ -73,13 +73,9 @@ def approve_patch(project: Json, wanted: Sequence[str], look: str) -> Json | Non
     if wrong:
         need = [id for id in ids_of(project) if id in asking]
         raise Failure(*wrong, hint=f"tasks with approval: {listed(need, 8) or 'none'}")
-    floors = {entry["id"]: int(entry.get("rerunAfter") or 0) for entry in project["spec"].get("retries") or ()}
-    given = {entry["id"]: int(entry.get("after") or 0) for entry in project["spec"].get("approvals") or ()}
-    new: dict[str, Json] = {
-        task: {"id": task, "after": max(floors.get(task, 0), int(states.get(task, {}).get("attempts") or 0))}
-        for task in wanted
-        if given.get(task, -1) < floors.get(task, 0)
-    }
+    # Not after the attempts so far: a rerun of exactly these has to ask again.
+    floors, given = floors_of(project), approved_in(project)
+    new: dict[str, Json] = {task: {"id": task, "after": floors.get(task, 0)} for task in wanted if task not in given}
     if not new:
         return None
     spec = {"approvals": entries_with(project, "approvals", new)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.spec import ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import approved_in, ids_of, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.input.arguments import GetOutput
 from parallelproject.cli.output import terminal
@@ -86,8 +86,7 @@ def _fields(project: Json, spec: Json, row: Json) -> Iterator[tuple[str, str]]:
 def _approval(project: Json, row: Json, task: str) -> str:
     if row.get("reason") == Reason.WAITING_FOR_APPROVAL:
         return "waits for a person"
-    given = any(entry["id"] == task for entry in project["spec"].get("approvals") or ())
-    return "given" if given else "needed when its turn comes"
+    return "given" if task in approved_in(project) else "needed when its turn comes"
 
 
 def _block(title: str, text: str) -> None:

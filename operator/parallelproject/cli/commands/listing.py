@@ -8,9 +8,10 @@ from parallelproject.cli.input.arguments import ListOutput
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, value_at
-from parallelproject.core.report.groups import COUNTED, groups_of
+from parallelproject.core.report.groups import groups_of
 from parallelproject.model.crd import COLUMNS
 from parallelproject.model.names import GROUP, SINGULAR
+from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
@@ -58,7 +59,7 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
     if output in (ListOutput.JSON, ListOutput.YAML):
         data = [
             {"project": metadata["name"], "group": group.name, "state": group.state, "tasks": list(group.tasks)}
-            | {state.value.lower(): group.counts[state] for state in COUNTED}
+            | {state.value.lower(): group.counts[state] for state in TaskState}
             for metadata, group in each
         ]
         terminal.show_data(data, output is ListOutput.JSON)
@@ -72,9 +73,9 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
     table = []
     for metadata, group in each:
         first = [metadata["namespace"]] if with_namespace else []
-        counts = [len(group.tasks), *(group.counts[state] for state in COUNTED)]
+        counts = [len(group.tasks), *(group.counts[state] for state in TaskState)]
         table.append([*first, metadata["name"], group.name, group.state, *map(str, counts)])
-    show_table([*names, *(state.value.upper() for state in COUNTED)], table)
+    show_table([*names, *(state.value.upper() for state in TaskState)], table)
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

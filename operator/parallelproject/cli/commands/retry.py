@@ -13,8 +13,7 @@ from parallelproject.cli.input.completion import readable_tasks
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
-from parallelproject.core.planner.attempt import EX_TEMPFAIL
-from parallelproject.core.report.status import condition
+from parallelproject.core.report.status import condition, read_row
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason
 
@@ -118,7 +117,7 @@ def _waiting(project: Json) -> dict[str, Mapping[str, Any]]:
     return {
         row["id"]: row
         for row in rows(project)
-        if row.get("reason") == limit or (row.get("reason") == backoff and row.get("exitCode") == EX_TEMPFAIL)
+        if row.get("reason") == limit or (row.get("reason") == backoff and read_row(row).is_deferred)
     }
 
 

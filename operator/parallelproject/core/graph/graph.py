@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from parallelproject.core.graph.approvals import approved_tasks
 from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, check_conditions, compile_conditions
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
@@ -187,11 +188,13 @@ def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
 
 
 def unapproved_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
-    """The tasks that wait for an approval. One that was given before a task was run again from the start is over."""
+    """The tasks that wait for an approval."""
     if not any(task.approval for task in spec.tasks):
         return frozenset()
-    floors = {retry.id: retry.rerun_after for retry in spec.retries}
-    given = {approval.id for approval in spec.approvals if approval.after >= floors.get(approval.id, 0)}
+    given = approved_tasks(
+        ((approval.id, approval.after) for approval in spec.approvals),
+        ((retry.id, retry.rerun_after) for retry in spec.retries),
+    )
     return frozenset(index[task.id] for task in spec.tasks if task.approval and task.id not in given)
 
 

@@ -11,14 +11,12 @@ from typing import NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
 """The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
-EX_TEMPFAIL = 75
-"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it
-is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
 QUESTIONS_MAX = 10
@@ -27,6 +25,7 @@ QUESTIONS_MAX = 10
 LIMIT_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
 """Why an attempt was deferred where that is a limit of its provider."""
 _TOO_MANY = frozenset({Reason.RATE_LIMITED, Reason.TRANSIENT})
+_NOT_LATER = frozenset({Reason.GATE_FAILED, Reason.NEEDS_INPUT})
 
 
 class Phase(Enum):
@@ -126,6 +125,11 @@ class Attempt(NamedTuple):
         return self.reason == Reason.START_ERROR and self.phase is Phase.ACTIVE
 
 
+def asks_for_later(reason: str | None, exit_code: int | None) -> bool:
+    """Whether an attempt that failed asks to be run later. A check, or an attempt with a question, cannot ask that."""
+    return exit_code == EX_TEMPFAIL and reason not in _NOT_LATER
+
+
 class Record(NamedTuple):
     """What is recorded of one task; ``NEW`` before anything is.
 
@@ -165,8 +169,7 @@ class Record(NamedTuple):
     @property
     def is_deferred(self) -> bool:
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
-        is_later = self.exit_code == EX_TEMPFAIL and self.reason != _GATE and not self.inquiry.attempt
-        return self.deferrals > 0 and is_later
+        return self.deferrals > 0 and asks_for_later(self.reason, self.exit_code)
 
     @property
     def is_limited(self) -> bool:
@@ -189,7 +192,7 @@ NEW = Record()
 _new_tuple = tuple.__new__
 """Makes a named tuple of all its fields in a fifth of the time."""
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
-_CONFLICT, _GATE, _ASKS = Reason.CONFLICT, Reason.GATE_FAILED, Reason.NEEDS_INPUT
+_CONFLICT, _ASKS = Reason.CONFLICT, Reason.NEEDS_INPUT
 _ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
 """Attempts that are not known to exist: they are not recorded."""
@@ -262,7 +265,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                     inquiry = Inquiry(number, question, asked + 1)
                 elif phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
-                elif exit_code == EX_TEMPFAIL and phase is not _LOST and why != _GATE and deferrals < DEFERRALS_MAX:
+                elif phase is not _LOST and asks_for_later(why, exit_code) and deferrals < DEFERRALS_MAX:
                     deferrals += 1
                 else:
                     failures += 1

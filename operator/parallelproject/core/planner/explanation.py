@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import needs
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.times import duration, iso
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import AGENT_REASONS, PASSED, REFUSALS, Reason, TaskState
 

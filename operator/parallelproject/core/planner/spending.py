@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import NamedTuple
 
 from parallelproject.core.planner.agent_usage import AgentUsage
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NOT_CREATED, Attempt, Phase, Record
+from parallelproject.core.planner.attempt import NOT_CREATED, Attempt, Phase, Record, asks_for_later
 from parallelproject.model.spec import Reserve
 from parallelproject.model.status import TaskState
 
@@ -92,4 +92,4 @@ def ends(before: Record, attempts: Sequence[Attempt], floor: int = 0) -> list[At
 
 def is_whole(attempt: Attempt) -> bool:
     """Whether an attempt came to its own end, so that others may be expected to spend as much."""
-    return attempt.phase in _OWN_ENDS and attempt.exit_code != EX_TEMPFAIL
+    return attempt.phase in _OWN_ENDS and not asks_for_later(attempt.reason, attempt.exit_code)

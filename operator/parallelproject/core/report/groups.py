@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import PASSED, TaskState, task_state
 
 UNMARKED = "_sequential"
 """The group that a reader gives to tasks without a marker: it is none."""
-COUNTED = tuple(TaskState)
 
 
 class TaskGroup(NamedTuple):
@@ -20,7 +19,7 @@ class TaskGroup(NamedTuple):
     counts: Mapping[TaskState, int]
     """How many of them are in which state."""
     is_done: bool
-    """Whether all have succeeded, or are skipped by request."""
+    """Whether all have succeeded, or are skipped by request or by a condition."""
 
     @property
     def has_ended(self) -> bool:
@@ -56,10 +55,10 @@ def groups_of(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[TaskGr
 
 def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]]) -> TaskGroup:
     each = [rows.get(task, {}) for task in tasks]
-    counts = Counter(TaskState(row.get("state") or TaskState.PENDING) for row in each)
+    counts = Counter(task_state(row.get("state")) for row in each)
     is_done = all(
         row.get("state") == TaskState.SUCCEEDED
-        or (row.get("state") == TaskState.SKIPPED and row.get("reason") == Reason.SKIP_REQUESTED)
+        or (row.get("state") == TaskState.SKIPPED and row.get("reason") in PASSED)
         for row in each
     )
     return TaskGroup(name, tuple(tasks), counts, is_done)

@@ -16,11 +16,10 @@ from parallelproject.core.planner.attempt import NEW, Attempt
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Level, StatusRow, Whole
 from parallelproject.core.report.status import condition, read_row, result_of
-from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState
+from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState, task_state
 
 _NOTHING = StatusRow()
 _UNKNOWN = Whole()
-_STATES = {state.value: state for state in TaskState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ class StatusReading:
         row = self.rows.get(task)
         if row is None:
             return _NOTHING
-        state = _STATES.get(str(row.get("state")), TaskState.PENDING)
+        state = task_state(row.get("state"))
         return StatusRow(state, read_row(row), str(row.get("reason") or ""))
 
     def attempts(self, task: str) -> None:

@@ -33,7 +33,7 @@ from parallelproject.core.times import epoch, iso
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
+from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState, task_state
 
 Json = dict[str, Any]
 
@@ -42,7 +42,6 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Maximum number of tasks named for one refusal, and of refusals."""
-_STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
@@ -86,7 +85,7 @@ def read_windows(status: Mapping[str, Any]) -> dict[str, PoolWindow]:
 
 def read_row(row: Mapping[str, Any]) -> Record:
     """The record of a row."""
-    state = _STATES.get(row.get("state", ""), _PENDING)
+    state = task_state(row.get("state"))
     attempts = _count(row, "attempts")
     if row.get("queued") is True:
         state = _RUNNING
@@ -221,7 +220,7 @@ def rejected_status(
         later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
         record = settle(before, later)
         spent += [(seen.usage, is_whole(seen)) for seen in ends(before, later) if seen.usage]
-        state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
+        state = record.state if record.state is not _PENDING else task_state(row.get("state"))
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
@@ -263,10 +262,10 @@ def _counted(rows: Sequence[Json]) -> Json:
     """Counts, progress and levels from the rows alone, if the graph is not known."""
     if not rows:
         return {}
-    counts = Counter(_STATES[row["state"]] for row in rows)
+    counts = Counter(task_state(row["state"]) for row in rows)
     levels: defaultdict[int, Counter[TaskState]] = defaultdict(Counter)
     for row in rows:
-        levels[row.get("level", 0)][_STATES[row["state"]]] += 1
+        levels[row.get("level", 0)][task_state(row["state"])] += 1
     return {
         "progress": f"{counts[_SUCCEEDED]}/{len(rows)}",
         "counts": {"total": len(rows), **_state_counts(counts)},

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from parallelproject.agents.attempt_files import USAGE
 from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.git.plumbing.address import parse
@@ -11,6 +10,7 @@ from parallelproject.git.plumbing.delivery import Delivery, Person
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
+from parallelproject.model.names import USAGE
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
 

@@ -318,15 +318,16 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
         )
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
-        if stopped and job.stopped_for not in _FAILED_BY_STOP:
+        asks = failed is not None and failed.delivered.reason is Reason.NEEDS_INPUT  # it has ended by itself
+        if stopped and job.stopped_for not in _FAILED_BY_STOP and not asks:
             return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, usage=used)
         why, code, until, question = Reason.POD_FAILED, None, None, ""
-        if stopped:
+        if stopped and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
                 number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, usage=used
             )  # fmt: skip
-        if job.reason == "DeadlineExceeded":
+        if job.reason == "DeadlineExceeded" and not stopped:
             why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
             found = failed.delivered

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Record
+from parallelproject.core.planner.attempt import Record
 from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
@@ -20,10 +20,11 @@ from parallelproject.local.delivery.setup import FOLDER
 from parallelproject.local.delivery.target import LandingTarget, extras
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.workspace.setup_failure import in_words, last_failure
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
 from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
 from parallelproject.model.status import Reason, TaskState
@@ -177,6 +178,8 @@ class Deliveries:
             return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
         if result.is_delivery:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
+        if row.phase == STOPPED and result.reason == Reason.NEEDS_INPUT:  # its command has ended by itself
+            return row._replace(phase=FAILED, reason=result.reason, exit_code=result.exit_code)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
 
     def _note_setup(self, row: AttemptRow) -> None:

@@ -33,10 +33,10 @@ from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspace
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.local.delivery.setup import was_setting_up
-from parallelproject.local.state.questions import ASKING_CODES, take_question
+from parallelproject.local.state.questions import take_question
 from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
-from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.names import ASKING_CODES, ENV_OUTPUTS
 from parallelproject.model.problem import listed
 
 STOPPED = 143
@@ -179,10 +179,13 @@ class LandingAttempt:
         return DeliveryResult(FAILED, reason, exit_code=code) if code else None
 
     def _asked(self, failed: DeliveryResult | None) -> DeliveryResult | None:
-        """How an attempt failed, also with a question to a person: then its work is kept and does not land."""
+        """How an attempt failed, also with a question to a person: then its work is kept and does not land.
+
+        That is so also if it is being stopped: its command has ended by itself.
+        """
         code = failed.exit_code if failed else 0
         is_later = failed is not None and failed.reason == "ExitCode" and code in ASKING_CODES
-        if self._runner.is_stopping or not (failed is None or is_later or failed.reason == _NEEDS_INPUT):
+        if not (failed is None or is_later or failed.reason == _NEEDS_INPUT):
             return failed
         outputs = Path(self._environment[ENV_OUTPUTS])
         question = take_question(self._state, self._delivery.task, self._number, outputs)
@@ -216,9 +219,7 @@ class LandingAttempt:
         names = [*asked["copied"], *asked["linked"]] if asked.get("checkout") else []
         secrets = secret_values(Path(asked["checkout"], name) for name in names)
         policy = replace(delivery.policy, added=added(place.private))
-        return replace(
-            delivery, policy=policy, known_secrets=secret_values(Path(asked["checkout"], path) for path in paths)
-        )
+        return replace(delivery, policy=policy, known_secrets=secrets)
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""

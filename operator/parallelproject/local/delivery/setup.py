@@ -18,12 +18,11 @@ from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.local.workspace.added_files import added, note_added, without
 from parallelproject.local.workspace.setup_cache import SetupCache, key_of
 from parallelproject.local.workspace.setup_failure import SetupFailures, in_words
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import listed
 
 _SETUP_FAILED = "SetupFailed"
 """A reason, as in ``model.status``, which would be slow to load."""
-_LATER = 75
-"""EX_TEMPFAIL of sysexits.h: the attempt costs nothing, and is run again."""
 _SHOWN = 5
 _RUNNING = "setting-up"
 FOLDER = "setup"
@@ -141,7 +140,7 @@ class SetupStep:
     def _failed(self, failed: DeliveryResult, text: str, say: Say) -> DeliveryResult:
         found = f"setup failed with exit code {failed.exit_code}: {text}"
         say(found)
-        if failed.exit_code != _LATER and self._reports_failure:
+        if failed.exit_code != EX_TEMPFAIL and self._reports_failure:
             other = self._failures.report(in_words(self._delivery.task, self._delivery.attempt))
             if other:
                 return self._failed_in(other, say)
@@ -151,4 +150,4 @@ class SetupStep:
         """The end of an attempt that does not report the failure: it costs nothing."""
         found = f"setup failed in {other} as well, which reports it"
         say(found)
-        return DeliveryResult(FAILED, _SETUP_FAILED, found, _LATER)
+        return DeliveryResult(FAILED, _SETUP_FAILED, found, EX_TEMPFAIL)

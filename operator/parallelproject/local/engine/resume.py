@@ -10,11 +10,12 @@ from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.errors import RunError
-from parallelproject.local.state.requests import Asked
+from parallelproject.local.state.asked_entries import LISTS
+from parallelproject.local.state.requests import SKIP, Asked
 from parallelproject.local.state.store import Store
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
-from parallelproject.model.spec import Retry, Spec
+from parallelproject.model.spec import ANSWERS_MAX, Retry, Spec
 from parallelproject.model.status import TaskState
 
 
@@ -36,7 +37,10 @@ class Basis:
             RunError: what they ask for is not of this tool.
         """
         spec = self.spec
-        wanted = asked.over({"skip": spec.skip} if asked.skip else {})
+        listed = {name for name in (SKIP, *LISTS) if name in asked.spec or (name == SKIP and asked.skip)}
+        wanted = asked.over(spec.model_dump(by_alias=True, mode="json", include=listed) if listed else {})
+        if "answers" in wanted:  # the file and people together may have more than a spec
+            wanted["answers"] = wanted["answers"][-ANSWERS_MAX:]
         if wanted:
             try:
                 fields = parse_spec(wanted)

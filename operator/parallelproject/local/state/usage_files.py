@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from parallelproject.agents.attempt_files import USAGE, usage_of
+from parallelproject.agents.attempt_files import usage_of
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import RUNNING, AttemptRow
+from parallelproject.model.names import USAGE
 from parallelproject.model.work import WorkKey
 
 _END = ".usage.json"
