@@ -213,9 +213,10 @@ class LandingAttempt:
     def _without_added(self, delivery: Delivery, place: Place) -> Delivery:
         """A delivery that lands nothing of what we have put into the workspace, nor secret values of it."""
         asked = self._settings["workspace"]
-        files = [Path(asked["checkout"], path) for path in asked["copied"]] if asked.get("checkout") else []
+        names = [*asked["copied"], *asked["linked"]] if asked.get("checkout") else []
+        secrets = secret_values(Path(asked["checkout"], name) for name in names)
         policy = replace(delivery.policy, added=added(place.private))
-        return replace(delivery, policy=policy, known_secrets=secret_values(files))
+        return replace(delivery, policy=policy, known_secrets=secrets)
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them."""
