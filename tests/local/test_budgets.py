@@ -57,7 +57,8 @@ def test_what_an_attempt_has_reported_that_was_cut_off_is_spent(runner: Make) ->
     run = limited(runner(tasks("a"), SPENDS + "[ -e $JOURNAL.go ] || exec sleep 1000"), "2.0")
     engine = run.start()
     until(run.journal)
-    until((run.state / "outputs" / "a" / "usage.json").exists)
+    usage = run.state / "outputs" / "a" / "usage.json"
+    until(lambda: usage.exists() and usage.read_text().endswith("\n"))
     run.kill_all(engine)
     assert "spent $1.10 of $1.00" in limited(run, "1").run(EXIT_EXHAUSTED)
     (run.folder / "journal.go").touch()

@@ -13,7 +13,7 @@ COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL
 [ $PPROJ_TASK_ID = ask ] || exit 0
 if [ -n "$PPROJ_FEEDBACK" ]; then
-    cp "$PPROJ_FEEDBACK" $JOURNAL.feedback.$PPROJ_ATTEMPT
+    cp "$PPROJ_FEEDBACK" $JOURNAL.new && mv $JOURNAL.new $JOURNAL.feedback.$PPROJ_ATTEMPT
     until [ -e $JOURNAL.go ]; do sleep 0.05; done
     exit 0
 fi
