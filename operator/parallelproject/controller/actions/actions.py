@@ -65,7 +65,7 @@ class Actions:
             records, claim = project.ledger.records, claim_of(graph, launch.task, fallback).to_json()
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                fallback, previous, project.templates,
+                previous, project.templates, fallback,
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)

@@ -110,12 +110,12 @@ class TaskStart:
     """By task id; at least those of the task's dependencies."""
     earlier: Sequence[Any] = ()
     """Views of the parts of the previous attempt."""
-    fallback: str | None = None
-    """The role that runs it in place of the role of the task."""
     previous: Any = None
     """View of the object of the previous attempt, if it was observed."""
     templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
     """What was read of the templates that the spec names."""
+    fallback: str | None = None
+    """The role that runs it in place of the role of the task."""
 
 
 @dataclass(frozen=True, slots=True)
