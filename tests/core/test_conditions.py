@@ -272,13 +272,23 @@ def test_a_cycle_through_an_output_is_refused() -> None:
 @pytest.mark.parametrize(
     ("condition", "says"),
     [
-        ({}, "when[0]: names neither a task nor a parameter, or both"),
-        ({"task": "a", "parameter": "p"}, "when[0]: names neither a task nor a parameter, or both"),
-        ({"task": "a"}, "when[0]: has neither is nor output, or both"),
-        ({"task": "a", "is": "Failed", "output": "x"}, "when[0]: has neither is nor output, or both"),
-        ({"task": "a", "is": "Failed", "values": ["x"]}, "when[0]: has operator or values next to is"),
-        ({"task": "a", "output": "x", "operator": "In"}, "when[0]: compares a value and lacks operator or values"),
-        ({"parameter": "p", "is": "Failed"}, "when[0]: has is or output, which are for a task"),
+        ({}, "when[0]: has neither task nor parameter (add task, or parameter)"),
+        ({"task": "a", "parameter": "p"}, "when[0]: has task and parameter (remove one of the two)"),
+        ({"task": "a"}, "when[0]: has neither is nor output (add is: "),
+        ({"task": "a", "is": "Failed", "output": "x"}, "when[0]: has is and output (remove one of the two)"),
+        ({"task": "a", "is": "Failed", "values": ["x"]}, "when[0]: has values next to is"),
+        (
+            {"task": "a", "is": "Failed", "operator": "In", "values": ["x"]},
+            "when[0]: has operator and values next to is, which compares no value",
+        ),
+        ({"task": "a", "output": "x", "operator": "In"}, "when[0]: compares a value, and has no values"),
+        ({"task": "a", "output": "x", "values": ["x"]}, "when[0]: compares a value, and has no operator"),
+        ({"parameter": "p"}, "when[0]: compares a value, and has no operator and no values"),
+        ({"parameter": "p", "is": "Failed"}, "when[0]: has is next to parameter, and only a task has that"),
+        (
+            {"task": "a", "output": "usage.json", "operator": "In", "values": ["x"]},
+            'when[0].output: "usage.json" is not an output: a file of this name in PPROJ_OUTPUTS is a message to pproj',
+        ),
         (
             {"parameter": "q", "operator": "In", "values": ["x"]},
             'when[0].parameter: "q" is not a parameter of the task',
@@ -295,6 +305,14 @@ def test_a_value_is_given_once() -> None:
     taken = [{"name": "x", "value": "1", "valueFrom": {"task": "a", "output": "o"}}]
     (found,) = problems(task("a"), task("b", "a", parameters=taken))
     assert "parameters[0].value: is given next to valueFrom" in found
+
+
+@pytest.mark.parametrize("name", ["no-change", "needs-input.md", "usage.json"])
+def test_a_parameter_takes_no_file_that_is_a_message_to_us(name: str) -> None:
+    """It would never have a value."""
+    taken = [{"name": "x", "valueFrom": {"task": "a", "output": name}}]
+    (found,) = problems(task("a"), task("b", "a", parameters=taken))
+    assert f'spec.tasks[1].parameters[0].valueFrom.output: "{name}" is not an output' in found
 
 
 @pytest.mark.parametrize("policy", POLICIES)
