@@ -42,7 +42,7 @@ from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, remarks_of, summary
 from parallelproject.local.views.window import can_redraw
 from parallelproject.local.workspace.sandbox import Bubblewrap, bubblewrap
-from parallelproject.local.workspace.settings import of_a_repository
+from parallelproject.local.workspace.settings import of_a_repository, problems_of_workspace
 from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import ParallelProject
@@ -367,6 +367,8 @@ def _deliveries(
     project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
 ) -> "Deliveries | None":
     """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
+    if problems := [*problems_of_workspace(spec)]:
+        raise ProblemsError(problems)
     asked = options.repository or spec.git or options.check or [*of_a_repository(spec)]
     if not asked and not directory.repository_note.exists():
         return None

@@ -149,6 +149,19 @@ def test_a_link_in_the_checkout_is_not_followed_and_a_pattern_cannot_leave_it(
     assert '"x/../../secret" leaves the checkout' in str(error.value)
 
 
+def test_a_link_may_be_in_a_folder_that_is_copied(runner: Make, checkout: Checkout) -> None:
+    for name in ("data/small/x", "data/big/x", "data/small/big"):
+        (checkout.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.path / name).write_text("x\n")
+    command = f"{LIST}; echo new > data/new; [ -f data/big/x ] && echo y >> data/small/x"
+    run = runner(spec("a", copy=["data/"], link=["data/big/"]), command, options={"repository": checkout.path})
+    run.run()
+    data = [line for line in listing(run) if "data" in line]
+    assert data == ["./data/big link", "./data/small/big 644", "./data/small/x 644"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["work"], "nothing of a copied folder"
+    assert (checkout.path / "data/small/x").read_text() == "x\n"
+
+
 def test_worktreeinclude_names_only_ignored_files(runner: Make, checkout: Checkout) -> None:
     text = "# comment\n.env\nuntracked\nkeep.local\nshared.txt\napp/*\n!app/settings.local\n"
     (checkout.path / ".worktreeinclude").write_text(text)

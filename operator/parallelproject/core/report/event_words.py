@@ -27,7 +27,8 @@ def message(event: Event) -> str:
         case What.FAILED:
             return f"{task}: attempt {event.number} failed{_cause(event)}"
         case What.TASK_FAILED if event.reason == Reason.OUTPUT_MISSING:
-            return f"{task}: failed before it started: an output that it takes does not exist ({event.reason})"
+            why = "an output that it takes does not exist, or was too large"
+            return f"{task}: failed before it started: {why} ({event.reason})"
         case What.TASK_FAILED:
             return f"{task}: failed for good with attempt {event.number}{_cause(event)}"
         case What.LANDED:

@@ -5,7 +5,7 @@ downward-API volume, never formatted into a command or into YAML.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
@@ -14,13 +14,14 @@ from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
 from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
-from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
+from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.executors.job import agent_pod, delivery_pod, publish_job, single_run
+from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.pod import (
     FEEDBACK_FILE,
     OUTPUTS,
@@ -36,15 +37,9 @@ from parallelproject.executors.job.pod import (
 )
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.model import names
-from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Agent, Spec, Task
+from parallelproject.model.spec import Agent, Spec
 from parallelproject.model.work import WorkKey
-
-_TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
-"""Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
-_OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
-"""Maximum bytes of an output in JSON; of all outputs of dependencies in a task file."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
@@ -73,25 +68,15 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         problems
         or delivery_pod.problems_of(spec, project)
         or publish_job.problems_of(spec)
-        or [*_too_much_to_tell(spec)]
+        or [*too_much(spec)]
         or [*too_large(spec)]
     )  # which reads templates that were checked above
-
-
-def _text_size(spec: Spec, task: Task) -> int:
-    """About how many bytes the annotations of a task's pod need, without the outputs of its dependencies."""
-    texts = [task.title, task.description, task.description[:BODY_MAX] if spec.git else ""]
-    texts += [*(parameter.value for parameter in task.parameters), *task.files, spec.prompt or ""]
-    size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
-    size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
-    size += sum(2 * _OUTPUT_BYTES for parameter in task.parameters if parameter.value_from)
-    return size + (sum(len(when.model_dump_json()) for when in task.when) if task.when else 0)
 
 
 def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     """By task id, the outputs of a task's dependencies, as far as there is space in the annotations of its pod."""
     found: dict[str, dict[str, str]] = {}
-    left = min(_OUTPUTS_BYTES, (_TEXT_BYTES - _text_size(spec, graph.tasks[task])) // 2)
+    left = space_for_outputs(spec, graph.tasks[task], spec.role(graph.role[task]))
     for parent in graph.parents[task]:
         outputs = outputs_in_status(graph, parent, records.get(graph.ids[parent], NEW))
         if outputs:
@@ -99,17 +84,6 @@ def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, 
             left -= len(json.dumps(held).encode())
             found[graph.ids[parent]] = held
     return found
-
-
-def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
-    """Tasks whose task file would not fit into the annotations of a pod."""
-    of_role = max((len(json.dumps([role.instructions, role.skills]).encode()) for role in spec.roles), default=0)
-    for i, task in enumerate(spec.tasks):
-        size = of_role + _text_size(spec, task)
-        if size > _TEXT_BYTES:
-            found = f"its task file needs about {size:,} bytes; the annotations of a pod hold {_TEXT_BYTES:,}"
-            hint = "shorten its texts, or put a task between it and its dependencies"
-            yield Problem(f"spec.tasks[{i}]", found, hint)
 
 
 def job_manifest(
@@ -147,8 +121,6 @@ def job_manifest(
     described = described_by(spec, graph.role[task], fallback)
     document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
-    if feedback:
-        files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
         call = agent_pod.call_of(agent, spec.prompt) if agent else None
         text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
@@ -167,6 +139,10 @@ def job_manifest(
         names.ANNOTATION_CONTAINER: container["name"],
         **dict(files.values()),
     }
+    if feedback:
+        feedback = cut_feedback(feedback, names.ANNOTATION_FEEDBACK, metadata["annotations"])
+        metadata["annotations"][names.ANNOTATION_FEEDBACK] = feedback
+        files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     metadata.pop("name", None)
     pod["restartPolicy"] = "Never"
     if "serviceAccountName" not in pod:

@@ -25,7 +25,7 @@ from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.workspace.setup_failure import in_words, last_failure
 from parallelproject.model.names import EX_TEMPFAIL
-from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
+from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
@@ -278,17 +278,9 @@ def _extras(target: LandingTarget, spec: Spec, directory: StateDirectory) -> dic
     """What workspaces have beyond the files of the branch, for ``program.instruction``.
 
     Raises:
-        ProblemsError: a pattern leaves the checkout.
         RunError: the checkout cannot be read.
     """
     wanted, repository = spec.workspace, target.repository
-    for field, patterns in (("copy", wanted.copy_files), ("link", wanted.link)):
-        for i, pattern in enumerate(patterns):
-            if ".." in pattern.split("/"):
-                found, hint = f"{quoted(pattern)} leaves the checkout", "name files in it, as in .gitignore"
-                raise ProblemsError([Problem(f"spec.workspace.{field}[{i}]", found, hint)])
-    if wanted.cache_key and not wanted.setup:
-        raise ProblemsError([Problem("spec.workspace.cacheKey", "is set, and setup is not", "remove it, or set setup")])
     setup = {"setup": wanted.setup, "cache_key": wanted.cache_key}
     checkout = repository.checkout
     if checkout is None:

@@ -237,7 +237,7 @@ def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
 
 def _not_started(graph: CompiledGraph, records: Mapping[str, Record], task: str) -> str:
     lacking = missing(graph, graph.index[task], records)
-    return f"did not start: {'; '.join(source_words(graph, source) for source in lacking)}"
+    return f"did not start: {'; '.join(source_words(graph, source, records) for source in lacking)}"
 
 
 def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:

@@ -62,23 +62,29 @@ def add_files(
     Raises:
         OSError: a file cannot be read or written.
     """
-    for path in [*linked, *copied]:
+    for path in [*copied, *linked]:  # a link may be in a folder that is copied
         is_link = path in linked
         found = _obstacle(checkout, workspace, path)
         if found:
             yield f"{path} is not {'linked' if is_link else 'copied'}: {found}"
             continue
-        source, target = checkout / path, workspace / path
         note_added(private, workspace, [path])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if is_link:
-            target.symlink_to(source)
-        else:
-            clone(source, target)
+        for part in [path] if is_link else without([path], checkout, linked):
+            source, target = checkout / part, workspace / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if is_link:
+                target.symlink_to(source)
+            else:
+                clone(source, target)
 
 
-def without(paths: Iterable[str], workspace: Path, excluded: Collection[str]) -> list[str]:
-    """Paths of a workspace that are not excluded, sorted; a folder with an excluded path in it is the rest of it.
+def without(paths: Iterable[str], top: Path, excluded: Collection[str]) -> list[str]:
+    """Paths that are not excluded, sorted; a folder with an excluded path in it is replaced by the rest of it.
+
+    Args:
+        paths: The paths, relative to a folder.
+        top: That folder.
+        excluded: What is excluded, relative to it as well.
 
     Raises:
         OSError: a folder cannot be read.
@@ -87,8 +93,8 @@ def without(paths: Iterable[str], workspace: Path, excluded: Collection[str]) ->
     kept, waiting = [], [*paths]
     while waiting:
         path = waiting.pop()
-        if path in above and not (workspace / path).is_symlink():
-            waiting += [f"{path}/{name}" for name in os.listdir(workspace / path)]  # noqa: PTH208 - names
+        if path in above and not (top / path).is_symlink():
+            waiting += [f"{path}/{name}" for name in os.listdir(top / path)]  # noqa: PTH208 - names
         elif path not in excluded:
             kept.append(path)
     return sorted(kept)
