@@ -13,6 +13,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.budget import Reservations, amount_text
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.planner.spending import RoleSpending, Spending
@@ -386,6 +387,43 @@ def test_what_ends_while_the_spec_is_not_accepted_counts() -> None:
     rejected = rejected_status(problem, rejected, ends, 2, 12.0)
     assert usd(read_spending(rejected)) == Decimal("1.5")
     assert usd(plan(graph, spec, read_status(rejected), ends, 13.0).ledger.spending) == Decimal("1.5")
+
+
+def test_what_is_recorded_of_budgets_limits_and_figures_outlives_a_spec_that_is_not_accepted() -> None:
+    budgets = [{"unit": "usd", "limit": "9", "perRole": {"coder": "5"}}]
+    spec, made, _ = decide({"a": [spent("1.5")], "b": [active()]}, budgets=budgets)
+    status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0)
+    status["limits"] = [{"name": "claude", "task": "c", "endTime": "2030-01-01T00:00:00Z", "reported": True}]
+    rejected = rejected_status(
+        [Problem("spec", "is wrong")], status, {"b": [spent("0.5", claim=Claim("coder"))]}, 2, 11.0
+    )
+    assert [(row.get("role"), row["limit"], row["spent"]) for row in rejected["budgets"]] == [
+        (None, "9", "2"), ("coder", "5", "2"),
+    ]  # fmt: skip
+    before, after = read_status(status), read_status(rejected)
+    assert (after.met, after.peak) == (before.met, before.peak)
+    assert before.met
+    assert before.peak
+
+
+TWO_ROLES: list[dict[str, Any]] = [CODER, {"name": "tester"}]
+FEW = [{"unit": "usd", "limit": "100", "perRole": {"coder": "3"}}]
+
+
+@pytest.mark.parametrize("change", ["it is removed", "it has another role", "the spec is not accepted"])
+def test_a_task_cannot_evade_the_budget_of_its_role(change: str) -> None:
+    tasks = [{"id": i, "role": "coder"} for i in IDS]
+    spec, made, _ = decide({"a": [active()]}, tasks=tasks, roles=TWO_ROLES, budgets=FEW)
+    later = {"it is removed": tasks[1:], "it has another role": [{"id": "a", "role": "tester"}, *tasks[1:]]}.get(change)
+    ends = {"a": [spent("3", claim=Claim("coder"))]}
+    ledger = made.ledger
+    if later is None:
+        status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0)
+        ledger = read_status(rejected_status([Problem("spec", "is wrong")], status, ends, 2, 11.0))
+    graph, spec = compiled(tasks=later or tasks, roles=TWO_ROLES, budgets=FEW)
+    found = plan(graph, spec, ledger, ends, 20.0)
+    assert {role: each.usage.usd for role, each in found.ledger.spending.items()} == {"coder": Decimal(3)}
+    assert [graph.ids[launch.task] for launch in found.launches] == []
 
 
 def test_a_status_of_an_operator_that_did_not_record_spending_counts_by_its_rows() -> None:

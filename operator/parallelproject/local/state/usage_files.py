@@ -4,12 +4,14 @@ It is moved out of the outputs when the attempt has ended: the next attempt of t
 attempt has used is no output.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from parallelproject.agents.attempt_files import usage_of
 from parallelproject.core.planner.agent_usage import AgentUsage
+from parallelproject.core.planner.claim import Claim
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import RUNNING, AttemptRow
 from parallelproject.model.names import USAGE
@@ -57,6 +59,14 @@ class UsageFiles:
         if key not in self._read and name in self._kept:
             self._read[key] = AgentUsage.reported(usage_of(self._folder / name))
         return self._read.get(key)
+
+    def claim(self, key: WorkKey) -> Claim | None:
+        """The claim of an attempt, with the role that it was started with; None where that is not known."""
+        try:
+            role = json.loads(Path(self._directory.task_file(key.task, key.attempt)).read_bytes())["role"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return Claim(role) if role is None or isinstance(role, str) else None
 
 
 def _name(key: WorkKey) -> str:
