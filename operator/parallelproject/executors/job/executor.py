@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
-from parallelproject.executors.base.answers import answers_feedback, answers_to
+from parallelproject.executors.base.answers import BYTES_MAX, answers_feedback, answers_to
 from parallelproject.executors.base.delivered import feedback_of
 from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
@@ -131,5 +131,6 @@ def _feedback(start: TaskStart) -> str:
     """What an attempt reads of those before: how the last one failed, and answers to questions."""
     task, number = start.graph.ids[start.task], start.key.attempt
     floor = start.graph.rerun_after.get(start.task, 0)
-    answers = answers_feedback(answers_to(start.spec, task, floor, number))
+    space = min(BYTES_MAX, task_job.space_for_answers(start.spec, start.graph, start.task))
+    answers = answers_feedback(answers_to(start.spec, task, floor, number), space)
     return "\n".join(filter(None, (feedback_of(failure_of(start.earlier), number - 1), answers)))

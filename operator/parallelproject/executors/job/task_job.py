@@ -45,6 +45,8 @@ _TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
 """Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
 _OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
 """Maximum bytes of an output in JSON; of all outputs of dependencies in a task file."""
+_ANSWERS_LEAST = _TEXT_MARGIN // 2
+"""Bytes that answers have however long the texts of their task are."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
@@ -101,9 +103,21 @@ def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, 
     return found
 
 
+def space_for_answers(spec: Spec, graph: CompiledGraph, task: int) -> int:
+    """Bytes that the answers to a task's questions may take of the annotations of its pod. The outputs of its
+    dependencies may take as much."""
+    left = _TEXT_BYTES - _role_size(spec, graph.role[task]) - _text_size(spec, graph.tasks[task])
+    return max(_ANSWERS_LEAST, left // 2)
+
+
+def _role_size(spec: Spec, role: str | None) -> int:
+    found = spec.role(role)
+    return len(json.dumps([found.instructions, found.skills]).encode()) if found else 0
+
+
 def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
     """Tasks whose task file would not fit into the annotations of a pod."""
-    of_role = max((len(json.dumps([role.instructions, role.skills]).encode()) for role in spec.roles), default=0)
+    of_role = max((_role_size(spec, role.name) for role in spec.roles), default=0)
     for i, task in enumerate(spec.tasks):
         size = of_role + _text_size(spec, task)
         if size > _TEXT_BYTES:

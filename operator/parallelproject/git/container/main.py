@@ -107,7 +107,7 @@ def _outputs(folder: Path | None) -> dict[str, str]:
     if folder is None:
         return {}
     try:
-        found = read_outputs(folder)
+        found = read_outputs(str(folder))
     except OSError as error:
         _say(f"the outputs cannot be read: {error.strerror}")
         return {}
