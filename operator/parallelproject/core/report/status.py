@@ -115,7 +115,8 @@ def render_status(
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
-    name: str = "NAME",
+    *,
+    name: str,
 ) -> Json:
     """The status after a plan.
 

@@ -53,7 +53,7 @@ def recover(
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
-    Ends that found no room are written down, processes that were left behind are killed, and their attempts
+    Ends that could not be written are recorded, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries``, ``agents`` and ``asked``
     it counts what they report of their ends, of ``usages`` what attempts have used.
 
